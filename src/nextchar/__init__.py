@@ -1,0 +1,59 @@
+"""nextchar: character-level recurrent language models, from a text file to a model that writes.
+
+    import nextchar
+
+    nextchar.train("plays.txt", "runs/plays", minutes=1)
+    model = nextchar.LanguageModel.load("runs/plays")
+    print(model.generate("KING:", length=300, temperature=0.8, seed=1))
+
+Names load when they are first used, so that importing nextchar costs nothing and the command
+line answers ``--help`` without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nextchar.config import Config as Config
+    from nextchar.errors import NextcharError as NextcharError
+    from nextchar.evaluation import Evaluation as Evaluation
+    from nextchar.model import LanguageModel as LanguageModel
+    from nextchar.run import TrainingResult as TrainingResult
+    from nextchar.run import resume as resume
+    from nextchar.run import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "nextchar.config",
+    "Evaluation": "nextchar.evaluation",
+    "LanguageModel": "nextchar.model",
+    "NextcharError": "nextchar.errors",
+    "TrainingResult": "nextchar.run",
+    "resume": "nextchar.run",
+    "train": "nextchar.run",
+}
+
+__all__ = [
+    "Config",
+    "Evaluation",
+    "LanguageModel",
+    "NextcharError",
+    "TrainingResult",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nextchar' has no attribute '{name}'")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,46 @@
+"""``nextchar data``: the built-in corpus and the named ones."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, print_json, print_rows, stderr_line
+
+app = typer.Typer(help="Corpora by name.", no_args_is_help=True)
+
+
+@app.command("list")
+def _list(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
+    """List the corpora that nextchar knows."""
+    from nextchar.text import datasets
+
+    if as_json:
+        known = [datasets.find(name) for name in datasets.names()]
+        print_json({d.name: {"description": d.description, "terms": d.terms} for d in known})
+    else:
+        print_rows([(name, datasets.describe(name)) for name in datasets.names()])
+
+
+@app.command("fetch")
+def _fetch(name: str = typer.Argument(help="A name that `data list` shows.")) -> None:
+    """Download a corpus, or make the built-in one, and print where it is."""
+    from nextchar.text import datasets
+
+    show = stderr_line()
+    try:
+        where = datasets.fetch(
+            name, progress=lambda done, size: show(f"{name}: {done:,} of {size:,} bytes")
+        )
+    finally:
+        show("")
+    sys.stdout.write(f"{where}\n")
+
+
+@app.command("path")
+def _path(name: str = typer.Argument(help="A name that `data list` shows.")) -> None:
+    """Print where a corpus is; no network is used."""
+    from nextchar.text import datasets
+
+    sys.stdout.write(f"{datasets.path(name)}\n")

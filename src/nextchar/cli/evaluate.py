@@ -1,0 +1,80 @@
+"""``nextchar evaluate``: how well a run predicts a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+
+if TYPE_CHECKING:
+    from nextchar.evaluation import Evaluation
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("evaluate")(_evaluate)
+
+
+def _evaluate(
+    run: Path = typer.Argument(help="A run directory."),
+    text: list[str] | None = typer.Argument(
+        None, help="Files, folders, globs, or -; none is the run's own validation part."
+    ),
+    part: Literal["train", "validation", "test"] = typer.Option(
+        "validation", help="Which part of the run's own text."
+    ),
+    reset_every: int = typer.Option(
+        0, help="Clear the state before every so many predictions; 0 carries it through."
+    ),
+    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
+    """Measure nats and bits per character and perplexity, over the whole text."""
+    from nextchar.errors import TextError
+    from nextchar.model import LanguageModel
+    from nextchar.run import open_corpus
+    from nextchar.text.reading import open_text
+
+    model = LanguageModel.load(run, device=device)
+    if text:
+        with open_text(text, model.config.text) as source:
+            result = model.evaluate(
+                source.chunks(), unknown=unknown, reset_every=reset_every, compressors=compressors
+            )
+        measured = ", ".join(source.names)
+    else:
+        corpus = open_corpus(run)
+        ids = getattr(corpus, part)
+        if len(ids) == 0:
+            raise TextError(f"{run} has no {part} part: name a text to evaluate")
+        result = model.evaluate_ids(ids, reset_every=reset_every, compressors=compressors)
+        measured = f"{part} part of {run}"
+    if as_json:
+        print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})
+    else:
+        _print(measured, result)
+
+
+def _print(measured: str, result: Evaluation) -> None:
+    rows = [
+        ("text", f"{measured}: {result.characters:,} characters predicted"),
+        ("nats/char", f"{result.nats_per_char:.4f}"),
+        ("bits/char", f"{result.bits_per_char:.4f}"),
+        ("perplexity", f"{result.perplexity:.3f}"),
+    ]
+    if result.unit != "char":
+        rows.append((f"bits/{result.unit}", f"{result.bits_per_symbol:.4f}"))
+    if result.unknown_symbols:
+        rows.append(("<unk>", f"{result.unknown_symbols:,} predictions, counted as one symbol"))
+    if result.skipped_symbols:
+        rows.append(("skipped", f"{result.skipped_symbols:,} characters not in the vocabulary"))
+    rows += [
+        (name, f"{bits:.4f} bits/char") for name, bits in result.compressed_bits_per_char.items()
+    ]
+    rows.append(("speed", f"{result.to_dict()['chars_per_second']:,.0f} chars/s"))
+    print_rows(rows)

@@ -1,0 +1,87 @@
+"""``nextchar info``: what a run is."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, duration, print_json, print_rows
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("info")(_info)
+
+
+def _info(
+    run: Path = typer.Argument(help="A run directory."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
+    """Show a run's configuration, parameters, vocabulary and history."""
+    from nextchar.model import LanguageModel
+    from nextchar.run import history
+
+    model = LanguageModel.load(run)
+    values = {
+        "run": str(run),
+        "parameters": model.parameters,
+        "vocabulary": {
+            "kind": model.vocabulary.kind,
+            "size": len(model.vocabulary),
+            "symbols": list(model.vocabulary.symbols),
+        },
+        "config": model.config.to_dict(),
+        "history": history(run),
+    }
+    if as_json:
+        print_json(values)
+    else:
+        _print(values)
+
+
+def _print(values: dict[str, Any]) -> None:
+    vocabulary = values["vocabulary"]
+    symbols = " ".join(vocabulary["symbols"][:80])
+    more = f" … and {vocabulary['size'] - 80} more" if vocabulary["size"] > 80 else ""
+    print_rows(
+        [
+            ("run", values["run"]),
+            ("parameters", f"{values['parameters']:,}"),
+            ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
+        ]
+        + [
+            (part, ", ".join(f"{name} {_shown(value)}" for name, value in fields.items()))
+            for part, fields in values["config"].items()
+        ]
+    )
+    rows = values["history"]
+    if rows:
+        print("\n" + _history(rows))
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _history(rows: list[dict[str, Any]]) -> str:
+    lines = ["    step   passes   train bits   val bits      rate     time"]
+    for row in rows:
+        validation = row.get("validation_bits_per_char")
+        lines.append(
+            f"{row['step']:8d} {row['passes']:8.2f} {row['train_bits_per_char']:12.4f} "
+            f"{'–' if validation is None else f'{validation:.4f}':>10} "
+            f"{row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
+        )
+    losses = [row.get("validation_nats_per_char", row["train_nats_per_char"]) for row in rows]
+    return "\n".join([*lines, "", f"{_sparkline(losses)}  {min(losses) / math.log(2):.4f} best"])
+
+
+def _sparkline(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((value - low) * scale)] for value in values)

@@ -1,0 +1,58 @@
+"""Options of the command line made from the fields of the configuration, so that they agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from operator import or_
+from typing import Any, Literal
+
+import typer
+
+from nextchar.config import PARTS, allowed_types
+
+_PANELS = {"TextConfig": "Text", "NetworkConfig": "Network", "TrainingConfig": "Training"}
+
+
+def config_parameters() -> list[inspect.Parameter]:
+    """Make a keyword parameter of every configuration field.
+
+    The help shows the defaults; ``given`` tells what the user set.
+    """
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=_option(part, field),
+            annotation=_annotation(part, field.name),
+        )
+        for part in PARTS
+        for field in dataclasses.fields(part)
+    ]
+
+
+def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Keep the options that were given on the command line."""
+
+    def is_given(name: str) -> bool:
+        source = context.get_parameter_source(name)
+        return source is not None and source.name != "DEFAULT"
+
+    return {name: value for name, value in options.items() if is_given(name)}
+
+
+def _option(part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)
+    name = field.name.replace("_", "-")
+    is_flag = isinstance(field.default, bool)
+    return typer.Option(
+        field.default,
+        f"--{name}/--no-{name}" if is_flag else f"--{name}",
+        help=field.metadata["help"],
+        rich_help_panel=_PANELS[part.__name__],
+    )
+
+
+def _annotation(part: type, name: str) -> Any:  # noqa: ANN401
+    allowed = allowed_types(part, name)
+    return Literal[allowed] if isinstance(allowed[0], str) else functools.reduce(or_, allowed)

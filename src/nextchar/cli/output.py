@@ -1,0 +1,46 @@
+"""Results on stdout, one JSON object where it is asked for; progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+JSON_HELP = "Print one JSON object."
+QUIET_HELP = "No progress: results only."
+UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Print one object."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        sys.stdout.write(f"{name:<{width}}  {value}\n")
+
+
+def duration(seconds: float) -> str:
+    """Give a time as people say it: ``42 s``, ``3:05``, ``1:02:03``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    tail = f"{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+    return f"{hours}:{tail}" if hours else tail
+
+
+def stderr_line() -> Callable[[str], None]:
+    """Give what shows a passing line on stderr: overwritten in place on a terminal, else silent."""
+    if not sys.stderr.isatty():
+        return lambda _text: None
+
+    def show(text: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+    return show

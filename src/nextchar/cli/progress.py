@@ -1,0 +1,77 @@
+"""How training looks while it runs: one line that moves, and one that stays a validation."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+
+from nextchar.cli.output import duration, stderr_line
+from nextchar.training.events import Event, StepDone, Validated
+
+_REFRESH_SECONDS = 0.2
+
+
+class ProgressDisplay:
+    """A listener that writes to stderr.
+
+    On a terminal a line is redrawn in place; elsewhere only the lines of the validations appear.
+    """
+
+    def __init__(self) -> None:
+        self._show = stderr_line()
+        self._shown_at = 0.0
+        self._validation: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, StepDone):
+            self._step(event)
+        elif isinstance(event, Validated):
+            self._validation = event.validation_nats_per_char
+            self._line(_validated(event))
+            if event.sample is not None:
+                self._line(f"{event.sample}\n")
+        else:
+            self._line(f"note: {event.message}")
+
+    def close(self) -> None:
+        """Clear the moving line."""
+        self._show("")
+
+    def _line(self, text: str) -> None:
+        self._show("")
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def _step(self, event: StepDone) -> None:
+        now = time.monotonic()
+        if now - self._shown_at < _REFRESH_SECONDS:
+            return
+        self._shown_at = now
+        parts = [
+            f"step {event.step}/{event.steps}",
+            f"pass {event.passes:.1f}",
+            f"train {_loss(event.train_nats_per_char)}",
+        ]
+        if self._validation is not None:
+            parts.append(f"val {_loss(self._validation)}")
+        parts.append(f"{_speed(event.chars_per_second)} chars/s")
+        parts.append(f"ETA {duration(event.seconds_left)}")
+        self._show(" · ".join(parts))
+
+
+def _validated(event: Validated) -> str:
+    width = len(str(event.steps))
+    text = f"step {event.step:>{width}}/{event.steps}  train {_loss(event.train_nats_per_char)}"
+    if event.validation_nats_per_char is not None:
+        text += f"  val {_loss(event.validation_nats_per_char)}{' *' if event.is_best else '  '}"
+    return f"{text}  {_speed(event.chars_per_second)} chars/s  {duration(event.seconds)}"
+
+
+def _loss(nats: float) -> str:
+    return f"{nats:.3f} nats ({nats / math.log(2):.3f} bits)"
+
+
+def _speed(speed: float) -> str:
+    return f"{speed / 1000:.1f}k" if speed >= 1000 else f"{speed:.0f}"

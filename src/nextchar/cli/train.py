@@ -1,0 +1,127 @@
+"""``nextchar train``: from text files to a run directory."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextchar.cli.options import config_parameters, given
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.run import TrainingResult
+
+_HELP = """Train a language model on text.
+
+Text is a file, several, a folder, a glob, or - for standard input. The run directory that --out
+names holds everything: model, vocabulary, history, and what --resume needs.
+
+With --minutes and nothing else, sizes and steps are chosen to suit the text and the time.
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+
+    def command(**values: Any) -> None:  # noqa: ANN401
+        _run(**values)
+
+    command.__doc__ = _HELP
+    own = [
+        _parameter("context", typer.Context, inspect.Parameter.empty),
+        _parameter(
+            "text", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
+        ),
+        _parameter(
+            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
+        ),
+        _parameter(
+            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
+        ),
+        _parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+        _parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+    ]
+    parameters = own + config_parameters()
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    app.command("train")(command)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _run(
+    *,
+    context: typer.Context,
+    text: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    options = given(context, values)
+    _check(text, out, resume, options)
+    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.run import resume as resume_run
+    from nextchar.run import train as train_run
+
+    display = ProgressDisplay()
+    listeners = [] if quiet else [display]
+    try:
+        if resume is not None:
+            result = resume_run(resume, listeners=listeners)
+        elif text is not None and out is not None:
+            result = train_run(text, out, listeners=listeners, **options)
+    finally:
+        display.close()
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print(result)
+
+
+def _check(
+    text: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
+) -> None:
+    if resume is not None:
+        extra = [f"--{name.replace('_', '-')}" for name in options]
+        extra += ["--out"] if out is not None else []
+        extra += ["a text"] if text else []
+        if extra:
+            raise ConfigError(
+                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            )
+    elif not text:
+        raise ConfigError("no text was given: name a file, a folder or -, or --resume a run")
+    elif out is None:
+        raise ConfigError("no run directory was given: name the one to make with --out")
+
+
+def _print(result: TrainingResult) -> None:
+    figures = result.to_dict()
+    time = duration(result.seconds)
+    print_rows(
+        [
+            ("run", figures["run"]),
+            ("parameters", f"{result.parameters:,}"),
+            ("steps", f"{result.steps:,} in {time}, best at {result.best_step:,}"),
+            ("speed", f"{result.chars_per_second:,.0f} chars/s"),
+            ("train", _loss(result.train_nats_per_char)),
+            ("best", f"{_loss(result.nats_per_char)}, perplexity {figures['perplexity']:.3f}"),
+        ]
+    )
+    sys.stdout.write(f"\nnextchar generate {result.run}\n")
+
+
+def _loss(nats: float) -> str:
+    return f"{nats:.4f} nats/char, {nats / math.log(2):.4f} bits/char"

@@ -1,0 +1,393 @@
+"""A language model: a network and its vocabulary. The only place that joins ids and text."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from nextchar.config import Config, reject_unknown
+from nextchar.errors import ConfigError, RunError, TextError, UnknownSymbolsError
+from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
+from nextchar.generation.engine import generate_ids
+from nextchar.generation.sampling import Sampling
+from nextchar.nn.network import Network
+from nextchar.nn.parameters import load_parameters
+from nextchar.storage import read_json, write_json
+from nextchar.text.compressors import CompressedSizes
+from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
+from nextchar.text.vocabulary import from_dict as vocabulary_from_dict
+from nextchar.training.checkpoint import LAST_FILE, MODEL_FILE, load_tensors, save_tensors
+
+FORMAT_VERSION = 1
+CONFIG_FILE = "config.json"
+VOCABULARY_FILE = "vocabulary.json"
+
+_IDS_AT_ONCE = 1 << 20
+
+
+class LanguageModel:
+    """A network and its vocabulary: what people load.
+
+    Parameters
+    ----------
+    config
+        The choices that the model was made with.
+    vocabulary, network
+        Of the same size.
+    """
+
+    def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
+        self.config = config
+        self.vocabulary = vocabulary
+        self.network = network
+
+    @classmethod
+    def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
+        """Make an untrained model; its weights follow from ``config.training.seed``."""
+        generator = torch.Generator().manual_seed(config.training.seed)
+        return cls(
+            config, vocabulary, Network(len(vocabulary), config.network, generator=generator)
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
+        """Read a model from a run directory: its best weights, or the newest if none is best yet.
+
+        Raises
+        ------
+        RunError
+            No run is there, it is damaged, or a newer nextchar wrote it.
+        """
+        folder = Path(path)
+        model = cls.create(load_config(folder), load_vocabulary(folder))
+        tensors = _load_weights(folder)
+        load_parameters(model.network, tensors)
+        model.network.to(device).eval()
+        return model
+
+    def save(self, path: str | Path) -> None:
+        """Write the model into an existing folder, as ``load`` reads it."""
+        folder = Path(path)
+        save_config(folder, self.config)
+        write_json(folder / VOCABULARY_FILE, self.vocabulary.to_dict())
+        save_tensors(folder / MODEL_FILE, dict(self.network.named_parameters()), {})
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return self.network.parameter_count
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 500,
+        seed: int | None = None,
+        unknown: Unknown = "error",
+        **sampling: Any,  # noqa: ANN401
+    ) -> Iterator[str]:
+        """Write on from a prompt, giving the text piece by piece as it becomes certain.
+
+        Parameters
+        ----------
+        prompt
+            What to continue; it stands at the start of the text. With none, the model starts
+            as after a line break, where its vocabulary has one.
+        length
+            Characters to write after the prompt.
+        seed
+            Gives the same text each time; ``None`` draws one.
+        unknown
+            What to do with symbols of the prompt that the vocabulary does not have.
+        **sampling
+            The fields of ``Sampling``: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
+            ``repetition_penalty``, ``repetition_window``.
+
+        Yields
+        ------
+        str
+            Joined, the prompt and ``length`` characters; the same as ``generate`` gives.
+
+        Raises
+        ------
+        UnknownSymbolsError, ConfigError
+            The prompt or an option cannot be used; raised before the first piece.
+        """
+        pieces = self._write(prompt, length, [resolve_seed(seed)], unknown, sampling)
+        return (texts[0] for texts in pieces)
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        length: int = 500,
+        seed: int | None = None,
+        unknown: Unknown = "error",
+        **sampling: Any,  # noqa: ANN401
+    ) -> str:
+        """Write on from a prompt; see ``stream``."""
+        return "".join(self.stream(prompt, length=length, seed=seed, unknown=unknown, **sampling))
+
+    def generate_batch(
+        self,
+        prompt: str = "",
+        *,
+        samples: int,
+        length: int = 500,
+        seed: int | None = None,
+        unknown: Unknown = "error",
+        **sampling: Any,  # noqa: ANN401
+    ) -> list[str]:
+        """Write several texts side by side; sample i is what ``generate`` writes with seed + i."""
+        if samples < 1:
+            raise ConfigError(f"samples must be at least 1; got {samples}")
+        first = resolve_seed(seed)
+        seeds = [first + index for index in range(samples)]
+        texts = [""] * samples
+        for pieces in self._write(prompt, length, seeds, unknown, sampling):
+            texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
+        return texts
+
+    def evaluate(
+        self,
+        text: str | Iterable[str],
+        *,
+        unknown: Unknown = "error",
+        reset_every: int = 0,
+        compressors: bool = False,
+    ) -> Evaluation:
+        """Measure how well the model predicts a text, over the whole of it with carried state.
+
+        Parameters
+        ----------
+        text
+            The text, or its pieces in order; memory does not grow with their number.
+        unknown
+            What to do with symbols that the vocabulary does not have.
+        reset_every
+            Clear the state before every so many predictions, as models with a fixed context
+            are measured; 0 carries it through.
+        compressors
+            Also measure what xz, bz2 and gzip reach on the text.
+
+        Raises
+        ------
+        TextError
+            The text has fewer than two symbols, or symbols that the vocabulary does not have.
+        """
+        tally = _Tally(self.vocabulary, compressors=compressors)
+
+        def encoded() -> Iterator[Ids]:
+            for piece in [text] if isinstance(text, str) else text:
+                ids = self.vocabulary.encode(piece, unknown=unknown)
+                tally.count(ids)
+                tally.compress(piece.encode("utf-8", "surrogateescape"))
+                if unknown == "skip":
+                    tally.skipped += len(piece) - int(self.vocabulary.starts_character[ids].sum())
+                yield ids
+
+        return self._evaluate(encoded(), reset_every, tally)
+
+    def evaluate_ids(
+        self, ids: Ids, *, reset_every: int = 0, compressors: bool = False
+    ) -> Evaluation:
+        """Measure a text that is encoded already, shape [N]; see ``evaluate``."""
+        tally = _Tally(self.vocabulary, compressors=compressors)
+
+        def pieces() -> Iterator[Ids]:
+            decoder = self.vocabulary.decoder()
+            for start in range(0, len(ids), _IDS_AT_ONCE):
+                piece = np.asarray(ids[start : start + _IDS_AT_ONCE])
+                tally.count(piece)
+                if isinstance(self.vocabulary, ByteVocabulary):
+                    tally.compress(self.vocabulary.decode_bytes(piece))
+                else:
+                    tally.compress(decoder.feed(piece).encode())
+                yield piece
+            tally.compress(decoder.flush().encode())
+
+        return self._evaluate(pieces(), reset_every, tally)
+
+    def _evaluate(self, chunks: Iterable[Ids], reset_every: int, tally: _Tally) -> Evaluation:
+        if reset_every < 0:
+            raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
+        began = time.monotonic()
+        if reset_every:
+            nats = nats_windowed(self.network, chunks, window=reset_every)
+        else:
+            nats = nats_sequential(self.network, chunks)
+        seconds = time.monotonic() - began - tally.seconds
+        if tally.symbols < 2 or tally.characters < 1:
+            raise TextError(
+                f"nothing to evaluate: the text has {tally.symbols} symbol"
+                f"{'' if tally.symbols == 1 else 's'}, and a prediction takes two"
+            )
+        return Evaluation(
+            nats=nats,
+            unit=self.vocabulary.kind,
+            symbols=tally.symbols - 1,
+            characters=tally.characters,
+            unknown_symbols=tally.unknown,
+            skipped_symbols=tally.skipped,
+            compressed_bits_per_char=tally.compressed_bits_per_char(),
+            seconds=seconds,
+        )
+
+    def _write(
+        self,
+        prompt: str,
+        length: int,
+        seeds: list[int],
+        unknown: Unknown,
+        sampling: dict[str, Any],
+    ) -> Iterator[list[str]]:
+        """Check everything at once, then give the next piece of every sample, again and again."""
+        if length < 0:
+            raise ConfigError(f"length must be at least 0; got {length}")
+        reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
+        start, shown = self._start(prompt, seeds[0], unknown)
+        ids = generate_ids(
+            self.network,
+            torch.from_numpy(start.astype(np.int64)),
+            Sampling(**sampling),
+            seeds,
+            excluded=[] if self.vocabulary.unknown_id is None else [self.vocabulary.unknown_id],
+        )
+        return self._texts(ids, shown, length, len(seeds))
+
+    def _start(self, prompt: str, seed: int, unknown: Unknown) -> tuple[Ids, Ids]:
+        """Give the ids that the network reads first, and those of them that belong to the text."""
+        ids = self.vocabulary.encode(prompt, unknown=unknown)
+        if len(ids) > 0:
+            return ids, ids
+        try:
+            return self.vocabulary.encode("\n"), ids
+        except UnknownSymbolsError:
+            # No line break to start after: any symbol, as good a start as another.
+            first = seed % len(self.vocabulary)
+            alone = np.array([first], dtype=ids.dtype)
+            return alone, alone
+
+    def _texts(
+        self, ids: Iterator[torch.Tensor], shown: Ids, length: int, samples: int
+    ) -> Iterator[list[str]]:
+        """Decode symbols into pieces of text until every sample has its length."""
+        decoders = [self.vocabulary.decoder() for _ in range(samples)]
+        target = int(self.vocabulary.starts_character[shown].sum()) + length
+        pieces = [decoder.feed(shown) for decoder in decoders]
+        written = [len(piece) for piece in pieces]
+        yield pieces
+        while min(written) < target:
+            symbols = next(ids).numpy().astype(shown.dtype)
+            pieces = [
+                decoder.feed(symbols[index : index + 1])[: max(0, target - written[index])]
+                for index, decoder in enumerate(decoders)
+            ]
+            written = [count + len(piece) for count, piece in zip(written, pieces, strict=True)]
+            yield pieces
+
+
+class _Tally:
+    """Counts what passes by on its way to the network; ``seconds`` is what compressing took."""
+
+    def __init__(self, vocabulary: Vocabulary, *, compressors: bool) -> None:
+        self._vocabulary = vocabulary
+        self._sizes = CompressedSizes() if compressors else None
+        self.symbols = 0
+        self.characters = 0
+        self.unknown = 0
+        self.skipped = 0
+        self.seconds = 0.0
+        self._all_characters = 0
+
+    def count(self, ids: Ids) -> None:
+        """Count a piece; the very first symbol of the text is context, not a prediction."""
+        predicted = ids if self.symbols else ids[1:]
+        self.symbols += len(ids)
+        self.characters += int(self._vocabulary.starts_character[predicted].sum())
+        self._all_characters += int(self._vocabulary.starts_character[ids].sum())
+        if self._vocabulary.unknown_id is not None:
+            self.unknown += int((predicted == self._vocabulary.unknown_id).sum())
+
+    def compress(self, data: bytes) -> None:
+        """Feed the piece's bytes to the compressors, where they were asked for."""
+        began = time.monotonic()
+        if self._sizes is not None:
+            self._sizes.feed(data)
+        self.seconds += time.monotonic() - began
+
+    def compressed_bits_per_char(self) -> dict[str, float]:
+        """Give what each compressor reached on all that was fed."""
+        if self._sizes is None:
+            return {}
+        count = self._all_characters + self.skipped
+        return {name: 8 * size / count for name, size in self._sizes.finish().items()}
+
+
+def load_config(folder: Path) -> Config:
+    """Read a run's configuration.
+
+    Raises
+    ------
+    RunError
+        The folder is no run directory, its configuration is damaged, or a newer nextchar wrote it.
+    """
+    path = folder / CONFIG_FILE
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
+    if not path.is_file():
+        raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
+    values = read_json(path, RunError)
+    version = values.pop("format_version", None)
+    if not isinstance(version, int):
+        raise RunError(f"{path} is damaged: format_version must be a whole number, got {version!r}")
+    if version > FORMAT_VERSION:
+        raise RunError(
+            f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
+            f"nextchar made it"
+        )
+    try:
+        return Config.from_dict(values)
+    except ConfigError as error:
+        raise RunError(f"{path}: {error}") from error
+
+
+def save_config(folder: Path, config: Config) -> None:
+    """Write a run's configuration."""
+    write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **config.to_dict()})
+
+
+def load_vocabulary(folder: Path) -> Vocabulary:
+    """Read a run's vocabulary; ``RunError`` if it is missing or damaged."""
+    path = folder / VOCABULARY_FILE
+    try:
+        return vocabulary_from_dict(read_json(path, RunError))
+    except TextError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _load_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Read the best weights; a run that has not validated yet has only its newest."""
+    if (folder / MODEL_FILE).exists():
+        return load_tensors(folder / MODEL_FILE)[0]
+    tensors, _ = load_tensors(folder / LAST_FILE)
+    return {
+        name.removeprefix("network."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network.")
+    }
+
+
+def resolve_seed(seed: int | None) -> int:
+    """Give the seed, or a fresh one for ``None``; ``ConfigError`` outside [0, 2^63)."""
+    if seed is not None and not 0 <= seed < 1 << 63:
+        raise ConfigError(f"seed must be at least 0 and below 2^63; got {seed}")
+    return secrets.randbits(32) if seed is None else seed

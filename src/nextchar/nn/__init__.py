@@ -1,0 +1,1 @@
+"""The network: cells (one step), a cell over time, a stack of cells, and the whole."""

@@ -1,0 +1,141 @@
+"""The whole network: symbols in, logits out.
+
+    ids ──▶ embedding, or one-hot ──▶ stack of cells ──▶ head ──▶ logits
+
+Shapes: T time steps, B streams, V vocabulary size, E embedding, H hidden, L layers. Time first.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextchar.config import NetworkConfig
+from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
+from nextchar.nn.recurrent import Path
+from nextchar.nn.stack import State, build_stack, detach
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+__all__ = ["Network", "State", "detach"]
+
+
+class Network(nn.Module):
+    """A character-level recurrent network.
+
+    State is passed in and returned; nothing about a stream is kept here. Dropout is active
+    exactly in training mode (``network.train()``), and then needs a generator.
+
+    Parameters
+    ----------
+    vocabulary_size
+        V, at least 1.
+    config
+        What the network is.
+    generator
+        Draws the initial weights, on the CPU; the global generator is neither read nor moved.
+
+    Attributes
+    ----------
+    embedding
+        [V, E], or None where symbols enter one-hot.
+    stack
+        The recurrent layers.
+    head
+        The output layer [V, H] with its bias [V]. Where tied, its weight is the embedding's.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, config: NetworkConfig, *, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.vocabulary_size = vocabulary_size
+        self.config = config
+        self.embedding = (
+            _empty(nn.Embedding, vocabulary_size, config.embedding_size)
+            if config.input == "embedding"
+            else None
+        )
+        input_size = vocabulary_size if self.embedding is None else config.embedding_size
+        self.stack = build_stack(config, input_size)
+        self.head = _empty(nn.Linear, config.hidden_size, vocabulary_size)
+        if self.embedding is not None and config.tied:
+            self.head.weight = self.embedding.weight
+        self._initialize(generator)
+
+    def _initialize(self, generator: torch.Generator) -> None:
+        if self.embedding is not None:
+            initialize_embedding(self.embedding.weight, generator, tied=self.config.tied)
+        for cell in self.stack.cells:
+            initialize_cell(cell, self.config, generator)
+        initialize_head(self.head, generator, tied=self.config.tied)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of learned values; shared ones count once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def initial_state(self, batch_size: int) -> State:
+        """Give the state before the first symbol: zeros, on the device of the weights."""
+        return self.stack.initial_state(batch_size)
+
+    def forward(
+        self,
+        ids: Tensor,
+        state: State,
+        *,
+        generator: torch.Generator | None = None,
+        path: Path = "auto",
+    ) -> tuple[Tensor, State]:
+        """Read a window and predict each next symbol.
+
+        Parameters
+        ----------
+        ids
+            Symbols int64[T, B].
+        state
+            What the streams left behind, or ``initial_state(B)``.
+        generator
+            Draws the dropout, on the device of the ids; it moves on.
+        path
+            How the cells run over time (``recurrent.unroll``).
+
+        Returns
+        -------
+        Tensor, State
+            Logits [T, B, V], in the type of the parameters also under autocast, and the state.
+
+        Raises
+        ------
+        ValueError
+            The ids are not [T, B], or in training mode with dropout no generator was given.
+        """
+        if ids.dim() != 2:
+            raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
+        outputs, state = self.stack.unroll(self._enter(ids), state, generator=generator, path=path)
+        return self._leave(outputs), state
+
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one symbol int64[B] of each stream: give logits [B, V] and the state.
+
+        For generation: the plain step of the cells, with little around it.
+        """
+        outputs, state = self.stack.forward(self._enter(ids), state)
+        return self._leave(outputs), state
+
+    def _enter(self, ids: Tensor) -> Tensor:
+        """Give vectors [..., E], or the ids themselves, which cells take as one-hot."""
+        return ids if self.embedding is None else functional.embedding(ids, self.embedding.weight)
+
+    def _leave(self, outputs: Tensor) -> Tensor:
+        logits = functional.linear(outputs, self.head.weight, self.head.bias)
+        return logits.to(self.head.weight.dtype)
+
+
+def _empty(kind: type[ModuleT], *sizes: int) -> ModuleT:
+    """Make a module without the draw from the global generator that its constructor takes."""
+    module: ModuleT = nn.utils.skip_init(kind, *sizes)  # type: ignore[no-untyped-call]
+    return module

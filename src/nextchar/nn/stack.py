@@ -1,0 +1,122 @@
+"""A stack of cells, which is itself a cell: a step of it is a step of each layer.
+
+Shapes: T time steps, B streams, I input size of the first layer, H hidden, L layers. Time first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nextchar.config import NetworkConfig
+from nextchar.nn.cells import Cell, CellState, build_cell
+from nextchar.nn.dropout import dropout
+from nextchar.nn.recurrent import Path, unroll
+
+State = tuple[CellState, ...]
+RunCell = Callable[[Cell, Tensor, CellState], tuple[Tensor, CellState]]
+
+
+class StackedCells(nn.Module):
+    """Cells of which each takes the output of the one below.
+
+    Parameters
+    ----------
+    cells
+        L cells, from the input to the output.
+    residual
+        Add a layer's input to its output where the sizes agree. One-hot ids are never added.
+    dropout
+        Probability of dropout on the output of every layer, the last one included.
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], *, residual: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(cells)
+        self.residual = residual
+        self.dropout = dropout
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The layers, from the input to the output."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Cell))
+
+    def initial_state(self, batch_size: int) -> State:
+        """Give the state before the first step: a tuple of layers, zeros."""
+        return tuple(cell.initial_state(batch_size) for cell in self.cells)
+
+    def forward(
+        self, inputs: Tensor, state: State, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, State]:
+        """Take one step.
+
+        Parameters
+        ----------
+        inputs
+            Vectors [B, I], or one-hot ids int64[B].
+        state
+            L states of cells.
+        generator
+            Draws the dropout.
+
+        Returns
+        -------
+        Tensor, State
+            The output [B, H] of the last layer, and the state.
+
+        Raises
+        ------
+        ValueError
+            In training mode with dropout, no generator was given.
+        """
+        return self._climb(lambda cell, xs, before: cell(xs, before), inputs, state, generator)
+
+    def unroll(
+        self,
+        inputs: Tensor,
+        state: State,
+        *,
+        generator: torch.Generator | None = None,
+        path: Path = "auto",
+    ) -> tuple[Tensor, State]:
+        """Run the stack over a window, layer by layer: as ``forward``, with a T in front."""
+        return self._climb(partial(unroll, path=path), inputs, state, generator)
+
+    def _climb(
+        self, run: RunCell, inputs: Tensor, state: State, generator: torch.Generator | None
+    ) -> tuple[Tensor, State]:
+        after = []
+        for cell, before in zip(self.cells, state, strict=True):
+            outputs, new = run(cell, inputs, before)
+            if self.residual and inputs.shape == outputs.shape:
+                outputs = outputs + inputs
+            inputs = self._dropped(outputs, generator)
+            after.append(new)
+        return inputs, tuple(after)
+
+    def _dropped(self, outputs: Tensor, generator: torch.Generator | None) -> Tensor:
+        if not self.training or self.dropout == 0:
+            return outputs
+        if generator is None:
+            raise ValueError(
+                f"dropout {self.dropout} in training mode needs a generator, got None "
+                "(call .eval() to run without dropout)"
+            )
+        return dropout(outputs, self.dropout, generator)
+
+
+def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
+    """Make the configured layers for inputs of size I; their parameters are still empty."""
+    sizes = [input_size] + [config.hidden_size] * (config.layers - 1)
+    cells = [build_cell(config, size) for size in sizes]
+    return StackedCells(cells, residual=config.residual, dropout=config.dropout)
+
+
+def detach(state: State) -> State:
+    """Cut a state off from the graph that made it: gradients go no further back."""
+    return tuple(tuple(part.detach() for part in layer) for layer in state)

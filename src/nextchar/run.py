@@ -1,0 +1,387 @@
+"""Runs: make a run directory from text, train in it, resume it, look at it.
+
+This is where text, network, trainer and evaluation meet. A run directory holds
+
+    config.json         all choices, with a format version
+    vocabulary.json     the symbols
+    model.safetensors   the weights that were best on the validation part
+    metrics.jsonl       one row a validation
+    README.md           a model card
+    corpus/             the encoded text, so that resuming needs nothing else
+    last/               everything that resume needs
+
+The first three are the model; a run may be shared without ``corpus/`` and ``last/``, which hold
+the training text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from nextchar.config import Config, TrainingConfig
+from nextchar.errors import ConfigError, RunError
+from nextchar.evaluation import nats_parallel
+from nextchar.model import (
+    VOCABULARY_FILE,
+    LanguageModel,
+    load_config,
+    load_vocabulary,
+    save_config,
+)
+from nextchar.model_card import model_card
+from nextchar.nn.network import Network
+from nextchar.storage import atomic_folder, storage_errors, write_bytes, write_json
+from nextchar.text.corpus import Corpus
+from nextchar.text.reading import open_text
+from nextchar.text.streams import Streams
+from nextchar.text.vocabulary import Vocabulary, learn
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Listener, Noticed
+from nextchar.training.planning import Cost, plan
+from nextchar.training.trainer import Trainer, seed_of
+
+CORPUS_FOLDER = "corpus"
+CARD_FILE = "README.md"
+
+# Validation during training: so many streams, each with so much context that is not counted.
+# The result is within 0.001 bits of one stream with carried state (benchmarks/validation.py).
+VALIDATION_STREAMS = 32
+VALIDATION_WARM_UP = 256
+
+_PROBE_SECONDS = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a training came to.
+
+    Attributes
+    ----------
+    run
+        The run directory.
+    nats_per_char
+        Best loss on the validation part, or the last training loss where nothing is held out.
+    characters
+        Characters read in training, all passes together.
+    """
+
+    run: Path
+    steps: int
+    best_step: int
+    nats_per_char: float
+    train_nats_per_char: float
+    parameters: int
+    characters: int
+    seconds: float
+    chars_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the figures by name, each name with its unit."""
+        return {
+            "run": str(self.run),
+            "nats_per_char": self.nats_per_char,
+            "bits_per_char": self.nats_per_char / math.log(2),
+            "perplexity": math.exp(self.nats_per_char),
+            "train_nats_per_char": self.train_nats_per_char,
+            "train_bits_per_char": self.train_nats_per_char / math.log(2),
+            "parameters": self.parameters,
+            "steps": self.steps,
+            "best_step": self.best_step,
+            "characters": self.characters,
+            "seconds": round(self.seconds, 3),
+            "chars_per_second": round(self.chars_per_second, 1),
+        }
+
+
+def train(
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    listeners: Sequence[Listener] = (),
+    stdin: BinaryIO | None = None,
+    **options: Any,  # noqa: ANN401
+) -> TrainingResult:
+    """Train a language model on text files.
+
+    Parameters
+    ----------
+    inputs
+        A file, a folder, a glob, ``-`` for standard input, or several of them.
+    out
+        The run directory to make; it must not exist yet, or be empty.
+    listeners
+        Called with each event of the training.
+    stdin
+        What ``-`` reads; ``sys.stdin.buffer`` if not given.
+    **options
+        The fields of ``TextConfig``, ``NetworkConfig`` and ``TrainingConfig``.
+
+    Raises
+    ------
+    InputError
+        The text or an option cannot be used; nothing was written.
+    Interrupted
+        SIGINT or SIGTERM came; ``resume`` goes on from there.
+    NonFiniteLossError, StorageError
+        Training failed; the run keeps its last good checkpoint.
+    """
+    began = time.monotonic()
+    config = Config.from_options(options)
+    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            f"{folder} exists already and is not overwritten: choose another --out, or go on "
+            f"with --resume {folder}"
+        )
+    with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
+        vocabulary = learn(config.text.vocabulary, source.chunks(), config.text.min_count)
+        corpus = Corpus.build(source, vocabulary, temporary / CORPUS_FOLDER, config.text)
+        config = _decide(config, frozenset(options), corpus, vocabulary, began)
+        write_json(temporary / VOCABULARY_FILE, vocabulary.to_dict())
+        save_config(temporary, config)
+        with storage_errors(temporary):
+            (temporary / METRICS_FILE).touch()
+            (temporary / LAST_FILE).parent.mkdir()
+    return _fit(folder, listeners)
+
+
+def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -> TrainingResult:
+    """Go on with a run from where it was saved last; bit for bit as if it had not stopped.
+
+    Raises
+    ------
+    RunError
+        The run is missing, damaged, of a newer format, or in training elsewhere.
+    CorpusError
+        Its corpus is damaged or has changed.
+    """
+    return _fit(Path(run), listeners)
+
+
+def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read the rows of a run's ``metrics.jsonl``, one a validation."""
+    path = Path(run) / METRICS_FILE
+    try:
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def open_corpus(run: str | os.PathLike[str]) -> Corpus:
+    """Open the corpus that a run was trained on.
+
+    Raises
+    ------
+    CorpusError
+        It is missing, damaged or has changed.
+    """
+    return Corpus.open(Path(run) / CORPUS_FOLDER)
+
+
+def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
+    config = load_config(folder)
+    vocabulary = load_vocabulary(folder)
+    with _only_trainer(folder):
+        corpus = open_corpus(folder)
+        model = LanguageModel.create(config, vocabulary)
+        model.network.to(_device(config.training))
+        trainer = _trainer(folder, model, corpus, listeners)
+        if (folder / LAST_FILE).exists():
+            trainer.restore()
+        if trainer.progress.step == config.training.steps:
+            for listener in listeners:
+                listener(Noticed(message=f"{folder} is complete: nothing is left to train"))
+        trainer.fit()
+        result = _result(folder, model, corpus, trainer)
+        card = model_card(
+            result.to_dict(),
+            config,
+            sources=corpus.names,
+            characters=corpus.characters,
+            symbols=len(vocabulary),
+            held_out=trainer.progress.best_nats is not None,
+        )
+        write_bytes(folder / CARD_FILE, card.encode())
+    return result
+
+
+def _trainer(
+    folder: Path, model: LanguageModel, corpus: Corpus, listeners: Sequence[Listener]
+) -> Trainer:
+    training = model.config.training
+
+    def sample(network: Network, step: int) -> str:
+        writer = LanguageModel(model.config, model.vocabulary, network)
+        return writer.generate(
+            length=training.sample_length, seed=seed_of(training.seed, step), temperature=0.8
+        )
+
+    return Trainer(
+        model.network,
+        _streams(corpus, training),
+        training,
+        folder,
+        symbols_per_char=corpus.length / corpus.characters,
+        validate=_validation(corpus, model.vocabulary),
+        sample=sample if training.sample_length else None,
+        listeners=listeners,
+    )
+
+
+def _streams(corpus: Corpus, training: TrainingConfig) -> Streams:
+    return Streams(
+        ids=corpus.train,
+        batch_size=training.batch_size,
+        sequence_length=training.sequence_length,
+        check=corpus.check,
+    )
+
+
+def _validation(corpus: Corpus, vocabulary: Vocabulary) -> Callable[[Network], float] | None:
+    """Give what measures a network on the validation part, or ``None`` if that is too short."""
+    ids = corpus.validation
+    if len(ids) < 2:
+        return None
+    characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
+
+    def validate(network: Network) -> float:
+        corpus.check()
+        nats = nats_parallel(network, ids, streams=VALIDATION_STREAMS, warm_up=VALIDATION_WARM_UP)
+        return nats / characters
+
+    return validate
+
+
+def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer) -> TrainingResult:
+    rows = history(folder)
+    last = rows[-1]
+    progress = trainer.progress
+    training = model.config.training
+    symbols = training.steps * training.batch_size * training.sequence_length
+    best = progress.best_nats if progress.best_nats is not None else last["train_nats_per_char"]
+    return TrainingResult(
+        run=folder,
+        steps=progress.step,
+        best_step=progress.best_step or progress.step,
+        nats_per_char=best,
+        train_nats_per_char=last["train_nats_per_char"],
+        parameters=model.parameters,
+        characters=round(symbols * corpus.characters / corpus.length),
+        seconds=progress.seconds,
+        chars_per_second=last["chars_per_second"],
+    )
+
+
+def _decide(
+    config: Config,
+    given: frozenset[str],
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    began: float,
+) -> Config:
+    """Settle what the options leave open: device, precision and, from minutes, the plan."""
+    training = config.training
+    _streams(corpus, training)  # Says at once if the text is too short for B and T.
+    device = _device(training)
+    if training.precision == "auto":
+        config = config.with_options(precision=_faster_precision(config, device))
+    if training.minutes is None:
+        return config
+
+    def measure(candidate: Config) -> Cost:
+        return _measure(candidate, corpus, vocabulary, device)
+
+    def count_weights(candidate: Config) -> int:
+        return LanguageModel.create(candidate, vocabulary).parameters
+
+    return plan(
+        config,
+        given,
+        symbols=len(corpus.train),
+        seconds=training.minutes * 60 - (time.monotonic() - began) - 2 * _PROBE_SECONDS,
+        measure=measure,
+        count_weights=count_weights,
+    )
+
+
+def _measure(config: Config, corpus: Corpus, vocabulary: Vocabulary, device: torch.device) -> Cost:
+    """Train a throwaway network for a moment, and time one validation by a part of it."""
+    model = LanguageModel.create(config, vocabulary)
+    model.network.to(device)
+    trainer = Trainer(model.network, _streams(corpus, config.training), config.training, Path())
+    for _ in range(3):
+        trainer.step()
+    began, steps = time.monotonic(), 0
+    while time.monotonic() - began < _PROBE_SECONDS / 2 or steps < 2:
+        trainer.step()
+        steps += 1
+    step_seconds = (time.monotonic() - began) / steps
+    return Cost(
+        weights=model.parameters,
+        step_seconds=step_seconds,
+        validation_seconds=_validation_seconds(model.network, corpus),
+    )
+
+
+def _validation_seconds(network: Network, corpus: Corpus) -> float:
+    ids = corpus.validation
+    part = ids[: 2 * VALIDATION_STREAMS * VALIDATION_WARM_UP]
+    if len(part) < 2:
+        return 0.0
+    began = time.monotonic()
+    nats_parallel(network, part, streams=VALIDATION_STREAMS, warm_up=VALIDATION_WARM_UP)
+    overlap = VALIDATION_STREAMS * VALIDATION_WARM_UP
+    return (time.monotonic() - began) * (len(ids) + overlap) / (len(part) + overlap)
+
+
+def _faster_precision(config: Config, device: torch.device) -> str:
+    """Time the recurrent product in both precisions; bfloat16 must win clearly."""
+    batch, hidden = config.training.batch_size, config.network.hidden_size
+
+    def seconds(dtype: torch.dtype) -> float:
+        left = torch.ones(batch, hidden, dtype=dtype, device=device)
+        right = torch.ones(hidden, 4 * hidden, dtype=dtype, device=device)
+        times = []
+        for _ in range(30):
+            began = time.perf_counter()
+            left @ right
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    faster = seconds(torch.bfloat16) * 1.2 < seconds(torch.float32)
+    return "bfloat16" if faster else "float32"
+
+
+def _device(training: TrainingConfig) -> torch.device:
+    available = torch.cuda.is_available()
+    if training.device == "cuda" and not available:
+        raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'auto' or 'cpu'")
+    use_gpu = available and training.device != "cpu"
+    return torch.device("cuda" if use_gpu else "cpu")
+
+
+@contextlib.contextmanager
+def _only_trainer(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, so that two trainings never write into one run."""
+    with (folder / "config.json").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f"{folder} is in training by another process") from error
+        yield

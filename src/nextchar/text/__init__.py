@@ -1,0 +1,1 @@
+"""From bytes on disk to batches of symbol ids: reading, vocabulary, corpus, streams."""

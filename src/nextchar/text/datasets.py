@@ -1,0 +1,477 @@
+"""Corpora by name: ``python``, which every machine has, and those that people download.
+
+A downloaded corpus is known by its SHA-256, so that a number measured on it means the same
+everywhere: a file is used only if its content is right, wherever it came from. It is looked for
+in the folder that the environment variable ``NEXTCHAR_DATA`` names, then in the user's cache;
+only ``fetch`` goes to the network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+from nextchar.errors import DatasetError, InputError, StorageError
+from nextchar.text.builtin import StandardLibrary
+
+DATA_VARIABLE = "NEXTCHAR_DATA"
+TIMEOUT_SECONDS = 30.0
+BLOCK_SIZE = 1 << 16
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A zip file around the text of a dataset.
+
+    Attributes
+    ----------
+    sha256, size
+        Checksum (64 hexadecimal digits) and bytes of the zip file.
+    member
+        Name of the text inside.
+    """
+
+    sha256: str
+    size: int
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A corpus that can be downloaded.
+
+    Attributes
+    ----------
+    name, description
+        What it is called, and what it is, in a few words.
+    terms
+        Its licence.
+    address
+        Where it is downloaded from, http or https.
+    sha256, size
+        Checksum (64 hexadecimal digits) and bytes of the text file.
+    file_names
+        Names under which the text file is known; the first is its name in the cache.
+    archive
+        What the address gives, where that is not the text itself.
+
+    Raises
+    ------
+    InputError
+        The address is neither http nor https.
+    """
+
+    name: str
+    description: str
+    terms: str
+    address: str
+    sha256: str
+    size: int
+    file_names: tuple[str, ...]
+    archive: Archive | None = None
+
+    def __post_init__(self) -> None:
+        if not self.address.startswith(("http://", "https://")):
+            raise InputError(f"address must be http:// or https://, got {self.address!r}")
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file in the cache."""
+        return self.file_names[0]
+
+
+AnyDataset = Dataset | StandardLibrary
+
+# Addresses in repositories name a commit, so that the content behind them cannot change.
+DATASETS: tuple[AnyDataset, ...] = (
+    StandardLibrary(),
+    Dataset(
+        name="shakespeare",
+        description="Tiny Shakespeare, 40,000 lines of his plays",
+        terms="public domain",
+        address="https://raw.githubusercontent.com/karpathy/char-rnn/"
+        "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        size=1_115_394,
+        file_names=("tinyshakespeare.txt", "shakespeare.txt", "tiny_shakespeare.txt"),
+    ),
+    Dataset(
+        name="names",
+        description="32,000 first names given in the USA, one a line",
+        terms="data of the US government (2018), as in karpathy/makemore (MIT)",
+        address="https://raw.githubusercontent.com/karpathy/makemore/"
+        "988aa59e4d8fefa526d06f3b453ad116258398d4/names.txt",
+        sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+        size=228_145,
+        file_names=("names.txt",),
+    ),
+    Dataset(
+        name="cmudict",
+        description="135,000 English words and their phonemes (ARPAbet)",
+        terms="BSD-style, Carnegie Mellon University",
+        address="https://raw.githubusercontent.com/cmusphinx/cmudict/"
+        "0f8072f814306c5ee4fbf992ed853601b12c01f9/cmudict.dict",
+        sha256="81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
+        size=3_618_488,
+        file_names=("cmudict.dict",),
+    ),
+    Dataset(
+        name="korean_chatbot",
+        description="11,800 Korean questions with answers and a label (csv)",
+        terms="MIT, songys/Chatbot_data",
+        address="https://raw.githubusercontent.com/songys/Chatbot_data/"
+        "4cf20d13fc46f5037fd1c531cd566e2dd9f72974/ChatbotData.csv",
+        sha256="287eb129695b577321c80ad397bb3c2279164d4ca577874d129fd3db5b30afe2",
+        size=889_842,
+        file_names=("korean_chatbot.csv", "ChatbotData.csv"),
+    ),
+    Dataset(
+        name="enwik8",
+        description="the first 100,000,000 bytes of the English Wikipedia of 2006, with markup",
+        terms="CC BY-SA 3.0 and GFDL, Wikipedia's authors",
+        address="http://mattmahoney.net/dc/enwik8.zip",
+        sha256="2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
+        size=100_000_000,
+        file_names=("enwik8", "enwik8.txt"),
+        archive=Archive(
+            sha256="547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
+            size=36_445_475,
+            member="enwik8",
+        ),
+    ),
+    Dataset(
+        name="text8",
+        description="100,000,000 letters and spaces of the same Wikipedia, without markup",
+        terms="CC BY-SA 3.0 and GFDL, Wikipedia's authors",
+        address="http://mattmahoney.net/dc/text8.zip",
+        sha256="6e890197040d37d85beb962ae1f041ff1d9a9ca8d20c7d99c85027eebf51dca7",
+        size=100_000_000,
+        file_names=("text8", "text8.txt"),
+        archive=Archive(
+            sha256="a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
+            size=31_344_016,
+            member="text8",
+        ),
+    ),
+)
+
+
+def names() -> list[str]:
+    """List the names of all datasets, the built-in one first."""
+    return [dataset.name for dataset in DATASETS]
+
+
+def find(name: str) -> AnyDataset:
+    """Give the dataset of a name.
+
+    Raises
+    ------
+    InputError
+        No dataset has this name; the nearest one is suggested.
+    """
+    for dataset in DATASETS:
+        if dataset.name == name:
+            return dataset
+    near = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names())}"
+    raise InputError(f"unknown dataset '{name}': {hint}")
+
+
+def describe(dataset: str | AnyDataset) -> str:
+    """Say in one line what a dataset is, how large, under which terms and where from."""
+    dataset = _resolve(dataset)
+    if isinstance(dataset, StandardLibrary):
+        size, origin = f"up to {dataset.limit:,} characters", "needs no download"
+    else:
+        size, origin = f"{dataset.size:,} bytes", dataset.address
+    return f"{dataset.description}; {size}; {dataset.terms}; {origin}"
+
+
+def cache_path(dataset: str | AnyDataset) -> Path:
+    """Give the place of a dataset in the user's cache, whether it is there or not."""
+    folder = platformdirs.user_cache_path("nextchar") / "data"
+    return folder.absolute() / _resolve(dataset).file_name
+
+
+def path(dataset: str | AnyDataset) -> Path:
+    """Find a dataset on this machine, without the network.
+
+    Returns
+    -------
+    Path
+        A file whose content is right, in ``NEXTCHAR_DATA`` or in the cache.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or a ``NEXTCHAR_DATA`` that is not a folder.
+    DatasetError
+        The dataset is not there, or a copy in ``NEXTCHAR_DATA`` has another content.
+    """
+    dataset = _resolve(dataset)
+    found = _existing(dataset)
+    if found is None:
+        by_hand = f", {_by_hand(dataset)}" if isinstance(dataset, Dataset) else ""
+        state = "damaged" if cache_path(dataset).is_file() else "not here"
+        raise DatasetError(
+            f"dataset '{dataset.name}' is {state}: "
+            f"get it with `nextchar data fetch {dataset.name}`{by_hand}"
+        )
+    return found
+
+
+def fetch(dataset: str | AnyDataset, *, progress: Progress | None = None) -> Path:
+    """Give the path of a dataset, after making it (``python``) or downloading it if need be.
+
+    Parameters
+    ----------
+    dataset
+        A name, or a dataset of one's own, as ``StandardLibrary(limit=500_000)``.
+    progress
+        Called with the bytes received so far and the bytes in all (of the archive, if any).
+
+    Returns
+    -------
+    Path
+        A file whose content is right. It appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or a ``NEXTCHAR_DATA`` that is not a folder.
+    DatasetError
+        The download failed, or gave another content than expected.
+    StorageError
+        The file cannot be written.
+    """
+    dataset = _resolve(dataset)
+    if isinstance(dataset, StandardLibrary):
+        return _make(dataset)
+    return _existing(dataset) or _download(dataset, progress)
+
+
+def _resolve(dataset: str | AnyDataset) -> AnyDataset:
+    return find(dataset) if isinstance(dataset, str) else dataset
+
+
+# What is here already
+
+
+def _existing(dataset: AnyDataset) -> Path | None:
+    cached = cache_path(dataset)
+    with _reading():
+        if isinstance(dataset, StandardLibrary):
+            return cached if cached.is_file() else None
+        local = _local_copy(dataset)
+        if local is None and cached.is_file() and _is_right(cached, dataset):
+            return cached
+    return local
+
+
+def _local_copy(dataset: Dataset) -> Path | None:
+    """Find a copy in ``NEXTCHAR_DATA``; one that is wrong is an error, never passed over."""
+    folder = _local_folder()
+    if folder is None:
+        return None
+    for file in (folder / name for name in dataset.file_names):
+        if not file.is_file():
+            continue
+        if not _is_right(file, dataset):
+            raise DatasetError(
+                f"{file} is not the dataset '{dataset.name}': expected {dataset.size:,} bytes "
+                f"with sha256 {dataset.sha256[:12]}…; replace it, or unset {DATA_VARIABLE}"
+            )
+        return file
+    return None
+
+
+def _local_folder() -> Path | None:
+    value = os.environ.get(DATA_VARIABLE)
+    if not value:
+        return None
+    folder = Path(value).absolute()
+    if not folder.is_dir():
+        raise InputError(
+            f"{DATA_VARIABLE} must name a folder of local copies, got {value!r}: no such folder"
+        )
+    return folder
+
+
+def _is_right(file: Path, expected: Dataset | Archive) -> bool:
+    if file.stat().st_size != expected.size:
+        return False
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == expected.sha256
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot read {error.filename}: {error.strerror or error}; give permission there, "
+            f"or name another folder with {DATA_VARIABLE}"
+        ) from error
+
+
+# Making and downloading
+
+
+def _make(dataset: StandardLibrary) -> Path:
+    target = cache_path(dataset)
+    content = dataset.text().encode()
+    # Two builds of one version may differ, so that the name alone does not say it is right.
+    with _reading():
+        is_there = target.is_file() and target.read_bytes() == content
+    if not is_there:
+        with _workplace(target) as folder:
+            made = folder / "text"
+            made.write_bytes(content)
+            _install(made, target)
+    return target
+
+
+def _download(dataset: Dataset, progress: Progress | None) -> Path:
+    target = cache_path(dataset)
+    expected = dataset.archive or dataset
+    with _workplace(target) as folder:
+        received = folder / "received"
+        _receive(dataset, received, expected.size, progress)
+        if not _is_right(received, expected):
+            raise _failure(dataset, f"sha256 is not {expected.sha256[:12]}…")
+        if dataset.archive is not None:
+            received = _extract(dataset, received, dataset.archive.member)
+        _install(received, target)
+    return target
+
+
+def _receive(dataset: Dataset, file: Path, size: int, progress: Progress | None) -> None:
+    """Stream what the address gives to a file; anything but ``size`` bytes is a failure."""
+    received = 0
+    with _open(dataset) as response, file.open("wb") as stream:
+        while block := _read_block(dataset, response, received, size):
+            stream.write(block)
+            received += len(block)
+            if received > size:
+                raise _failure(dataset, f"sent more than the expected {size:,} bytes")
+            if progress is not None:
+                progress(received, size)
+    if received < size:
+        raise _failure(dataset, f"ended after {received:,} of {size:,} bytes")
+
+
+def _open(dataset: Dataset) -> IO[bytes]:
+    request = urllib.request.Request(  # noqa: S310  (the opener knows http and https only)
+        dataset.address, headers={"User-Agent": "nextchar"}
+    )
+    try:
+        response: IO[bytes] = _opener().open(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _failure(dataset, f"the server answered {error.code} {error.reason}") from error
+    except urllib.error.URLError as error:
+        raise _failure(dataset, f"no connection ({error.reason})") from error
+    except (OSError, HTTPException) as error:
+        raise _failure(dataset, f"no answer ({error})") from error
+    return response
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Make an opener without files and ftp, so that no redirection can lead there."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _read_block(dataset: Dataset, response: IO[bytes], received: int, size: int) -> bytes:
+    # Only the network's errors are caught here: those of the disk are another failure.
+    try:
+        return response.read(BLOCK_SIZE)
+    except (OSError, HTTPException) as error:
+        where = f"after {received:,} of {size:,} bytes"
+        raise _failure(dataset, f"the connection broke {where} ({error})") from error
+
+
+def _extract(dataset: Dataset, archive: Path, member: str) -> Path:
+    text = archive.with_name("text")
+    try:
+        with zipfile.ZipFile(archive) as container, container.open(member) as packed:
+            if container.getinfo(member).file_size == dataset.size:
+                with text.open("wb") as stream:
+                    shutil.copyfileobj(packed, stream)
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise _failure(dataset, f"no readable '{member}' in the zip file ({error})") from error
+    if not text.is_file() or not _is_right(text, dataset):
+        raise _failure(dataset, f"'{member}' in the zip file has another content")
+    return text
+
+
+def _failure(dataset: Dataset, what: str) -> DatasetError:
+    line = " ".join(what.split())  # the words of servers and libraries may hold line ends
+    return DatasetError(
+        f"cannot fetch '{dataset.name}' from {dataset.address}: {line}; try again, "
+        f"{_by_hand(dataset)}"
+    )
+
+
+def _by_hand(dataset: Dataset) -> str:
+    return (
+        f"or put the file by hand (sha256 {dataset.sha256[:12]}…) at {cache_path(dataset)} "
+        f"or in a folder that {DATA_VARIABLE} names"
+    )
+
+
+# Writing
+
+
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Give a folder beside the target, for files not yet whole; it goes, whatever happens."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {target}: {error.strerror or error}; make room or give permission "
+            f"there, or put the file in a folder that {DATA_VARIABLE} names"
+        ) from error
+
+
+def _install(file: Path, target: Path) -> None:
+    """Move a whole file to its place, so that a power cut leaves the old or the new one."""
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
+    file.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

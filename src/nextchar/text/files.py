@@ -1,0 +1,88 @@
+"""Which files an input means: files, folders and patterns.
+
+A folder means all files in it and below, a pattern all files that it matches, both sorted; what
+is hidden (a name with a leading dot) is left out unless it is named itself.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nextchar.errors import TextError
+
+Input = str | os.PathLike[str]
+
+
+def find_files(inputs: Sequence[Input]) -> list[Path]:
+    """List the files that the inputs mean, in the order of the inputs.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, or strings with a pattern (``*``, ``?``, ``[a-z]``, ``**``).
+
+    Returns
+    -------
+    list[Path]
+        Readable regular files, at least one for each input.
+
+    Raises
+    ------
+    TextError
+        An input that is missing, unreadable, no regular file, or without any file.
+    """
+    if not inputs:
+        raise TextError("no input: give files, folders, patterns, or - for standard input")
+    files = [file for given in inputs for file in _files_of(given)]
+    for file in files:
+        _require_readable(file)
+    return files
+
+
+def cannot_read(name: str | Path, error: OSError) -> TextError:
+    """Say that a file cannot be read, and why."""
+    return TextError(f"cannot read {name}: {error.strerror or error}")
+
+
+def _files_of(given: Input) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        return _in_folder(path)
+    if path.exists():
+        return [path]
+    if isinstance(given, str) and glob.has_magic(given):
+        return _matching(given)
+    raise TextError(f"no such file or folder: {path}")
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise cannot_read(error.filename, error) from error
+
+    found = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    if not found:
+        raise TextError(f"folder {folder} has no files (hidden ones are left out)")
+    return sorted(found, key=Path.as_posix)
+
+
+def _matching(pattern: str) -> list[Path]:
+    matches = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207  (takes absolute patterns)
+    files = [path for path in matches if path.is_file()]
+    if not files:
+        raise TextError(f"no file matches {pattern}")
+    return sorted(files, key=Path.as_posix)
+
+
+def _require_readable(file: Path) -> None:
+    if file.exists() and not file.is_file():
+        raise TextError(f"{file} is not a regular file; pipe it in and give - to read it")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise cannot_read(file, error) from error

@@ -1,0 +1,277 @@
+"""Bytes on disk to text, as a stream in constant memory that can be read again.
+
+Files are concatenated as they are: newlines are kept, nothing stands between two files. A byte
+order mark at the start of a file is not text; gzip is undone; everything else is the text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import os
+import re
+import shutil
+import sys
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self, cast
+
+from nextchar.config import TextConfig
+from nextchar.errors import ConfigError, TextError
+from nextchar.storage import storage_errors
+from nextchar.text.files import Input, cannot_read, find_files
+
+STANDARD_INPUT = "-"
+CHUNK_BYTES = 1 << 20
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = "\ufeff"
+# Characters before which a text can be cut without changing its NFC: starters that never compose
+# with what stands before them. Not all of them, but one occurs in every line of real text.
+_UNCHANGED_AFTER_CUT = re.compile(
+    "[\u0000-\u02ff\u0400-\u0482\u3000-\u3029\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFile:
+    """A file as it was when the text was opened."""
+
+    name: str
+    path: Path
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def at(cls, path: Path, name: str) -> Self:
+        """Look at a file, to be called by a name in messages."""
+        status = path.stat()
+        return cls(name=name, path=path, size=status.st_size, modified_ns=status.st_mtime_ns)
+
+    def require_unchanged(self) -> None:
+        """Raise ``TextError`` if the file was written to since the text was opened."""
+        try:
+            now = TextFile.at(self.path, self.name)
+        except OSError as error:
+            raise cannot_read(self.name, error) from error
+        if now != self:
+            raise TextError(f"{self.name} changed while it was being read: give a copy that rests")
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """A text on disk; made by ``open_text``, and readable as often as needed.
+
+    Attributes
+    ----------
+    files, config
+        Where the text is, and how its bytes are read.
+    """
+
+    files: tuple[TextFile, ...]
+    config: TextConfig
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the files, in order."""
+        return tuple(file.name for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+    def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
+        """Give the text in pieces, in constant memory.
+
+        Parameters
+        ----------
+        progress
+            Told the share of the bytes that was read, 0 to 1, after each piece.
+
+        Yields
+        ------
+        str
+            A piece that is not empty; it comes from about 1 MiB of (decompressed) bytes.
+
+        Raises
+        ------
+        TextError
+            A file that cannot be read or decoded or has changed, or a text without a character.
+        """
+        before, empty = 0, True
+        for file in self.files:
+            for text, position in _normalized(_decoded(file, self.config), self.config):
+                if text:
+                    empty = False
+                    yield text
+                if progress is not None:
+                    progress((before + min(position, file.size)) / max(self.size, 1))
+            before += file.size
+        if empty:
+            raise TextError(f"the text is empty: no character in {_listed(self.names)}")
+
+
+@contextlib.contextmanager
+def open_text(
+    inputs: Sequence[Input], config: TextConfig, *, stdin: BinaryIO | None = None
+) -> Iterator[TextSource]:
+    """Open files, folders, patterns, or ``-`` (alone) for standard input, as one text.
+
+    Parameters
+    ----------
+    inputs
+        What to read; see ``find_files``.
+    config
+        Encoding, what to do about decoding errors, normalisation; with vocabulary ``byte`` the
+        bytes pass unchanged, those that are not UTF-8 as surrogate escapes.
+    stdin
+        What ``-`` reads; ``sys.stdin.buffer`` if not given. It is copied to a temporary file,
+        so that it can be read twice, and the copy is removed at the end.
+
+    Yields
+    ------
+    TextSource
+        The text.
+
+    Raises
+    ------
+    TextError
+        An input that cannot be read.
+    ConfigError
+        An unknown encoding.
+    StorageError
+        No room for the copy of standard input.
+    """
+    _require_encoding(config.encoding)
+    if STANDARD_INPUT not in inputs:
+        files = find_files(inputs)
+        yield TextSource(tuple(TextFile.at(file, _shown(file)) for file in files), config)
+        return
+    if len(inputs) > 1:
+        raise TextError(f"- (standard input) must be the only input, got {len(inputs)} inputs")
+    with tempfile.TemporaryDirectory(prefix="nextchar-") as folder:
+        copy = _spool(stdin or sys.stdin.buffer, Path(folder))
+        yield TextSource((TextFile.at(copy, "standard input"),), config)
+
+
+def read_text(inputs: Sequence[Input], config: TextConfig) -> str:
+    """Read a small text at once; see ``open_text`` and ``TextSource.chunks``."""
+    with open_text(inputs, config) as source:
+        return "".join(source.chunks())
+
+
+def _shown(path: Path) -> str:
+    """Give a path as text that can be written anywhere, even if its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _spool(stdin: BinaryIO, folder: Path) -> Path:
+    path = folder / "stdin"
+    with storage_errors(path), path.open("wb") as copy:
+        shutil.copyfileobj(stdin, copy, CHUNK_BYTES)
+    return path
+
+
+def _require_encoding(name: str) -> None:
+    """Raise ``ConfigError`` unless Python can decode a stream of this encoding to text."""
+    try:
+        "".encode(name)  # a LookupError for what does not make text, such as base64
+        usable = codecs.lookup(name).incrementaldecoder is not None
+    except (LookupError, UnicodeError, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"encoding must be a text encoding that Python knows (utf-8, utf-16, latin-1, cp949, "
+            f"...), got {name!r}"
+        )
+
+
+def _bytes(file: TextFile) -> Iterator[tuple[bytes, int]]:
+    """Give the decompressed bytes in pieces, each with the position reached on disk."""
+    file.require_unchanged()
+    try:
+        with contextlib.ExitStack() as stack:
+            disk = stack.enter_context(file.path.open("rb"))
+            stream: BinaryIO = disk
+            if file.path.suffix == ".gz" or disk.peek(2)[:2] == _GZIP_MAGIC:
+                stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=disk)))
+            while data := stream.read(CHUNK_BYTES):
+                yield data, disk.tell()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TextError(f"{file.name} is not a whole gzip file: {error}") from error
+    except OSError as error:
+        raise cannot_read(file.name, error) from error
+    file.require_unchanged()
+
+
+def _decoded(file: TextFile, config: TextConfig) -> Iterator[tuple[str, int]]:
+    """Decode a file piece by piece, each with the position reached on disk."""
+    encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
+    marked = encoding in ("utf-8", "utf-8-sig")
+    if marked:
+        encoding = "utf-8"
+    if config.vocabulary == "byte":
+        marked, errors = False, "surrogateescape"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    fed = 0
+    for data, position in _and_end(_bytes(file), file.size):
+        fed += len(data)
+        try:
+            text = decoder.decode(data, final=not data)
+        except UnicodeError as error:
+            raise _undecodable(file.name, encoding, error, fed) from error
+        if marked and text:
+            text, marked = text.removeprefix(_BYTE_ORDER_MARK), False
+        yield text, position
+
+
+def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int]]:
+    """Give the pieces, then an empty one that says that the file ends here."""
+    yield from pieces
+    yield b"", size
+
+
+def _undecodable(name: str, encoding: str, error: UnicodeError, fed: int) -> TextError:
+    """Say which byte cannot be decoded, after ``fed`` bytes were given to the decoder."""
+    hint = "give --encoding, or --errors replace, or --vocabulary byte"
+    if not isinstance(error, UnicodeDecodeError):
+        return TextError(f"{name} is not {encoding}: {error}; {hint}")
+    # The error counts from the bytes that the decoder had kept; their end is the end of all.
+    offset = fed - len(error.object) + error.start
+    byte = error.object[error.start]
+    return TextError(
+        f"{name} is not {encoding}: byte 0x{byte:02x} at offset {offset} ({error.reason}); {hint}"
+    )
+
+
+def _normalized(pieces: Iterable[tuple[str, int]], config: TextConfig) -> Iterator[tuple[str, int]]:
+    """Bring pieces to NFC, if asked for, as if they were normalised in one."""
+    if config.normalization == "none":
+        yield from pieces
+        return
+    held, position = "", 0
+    for text, position in pieces:
+        cut = _last_cut(text)
+        if cut is None:
+            held += text
+        else:
+            yield unicodedata.normalize("NFC", held + text[:cut]), position
+            held = text[cut:]
+    yield unicodedata.normalize("NFC", held), position
+
+
+def _last_cut(text: str) -> int | None:
+    """Find the last place where a text can be cut without changing its normalised form."""
+    places = reversed(range(len(text)))
+    return next((place for place in places if _UNCHANGED_AFTER_CUT.match(text, place)), None)
+
+
+def _listed(names: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

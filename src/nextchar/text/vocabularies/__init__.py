@@ -1,0 +1,1 @@
+"""The kinds of vocabulary; ``nextchar.text.vocabulary`` is the door to them."""

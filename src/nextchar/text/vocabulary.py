@@ -1,0 +1,114 @@
+"""Text to ids and back: the door to the three kinds of vocabulary.
+
+char    one symbol for each code point that occurs in the text
+byte    the 256 bytes of UTF-8; nothing is unknown
+jamo    as char, but Hangul syllables are two or three letters
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.config import VocabularyKind
+from nextchar.errors import TextError
+from nextchar.text import hangul
+from nextchar.text.vocabularies.base import Decoder, Ids, Unknown, Vocabulary
+from nextchar.text.vocabularies.byte import ByteVocabulary
+from nextchar.text.vocabularies.code import CharVocabulary, CodeVocabulary, code_blocks
+from nextchar.text.vocabularies.jamo import JamoVocabulary
+
+__all__ = [
+    "ByteVocabulary",
+    "CharVocabulary",
+    "Decoder",
+    "Ids",
+    "JamoVocabulary",
+    "Unknown",
+    "Vocabulary",
+    "from_dict",
+    "learn",
+]
+
+_CODE_VOCABULARIES: Mapping[str, type[CodeVocabulary]] = {
+    "char": CharVocabulary,
+    "jamo": JamoVocabulary,
+}
+
+
+def learn(kind: VocabularyKind, chunks: Iterable[str], min_count: int) -> Vocabulary:
+    """Make the vocabulary of a text, in constant memory.
+
+    Parameters
+    ----------
+    kind
+        ``"byte"`` is always the same 256 symbols and does not read the text.
+    chunks
+        The text, piece by piece.
+    min_count
+        Symbols that occur less often are left out, and ``<unk>`` (id 0) stands for them.
+
+    Returns
+    -------
+    Vocabulary
+        The symbols sorted by code.
+
+    Raises
+    ------
+    TextError
+        An empty text, or one without a symbol that occurs ``min_count`` times.
+    """
+    if kind == "byte":
+        return ByteVocabulary()
+    vocabulary = _CODE_VOCABULARIES[kind]
+    counts = _count(chunks)
+    if not counts.any():
+        raise TextError("the text is empty: a vocabulary needs at least one symbol")
+    if kind == "jamo":
+        counts = hangul.letter_counts(counts)
+    kept = (counts >= min_count) & (counts > 0)
+    if not kept.any():
+        raise TextError(
+            f"no symbol occurs {min_count} times, the most frequent {counts.max()} times: "
+            "give a smaller --min-count"
+        )
+    if kind == "jamo":
+        kept[hangul.INITIAL :] = True
+    dropped = (counts > 0) & ~kept
+    symbols = [vocabulary.written(code) for code in np.flatnonzero(kept).tolist()]
+    return vocabulary(symbols, unknown=bool(dropped.any()))
+
+
+def from_dict(values: Mapping[str, object]) -> Vocabulary:
+    """Read back what ``Vocabulary.to_dict`` gave.
+
+    Raises
+    ------
+    TextError
+        An unknown kind, missing or additional keys, values of a wrong type, or bad symbols.
+    """
+    kind, symbols, unknown = (values.get(key) for key in ("kind", "symbols", "unknown"))
+    if kind == "byte" and len(values) == 1:
+        return ByteVocabulary()
+    if not isinstance(kind, str) or kind not in ("byte", *_CODE_VOCABULARIES):
+        raise TextError(f"vocabulary kind must be char, byte or jamo, got {kind!r}")
+    expected = {"kind"} if kind == "byte" else {"kind", "symbols", "unknown"}
+    if set(values) != expected:
+        raise TextError(f"vocabulary keys must be {sorted(expected)}, got {sorted(values)}")
+    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        raise TextError("vocabulary symbols must be a list of strings")
+    if not isinstance(unknown, bool):
+        raise TextError(f"vocabulary unknown must be true or false, got {unknown!r}")
+    return _CODE_VOCABULARIES[kind](symbols, unknown=unknown)
+
+
+def _count(chunks: Iterable[str]) -> NDArray[np.int64]:
+    """Count every code point of the text, int64[hangul.CODE_LIMIT]."""
+    counts = np.zeros(hangul.CODE_LIMIT, dtype=np.int64)
+    for chunk in chunks:
+        for codes in code_blocks(chunk):
+            found = np.bincount(codes)
+            counts[: len(found)] += found
+    return counts

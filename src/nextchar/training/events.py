@@ -1,0 +1,62 @@
+"""What the trainer tells its listeners. A listener is any callable that takes one event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """One optimiser step is done.
+
+    Attributes
+    ----------
+    step, steps
+        Steps done, and steps of the whole run.
+    passes
+        How often the training part has been read so far.
+    train_nats_per_char
+        Mean training loss since the last validation.
+    chars_per_second
+        Training speed since this process started, validation left out.
+    seconds_left
+        Estimated time to the end of the run, validations included.
+    """
+
+    step: int
+    steps: int
+    passes: float
+    train_nats_per_char: float
+    learning_rate: float
+    chars_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """The validation part was measured; the row is in ``metrics.jsonl``.
+
+    ``validation_nats_per_char`` is ``None`` where no text is held out.
+    """
+
+    step: int
+    steps: int
+    train_nats_per_char: float
+    validation_nats_per_char: float | None
+    learning_rate: float
+    chars_per_second: float
+    seconds: float
+    is_best: bool
+    sample: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noticed:
+    """Something that the user should know, in one line."""
+
+    message: str
+
+
+Event = StepDone | Validated | Noticed
+Listener = Callable[[Event], None]

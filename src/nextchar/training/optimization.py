@@ -1,0 +1,146 @@
+"""Update rules, learning-rate schedules, gradient clipping and averaged weights.
+
+T, B and H as everywhere; a *step* is one update of the weights, counted from 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from nextchar.config import TrainingConfig
+from nextchar.errors import RunError
+
+
+def build_optimizer(network: nn.Module, config: TrainingConfig) -> Optimizer:
+    """Make the optimiser that the configuration names.
+
+    Matrices decay and vectors (biases, peepholes) do not: decoupled from the gradient with
+    adamw (Loshchilov & Hutter 2019), as an L2 term in the gradient with the others.
+    """
+    parameters = list(network.parameters())
+    groups = [
+        {
+            "params": [p for p in parameters if p.ndim >= 2],
+            "weight_decay": config.weight_decay,
+        },
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    rate, betas = config.learning_rate, (config.beta1, config.beta2)
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=rate, betas=betas, fused=True)
+        case "adam":
+            return torch.optim.Adam(groups, lr=rate, betas=betas, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, lr=rate, alpha=config.beta2, foreach=True)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, foreach=True)
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Name every tensor of an optimiser's state ``{parameter index}.{key}``."""
+    state: Mapping[int, Mapping[str, Any]] = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{key}": value
+        for index, entries in state.items()
+        for key, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def load_optimizer_tensors(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what ``optimizer_tensors`` gave.
+
+    Raises
+    ------
+    RunError
+        The names do not fit the optimiser's parameters.
+    """
+    complete = optimizer.state_dict()
+    count = sum(len(group["params"]) for group in complete["param_groups"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        if not index.isdigit() or int(index) >= count:
+            raise RunError(f"optimiser state '{name}' fits none of the {count} parameters")
+        state.setdefault(int(index), {})[key] = tensor
+    complete["state"] = state
+    optimizer.load_state_dict(complete)
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the rate of all parameter groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def scheduled_rate(config: TrainingConfig, step: int) -> float:
+    """Give the learning rate of a step, before any plateau factor.
+
+    The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``; then it stays
+    (constant, plateau), or falls to zero at the end of the run, on a line or on half a cosine
+    (Loshchilov & Hutter 2017).
+    """
+    rising = round(config.warmup * config.steps)
+    if step < rising:
+        return config.learning_rate * (step + 1) / rising
+    if config.schedule in ("constant", "plateau"):
+        return config.learning_rate
+    left = (config.steps - step) / max(1, config.steps - rising)
+    if config.schedule == "linear":
+        return config.learning_rate * left
+    return config.learning_rate * 0.5 * (1 - math.cos(math.pi * left))
+
+
+def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> float:
+    """Clip gradients in place, each element first and then the global norm; give the norm.
+
+    Returns
+    -------
+    float
+        The global L2 norm before the norm was clipped; not finite where any gradient is not.
+        Clipping by norm: Pascanu, Mikolov & Bengio 2013.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    value = float(norm)
+    if not math.isfinite(value):
+        return value
+    if config.clip_value > 0:
+        torch._foreach_clamp_min_(gradients, -config.clip_value)
+        torch._foreach_clamp_max_(gradients, config.clip_value)
+        norm = nn.utils.get_total_norm(gradients)
+    if config.clip_norm > 0 and float(norm) > config.clip_norm:
+        torch._foreach_mul_(gradients, config.clip_norm / float(norm))
+    return value
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights (Polyak & Juditsky 1992).
+
+    Parameters
+    ----------
+    network
+        Whose weights are averaged; the average starts as their copy.
+    decay
+        Share of the old average that a step keeps. Early steps keep less,
+        ``(1 + step) / (10 + step)``, so that the start is soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {
+            name: tensor.detach().clone() for name, tensor in network.named_parameters()
+        }
+
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move the average towards the weights after a step (counted from 0)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        current = [p.detach() for p in network.parameters()]
+        torch._foreach_lerp_(list(self.tensors.values()), current, 1 - decay)

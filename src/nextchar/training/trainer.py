@@ -1,0 +1,423 @@
+"""The training loop: stateful truncated backpropagation through time (Williams & Peng 1990).
+
+Each step reads the next T symbols of B parallel streams, starts from the state in which the step
+before ended (its value, not its gradient), and makes one update. The trainer is handed the
+network, its batches, and what to call for validation and for samples; it knows no text.
+
+Everything that decides the next step is in the weights, the optimiser, the hidden state and
+``Progress``, or follows from the seed and the step's number; so a run that is interrupted
+anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nextchar.config import TrainingConfig
+from nextchar.errors import Interrupted, NonFiniteLossError, RunError
+from nextchar.nn.network import Network, State, detach
+from nextchar.nn.parameters import load_parameters
+from nextchar.storage import storage_errors
+from nextchar.text.streams import NO_TARGET, Streams
+from nextchar.training.checkpoint import (
+    LAST_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    load_tensors,
+    save_tensors,
+)
+from nextchar.training.clock import Clock
+from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
+from nextchar.training.interruption import StopSignals
+from nextchar.training.optimization import (
+    WeightAverage,
+    build_optimizer,
+    clip_gradients,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    scheduled_rate,
+    set_learning_rate,
+)
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """All that resume needs besides tensors; kept as JSON in the checkpoint.
+
+    Attributes
+    ----------
+    step
+        Optimiser steps done; also the cursor into the streams.
+    loss_sum, loss_count
+        Sum of the training losses (nats per symbol) since the last validation, and their number.
+    best_nats, best_step
+        The lowest validation loss (nats per character) and its step.
+    rate_factor, stale_validations
+        What schedule ``plateau`` has made of the rate, and validations since the last best.
+    metrics_size
+        Bytes of ``metrics.jsonl`` that belong to the steps done.
+    seconds
+        Time in training so far, over all sittings.
+    threads
+        Threads that the numbers were computed with.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    best_nats: float | None = None
+    best_step: int | None = None
+    rate_factor: float = 1.0
+    stale_validations: int = 0
+    metrics_size: int = 0
+    seconds: float = 0.0
+    threads: int = dataclasses.field(default_factory=torch.get_num_threads)
+
+
+class Trainer:
+    """Trains a network into a run directory.
+
+    Parameters
+    ----------
+    network
+        On the device where it is to be trained.
+    streams
+        The training part's batches.
+    config
+        With ``steps`` and ``precision`` decided (not ``auto``).
+    folder
+        The run directory; the trainer writes ``model.safetensors``, ``metrics.jsonl`` and
+        ``last/`` there.
+    symbols_per_char
+        Symbols per original character of the training part, for losses per character.
+    validate
+        Gives the network's loss on the validation part, in nats per character; ``None`` where
+        nothing is held out, and then the newest weights count as the best.
+    sample
+        Gives a sample text of the network at a step, or ``None`` for no samples.
+    listeners
+        Called with each event, in order.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        streams: Streams,
+        config: TrainingConfig,
+        folder: Path,
+        *,
+        symbols_per_char: float = 1.0,
+        validate: Callable[[Network], float] | None = None,
+        sample: Callable[[Network, int], str] | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.network = network
+        self.streams = streams
+        self.config = config
+        self.folder = folder
+        self.progress = Progress()
+        self._symbols_per_char = symbols_per_char
+        self._validate = validate
+        self._sample = sample
+        self._listeners = listeners
+        self._device = next(network.parameters()).device
+        self._generator = torch.Generator(self._device)
+        self._optimizer = build_optimizer(network, config)
+        self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
+        self._state: State = network.initial_state(config.batch_size)
+        self._clock = Clock(config.steps, config.checkpoint_seconds)
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between two validations."""
+        return self.config.validate_every or max(1, self.config.steps // 10)
+
+    def fit(self) -> None:
+        """Train to the last step, saving on the way.
+
+        Raises
+        ------
+        Interrupted
+            SIGINT or SIGTERM came; the state was saved first.
+        NonFiniteLossError
+            The loss or the gradient is not finite; nothing was changed by that step.
+        CorpusError, StorageError
+            The corpus has changed, or a file cannot be written.
+        """
+        self.network.train()
+        self._clock.start(self.progress.seconds)
+        with StopSignals() as stop:
+            while self.progress.step < self.config.steps:
+                norm = self.step()
+                finished = self.progress.step == self.config.steps
+                due = finished or self.progress.step % self.validate_every == 0
+                if due:
+                    self._measure(norm)
+                if due or stop.received is not None or self._clock.save_is_due():
+                    self.save()
+                if stop.received is not None and not finished:
+                    raise Interrupted(
+                        f"stopped after step {self.progress.step} of {self.config.steps}; saved. "
+                        f"Go on with: nextchar train --resume {self.folder}",
+                        stop.received,
+                    )
+
+    def step(self) -> float:
+        """Make one update and give the gradient's norm."""
+        number = self.progress.step
+        rate = scheduled_rate(self.config, number) * self.progress.rate_factor
+        set_learning_rate(self._optimizer, rate)
+        loss, state = self._loss(number)
+        value = float(loss.detach())
+        self._optimizer.zero_grad(set_to_none=True)
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+        norm = clip_gradients(self.network.parameters(), self.config)
+        if not math.isfinite(value) or not math.isfinite(norm):
+            raise NonFiniteLossError(self._non_finite(value, norm, rate))
+        self._optimizer.step()
+        self._state = detach(state)
+        if self._average is not None:
+            self._average.update(self.network, number)
+        self._advance(value, rate)
+        return norm
+
+    def save(self) -> None:
+        """Write everything that resume needs to ``last/``."""
+        self.progress.seconds = self._clock.seconds()
+        save_tensors(self.folder / LAST_FILE, self._tensors(), dataclasses.asdict(self.progress))
+        self._clock.saved()
+
+    def restore(self) -> None:
+        """Go back to what ``save`` wrote last, and cut later rows off ``metrics.jsonl``.
+
+        Raises
+        ------
+        RunError
+            The checkpoint is missing, damaged, or not of this network.
+        """
+        tensors, content = load_tensors(self.folder / LAST_FILE)
+        try:
+            self.progress = Progress(**content)
+        except TypeError as error:
+            raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
+        parts = _by_part(tensors)
+        load_parameters(self.network, parts.get("network", {}))
+        load_optimizer_tensors(self._optimizer, parts.get("optimizer", {}))
+        if self._average is not None:
+            self._average.tensors = {
+                name: tensor.to(self._device) for name, tensor in parts["average"].items()
+            }
+        self._state = tuple(
+            tuple(
+                parts["state"][f"{layer}.{index}"].to(self._device)
+                for index in range(len(cell_state))
+            )
+            for layer, cell_state in enumerate(self._state)
+        )
+        self._cut_metrics()
+        if self.progress.threads != torch.get_num_threads():
+            self._tell(
+                Noticed(
+                    message=f"this run used {self.progress.threads} threads, now it has "
+                    f"{torch.get_num_threads()}: its numbers may differ in the last bits"
+                )
+            )
+
+    def _loss(self, number: int) -> tuple[Tensor, State]:
+        batch = self.streams.batch(number)
+        inputs, targets, fresh = (
+            torch.from_numpy(values).to(self._device, non_blocking=True)
+            for values in (batch.inputs, batch.targets, batch.fresh)
+        )
+        state = clear(self._state, fresh) if batch.fresh.any() else self._state
+        self._generator.manual_seed(seed_of(self.config.seed, number))
+        with self._autocast():
+            logits, state = self.network(inputs, state, generator=self._generator)
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET
+        )
+        return loss, state
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
+        )
+
+    def _advance(self, loss: float, rate: float) -> None:
+        progress = self.progress
+        progress.step += 1
+        progress.loss_sum += loss
+        progress.loss_count += 1
+        self._clock.count(self.streams.batch_size * self.streams.sequence_length)
+        self._tell(
+            StepDone(
+                step=progress.step,
+                steps=self.config.steps,
+                passes=self.streams.epoch(progress.step),
+                train_nats_per_char=self._train_nats(),
+                learning_rate=rate,
+                chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
+                seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
+            )
+        )
+
+    def _train_nats(self) -> float:
+        return self.progress.loss_sum / self.progress.loss_count * self._symbols_per_char
+
+    def _measure(self, norm: float) -> None:
+        """Validate, keep the best weights, and write the row."""
+        progress = self.progress
+        with self._clock.validating(), self._evaluated_weights():
+            nats = None if self._validate is None else self._validate(self.network)
+            best = nats is None or progress.best_nats is None or nats < progress.best_nats
+            if best:
+                progress.best_nats, progress.best_step = nats, progress.step
+                save_tensors(
+                    self.folder / MODEL_FILE,
+                    dict(self.network.named_parameters()),
+                    {"step": progress.step, "validation_nats_per_char": nats},
+                )
+            sample = None if self._sample is None else self._sample(self.network, progress.step)
+        self._follow_plateau(is_best=best)
+        event = Validated(
+            step=progress.step,
+            steps=self.config.steps,
+            train_nats_per_char=self._train_nats(),
+            validation_nats_per_char=nats,
+            learning_rate=self._optimizer.param_groups[0]["lr"],
+            chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
+            seconds=self._clock.seconds(),
+            is_best=best,
+            sample=sample,
+        )
+        self._write_row(event, norm)
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        self._tell(event)
+
+    @contextlib.contextmanager
+    def _evaluated_weights(self) -> Iterator[None]:
+        """Put the averaged weights, where there are any, in place for the block."""
+        self.network.eval()
+        parameters = dict(self.network.named_parameters())
+        kept = {name: p.detach().clone() for name, p in parameters.items()}
+        try:
+            if self._average is not None:
+                load_parameters(self.network, self._average.tensors)
+            with torch.no_grad():
+                yield
+        finally:
+            if self._average is not None:
+                load_parameters(self.network, kept)
+            self.network.train()
+
+    def _follow_plateau(self, *, is_best: bool) -> None:
+        progress = self.progress
+        progress.stale_validations = 0 if is_best else progress.stale_validations + 1
+        if (
+            self.config.schedule == "plateau"
+            and progress.stale_validations >= self.config.plateau_patience
+        ):
+            progress.rate_factor *= self.config.plateau_factor
+            progress.stale_validations = 0
+
+    def _write_row(self, event: Validated, norm: float) -> None:
+        row: dict[str, Any] = {
+            "step": event.step,
+            "passes": self.streams.epoch(event.step),
+            "train_nats_per_char": event.train_nats_per_char,
+            "train_bits_per_char": event.train_nats_per_char / math.log(2),
+        }
+        if event.validation_nats_per_char is not None:
+            row["validation_nats_per_char"] = event.validation_nats_per_char
+            row["validation_bits_per_char"] = event.validation_nats_per_char / math.log(2)
+        row |= {
+            "learning_rate": event.learning_rate,
+            "gradient_norm": norm,
+            "seconds": round(event.seconds, 3),
+            "chars_per_second": round(event.chars_per_second, 1),
+        }
+        path = self.folder / METRICS_FILE
+        with storage_errors(path), path.open("ab") as file:
+            file.write(f"{json.dumps(row)}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+            self.progress.metrics_size = file.tell()
+
+    def _cut_metrics(self) -> None:
+        path = self.folder / METRICS_FILE
+        size = path.stat().st_size if path.exists() else 0
+        if size < self.progress.metrics_size:
+            raise RunError(
+                f"{path} is damaged: it has {size} bytes, the checkpoint knows of "
+                f"{self.progress.metrics_size}"
+            )
+        with storage_errors(path), path.open("ab") as file:
+            file.truncate(self.progress.metrics_size)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {
+            f"network.{name}": p for name, p in self.network.named_parameters()
+        }
+        tensors |= {
+            f"optimizer.{name}": tensor
+            for name, tensor in optimizer_tensors(self._optimizer).items()
+        }
+        if self._average is not None:
+            tensors |= {f"average.{name}": t for name, t in self._average.tensors.items()}
+        tensors |= {
+            f"state.{layer}.{index}": tensor
+            for layer, cell_state in enumerate(self._state)
+            for index, tensor in enumerate(cell_state)
+        }
+        return tensors
+
+    def _non_finite(self, loss: float, norm: float, rate: float) -> str:
+        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {norm}"
+        return (
+            f"{what} at step {self.progress.step + 1}; the weights were not changed by it, and "
+            f"{self.folder} keeps its last good checkpoint. Try a lower --learning-rate than "
+            f"{self.config.learning_rate:g} (now {rate:.2g}) or a smaller --clip-norm than "
+            f"{self.config.clip_norm:g}"
+        )
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Mix a seed and a number into a seed of 63 bits (splitmix64, Steele et al. 2014)."""
+    mask = (1 << 64) - 1
+    value = (seed + (number + 1) * 0x9E3779B97F4A7C15) & mask
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & mask
+    return (value ^ (value >> 31)) >> 1
+
+
+def clear(state: State, fresh: Tensor) -> State:
+    """Put zeros where ``fresh`` bool[B] says that a stream begins its text."""
+    return tuple(
+        tuple(tensor.masked_fill(fresh.unsqueeze(-1), 0) for tensor in cell_state)
+        for cell_state in state
+    )
+
+
+def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = tensor
+    return parts

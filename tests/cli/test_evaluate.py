@@ -1,0 +1,130 @@
+"""``nextchar evaluate``: how well a run predicts a text."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from nextchar.model import LanguageModel
+from tests.conftest import Run, english, write_gzip
+
+
+def test_the_validation_part_is_measured_where_no_text_is_named(
+    nextchar: Run, finished: Path, texts: Path
+) -> None:
+    figures = nextchar("evaluate", finished, "--json").values()
+    assert figures["characters"] == 600 - 1
+    text = (texts / "english.txt").read_text()
+    again = LanguageModel.load(finished).evaluate(text[-600:])
+    assert figures["nats_per_char"] == pytest.approx(again.nats_per_char, rel=1e-6)
+
+
+def test_json_carries_every_figure_with_its_unit(nextchar: Run, finished: Path) -> None:
+    figures = nextchar("evaluate", finished, "--json").values()
+    assert {
+        "nats_per_char",
+        "bits_per_char",
+        "perplexity",
+        "characters",
+        "chars_per_second",
+        "parameters",
+        "seconds",
+    } <= figures.keys()
+    assert figures["bits_per_char"] == pytest.approx(figures["nats_per_char"] / math.log(2))
+    assert figures["perplexity"] == pytest.approx(math.exp(figures["nats_per_char"]))
+
+
+def test_a_file_its_gzip_and_stdin_measure_alike(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    text = english(2000, seed=2)
+    (tmp_path / "other.txt").write_text(text)
+    write_gzip(tmp_path / "other.gz", text)
+    results = [
+        nextchar("evaluate", finished, name, "--json", stdin=text.encode()).values()
+        for name in (tmp_path / "other.txt", tmp_path / "other.gz", "-")
+    ]
+    assert [result["characters"] for result in results] == [1999] * 3
+    assert len({result["nats_per_char"] for result in results}) == 1
+
+
+def test_the_parts_are_measured_apart(nextchar: Run, finished: Path) -> None:
+    figures = nextchar("evaluate", finished, "--part", "train", "--json").values()
+    assert figures["characters"] == 5400 - 1
+    assert "no test part" in nextchar("evaluate", finished, "--part", "test").problem()
+
+
+def test_compressors_are_measured_unless_told_otherwise(nextchar: Run, finished: Path) -> None:
+    with_them = nextchar("evaluate", finished, "--json").values()
+    assert set(with_them["compressed_bits_per_char"]) == {"xz", "bz2", "gzip"}
+    without = nextchar("evaluate", finished, "--json", "--no-compressors").values()
+    assert "compressed_bits_per_char" not in without
+
+
+def test_the_figures_are_shown_as_text(nextchar: Run, finished: Path) -> None:
+    outcome = nextchar("evaluate", finished)
+    shown = outcome.succeeded()
+    assert all(name in shown for name in ("nats/char", "bits/char", "perplexity", "chars/s", "xz"))
+    assert outcome.err == ""
+
+
+def test_clearing_the_state_makes_prediction_harder(nextchar: Run, finished: Path) -> None:
+    carried, cleared = (
+        nextchar("evaluate", finished, "--part", "train", "--json", "--reset-every", n).values()
+        for n in (0, 1)
+    )
+    assert carried["characters"] == cleared["characters"]
+    assert carried["nats_per_char"] < cleared["nats_per_char"]
+
+
+def test_unknown_symbols_of_a_text_are_an_error_or_left_out(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The Ω dog sees the Ж house.\n", encoding="utf-8")
+    line = nextchar("evaluate", finished, text).problem()
+    assert "'Ω'" in line
+    assert "'Ж'" in line
+    figures = nextchar("evaluate", finished, text, "--unknown", "skip", "--json").values()
+    assert figures["skipped_symbols"] == 2
+    assert figures["characters"] == len("The Ω dog sees the Ж house.\n") - 2 - 1
+    assert "<unk>" in nextchar("evaluate", finished, text, "--unknown", "replace").problem()
+
+
+@pytest.mark.parametrize("content", ["", "T"])
+def test_a_text_without_a_prediction_cannot_be_measured(
+    nextchar: Run, finished: Path, tmp_path: Path, content: str
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text(content)
+    line = nextchar("evaluate", finished, text).problem()
+    assert "empty" in line or "nothing to evaluate" in line
+
+
+def test_a_negative_reset_is_refused(nextchar: Run, finished: Path) -> None:
+    assert "reset_every" in nextchar("evaluate", finished, "--reset-every", "-1").problem()
+
+
+def test_a_missing_file_is_named(nextchar: Run, finished: Path, tmp_path: Path) -> None:
+    assert "gone.txt" in nextchar("evaluate", finished, tmp_path / "gone.txt").problem()
+
+
+def test_invalid_utf8_is_named_with_its_place(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.txt").write_bytes(b"The dog\xff runs.")
+    line = nextchar("evaluate", finished, tmp_path / "bad.txt").problem()
+    assert "bad.txt" in line
+    assert "offset 7" in line
+
+
+def test_a_run_shared_without_its_corpus_still_measures_a_text(
+    nextchar: Run, run: Path, texts: Path
+) -> None:
+    for path in (run / "corpus").iterdir():
+        path.unlink()
+    (run / "corpus").rmdir()
+    nextchar("evaluate", run, texts / "english.txt").succeeded()
+    assert "corpus" in nextchar("evaluate", run).problem()

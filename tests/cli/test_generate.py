@@ -1,0 +1,178 @@
+"""``nextchar generate``: text from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nextchar.model import LanguageModel
+from tests.conftest import TINY, Run, english
+
+
+def test_the_prompt_stands_first_and_the_length_is_exact(nextchar: Run, finished: Path) -> None:
+    out = nextchar("generate", finished, "--prompt", "The dog ", "--length", "73").succeeded()
+    assert out.startswith("The dog ")
+    assert len(out) == len("The dog ") + 73 + len("\n")
+
+
+def test_a_length_of_zero_gives_the_prompt(nextchar: Run, finished: Path) -> None:
+    assert nextchar("generate", finished, "--prompt", "The", "--length", "0").succeeded() == "The\n"
+
+
+def test_no_prompt_gives_exactly_the_length(nextchar: Run, finished: Path) -> None:
+    assert len(nextchar("generate", finished, "--length", "40").succeeded()) == 41
+
+
+def test_one_seed_gives_one_text_and_another_seed_another(nextchar: Run, finished: Path) -> None:
+    first, again, other = (
+        nextchar("generate", finished, "--length", "80", "--seed", seed).succeeded()
+        for seed in (5, 5, 6)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_no_seed_gives_another_text_each_time_and_json_names_the_seed(
+    nextchar: Run, finished: Path
+) -> None:
+    first, second = (
+        nextchar("generate", finished, "--length", "80", "--json").values() for _ in range(2)
+    )
+    assert first["texts"] != second["texts"]
+    again = nextchar("generate", finished, "--length", "80", "--seed", first["seed"]).succeeded()
+    assert again == first["texts"][0] + "\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--temperature", "0.7", "--top-k", "5"),
+        ("--top-p", "0.8", "--min-p", "0.01"),
+        ("--repetition-penalty", "1.3"),
+    ],
+)
+def test_streamed_text_is_the_text_of_json(
+    nextchar: Run, finished: Path, options: tuple[str, ...]
+) -> None:
+    arguments = ("generate", finished, "--prompt", "A", "--length", "60", "--seed", "3", *options)
+    assert [nextchar(*arguments).succeeded()[:-1]] == nextchar(*arguments, "--json").values()[
+        "texts"
+    ]
+
+
+def test_sample_i_is_the_text_of_seed_plus_i(nextchar: Run, finished: Path) -> None:
+    options = ("--prompt", "The ", "--length", "60")
+    texts = nextchar(
+        "generate", finished, *options, "--samples", "3", "--seed", "7", "--json"
+    ).values()["texts"]
+    alone = [
+        nextchar("generate", finished, *options, "--seed", seed).succeeded()[:-1]
+        for seed in (7, 8, 9)
+    ]
+    assert texts == alone
+    assert len(set(texts)) == 3
+
+
+def test_several_samples_are_told_apart_on_stdout(nextchar: Run, finished: Path) -> None:
+    out = nextchar(
+        "generate", finished, "--length", "30", "--samples", "3", "--seed", "4"
+    ).succeeded()
+    assert all(f"seed {seed}" in out for seed in (4, 5, 6))
+
+
+def test_temperature_zero_needs_no_seed(nextchar: Run, finished: Path) -> None:
+    texts = {
+        nextchar("generate", finished, "--length", "50", "--temperature", "0").succeeded()
+        for _ in range(2)
+    }
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("temperature", ["1e-30", "1e-320"])
+def test_a_tiny_temperature_writes_as_temperature_zero(
+    nextchar: Run, finished: Path, temperature: str
+) -> None:
+    coldest, cold = (
+        nextchar("generate", finished, "--length", "50", "--seed", "1", "--temperature", value)
+        for value in ("0", temperature)
+    )
+    assert cold.succeeded() == coldest.succeeded()
+
+
+def test_unknown_symbols_of_a_prompt_are_listed(nextchar: Run, finished: Path) -> None:
+    line = nextchar("generate", finished, "--prompt", "The Ω and Ж").problem()
+    assert "'Ω'" in line
+    assert "'Ж'" in line
+    assert "--unknown skip" in line
+
+
+def test_unknown_symbols_of_a_prompt_are_skipped_where_asked(nextchar: Run, finished: Path) -> None:
+    options = ("--length", "30", "--seed", "1")
+    out = nextchar(
+        "generate", finished, "--prompt", "The Ωdog", "--unknown", "skip", *options
+    ).succeeded()
+    assert out == nextchar("generate", finished, "--prompt", "The dog", *options).succeeded()
+
+
+def test_unknown_symbols_cannot_be_replaced_without_a_symbol_for_them(
+    nextchar: Run, finished: Path
+) -> None:
+    line = nextchar("generate", finished, "--prompt", "Ω", "--unknown", "replace").problem()
+    assert "<unk>" in line
+    assert "--unknown skip" in line
+
+
+def test_unknown_symbols_are_replaced_where_the_vocabulary_has_a_symbol_for_them(
+    nextchar: Run, tmp_path: Path
+) -> None:
+    text, out = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text(english(3000) + "Ω")
+    nextchar("train", text, "--out", out, *TINY, "--min-count", "2").succeeded()
+    arguments = ("generate", out, "--prompt", "The Ж", "--length", "200", "--unknown", "replace")
+    written = nextchar(*arguments).succeeded()
+    assert written.startswith("The \ufffd")
+    assert "\ufffd" not in written[5:]
+
+
+@pytest.mark.parametrize("vocabulary", ["char", "byte", "jamo"])
+@pytest.mark.parametrize("prompt", ["오늘", "가", "값", "ㄱ", "a나"])
+def test_a_korean_prompt_stands_unchanged_before_what_follows(
+    korean_runs: dict[str, Path], vocabulary: str, prompt: str
+) -> None:
+    model = LanguageModel.load(korean_runs[vocabulary])
+    changed = [
+        text
+        for text in model.generate_batch(
+            prompt,
+            samples=20,
+            length=10,
+            seed=0,
+            unknown="skip" if vocabulary == "char" else "error",
+        )
+        if vocabulary != "char" and not (text.startswith(prompt) and len(text) == len(prompt) + 10)
+    ]
+    assert changed == []
+
+
+@pytest.fixture(scope="module")
+def korean_runs(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    from nextchar.run import train
+    from tests.conftest import TINY_OPTIONS
+
+    mixed = tmp_path_factory.mktemp("texts") / "mixed.txt"
+    mixed.write_text(english(1000) + "ㄱㅏ" + (texts / "korean.txt").read_text())
+    folder = tmp_path_factory.mktemp("runs")
+    for kind in ("char", "byte", "jamo"):
+        train(mixed, folder / kind, vocabulary=kind, **TINY_OPTIONS)
+    return {kind: folder / kind for kind in ("char", "byte", "jamo")}
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "jamo"])
+def test_pieces_of_a_stream_join_to_the_text(korean_runs: dict[str, Path], kind: str) -> None:
+    model = LanguageModel.load(korean_runs[kind])
+    pieces = list(model.stream("오늘 ", length=100, seed=3))
+    assert len(pieces) > 20
+    assert "".join(pieces) == model.generate("오늘 ", length=100, seed=3)
+    assert model.generate_batch("오늘 ", length=100, seed=2, samples=2)[1] == "".join(pieces)

@@ -1,0 +1,104 @@
+"""Choices: checked when made, strict when read, and never ambiguous."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextchar.config import Config, NetworkConfig, TextConfig, TrainingConfig, option_names
+from nextchar.errors import ConfigError
+
+
+def test_no_option_name_occurs_twice() -> None:
+    names = option_names()
+    assert len(names) == len(set(names))
+
+
+def test_options_find_their_part() -> None:
+    config = Config.from_options({"vocabulary": "jamo", "cell": "gru", "steps": 3})
+    assert (config.text.vocabulary, config.network.cell, config.training.steps) == (
+        "jamo",
+        "gru",
+        3,
+    )
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "cell": st.sampled_from(["rnn", "lstm", "gru"]),
+            "hidden_size": st.integers(1, 10_000),
+            "learning_rate": st.floats(1e-9, 10),
+            "seed": st.integers(0, 2**63 - 1),
+            "residual": st.booleans(),
+            "encoding": st.text(max_size=5),
+        },
+    )
+)
+def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> None:
+    config = Config.from_options(options)
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"hidden_size": 0}, "hidden_size must be at least 1; got 0"),
+        ({"layers": -2}, "layers must be at least 1; got -2"),
+        ({"layers": True}, "layers must be a whole number; got True"),
+        ({"layers": 1.5}, "layers must be a whole number; got 1.5"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0; got nan"),
+        ({"learning_rate": 0}, "learning_rate must be above 0; got 0"),
+        ({"forget_bias": math.inf}, "forget_bias must be finite; got inf"),
+        ({"minutes": 0.0}, "minutes must be above 0; got 0"),
+        ({"cell": "ltsm"}, "cell must be one of rnn, lstm"),
+        ({"residual": "yes"}, "residual must be true or false; got 'yes'"),
+        ({"hiden_size": 5}, "unknown option 'hiden_size': did you mean 'hidden_size'?"),
+        ({"steps": 5, "minutes": 1.0}, "steps and minutes exclude each other"),
+        ({"tied": True}, "tied needs embedding_size equal to hidden_size, got 128 and 256"),
+        ({"tied": True, "input": "onehot"}, "tied needs input 'embedding'"),
+        ({"validation_fraction": 0.6, "test_fraction": 0.5}, "must be below 1"),
+        ({"vocabulary": "byte", "normalization": "nfc"}, "takes the bytes as they are"),
+        ({"vocabulary": "byte", "min_count": 2}, "min_count must be 1, got 2"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_options(options)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_reading_refuses_unknown_keys_and_missing_parts() -> None:
+    values = Config().to_dict()
+    values["network"]["hidden"] = 3
+    with pytest.raises(ConfigError, match=r"'hidden'.*'hidden_size'"):
+        Config.from_dict(values)
+    with pytest.raises(ConfigError, match="'training' must hold an object"):
+        Config.from_dict({"text": {}, "network": {}})
+
+
+def test_a_copy_with_other_options_is_checked_too() -> None:
+    config = Config().with_options(hidden_size=64, steps=7)
+    assert (config.network.hidden_size, config.training.steps) == (64, 7)
+    with pytest.raises(ConfigError):
+        config.with_options(hidden_size=-1)
+
+
+def test_an_optimiser_brings_its_usual_rate_unless_one_is_given() -> None:
+    assert Config.from_options({"optimizer": "sgd"}).training.learning_rate == 0.5
+    chosen = Config.from_options({"optimizer": "sgd", "learning_rate": 0.1})
+    assert chosen.training.learning_rate == 0.1
+    assert chosen.training.weight_decay == 0.0
+
+
+def test_every_option_has_a_help_text() -> None:
+    for part in (TextConfig, NetworkConfig, TrainingConfig):
+        for field in part.__dataclass_fields__.values():
+            assert field.metadata["help"].endswith("."), field.name

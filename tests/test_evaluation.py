@@ -1,0 +1,88 @@
+"""Sums of nats: exact in pieces, near in parallel, and honest at the borders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from nextchar.config import NetworkConfig
+from nextchar.evaluation import Ids, nats_parallel, nats_sequential, nats_windowed
+from nextchar.nn.network import Network
+
+V = 7
+IDS: Ids = np.random.default_rng(0).integers(V, size=9000).astype(np.uint8)
+
+
+def network(cell: str = "lstm") -> Network:
+    config = NetworkConfig.from_dict({"cell": cell, "hidden_size": 8, "embedding_size": 4})
+    return Network(V, config, generator=torch.Generator().manual_seed(1))
+
+
+def reference(model: Network, ids: Ids) -> float:
+    """Step through the text one symbol at a time."""
+    tensor = torch.from_numpy(ids.astype(np.int64))
+    state, total = model.initial_state(1), 0.0
+    with torch.no_grad():
+        for position in range(len(ids) - 1):
+            logits, state = model.step(tensor[position : position + 1], state)
+            total += float(functional.cross_entropy(logits, tensor[position + 1 : position + 2]))
+    return total
+
+
+def test_sequential_is_the_sum_over_single_steps() -> None:
+    model = network()
+    assert nats_sequential(model, [IDS[:500]]) == pytest.approx(reference(model, IDS[:500]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 6000), max_size=5))
+def test_sequential_does_not_depend_on_how_the_text_is_cut(cuts: list[int]) -> None:
+    model = network("gru")
+    pieces = np.split(IDS[:6000], sorted(cuts))
+    assert nats_sequential(model, pieces) == pytest.approx(
+        nats_sequential(model, [IDS[:6000]]), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("size", [2, 3, 50, 4095, 4096, 4097, 4098, 9000])
+def test_a_text_of_n_symbols_has_n_minus_one_predictions(size: int) -> None:
+    model = network()
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    flat = (size - 1) * np.log(V)
+    ids = IDS[:size]
+    assert nats_sequential(model, [ids]) == pytest.approx(flat, rel=1e-6)
+    assert nats_parallel(model, ids, streams=4, warm_up=5) == pytest.approx(flat, rel=1e-6)
+    assert nats_windowed(model, [ids], window=7) == pytest.approx(flat, rel=1e-6)
+
+
+@pytest.mark.parametrize("streams", [1, 3, 32])
+def test_parallel_with_a_long_warm_up_is_sequential(streams: int) -> None:
+    model = network()
+    exact = nats_sequential(model, [IDS])
+    assert nats_parallel(model, IDS, streams=streams, warm_up=100) == pytest.approx(exact, rel=1e-5)
+
+
+def test_parallel_without_warm_up_is_each_part_from_zero_state() -> None:
+    model = network()
+    ids = IDS[:41]
+    parts = [nats_sequential(model, [ids[start : start + 11]]) for start in (0, 10, 20, 30)]
+    assert nats_parallel(model, ids, streams=4, warm_up=0) == pytest.approx(sum(parts))
+
+
+def test_windowed_is_each_window_from_zero_state() -> None:
+    model = network()
+    ids = IDS[:26]
+    parts = [nats_sequential(model, [ids[start : start + 11]]) for start in (0, 10, 20)]
+    assert nats_windowed(model, [ids[:4], ids[4:]], window=10) == pytest.approx(sum(parts))
+
+
+def test_a_window_as_long_as_the_text_is_sequential() -> None:
+    model = network()
+    assert nats_windowed(model, [IDS], window=len(IDS)) == pytest.approx(
+        nats_sequential(model, [IDS]), rel=1e-6
+    )

@@ -1,0 +1,299 @@
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextchar.config import TextConfig, VocabularyKind
+from nextchar.errors import CorpusError, StorageError, TextError, UnknownSymbolsError
+from nextchar.text import corpus as corpus_module
+from nextchar.text.corpus import Corpus
+from nextchar.text.reading import open_text
+from nextchar.text.vocabulary import CharVocabulary, Vocabulary, learn
+
+
+def build(
+    folder: Path,
+    text: str | bytes,
+    config: TextConfig | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Corpus:
+    config = config or TextConfig()
+    folder.mkdir(exist_ok=True)
+    file = folder / "text.txt"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with open_text([file], config) as source:
+        if vocabulary is None:
+            vocabulary = learn(config.vocabulary, source.chunks(), config.min_count)
+        return Corpus.build(source, vocabulary, folder / "corpus", config)
+
+
+def header_of(corpus: Corpus) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((corpus.folder / "corpus.json").read_text())
+    return values
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    return build(tmp_path, "hello world\n" * 10)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
+
+
+def test_the_files_of_a_corpus_are_known_to_the_byte(tmp_path: Path) -> None:
+    corpus = build(tmp_path, "abba가각", TextConfig(validation_fraction=0.3, test_fraction=0.2))
+    data = (corpus.folder / "ids.bin").read_bytes()
+    assert data == bytes([0, 1, 1, 0, 2, 3])
+    assert header_of(corpus) == {
+        "format_version": 1,
+        "dtype": "uint8",
+        "length": 6,
+        "characters": 6,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "names": [str(tmp_path / "text.txt")],
+        "splits": {"train": [0, 3], "test": [3, 4], "validation": [4, 6]},
+    }
+
+
+def test_wide_ids_are_little_endian(tmp_path: Path) -> None:
+    vocabulary = CharVocabulary([chr(code) for code in range(32, 400)])
+    corpus = build(tmp_path, "\u018f !", vocabulary=vocabulary)
+    assert (corpus.folder / "ids.bin").read_bytes() == b"\x6f\x01\x00\x00\x01\x00"
+    assert corpus.ids.tolist() == [367, 0, 1]
+
+
+def test_a_corpus_opens_as_it_was_built(corpus: Corpus) -> None:
+    opened = Corpus.open(corpus.folder)
+    assert opened.length == opened.characters == len(opened.ids) == 120
+    assert (opened.fingerprint, opened.names) == (corpus.fingerprint, corpus.names)
+    assert opened.splits == corpus.splits
+    assert np.array_equal(opened.ids, corpus.ids)
+    assert not opened.ids.flags.writeable
+
+
+def test_a_corpus_can_be_built_again_in_its_place(corpus: Corpus) -> None:
+    again = build(corpus.folder.parent, "another text")
+    assert (again.length, Corpus.open(corpus.folder).length) == (12, 12)
+
+
+def test_tiny_shakespeare_is_split_as_everywhere(tmp_path: Path) -> None:
+    corpus = build(tmp_path, b"ab" * (1_115_394 // 2))
+    assert (len(corpus.train), len(corpus.test), len(corpus.validation)) == (1_003_854, 0, 111_540)
+
+
+FRACTIONS = st.tuples(st.integers(0, 10), st.integers(0, 10)).filter(lambda pair: sum(pair) < 20)
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "jamo"])
+@settings(deadline=None, max_examples=50)  # each example waits for the disk
+@given(text=st.text(st.sampled_from("a각가é😀\u1100")), fractions=FRACTIONS)
+def test_the_parts_cover_the_text_and_cut_no_character(
+    scratch: Path, kind: VocabularyKind, text: str, fractions: tuple[int, int]
+) -> None:
+    validation, test = (share / 20 for share in fractions)
+    config = TextConfig(vocabulary=kind, validation_fraction=validation, test_fraction=test)
+    text += "b가"
+    vocabulary = learn(kind, [text], 1)
+    corpus = build(scratch, text, config, vocabulary)
+    parts = [corpus.train, corpus.test, corpus.validation]
+    assert np.array_equal(np.concatenate(parts), corpus.ids)
+    assert "".join(map(vocabulary.decode, parts)) == text
+    for part, share in ((corpus.validation, validation), (corpus.test, test)):
+        assert abs(len(part) - share * corpus.length) <= 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "characters"), [("char", 3, 3), ("byte", 7, 3), ("jamo", 6, 3)]
+)
+def test_symbols_and_original_characters_are_counted(
+    tmp_path: Path, kind: VocabularyKind, length: int, characters: int
+) -> None:
+    corpus = build(tmp_path, "a각가", TextConfig(vocabulary=kind))
+    assert (corpus.length, corpus.characters) == (length, characters)
+
+
+def test_stray_continuation_bytes_can_be_split(tmp_path: Path) -> None:
+    corpus = build(tmp_path, b"\x80\x81" * 50, TextConfig(vocabulary="byte"))
+    assert len(corpus.validation) == 10
+
+
+def test_binary_junk_is_text_for_a_byte_vocabulary(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 4
+    corpus = build(tmp_path, data, TextConfig(vocabulary="byte"))
+    assert (corpus.folder / "ids.bin").read_bytes() == data
+
+
+def test_rare_symbols_are_replaced(tmp_path: Path) -> None:
+    corpus = build(tmp_path, "aabbc", TextConfig(min_count=2))
+    assert corpus.ids.tolist() == [1, 1, 2, 2, 0]
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("ab")
+    told: list[float] = []
+    with open_text([tmp_path / "a"], TextConfig()) as source:
+        vocabulary = CharVocabulary(["a", "b"])
+        Corpus.build(source, vocabulary, tmp_path / "c", TextConfig(), progress=told.append)
+    assert told[-1] == 1.0
+
+
+@pytest.mark.parametrize("kind", ["char", "byte"])
+def test_an_empty_text_is_an_error_that_leaves_nothing(
+    tmp_path: Path, kind: VocabularyKind
+) -> None:
+    with pytest.raises(TextError, match=r"the text is empty: no character in .*text\.txt"):
+        build(tmp_path, "", TextConfig(vocabulary=kind), learn(kind, ["a"], 1))
+    assert list((tmp_path / "corpus").iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "name"), [("char", r"\\n"), ("byte", "0x0a")])
+def test_a_text_of_one_symbol_is_an_error(tmp_path: Path, kind: VocabularyKind, name: str) -> None:
+    with pytest.raises(TextError, match=f"one distinct symbol '.*{name[-3:]}': nothing to predict"):
+        build(tmp_path, "\n" * 100, TextConfig(vocabulary=kind))
+
+
+def test_unknown_symbols_of_the_text_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UnknownSymbolsError, match="unknown symbols 'c': not among the 2 symbols"):
+        build(tmp_path, "abc", vocabulary=CharVocabulary(["a", "b"]))
+    assert list((tmp_path / "corpus").iterdir()) == []
+
+
+def test_a_text_that_changes_after_its_vocabulary_was_made_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("abab")
+    with open_text([file], TextConfig()) as source:
+        vocabulary = learn("char", source.chunks(), 1)
+        file.write_text("ababc")
+        with pytest.raises(TextError, match=r"a\.txt changed while it was being read"):
+            Corpus.build(source, vocabulary, tmp_path / "corpus", TextConfig())
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_disk_is_a_storage_error_that_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(StorageError, match=r"cannot write .*: No space left on device"):
+        build(tmp_path, "abc")
+    assert list((tmp_path / "corpus").iterdir()) == []
+
+
+def test_a_header_that_cannot_be_written_leaves_no_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, value: object) -> None:
+        raise StorageError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(corpus_module, "write_json", fail)
+    with pytest.raises(StorageError, match=r"corpus\.json: No space"):
+        build(tmp_path, "abc")
+    assert list((tmp_path / "corpus").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "corpus").write_text("a file")
+    with pytest.raises(StorageError, match=r"cannot write .*corpus: File exists"):
+        build(tmp_path, "abc")
+
+
+def test_a_missing_corpus_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"cannot read .*corpus\.json: No such file"):
+        Corpus.open(tmp_path)
+
+
+def test_missing_ids_are_an_error(corpus: Corpus) -> None:
+    (corpus.folder / "ids.bin").unlink()
+    with pytest.raises(CorpusError, match=r"cannot read .*ids\.bin: No such file"):
+        Corpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "has 0 bytes, 120 were written"),
+        (b"x" * 119, "has 119 bytes, 120 were written"),
+        (b"\0" * 120, "is not what was written"),
+    ],
+)
+def test_damaged_ids_are_an_error(corpus: Corpus, data: bytes, message: str) -> None:
+    (corpus.folder / "ids.bin").write_bytes(data)
+    with pytest.raises(CorpusError, match=rf"ids\.bin {message}"):
+        Corpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format_version", "one"),
+        ("dtype", "float32"),
+        ("dtype", ["uint8"]),
+        ("length", 119),
+        ("length", None),
+        ("characters", "many"),
+        ("names", 5),
+        ("splits", {"train": [0, 120]}),
+        ("splits", {"train": [0, 120], "test": [0, 120], "validation": [0, 120]}),
+        ("splits", {"train": [0, 130], "test": [130, 110], "validation": [110, 120]}),
+        ("splits", {"train": [0], "test": [0, 0], "validation": [0, 120]}),
+        ("splits", {"train": [0, 0], "test": [0, 0], "validation": [0, 0]}),
+        ("splits", [0, 120]),
+    ],
+)
+def test_a_damaged_header_is_an_error(corpus: Corpus, key: str, value: object) -> None:
+    (corpus.folder / "corpus.json").write_text(json.dumps({**header_of(corpus), key: value}))
+    with pytest.raises(CorpusError, match=r"corpus\.json is damaged: "):
+        Corpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize(
+    "key", ["format_version", "dtype", "length", "characters", "sha256", "names", "splits"]
+)
+def test_a_header_without_one_of_its_keys_is_an_error(corpus: Corpus, key: str) -> None:
+    values = header_of(corpus)
+    del values[key]
+    (corpus.folder / "corpus.json").write_text(json.dumps(values))
+    with pytest.raises(CorpusError, match=rf"corpus\.json is damaged: .*{key}"):
+        Corpus.open(corpus.folder)
+
+
+def test_a_newer_format_is_an_error(corpus: Corpus) -> None:
+    (corpus.folder / "corpus.json").write_text('{"format_version": 2}')
+    with pytest.raises(CorpusError, match="has format version 2, this nextchar reads up to 1"):
+        Corpus.open(corpus.folder)
+
+
+def test_a_corpus_at_rest_passes_the_check(corpus: Corpus) -> None:
+    corpus.check()
+    corpus.check()
+
+
+def test_ids_that_are_cut_off_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
+    os.truncate(corpus.folder / "ids.bin", 10)
+    with pytest.raises(CorpusError, match=r"ids\.bin changed while it is in use"):
+        corpus.check()
+
+
+def test_ids_that_are_overwritten_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
+    path = corpus.folder / "ids.bin"
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(0, corpus.signature[1] + 1))
+    with pytest.raises(CorpusError, match="changed while it is in use"):
+        corpus.check()
+
+
+def test_ids_that_disappear_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
+    (corpus.folder / "ids.bin").unlink()
+    with pytest.raises(CorpusError, match="is gone while it is in use"):
+        corpus.check()

@@ -1,0 +1,147 @@
+"""Schedules, clipping, averages and update rules."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from nextchar.config import TrainingConfig
+from nextchar.errors import RunError
+from nextchar.training.optimization import (
+    WeightAverage,
+    build_optimizer,
+    clip_gradients,
+    load_optimizer_tensors,
+    optimizer_tensors,
+    scheduled_rate,
+)
+
+
+def config(**options: object) -> TrainingConfig:
+    return TrainingConfig.from_dict({"steps": 100, "learning_rate": 1.0, **options})
+
+
+def test_linear_schedule_rises_over_the_warm_up_and_falls_to_nothing_at_the_end() -> None:
+    rates = [scheduled_rate(config(schedule="linear", warmup=0.1), step) for step in range(100)]
+    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert rates[9] == rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(1 / 90)
+
+
+def test_cosine_schedule_is_half_a_cosine() -> None:
+    rates = [scheduled_rate(config(schedule="cosine", warmup=0.0), step) for step in (0, 50, 75)]
+    assert rates == pytest.approx([1.0, 0.5, 0.5 * (1 - math.cos(math.pi / 4))])
+
+
+def test_constant_and_plateau_schedules_stay() -> None:
+    for name in ("constant", "plateau"):
+        assert scheduled_rate(config(schedule=name, warmup=0.0), 99) == 1.0
+
+
+@given(
+    st.sampled_from(["linear", "cosine", "constant", "plateau"]),
+    st.floats(0, 1),
+    st.integers(1, 300),
+    st.data(),
+)
+def test_a_rate_is_always_above_zero_and_at_most_the_peak(
+    name: str, warmup: float, steps: int, data: st.DataObject
+) -> None:
+    step = data.draw(st.integers(0, steps - 1))
+    rate = scheduled_rate(config(schedule=name, warmup=warmup, steps=steps), step)
+    assert 0 < rate <= 1.0 + 1e-12
+
+
+def with_gradient(*values: float) -> nn.Parameter:
+    parameter = nn.Parameter(torch.zeros(len(values)))
+    parameter.grad = torch.tensor(values)
+    return parameter
+
+
+def test_clipping_by_norm_keeps_the_direction() -> None:
+    parameter = with_gradient(3.0, 4.0)
+    assert clip_gradients([parameter], config(clip_norm=1.0)) == pytest.approx(5.0)
+    assert parameter.grad is not None
+    assert parameter.grad.tolist() == pytest.approx([0.6, 0.8])
+
+
+def test_clipping_by_value_bounds_each_element() -> None:
+    parameter = with_gradient(3.0, -4.0, 0.5)
+    clip_gradients([parameter], config(clip_norm=0.0, clip_value=1.0))
+    assert parameter.grad is not None
+    assert parameter.grad.tolist() == [1.0, -1.0, 0.5]
+
+
+def test_a_small_gradient_is_left_alone() -> None:
+    parameter = with_gradient(0.3, 0.4)
+    clip_gradients([parameter], config(clip_norm=1.0))
+    assert parameter.grad is not None
+    assert parameter.grad.tolist() == pytest.approx([0.3, 0.4])
+
+
+def test_a_gradient_that_is_not_finite_has_a_norm_that_is_not_finite() -> None:
+    assert not math.isfinite(clip_gradients([with_gradient(math.nan, 1.0)], config()))
+    assert not math.isfinite(clip_gradients([with_gradient(math.inf)], config()))
+
+
+def test_an_average_of_constant_weights_is_these_weights() -> None:
+    module = nn.Linear(2, 2)
+    average = WeightAverage(module, 0.99)
+    for step in range(5):
+        average.update(module, step)
+    assert torch.allclose(average.tensors["weight"], module.weight)
+
+
+def test_an_average_moves_by_one_minus_its_decay_once_warm() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(module.weight)
+    average = WeightAverage(module, 0.9)
+    nn.init.ones_(module.weight)
+    average.update(module, 10_000)
+    assert average.tensors["weight"].item() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])
+def test_an_optimiser_goes_on_exactly_from_its_tensors(name: str) -> None:
+    def step(module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for index, parameter in enumerate(module.parameters()):
+            parameter.grad = torch.full_like(parameter, 0.1 * (index + 1))
+        optimizer.step()
+
+    torch_state = torch.get_rng_state()
+    module, twin = nn.Linear(3, 2), nn.Linear(3, 2)
+    torch.set_rng_state(torch_state)
+    options = config(optimizer=name, learning_rate=0.1)
+    optimizer = build_optimizer(module, options)
+    step(module, optimizer)
+    twin.load_state_dict(module.state_dict())
+    resumed = build_optimizer(twin, options)
+    load_optimizer_tensors(resumed, {k: v.clone() for k, v in optimizer_tensors(optimizer).items()})
+    step(module, optimizer)
+    step(twin, resumed)
+    assert torch.equal(module.weight, twin.weight)
+    assert torch.equal(module.bias, twin.bias)
+
+
+def test_weight_decay_leaves_vectors_alone() -> None:
+    module = nn.Linear(2, 2)
+    nn.init.ones_(module.weight)
+    nn.init.ones_(module.bias)
+    optimizer = build_optimizer(module, config(weight_decay=0.5, learning_rate=0.1))
+    for parameter in module.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert module.weight[0, 0].item() == pytest.approx(0.95)
+    assert module.bias[0].item() == 1.0
+
+
+def test_a_state_of_another_network_is_refused() -> None:
+    optimizer = build_optimizer(nn.Linear(2, 2), config())
+    with pytest.raises(RunError, match=r"'9\.exp_avg'"):
+        load_optimizer_tensors(optimizer, {"9.exp_avg": torch.zeros(2)})

@@ -1,0 +1,73 @@
+"""From minutes to sizes and steps, with costs that the tests make up."""
+
+from __future__ import annotations
+
+import pytest
+
+from nextchar.config import Config
+from nextchar.errors import ConfigError
+from nextchar.training.planning import Cost, plan
+
+
+def weights(config: Config) -> int:
+    hidden = config.network.hidden_size
+    return 4 * hidden * (hidden + config.network.embedding_size) * config.network.layers
+
+
+def planned(seconds: float, symbols: int, flops: float = 1e11, **options: object) -> Config:
+    config = Config.from_options({"minutes": 1.0, **options})
+
+    def measure(candidate: Config) -> Cost:
+        training = candidate.training
+        work = 6 * weights(candidate) * training.batch_size * training.sequence_length
+        return Cost(weights=weights(candidate), step_seconds=work / flops, validation_seconds=0.2)
+
+    return plan(
+        config,
+        set(options),
+        symbols=symbols,
+        seconds=seconds,
+        measure=measure,
+        count_weights=weights,
+    )
+
+
+def test_the_steps_fill_the_time_that_validations_leave() -> None:
+    config = planned(100.0, 1_000_000, hidden_size=128)
+    step = 6 * weights(config) * 32 * 64 / 1e11
+    assert config.training.steps * step == pytest.approx(100.0 - 10 * 0.2, abs=2 * step)
+
+
+def test_more_time_takes_a_larger_network() -> None:
+    sizes = [planned(s, 1_000_000).network.hidden_size for s in (5, 60, 600, 3600)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_a_small_text_takes_a_small_network_and_dropout() -> None:
+    small, large = planned(300, 30_000), planned(300, 30_000_000)
+    assert small.network.hidden_size < large.network.hidden_size
+    assert small.network.dropout > large.network.dropout
+
+
+def test_what_the_user_gave_is_left_alone() -> None:
+    config = planned(60, 1_000_000, hidden_size=96, dropout=0.2, validate_every=7)
+    assert config.network.hidden_size == 96
+    assert config.network.dropout == 0.2
+    assert config.training.validate_every == 7
+
+
+def test_a_tied_network_keeps_its_sizes_equal() -> None:
+    config = planned(60, 1_000_000, tied=True, embedding_size=256, hidden_size=256)
+    assert config.network.embedding_size == config.network.hidden_size
+
+
+def test_validations_take_at_most_a_tenth_of_the_time() -> None:
+    config = planned(6.0, 1_000_000, hidden_size=64)
+    validations = config.training.steps / config.training.validate_every
+    assert validations * 0.2 <= 0.1 * 6.0 + 0.2
+
+
+def test_a_budget_without_room_for_a_step_is_refused() -> None:
+    with pytest.raises(ConfigError, match="do not hold one step"):
+        planned(0.1, 1_000_000, hidden_size=256)
