@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
-from nextchar.evaluation import Ids, nats_parallel, nats_sequential, nats_windowed
+from nextchar.evaluation import nats_parallel, nats_sequential, nats_windowed
 from nextchar.nn.network import Network
+from nextchar.text.vocabulary import Ids
 
 V = 7
 IDS: Ids = np.random.default_rng(0).integers(V, size=9000).astype(np.uint8)

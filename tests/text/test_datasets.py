@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from nextchar.errors import DatasetError, InputError, StorageError
-from nextchar.text import datasets
+from nextchar.text import catalogue, datasets
 from nextchar.text.builtin import StandardLibrary, source_text
-from nextchar.text.datasets import Archive, Dataset
+from nextchar.text.catalogue import Archive, Dataset
 
 CONTENT = b"To be, or not to be\n" * 10_000
 
@@ -128,15 +128,15 @@ def check_failure(dataset: Dataset, cache: Path, what: str) -> None:
 
 
 def test_names_are_unique_and_start_with_the_builtin_one() -> None:
-    names = datasets.names()
+    names = catalogue.names()
     assert names[0] == "python"
     assert "shakespeare" in names
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", catalogue.names())
 def test_every_dataset_is_found_and_described_in_one_line(name: str) -> None:
-    found = datasets.find(name)
+    found = catalogue.find(name)
     assert found.name == name
     description = datasets.describe(name)
     assert "\n" not in description
@@ -144,7 +144,7 @@ def test_every_dataset_is_found_and_described_in_one_line(name: str) -> None:
     assert found.terms in description
 
 
-@pytest.mark.parametrize("dataset", [d for d in datasets.DATASETS if isinstance(d, Dataset)])
+@pytest.mark.parametrize("dataset", [d for d in catalogue.DATASETS if isinstance(d, Dataset)])
 def test_every_checksum_and_size_is_well_formed(dataset: Dataset) -> None:
     for expected in (dataset, dataset.archive or dataset):
         assert re.fullmatch(r"[0-9a-f]{64}", expected.sha256)
@@ -152,7 +152,7 @@ def test_every_checksum_and_size_is_well_formed(dataset: Dataset) -> None:
 
 
 def test_file_names_of_two_datasets_never_meet() -> None:
-    file_names = [n for d in datasets.DATASETS if isinstance(d, Dataset) for n in d.file_names]
+    file_names = [n for d in catalogue.DATASETS if isinstance(d, Dataset) for n in d.file_names]
     assert len(set(file_names)) == len(file_names)
 
 
@@ -373,7 +373,7 @@ def test_local_copies_must_be_in_a_folder(
         datasets.path(dataset)
 
 
-@pytest.mark.parametrize("name", datasets.names())
+@pytest.mark.parametrize("name", catalogue.names())
 def test_an_absent_dataset_says_how_to_get_it(name: str) -> None:
     with pytest.raises(DatasetError, match=f"not here: .*`nextchar data fetch {name}`") as caught:
         datasets.path(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from nextchar.errors import ConfigError, CorpusError, TextError
 from nextchar.text.streams import NO_TARGET, Batch, Streams
 
 
-def streams(length: int, batch_size: int, sequence_length: int, **options: int) -> Streams:
+def streams(length: int, batch_size: int, sequence_length: int, **options: Any) -> Streams:
     ids = np.arange(length, dtype=np.uint16)
     return Streams(ids=ids, batch_size=batch_size, sequence_length=sequence_length, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import typer
@@ -14,13 +15,25 @@ app = typer.Typer(help="Corpora by name.", no_args_is_help=True)
 @app.command("list")
 def _list(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
     """List the corpora that nextchar knows."""
-    from nextchar.text import datasets
+    from nextchar.text.catalogue import DATASETS
+    from nextchar.text.datasets import describe
 
     if as_json:
-        known = [datasets.find(name) for name in datasets.names()]
-        print_json({d.name: {"description": d.description, "terms": d.terms} for d in known})
+        print_json(
+            {
+                "datasets": [
+                    {
+                        "name": dataset.name,
+                        "description": dataset.description,
+                        "terms": dataset.terms,
+                        **dataclasses.asdict(dataset),
+                    }
+                    for dataset in DATASETS
+                ]
+            }
+        )
     else:
-        print_rows([(name, datasets.describe(name)) for name in datasets.names()])
+        print_rows([(dataset.name, describe(dataset)) for dataset in DATASETS])
 
 
 @app.command("fetch")

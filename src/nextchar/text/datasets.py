@@ -8,7 +8,6 @@ only ``fetch`` goes to the network.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import shutil
@@ -19,7 +18,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
@@ -27,7 +25,9 @@ from typing import IO
 import platformdirs
 
 from nextchar.errors import DatasetError, InputError, StorageError
+from nextchar.storage import flush_folder, write_bytes
 from nextchar.text.builtin import StandardLibrary
+from nextchar.text.catalogue import AnyDataset, Archive, Dataset, find
 
 DATA_VARIABLE = "NEXTCHAR_DATA"
 TIMEOUT_SECONDS = 30.0
@@ -36,172 +36,15 @@ BLOCK_SIZE = 1 << 16
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Archive:
-    """A zip file around the text of a dataset.
-
-    Attributes
-    ----------
-    sha256, size
-        Checksum (64 hexadecimal digits) and bytes of the zip file.
-    member
-        Name of the text inside.
-    """
-
-    sha256: str
-    size: int
-    member: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """A corpus that can be downloaded.
-
-    Attributes
-    ----------
-    name, description
-        What it is called, and what it is, in a few words.
-    terms
-        Its licence.
-    address
-        Where it is downloaded from, http or https.
-    sha256, size
-        Checksum (64 hexadecimal digits) and bytes of the text file.
-    file_names
-        Names under which the text file is known; the first is its name in the cache.
-    archive
-        What the address gives, where that is not the text itself.
-
-    Raises
-    ------
-    InputError
-        The address is neither http nor https.
-    """
-
-    name: str
-    description: str
-    terms: str
-    address: str
-    sha256: str
-    size: int
-    file_names: tuple[str, ...]
-    archive: Archive | None = None
-
-    def __post_init__(self) -> None:
-        if not self.address.startswith(("http://", "https://")):
-            raise InputError(f"address must be http:// or https://, got {self.address!r}")
-
-    @property
-    def file_name(self) -> str:
-        """The name of its file in the cache."""
-        return self.file_names[0]
-
-
-AnyDataset = Dataset | StandardLibrary
-
-# Addresses in repositories name a commit, so that the content behind them cannot change.
-DATASETS: tuple[AnyDataset, ...] = (
-    StandardLibrary(),
-    Dataset(
-        name="shakespeare",
-        description="Tiny Shakespeare, 40,000 lines of his plays",
-        terms="public domain",
-        address="https://raw.githubusercontent.com/karpathy/char-rnn/"
-        "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
-        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        size=1_115_394,
-        file_names=("tinyshakespeare.txt", "shakespeare.txt", "tiny_shakespeare.txt"),
-    ),
-    Dataset(
-        name="names",
-        description="32,000 first names given in the USA, one a line",
-        terms="data of the US government (2018), as in karpathy/makemore (MIT)",
-        address="https://raw.githubusercontent.com/karpathy/makemore/"
-        "988aa59e4d8fefa526d06f3b453ad116258398d4/names.txt",
-        sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
-        size=228_145,
-        file_names=("names.txt",),
-    ),
-    Dataset(
-        name="cmudict",
-        description="135,000 English words and their phonemes (ARPAbet)",
-        terms="BSD-style, Carnegie Mellon University",
-        address="https://raw.githubusercontent.com/cmusphinx/cmudict/"
-        "0f8072f814306c5ee4fbf992ed853601b12c01f9/cmudict.dict",
-        sha256="81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
-        size=3_618_488,
-        file_names=("cmudict.dict",),
-    ),
-    Dataset(
-        name="korean_chatbot",
-        description="11,800 Korean questions with answers and a label (csv)",
-        terms="MIT, songys/Chatbot_data",
-        address="https://raw.githubusercontent.com/songys/Chatbot_data/"
-        "4cf20d13fc46f5037fd1c531cd566e2dd9f72974/ChatbotData.csv",
-        sha256="287eb129695b577321c80ad397bb3c2279164d4ca577874d129fd3db5b30afe2",
-        size=889_842,
-        file_names=("korean_chatbot.csv", "ChatbotData.csv"),
-    ),
-    Dataset(
-        name="enwik8",
-        description="the first 100,000,000 bytes of the English Wikipedia of 2006, with markup",
-        terms="CC BY-SA 3.0 and GFDL, Wikipedia's authors",
-        address="http://mattmahoney.net/dc/enwik8.zip",
-        sha256="2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
-        size=100_000_000,
-        file_names=("enwik8", "enwik8.txt"),
-        archive=Archive(
-            sha256="547994d9980ebed1288380d652999f38a14fe291a6247c157c3d33d4932534bc",
-            size=36_445_475,
-            member="enwik8",
-        ),
-    ),
-    Dataset(
-        name="text8",
-        description="100,000,000 letters and spaces of the same Wikipedia, without markup",
-        terms="CC BY-SA 3.0 and GFDL, Wikipedia's authors",
-        address="http://mattmahoney.net/dc/text8.zip",
-        sha256="6e890197040d37d85beb962ae1f041ff1d9a9ca8d20c7d99c85027eebf51dca7",
-        size=100_000_000,
-        file_names=("text8", "text8.txt"),
-        archive=Archive(
-            sha256="a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
-            size=31_344_016,
-            member="text8",
-        ),
-    ),
-)
-
-
-def names() -> list[str]:
-    """List the names of all datasets, the built-in one first."""
-    return [dataset.name for dataset in DATASETS]
-
-
-def find(name: str) -> AnyDataset:
-    """Give the dataset of a name.
-
-    Raises
-    ------
-    InputError
-        No dataset has this name; the nearest one is suggested.
-    """
-    for dataset in DATASETS:
-        if dataset.name == name:
-            return dataset
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names())}"
-    raise InputError(f"unknown dataset '{name}': {hint}")
-
-
 def describe(dataset: str | AnyDataset) -> str:
-    """Say in one line what a dataset is, how large, under which terms and where from."""
+    """Say in one line what a dataset is, how large, and under which terms."""
     dataset = _resolve(dataset)
     if isinstance(dataset, StandardLibrary):
-        size, origin = f"up to {dataset.limit:,} characters", "needs no download"
-    else:
-        size, origin = f"{dataset.size:,} bytes", dataset.address
-    return f"{dataset.description}; {size}; {dataset.terms}; {origin}"
+        return (
+            f"{dataset.description}; up to {dataset.limit:,} characters; {dataset.terms}; "
+            "needs no download"
+        )
+    return f"{dataset.description}; {dataset.size:,} bytes; {dataset.terms}"
 
 
 def cache_path(dataset: str | AnyDataset) -> Path:
@@ -342,10 +185,8 @@ def _make(dataset: StandardLibrary) -> Path:
     with _reading():
         is_there = target.is_file() and target.read_bytes() == content
     if not is_there:
-        with _workplace(target) as folder:
-            made = folder / "text"
-            made.write_bytes(content)
-            _install(made, target)
+        with _writing(target):
+            write_bytes(target, content)
     return target
 
 
@@ -452,12 +293,10 @@ def _by_hand(dataset: Dataset) -> str:
 
 
 @contextmanager
-def _workplace(target: Path) -> Iterator[Path]:
-    """Give a folder beside the target, for files not yet whole; it goes, whatever happens."""
+def _writing(target: Path) -> Iterator[None]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
-            yield Path(folder)
+        yield
     except OSError as error:
         raise StorageError(
             f"cannot write {target}: {error.strerror or error}; make room or give permission "
@@ -465,13 +304,19 @@ def _workplace(target: Path) -> Iterator[Path]:
         ) from error
 
 
+@contextmanager
+def _workplace(target: Path) -> Iterator[Path]:
+    """Give a folder beside the target, for files not yet whole; it goes, whatever happens."""
+    with (
+        _writing(target),
+        tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder,
+    ):
+        yield Path(folder)
+
+
 def _install(file: Path, target: Path) -> None:
     """Move a whole file to its place, so that a power cut leaves the old or the new one."""
     with file.open("rb") as stream:
         os.fsync(stream.fileno())
     file.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_folder(target.parent)
