@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocabulary.json"
 
-_IDS_AT_ONCE = 1 << 20
+_IDS_AT_ONCE = 1 << 16
 
 
 class LanguageModel:
@@ -196,9 +196,17 @@ class LanguageModel:
         return self._evaluate(encoded(), reset_every, tally)
 
     def evaluate_ids(
-        self, ids: Ids, *, reset_every: int = 0, compressors: bool = False
+        self,
+        ids: Ids,
+        *,
+        reset_every: int = 0,
+        compressors: bool = False,
+        progress: Callable[[float], None] | None = None,
     ) -> Evaluation:
-        """Measure a text that is encoded already, shape [N]; see ``evaluate``."""
+        """Measure a text that is encoded already, shape [N]; see ``evaluate``.
+
+        ``progress`` is told the share that is done, 0 to 1.
+        """
         tally = _Tally(self.vocabulary, compressors=compressors)
 
         def pieces() -> Iterator[Ids]:
@@ -211,6 +219,8 @@ class LanguageModel:
                 else:
                     tally.compress(decoder.feed(piece).encode())
                 yield piece
+                if progress is not None:
+                    progress(min(1.0, (start + len(piece)) / len(ids)))
             tally.compress(decoder.flush().encode())
 
         return self._evaluate(pieces(), reset_every, tally)

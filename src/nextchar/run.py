@@ -47,7 +47,7 @@ from nextchar.text.reading import open_text
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Vocabulary, learn
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
-from nextchar.training.events import Listener, Noticed
+from nextchar.training.events import Event, Listener, Noticed, Preparing
 from nextchar.training.planning import Cost, plan
 from nextchar.training.trainer import Trainer, seed_of
 
@@ -146,9 +146,18 @@ def train(
             f"with --resume {folder}"
         )
     with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
-        vocabulary = learn(config.text.vocabulary, source.chunks(), config.text.min_count)
-        corpus = Corpus.build(source, vocabulary, temporary / CORPUS_FOLDER, config.text)
+        chunks = source.chunks(_preparing(listeners, "finding the symbols"))
+        vocabulary = learn(config.text.vocabulary, chunks, config.text.min_count)
+        corpus = Corpus.build(
+            source,
+            vocabulary,
+            temporary / CORPUS_FOLDER,
+            config.text,
+            progress=_preparing(listeners, "encoding"),
+        )
         config = _decide(config, frozenset(options), corpus, vocabulary, began)
+        if config.training.minutes is not None:
+            _tell(listeners, Noticed(message=_planned(config)))
         write_json(temporary / VOCABULARY_FILE, vocabulary.to_dict())
         save_config(temporary, config)
         with storage_errors(temporary):
@@ -192,6 +201,24 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     return Corpus.open(Path(run) / CORPUS_FOLDER)
 
 
+def _tell(listeners: Sequence[Listener], event: Event) -> None:
+    for listener in listeners:
+        listener(event)
+
+
+def _preparing(listeners: Sequence[Listener], stage: str) -> Callable[[float], None]:
+    return lambda fraction: _tell(listeners, Preparing(stage=stage, fraction=fraction))
+
+
+def _planned(config: Config) -> str:
+    network, training = config.network, config.training
+    return (
+        f"planned for {training.minutes:g} minutes: {network.layers} × {network.cell} "
+        f"{network.hidden_size}, dropout {network.dropout:g}, {training.steps:,} steps of "
+        f"{training.batch_size} × {training.sequence_length} in {training.precision}"
+    )
+
+
 def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
@@ -203,8 +230,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
         if (folder / LAST_FILE).exists():
             trainer.restore()
         if trainer.progress.step == config.training.steps:
-            for listener in listeners:
-                listener(Noticed(message=f"{folder} is complete: nothing is left to train"))
+            _tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
         trainer.fit()
         result = _result(folder, model, corpus, trainer)
         card = model_card(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, part_display, print_json, print_rows
 
 if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
@@ -41,10 +41,14 @@ def _evaluate(
     from nextchar.text.reading import open_text
 
     model = LanguageModel.load(run, device=device)
+    progress = part_display("evaluating")
     if text:
         with open_text(text, model.config.text) as source:
             result = model.evaluate(
-                source.chunks(), unknown=unknown, reset_every=reset_every, compressors=compressors
+                source.chunks(progress),
+                unknown=unknown,
+                reset_every=reset_every,
+                compressors=compressors,
             )
         measured = ", ".join(source.names)
     else:
@@ -52,7 +56,9 @@ def _evaluate(
         ids = getattr(corpus, part)
         if len(ids) == 0:
             raise TextError(f"{run} has no {part} part: name a text to evaluate")
-        result = model.evaluate_ids(ids, reset_every=reset_every, compressors=compressors)
+        result = model.evaluate_ids(
+            ids, reset_every=reset_every, compressors=compressors, progress=progress
+        )
         measured = f"{part} part of {run}"
     if as_json:
         print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})

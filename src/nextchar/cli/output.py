@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +42,21 @@ def stderr_line() -> Callable[[str], None]:
         return lambda _text: None
 
     def show(text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}")
+        # A line that wraps could not be overwritten.
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write(f"\r\x1b[K{text[:width]}")
         sys.stderr.flush()
 
     return show
+
+
+def part_display(label: str) -> Callable[[float], None]:
+    """Give what shows the part of a work that is done, 0 to 1, and the time left, on stderr."""
+    show = stderr_line()
+    began = time.monotonic()
+
+    def display(part: float) -> None:
+        left = (time.monotonic() - began) * (1 - part) / max(part, 1e-9)
+        show("" if part >= 1 else f"{label} · {part:.0%} · ETA {duration(left)}")
+
+    return display

@@ -6,8 +6,8 @@ import math
 import sys
 import time
 
-from nextchar.cli.output import duration, stderr_line
-from nextchar.training.events import Event, StepDone, Validated
+from nextchar.cli.output import duration, part_display, stderr_line
+from nextchar.training.events import Event, Preparing, StepDone, Validated
 
 _REFRESH_SECONDS = 0.2
 
@@ -22,11 +22,15 @@ class ProgressDisplay:
         self._show = stderr_line()
         self._shown_at = 0.0
         self._validation: float | None = None
+        self._stage = ""
+        self._part = part_display("")
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
         if isinstance(event, StepDone):
             self._step(event)
+        elif isinstance(event, Preparing):
+            self._preparing(event)
         elif isinstance(event, Validated):
             self._validation = event.validation_nats_per_char
             self._line(_validated(event))
@@ -43,6 +47,11 @@ class ProgressDisplay:
         self._show("")
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+    def _preparing(self, event: Preparing) -> None:
+        if event.fraction == 0 or event.stage != self._stage:
+            self._stage, self._part = event.stage, part_display(event.stage)
+        self._part(event.fraction)
 
     def _step(self, event: StepDone) -> None:
         now = time.monotonic()

@@ -4,8 +4,8 @@
 - ``own``: one projection of the whole window, then ``through_time`` or ``scan``;
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
-Measured, forward and backward (benchmarks/cells.py): on a CPU, oneDNN's lstm is the fastest lstm,
-and ``own`` is faster than torch's gru and rnn; on a GPU, cuDNN's are the fastest.
+``auto`` goes by what was measured forward and backward on a CPU (benchmarks/cells.py): oneDNN's
+lstm is the fastest lstm, and ``own`` is faster than torch's gru and rnn. On a GPU it takes cuDNN's.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preparing:
+    """The text is read and encoded, before training.
+
+    ``stage`` is what is going on, ``fraction`` how much of it is done, 0 to 1.
+    """
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepDone:
     """One optimiser step is done.
 
@@ -58,5 +69,5 @@ class Noticed:
     message: str
 
 
-Event = StepDone | Validated | Noticed
+Event = Preparing | StepDone | Validated | Noticed
 Listener = Callable[[Event], None]

@@ -1,0 +1,45 @@
+"""Validation in parallel streams beside the exact one: the difference, and the time.
+
+    python benchmarks/validation.py runs/plays
+
+Measured on the validation part of a trained run, for several warm-ups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import nextchar
+from nextchar.evaluation import nats_parallel, nats_sequential
+from nextchar.run import VALIDATION_STREAMS, open_corpus
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    arguments = parser.parse_args()
+    model = nextchar.LanguageModel.load(arguments.run)
+    ids = open_corpus(arguments.run).validation
+    predictions = (len(ids) - 1) * math.log(2)
+
+    began = time.perf_counter()
+    exact = nats_sequential(model.network, [ids])
+    seconds = time.perf_counter() - began
+    print(f"exact: {exact / predictions:.6f} bits/symbol, {len(ids) / seconds:,.0f} symbols/s\n")
+    print("| warm-up | difference in bits/symbol | symbols/s | times as fast |")
+    print("|---|---|---|---|")
+    for warm_up in (0, 32, 64, 128, 256, 512):
+        began = time.perf_counter()
+        near = nats_parallel(model.network, ids, streams=VALIDATION_STREAMS, warm_up=warm_up)
+        took = time.perf_counter() - began
+        print(
+            f"| {warm_up} | {(near - exact) / predictions:+.6f} | {len(ids) / took:,.0f} "
+            f"| {seconds / took:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""One text in char, byte and jamo symbols, the same time each: bits per original character.
+
+    python benchmarks/vocabularies.py korean_chatbot.csv --columns Q A --minutes 2
+
+A CSV file is read by the columns that are named, one cell a line; any other file as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from pathlib import Path
+
+import nextchar
+from nextchar.run import open_corpus
+
+
+def as_text(source: Path, columns: list[str]) -> str:
+    if not columns:
+        return source.read_text("utf-8")
+    with source.open(encoding="utf-8", newline="") as file:
+        return "".join(f"{row[name]}\n" for row in csv.DictReader(file) for name in columns)
+
+
+def valid_share(text: str) -> float:
+    """Give the share of the Hangul in a text that is whole syllables."""
+    syllables = sum("가" <= symbol <= "힣" for symbol in text)
+    letters = sum("ㄱ" <= symbol <= "ㆎ" or "ᄀ" <= symbol <= "ᇿ" for symbol in text)
+    return syllables / max(1, syllables + letters)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--columns", nargs="*", default=[])
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+
+    every = []
+    print("| vocabulary | V | H | weights | bits/symbol | bits/char | whole syllables |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "text.txt"
+        text.write_text(as_text(arguments.text, arguments.columns), "utf-8")
+        for kind in ("char", "byte", "jamo"):
+            run = Path(folder) / kind
+
+            nextchar.train(text, run, vocabulary=kind, minutes=arguments.minutes)
+            model = nextchar.LanguageModel.load(run)
+            result = model.evaluate_ids(open_corpus(run).validation)
+            sample = model.generate(length=2000, seed=1, temperature=0.8)
+            every.append(
+                {
+                    "vocabulary": kind,
+                    "parameters": model.parameters,
+                    "valid_share": valid_share(sample),
+                    "sample": sample[:400],
+                    **result.to_dict(),
+                }
+            )
+            print(
+                f"| {kind} | {len(model.vocabulary)} | {model.config.network.hidden_size} "
+                f"| {model.parameters:,} | {result.bits_per_symbol:.3f} "
+                f"| {result.bits_per_char:.3f} | {valid_share(sample):.2%} |",
+                flush=True,
+            )
+    for figures in every:
+        print(f"\n{figures['vocabulary']}:\n{str(figures['sample'])[:200]}")
+    if arguments.json:
+        content = json.dumps(every, indent=2, ensure_ascii=False)
+        arguments.json.write_text(f"{content}\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
