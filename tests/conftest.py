@@ -1,8 +1,9 @@
-"""What the tests of whole commands share: texts, a trained run, and ways to run the command line."""
+"""What the tests of whole commands share: texts, a trained run, and ways to run commands."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import multiprocessing
 import os
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+
+# Threads that wait for work sleep instead of spinning: on a busy machine, where tests run beside
+# each other, spinning makes tiny networks ten times slower. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # A network and a training that take a moment.
 TINY_OPTIONS: Mapping[str, Any] = {
@@ -73,8 +78,8 @@ _KOREAN = [
 ]
 
 # The processes of commands are forked from a server that has imported torch already.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
     ["pytest", "torch", "nextchar.cli", "nextchar.run", "tests.conftest"]
 )
 
@@ -111,15 +116,13 @@ class Outcome:
 class Command:
     """A run of the command line as a process of its own; its output goes to files in a folder."""
 
-    def __init__(self, args: tuple[object, ...], folder: Path, stdin: bytes, cwd: Path) -> None:
-        self._streams = [folder / name for name in ("stdin", "stdout", "stderr")]
-        for stream, content in zip(self._streams, (stdin, b"", b""), strict=True):
-            stream.write_bytes(content)
-        self._process = _PROCESSES.Process(
-            target=_as_command,
-            args=([os.fspath(a) if isinstance(a, Path) else str(a) for a in args],
-                  self._streams, cwd),
-        )  # fmt: skip
+    def __init__(self, args: tuple[object, ...], folder: Path) -> None:
+        self._streams = [folder / "stdout", folder / "stderr"]
+        for stream in self._streams:
+            stream.touch()
+        self._process = PROCESSES.Process(
+            target=_as_command, args=([str(argument) for argument in args], self._streams)
+        )
         self._process.start()
 
     def send(self, number: int) -> None:
@@ -135,12 +138,25 @@ class Command:
             assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.005)
 
-    def outcome(self) -> Outcome:
-        """Wait for the end; the code of a process killed by a signal is the negative number."""
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait, but not longer than so many seconds."""
+        self._process.join(seconds)
+
+    def printed(self) -> bytes:
+        """Give what it has written on standard output so far."""
+        return self._streams[0].read_bytes()
+
+    def code(self) -> int:
+        """Wait for the end and give the exit code."""
         self._process.join(DEADLINE_SECONDS)
         assert self._process.exitcode is not None, "the command did not end in time"
-        out, err = (stream.read_bytes().decode() for stream in self._streams[1:])
-        return Outcome(self._process.exitcode, out, err)
+        return self._process.exitcode
+
+    def outcome(self) -> Outcome:
+        """Wait for the end; the code of a process killed by a signal is the negative number."""
+        code = self.code()
+        out, err = (stream.read_bytes().decode() for stream in self._streams)
+        return Outcome(code, out, err)
 
     def stop(self) -> None:
         """Kill it, if it still runs."""
@@ -148,20 +164,18 @@ class Command:
         self._process.join(DEADLINE_SECONDS)
 
 
-def _as_command(args: list[str], streams: list[Path], cwd: Path) -> None:
+def _as_command(args: list[str], streams: list[Path]) -> None:
     """Be the command: runs in the new process."""
     from nextchar.cli import main
 
-    os.chdir(cwd)
-    for number, path in enumerate(streams):
-        os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_APPEND), number)
-    sys.stdin = os.fdopen(0, "r", encoding="utf-8", closefd=False)
+    for number, path in enumerate(streams, 1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
     sys.argv = ["nextchar", *args]
     main()
 
 
 class Start(Protocol):
-    def __call__(self, *args: object, stdin: bytes = b"", cwd: Path | None = None) -> Command: ...
+    def __call__(self, *args: object) -> Command: ...
 
 
 class Run(Protocol):
@@ -173,9 +187,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a command; it is killed when the test ends."""
     commands: list[Command] = []
 
-    def start_command(*args: object, stdin: bytes = b"", cwd: Path | None = None) -> Command:
-        folder = tmp_path_factory.mktemp("command")
-        commands.append(Command(args, folder, stdin, cwd or folder))
+    def start_command(*args: object) -> Command:
+        commands.append(Command(args, tmp_path_factory.mktemp("command")))
         return commands[-1]
 
     yield start_command
@@ -184,27 +197,18 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
 
 @pytest.fixture
-def nextchar(start: Start) -> Run:
-    """Run a command to its end."""
-
-    def run_command(*args: object, stdin: bytes = b"", cwd: Path | None = None) -> Outcome:
-        return start(*args, stdin=stdin, cwd=cwd).outcome()
-
-    return run_command
-
-
-@pytest.fixture
-def nextchar_here(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Outcome]]:
-    """Run a command in this process, where parts of the world can be replaced."""
+def nextchar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command in this process, where it starts at once and parts of the world can change."""
     from nextchar.cli import main
 
-    def run_command(*args: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["nextchar", *map(str, args)])
+    def run_command(*args: object, stdin: bytes = b"", cwd: Path | None = None) -> Outcome:
         capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["nextchar", *map(str, args)])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            patch.chdir(cwd or Path.cwd())
+            with pytest.raises(SystemExit) as end:
+                main()
         captured = capsys.readouterr()
         assert isinstance(end.value.code, int)
         return Outcome(end.value.code, captured.out, captured.err)

@@ -74,7 +74,9 @@ class TextConfig(_Checked):
         "char",
         "Symbols: char (code points), byte (256, nothing is unknown), jamo (Hangul decomposed).",
     )
-    min_count: int = _option(1, "Symbols rarer than this become <unk>.", at_least=1)
+    min_count: int = _option(
+        1, "Symbols rarer than this become <unk>.", at_least=1, at_most=1 << 50
+    )
     normalization: Normalization = _option("none", "Unicode normalisation of the text.")
     encoding: str = _option("utf-8", "Encoding of the files.")
     errors: DecodingErrors = _option("strict", "What to do with bytes that cannot be decoded.")
@@ -113,10 +115,10 @@ class NetworkConfig(_Checked):
     """What the network is: its input, its cells and its output."""
 
     cell: CellName = _option("lstm", "The recurrent cell.")
-    hidden_size: int = _option(256, "Units in each layer (H).", at_least=1)
-    layers: int = _option(1, "Recurrent layers (L).", at_least=1)
+    hidden_size: int = _option(256, "Units in each layer (H).", at_least=1, at_most=1 << 30)
+    layers: int = _option(1, "Recurrent layers (L).", at_least=1, at_most=1000)
     input: InputKind = _option("embedding", "How a symbol enters: a learned embedding, or one-hot.")
-    embedding_size: int = _option(128, "Size of the embedding (E).", at_least=1)
+    embedding_size: int = _option(128, "Size of the embedding (E).", at_least=1, at_most=1 << 30)
     tied: bool = _option(False, "Share the embedding with the output layer.")
     residual: bool = _option(False, "Add each layer's input to its output where the sizes agree.")
     dropout: float = _option(
@@ -147,16 +149,19 @@ class NetworkConfig(_Checked):
 class TrainingConfig(_Checked):
     """How the network learns."""
 
-    batch_size: int = _option(32, "Parallel streams of text (B).", at_least=1)
+    batch_size: int = _option(32, "Parallel streams of text (B).", at_least=1, at_most=1 << 30)
     sequence_length: int = _option(
-        64, "Symbols through which one step goes back in time (T).", at_least=1
+        64,
+        "Symbols through which one step goes back in time (T).",
+        at_least=1,
+        at_most=1 << 30,
     )
-    steps: int = _option(5000, "Optimiser steps.", at_least=1)
+    steps: int = _option(5000, "Optimiser steps.", at_least=1, at_most=1 << 50)
     minutes: float | None = _option(
         None, "Plan the run to take about this long, in place of --steps.", above=0
     )
     optimizer: OptimizerName = _option("adamw", "The update rule.")
-    learning_rate: float = _option(6e-3, "Peak learning rate.", above=0)
+    learning_rate: float = _option(6e-3, "Peak learning rate.", above=0, at_most=1e37)
     beta1: float = _option(0.9, "Decay of the first moment (adam, adamw).", at_least=0, below=1)
     beta2: float = _option(
         0.99, "Decay of the second moment (adam, adamw, rmsprop).", at_least=0, below=1
@@ -187,10 +192,16 @@ class TrainingConfig(_Checked):
     )
     device: Device = _option("auto", "Where to train; auto is a GPU where there is one.")
     validate_every: int = _option(
-        0, "Steps between validations; 0 is a tenth of the run.", at_least=0
+        0,
+        "Steps between validations; 0 is a tenth of the run.",
+        at_least=0,
+        at_most=1 << 50,
     )
     sample_length: int = _option(
-        0, "Symbols of sample text to show at each validation.", at_least=0
+        0,
+        "Symbols of sample text to show at each validation.",
+        at_least=0,
+        at_most=1 << 30,
     )
     checkpoint_seconds: float = _option(
         60.0, "Longest time between two saves of what --resume needs.", at_least=0
@@ -322,7 +333,8 @@ def _check(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: objec
         return value
     kind = allowed[0]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        # A whole number too large for a float is as little a number to us as infinity.
+        value = float(value) if abs(value) < 1 << 1000 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r}")
@@ -340,6 +352,7 @@ def _check_range(field: dataclasses.Field[Any], value: float) -> None:
         "below": lambda bound: value < bound,
     }
     stated = {name: bound for name, bound in bounds.items() if bound is not None}
-    if not math.isfinite(value) or not all(holds[name](stated[name]) for name in stated):
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    if not is_finite or not all(holds[name](stated[name]) for name in stated):
         words = " and ".join(f"{name.replace('_', ' ')} {bound}" for name, bound in stated.items())
         raise ConfigError(f"{field.name} must be {words or 'finite'}; got {value}")

@@ -69,7 +69,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """Perplexity an original character, ``exp(nats_per_char)``."""
-        return math.exp(self.nats_per_char)
+        return perplexity(self.nats_per_char)
 
     @property
     def bits_per_symbol(self) -> float:
@@ -97,6 +97,14 @@ class Evaluation:
 
 
 SYMBOLS_AT_ONCE = 4096
+
+
+def perplexity(nats: float) -> float:
+    """Give ``exp(nats)``; infinity where that is beyond a float."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
 
 
 def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:

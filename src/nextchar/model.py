@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nextchar.config import Config, reject_unknown
-from nextchar.errors import ConfigError, RunError, TextError, UnknownSymbolsError
+from nextchar.errors import ConfigError, NextcharError, RunError, TextError, UnknownSymbolsError
 from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
 from nextchar.generation.engine import generate_ids
 from nextchar.generation.sampling import Sampling
@@ -69,7 +69,7 @@ class LanguageModel:
         model = cls.create(load_config(folder), load_vocabulary(folder))
         tensors = _load_weights(folder)
         load_parameters(model.network, tensors)
-        model.network.to(device).eval()
+        model.network.to(pick_device(device)).eval()
         return model
 
     def save(self, path: str | Path) -> None:
@@ -269,8 +269,14 @@ class LanguageModel:
             Sampling(**sampling),
             seeds,
             excluded=[] if self.vocabulary.unknown_id is None else [self.vocabulary.unknown_id],
+            excluded_first=self._inside_character(prompt),
         )
         return self._texts(ids, shown, length, len(seeds))
+
+    def _inside_character(self, prompt: str) -> list[int]:
+        """Give the symbols that cannot follow a prompt without changing its last character."""
+        cut_off = "\udc80" <= prompt[-1:] <= "\udcff"  # Bytes that are no whole character yet.
+        return [] if cut_off else np.flatnonzero(~self.vocabulary.starts_character).tolist()
 
     def _start(self, prompt: str, seed: int, unknown: Unknown) -> tuple[Ids, Ids]:
         """Give the ids that the network reads first, and those of them that belong to the text."""
@@ -357,8 +363,10 @@ def load_config(folder: Path) -> Config:
         raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise RunError(f"{path} is damaged: format_version must be a whole number, got {version!r}")
+    if version < 1:
+        raise RunError(f"{path} is damaged: format_version must be at least 1, got {version}")
     if version > FORMAT_VERSION:
         raise RunError(
             f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
@@ -394,6 +402,20 @@ def _load_weights(folder: Path) -> dict[str, torch.Tensor]:
         for name, tensor in tensors.items()
         if name.startswith("network.")
     }
+
+
+def pick_device(name: str) -> torch.device:
+    """Give the device of a name: ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    ConfigError
+        ``cuda`` where torch finds no GPU.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'cpu'")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def resolve_seed(seed: int | None) -> int:

@@ -30,13 +30,14 @@ from typing import Any, BinaryIO
 import torch
 
 from nextchar.config import Config, TrainingConfig
-from nextchar.errors import ConfigError, RunError
-from nextchar.evaluation import nats_parallel
+from nextchar.errors import RunError
+from nextchar.evaluation import nats_parallel, perplexity
 from nextchar.model import (
     VOCABULARY_FILE,
     LanguageModel,
     load_config,
     load_vocabulary,
+    pick_device,
     save_config,
 )
 from nextchar.model_card import model_card
@@ -92,7 +93,7 @@ class TrainingResult:
             "run": str(self.run),
             "nats_per_char": self.nats_per_char,
             "bits_per_char": self.nats_per_char / math.log(2),
-            "perplexity": math.exp(self.nats_per_char),
+            "perplexity": perplexity(self.nats_per_char),
             "train_nats_per_char": self.train_nats_per_char,
             "train_bits_per_char": self.train_nats_per_char / math.log(2),
             "parameters": self.parameters,
@@ -140,7 +141,12 @@ def train(
     config = Config.from_options(options)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with storage_errors(folder):
+        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        is_current = folder.exists() and folder.samefile(Path.cwd())
+    if is_current:
+        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
+    if in_the_way:
         raise RunError(
             f"{folder} exists already and is not overwritten: choose another --out, or go on "
             f"with --resume {folder}"
@@ -183,11 +189,23 @@ def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read the rows of a run's ``metrics.jsonl``, one a validation."""
     path = Path(run) / METRICS_FILE
     try:
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        lines = path.read_bytes().split(b"\n")[:-1]  # A row that was cut off has no line end.
+        return [_checked_row(json.loads(line)) for line in lines]
     except FileNotFoundError:
         return []
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _checked_row(row: object) -> dict[str, Any]:
+    needed = ("step", "passes", "train_nats_per_char", "learning_rate", "seconds")
+    if not isinstance(row, dict) or not all(
+        isinstance(row.get(key), int | float) for key in needed
+    ):
+        raise ValueError(f"a row must have the numbers {', '.join(needed)}; got {row!r:.80}")
+    if not all(isinstance(value, int | float) for value in row.values()):
+        raise ValueError(f"a row must have numbers only; got {row!r:.80}")
+    return row
 
 
 def open_corpus(run: str | os.PathLike[str]) -> Corpus:
@@ -225,10 +243,9 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
     with _only_trainer(folder):
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)
-        model.network.to(_device(config.training))
+        model.network.to(pick_device(config.training.device))
         trainer = _trainer(folder, model, corpus, listeners)
-        if (folder / LAST_FILE).exists():
-            trainer.restore()
+        trainer.restore()
         if trainer.progress.step == config.training.steps:
             _tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
         trainer.fit()
@@ -241,7 +258,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
             symbols=len(vocabulary),
             held_out=trainer.progress.best_nats is not None,
         )
-        write_bytes(folder / CARD_FILE, card.encode())
+        write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
     return result
 
 
@@ -322,7 +339,7 @@ def _decide(
     """Settle what the options leave open: device, precision and, from minutes, the plan."""
     training = config.training
     _streams(corpus, training)  # Says at once if the text is too short for B and T.
-    device = _device(training)
+    device = pick_device(training.device)
     if training.precision == "auto":
         config = config.with_options(precision=_faster_precision(config, device))
     if training.minutes is None:
@@ -392,14 +409,6 @@ def _faster_precision(config: Config, device: torch.device) -> str:
 
     faster = seconds(torch.bfloat16) * 1.2 < seconds(torch.float32)
     return "bfloat16" if faster else "float32"
-
-
-def _device(training: TrainingConfig) -> torch.device:
-    available = torch.cuda.is_available()
-    if training.device == "cuda" and not available:
-        raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'auto' or 'cpu'")
-    use_gpu = available and training.device != "cpu"
-    return torch.device("cuda" if use_gpu else "cpu")
 
 
 @contextlib.contextmanager

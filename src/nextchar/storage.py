@@ -62,6 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     be an empty folder.
     """
     with storage_errors(path):
+        made = [parent for parent in path.parents if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -71,8 +72,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             flush_folder(temporary)
             temporary.replace(path)
             flush_folder(path.parent)
-    finally:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for parent in made:
+                parent.rmdir()
+        raise
 
 
 def flush_folder(folder: Path) -> None:
@@ -105,7 +110,7 @@ def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
         value = json.loads(path.read_bytes().decode("utf-8"))
     except OSError as problem:
         raise error(f"cannot read {path}: {problem.strerror}") from problem
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
     if not isinstance(value, dict):
         raise error(f"{path} is damaged: it must hold an object, got {type(value).__name__}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import signal
 import sys
 from types import FrameType
@@ -42,25 +42,45 @@ def _version(
 def main() -> NoReturn:
     """Run the command line; a foreseen problem is one line on stderr and its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        app(standalone_mode=True)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+        return _flushed(code)
     except NextcharError as error:
-        sys.stderr.write(f"nextchar: {_one_line(error)}\n")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("nextchar: interrupted\n")
-        sys.exit(128 + signal.SIGINT)
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename is not None else ""
+        return _fail(f"{name}{error.strerror or error}", NextcharError.exit_code)
+    return 0
+
+
+def _flushed(code: int) -> int:
+    """Write out what stdout still holds while a failure can still be told."""
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone, as with `| head`: nothing is left to say. stdout is
-        # replaced so that Python's own flush at exit does not fail on it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
-    sys.exit(0)
+        sys.stdout = None  # type: ignore[assignment]  # Nobody reads on: nothing to say at exit.
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        sys.stdout = None  # type: ignore[assignment]
+        return _fail(f"cannot write the output: {error.strerror}", NextcharError.exit_code)
+    if code == 128 + signal.SIGINT:
+        return _fail("interrupted", code)
+    return code
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"nextchar: {' '.join(message.split())}\n")
+    return code
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Interrupted("terminated", number)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

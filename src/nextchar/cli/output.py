@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import time
@@ -15,8 +16,12 @@ UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False, indent=2) + "\n")
+    """Print one object; a number that JSON cannot hold is null."""
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }
+    sys.stdout.write(json.dumps(finite, ensure_ascii=False, indent=2) + "\n")
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

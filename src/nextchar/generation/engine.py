@@ -52,6 +52,7 @@ def generate_ids(
     seeds: Sequence[int],
     *,
     excluded: Sequence[int] = (),
+    excluded_first: Sequence[int] = (),
 ) -> Iterator[Tensor]:
     """Write without end, one symbol of every sample at a time.
 
@@ -65,8 +66,8 @@ def generate_ids(
         How symbols are chosen.
     seeds
         One seed a sample; B is their number.
-    excluded
-        Symbols that are never drawn.
+    excluded, excluded_first
+        Symbols that are never drawn, and those that are not drawn first.
 
     Yields
     ------
@@ -79,13 +80,15 @@ def generate_ids(
     recent = prompt[-sampling.repetition_window :].expand(len(seeds), -1) if penalized else None
     with torch.inference_mode():
         logits, state = _prime(network, prompt.to(device), len(seeds))
+    forbidden = [*excluded, *excluded_first]
     while True:
         # Entered anew for each symbol: a generator must not hold the mode while it is suspended.
         with torch.inference_mode():
-            ids = _choose(logits.cpu(), sampling, uniforms, recent, excluded)
+            ids = _choose(logits.cpu(), sampling, uniforms, recent, forbidden)
             logits, state = network.step(ids.to(device), state)
             if recent is not None:
                 recent = torch.cat([recent, ids.unsqueeze(1)], 1)[:, -sampling.repetition_window :]
+        forbidden = list(excluded)
         yield ids
 
 
@@ -104,10 +107,10 @@ def _choose(
     sampling: Sampling,
     uniforms: Uniforms,
     recent: Tensor | None,
-    excluded: Sequence[int],
+    excluded: list[int],
 ) -> Tensor:
     if excluded:
         logits = logits.clone()
-        logits[:, list(excluded)] = -math.inf
+        logits[:, excluded] = -math.inf
     logits = filtered_logits(logits, sampling, recent)
     return argmax(logits) if sampling.temperature == 0 else draw(logits, uniforms.draw())

@@ -85,8 +85,8 @@ def filtered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = 
         window = recent[:, -sampling.repetition_window :]
         logits = penalize_repetition(logits, window, sampling.repetition_penalty)
     if sampling.temperature not in (0, 1):
-        # Shifted first, so that a tiny temperature cannot overflow.
-        logits = (logits - logits.amax(-1, keepdim=True)) / sampling.temperature
+        # Shifted first, and in float64, so that no temperature is too small.
+        logits = (logits - logits.amax(-1, keepdim=True)).double() / sampling.temperature
     if sampling.top_k:
         logits = keep_top_k(logits, sampling.top_k)
     if sampling.top_p < 1:

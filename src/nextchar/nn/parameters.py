@@ -1,4 +1,4 @@
-"""A module's parameters by name, put back strictly."""
+"""Tensors put back by name, strictly."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from nextchar.errors import RunError
 
 
 def load_parameters(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into a module's parameters.
+    """Copy tensors into a module's parameters; see ``copy_by_name``."""
+    copy_by_name(dict(module.named_parameters()), tensors)
+
+
+def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors into others of the same names and shapes.
 
     Raises
     ------
     RunError
-        A name is missing or unexpected, or a shape differs; all of them in one message.
+        A name is missing or unexpected, or a shape differs; all of them in one message, and
+        nothing was copied.
     """
-    parameters = dict(module.named_parameters())
-    problems = [f"missing {name}" for name in parameters if name not in tensors]
-    problems += [f"unexpected {name}" for name in tensors if name not in parameters]
+    problems = [f"missing {name}" for name in targets if name not in tensors]
+    problems += [f"unexpected {name}" for name in tensors if name not in targets]
     problems += [
-        f"{name} has shape {list(tensors[name].shape)}, not {list(parameter.shape)}"
-        for name, parameter in parameters.items()
-        if name in tensors and tensors[name].shape != parameter.shape
+        f"{name} has shape {list(tensors[name].shape)}, not {list(target.shape)}"
+        for name, target in targets.items()
+        if name in tensors and tensors[name].shape != target.shape
     ]
     if problems:
-        raise RunError(f"the weights do not fit the network: {'; '.join(problems)}")
+        raise RunError(f"the tensors do not fit the network: {'; '.join(problems)}")
     with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[name])
+        for name, target in targets.items():
+            target.copy_(tensors[name])

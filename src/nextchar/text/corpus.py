@@ -227,7 +227,7 @@ class _Header:
         path = folder / HEADER_FILE
         values = read_json(path, CorpusError)
         version = values.get("format_version")
-        if not isinstance(version, int):
+        if not isinstance(version, int) or version < 1:
             raise CorpusError(f"{path} is damaged: format_version {version!r}")
         if version > FORMAT_VERSION:
             raise CorpusError(
@@ -248,10 +248,13 @@ class _Header:
             raise ValueError(f"splits {values['splits']!r}")
         if values["length"] != bounds[-1] or bounds[-1] < 1:
             raise ValueError(f"length {values['length']!r}")
+        characters = _whole(values["characters"])
+        if not 1 <= characters <= bounds[-1]:
+            raise ValueError(f"characters {characters!r}")
         return cls(
             dtype=np.dtype(values["dtype"]),
             length=bounds[-1],
-            characters=int(values["characters"]),
+            characters=characters,
             fingerprint=str(values["sha256"]),
             names=tuple(map(str, values["names"])),
             splits=splits,
@@ -260,7 +263,13 @@ class _Header:
 
 def _pair(value: Any) -> tuple[int, int]:  # noqa: ANN401
     start, end = value
-    return int(start), int(end)
+    return _whole(start), _whole(end)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"must be a whole number, got {value!r}")
+    return value
 
 
 def _require_intact(file: BufferedReader, size: int, header: _Header, path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from nextchar.errors import RunError
@@ -25,8 +25,7 @@ MODEL_FILE = Path("model.safetensors")
 METRICS_FILE = Path("metrics.jsonl")
 LAST_FILE = Path("last") / "training.safetensors"
 
-_CONTENT = "content"
-_CHECKSUM = "sha256"
+_ENTRY = "nextchar"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
@@ -48,8 +47,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(content, allow_nan=False, sort_keys=True)
-    metadata = {_CONTENT: text, _CHECKSUM: _checksum(on_cpu, text)}
-    write_bytes(path, safetensors.torch.save(on_cpu, metadata))
+    # One entry only: safetensors writes several in an order that changes from run to run.
+    entry = json.dumps({"content": text, "sha256": _checksum(on_cpu, text)})
+    write_bytes(path, safetensors.torch.save(on_cpu, {_ENTRY: entry}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,15 +61,20 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         The file is missing, unreadable, truncated or changed in any bit.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        tensors = safetensors.torch.load(data)
+        size = int.from_bytes(data[:8], "little")
+        entry = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_ENTRY])
+        text, checksum = entry["content"], entry["sha256"]
+        intact = checksum == _checksum(tensors, text)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
-    text = metadata.get(_CONTENT, "")
-    if metadata.get(_CHECKSUM) != _checksum(tensors, text):
+    if not intact:
         raise RunError(f"{path} is damaged: its content does not match its checksum")
     content: dict[str, Any] = json.loads(text)
     return tensors, content

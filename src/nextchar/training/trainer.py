@@ -28,7 +28,7 @@ from torch.nn import functional
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NonFiniteLossError, RunError
 from nextchar.nn.network import Network, State, detach
-from nextchar.nn.parameters import load_parameters
+from nextchar.nn.parameters import copy_by_name, load_parameters
 from nextchar.storage import storage_errors
 from nextchar.text.streams import NO_TARGET, Streams
 from nextchar.training.checkpoint import (
@@ -201,13 +201,20 @@ class Trainer:
         self._clock.saved()
 
     def restore(self) -> None:
-        """Go back to what ``save`` wrote last, and cut later rows off ``metrics.jsonl``.
+        """Go back to what ``save`` wrote last, or to the start where it has written nothing.
+
+        Rows of ``metrics.jsonl`` that a later, lost part of the training wrote are cut off.
 
         Raises
         ------
         RunError
-            The checkpoint is missing, damaged, or not of this network.
+            The checkpoint is damaged, or not of this network.
         """
+        if (self.folder / LAST_FILE).exists():
+            self._restore_last()
+        self._cut_metrics()
+
+    def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
         try:
             self.progress = Progress(**content)
@@ -217,17 +224,8 @@ class Trainer:
         load_parameters(self.network, parts.get("network", {}))
         load_optimizer_tensors(self._optimizer, parts.get("optimizer", {}))
         if self._average is not None:
-            self._average.tensors = {
-                name: tensor.to(self._device) for name, tensor in parts["average"].items()
-            }
-        self._state = tuple(
-            tuple(
-                parts["state"][f"{layer}.{index}"].to(self._device)
-                for index in range(len(cell_state))
-            )
-            for layer, cell_state in enumerate(self._state)
-        )
-        self._cut_metrics()
+            copy_by_name(self._average.tensors, parts.get("average", {}))
+        copy_by_name(self._named_state(), parts.get("state", {}))
         if self.progress.threads != torch.get_num_threads():
             self._tell(
                 Noticed(
@@ -281,7 +279,7 @@ class Trainer:
         """Validate, keep the best weights, and write the row."""
         progress = self.progress
         with self._clock.validating(), self._evaluated_weights():
-            nats = None if self._validate is None else self._validate(self.network)
+            nats = None if self._validate is None else self._finite(self._validate(self.network))
             best = nats is None or progress.best_nats is None or nats < progress.best_nats
             if best:
                 progress.best_nats, progress.best_step = nats, progress.step
@@ -377,20 +375,42 @@ class Trainer:
         }
         if self._average is not None:
             tensors |= {f"average.{name}": t for name, t in self._average.tensors.items()}
-        tensors |= {
-            f"state.{layer}.{index}": tensor
+        return tensors | {f"state.{name}": t for name, t in self._named_state().items()}
+
+    def _named_state(self) -> dict[str, Tensor]:
+        return {
+            f"{layer}.{index}": tensor
             for layer, cell_state in enumerate(self._state)
             for index, tensor in enumerate(cell_state)
         }
-        return tensors
 
     def _non_finite(self, loss: float, norm: float, rate: float) -> str:
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {norm}"
         return (
-            f"{what} at step {self.progress.step + 1}; the weights were not changed by it, and "
-            f"{self.folder} keeps its last good checkpoint. Try a lower --learning-rate than "
-            f"{self.config.learning_rate:g} (now {rate:.2g}) or a smaller --clip-norm than "
-            f"{self.config.clip_norm:g}"
+            f"{what} at step {self.progress.step + 1}, and the weights were not changed by it; "
+            f"{self._advice(rate)}"
+        )
+
+    def _finite(self, nats: float) -> float:
+        if math.isfinite(nats):
+            return nats
+        rate = self._optimizer.param_groups[0]["lr"]
+        raise NonFiniteLossError(
+            f"the validation loss is {nats} after step {self.progress.step}; {self._advice(rate)}"
+        )
+
+    def _advice(self, rate: float) -> str:
+        config = self.config
+        clip = (
+            f"a smaller --clip-norm than {config.clip_norm:g}"
+            if config.clip_norm
+            else ("--clip-norm 1")
+        )
+        saved = (self.folder / LAST_FILE).exists()
+        kept = f"; {self.folder} keeps its last checkpoint" if saved else ""
+        return (
+            f"try a lower --learning-rate than {config.learning_rate:g} (now {rate:.2g}) or "
+            f"{clip}{kept}"
         )
 
     def _tell(self, event: Event) -> None:
