@@ -48,13 +48,13 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"hidden_size": 0}, "hidden_size must be at least 1; got 0"),
-        ({"layers": -2}, "layers must be at least 1; got -2"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1 and at most 1073741824; got 0"),
+        ({"layers": -2}, "layers must be at least 1 and at most 1000; got -2"),
         ({"layers": True}, "layers must be a whole number; got True"),
         ({"layers": 1.5}, "layers must be a whole number; got 1.5"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0; got nan"),
-        ({"learning_rate": 0}, "learning_rate must be above 0; got 0"),
+        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 3.4e+38; got nan"),
+        ({"learning_rate": 0}, "learning_rate must be above 0 and at most 3.4e+38; got 0"),
         ({"forget_bias": math.inf}, "forget_bias must be finite; got inf"),
         ({"minutes": 0.0}, "minutes must be above 0; got 0"),
         ({"cell": "ltsm"}, "cell must be one of rnn, lstm"),

@@ -149,19 +149,16 @@ class NetworkConfig(_Checked):
 class TrainingConfig(_Checked):
     """How the network learns."""
 
-    batch_size: int = _option(32, "Parallel streams of text (B).", at_least=1, at_most=1 << 30)
+    batch_size: int = _option(32, "Parallel streams of text (B).", at_least=1)
     sequence_length: int = _option(
-        64,
-        "Symbols through which one step goes back in time (T).",
-        at_least=1,
-        at_most=1 << 30,
+        64, "Symbols through which one step goes back in time (T).", at_least=1
     )
     steps: int = _option(5000, "Optimiser steps.", at_least=1, at_most=1 << 50)
     minutes: float | None = _option(
         None, "Plan the run to take about this long, in place of --steps.", above=0
     )
     optimizer: OptimizerName = _option("adamw", "The update rule.")
-    learning_rate: float = _option(6e-3, "Peak learning rate.", above=0, at_most=1e37)
+    learning_rate: float = _option(6e-3, "Peak learning rate.", above=0, at_most=3.4e38)
     beta1: float = _option(0.9, "Decay of the first moment (adam, adamw).", at_least=0, below=1)
     beta2: float = _option(
         0.99, "Decay of the second moment (adam, adamw, rmsprop).", at_least=0, below=1

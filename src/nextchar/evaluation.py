@@ -7,7 +7,7 @@ a text is context only: N symbols have N − 1 predictions. Works on ids and kno
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,7 +132,14 @@ def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
     return total
 
 
-def nats_parallel(network: Network, ids: Ids, *, streams: int, warm_up: int) -> float:
+def nats_parallel(
+    network: Network,
+    ids: Ids,
+    *,
+    streams: int,
+    warm_up: int,
+    check: Callable[[], None] | None = None,
+) -> float:
     """Sum the nats of a text that is cut into parallel streams.
 
     Each stream first reads ``warm_up`` symbols before its part, uncounted, so that its state is
@@ -145,22 +152,26 @@ def nats_parallel(network: Network, ids: Ids, *, streams: int, warm_up: int) -> 
         The whole text, shape [N]; a memory map is read in pieces.
     streams, warm_up
         S, and the symbols that each stream reads before it counts.
+    check
+        Called before each piece of the ids is read; raises if they may not be read any more.
     """
     network.eval()
+    check = check or _nothing
     predictions = len(ids) - 1
     length = -(-predictions // streams)
     if length <= warm_up:
+        check()
         return nats_sequential(network, [ids])
     starts = np.minimum(np.arange(streams) * length, predictions)
     ends = np.minimum(starts + length, predictions)
     state = network.initial_state(streams)
-    for inputs, _, _ in _columns(network, ids, starts, ends, range(-warm_up, 0)):
+    for inputs, _, _ in _columns(network, ids, starts, ends, range(-warm_up, 0), check):
         with torch.inference_mode():
             _, state = network(inputs, state)
     # Nothing stands before the first stream: what it read there was padding.
     state = _with_fresh_first_stream(network, state)
     total = 0.0
-    for inputs, targets, counted in _columns(network, ids, starts, ends, range(length)):
+    for inputs, targets, counted in _columns(network, ids, starts, ends, range(length), check):
         with torch.inference_mode():
             logits, state = network(inputs, state)
             total += _nats(logits, targets, counted)
@@ -173,6 +184,7 @@ def _columns(
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
     steps: range,
+    check: Callable[[], None],
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Give inputs, targets and which of them count, [T, S] each, of S streams over ``steps``."""
     at_once = max(1, SYMBOLS_AT_ONCE // len(starts))
@@ -181,8 +193,13 @@ def _columns(
         positions = starts + offsets
         counted = torch.from_numpy(positions < ends)
         positions = np.clip(positions, 0, len(ids) - 2)
+        check()
         inputs, targets = _tensor(network, ids[positions]), _tensor(network, ids[positions + 1])
         yield inputs, targets, counted.to(inputs.device)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _with_fresh_first_stream(network: Network, state: State) -> State:

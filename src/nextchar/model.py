@@ -52,9 +52,15 @@ class LanguageModel:
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
         """Make an untrained model; its weights follow from ``config.training.seed``."""
         generator = torch.Generator().manual_seed(config.training.seed)
-        return cls(
-            config, vocabulary, Network(len(vocabulary), config.network, generator=generator)
-        )
+        try:
+            network = Network(len(vocabulary), config.network, generator=generator)
+        except (MemoryError, RuntimeError) as error:
+            sizes = config.network
+            raise NextcharError(
+                f"not enough memory for {sizes.layers} layers of {sizes.hidden_size} units and "
+                f"{len(vocabulary)} symbols"
+            ) from error
+        return cls(config, vocabulary, network)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -202,17 +208,21 @@ class LanguageModel:
         reset_every: int = 0,
         compressors: bool = False,
         progress: Callable[[float], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> Evaluation:
         """Measure a text that is encoded already, shape [N]; see ``evaluate``.
 
-        ``progress`` is told the share that is done, 0 to 1.
+        ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each
+        piece is read, and raises if the ids may not be read any more.
         """
         tally = _Tally(self.vocabulary, compressors=compressors)
 
         def pieces() -> Iterator[Ids]:
             decoder = self.vocabulary.decoder()
             for start in range(0, len(ids), _IDS_AT_ONCE):
-                piece = np.asarray(ids[start : start + _IDS_AT_ONCE])
+                if check is not None:
+                    check()
+                piece = np.array(ids[start : start + _IDS_AT_ONCE])
                 tally.count(piece)
                 if isinstance(self.vocabulary, ByteVocabulary):
                     tally.compress(self.vocabulary.decode_bytes(piece))
@@ -356,11 +366,14 @@ def load_config(folder: Path) -> Config:
         The folder is no run directory, its configuration is damaged, or a newer nextchar wrote it.
     """
     path = folder / CONFIG_FILE
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
-    if not path.is_file():
-        raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
+    try:
+        if not folder.is_dir():
+            what = "is a file" if folder.exists() else "does not exist"
+            raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
+        if not path.is_file():
+            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
+    except OSError as error:
+        raise RunError(f"cannot read {folder}: {error.strerror}") from error
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
     if not isinstance(version, int) or isinstance(version, bool):

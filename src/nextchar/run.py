@@ -278,7 +278,7 @@ def _trainer(
         _streams(corpus, training),
         training,
         folder,
-        symbols_per_char=corpus.length / corpus.characters,
+        symbols_per_char=corpus.length / max(1, corpus.characters),
         validate=_validation(corpus, model.vocabulary),
         sample=sample if training.sample_length else None,
         listeners=listeners,
@@ -299,11 +299,17 @@ def _validation(corpus: Corpus, vocabulary: Vocabulary) -> Callable[[Network], f
     ids = corpus.validation
     if len(ids) < 2:
         return None
+    corpus.check()
     characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
 
     def validate(network: Network) -> float:
-        corpus.check()
-        nats = nats_parallel(network, ids, streams=VALIDATION_STREAMS, warm_up=VALIDATION_WARM_UP)
+        nats = nats_parallel(
+            network,
+            ids,
+            streams=VALIDATION_STREAMS,
+            warm_up=VALIDATION_WARM_UP,
+            check=corpus.check,
+        )
         return nats / characters
 
     return validate
@@ -311,6 +317,8 @@ def _validation(corpus: Corpus, vocabulary: Vocabulary) -> Callable[[Network], f
 
 def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer) -> TrainingResult:
     rows = history(folder)
+    if not rows:
+        raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row")
     last = rows[-1]
     progress = trainer.progress
     training = model.config.training
@@ -338,6 +346,7 @@ def _decide(
 ) -> Config:
     """Settle what the options leave open: device, precision and, from minutes, the plan."""
     training = config.training
+    LanguageModel.create(config, vocabulary)  # Says at once if there is no memory for it.
     _streams(corpus, training)  # Says at once if the text is too short for B and T.
     device = pick_device(training.device)
     if training.precision == "auto":
@@ -382,6 +391,7 @@ def _measure(config: Config, corpus: Corpus, vocabulary: Vocabulary, device: tor
 
 def _validation_seconds(network: Network, corpus: Corpus) -> float:
     ids = corpus.validation
+    corpus.check()
     part = ids[: 2 * VALIDATION_STREAMS * VALIDATION_WARM_UP]
     if len(part) < 2:
         return 0.0

@@ -185,11 +185,13 @@ def test_an_empty_folder_is_filled(nextchar: Run, texts: Path, tmp_path: Path) -
     assert (tmp_path / "empty" / "model.safetensors").is_file()
 
 
-def test_the_current_folder_is_filled_where_it_is_empty(
+def test_the_current_folder_is_no_run_to_be_made(
     nextchar: Run, texts: Path, tmp_path: Path
 ) -> None:
-    nextchar("train", texts / "english.txt", "--out", ".", *TINY, cwd=tmp_path).succeeded()
-    assert (tmp_path / "model.safetensors").is_file()
+    # Making a run replaces its folder, and a shell that stands in it would stand nowhere.
+    arguments = ("train", texts / "english.txt", "--out", ".", *TINY)
+    assert "current folder" in nextchar(*arguments, cwd=tmp_path).problem()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_resuming_a_complete_run_says_so_and_changes_no_weight(nextchar: Run, run: Path) -> None:

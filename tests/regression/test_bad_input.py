@@ -248,7 +248,8 @@ def test_a_place_that_is_taken_is_refused_and_untouched(
     file = write(tmp_path / "file", "mine")
     assert "exists" in refused(nextchar, texts / "english.txt", out=file)
     assert file.read_text() == "mine"
-    refused(nextchar, texts / "english.txt", out=file / "below", code=1)
+    arguments = ("train", texts / "english.txt", "--out", file / "below", *TINY)
+    assert "file" in nextchar(*arguments).problem(1)
 
 
 def test_a_bad_text_leaves_no_folder_above_the_run(nextchar: Run, tmp_path: Path) -> None:

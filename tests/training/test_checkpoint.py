@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 from pathlib import Path
@@ -37,10 +38,19 @@ def test_the_file_is_a_safetensors_file_with_known_bytes(tmp_path: Path) -> None
     save_tensors(tmp_path / "a.safetensors", {"x": torch.tensor([1.0])}, {"step": 1})
     data = (tmp_path / "a.safetensors").read_bytes()
     size = int.from_bytes(data[:8], "little")
-    header = data[8 : 8 + size].rstrip()
-    assert b'"content":"{\\"step\\": 1}"' in header
-    assert b'"sha256":"d0ec9340f752e3f2f34e52a853cc5cfac1e51c0940c9528201a78247434f5686"' in header
+    header = json.loads(data[8 : 8 + size])
+    assert header["x"] == {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    assert json.loads(header["__metadata__"]["nextchar"]) == {
+        "content": '{"step": 1}',
+        "sha256": "d0ec9340f752e3f2f34e52a853cc5cfac1e51c0940c9528201a78247434f5686",
+    }
     assert data[8 + size :] == b"\x00\x00\x80\x3f"
+
+
+def test_the_same_tensors_are_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_tensors(tmp_path / name, TENSORS, CONTENT)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_no_flipped_bit_goes_unseen(tmp_path: Path) -> None:

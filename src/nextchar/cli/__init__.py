@@ -6,12 +6,15 @@ import io
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 from nextchar.cli import data, evaluate, generate, info, train
-from nextchar.errors import Interrupted, NextcharError
+from nextchar.errors import InputError, Interrupted, NextcharError
+
+# typer names only some of its usage errors; this is what they all are.
+_UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="nextchar",
@@ -50,31 +53,22 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        app(standalone_mode=True)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-        return _flushed(code)
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        return _fail(error.format_message(), InputError.exit_code)
     except NextcharError as error:
         return _fail(str(error), error.exit_code)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename is not None else ""
-        return _fail(f"{name}{error.strerror or error}", NextcharError.exit_code)
-    return 0
-
-
-def _flushed(code: int) -> int:
-    """Write out what stdout still holds while a failure can still be told."""
-    try:
-        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # Nobody reads on: nothing to say at exit.
+        sys.stdout = None  # Nobody reads on: nothing is left to be written at exit.
         return 128 + signal.SIGPIPE
     except OSError as error:
-        sys.stdout = None  # type: ignore[assignment]
-        return _fail(f"cannot write the output: {error.strerror}", NextcharError.exit_code)
+        sys.stdout = None
+        name = "" if error.filename is None else f"{error.filename}: "
+        return _fail(f"{name}{error.strerror or error}", NextcharError.exit_code)
     if code == 128 + signal.SIGINT:
         return _fail("interrupted", code)
-    return code
+    return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> int:

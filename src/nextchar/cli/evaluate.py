@@ -23,8 +23,8 @@ def _evaluate(
     text: list[str] | None = typer.Argument(
         None, help="Files, folders, globs, or -; none is the run's own validation part."
     ),
-    part: Literal["train", "validation", "test"] = typer.Option(
-        "validation", help="Which part of the run's own text."
+    part: Literal["train", "validation", "test"] | None = typer.Option(
+        None, help="Which part of the run's own text.", show_default="validation"
     ),
     reset_every: int = typer.Option(
         0, help="Clear the state before every so many predictions; 0 carries it through."
@@ -35,13 +35,16 @@ def _evaluate(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Measure nats and bits per character and perplexity, over the whole text."""
-    from nextchar.errors import TextError
+    from nextchar.errors import ConfigError, TextError
     from nextchar.model import LanguageModel
     from nextchar.run import open_corpus
     from nextchar.text.reading import open_text
 
     model = LanguageModel.load(run, device=device)
     progress = part_display("evaluating")
+    if text and part is not None:
+        raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
+    part = part or "validation"
     if text:
         with open_text(text, model.config.text) as source:
             result = model.evaluate(
@@ -57,7 +60,11 @@ def _evaluate(
         if len(ids) == 0:
             raise TextError(f"{run} has no {part} part: name a text to evaluate")
         result = model.evaluate_ids(
-            ids, reset_every=reset_every, compressors=compressors, progress=progress
+            ids,
+            reset_every=reset_every,
+            compressors=compressors,
+            progress=progress,
+            check=corpus.check,
         )
         measured = f"{part} part of {run}"
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +39,9 @@ def _generate(
 ) -> None:
     """Write text with a trained model, as it appears."""
     from nextchar.model import LanguageModel, resolve_seed
+
+    # As other filters do, end quietly when the reader of the text goes away.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
     model = LanguageModel.load(run, device=device)
     seed = resolve_seed(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -41,6 +42,13 @@ def duration(seconds: float) -> str:
     return f"{hours}:{tail}" if hours else tail
 
 
+def write_progress(text: str) -> None:
+    """Write to stderr; if nobody reads it any more, that is no reason to stop the work."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def stderr_line() -> Callable[[str], None]:
     """Give what shows a passing line on stderr: overwritten in place on a terminal, else silent."""
     if not sys.stderr.isatty():
@@ -49,8 +57,7 @@ def stderr_line() -> Callable[[str], None]:
     def show(text: str) -> None:
         # A line that wraps could not be overwritten.
         width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r\x1b[K{text[:width]}")
-        sys.stderr.flush()
+        write_progress(f"\r\x1b[K{text[:width]}")
 
     return show
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 
-from nextchar.cli.output import duration, part_display, stderr_line
+from nextchar.cli.output import duration, part_display, stderr_line, write_progress
 from nextchar.training.events import Event, Preparing, StepDone, Validated
 
 _REFRESH_SECONDS = 0.2
@@ -45,8 +44,7 @@ class ProgressDisplay:
 
     def _line(self, text: str) -> None:
         self._show("")
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        write_progress(f"{text}\n")
 
     def _preparing(self, event: Preparing) -> None:
         if event.fraction == 0 or event.stage != self._stage:

@@ -249,7 +249,7 @@ class _Header:
         if values["length"] != bounds[-1] or bounds[-1] < 1:
             raise ValueError(f"length {values['length']!r}")
         characters = _whole(values["characters"])
-        if not 1 <= characters <= bounds[-1]:
+        if not 0 <= characters <= bounds[-1]:
             raise ValueError(f"characters {characters!r}")
         return cls(
             dtype=np.dtype(values["dtype"]),

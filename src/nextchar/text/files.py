@@ -49,10 +49,13 @@ def cannot_read(name: str | Path, error: OSError) -> TextError:
 
 def _files_of(given: Input) -> list[Path]:
     path = Path(given)
-    if path.is_dir():
-        return _in_folder(path)
-    if path.exists():
-        return [path]
+    try:
+        if path.is_dir():
+            return _in_folder(path)
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise cannot_read(path, error) from error
     if isinstance(given, str) and glob.has_magic(given):
         return _matching(given)
     raise TextError(f"no such file or folder: {path}")
