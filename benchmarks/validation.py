@@ -14,7 +14,8 @@ from pathlib import Path
 
 import nextchar
 from nextchar.evaluation import nats_parallel, nats_sequential
-from nextchar.run import VALIDATION_STREAMS, open_corpus
+from nextchar.parts import VALIDATION_STREAMS
+from nextchar.run import open_corpus
 
 
 def main() -> None:

@@ -13,21 +13,22 @@ import numpy as np
 import torch
 
 from nextchar.config import Config, reject_unknown
-from nextchar.errors import ConfigError, NextcharError, RunError, TextError, UnknownSymbolsError
+from nextchar.errors import ConfigError, NextcharError, TextError, UnknownSymbolsError
 from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
 from nextchar.generation.engine import generate_ids
 from nextchar.generation.sampling import Sampling
+from nextchar.model_files import (
+    load_config,
+    load_vocabulary,
+    load_weights,
+    save_config,
+    save_vocabulary,
+)
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
-from nextchar.storage import read_json, write_json
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
-from nextchar.text.vocabulary import from_dict as vocabulary_from_dict
-from nextchar.training.checkpoint import LAST_FILE, MODEL_FILE, load_tensors, save_tensors
-
-FORMAT_VERSION = 1
-CONFIG_FILE = "config.json"
-VOCABULARY_FILE = "vocabulary.json"
+from nextchar.training.checkpoint import MODEL_FILE, save_tensors
 
 _IDS_AT_ONCE = 1 << 16
 
@@ -73,7 +74,7 @@ class LanguageModel:
         """
         folder = Path(path)
         model = cls.create(load_config(folder), load_vocabulary(folder))
-        tensors = _load_weights(folder)
+        tensors = load_weights(folder)
         load_parameters(model.network, tensors)
         model.network.to(pick_device(device)).eval()
         return model
@@ -82,7 +83,7 @@ class LanguageModel:
         """Write the model into an existing folder, as ``load`` reads it."""
         folder = Path(path)
         save_config(folder, self.config)
-        write_json(folder / VOCABULARY_FILE, self.vocabulary.to_dict())
+        save_vocabulary(folder, self.vocabulary)
         save_tensors(folder / MODEL_FILE, dict(self.network.named_parameters()), {})
 
     @property
@@ -355,66 +356,6 @@ class _Tally:
             return {}
         count = self._all_characters + self.skipped
         return {name: 8 * size / count for name, size in self._sizes.finish().items()}
-
-
-def load_config(folder: Path) -> Config:
-    """Read a run's configuration.
-
-    Raises
-    ------
-    RunError
-        The folder is no run directory, its configuration is damaged, or a newer nextchar wrote it.
-    """
-    path = folder / CONFIG_FILE
-    try:
-        if not folder.is_dir():
-            what = "is a file" if folder.exists() else "does not exist"
-            raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
-        if not path.is_file():
-            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
-    except OSError as error:
-        raise RunError(f"cannot read {folder}: {error.strerror}") from error
-    values = read_json(path, RunError)
-    version = values.pop("format_version", None)
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise RunError(f"{path} is damaged: format_version must be a whole number, got {version!r}")
-    if version < 1:
-        raise RunError(f"{path} is damaged: format_version must be at least 1, got {version}")
-    if version > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
-            f"nextchar made it"
-        )
-    try:
-        return Config.from_dict(values)
-    except ConfigError as error:
-        raise RunError(f"{path}: {error}") from error
-
-
-def save_config(folder: Path, config: Config) -> None:
-    """Write a run's configuration."""
-    write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **config.to_dict()})
-
-
-def load_vocabulary(folder: Path) -> Vocabulary:
-    """Read a run's vocabulary; ``RunError`` if it is missing or damaged."""
-    path = folder / VOCABULARY_FILE
-    try:
-        return vocabulary_from_dict(read_json(path, RunError))
-    except TextError as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-
-
-def _load_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Read the best weights; a run that has not validated yet has only its newest."""
-    if (folder / MODEL_FILE).exists():
-        return load_tensors(folder / MODEL_FILE)[0]
-    tensors, _ = load_tensors(folder / LAST_FILE)
-    return {
-        name.removeprefix("network."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
-    }
 
 
 def pick_device(name: str) -> torch.device:

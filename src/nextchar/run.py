@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import math
 import os
 import time
@@ -27,40 +26,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
-
-from nextchar.config import Config, TrainingConfig
+from nextchar.config import Config
 from nextchar.errors import RunError
-from nextchar.evaluation import nats_parallel, perplexity
-from nextchar.model import (
-    VOCABULARY_FILE,
-    LanguageModel,
-    load_config,
-    load_vocabulary,
-    pick_device,
-    save_config,
-)
+from nextchar.evaluation import perplexity
+from nextchar.model import LanguageModel, pick_device
 from nextchar.model_card import model_card
+from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
 from nextchar.nn.network import Network
-from nextchar.storage import atomic_folder, storage_errors, write_bytes, write_json
+from nextchar.parts import training_streams, validation
+from nextchar.probe import PROBE_SECONDS, faster_precision, measure_cost
+from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
 from nextchar.text.reading import open_text
-from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Vocabulary, learn
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Event, Listener, Noticed, Preparing
+from nextchar.training.metrics import read_rows
 from nextchar.training.planning import Cost, plan
 from nextchar.training.trainer import Trainer, seed_of
 
 CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"
-
-# Validation during training: so many streams, each with so much context that is not counted.
-# The result is within 0.001 bits of one stream with carried state (benchmarks/validation.py).
-VALIDATION_STREAMS = 32
-VALIDATION_WARM_UP = 256
-
-_PROBE_SECONDS = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +150,7 @@ def train(
         config = _decide(config, frozenset(options), corpus, vocabulary, began)
         if config.training.minutes is not None:
             _tell(listeners, Noticed(message=_planned(config)))
-        write_json(temporary / VOCABULARY_FILE, vocabulary.to_dict())
+        save_vocabulary(temporary, vocabulary)
         save_config(temporary, config)
         with storage_errors(temporary):
             (temporary / METRICS_FILE).touch()
@@ -187,25 +173,7 @@ def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -
 
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read the rows of a run's ``metrics.jsonl``, one a validation."""
-    path = Path(run) / METRICS_FILE
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]  # A row that was cut off has no line end.
-        return [_checked_row(json.loads(line)) for line in lines]
-    except FileNotFoundError:
-        return []
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-
-
-def _checked_row(row: object) -> dict[str, Any]:
-    needed = ("step", "passes", "train_nats_per_char", "learning_rate", "seconds")
-    if not isinstance(row, dict) or not all(
-        isinstance(row.get(key), int | float) for key in needed
-    ):
-        raise ValueError(f"a row must have the numbers {', '.join(needed)}; got {row!r:.80}")
-    if not all(isinstance(value, int | float) for value in row.values()):
-        raise ValueError(f"a row must have numbers only; got {row!r:.80}")
-    return row
+    return read_rows(Path(run) / METRICS_FILE)
 
 
 def open_corpus(run: str | os.PathLike[str]) -> Corpus:
@@ -275,44 +243,14 @@ def _trainer(
 
     return Trainer(
         model.network,
-        _streams(corpus, training),
+        training_streams(corpus, training),
         training,
         folder,
         symbols_per_char=corpus.length / max(1, corpus.characters),
-        validate=_validation(corpus, model.vocabulary),
+        validate=validation(corpus, model.vocabulary),
         sample=sample if training.sample_length else None,
         listeners=listeners,
     )
-
-
-def _streams(corpus: Corpus, training: TrainingConfig) -> Streams:
-    return Streams(
-        ids=corpus.train,
-        batch_size=training.batch_size,
-        sequence_length=training.sequence_length,
-        check=corpus.check,
-    )
-
-
-def _validation(corpus: Corpus, vocabulary: Vocabulary) -> Callable[[Network], float] | None:
-    """Give what measures a network on the validation part, or ``None`` if that is too short."""
-    ids = corpus.validation
-    if len(ids) < 2:
-        return None
-    corpus.check()
-    characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
-
-    def validate(network: Network) -> float:
-        nats = nats_parallel(
-            network,
-            ids,
-            streams=VALIDATION_STREAMS,
-            warm_up=VALIDATION_WARM_UP,
-            check=corpus.check,
-        )
-        return nats / characters
-
-    return validate
 
 
 def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer) -> TrainingResult:
@@ -347,15 +285,15 @@ def _decide(
     """Settle what the options leave open: device, precision and, from minutes, the plan."""
     training = config.training
     LanguageModel.create(config, vocabulary)  # Says at once if there is no memory for it.
-    _streams(corpus, training)  # Says at once if the text is too short for B and T.
+    training_streams(corpus, training)  # Says at once if the text is too short for B and T.
     device = pick_device(training.device)
     if training.precision == "auto":
-        config = config.with_options(precision=_faster_precision(config, device))
+        config = config.with_options(precision=faster_precision(config, device))
     if training.minutes is None:
         return config
 
     def measure(candidate: Config) -> Cost:
-        return _measure(candidate, corpus, vocabulary, device)
+        return measure_cost(candidate, corpus, vocabulary, device)
 
     def count_weights(candidate: Config) -> int:
         return LanguageModel.create(candidate, vocabulary).parameters
@@ -364,61 +302,10 @@ def _decide(
         config,
         given,
         symbols=len(corpus.train),
-        seconds=training.minutes * 60 - (time.monotonic() - began) - 2 * _PROBE_SECONDS,
+        seconds=training.minutes * 60 - (time.monotonic() - began) - 3 * PROBE_SECONDS,
         measure=measure,
         count_weights=count_weights,
     )
-
-
-def _measure(config: Config, corpus: Corpus, vocabulary: Vocabulary, device: torch.device) -> Cost:
-    """Train a throwaway network for a moment, and time one validation by a part of it."""
-    model = LanguageModel.create(config, vocabulary)
-    model.network.to(device)
-    trainer = Trainer(model.network, _streams(corpus, config.training), config.training, Path())
-    for _ in range(3):
-        trainer.step()
-    began, steps = time.monotonic(), 0
-    while time.monotonic() - began < _PROBE_SECONDS / 2 or steps < 2:
-        trainer.step()
-        steps += 1
-    step_seconds = (time.monotonic() - began) / steps
-    return Cost(
-        weights=model.parameters,
-        step_seconds=step_seconds,
-        validation_seconds=_validation_seconds(model.network, corpus),
-    )
-
-
-def _validation_seconds(network: Network, corpus: Corpus) -> float:
-    ids = corpus.validation
-    corpus.check()
-    part = ids[: 2 * VALIDATION_STREAMS * VALIDATION_WARM_UP]
-    if len(part) < 2:
-        return 0.0
-    began = time.monotonic()
-    nats_parallel(network, part, streams=VALIDATION_STREAMS, warm_up=VALIDATION_WARM_UP)
-    overlap = VALIDATION_STREAMS * VALIDATION_WARM_UP
-    return (time.monotonic() - began) * (len(ids) + overlap) / (len(part) + overlap)
-
-
-def _faster_precision(config: Config, device: torch.device) -> str:
-    """Time the recurrent product in both precisions; bfloat16 must win clearly."""
-    batch, hidden = config.training.batch_size, config.network.hidden_size
-
-    def seconds(dtype: torch.dtype) -> float:
-        left = torch.ones(batch, hidden, dtype=dtype, device=device)
-        right = torch.ones(hidden, 4 * hidden, dtype=dtype, device=device)
-        times = []
-        for _ in range(30):
-            began = time.perf_counter()
-            left @ right
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    faster = seconds(torch.bfloat16) * 1.2 < seconds(torch.float32)
-    return "bfloat16" if faster else "float32"
 
 
 @contextlib.contextmanager

@@ -16,11 +16,11 @@ from torch.nn import functional
 from nextchar.config import NetworkConfig
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
-from nextchar.nn.stack import State, build_stack, detach
+from nextchar.nn.stack import State, build_stack, clear, detach
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
-__all__ = ["Network", "State", "detach"]
+__all__ = ["Network", "State", "clear", "detach"]
 
 
 class Network(nn.Module):

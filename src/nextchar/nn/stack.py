@@ -120,3 +120,11 @@ def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
 def detach(state: State) -> State:
     """Cut a state off from the graph that made it: gradients go no further back."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
+
+
+def clear(state: State, fresh: Tensor) -> State:
+    """Put zeros where ``fresh`` bool[B] says that a stream begins its text."""
+    return tuple(
+        tuple(tensor.masked_fill(fresh.unsqueeze(-1), 0) for tensor in cell_state)
+        for cell_state in state
+    )

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +25,8 @@ from torch.nn import functional
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NonFiniteLossError, RunError
-from nextchar.nn.network import Network, State, detach
+from nextchar.nn.network import Network, State, clear, detach
 from nextchar.nn.parameters import copy_by_name, load_parameters
-from nextchar.storage import storage_errors
 from nextchar.text.streams import NO_TARGET, Streams
 from nextchar.training.checkpoint import (
     LAST_FILE,
@@ -41,6 +38,7 @@ from nextchar.training.checkpoint import (
 from nextchar.training.clock import Clock
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
 from nextchar.training.interruption import StopSignals
+from nextchar.training.metrics import append_row, cut_rows
 from nextchar.training.optimization import (
     WeightAverage,
     build_optimizer,
@@ -212,7 +210,7 @@ class Trainer:
         """
         if (self.folder / LAST_FILE).exists():
             self._restore_last()
-        self._cut_metrics()
+        cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
@@ -347,23 +345,7 @@ class Trainer:
             "seconds": round(event.seconds, 3),
             "chars_per_second": round(event.chars_per_second, 1),
         }
-        path = self.folder / METRICS_FILE
-        with storage_errors(path), path.open("ab") as file:
-            file.write(f"{json.dumps(row)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-            self.progress.metrics_size = file.tell()
-
-    def _cut_metrics(self) -> None:
-        path = self.folder / METRICS_FILE
-        size = path.stat().st_size if path.exists() else 0
-        if size < self.progress.metrics_size:
-            raise RunError(
-                f"{path} is damaged: it has {size} bytes, the checkpoint knows of "
-                f"{self.progress.metrics_size}"
-            )
-        with storage_errors(path), path.open("ab") as file:
-            file.truncate(self.progress.metrics_size)
+        self.progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {
@@ -425,14 +407,6 @@ def seed_of(seed: int, number: int) -> int:
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & mask
     return (value ^ (value >> 31)) >> 1
-
-
-def clear(state: State, fresh: Tensor) -> State:
-    """Put zeros where ``fresh`` bool[B] says that a stream begins its text."""
-    return tuple(
-        tuple(tensor.masked_fill(fresh.unsqueeze(-1), 0) for tensor in cell_state)
-        for cell_state in state
-    )
 
 
 def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

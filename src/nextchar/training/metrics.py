@@ -1,0 +1,64 @@
+"""``metrics.jsonl``: one row of numbers a validation, which a crash can cut but not garble."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nextchar.errors import RunError
+from nextchar.storage import storage_errors
+
+
+def append_row(path: Path, row: Mapping[str, float]) -> int:
+    """Add a row, on disk when this returns; give the size of the file in bytes."""
+    with storage_errors(path), path.open("ab") as file:
+        file.write(f"{json.dumps(row)}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def cut_rows(path: Path, size: int) -> None:
+    """Cut off what was written after the file had ``size`` bytes.
+
+    Raises
+    ------
+    RunError
+        The file is shorter than that.
+    """
+    present = path.stat().st_size if path.exists() else 0
+    if present < size:
+        raise RunError(f"{path} is damaged: it has {present} bytes, and had {size} when saved")
+    with storage_errors(path), path.open("ab") as file:
+        file.truncate(size)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read the rows; none where there is no file.
+
+    Raises
+    ------
+    RunError
+        A row is not an object of numbers, or lacks one that every row has.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]  # A row that was cut off has no line end.
+        return [_checked_row(json.loads(line)) for line in lines]
+    except FileNotFoundError:
+        return []
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _checked_row(row: object) -> dict[str, Any]:
+    needed = ("step", "passes", "train_nats_per_char", "learning_rate", "seconds")
+    if not isinstance(row, dict) or not all(
+        isinstance(row.get(key), int | float) for key in needed
+    ):
+        raise ValueError(f"a row must have the numbers {', '.join(needed)}; got {row!r:.80}")
+    if not all(isinstance(value, int | float) for value in row.values()):
+        raise ValueError(f"a row must have numbers only; got {row!r:.80}")
+    return row
