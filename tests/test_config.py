@@ -61,7 +61,14 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
         ({"residual": "yes"}, "residual must be true or false; got 'yes'"),
         ({"hiden_size": 5}, "unknown option 'hiden_size': did you mean 'hidden_size'?"),
         ({"steps": 5, "minutes": 1.0}, "steps and minutes exclude each other"),
-        ({"tied": True}, "tied needs embedding_size equal to hidden_size, got 128 and 256"),
+        (
+            {"tied": True, "embedding_size": 64, "hidden_size": 32},
+            "tied needs embedding_size equal to hidden_size, got 64 and 32",
+        ),
+        (
+            {"schedule": "plateau", "validation_fraction": 0},
+            "schedule 'plateau' follows the validation loss",
+        ),
         ({"tied": True, "input": "onehot"}, "tied needs input 'embedding'"),
         ({"validation_fraction": 0.6, "test_fraction": 0.5}, "must be below 1"),
         ({"vocabulary": "byte", "normalization": "nfc"}, "takes the bytes as they are"),
@@ -96,6 +103,14 @@ def test_an_optimiser_brings_its_usual_rate_unless_one_is_given() -> None:
     chosen = Config.from_options({"optimizer": "sgd", "learning_rate": 0.1})
     assert chosen.training.learning_rate == 0.1
     assert chosen.training.weight_decay == 0.0
+
+
+@pytest.mark.parametrize(
+    "options", [{"hidden_size": 96}, {"embedding_size": 96}, {"hidden_size": 96, "layers": 2}]
+)
+def test_a_tied_network_takes_the_size_that_was_given(options: dict[str, int]) -> None:
+    network = Config.from_options({"tied": True, **options}).network
+    assert network.embedding_size == network.hidden_size == 96
 
 
 def test_every_option_has_a_help_text() -> None:

@@ -82,6 +82,16 @@ def test_windowed_is_each_window_from_zero_state() -> None:
     assert nats_windowed(model, [ids[:4], ids[4:]], window=10) == pytest.approx(sum(parts))
 
 
+@pytest.mark.parametrize("window", [4096, 4097, 5000])
+def test_long_windows_are_read_in_pieces_with_carried_state(window: int) -> None:
+    model = network()
+    starts = range(0, len(IDS) - 1, window)
+    parts = [nats_sequential(model, [IDS[start : start + window + 1]]) for start in starts]
+    assert nats_windowed(model, [IDS[:100], IDS[100:]], window=window) == pytest.approx(
+        sum(parts), rel=1e-6
+    )
+
+
 def test_a_window_as_long_as_the_text_is_sequential() -> None:
     model = network()
     assert nats_windowed(model, [IDS], window=len(IDS)) == pytest.approx(

@@ -158,14 +158,19 @@ class TrainingConfig(_Checked):
         None, "Plan the run to take about this long, in place of --steps.", above=0
     )
     optimizer: OptimizerName = _option("adamw", "The update rule.")
-    learning_rate: float = _option(6e-3, "Peak learning rate.", above=0, at_most=3.4e38)
+    learning_rate: float = _option(
+        6e-3,
+        "Peak learning rate (unless set, rmsprop takes 0.002, sgd 0.5).",
+        above=0,
+        at_most=3.4e38,
+    )
     beta1: float = _option(0.9, "Decay of the first moment (adam, adamw).", at_least=0, below=1)
     beta2: float = _option(
         0.99, "Decay of the second moment (adam, adamw, rmsprop).", at_least=0, below=1
     )
     momentum: float = _option(0.9, "Momentum (sgd).", at_least=0, below=1)
     weight_decay: float = _option(
-        0.1, "Decay of weight matrices: decoupled (adamw) or as an L2 gradient (others).",
+        0.1, "Decay of weight matrices: decoupled with adamw, else an L2 gradient (unless set, 0).",
         at_least=0,
     )  # fmt: skip
     schedule: ScheduleName = _option("linear", "How the learning rate falls after the warm-up.")
@@ -185,7 +190,7 @@ class TrainingConfig(_Checked):
         at_least=0, below=1,
     )  # fmt: skip
     precision: Precision = _option(
-        "auto", "Arithmetic of training; auto is bfloat16 where the machine has it."
+        "auto", "Arithmetic of training; auto is bfloat16 where it is clearly faster."
     )
     device: Device = _option("auto", "Where to train; auto is a GPU where there is one.")
     validate_every: int = _option(
@@ -196,7 +201,7 @@ class TrainingConfig(_Checked):
     )
     sample_length: int = _option(
         0,
-        "Symbols of sample text to show at each validation.",
+        "Characters of sample text to show at each validation.",
         at_least=0,
         at_most=1 << 30,
     )
@@ -220,6 +225,12 @@ class Config:
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        if self.training.schedule == "plateau" and self.text.validation_fraction == 0:
+            raise ConfigError(
+                "schedule 'plateau' follows the validation loss, and validation_fraction is 0"
+            )
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Distribute flat options over the three parts; what is not given has its usual value.
@@ -239,7 +250,7 @@ class Config:
         usual = _USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {})
         return cls(
             text=_pick(TextConfig, options),
-            network=_pick(NetworkConfig, options),
+            network=_pick(NetworkConfig, _tied_sizes(options)),
             training=_pick(TrainingConfig, {**usual, **options}),
         )
 
@@ -313,6 +324,16 @@ def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
     hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
     names = ", ".join(f"'{name}'" for name in unknown)
     raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")
+
+
+def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the one of two tied sizes that was not set the value of the other."""
+    if options.get("tied") and "embedding_size" not in options:
+        size = options.get("hidden_size", NetworkConfig().hidden_size)
+        return {**options, "embedding_size": size}
+    if options.get("tied") and "hidden_size" not in options:
+        return {**options, "hidden_size": options["embedding_size"]}
+    return options
 
 
 def _pick(part: type[PartT], options: Mapping[str, Any]) -> PartT:

@@ -119,17 +119,7 @@ def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
     chunks
         The text's ids, in pieces of any size.
     """
-    network.eval()
-    total, state, previous = 0.0, network.initial_state(1), None
-    for piece in _pieces(chunks):
-        joined = piece if previous is None else np.concatenate([previous, piece])
-        previous = piece[-1:]
-        if len(joined) > 1:
-            ids = _tensor(network, joined).unsqueeze(1)
-            with torch.inference_mode():
-                logits, state = network(ids[:-1], state)
-                total += _nats(logits, ids[1:])
-    return total
+    return _nats_in_order(network, chunks, window=None)
 
 
 def nats_parallel(
@@ -219,6 +209,8 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
     The protocol of models with a fixed context: each window of inputs starts from nothing, so
     its first prediction sees one symbol, its last ``window`` of them.
     """
+    if window > SYMBOLS_AT_ONCE:
+        return _nats_in_order(network, chunks, window=window)
     network.eval()
     total, held = 0.0, np.empty(0, dtype=np.int64)
     for piece in _pieces(chunks):
@@ -228,6 +220,26 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
             total += _windows_nats(network, held[: whole * window + 1], whole)
             held = held[whole * window :]
     return total + (_windows_nats(network, held, 1) if len(held) > 1 else 0.0)
+
+
+def _nats_in_order(network: Network, chunks: Iterable[Ids], *, window: int | None) -> float:
+    """Read one stream, clearing its state before every ``window`` predictions, or never."""
+    network.eval()
+    total, state, previous, left = 0.0, network.initial_state(1), None, window
+    for piece in _pieces(chunks):
+        ids = _tensor(network, piece if previous is None else np.concatenate([previous, piece]))
+        previous = piece[-1:]
+        while len(ids) > 1:
+            part = ids[: left + 1 if left is not None else None].unsqueeze(1)
+            with torch.inference_mode():
+                logits, state = network(part[:-1], state)
+                total += _nats(logits, part[1:])
+            ids = ids[len(part) - 1 :]
+            if left is not None:
+                left -= len(part) - 1
+            if left == 0:
+                state, left = network.initial_state(1), window
+    return total
 
 
 def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> float:

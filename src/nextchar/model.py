@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nextchar.config import Config, reject_unknown
-from nextchar.errors import ConfigError, NextcharError, TextError, UnknownSymbolsError
+from nextchar.errors import ConfigError, TextError
 from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
 from nextchar.generation.engine import generate_ids
 from nextchar.generation.sampling import Sampling
@@ -53,14 +53,7 @@ class LanguageModel:
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
         """Make an untrained model; its weights follow from ``config.training.seed``."""
         generator = torch.Generator().manual_seed(config.training.seed)
-        try:
-            network = Network(len(vocabulary), config.network, generator=generator)
-        except (MemoryError, RuntimeError) as error:
-            sizes = config.network
-            raise NextcharError(
-                f"not enough memory for {sizes.layers} layers of {sizes.hidden_size} units and "
-                f"{len(vocabulary)} symbols"
-            ) from error
+        network = Network(len(vocabulary), config.network, generator=generator)
         return cls(config, vocabulary, network)
 
     @classmethod
@@ -73,9 +66,10 @@ class LanguageModel:
             No run is there, it is damaged, or a newer nextchar wrote it.
         """
         folder = Path(path)
-        model = cls.create(load_config(folder), load_vocabulary(folder))
-        tensors = load_weights(folder)
-        load_parameters(model.network, tensors)
+        config, vocabulary = load_config(folder), load_vocabulary(folder)
+        network = Network(len(vocabulary), config.network, generator=None)
+        load_parameters(network, load_weights(folder))
+        model = cls(config, vocabulary, network)
         model.network.to(pick_device(device)).eval()
         return model
 
@@ -105,8 +99,8 @@ class LanguageModel:
         Parameters
         ----------
         prompt
-            What to continue; it stands at the start of the text. With none, the model starts
-            as after a line break, where its vocabulary has one.
+            What to continue; it stands at the start of the text, less what ``unknown`` skips or
+            replaces. With none, the model starts as after a line break, or else a space.
         length
             Characters to write after the prompt.
         seed
@@ -196,7 +190,7 @@ class LanguageModel:
                 ids = self.vocabulary.encode(piece, unknown=unknown)
                 tally.count(ids)
                 tally.compress(piece.encode("utf-8", "surrogateescape"))
-                if unknown == "skip":
+                if unknown == "skip" and self.vocabulary.kind != "byte":
                     tally.skipped += len(piece) - int(self.vocabulary.starts_character[ids].sum())
                 yield ids
 
@@ -247,8 +241,8 @@ class LanguageModel:
         seconds = time.monotonic() - began - tally.seconds
         if tally.symbols < 2 or tally.characters < 1:
             raise TextError(
-                f"nothing to evaluate: the text has {tally.symbols} symbol"
-                f"{'' if tally.symbols == 1 else 's'}, and a prediction takes two"
+                f"nothing to evaluate: {tally.symbols} symbols with {tally.characters} characters "
+                "after the first; it takes two symbols and a character"
             )
         return Evaluation(
             nats=nats,
@@ -273,7 +267,7 @@ class LanguageModel:
         if length < 0:
             raise ConfigError(f"length must be at least 0; got {length}")
         reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
-        start, shown = self._start(prompt, seeds[0], unknown)
+        start, shown = self._start(prompt, unknown)
         ids = generate_ids(
             self.network,
             torch.from_numpy(start.astype(np.int64)),
@@ -289,18 +283,25 @@ class LanguageModel:
         cut_off = "\udc80" <= prompt[-1:] <= "\udcff"  # Bytes that are no whole character yet.
         return [] if cut_off else np.flatnonzero(~self.vocabulary.starts_character).tolist()
 
-    def _start(self, prompt: str, seed: int, unknown: Unknown) -> tuple[Ids, Ids]:
+    def _start(self, prompt: str, unknown: Unknown) -> tuple[Ids, Ids]:
         """Give the ids that the network reads first, and those of them that belong to the text."""
         ids = self.vocabulary.encode(prompt, unknown=unknown)
         if len(ids) > 0:
             return ids, ids
-        try:
-            return self.vocabulary.encode("\n"), ids
-        except UnknownSymbolsError:
-            # No line break to start after: any symbol, as good a start as another.
-            first = seed % len(self.vocabulary)
-            alone = np.array([first], dtype=ids.dtype)
-            return alone, alone
+        return self._context(), ids
+
+    def _context(self) -> Ids:
+        """Give the symbol after which a text without a prompt begins: a line break or a space.
+
+        Where the vocabulary has neither, its first symbol that begins a character.
+        """
+        for symbol in ("\n", " "):
+            context = self.vocabulary.encode(symbol, unknown="skip")
+            if len(context) > 0:
+                return context
+        begins = np.flatnonzero(self.vocabulary.starts_character)
+        first: Ids = begins[begins != self.vocabulary.unknown_id][:1].astype(self.vocabulary.dtype)
+        return first
 
     def _texts(
         self, ids: Iterator[torch.Tensor], shown: Ids, length: int, samples: int
@@ -364,8 +365,10 @@ def pick_device(name: str) -> torch.device:
     Raises
     ------
     ConfigError
-        ``cuda`` where torch finds no GPU.
+            ``cuda`` where torch finds no GPU, or an unknown name.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device must be auto, cpu or cuda; got {name!r}")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'cpu'")

@@ -65,8 +65,9 @@ def faster_precision(config: Config, device: torch.device) -> str:
     def seconds(dtype: torch.dtype) -> float:
         left = torch.ones(batch, hidden, dtype=dtype, device=device)
         right = torch.ones(hidden, 4 * hidden, dtype=dtype, device=device)
-        times = []
-        for _ in range(30):
+        times: list[float] = []
+        ends = time.perf_counter() + 0.1
+        while not times or time.perf_counter() < ends:
             began = time.perf_counter()
             left @ right
             if device.type == "cuda":

@@ -33,9 +33,9 @@ from nextchar.model import LanguageModel, pick_device
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
 from nextchar.nn.network import Network
-from nextchar.parts import training_streams, validation
-from nextchar.probe import PROBE_SECONDS, faster_precision, measure_cost
-from nextchar.storage import atomic_folder, storage_errors, write_bytes
+from nextchar.parts import symbols_per_char, training_streams, validation
+from nextchar.probe import faster_precision, measure_cost
+from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Vocabulary, learn
@@ -209,6 +209,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
     with _only_trainer(folder):
+        remove_leftovers(folder)
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)
         model.network.to(pick_device(config.training.device))
@@ -246,7 +247,7 @@ def _trainer(
         training_streams(corpus, training),
         training,
         folder,
-        symbols_per_char=corpus.length / max(1, corpus.characters),
+        symbols_per_char=symbols_per_char(corpus, model.vocabulary),
         validate=validation(corpus, model.vocabulary),
         sample=sample if training.sample_length else None,
         listeners=listeners,
@@ -282,9 +283,9 @@ def _decide(
     vocabulary: Vocabulary,
     began: float,
 ) -> Config:
-    """Settle what the options leave open: device, precision and, from minutes, the plan."""
+    """Settle what the options leave open: the precision and, from minutes, the plan."""
     training = config.training
-    LanguageModel.create(config, vocabulary)  # Says at once if there is no memory for it.
+    Network(len(vocabulary), config.network, generator=None)  # Says at once if it is too large.
     training_streams(corpus, training)  # Says at once if the text is too short for B and T.
     device = pick_device(training.device)
     if training.precision == "auto":
@@ -296,13 +297,18 @@ def _decide(
         return measure_cost(candidate, corpus, vocabulary, device)
 
     def count_weights(candidate: Config) -> int:
-        return LanguageModel.create(candidate, vocabulary).parameters
+        return Network(len(vocabulary), candidate.network, generator=None).parameter_count
+
+    ends = began + training.minutes * 60
+
+    def seconds_left() -> float:
+        return ends - time.monotonic()
 
     return plan(
         config,
         given,
         symbols=len(corpus.train),
-        seconds=training.minutes * 60 - (time.monotonic() - began) - 3 * PROBE_SECONDS,
+        seconds_left=seconds_left,
         measure=measure,
         count_weights=count_weights,
     )
@@ -314,6 +320,6 @@ def _only_trainer(folder: Path) -> Iterator[None]:
     with (folder / "config.json").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RunError(f"{folder} is in training by another process") from error
         yield

@@ -1,7 +1,7 @@
 """Files that are whole or not there: write beside, flush to disk, verify, rename, flush the folder.
 
-Every file that nextchar keeps is written through here. This file imports nothing of nextchar but
-its errors.
+Every file that nextchar keeps is written so, but for ``metrics.jsonl``, which grows.
+This file imports nothing of nextchar but its errors.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -37,21 +37,18 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     StorageError
         The file cannot be written; what stood at ``path`` before still stands.
     """
-    with storage_errors(path):
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(descriptor)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
         with storage_errors(path):
-            with temporary.open("wb") as file:
+            with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
             temporary.replace(path)
             flush_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager
@@ -64,11 +61,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with storage_errors(path):
         made = [parent for parent in path.parents if not parent.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        temporary = _beside(path)
+        temporary.mkdir()
     try:
         yield temporary
         with storage_errors(path):
-            temporary.chmod(0o755)
             flush_folder(temporary)
             temporary.replace(path)
             flush_folder(path.parent)
@@ -78,6 +75,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for parent in made:
                 parent.rmdir()
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left unfinished in a folder and those below it.
+
+    Only for a folder into which nobody else writes.
+    """
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Give a free name beside ``path``, hidden, that ``remove_leftovers`` knows."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def flush_folder(folder: Path) -> None:

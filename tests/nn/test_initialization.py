@@ -96,3 +96,13 @@ def test_a_tied_embedding_is_drawn_small() -> None:
     assert free.embedding is not None
     assert tied.embedding.weight.std().item() == pytest.approx(1 / 8, rel=0.05)
     assert free.embedding.weight.std().item() == pytest.approx(1, rel=0.05)
+
+
+def test_a_one_hot_input_is_projected_as_far_as_a_dense_one_of_unit_deviation() -> None:
+    config = NetworkConfig(hidden_size=64)
+    plain, one_hot = build_cell(config, 400), build_cell(config, 400)
+    initialize_cell(plain, config, generator(0))
+    initialize_cell(one_hot, config, generator(0), one_hot=True)
+    dense = torch.randn(400, 400, generator=generator(1))
+    expected = plain.project(dense).std().item()
+    assert one_hot.project(torch.arange(400)).std().item() == pytest.approx(expected, rel=0.05)

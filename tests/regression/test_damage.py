@@ -83,9 +83,18 @@ def test_truncated_weights_are_one_line(nextchar: Run, run: Path, share: float) 
     for name in TENSOR_FILES:
         os.truncate(run / name, int((run / name).stat().st_size * share))
     before = contents(run)
-    for command in (("generate",), ("evaluate",), ("info",)):
+    for command in (("generate",), ("evaluate",)):
         assert "model.safetensors is damaged" in nextchar(*command, run).problem()
     assert "training.safetensors is damaged" in nextchar("train", "--resume", run).problem()
+    assert contents(run) == before
+
+
+def test_a_run_shared_without_what_resuming_needs_is_not_trained_over(
+    nextchar: Run, run: Path
+) -> None:
+    shutil.rmtree(run / "last")
+    before = contents(run)
+    assert "cannot be resumed" in nextchar("train", "--resume", run).problem()
     assert contents(run) == before
 
 

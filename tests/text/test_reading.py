@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from nextchar.config import DecodingErrors, TextConfig
 from nextchar.errors import ConfigError, StorageError, TextError
 from nextchar.text import reading
-from nextchar.text.reading import open_text, read_text
+from nextchar.text.files import Input
+from nextchar.text.reading import open_text
+
+
+def read_text(inputs: list[Input], config: TextConfig) -> str:
+    with open_text(inputs, config) as source:
+        return "".join(source.chunks())
+
 
 UTF8 = TextConfig()
 BYTES = TextConfig(vocabulary="byte")

@@ -26,7 +26,7 @@ def planned(seconds: float, symbols: int, flops: float = 1e11, **options: object
         config,
         set(options),
         symbols=symbols,
-        seconds=seconds,
+        seconds_left=lambda: seconds,
         measure=measure,
         count_weights=weights,
     )
@@ -57,9 +57,20 @@ def test_what_the_user_gave_is_left_alone() -> None:
     assert config.training.validate_every == 7
 
 
-def test_a_tied_network_keeps_its_sizes_equal() -> None:
-    config = planned(60, 1_000_000, tied=True, embedding_size=256, hidden_size=256)
-    assert config.network.embedding_size == config.network.hidden_size
+@pytest.mark.parametrize("seconds", [5, 60, 600])
+def test_a_tied_network_keeps_its_sizes_equal(seconds: float) -> None:
+    free = planned(seconds, 1_000_000, tied=True)
+    assert free.network.embedding_size == free.network.hidden_size
+    assert free.network.hidden_size == planned(seconds, 1_000_000, tied=True).network.hidden_size
+    fixed = planned(seconds, 1_000_000, tied=True, embedding_size=96)
+    assert fixed.network.embedding_size == fixed.network.hidden_size == 96
+
+
+def test_an_interval_of_validations_that_was_given_is_budgeted() -> None:
+    config = planned(300, 1_000_000, hidden_size=64, validate_every=10)
+    step = 6 * weights(config) * 32 * 64 / 1e11
+    steps = config.training.steps
+    assert steps * step + steps / 10 * 0.2 == pytest.approx(300, rel=0.01)
 
 
 def test_validations_take_at_most_a_tenth_of_the_time() -> None:

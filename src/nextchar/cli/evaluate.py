@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    UNKNOWN_HELP,
+    part_display,
+    print_json,
+    print_rows,
+)
 
 if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
@@ -30,9 +37,14 @@ def _evaluate(
         0, help="Clear the state before every so many predictions; 0 carries it through."
     ),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    ),
     compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Measure nats and bits per character and perplexity, over the whole text."""
     from nextchar.errors import ConfigError, TextError
@@ -41,12 +53,15 @@ def _evaluate(
     from nextchar.text.reading import open_text
 
     model = LanguageModel.load(run, device=device)
-    progress = part_display("evaluating")
+    progress = (lambda _part: None) if quiet else part_display("evaluating")
     if text and part is not None:
         raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
     part = part or "validation"
     if text:
-        with open_text(text, model.config.text) as source:
+        reading = {"encoding": encoding, "errors": errors}
+        set_here = {name: value for name, value in reading.items() if value is not None}
+        text_config = model.config.with_options(**set_here).text
+        with open_text(text, text_config) as source:
             result = model.evaluate(
                 source.chunks(progress),
                 unknown=unknown,
@@ -83,7 +98,9 @@ def _print(measured: str, result: Evaluation) -> None:
     if result.unit != "char":
         rows.append((f"bits/{result.unit}", f"{result.bits_per_symbol:.4f}"))
     if result.unknown_symbols:
-        rows.append(("<unk>", f"{result.unknown_symbols:,} predictions, counted as one symbol"))
+        rows.append(
+            ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")
+        )
     if result.skipped_symbols:
         rows.append(("skipped", f"{result.skipped_symbols:,} characters not in the vocabulary"))
     rows += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,21 @@ def _info(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Show a run's configuration, parameters, vocabulary and history."""
-    from nextchar.model import LanguageModel
+    from nextchar.model_files import load_config, load_vocabulary
+    from nextchar.nn.network import Network
     from nextchar.run import history
 
-    model = LanguageModel.load(run)
+    config, vocabulary = load_config(run), load_vocabulary(run)
+    network = Network(len(vocabulary), config.network, generator=None)
     values = {
         "run": str(run),
-        "parameters": model.parameters,
+        "parameters": network.parameter_count,
         "vocabulary": {
-            "kind": model.vocabulary.kind,
-            "size": len(model.vocabulary),
-            "symbols": list(model.vocabulary.symbols),
+            "kind": vocabulary.kind,
+            "size": len(vocabulary),
+            "symbols": list(vocabulary.symbols),
         },
-        "config": model.config.to_dict(),
+        "config": config.to_dict(),
         "history": history(run),
     }
     if as_json:
@@ -61,7 +64,7 @@ def _print(values: dict[str, Any]) -> None:
     )
     rows = values["history"]
     if rows:
-        print("\n" + _history(rows))
+        sys.stdout.write(f"\n{_history(rows)}\n")
 
 
 def _shown(value: object) -> str:

@@ -28,7 +28,9 @@ RECURRENT: dict[Initialization, Draw] = {
 }
 
 
-def initialize_cell(cell: Cell, config: NetworkConfig, generator: torch.Generator) -> None:
+def initialize_cell(
+    cell: Cell, config: NetworkConfig, generator: torch.Generator, *, one_hot: bool = False
+) -> None:
     """Draw the parameters of a cell.
 
     Recurrent weights are, by ``config.initialization``, orthogonal (Saxe et al., 2014), xavier
@@ -45,10 +47,16 @@ def initialize_cell(cell: Cell, config: NetworkConfig, generator: torch.Generato
         Says which distributions.
     generator
         On the device of the cell; it moves on.
+    one_hot
+        Whether the inputs are one-hot. Such a vector has length 1, where one of I values of
+        deviation 1, which xavier and he count on, has √I: the input weights are √I as large.
     """
     draw_input = HE if config.initialization == "he" else init.xavier_uniform_
     for gate in cell.weight_ih.chunk(cell.gate_count):
         draw_input(gate, generator=generator)
+    if one_hot:
+        with torch.no_grad():
+            cell.weight_ih.mul_(math.sqrt(cell.input_size))
     if isinstance(cell, GatedCell):
         for gate in cell.weight_hh.chunk(cell.gate_count):
             RECURRENT[config.initialization](gate, generator=generator)

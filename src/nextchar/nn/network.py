@@ -37,6 +37,7 @@ class Network(nn.Module):
         What the network is.
     generator
         Draws the initial weights, on the CPU; the global generator is neither read nor moved.
+        ``None`` leaves them undrawn, for those that will be loaded or only counted.
 
     Attributes
     ----------
@@ -49,7 +50,7 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, vocabulary_size: int, config: NetworkConfig, *, generator: torch.Generator
+        self, vocabulary_size: int, config: NetworkConfig, *, generator: torch.Generator | None
     ) -> None:
         super().__init__()
         self.vocabulary_size = vocabulary_size
@@ -64,13 +65,15 @@ class Network(nn.Module):
         self.head = _empty(nn.Linear, config.hidden_size, vocabulary_size)
         if self.embedding is not None and config.tied:
             self.head.weight = self.embedding.weight
-        self._initialize(generator)
+        if generator is not None:
+            self._initialize(generator)
 
     def _initialize(self, generator: torch.Generator) -> None:
         if self.embedding is not None:
             initialize_embedding(self.embedding.weight, generator, tied=self.config.tied)
-        for cell in self.stack.cells:
-            initialize_cell(cell, self.config, generator)
+        for layer, cell in enumerate(self.stack.cells):
+            one_hot = layer == 0 and self.embedding is None
+            initialize_cell(cell, self.config, generator, one_hot=one_hot)
         initialize_head(self.head, generator, tied=self.config.tied)
 
     @property

@@ -156,14 +156,10 @@ def open_text(
     if len(inputs) > 1:
         raise TextError(f"- (standard input) must be the only input, got {len(inputs)} inputs")
     with tempfile.TemporaryDirectory(prefix="nextchar-") as folder:
+        if stdin is None and sys.stdin is None:
+            raise TextError("standard input is closed: pipe a text into it, or name a file")
         copy = _spool(stdin or sys.stdin.buffer, Path(folder))
         yield TextSource((TextFile.at(copy, "standard input"),), config)
-
-
-def read_text(inputs: Sequence[Input], config: TextConfig) -> str:
-    """Read a small text at once; see ``open_text`` and ``TextSource.chunks``."""
-    with open_text(inputs, config) as source:
-        return "".join(source.chunks())
 
 
 def _shown(path: Path) -> str:

@@ -54,9 +54,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _checked_row(row: object) -> dict[str, Any]:
-    needed = ("step", "passes", "train_nats_per_char", "learning_rate", "seconds")
-    if not isinstance(row, dict) or not all(
-        isinstance(row.get(key), int | float) for key in needed
+    needed = (
+        "step",
+        "passes",
+        "train_nats_per_char",
+        "train_bits_per_char",
+        "learning_rate",
+        "seconds",
+        "chars_per_second",
+    )
+    if (
+        not isinstance(row, dict)
+        or not all(isinstance(row.get(key), int | float) for key in needed)
+        or not isinstance(row["step"], int)
     ):
         raise ValueError(f"a row must have the numbers {', '.join(needed)}; got {row!r:.80}")
     if not all(isinstance(value, int | float) for value in row.values()):

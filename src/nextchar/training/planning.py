@@ -1,8 +1,9 @@
 """From minutes to sizes and steps.
 
-The rule of thumb comes from experiments on Tiny Shakespeare (docs/planning.md): within a budget
-the best network is the largest one that still reads about five symbols for each of its weights;
-and the more often a weight sees the same text, the more dropout it needs.
+A rule of thumb: take the largest network that still reads about five symbols for each of its
+weights within the time, and that has not more than three weights for each symbol of the text; and
+the more often a weight sees the same text, the more dropout it gets. The constants are first
+choices that do well on texts of about a million characters, not the result of a search.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def plan(
     given: Collection[str],
     *,
     symbols: int,
-    seconds: float,
+    seconds_left: Callable[[], float],
     measure: Callable[[Config], Cost],
     count_weights: Callable[[Config], int],
 ) -> Config:
@@ -59,8 +60,8 @@ def plan(
         The names of the options that the user set; the plan leaves them as they are.
     symbols
         Length of the training part.
-    seconds
-        What is left of the budget.
+    seconds_left
+        Gives what is left of the budget, asked anew after each measurement.
     measure
         Trains briefly and gives the cost.
     count_weights
@@ -71,27 +72,41 @@ def plan(
     ConfigError
         The budget does not hold a single step.
     """
-    if "hidden_size" not in given:
-        config = _with_size(config, given, symbols, seconds, measure(config), count_weights)
-    cost = measure(config)
-    validations = _validations(cost, seconds)
-    steps = int((seconds - validations * cost.validation_seconds) / cost.step_seconds)
+    if not _size_is_given(config, given):
+        cost = measure(config)
+        config = _with_size(config, symbols, seconds_left(), cost, count_weights)
+    config = _with_steps(config, given, seconds_left(), measure(config))
+    if "dropout" not in given:
+        dropout = _dropout(config, count_weights(config), symbols)
+        if dropout > 0:  # It takes time of its own.
+            config = config.with_options(dropout=dropout)
+            config = _with_steps(config, given, seconds_left(), measure(config))
+    return config
+
+
+def _size_is_given(config: Config, given: Collection[str]) -> bool:
+    return "hidden_size" in given or (config.network.tied and "embedding_size" in given)
+
+
+def _with_steps(config: Config, given: Collection[str], seconds: float, cost: Cost) -> Config:
+    """Fill the time with steps and the validations between them."""
+    if "validate_every" in given and config.training.validate_every > 0:
+        share = cost.validation_seconds / config.training.validate_every
+        steps = int(seconds / (cost.step_seconds + share))
+    else:
+        validations = _validations(cost, seconds)
+        steps = int((seconds - validations * cost.validation_seconds) / cost.step_seconds)
+        config = config.with_options(validate_every=max(1, math.ceil(steps / validations)))
     if steps < 1:
         raise ConfigError(
             f"{config.training.minutes:g} minutes do not hold one step: a step takes "
             f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s"
         )
-    config = config.with_options(steps=steps)
-    if "validate_every" not in given:
-        config = config.with_options(validate_every=math.ceil(steps / validations))
-    if "dropout" not in given:
-        config = config.with_options(dropout=_dropout(config, cost.weights, symbols))
-    return config
+    return config.with_options(steps=steps)
 
 
 def _with_size(
     config: Config,
-    given: Collection[str],
     symbols: int,
     seconds: float,
     cost: Cost,
@@ -103,7 +118,7 @@ def _with_size(
     fitting = config
     for size in HIDDEN_SIZES:
         options: dict[str, int] = {"hidden_size": size}
-        if config.network.tied and "embedding_size" not in given:
+        if config.network.tied:
             options["embedding_size"] = size
         candidate = config.with_options(**options)
         weights = count_weights(candidate)

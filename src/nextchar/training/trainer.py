@@ -68,8 +68,8 @@ class Progress:
         Bytes of ``metrics.jsonl`` that belong to the steps done.
     seconds
         Time in training so far, over all sittings.
-    threads
-        Threads that the numbers were computed with.
+    threads, device
+        What the numbers were computed with.
     """
 
     step: int = 0
@@ -82,6 +82,7 @@ class Progress:
     metrics_size: int = 0
     seconds: float = 0.0
     threads: int = dataclasses.field(default_factory=torch.get_num_threads)
+    device: str = "cpu"
 
 
 class Trainer:
@@ -125,7 +126,7 @@ class Trainer:
         self.streams = streams
         self.config = config
         self.folder = folder
-        self.progress = Progress()
+        self.progress = Progress(device=next(network.parameters()).device.type)
         self._symbols_per_char = symbols_per_char
         self._validate = validate
         self._sample = sample
@@ -156,6 +157,8 @@ class Trainer:
         """
         self.network.train()
         self._clock.start(self.progress.seconds)
+        if not (self.folder / LAST_FILE).exists():
+            self.save()  # From here on, whatever happens, there is something to go back to.
         with StopSignals() as stop:
             while self.progress.step < self.config.steps:
                 norm = self.step()
@@ -206,10 +209,17 @@ class Trainer:
         Raises
         ------
         RunError
-            The checkpoint is damaged, or not of this network.
+            The checkpoint is damaged, not of this network, or missing from a run that has
+            trained: it would start anew over its own results.
         """
+        metrics = self.folder / METRICS_FILE
         if (self.folder / LAST_FILE).exists():
             self._restore_last()
+        elif (self.folder / MODEL_FILE).exists() or (metrics.exists() and metrics.stat().st_size):
+            raise RunError(
+                f"{self.folder} cannot be resumed: {LAST_FILE} is missing, which holds all that "
+                "resuming needs"
+            )
         cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
 
     def _restore_last(self) -> None:
@@ -224,12 +234,11 @@ class Trainer:
         if self._average is not None:
             copy_by_name(self._average.tensors, parts.get("average", {}))
         copy_by_name(self._named_state(), parts.get("state", {}))
-        if self.progress.threads != torch.get_num_threads():
+        before = f"{self.progress.device} with {self.progress.threads} threads"
+        now = f"{self._device.type} with {torch.get_num_threads()} threads"
+        if before != now:
             self._tell(
-                Noticed(
-                    message=f"this run used {self.progress.threads} threads, now it has "
-                    f"{torch.get_num_threads()}: its numbers may differ in the last bits"
-                )
+                Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
             )
 
     def _loss(self, number: int) -> tuple[Tensor, State]:
@@ -308,14 +317,15 @@ class Trainer:
         """Put the averaged weights, where there are any, in place for the block."""
         self.network.eval()
         parameters = dict(self.network.named_parameters())
-        kept = {name: p.detach().clone() for name, p in parameters.items()}
+        kept = None
+        if self._average is not None:
+            kept = {name: p.detach().clone() for name, p in parameters.items()}
+            load_parameters(self.network, self._average.tensors)
         try:
-            if self._average is not None:
-                load_parameters(self.network, self._average.tensors)
             with torch.no_grad():
                 yield
         finally:
-            if self._average is not None:
+            if kept is not None:
                 load_parameters(self.network, kept)
             self.network.train()
 
@@ -391,8 +401,8 @@ class Trainer:
         saved = (self.folder / LAST_FILE).exists()
         kept = f"; {self.folder} keeps its last checkpoint" if saved else ""
         return (
-            f"try a lower --learning-rate than {config.learning_rate:g} (now {rate:.2g}) or "
-            f"{clip}{kept}"
+            f"begin a new run with a lower --learning-rate than {config.learning_rate:g} (now "
+            f"{rate:.2g}) or {clip}{kept}"
         )
 
     def _tell(self, event: Event) -> None:

@@ -137,8 +137,8 @@ class CodeVocabulary(Vocabulary):
         what = f"unknown symbols {names}" + (f" and {more} more" if more > 0 else "")
         if unknown == "replace":
             return UnknownSymbolsError(
-                f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (it was made "
-                "with --min-count 1); --unknown skip leaves them out"
+                f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol "
+                "of its text was rare); --unknown skip leaves them out"
             )
         replace = f", --unknown replace reads them as {UNKNOWN_NAME}"
         return UnknownSymbolsError(
