@@ -18,6 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("nextchar", deadline=None)
+settings.load_profile("nextchar")
 
 # Threads that wait for work sleep instead of spinning: on a busy machine, where tests run beside
 # each other, spinning makes tiny networks ten times slower. Read when torch is imported.

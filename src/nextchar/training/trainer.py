@@ -240,6 +240,8 @@ class Trainer:
             self._tell(
                 Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
             )
+            self.progress.device = self._device.type
+            self.progress.threads = torch.get_num_threads()
 
     def _loss(self, number: int) -> tuple[Tensor, State]:
         batch = self.streams.batch(number)
