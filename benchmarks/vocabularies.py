@@ -25,10 +25,11 @@ def as_text(source: Path, columns: list[str]) -> str:
 
 
 def valid_share(text: str) -> float:
-    """Give the share of the Hangul in a text that is whole syllables."""
+    """Give the share of whole syllables among these, stray letters and damaged characters."""
     syllables = sum("가" <= symbol <= "힣" for symbol in text)
     letters = sum("ㄱ" <= symbol <= "ㆎ" or "ᄀ" <= symbol <= "ᇿ" for symbol in text)
-    return syllables / max(1, syllables + letters)
+    damaged = text.count("\ufffd")
+    return syllables / max(1, syllables + letters + damaged)
 
 
 def main() -> None:
