@@ -199,7 +199,7 @@ def _preparing(listeners: Sequence[Listener], stage: str) -> Callable[[float], N
 def _planned(config: Config) -> str:
     network, training = config.network, config.training
     return (
-        f"planned for {training.minutes:g} minutes: {network.layers} × {network.cell} "
+        f"planned to take {training.minutes:g} min: {network.layers} × {network.cell} "
         f"{network.hidden_size}, dropout {network.dropout:g}, {training.steps:,} steps of "
         f"{training.batch_size} × {training.sequence_length} in {training.precision}"
     )
