@@ -46,8 +46,8 @@ def row(figures: dict[str, object]) -> str:
         raise TypeError(figures)
     return (
         f"| {figures['variant']} | {figures['input']} | {figures['hidden_size']} "
-        f"| {figures['parameters']:,} | {figures['steps']:,} | {speed:,.0f} "
-        f"| {nats:.3f} | {nats / math.log(2):.3f} |"
+        f"| {figures['parameters']:,} | {figures['steps']:,} | {figures['seconds']:.0f} "
+        f"| {speed:,.0f} | {nats:.3f} | {nats / math.log(2):.3f} |"
     )
 
 
@@ -59,8 +59,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
 
-    print("| cell | input | H | weights | steps | chars/s | val nats/char | val bits/char |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| cell | input | H | weights | steps | s | chars/s | val nats/char | val bits/char |")
+    print("|---|---|---|---|---|---|---|---|---|")
     every = []
     for variant in VARIANTS:
         for kind in ("onehot", "embedding"):
