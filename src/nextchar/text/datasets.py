@@ -193,7 +193,7 @@ def _make(dataset: StandardLibrary) -> Path:
 def _download(dataset: Dataset, progress: Progress | None) -> Path:
     target = cache_path(dataset)
     expected = dataset.archive or dataset
-    with _workplace(target) as folder:
+    with _scratch_folder(target) as folder:
         received = folder / "received"
         _receive(dataset, received, expected.size, progress)
         if not _is_right(received, expected):
@@ -305,7 +305,7 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _workplace(target: Path) -> Iterator[Path]:
+def _scratch_folder(target: Path) -> Iterator[Path]:
     """Give a folder beside the target, for files not yet whole; it goes, whatever happens."""
     with (
         _writing(target),

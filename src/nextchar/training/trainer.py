@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,41 +47,7 @@ from nextchar.training.optimization import (
     scheduled_rate,
     set_learning_rate,
 )
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """All that resume needs besides tensors; kept as JSON in the checkpoint.
-
-    Attributes
-    ----------
-    step
-        Optimiser steps done; also the cursor into the streams.
-    loss_sum, loss_count
-        Sum of the training losses (nats per symbol) since the last validation, and their number.
-    best_nats, best_step
-        The lowest validation loss (nats per character) and its step.
-    rate_factor, stale_validations
-        What schedule ``plateau`` has made of the rate, and validations since the last best.
-    metrics_size
-        Bytes of ``metrics.jsonl`` that belong to the steps done.
-    seconds
-        Time in training so far, over all sittings.
-    threads, device
-        What the numbers were computed with.
-    """
-
-    step: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    best_nats: float | None = None
-    best_step: int | None = None
-    rate_factor: float = 1.0
-    stale_validations: int = 0
-    metrics_size: int = 0
-    seconds: float = 0.0
-    threads: int = dataclasses.field(default_factory=torch.get_num_threads)
-    device: str = "cpu"
+from nextchar.training.progress import Progress
 
 
 class Trainer:

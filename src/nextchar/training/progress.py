@@ -1,0 +1,43 @@
+"""How far a training has come: all that resume needs besides tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """All that resume needs besides tensors; kept as JSON in the checkpoint.
+
+    Attributes
+    ----------
+    step
+        Optimiser steps done; also the cursor into the streams.
+    loss_sum, loss_count
+        Sum of the training losses (nats per symbol) since the last validation, and their number.
+    best_nats, best_step
+        The lowest validation loss (nats per character) and its step.
+    rate_factor, stale_validations
+        What schedule ``plateau`` has made of the rate, and validations since the last best.
+    metrics_size
+        Bytes of ``metrics.jsonl`` that belong to the steps done.
+    seconds
+        Time in training so far, over all sittings.
+    threads, device
+        What the numbers were computed with.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    best_nats: float | None = None
+    best_step: int | None = None
+    rate_factor: float = 1.0
+    stale_validations: int = 0
+    metrics_size: int = 0
+    seconds: float = 0.0
+    threads: int = dataclasses.field(default_factory=torch.get_num_threads)
+    device: str = "cpu"
