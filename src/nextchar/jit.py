@@ -1,0 +1,69 @@
+"""Compiled loops: the decorator for them, and the pointwise functions that they share.
+
+The only file that says how Numba compiles. A compiled function is machine code from its second
+run on: the first call in a new installation compiles (seconds), later processes load what that
+one stored. Reordering of sums is allowed, assumptions on NaN and infinity are not: a diverged
+network must show.
+
+A change here does not reach the stored code of other files: touch them, or delete their
+``__pycache__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def compiled(function: FunctionT) -> FunctionT:
+    """Compile a function at its first call; it then runs without the interpreter's lock."""
+    compiling = numba.njit(cache=True, nogil=True, fastmath=_FASTMATH, error_model="numpy")
+    return cast(FunctionT, compiling(function))
+
+
+def inlined(function: FunctionT) -> FunctionT:
+    """Compile a function into those that call it, so that their loops become vector code."""
+    inlining = numba.njit(inline="always", fastmath=_FASTMATH, error_model="numpy")
+    return cast(FunctionT, inlining(function))
+
+
+@inlined
+def exp(x: np.float32) -> np.float32:
+    """Give e^x to 2 ulp of float32, as arithmetic that vectorises; x is held in [−87, 87].
+
+    Splits x into a power of two and a remainder, whose exponential is a polynomial (the
+    minimax coefficients of Moshier's Cephes library).
+    """
+    x = np.float32(-87.0) if x < np.float32(-87.0) else x
+    x = np.float32(87.0) if x > np.float32(87.0) else x
+    power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
+    r = x - power * np.float32(0.693359375)
+    r = r + power * np.float32(2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * r * r + r + np.float32(1.0)
+    scale = np.int32((np.int32(power) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return np.float32(p * scale)
+
+
+@inlined
+def sigmoid(x: np.float32) -> np.float32:
+    """Give 1 / (1 + e^−x)."""
+    return np.float32(1.0) / (np.float32(1.0) + exp(-x))
+
+
+@inlined
+def tanh(x: np.float32) -> np.float32:
+    """Give the hyperbolic tangent, to an absolute error of 2e-7."""
+    return np.float32(1.0) - np.float32(2.0) / (np.float32(1.0) + exp(np.float32(2.0) * x))
