@@ -1,0 +1,253 @@
+"""nextchar's defaults and a small GPT, the same wall time each: the loss that they reach.
+
+    python benchmarks/gpt.py plays.txt --seconds 90 --json gpt.json
+
+The GPT has the settings that nanoGPT's README publishes for a CPU: 4 layers, 4 heads, width 128,
+windows of 64, 12 at once, no dropout, AdamW with a rate of 1e-3 that falls to 1e-4 on a cosine. It
+is written with torch's own modules and treated kindly: it trains for as long as nextchar took, from
+reading the text to the last save, and of its own time only training steps count; its cosine ends
+with its time; and it takes the faster precision. Both learn from the first nine tenths of the text
+and keep the weights that were best on the last tenth.
+
+That tenth is then predicted by nextchar with carried state, and by the GPT in two ways: in windows
+side by side, as is usual, where a character has 1 to 64 symbols of context; and in windows that
+move on by 8, of which the last 8 predictions count, where it has at least 57. The better of the
+two is compared.
+
+Shapes: N symbols, T symbols of a window, B windows, W width, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import nextchar
+
+LAYERS, HEADS, WIDTH, WINDOW, BATCH = 4, 4, 128, 64, 12
+PEAK_RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-4, 100
+BETAS, WEIGHT_DECAY, CLIP_NORM = (0.9, 0.99), 0.1, 1.0
+STRIDE = 8
+VALIDATIONS = 5
+WINDOWS_AT_ONCE = 32
+PROBE_SECONDS = 1.0
+
+Figures = dict[str, str | int | float]
+
+
+class Block(nn.Module):
+    """Attention to what came before, then a layer for each symbol; both add to their input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(WIDTH, bias=False)
+        self.queries_keys_values = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
+        self.attention_out = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.mlp_norm = nn.LayerNorm(WIDTH, bias=False)
+        self.mlp_in = nn.Linear(WIDTH, 4 * WIDTH, bias=False)
+        self.mlp_out = nn.Linear(4 * WIDTH, WIDTH, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Give [B, T, W] from [B, T, W]."""
+        projected = self.queries_keys_values(self.attention_norm(inputs))
+        q, k, v = projected.unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        inputs = inputs + self.attention_out(seen.transpose(1, 2).flatten(2))
+        within = functional.gelu(self.mlp_in(self.mlp_norm(inputs)))
+        outputs: Tensor = inputs + self.mlp_out(within)
+        return outputs
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer whose output layer is its embedding."""
+
+    def __init__(self, vocabulary_size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, WIDTH)
+        self.positions = nn.Parameter(torch.empty(WINDOW, WIDTH))
+        self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
+        self.norm = nn.LayerNorm(WIDTH, bias=False)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:  # What adds to its input is smaller, by the number of sums.
+                share = 1 / math.sqrt(2 * LAYERS) if "_out" in name else 1.0
+                nn.init.normal_(parameter, std=0.02 * share)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Give logits [B, T, V] from ids int64[B, T], T at most ``WINDOW``."""
+        inputs = self.embedding(ids) + self.positions[: ids.shape[1]]
+        return functional.linear(self.norm(self.blocks(inputs)), self.embedding.weight)
+
+
+class GPTTrainer:
+    """Trains a GPT on random windows of ids [N]."""
+
+    def __init__(self, model: GPT, ids: Tensor, *, low_precision: bool, seed: int) -> None:
+        self.model = model
+        self.low_precision = low_precision
+        self.steps = 0
+        self._ids = ids
+        self._generator = torch.Generator().manual_seed(seed)
+        parameters = list(model.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim == 2], "weight_decay": WEIGHT_DECAY},
+            {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+        ]
+        self._optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
+
+    def step(self, share: float) -> None:
+        """Make one update, after this share of the time."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate(share)
+        starts = torch.randint(len(self._ids) - WINDOW, (BATCH, 1), generator=self._generator)
+        windows = self._ids[starts + torch.arange(WINDOW + 1)]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.low_precision):
+            logits = self.model(windows[:, :-1])
+        loss = functional.cross_entropy(logits.float().flatten(0, 1), windows[:, 1:].flatten())
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self._optimizer.step()
+        self.steps += 1
+
+    def _rate(self, share: float) -> float:
+        if self.steps < WARM_UP_STEPS:
+            return PEAK_RATE * (self.steps + 1) / WARM_UP_STEPS
+        return LAST_RATE + (PEAK_RATE - LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
+
+
+def low_precision_is_faster(model: GPT, ids: Tensor) -> bool:
+    """Train copies in float32 and in bfloat16 for a moment, in turn."""
+    trainers = [
+        GPTTrainer(copy.deepcopy(model), ids, low_precision=low, seed=0) for low in (False, True)
+    ]
+    best = [math.inf, math.inf]
+    ends = time.perf_counter() + PROBE_SECONDS
+    while time.perf_counter() < ends or math.inf in best:
+        for index, trainer in enumerate(trainers):
+            began = time.perf_counter()
+            trainer.step(0.0)
+            best[index] = min(best[index], time.perf_counter() - began)
+    return best[1] < best[0]
+
+
+def train_gpt(trainer: GPTTrainer, seconds: float, held_out: Tensor) -> None:
+    """Train for so long, and leave the weights that were best on the held-out ids."""
+    model = trainer.model
+    best, weights = math.inf, copy.deepcopy(model.state_dict())
+    spent, validations = 0.0, 0
+    while spent < seconds:
+        began = time.perf_counter()
+        trainer.step(spent / seconds)
+        spent += time.perf_counter() - began
+        if spent >= seconds * (validations + 1) / VALIDATIONS:
+            validations += 1
+            nats = gpt_nats_per_char(model, held_out, stride=WINDOW)
+            if nats < best:
+                best, weights = nats, copy.deepcopy(model.state_dict())
+    model.load_state_dict(weights)
+
+
+@torch.inference_mode()
+def gpt_nats_per_char(model: GPT, ids: Tensor, *, stride: int) -> float:
+    """Measure a GPT on ids [N] in windows that move on by ``stride``.
+
+    Each prediction counts once, in the first window that makes it: of all windows but the first
+    these are the last ``stride`` ones. The last window ends with the text.
+    """
+    last = len(ids) - 1 - WINDOW
+    starts = torch.arange(0, last + stride, stride).clamp(max=last)
+    counted_from = torch.cat((torch.zeros(1, dtype=torch.int64), starts[:-1] + WINDOW))
+    nats = 0.0
+    for first in range(0, len(starts), WINDOWS_AT_ONCE):
+        several = slice(first, first + WINDOWS_AT_ONCE)
+        positions = starts[several, None] + torch.arange(WINDOW)
+        losses = functional.cross_entropy(
+            model(ids[positions]).flatten(0, 1), ids[positions + 1].flatten(), reduction="none"
+        ).view_as(positions)
+        nats += float(losses[positions >= counted_from[several, None]].double().sum())
+    return nats / (len(ids) - 1)
+
+
+def measure_gpt(text: str, cut: int, seconds: float, seed: int) -> Figures:
+    symbols = {symbol: index for index, symbol in enumerate(sorted(set(text)))}
+    ids = torch.tensor([symbols[symbol] for symbol in text])
+    torch.manual_seed(seed)
+    model = GPT(len(symbols))
+    low_precision = low_precision_is_faster(model, ids[:cut])
+    trainer = GPTTrainer(model, ids[:cut], low_precision=low_precision, seed=seed)
+    train_gpt(trainer, seconds, ids[cut:])
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "precision": "bfloat16" if low_precision else "float32",
+        "steps": trainer.steps,
+        "seconds": seconds,
+        "chars_per_second": trainer.steps * BATCH * WINDOW / seconds,
+        "side_by_side_nats_per_char": gpt_nats_per_char(model, ids[cut:], stride=WINDOW),
+        "sliding_nats_per_char": gpt_nats_per_char(model, ids[cut:], stride=STRIDE),
+    }
+
+
+def measure_nextchar(source: Path, held_out: str, seconds: float, seed: int) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        began = time.perf_counter()
+        result = nextchar.train(source, run, minutes=seconds / 60, seed=seed)
+        took = time.perf_counter() - began
+        model = nextchar.LanguageModel.load(run)
+    network, training = model.config.network, model.config.training
+    return {
+        "cell": network.cell, "hidden_size": network.hidden_size, "layers": network.layers,
+        "parameters": result.parameters, "precision": training.precision, "steps": result.steps,
+        "best_step": result.best_step, "seconds": took,
+        "chars_per_second": result.chars_per_second,
+        "nats_per_char": model.evaluate(held_out, exact=True).nats_per_char,
+    }  # fmt: skip
+
+
+def print_row(name: str, figures: Figures, nats: str) -> None:
+    print(
+        f"| {name} | {figures['parameters']:,} | {figures['precision']} | {figures['steps']:,} "
+        f"| {figures['seconds']:.1f} | {figures['chars_per_second']:,.0f} | {figures[nats]:.4f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--seconds", type=float, default=90.0, help="time that nextchar is given")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    text = options.text.read_bytes().decode("utf-8")
+    cut = len(text) - math.ceil(len(text) / 10)
+    if len(text) - cut <= WINDOW + 1:
+        parser.error(f"the last tenth of {options.text} must be longer than {WINDOW + 1}")
+
+    print("| model | weights | precision | steps | s | chars/s | nats/char |")
+    print("|---|---|---|---|---|---|---|")
+    own = measure_nextchar(options.text, text[cut:], options.seconds, options.seed)
+    kind = f"{own['layers']} × {own['cell']} {own['hidden_size']}"
+    print_row(f"nextchar, {kind}", own, "nats_per_char")
+    gpt = measure_gpt(text, cut, float(own["seconds"]), options.seed)
+    print_row("GPT, windows side by side", gpt, "side_by_side_nats_per_char")
+    print_row(f"GPT, windows that move by {STRIDE}", gpt, "sliding_nats_per_char")
+    better = min(float(gpt[f"{way}_nats_per_char"]) for way in ("side_by_side", "sliding"))
+    difference = better - float(own["nats_per_char"])
+    print(f"\nnextchar is {difference:.3f} nats/char lower than the better figure of the GPT.")
+    if options.json:
+        content = {"gpt": gpt, "nextchar": own, "nats_per_char_lower": difference}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

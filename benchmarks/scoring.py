@@ -1,0 +1,129 @@
+"""Characters a second of measuring a long text, beside the forward pass of training.
+
+    python benchmarks/scoring.py runs/plays plays.txt --json scoring.json
+
+``evaluate`` as it is, which cuts a long text into parallel streams; ``evaluate(exact=True)``, one
+stream from beginning to end; and the forward pass of training with its loss, on windows of
+the same text: the same network with its dropout, 32 streams of 64 symbols, in the precision that
+it was trained in, without gradients. They are run in turn, and the medians are reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+import nextchar
+from nextchar.evaluation import Evaluation
+from nextchar.text.streams import NO_TARGET, Streams
+
+STREAMS, LENGTH = 32, 64
+NAMES = {
+    "parallel": "parallel streams",
+    "exact": "exact, one stream",
+    "forward": "forward pass of training",
+}
+
+
+def training_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], float]:
+    """Make a pass over the text as training reads it, which gives the characters it has read."""
+    ids = model.vocabulary.encode(text)
+    streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
+    steps = (len(ids) - 1) // (STREAMS * LENGTH)
+    generator = torch.Generator()
+    low_precision = model.config.training.precision == "bfloat16"
+
+    def forward() -> float:
+        model.network.train()
+        state = model.network.initial_state(STREAMS)
+        for step in range(steps):
+            batch = streams.batch(step)
+            with torch.no_grad():
+                with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
+                    inputs = torch.from_numpy(batch.inputs)
+                    logits, state = model.network(inputs, state, generator=generator)
+                targets = torch.from_numpy(batch.targets).flatten()
+                functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=NO_TARGET)
+        model.network.eval()
+        return steps * STREAMS * LENGTH * len(text) / len(ids)
+
+    return forward
+
+
+def measure(model: nextchar.LanguageModel, text: str, rounds: int) -> dict[str, object]:
+    """Run the three ways in turn, after a short warm-up of each."""
+    forward = training_forward(model, text)
+    short = text[: len(text) // 10]
+    training_forward(model, short)()
+    model.evaluate(short)
+    model.evaluate(short, exact=True)
+    rates: dict[str, list[float]] = {name: [] for name in NAMES}
+    results: dict[str, Evaluation] = {}
+    for _ in range(rounds):
+        for name in NAMES:
+            began = time.perf_counter()
+            if name == "forward":
+                characters = forward()
+            else:
+                results[name] = model.evaluate(text, exact=name == "exact")
+                characters = len(text)
+            rates[name].append(characters / (time.perf_counter() - began))
+    speeds = {name: statistics.median(each) for name, each in rates.items()}
+    bits = {name: result.bits_per_char for name, result in results.items()}
+    return {
+        "characters": len(text),
+        "precision": model.config.training.precision,
+        "threads": torch.get_num_threads(),
+        "chars_per_second": speeds,
+        "ratio_to_forward": {name: speeds[name] / speeds["forward"] for name in speeds},
+        "bits_per_char": bits,
+        "bits_per_char_difference": bits["parallel"] - bits["exact"],
+    }
+
+
+def print_table(figures: dict[str, object]) -> None:
+    speeds, ratios, bits = (
+        figures[key] for key in ("chars_per_second", "ratio_to_forward", "bits_per_char")
+    )
+    if not (isinstance(speeds, dict) and isinstance(ratios, dict) and isinstance(bits, dict)):
+        raise TypeError(figures)
+    print("| | chars/s | times the forward pass | bits/char |\n|---|---|---|---|")
+    for name, words in NAMES.items():
+        shown = f"{bits[name]:.6f}" if name in bits else "–"
+        print(f"| {words} | {speeds[name]:,.0f} | {ratios[name]:.2f} | {shown} |")
+    print(f"\nparallel − exact: {figures['bits_per_char_difference']:+.6f} bits/char")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("text", type=Path)
+    parser.add_argument(
+        "--characters", type=int, default=300_000, help="read this many from the end of the text"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    text = options.text.read_bytes().decode("utf-8")[-options.characters :]
+    least = 20 * STREAMS * LENGTH
+    if len(text) < least:
+        parser.error(f"{options.text} must have at least {least:,} characters, got {len(text):,}")
+
+    model = nextchar.LanguageModel.load(options.run)
+    network = model.config.network
+    print(f"{network.layers} × {network.cell} {network.hidden_size}, {len(text):,} characters\n")
+    figures = measure(model, text, options.rounds)
+    print_table(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""Training throughput beside the loop that tutorials teach.
+
+    python benchmarks/training.py --json training.json
+
+nextchar's own training step (batch, forward, loss, backward, clipping, update) in the precision
+that it picks stands beside an embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear head,
+trained by Adam in float32. torch has no peephole LSTM: there the peer is autograd over a loop of
+steps. Both read windows of the same ids and carry their state. They are run in turn, together
+with the matrix products of a step, and the medians of the rounds are reported.
+
+Nominally a character costs 6 · W floating-point operations: 2 forward and 4 backward for each of
+the W weights that enter products, which are G · H · (I + H) a layer and V · H of the head. Times
+characters a second, and over the best rate of torch.mm on [B, H] · [H, G·H] and
+[B, G·H] · [G·H, H] in nextchar's precision, that is the share of the peak. nextchar may take fewer
+products than the nominal ones: it can project the V rows of the embedding for all T · B positions.
+
+Legend: T time steps, B streams, V symbols, E embedding, G gates, H hidden, L layers, I input of a
+layer: E for the first, H above.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nextchar.config import Config
+from nextchar.nn.network import Network
+from nextchar.probe import faster_precision
+from nextchar.text.streams import Streams
+from nextchar.training.trainer import Trainer
+
+B, T, V, E = 32, 64, 65, 128
+GATES = {"rnn": 1, "lstm": 4, "gru": 3, "peephole_lstm": 4}
+STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+HIDDEN = (128, 256, 512, 1024)
+LAYERS = (1, 2)
+IDS = B * T * 512
+TURN_SECONDS = 0.1
+LEAST_ROUNDS = 3
+
+Run = Callable[[], object]
+Report = dict[str, str | int | float]
+
+
+class PeepholeLSTM(nn.Module):
+    """A peephole LSTM step by step: one product for the gates, cut in four."""
+
+    def __init__(self, input_size: int, hidden_size: int, layers: int) -> None:
+        super().__init__()
+        sizes = [input_size] + [hidden_size] * (layers - 1)
+        self.gates = nn.ModuleList(nn.Linear(I + hidden_size, 4 * hidden_size) for I in sizes)  # noqa: E741
+        self.peepholes = nn.Parameter(torch.zeros(layers, 3, hidden_size))
+
+    def forward(
+        self, inputs: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Read vectors [T, B, I] from a state of two [L, B, H]: give outputs and state."""
+        hidden, cells = [], []
+        for layer, gates in enumerate(self.gates):
+            h, c = state[0][layer], state[1][layer]
+            p_i, p_f, p_o = self.peepholes[layer]
+            outputs = []
+            for x in inputs:
+                i, f, g, o = gates(torch.cat((x, h), dim=1)).chunk(4, dim=1)
+                i = torch.sigmoid(i + p_i * c)
+                f = torch.sigmoid(f + p_f * c)
+                c = f * c + i * torch.tanh(g)
+                h = torch.sigmoid(o + p_o * c) * torch.tanh(c)
+                outputs.append(h)
+            inputs = torch.stack(outputs)
+            hidden.append(h)
+            cells.append(c)
+        return inputs, (torch.stack(hidden), torch.stack(cells))
+
+
+class TutorialModel(nn.Module):
+    """Embedding, recurrence, linear head: what the tutorials build."""
+
+    def __init__(self, cell: str, hidden_size: int, layers: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(V, E)
+        self.recurrence = STOCK.get(cell, PeepholeLSTM)(E, hidden_size, layers)
+        self.head = nn.Linear(hidden_size, V)
+        zeros = torch.zeros(layers, B, hidden_size)
+        self.initial_state = (zeros, zeros) if "lstm" in cell else zeros
+
+    def forward(
+        self, ids: Tensor, state: Tensor | tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
+        """Read ids [T, B]: give logits [T, B, V] and the state."""
+        outputs, state = self.recurrence(self.embedding(ids), state)
+        return self.head(outputs), state
+
+
+def tutorial_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> Run:
+    """Make the training step of the tutorials, on windows of ids [N]."""
+    model = TutorialModel(cell, hidden_size, layers)
+    criterion = nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters())
+    streams = ids.view(B, -1).T.contiguous()
+    windows = (len(streams) - 1) // T
+    state, number = model.initial_state, 0
+
+    def step() -> float:
+        nonlocal state, number
+        start = number % windows * T
+        inputs, targets = streams[start : start + T], streams[start + 1 : start + T + 1]
+        optimizer.zero_grad()
+        logits, after = model(inputs, state)
+        loss = criterion(logits.reshape(-1, V), targets.reshape(-1))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        state = tuple(s.detach() for s in after) if "lstm" in cell else after.detach()
+        number += 1
+        return float(loss.item())
+
+    return step
+
+
+def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run, str]:
+    """Make nextchar's training step; give it and the precision that nextchar picks."""
+    config = Config.from_options(
+        {
+            "cell": cell, "hidden_size": hidden_size, "layers": layers,
+            "input": "embedding", "embedding_size": E, "dropout": 0.0,
+            "batch_size": B, "sequence_length": T, "steps": 1_000_000,
+        }
+    )  # fmt: skip
+    config = config.with_options(precision=faster_precision(config, torch.device("cpu")))
+    network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
+    streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
+    trainer = Trainer(network, streams, config.training, Path())
+    return trainer.step, config.training.precision
+
+
+def products(hidden_size: int, gates: int, dtype: torch.dtype) -> dict[str, Run]:
+    """Make the products of a step, each with either layout of the weights."""
+    runs: dict[str, Run] = {}
+    wide = gates * hidden_size
+    for direction, inner, outer in (
+        ("forward", hidden_size, wide),
+        ("backward", wide, hidden_size),
+    ):
+        left, out = torch.randn(B, inner).to(dtype), torch.empty(B, outer, dtype=dtype)
+        rows = torch.randn(inner, outer).to(dtype)
+        runs[f"{direction} product by rows"] = _product(left, rows, out)
+        columns = rows.T.contiguous().T
+        runs[f"{direction} product by columns"] = _product(left, columns, out)
+    return runs
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> Run:
+    return lambda: torch.mm(left, right, out=out)
+
+
+def measure(cell: str, hidden_size: int, layers: int, ids: Tensor, seconds: float) -> Report:
+    """Measure one size of one cell."""
+    torch.manual_seed(0)
+    own, precision = own_step(cell, hidden_size, layers, ids)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    runs = {"own": own, "stock": tutorial_step(cell, hidden_size, layers, ids)}
+    runs |= products(hidden_size, GATES[cell], dtype)
+    taken = take_turns(runs, seconds)
+    own_rate, stock_rate = (B * T / statistics.median(taken[name]) for name in ("own", "stock"))
+    product_seconds = sum(
+        min(min(times) for name, times in taken.items() if name.startswith(direction))
+        for direction in ("forward", "backward")
+    )
+    product_rate = 4 * B * GATES[cell] * hidden_size**2 / product_seconds
+    weights = product_weights(cell, hidden_size, layers)
+    return {
+        "cell": cell, "hidden_size": hidden_size, "layers": layers, "precision": precision,
+        "batch_size": B, "sequence_length": T, "threads": torch.get_num_threads(),
+        "rounds": len(taken["own"]), "chars_per_second": own_rate,
+        "stock_chars_per_second": stock_rate, "ratio": own_rate / stock_rate,
+        "product_gflops": product_rate / 1e9, "nominal_flops_per_char": 6 * weights,
+        "nominal_share_of_product": 6 * weights * own_rate / product_rate,
+    }  # fmt: skip
+
+
+def product_weights(cell: str, hidden_size: int, layers: int) -> int:
+    """Count the weights that enter products: input, recurrent and head."""
+    inputs = [E] + [hidden_size] * (layers - 1)
+    return sum(GATES[cell] * hidden_size * (I + hidden_size) for I in inputs) + V * hidden_size  # noqa: E741
+
+
+def take_turns(runs: dict[str, Run], seconds: float) -> dict[str, list[float]]:
+    """Run the calls in turn until the time is up; give the seconds a call of each turn.
+
+    A turn is as many calls as fit into ``TURN_SECONDS``, so that each finds the caches as it
+    left them.
+    """
+    counts = {}
+    for name, run in runs.items():
+        timed(run, 1)  # The first call prepares what every later one has ready.
+        counts[name] = max(1, int(TURN_SECONDS / timed(run, 1)))
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    ends = time.perf_counter() + seconds
+    rounds = 0
+    while rounds < LEAST_ROUNDS or time.perf_counter() < ends:
+        for name, run in runs.items():
+            taken[name].append(timed(run, counts[name]))
+        rounds += 1
+    return taken
+
+
+def timed(run: Run, calls: int) -> float:
+    """Give the mean seconds of so many calls."""
+    began = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - began) / calls
+
+
+def print_row(row: Report) -> None:
+    print(
+        f"| {row['cell']} | {row['hidden_size']} | {row['layers']} | {row['precision']} "
+        f"| {row['chars_per_second']:,.0f} | {row['stock_chars_per_second']:,.0f} "
+        f"| {row['ratio']:.2f} | {row['product_gflops']:.0f} "
+        f"| {row['nominal_share_of_product']:.0%} |",
+        flush=True,
+    )
+
+
+def summarize(reports: list[Report]) -> list[Report]:
+    """Print and give the median and the lowest ratio of each cell."""
+    print("\n| cell | median ratio | lowest ratio |\n|---|---|---|")
+    summary: list[Report] = []
+    for cell in dict.fromkeys(str(report["cell"]) for report in reports):
+        ratios = [float(report["ratio"]) for report in reports if report["cell"] == cell]
+        middle, lowest = statistics.median(ratios), min(ratios)
+        summary.append({"cell": cell, "median_ratio": middle, "lowest_ratio": lowest})
+        print(f"| {cell} | {middle:.2f} | {lowest:.2f} |")
+    return summary
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cells", nargs="+", choices=GATES, default=list(GATES))
+    parser.add_argument("--hidden", nargs="+", type=int, default=list(HIDDEN))
+    parser.add_argument("--layers", nargs="+", type=int, default=list(LAYERS))
+    parser.add_argument("--seconds", type=float, default=4.5, help="time for each row")
+    parser.add_argument("--quick", action="store_true", help="H 128 and 512, L 1, 2 s each")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    if options.quick:
+        options.hidden, options.layers, options.seconds = [128, 512], [1], 2.0
+    return options
+
+
+def main() -> None:
+    options = read_options()
+    ids = torch.randint(V, (IDS,), generator=torch.Generator().manual_seed(0))
+    print(f"B {B}, T {T}, V {V}, E {E}, {torch.get_num_threads()} threads\n")
+    print("| cell | H | L | precision | nextchar chars/s | stock chars/s | ratio ", end="")
+    print("| products GFLOP/s | nominal share |\n|---|---|---|---|---|---|---|---|---|")
+    reports = []
+    for cell in options.cells:
+        for hidden_size in options.hidden:
+            for layers in options.layers:
+                report = measure(cell, hidden_size, layers, ids, options.seconds)
+                print_row(report)
+                reports.append(report)
+    summary = summarize(reports)
+    if options.json:
+        content = {"rows": reports, "summary": summary}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
