@@ -15,7 +15,8 @@ import torch
 from nextchar.config import Config, reject_unknown
 from nextchar.errors import ConfigError, TextError
 from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
-from nextchar.generation.engine import generate_ids
+from nextchar.generation.engine import Engine, Writer
+from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
 from nextchar.model_files import (
     load_config,
@@ -31,6 +32,8 @@ from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
 
 _IDS_AT_ONCE = 1 << 16
+# Text is written in pieces that grow to these bounds, so that it flows, and stops when it is told.
+_PIECE_SECONDS, _PIECE_SYMBOLS = 0.02, 1024
 
 
 class LanguageModel:
@@ -92,6 +95,8 @@ class LanguageModel:
         length: int = 500,
         seed: int | None = None,
         unknown: Unknown = "error",
+        engine: Engine = "auto",
+        weights: StoredWeights = "float32",
         **sampling: Any,  # noqa: ANN401
     ) -> Iterator[str]:
         """Write on from a prompt, giving the text piece by piece as it becomes certain.
@@ -107,6 +112,12 @@ class LanguageModel:
             Gives the same text each time; ``None`` draws one.
         unknown
             What to do with symbols of the prompt that the vocabulary does not have.
+        engine
+            ``"compiled"`` loops, ``"plain"`` torch, or ``"auto"``: plain at first, compiled once
+            the text is long enough for their loading to pay.
+        weights
+            What the compiled engine keeps the weights in: ``"int8"`` is faster, and changes the
+            probabilities a little.
         **sampling
             The fields of ``Sampling``: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
             ``repetition_penalty``, ``repetition_window``.
@@ -121,7 +132,8 @@ class LanguageModel:
         UnknownSymbolsError, ConfigError
             The prompt or an option cannot be used; raised before the first piece.
         """
-        pieces = self._write(prompt, length, [resolve_seed(seed)], unknown, sampling)
+        seeds = [resolve_seed(seed)]
+        pieces = self._write(prompt, length, seeds, unknown, engine, weights, sampling)
         return (texts[0] for texts in pieces)
 
     def generate(
@@ -131,10 +143,10 @@ class LanguageModel:
         length: int = 500,
         seed: int | None = None,
         unknown: Unknown = "error",
-        **sampling: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
     ) -> str:
         """Write on from a prompt; see ``stream``."""
-        return "".join(self.stream(prompt, length=length, seed=seed, unknown=unknown, **sampling))
+        return "".join(self.stream(prompt, length=length, seed=seed, unknown=unknown, **options))
 
     def generate_batch(
         self,
@@ -144,17 +156,20 @@ class LanguageModel:
         length: int = 500,
         seed: int | None = None,
         unknown: Unknown = "error",
+        engine: Engine = "auto",
+        weights: StoredWeights = "float32",
         **sampling: Any,  # noqa: ANN401
     ) -> list[str]:
-        """Write several texts side by side; sample i is what ``generate`` writes with seed + i."""
+        """Write several texts side by side; sample i is what ``generate`` writes with seed + i.
+
+        Up to the rounding of float32: now and then, a long text takes another turn.
+        """
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
         first = resolve_seed(seed)
         seeds = [first + index for index in range(samples)]
-        texts = [""] * samples
-        for pieces in self._write(prompt, length, seeds, unknown, sampling):
-            texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
-        return texts
+        pieces = self._write(prompt, length, seeds, unknown, engine, weights, sampling)
+        return ["".join(texts) for texts in zip(*pieces, strict=True)]
 
     def evaluate(
         self,
@@ -261,6 +276,8 @@ class LanguageModel:
         length: int,
         seeds: list[int],
         unknown: Unknown,
+        engine: Engine,
+        weights: StoredWeights,
         sampling: dict[str, Any],
     ) -> Iterator[list[str]]:
         """Check everything at once, then give the next piece of every sample, again and again."""
@@ -268,15 +285,17 @@ class LanguageModel:
             raise ConfigError(f"length must be at least 0; got {length}")
         reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
         start, shown = self._start(prompt, unknown)
-        ids = generate_ids(
+        writer = Writer(
             self.network,
             torch.from_numpy(start.astype(np.int64)),
             Sampling(**sampling),
             seeds,
             excluded=[] if self.vocabulary.unknown_id is None else [self.vocabulary.unknown_id],
             excluded_first=self._inside_character(prompt),
+            engine=engine,
+            weights=weights,
         )
-        return self._texts(ids, shown, length, len(seeds))
+        return self._texts(writer, shown, length, len(seeds))
 
     def _inside_character(self, prompt: str) -> list[int]:
         """Give the symbols that cannot follow a prompt without changing its last character."""
@@ -303,22 +322,25 @@ class LanguageModel:
         first: Ids = begins[begins != self.vocabulary.unknown_id][:1].astype(self.vocabulary.dtype)
         return first
 
-    def _texts(
-        self, ids: Iterator[torch.Tensor], shown: Ids, length: int, samples: int
-    ) -> Iterator[list[str]]:
+    def _texts(self, writer: Writer, shown: Ids, length: int, samples: int) -> Iterator[list[str]]:
         """Decode symbols into pieces of text until every sample has its length."""
         decoders = [self.vocabulary.decoder() for _ in range(samples)]
         target = int(self.vocabulary.starts_character[shown].sum()) + length
         pieces = [decoder.feed(shown) for decoder in decoders]
         written = [len(piece) for piece in pieces]
         yield pieces
+        count = 1
         while min(written) < target:
-            symbols = next(ids).numpy().astype(shown.dtype)
+            began = time.monotonic()
+            # No symbol gives more than one character, so that none is written in vain.
+            symbols = writer.write(min(count, target - min(written)))
             pieces = [
-                decoder.feed(symbols[index : index + 1])[: max(0, target - written[index])]
-                for index, decoder in enumerate(decoders)
+                decoder.feed(column)[: max(0, target - so_far)]
+                for decoder, column, so_far in zip(decoders, symbols.T, written, strict=True)
             ]
-            written = [count + len(piece) for count, piece in zip(written, pieces, strict=True)]
+            written = [so_far + len(piece) for so_far, piece in zip(written, pieces, strict=True)]
+            if time.monotonic() - began < _PIECE_SECONDS:
+                count = min(2 * count, _PIECE_SYMBOLS)
             yield pieces
 
 

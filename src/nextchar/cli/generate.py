@@ -35,6 +35,12 @@ def _generate(
     seed: int | None = typer.Option(None, help="The same seed gives the same text."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    engine: Literal["auto", "compiled", "plain"] = typer.Option(
+        "auto", help="What writes; auto is compiled code once a text is long enough for it."
+    ),
+    weights: Literal["float32", "int8"] = typer.Option(
+        "float32", help="What the compiled engine keeps weights in; int8 is faster, less exact."
+    ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Write text with a trained model, as it appears."""
@@ -55,6 +61,8 @@ def _generate(
         "min_p": min_p,
         "repetition_penalty": repetition_penalty,
         "repetition_window": repetition_window,
+        "engine": engine,
+        "weights": weights,
     }
     if as_json:
         texts = model.generate_batch(prompt, samples=samples, **options)

@@ -1,60 +1,37 @@
-"""The loop that writes: one step of the network, one draw, for B samples at once.
+"""Writing: a network, a prompt and a way to choose, and the loop that is fastest for them.
 
-B samples, V vocabulary size. Works on ids and knows no text.
+Two kinds of loop write the same text, up to the rounding of float32 in the logits. The compiled
+ones are many times faster, but have to be loaded, or compiled by the first use in an
+installation. So ``auto`` begins with the plain one, and goes on with a compiled one once the
+text has become long. That hangs on the place in the text alone: however long a text is to
+become, in whatever pieces it is asked for, a seed gives it the same beginning.
+
+Works on ids and knows no text. Shapes: B samples, n symbols.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from nextchar.generation.sampling import Sampling, argmax, draw, filtered_logits
-from nextchar.nn.network import Network, State
+from nextchar.errors import ConfigError
+from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
+from nextchar.generation.sampling import Sampling
+from nextchar.generation.uniforms import Uniforms
+from nextchar.nn.network import Network
 
-_UNIFORMS_AT_ONCE = 256
+Engine = Literal["auto", "compiled", "plain"]
 
-
-class Uniforms:
-    """Uniform numbers for B samples, each from a generator of its own.
-
-    A sample's numbers depend on its seed alone, not on how many are drawn beside it.
-
-    Parameters
-    ----------
-    seeds
-        One seed a sample.
-    """
-
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self._block = torch.empty(0, len(seeds), dtype=torch.float64)
-        self._next = 0
-
-    def draw(self) -> Tensor:
-        """Give the next number of each sample, float64[B] in [0, 1)."""
-        if self._next == len(self._block):
-            columns = [
-                torch.rand(_UNIFORMS_AT_ONCE, generator=generator, dtype=torch.float64)
-                for generator in self._generators
-            ]
-            self._block, self._next = torch.stack(columns, 1), 0
-        self._next += 1
-        return self._block[self._next - 1]
+PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
 
 
-def generate_ids(
-    network: Network,
-    prompt: Tensor,
-    sampling: Sampling,
-    seeds: Sequence[int],
-    *,
-    excluded: Sequence[int] = (),
-    excluded_first: Sequence[int] = (),
-) -> Iterator[Tensor]:
-    """Write without end, one symbol of every sample at a time.
+class Writer:
+    """Writes B samples that continue one prompt.
 
     Parameters
     ----------
@@ -68,49 +45,103 @@ def generate_ids(
         One seed a sample; B is their number.
     excluded, excluded_first
         Symbols that are never drawn, and those that are not drawn first.
+    engine
+        ``compiled``, ``plain``, or ``auto``: plain for ``PLAIN_SYMBOLS``, then compiled.
+    weights
+        What a compiled loop for one sample keeps the weights in: with ``int8``, ``auto`` is
+        compiled from the start.
 
-    Yields
+    Raises
     ------
-    int64[B] on the CPU, without end.
+    ConfigError
+        The network, the number of samples and the options do not go together.
     """
-    network.eval()
-    device = next(network.parameters()).device
-    uniforms = Uniforms(seeds)
-    penalized = sampling.repetition_penalty != 1
-    recent = prompt[-sampling.repetition_window :].expand(len(seeds), -1) if penalized else None
+
+    def __init__(
+        self,
+        network: Network,
+        prompt: Tensor,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        excluded: Sequence[int] = (),
+        excluded_first: Sequence[int] = (),
+        engine: Engine = "auto",
+        weights: StoredWeights = "float32",
+    ) -> None:
+        network.eval()
+        self._network = network
+        self._sampling = sampling
+        self._weights: StoredWeights = weights
+        self._excluded = excluded
+        self._excluded_first = excluded_first
+        self._plain_symbols = _plain_symbols(network, len(seeds), engine, weights)
+        self._position = _prime(network, prompt, sampling, seeds)
+        self._loop: Loop = PlainLoop(network, sampling, self._position)
+        self._written = 0
+
+    def write(self, count: int) -> Symbols:
+        """Give the next symbols of each sample, int64[count, B].
+
+        Raises
+        ------
+        NextcharError
+            The network's logits are not finite numbers.
+        """
+        parts = [np.empty((0, len(self._position.logits)), np.int64)]
+        while count > 0:
+            if self._written == self._plain_symbols:
+                self._loop = self._compiled_loop()
+            changes = [place for place in (1, self._plain_symbols) if place > self._written]
+            part = min([count, *(place - self._written for place in changes)])
+            first = self._excluded_first if self._written == 0 else ()
+            parts.append(self._loop.write(part, [*self._excluded, *first]))
+            self._written += part
+            count -= part
+        return np.concatenate(parts)
+
+    def _compiled_loop(self) -> Loop:
+        # Not before it is needed: numba takes a sixth of a second to import.
+        from nextchar.generation.compiled import BatchLoop, SingleLoop
+
+        if len(self._position.logits) > 1:
+            return BatchLoop(self._network, self._sampling, self._position)
+        return SingleLoop(self._network, self._sampling, self._position, self._weights)
+
+
+def _plain_symbols(network: Network, samples: int, engine: Engine, weights: StoredWeights) -> int:
+    """Give how many symbols the plain loop writes before a compiled one goes on."""
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine must be one of {', '.join(get_args(Engine))}; got {engine!r}")
+    if weights not in get_args(StoredWeights):
+        allowed = ", ".join(get_args(StoredWeights))
+        raise ConfigError(f"weights must be one of {allowed}; got {weights!r}")
+    if weights != "float32" and (engine == "plain" or samples > 1):
+        raise ConfigError(
+            f"weights {weights!r} go with a compiled engine that writes one text; got engine "
+            f"{engine!r} and {samples} samples"
+        )
+    weight = network.head.weight
+    suits = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if not suits and (engine == "compiled" or weights != "float32"):
+        raise ConfigError(
+            f"the compiled engine takes a float32 network on the CPU; got {weight.dtype} on "
+            f"{weight.device}"
+        )
+    if engine == "plain" or not suits:
+        return sys.maxsize
+    return PLAIN_SYMBOLS if engine == "auto" and weights == "float32" else 0
+
+
+def _prime(network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence[int]) -> Position:
+    """Read the prompt once, for every sample."""
+    B = len(seeds)
     with torch.inference_mode():
-        logits, state = _prime(network, prompt.to(device), len(seeds))
-    forbidden = [*excluded, *excluded_first]
-    while True:
-        # Entered anew for each symbol: a generator must not hold the mode while it is suspended.
-        with torch.inference_mode():
-            ids = _choose(logits.cpu(), sampling, uniforms, recent, forbidden)
-            logits, state = network.step(ids.to(device), state)
-            if recent is not None:
-                recent = torch.cat([recent, ids.unsqueeze(1)], 1)[:, -sampling.repetition_window :]
-        forbidden = list(excluded)
-        yield ids
-
-
-def _prime(network: Network, prompt: Tensor, samples: int) -> tuple[Tensor, State]:
-    """Read the prompt once; give its last logits [B, V] and the state, for every sample."""
-    logits, state = network(prompt.unsqueeze(1), network.initial_state(1))
-    copies = tuple(
-        tuple(tensor.expand(samples, -1).contiguous() for tensor in cell_state)
-        for cell_state in state
-    )
-    return logits[-1].expand(samples, -1), copies
-
-
-def _choose(
-    logits: Tensor,
-    sampling: Sampling,
-    uniforms: Uniforms,
-    recent: Tensor | None,
-    excluded: list[int],
-) -> Tensor:
-    if excluded:
-        logits = logits.clone()
-        logits[:, excluded] = -math.inf
-    logits = filtered_logits(logits, sampling, recent)
-    return argmax(logits) if sampling.temperature == 0 else draw(logits, uniforms.draw())
+        begin = network.initial_state(1)
+        logits, state = network(prompt.to(begin[0][0].device).unsqueeze(1), begin)
+        copies = tuple(
+            tuple(tensor.expand(B, -1).contiguous() for tensor in cell_state)
+            for cell_state in state
+        )
+        recent = prompt[-sampling.repetition_window :].expand(B, -1)
+        return Position(logits[-1].expand(B, -1), copies, recent, Uniforms(seeds))

@@ -65,6 +65,11 @@ class Sampling:
                 "temperature 0 is argmax and draws nothing: it goes with no top_k, top_p or min_p"
             )
 
+    @property
+    def penalizes(self) -> bool:
+        """Whether a choice hangs on the symbols before it."""
+        return self.repetition_penalty != 1
+
 
 def _require(holds: bool, rule: str, value: float) -> None:
     if not holds:
@@ -81,7 +86,7 @@ def filtered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = 
     recent
         int64[B, n], the newest symbols of each sample, for the repetition penalty.
     """
-    if sampling.repetition_penalty != 1 and recent is not None:
+    if sampling.penalizes and recent is not None:
         window = recent[:, -sampling.repetition_window :]
         logits = penalize_repetition(logits, window, sampling.repetition_penalty)
     if sampling.temperature not in (0, 1):

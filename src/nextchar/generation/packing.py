@@ -1,0 +1,149 @@
+"""A network's weights and state, laid out for the compiled loop.
+
+Shapes: V vocabulary size, H hidden, L layers, G gates, N rows, C columns: H rounded up to a
+multiple of ``COLUMNS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nextchar.generation import kernel
+from nextchar.generation.kernel import Memory, Weights
+from nextchar.generation.plain import StoredWeights
+from nextchar.nn.cells import (
+    Cell,
+    GatedCell,
+    GRUCell,
+    LSTMCell,
+    MinGRUCell,
+    PeepholeLSTMCell,
+    RNNCell,
+)
+from nextchar.nn.network import Network, State
+
+COLUMNS = 16  # float32 in a vector register of 512 bits
+INT8_LIMIT = 127
+
+
+def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
+    """Lay out the weights of a float32 network on the CPU.
+
+    Parameters
+    ----------
+    stored
+        What the rows are kept in. int8 is symmetric with a scale a row: a quarter of the bytes,
+        each weight off by at most half of 1/127 of the largest of its row.
+    """
+    cells = network.stack.cells
+    config = network.config
+    embedding = network.embedding
+    with torch.inference_mode():
+        ids = torch.arange(network.vocabulary_size)
+        table = cells[0].project(ids if embedding is None else embedding.weight)
+        added = table.new_empty(0, config.hidden_size)
+        if config.residual and embedding is not None and config.embedding_size == added.shape[1]:
+            added = embedding.weight
+        rows, scales = _stored(torch.cat([*_matrices(cells), network.head.weight]), stored)
+        return Weights(
+            cell=_code(cells[0]),
+            activation=("tanh", "relu", "sigmoid").index(config.activation),
+            peepholes=_peepholes(cells[0]),
+            residual=config.residual,
+            table=_array(table),
+            embedding=_array(added),
+            rows=rows,
+            scales=scales,
+            bias=_array(torch.stack([cell.bias for cell in cells])),
+            line_weights=_array(torch.stack([_line_weights(cell) for cell in cells])),
+            head_bias=_array(network.head.bias),
+        )
+
+
+def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
+    """Make what the loop writes to, from the logits [1, V] and the state of one stream."""
+    (L, _, H), C = weights.line_weights.shape, weights.rows.shape[1]
+    outputs, cells = np.zeros((L, C), np.float32), np.zeros((L, C), np.float32)
+    for layer, cell_state in enumerate(state):
+        outputs[layer, :H] = cell_state[0][0].numpy()
+        if len(cell_state) > 1:
+            cells[layer, :H] = cell_state[1][0].numpy()
+    return Memory(
+        logits=_array(logits[0]),
+        outputs=outputs,
+        cells=cells,
+        below=np.zeros(C, np.float32),
+        passing=np.zeros(C, np.float32),
+        gates=np.zeros(4 * H, np.float32),
+    )
+
+
+def _matrices(cells: tuple[Cell, ...]) -> Iterator[Tensor]:
+    """Give the matrices [·, H] of all layers in the order in which the loop reads them."""
+    for layer, cell in enumerate(cells):
+        if layer > 0:
+            yield cell.weight_ih
+        if isinstance(cell, GatedCell):
+            yield cell.weight_hh
+        if _peepholes(cell) == kernel.MATRIX_PEEPHOLES:
+            yield from _peephole_weights(cell)
+
+
+def _stored(
+    matrix: Tensor, stored: StoredWeights
+) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
+    """Give rows [N, C] and a factor a row, float32[N]."""
+    width = -matrix.shape[1] % COLUMNS
+    rows = np.pad(matrix.numpy(), ((0, 0), (0, width)))
+    if stored == "float32":
+        return rows, np.ones(len(rows), np.float32)
+    scales = np.abs(rows).max(1) / np.float32(INT8_LIMIT)
+    scales[scales == 0] = 1
+    return np.rint(rows / scales[:, None]).astype(np.int8), scales
+
+
+def _code(cell: Cell) -> int:
+    match cell:
+        case RNNCell():
+            return kernel.RNN
+        case LSTMCell() | PeepholeLSTMCell():
+            return kernel.LSTM
+        case GRUCell():
+            return kernel.GRU_AFTER if cell.reset == "after" else kernel.GRU_BEFORE
+        case MinGRUCell():
+            return kernel.MIN_GRU
+        case _:
+            return kernel.MIN_LSTM
+
+
+def _peephole_weights(cell: Cell) -> tuple[Tensor, ...]:
+    if not isinstance(cell, PeepholeLSTMCell):
+        return ()
+    return cell.peephole_i, cell.peephole_f, cell.peephole_o
+
+
+def _peepholes(cell: Cell) -> int:
+    """Give the code of a cell's peepholes; 0 is none."""
+    weights = _peephole_weights(cell)
+    return weights[0].dim() if weights else 0
+
+
+def _line_weights(cell: Cell) -> Tensor:
+    """Give the weights [3, H] of a layer that are lines, zeros where it has fewer or none."""
+    lines = cell.bias.new_zeros(3, cell.hidden_size)
+    if _peepholes(cell) == kernel.VECTOR_PEEPHOLES:
+        lines = torch.stack(_peephole_weights(cell))
+    elif isinstance(cell, GRUCell) and cell.bias_hh is not None:
+        lines[0] = cell.bias_hh
+    return lines
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    """Give a copy, which later training of the network does not change."""
+    array: NDArray[np.float32] = tensor.numpy().copy()
+    return array

@@ -1,0 +1,110 @@
+"""The compiled step: the network's own numbers, for every network that can be configured."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextchar.config import NetworkConfig
+from nextchar.generation.kernel import Memory, Weights, step
+from nextchar.generation.packing import make_memory, pack
+from nextchar.generation.plain import StoredWeights
+from nextchar.nn.network import Network
+
+Logits = NDArray[np.float32]
+sizes = st.integers(1, 40)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    options = {
+        "cell": draw(
+            st.sampled_from(["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
+        ),
+        "activation": draw(st.sampled_from(["tanh", "relu", "sigmoid"])),
+        "peepholes": draw(st.sampled_from(["vector", "matrix"])),
+        "reset": draw(st.sampled_from(["after", "before"])),
+        "input": draw(st.sampled_from(["embedding", "onehot"])),
+        "layers": draw(st.integers(1, 3)),
+        "residual": draw(st.booleans()),
+        "hidden_size": draw(sizes),
+    }
+    options["embedding_size"] = draw(sizes | st.just(options["hidden_size"]))
+    options["tied"] = (
+        options["input"] == "embedding"
+        and options["embedding_size"] == options["hidden_size"]
+        and draw(st.booleans())
+    )
+    return random_network(draw(sizes), seed=draw(st.integers(0, 99)), **options)
+
+
+def random_network(vocabulary: int, *, seed: int = 0, **options: object) -> Network:
+    """Make a network whose every weight is random, and as large as keeps its values small."""
+    generator = torch.Generator().manual_seed(seed)
+    network = Network(vocabulary, NetworkConfig.from_dict(options), generator=None).eval()
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.7 / math.sqrt(weight.shape[-1]), generator=generator)
+    return network
+
+
+def logits_of(network: Network, ids: torch.Tensor, stored: StoredWeights = "float32") -> Logits:
+    """Read the first half of ids [T] with the network, the other with the compiled step."""
+    half = len(ids) // 2
+    with torch.inference_mode():
+        logits, state = network(ids[:half].unsqueeze(1), network.initial_state(1))
+    weights = pack(network, stored)
+    memory = make_memory(weights, logits[-1], state)
+    return np.stack([read(weights, memory, int(symbol)) for symbol in ids[half:]])
+
+
+def read(weights: Weights, memory: Memory, symbol: int) -> Logits:
+    step(weights, memory, symbol)
+    return memory.logits.copy()
+
+
+def expected(network: Network, ids: torch.Tensor) -> Logits:
+    with torch.inference_mode():
+        logits, _ = network(ids.unsqueeze(1), network.initial_state(1))
+    predicted: Logits = logits[len(ids) // 2 :, 0].numpy()
+    return predicted
+
+
+@settings(max_examples=150)
+@given(networks())
+def test_the_compiled_step_gives_the_logits_of_the_network(network: Network) -> None:
+    ids = torch.randint(network.vocabulary_size, (40,), generator=torch.Generator().manual_seed(1))
+    assert np.abs(logits_of(network, ids) - expected(network, ids)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
+def test_int8_weights_change_the_logits_by_little(cell: str) -> None:
+    network = random_network(50, cell=cell, hidden_size=96, layers=2)
+    ids = torch.randint(50, (60,), generator=torch.Generator().manual_seed(1))
+    difference = np.abs(logits_of(network, ids, "int8") - expected(network, ids))
+    assert 0 < difference.max() < 0.03
+
+
+def test_int8_rows_hold_their_largest_weight_exactly_and_zeros_are_zeros() -> None:
+    network = random_network(7, cell="rnn", hidden_size=20)
+    with torch.no_grad():
+        network.head.weight[2] = 0
+    weights, exact = pack(network, "int8"), pack(network)
+    restored = weights.rows * weights.scales[:, None]
+    half_a_step = weights.scales[:, None] / 2 * (1 + 1e-5)
+    assert weights.rows.dtype == np.int8
+    assert (np.abs(restored - exact.rows) <= half_a_step).all()
+    assert (restored[-5] == 0).all()
+
+
+def test_large_inputs_of_a_min_lstm_stay_finite() -> None:
+    network = random_network(5, cell="min_lstm", hidden_size=8)
+    with torch.no_grad():
+        network.stack.cells[0].bias[:16] = -200
+    ids = torch.tensor([0, 1, 2, 3, 4, 0])
+    assert np.abs(logits_of(network, ids) - expected(network, ids)).max() <= 1e-4
