@@ -41,8 +41,8 @@ def exp(x: np.float32) -> np.float32:
     Splits x into a power of two and a remainder, whose exponential is a polynomial (the
     minimax coefficients of Moshier's Cephes library).
     """
-    x = np.float32(-87.0) if x < np.float32(-87.0) else x
-    x = np.float32(87.0) if x > np.float32(87.0) else x
+    x = max(x, np.float32(-87.0))
+    x = min(x, np.float32(87.0))
     power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
     r = x - power * np.float32(0.693359375)
     r = r + power * np.float32(2.12194440e-4)

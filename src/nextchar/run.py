@@ -41,6 +41,7 @@ from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Vocabulary, learn
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Event, Listener, Noticed, Preparing
+from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
 from nextchar.training.planning import Cost, plan
 from nextchar.training.trainer import Trainer, seed_of
@@ -124,6 +125,7 @@ def train(
         Training failed; the run keeps its last good checkpoint.
     """
     began = time.monotonic()
+    keep_freed_memory()
     config = Config.from_options(options)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
@@ -168,6 +170,7 @@ def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -
     CorpusError
         Its corpus is damaged or has changed.
     """
+    keep_freed_memory()
     return _fit(Path(run), listeners)
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextchar.nn.cells import Cell, CellState, build_cell
+from nextchar.config import NetworkConfig
+from nextchar.nn.cells import Cell, CellState, Embedded, build_cell
 from nextchar.nn.initialization import initialize_cell
 from nextchar.nn.recurrent import Path, available_paths, choose_path, unroll
 from tests.nn.cases import (
@@ -68,6 +69,28 @@ def test_one_hot_ids_give_the_same_by_every_path(name: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), ways())
+@pytest.mark.parametrize("symbols", [3, STEPS * STREAMS + 1], ids=["few", "many"])
+def test_embedded_symbols_are_their_vectors_in_values_and_gradients(
+    name: str, path: Path, symbols: int
+) -> None:
+    cell = random_cell(name)
+    ids = torch.randint(symbols, (STEPS, STREAMS), generator=generator())
+    state = random_state(cell, STREAMS)
+
+    results = []
+    for embedded, way in ((True, path), (False, "stepwise")):
+        table = normal(symbols, INPUTS).requires_grad_()
+        inputs = Embedded(ids, table)
+        cell.zero_grad()
+        outputs, _ = unroll(cell, inputs if embedded else inputs.vectors(), state, path=way)
+        torch.autograd.backward(outputs.square().sum())
+        assert table.grad is not None
+        results.append([outputs, table.grad, *(p.grad for p in cell.parameters())])
+
+    torch.testing.assert_close(*results, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "path"), ways())
 def test_two_windows_with_carried_state_are_one_long_window(name: str, path: Path) -> None:
     cell = random_cell(name)
     xs, state = normal(STEPS, STREAMS, INPUTS), random_state(cell, STREAMS)
@@ -120,6 +143,33 @@ def test_autocast_is_close_and_keeps_the_types_of_state_and_gradients(
 
 
 @pytest.mark.parametrize(("name", "path"), FAST_WAYS)
+def test_float32_is_close_to_float64(name: str, path: Path) -> None:
+    exact, rough = random_cell(name), random_cell(name).float()
+    xs, state = normal(STEPS, STREAMS, INPUTS), random_state(exact, STREAMS)
+    few = tuple(part.float() for part in state)
+
+    outputs, _ = unroll(rough, xs.float(), few, path=path)
+    expected, _ = unroll(exact, xs, state, path="stepwise")
+
+    torch.testing.assert_close(outputs.double(), expected, rtol=1e-5, atol=1e-5)
+    slow = gradients(exact, xs, state, "stepwise")
+    for key, gradient in gradients(rough, xs.float(), few, path).items():
+        torch.testing.assert_close(gradient.double(), slow[key], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", ["own", "stepwise"])
+@pytest.mark.parametrize("name", [name for name, path in ways() if path == "own"])
+def test_a_diverged_network_shows(name: str, path: Path) -> None:
+    cell = random_cell(name).float()
+    with torch.no_grad():
+        cell.bias[-1] = torch.nan
+
+    outputs, _ = unroll(cell, torch.ones(2, 1, INPUTS), cell.initial_state(1), path=path)
+
+    assert outputs.isnan().any()
+
+
+@pytest.mark.parametrize(("name", "path"), FAST_WAYS)
 def test_inputs_may_be_views_and_gradients_broadcast(name: str, path: Path) -> None:
     cell = random_cell(name)
     streams_first = normal(STREAMS, STEPS, INPUTS)
@@ -155,7 +205,8 @@ def test_second_derivatives_of_own_are_refused(name: str) -> None:
         ("rnn sigmoid", "own"),
         ("gru after", "own"),
         ("gru before", "own"),
-        ("peephole_lstm matrix", "own"),
+        ("peephole_lstm vector", "own"),
+        ("peephole_lstm matrix", "stepwise"),
         ("min_lstm", "own"),
     ],
 )
@@ -168,6 +219,17 @@ def test_auto_takes_own_for_an_lstm_over_a_vocabulary_wider_than_its_layer() -> 
 
     assert choose_path(random_cell("lstm", HIDDEN), ids) == "fused"
     assert choose_path(random_cell("lstm", HIDDEN + 1), ids) == "own"
+
+
+def test_auto_takes_own_for_a_wide_lstm_that_trains_in_bfloat16() -> None:
+    cell = build_cell(NetworkConfig(hidden_size=640), INPUTS)
+    xs = normal(STEPS, STREAMS, INPUTS, dtype=torch.float32)
+
+    assert choose_path(cell, xs) == "fused"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert choose_path(cell, xs) == "own"
+        with torch.no_grad():
+            assert choose_path(cell, xs) == "fused"
 
 
 def test_auto_takes_the_plain_step_for_a_window_of_one() -> None:

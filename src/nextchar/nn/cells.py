@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -28,6 +29,29 @@ from torch.nn import functional
 from nextchar.config import Activation, NetworkConfig, Peepholes, Reset
 
 CellState = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Symbols that stand for vectors: what a cell need project only once for each symbol.
+
+    Attributes
+    ----------
+    ids
+        int64[...].
+    table
+        The vector of each symbol, [V, I].
+    """
+
+    ids: Tensor
+    table: Tensor
+
+    def vectors(self) -> Tensor:
+        """Give the vectors [..., I]."""
+        return functional.embedding(self.ids, self.table)
+
+
+Inputs = Tensor | Embedded
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -78,25 +102,40 @@ class Cell(nn.Module, ABC):
         shape = (batch_size, self.hidden_size)
         return tuple(self.bias.new_zeros(shape) for _ in range(self.state_count))
 
-    def project(self, inputs: Tensor) -> Tensor:
-        """Give the input's part of all gates, with the bias.
+    def rows(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
+        """Give the input's part of all gates, with the bias, each different one once.
 
         Parameters
         ----------
         inputs
-            Vectors [..., I], or the ids int64[...] of one-hot vectors; those are looked up in the
-            weights, and no product is taken.
+            Vectors [..., I], symbols that stand for vectors, or the ids int64[...] of one-hot
+            vectors: those are looked up in the weights, and no product is taken.
 
         Returns
         -------
-        Tensor
-            Shape [..., G·H].
+        Tensor, Tensor or None
+            Rows [R, G·H], and the row of each input, int64[...]; None where every input has its
+            own, as it is where the vocabulary is larger than the number of inputs.
         """
+        if isinstance(inputs, Embedded):
+            if len(inputs.table) <= inputs.ids.numel():
+                return functional.linear(inputs.table, self.weight_ih, self.bias), inputs.ids
+            inputs = inputs.vectors()
         if inputs.is_floating_point():
-            return functional.linear(inputs, self.weight_ih, self.bias)
-        if inputs.numel() < self.input_size:
-            return functional.embedding(inputs, self.weight_ih.t()) + self.bias
-        return functional.embedding(inputs, self.weight_ih.t() + self.bias)
+            vectors = inputs.reshape(-1, self.input_size)
+            return functional.linear(vectors, self.weight_ih, self.bias), None
+        if self.input_size <= inputs.numel():
+            return self.weight_ih.t() + self.bias, inputs
+        return functional.embedding(inputs.flatten(), self.weight_ih.t()) + self.bias, None
+
+    def project(self, inputs: Inputs) -> Tensor:
+        """Give the input's part of all gates, with the bias, [..., G·H]; see ``rows``."""
+        rows, index = self.rows(inputs)
+        if index is not None:
+            return functional.embedding(index, rows)
+        vectors = isinstance(inputs, Tensor) and inputs.is_floating_point()
+        ids = inputs.ids if isinstance(inputs, Embedded) else inputs
+        return rows.view(*(ids.shape[:-1] if vectors else ids.shape), rows.shape[1])
 
     @abstractmethod
     def gates(self, projected: Tensor, state: CellState) -> tuple[Tensor, ...]:
@@ -111,8 +150,8 @@ class Cell(nn.Module, ABC):
         after = self.combine(self.gates(projected, state), state)
         return after[0], after
 
-    def forward(self, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
-        """Take one step from inputs [B, I], or one-hot ids int64[B]."""
+    def forward(self, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
+        """Take one step from inputs [B, I], embedded symbols, or one-hot ids int64[B]."""
         return self.step(self.project(inputs), state)
 
 
@@ -196,6 +235,7 @@ class PeepholeLSTMCell(GatedCell):
         self, input_size: int, hidden_size: int, *, peepholes: Peepholes = "vector"
     ) -> None:
         super().__init__(input_size, hidden_size)
+        self.peepholes: Peepholes = peepholes
         shape = (hidden_size,) if peepholes == "vector" else (hidden_size, hidden_size)
         self.peephole_i = nn.Parameter(torch.empty(shape))
         self.peephole_f = nn.Parameter(torch.empty(shape))

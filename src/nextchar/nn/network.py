@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
+from nextchar.nn.cells import Embedded, Inputs
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
@@ -129,9 +130,9 @@ class Network(nn.Module):
         outputs, state = self.stack.forward(self._enter(ids), state)
         return self._leave(outputs), state
 
-    def _enter(self, ids: Tensor) -> Tensor:
-        """Give vectors [..., E], or the ids themselves, which cells take as one-hot."""
-        return ids if self.embedding is None else functional.embedding(ids, self.embedding.weight)
+    def _enter(self, ids: Tensor) -> Inputs:
+        """Give embedded symbols, or the ids themselves, which cells take as one-hot."""
+        return ids if self.embedding is None else Embedded(ids, self.embedding.weight)
 
     def _leave(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)

@@ -1,11 +1,12 @@
 """A cell over time: the same numbers by the fastest path that the cell has.
 
 - ``fused``: torch's own recurrence, where its equations are exactly the cell's;
-- ``own``: one projection of the whole window, then ``through_time`` or ``scan``;
+- ``own``: one projection of the whole window, then ``through_time`` (on a CPU) or ``scan``;
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
-``auto`` goes by what was measured forward and backward on a CPU (benchmarks/cells.py): oneDNN's
-lstm is the fastest lstm, and ``own`` is faster than torch's gru and rnn. On a GPU it takes cuDNN's.
+``auto`` goes by what was measured on a CPU (benchmarks/cells.py): ``own`` is twice as fast as
+torch's gru and rnn; of the lstm, oneDNN's is as fast or faster except in wide training in
+bfloat16. On a GPU it takes cuDNN's where there is one.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """
@@ -22,7 +23,9 @@ from torch.nn import functional
 from nextchar.nn.cells import (
     Cell,
     CellState,
+    Embedded,
     GRUCell,
+    Inputs,
     LinearCell,
     LSTMCell,
     PeepholeLSTMCell,
@@ -34,9 +37,12 @@ from nextchar.nn.through_time import (
     GRUBeforeThroughTime,
     LSTMThroughTime,
     RNNThroughTime,
+    wide_dtype,
 )
 
 Path = Literal["auto", "fused", "own", "stepwise"]
+
+LARGEST_FUSED_LSTM = 512  # where oneDNN's lstm in bfloat16 falls behind, forward and backward
 
 
 def available_paths(cell: Cell) -> tuple[Path, ...]:
@@ -44,27 +50,37 @@ def available_paths(cell: Cell) -> tuple[Path, ...]:
     match cell:
         case LSTMCell() | GRUCell(reset="after") | RNNCell(activation="tanh" | "relu"):
             return ("fused", "own", "stepwise")
-        case RNNCell() | GRUCell() | PeepholeLSTMCell() | LinearCell():
+        case RNNCell() | GRUCell() | PeepholeLSTMCell(peepholes="vector") | LinearCell():
             return ("own", "stepwise")
         case _:
             return ("stepwise",)
 
 
-def choose_path(cell: Cell, inputs: Tensor) -> Path:
+def choose_path(cell: Cell, inputs: Inputs) -> Path:
     """Give the path that ``auto`` takes for these inputs, on their device."""
-    if len(inputs) == 1:
+    ids = inputs.ids if isinstance(inputs, Embedded) else inputs
+    if len(ids) == 1:
         return "stepwise"  # torch.lstm rearranges its weights at each call
     available = available_paths(cell)
     # fused takes vectors: one-hot ones wider than H cost more than it saves
-    ids_too_wide = not inputs.is_floating_point() and cell.input_size > cell.hidden_size
-    fused_is_fastest = inputs.device.type != "cpu" or isinstance(cell, LSTMCell)
-    if "fused" in available and fused_is_fastest and not ids_too_wide:
+    one_hot = isinstance(inputs, Tensor) and not inputs.is_floating_point()
+    fused = "fused" in available and not (one_hot and cell.input_size > cell.hidden_size)
+    own = "own" in available and (ids.device.type == "cpu" or isinstance(cell, LinearCell))
+    if fused and (not own or _fused_is_faster(cell)):
         return "fused"
-    return "own" if "own" in available else "stepwise"
+    return "own" if own else "stepwise"
+
+
+def _fused_is_faster(cell: Cell) -> bool:
+    """Say what was measured on CPUs: only the lstm is fast there, and its wide steps back less."""
+    if not isinstance(cell, LSTMCell):
+        return False
+    training = torch.is_grad_enabled() and _product_dtype(cell.bias) == torch.bfloat16
+    return not (training and cell.hidden_size > LARGEST_FUSED_LSTM)
 
 
 def unroll(
-    cell: Cell, inputs: Tensor, state: CellState, *, path: Path = "auto"
+    cell: Cell, inputs: Inputs, state: CellState, *, path: Path = "auto"
 ) -> tuple[Tensor, CellState]:
     """Run a cell over a window.
 
@@ -73,13 +89,14 @@ def unroll(
     cell
         The cell.
     inputs
-        Vectors [T, B, I], or the ids int64[T, B] of one-hot vectors.
+        Vectors [T, B, I], symbols that stand for vectors, or the ids int64[T, B] of one-hot ones.
     state
         The state before the window, ``cell.state_count`` times [B, H].
     path
         Which of the ways to take; they differ in speed, and in the last digits. Under autocast,
-        the products are taken in its type; ``fused`` and ``own`` then also keep h and c in it
-        within the window, except that the min cells are always scanned in the state's type.
+        the products are taken in its type; ``fused`` and ``own`` then also keep h in it within
+        the window (fused c too), except that the min cells are always scanned in the state's
+        type.
 
     Returns
     -------
@@ -91,7 +108,7 @@ def unroll(
     ValueError
         The window is empty, or the cell does not have the path.
     """
-    if len(inputs) == 0:
+    if len(inputs.ids if isinstance(inputs, Embedded) else inputs) == 0:
         raise ValueError("a window must have at least one time step, got 0")
     chosen = choose_path(cell, inputs) if path == "auto" else path
     if chosen not in available_paths(cell):
@@ -103,7 +120,7 @@ def unroll(
     return outputs, tuple(new.to(old.dtype) for new, old in zip(after, state, strict=True))
 
 
-def _stepwise(cell: Cell, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+def _stepwise(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     outputs = []
     for projected in cell.project(inputs).unbind():
         output, state = cell.step(projected, state)
@@ -111,14 +128,14 @@ def _stepwise(cell: Cell, inputs: Tensor, state: CellState) -> tuple[Tensor, Cel
     return torch.stack(outputs), state
 
 
-def _fused(cell: Cell, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+def _fused(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Call torch's recurrence: one layer, no dropout, one direction, time first."""
     weights = dict(cell.named_parameters())
     bias_hh = torch.zeros_like(cell.bias)
     if isinstance(cell, GRUCell):
         bias_hh = torch.cat((bias_hh[: -cell.hidden_size], weights["bias_hh"]))
     parameters = [weights["weight_ih"], weights["weight_hh"], weights["bias"], bias_hh]
-    vectors = inputs if inputs.is_floating_point() else _one_hot(inputs, cell)
+    vectors = _vectors(inputs, cell)
     before = [part.unsqueeze(0) for part in state]
     options = (True, 1, 0.0, torch.is_grad_enabled(), False, False)
     if isinstance(cell, LSTMCell):
@@ -135,35 +152,40 @@ def _torch_recurrence(cell: Cell) -> Callable[..., tuple[Tensor, Tensor]]:
     return torch.rnn_relu if relu else torch.rnn_tanh
 
 
-def _one_hot(ids: Tensor, cell: Cell) -> Tensor:
-    return functional.one_hot(ids, cell.input_size).to(cell.weight_ih.dtype)
+def _vectors(inputs: Inputs, cell: Cell) -> Tensor:
+    if isinstance(inputs, Embedded):
+        return inputs.vectors()
+    if inputs.is_floating_point():
+        return inputs
+    return functional.one_hot(inputs, cell.input_size).to(cell.weight_ih.dtype)
 
 
-def _own(cell: Cell, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+def _own(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Project the whole window at once, then scan it or go through time."""
-    projected = cell.project(inputs)
     if isinstance(cell, LinearCell):
-        gates = cell.gates(projected.to(state[0].dtype), state)
+        gates = cell.gates(cell.project(inputs).to(state[0].dtype), state)
         hidden = linear_recurrence(*cell.coefficients(gates), state[0])
         return hidden, (_last(hidden),)
-    return _through_time(cell, projected, state)
+    return _through_time(cell, inputs, state)
 
 
-def _through_time(cell: Cell, projected: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Call the function of ``through_time`` with all tensors in the type of the products."""
     dtype = _product_dtype(cell.bias)
+    rows, index = cell.rows(inputs)
     weights = {name: weight.to(dtype) for name, weight in cell.named_parameters()}
-    given = (projected.to(dtype), *(part.to(dtype) for part in state))
+    given = (rows.to(dtype), index, state[0].to(dtype))
+    weight_hh = weights["weight_hh"]
     match cell:
         case RNNCell():
-            outputs = _apply(RNNThroughTime, *given, weights["weight_hh"], cell.activation)
+            outputs = _apply(RNNThroughTime, *given, weight_hh, cell.activation)
         case GRUCell(reset="after"):
-            outputs = _apply(GRUAfterThroughTime, *given, weights["weight_hh"], weights["bias_hh"])
+            outputs = _apply(GRUAfterThroughTime, *given, weight_hh, weights["bias_hh"])
         case GRUCell():
-            outputs = _apply(GRUBeforeThroughTime, *given, weights["weight_hh"])
+            outputs = _apply(GRUBeforeThroughTime, *given, weight_hh)
         case _:
-            peepholes = _peepholes(cell, weights)
-            outputs, c = _apply(LSTMThroughTime, *given, weights["weight_hh"], peepholes)
+            c = state[1].to(wide_dtype(dtype))
+            outputs, c = _apply(LSTMThroughTime, *given, c, weight_hh, _peepholes(cell, weights))
             return outputs, (_last(outputs), c)
     return outputs, (_last(outputs),)
 
@@ -174,10 +196,10 @@ def _last(outputs: Tensor) -> Tensor:
 
 
 def _peepholes(cell: Cell, weights: dict[str, Tensor]) -> Tensor:
-    """Give the peepholes of i, f and o as one tensor; those of the plain LSTM are zeros."""
+    """Give the peepholes of i, f and o as one tensor [3, H]; the plain LSTM has none, [0, H]."""
     if isinstance(cell, PeepholeLSTMCell):
         return torch.stack([weights[f"peephole_{gate}"] for gate in "ifo"])
-    return weights["bias"].new_zeros(3, cell.hidden_size)
+    return weights["bias"].new_empty(0, cell.hidden_size)
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:  # noqa: ANN401

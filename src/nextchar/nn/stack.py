@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Cell, CellState, build_cell
+from nextchar.nn.cells import Cell, CellState, Embedded, Inputs, build_cell
 from nextchar.nn.dropout import dropout
 from nextchar.nn.recurrent import Path, unroll
 
 State = tuple[CellState, ...]
-RunCell = Callable[[Cell, Tensor, CellState], tuple[Tensor, CellState]]
+RunCell = Callable[[Cell, Inputs, CellState], tuple[Tensor, CellState]]
 
 
 class StackedCells(nn.Module):
@@ -51,14 +51,14 @@ class StackedCells(nn.Module):
         return tuple(cell.initial_state(batch_size) for cell in self.cells)
 
     def forward(
-        self, inputs: Tensor, state: State, *, generator: torch.Generator | None = None
+        self, inputs: Inputs, state: State, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, State]:
         """Take one step.
 
         Parameters
         ----------
         inputs
-            Vectors [B, I], or one-hot ids int64[B].
+            Vectors [B, I], symbols that stand for vectors, or one-hot ids int64[B].
         state
             L states of cells.
         generator
@@ -78,7 +78,7 @@ class StackedCells(nn.Module):
 
     def unroll(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         state: State,
         *,
         generator: torch.Generator | None = None,
@@ -88,16 +88,17 @@ class StackedCells(nn.Module):
         return self._climb(partial(unroll, path=path), inputs, state, generator)
 
     def _climb(
-        self, run: RunCell, inputs: Tensor, state: State, generator: torch.Generator | None
+        self, run: RunCell, inputs: Inputs, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         after = []
+        below: Inputs = inputs
         for cell, before in zip(self.cells, state, strict=True):
-            outputs, new = run(cell, inputs, before)
-            if self.residual and inputs.shape == outputs.shape:
-                outputs = outputs + inputs
-            inputs = self._dropped(outputs, generator)
+            outputs, new = run(cell, below, before)
             after.append(new)
-        return inputs, tuple(after)
+            if self.residual:
+                outputs = _added(outputs, below)
+            below = outputs = self._dropped(outputs, generator)
+        return outputs, tuple(after)
 
     def _dropped(self, outputs: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.training or self.dropout == 0:
@@ -108,6 +109,12 @@ class StackedCells(nn.Module):
                 "(call .eval() to run without dropout)"
             )
         return dropout(outputs, self.dropout, generator)
+
+
+def _added(outputs: Tensor, below: Inputs) -> Tensor:
+    """Add a layer's inputs to its outputs where they are vectors of the same size."""
+    vectors = below.vectors() if isinstance(below, Embedded) else below
+    return outputs + vectors if vectors.shape == outputs.shape else outputs
 
 
 def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:

@@ -1,22 +1,25 @@
-"""Backward through time by hand, for the recurrences that torch has no fast CPU path for.
+"""Backward through time by hand, for every gated cell on a CPU.
 
 Each function takes the projected inputs of a whole window, so that what is left in its loop is
-one product with the recurrent weights and a few pointwise calls into buffers made beforehand. On
-the way back, every factor that does not depend on the recurrence is computed for all steps at
-once; the loop multiplies it by what arrives from later steps; each weight gradient is then one
-product over the T·B rows. (Werbos, 1990: backpropagation through time.)
+one product with the recurrent weights (two where a cell needs two) and one compiled call
+(``pointwise``). On the way back the loop does the same in the other direction; each weight
+gradient is then one product over the T·B rows. (Werbos, 1990: backpropagation through time.)
 
-All tensors of a call have one dtype and live on one device, and so have the gradients. Nothing
-is saved where no gradient is wanted. A second derivative is an error.
+The projected inputs come as *rows* [R, G·H] and an index int64[T, B] that says which row stands
+at a position: a vocabulary of R symbols is projected once, not at each of its T·B places. Where
+the index is None, every position has its own row, R = T·B.
 
-Shapes: T time steps, B streams, H hidden, G gates. Time first.
+All tensors of a call have one dtype, float32, float64 or bfloat16, and so have the gradients; but
+c and whatever a step adds up are in float32, or float64 for float64. A second derivative is an
+error.
+
+Shapes: T time steps, B streams, H hidden, G gates, R rows. Time first.
 """
 
 # ruff: noqa: ANN401  (autograd hands its functions a context that torch does not type)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -24,225 +27,252 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
 from nextchar.config import Activation
+from nextchar.nn import pointwise
+from nextchar.nn.pointwise import Array
+from nextchar.nn.products import product_with
 
-IN_PLACE: dict[Activation, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh_,
-    "relu": torch.relu_,
-    "sigmoid": torch.sigmoid_,
+ACTIVATIONS: dict[Activation, int] = {
+    "tanh": pointwise.TANH,
+    "relu": pointwise.RELU,
+    "sigmoid": pointwise.SIGMOID,
 }
+
+
+def wide_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Give the type of c and of sums within a step: float64 for float64, else float32."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 class RNNThroughTime(Function):
     """The simple recurrence h_t = φ(p_t + U h_{t−1}).
 
-    Takes projected [T, B, H], initial h [B, H], weight_hh [H, H] and the name of φ; gives
-    h [T, B, H].
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        projected: Tensor,
-        initial: Tensor,
-        weight_hh: Tensor,
-        activation: Activation,
-    ) -> Tensor:
-        """Run all steps."""
-        hidden = _buffer_after(initial, len(projected))
-        transposed, activate = weight_hh.t(), IN_PLACE[activation]
-        for p, earlier, h in zip(projected.unbind(), hidden[:-1].unbind(), hidden[1:].unbind(),
-                                 strict=True):  # fmt: skip
-            activate(torch.addmm(p, earlier, transposed, out=h))
-        ctx.save_for_backward(hidden, weight_hh)
-        ctx.activation = activation
-        return hidden[1:]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradients of projected, initial, weight_hh and (none) activation."""
-        hidden, weight_hh = ctx.saved_tensors
-        d_gates = _slope(hidden[1:], ctx.activation)
-        d_h = grad[-1]
-        for arriving, d in _backwards(grad, d_gates):
-            d_h = torch.addmm(arriving, d.mul_(d_h), weight_hh)
-        return d_gates, d_h, _weight_gradient(d_gates, hidden[:-1]), None
-
-
-class LSTMThroughTime(Function):
-    """The LSTM with peepholes; with peepholes of zero, the LSTM.
-
-    Takes projected [T, B, 4·H] in the order i, f, g, o, initial h and c [B, H], weight_hh
-    [4·H, H], and the peepholes of i, f and o: vectors [3, H] or matrices [3, H, H]. Gives
-    h [T, B, H] and the last c [B, H].
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        projected: Tensor,
-        initial_h: Tensor,
-        initial_c: Tensor,
-        weight_hh: Tensor,
-        peepholes: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Run all steps."""
-        T, B, H = len(projected), *initial_h.shape
-        hidden, cells = _buffer_after(initial_h, T), _buffer_after(initial_c, T)
-        gates, squashed = projected.new_empty(T, B, 4, H), projected.new_empty(T, B, H)
-        transposed = weight_hh.t()
-        h, c = initial_h, initial_c
-        for p, z, s, h_next, c_next in zip(
-            projected.unbind(), gates.unbind(), squashed.unbind(), hidden[1:].unbind(),
-            cells[1:].unbind(), strict=True,
-        ):  # fmt: skip
-            torch.addmm(p, h, transposed, out=z.view(B, 4 * H))
-            i, f, g, o = z.unbind(1)
-            _look(z[:, :2], c, peepholes[:2]).sigmoid_()
-            torch.mul(f, c, out=c_next).addcmul_(i, g.tanh_())
-            _look(z[:, 3:], c_next, peepholes[2:]).sigmoid_()
-            torch.mul(o, torch.tanh(c_next, out=s), out=h_next)
-            h, c = h_next, c_next
-        ctx.save_for_backward(gates, squashed, hidden, cells, weight_hh, peepholes)
-        return hidden[1:], c.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor, ...]:
-        """Give the gradients of the five arguments."""
-        gates, squashed, hidden, cells, weight_hh, peepholes = ctx.saved_tensors
-        B, H = grad_c.shape
-        d_gates, h_to_c, c_to_c = _lstm_factors(gates, squashed, cells, peepholes)
-        matrices = peepholes.dim() == 3
-        d_h, d_c = grad_h[-1], grad_c.clone()
-        for arriving, d, hc, cc in _backwards(grad_h, d_gates, h_to_c, c_to_c):
-            d_o = d[:, 3].mul_(d_h)
-            d_c.addcmul_(d_h, hc)
-            if matrices:
-                d_c.addmm_(d_o, peepholes[2])
-            d[:, :3].mul_(d_c.unsqueeze(1))
-            d_c.mul_(cc)
-            if matrices:
-                d_c.addmm_(d[:, :2].view(B, 2 * H), peepholes[:2].view(2 * H, H))
-            d_h = torch.addmm(arriving, d.view(B, 4 * H), weight_hh)
-        d_projected = d_gates.flatten(2)
-        return (
-            d_projected,
-            d_h,
-            d_c,
-            _weight_gradient(d_projected, hidden[:-1]),
-            _peephole_gradient(d_gates, cells, peepholes),
-        )
-
-
-class GRUAfterThroughTime(Function):
-    """The GRU whose reset gate acts after the product.
-
-    Takes projected [T, B, 3·H] in the order r, z, n, initial h [B, H], weight_hh [3·H, H] and
-    bias_hh [H] (b', which the reset gate multiplies too); gives h [T, B, H].
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        projected: Tensor,
-        initial: Tensor,
-        weight_hh: Tensor,
-        bias_hh: Tensor,
-    ) -> Tensor:
-        """Run all steps."""
-        T, B, H = len(projected), *initial.shape
-        hidden, candidates = _buffer_after(initial, T), projected.new_empty(T, B, H)
-        # the product is added to the input's part of r and z, but to b' alone for the candidate,
-        # whose input must not be multiplied by r
-        gates = projected.view(T, B, 3, H).clone()
-        gates[:, :, 2] = bias_hh
-        transposed = weight_hh.t()
-        h = initial
-        for p, z, n, h_next in zip(
-            projected[:, :, 2 * H :].unbind(), gates.unbind(), candidates.unbind(),
-            hidden[1:].unbind(), strict=True,
-        ):  # fmt: skip
-            z.view(B, 3 * H).addmm_(h, transposed)
-            z[:, :2].sigmoid_()
-            reset, update, recurrent = z.unbind(1)
-            torch.addcmul(p, reset, recurrent, out=n).tanh_()
-            h = torch.lerp(n, h, update, out=h_next)
-        ctx.save_for_backward(gates, candidates, hidden, weight_hh)
-        return hidden[1:]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        """Give the gradients of the four arguments."""
-        gates, candidates, hidden, weight_hh = ctx.saved_tensors
-        r, z, recurrent = gates.unbind(2)
-        B, H = grad.shape[1:]
-        to_n, to_z = _gru_factors(z, candidates, hidden)
-        d_gates = torch.stack((to_n * recurrent * _slope(r, "sigmoid"), to_z, to_n * r), dim=2)
-        d_hidden = torch.empty_like(hidden)
-        d_h = d_hidden[-1].copy_(grad[-1])
-        for arriving, d, keep, d_earlier in _backwards(grad, d_gates, z, d_hidden[:-1]):
-            d.mul_(d_h.unsqueeze(1))
-            torch.addcmul(arriving, d_h, keep, out=d_earlier)
-            d_h = d_earlier.addmm_(d.view(B, 3 * H), weight_hh)
-        d_weight = _weight_gradient(d_gates.flatten(2), hidden[:-1])
-        d_bias = d_gates[:, :, 2].sum((0, 1))
-        d_gates[:, :, 2] = to_n.mul_(d_hidden[1:])
-        return d_gates.flatten(2), d_h, d_weight, d_bias
-
-
-class GRUBeforeThroughTime(Function):
-    """The GRU whose reset gate acts before the product.
-
-    Takes projected [T, B, 3·H] in the order r, z, n, initial h [B, H] and weight_hh [3·H, H];
+    Takes rows [R, H], their index [T, B], initial h [B, H], weight_hh [H, H] and the name of φ;
     gives h [T, B, H].
     """
 
     @staticmethod
     def forward(
         ctx: Any,
-        projected: Tensor,
+        rows: Tensor,
+        index: Tensor | None,
         initial: Tensor,
         weight_hh: Tensor,
+        activation: Activation,
     ) -> Tensor:
         """Run all steps."""
-        T, B, H = len(projected), *initial.shape
-        hidden, remembered = _buffer_after(initial, T), projected.new_empty(T, B, H)
-        gates = projected.view(T, B, 3, H).clone()
-        to_rz, to_n = weight_hh[: 2 * H].t(), weight_hh[2 * H :].t()
-        h = initial
-        for z, m, h_next in zip(
-            gates.unbind(), remembered.unbind(), hidden[1:].unbind(), strict=True
-        ):
-            z[:, :2].view(B, 2 * H).addmm_(h, to_rz).sigmoid_()
-            reset, update, candidate = z.unbind(1)
-            candidate.addmm_(torch.mul(reset, h, out=m), to_n).tanh_()
-            h = torch.lerp(candidate, h, update, out=h_next)
-        ctx.save_for_backward(gates, remembered, hidden, weight_hh)
+        index, several = _positions(rows, index, initial)
+        hidden = _buffer_after(initial, len(index))
+        multiply = product_with(weight_hh, len(initial))
+        arrays = _arrays(rows.contiguous(), index.contiguous(), hidden, _lines(initial))
+        for t, h in enumerate(hidden[:-1].unbind()):
+            pointwise.rnn_forward(t, _array(multiply(h)), ACTIVATIONS[activation], *arrays)
+        ctx.several = several
+        ctx.save_for_backward(rows, index, hidden, weight_hh)
+        ctx.activation = activation
         return hidden[1:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        """Give the gradients of the three arguments."""
-        gates, remembered, hidden, weight_hh = ctx.saved_tensors
-        r, z, n = gates.unbind(2)
-        B, H = grad.shape[1:]
-        weight_rz, weight_n = weight_hh[: 2 * H], weight_hh[2 * H :]
-        to_n, to_z = _gru_factors(z, n, hidden)
-        # the reset gate's factor is of the gradient of r ⊙ h, the others' of that of h
-        d_gates = torch.stack((hidden[:-1] * _slope(r, "sigmoid"), to_z, to_n), dim=2)
-        d_h = grad[-1]
-        for arriving, d, reset, keep in _backwards(grad, d_gates, r, z):
-            d[:, 1:].mul_(d_h.unsqueeze(1))
-            d_remembered = d[:, 2] @ weight_n
-            d[:, 0].mul_(d_remembered)
-            d_h = torch.addcmul(arriving, d_h, keep).addcmul_(d_remembered, reset)
-            d_h.addmm_(d[:, :2].view(B, 2 * H), weight_rz)
-        d_rz = _weight_gradient(d_gates[:, :, :2].flatten(2), hidden[:-1])
-        d_n = _weight_gradient(d_gates[:, :, 2], remembered)
-        return d_gates.flatten(2), d_h, torch.cat((d_rz, d_n))
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of rows, initial and weight_hh."""
+        rows, index, hidden, weight_hh = ctx.saved_tensors
+        d_gates, product = torch.empty_like(hidden[1:]), torch.zeros_like(hidden[0])
+        arrays = _arrays(grad.contiguous(), hidden, d_gates, _lines(product))
+        multiply = product_with(weight_hh.t(), len(product))
+        for t, d in _backwards(d_gates):
+            pointwise.rnn_backward(t, _array(product), ACTIVATIONS[ctx.activation], *arrays)
+            product = multiply(d)
+        d_weight = _weight_gradient(d_gates, hidden[:-1])
+        return _of_rows(d_gates, rows, index, ctx.several), None, product, d_weight, None
+
+
+class LSTMThroughTime(Function):
+    """The LSTM, with vector peepholes or none.
+
+    Takes rows [R, 4·H] in the order i, f, g, o, their index [T, B], initial h and c [B, H],
+    weight_hh [4·H, H], and the peepholes of i, f and o as [3, H], or [0, H] for none. Gives
+    h [T, B, H] and the last c [B, H]; c comes and goes in ``wide_dtype``.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        index: Tensor | None,
+        initial_h: Tensor,
+        initial_c: Tensor,
+        weight_hh: Tensor,
+        peepholes: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Run all steps."""
+        index, several = _positions(rows, index, initial_h)
+        (T, B), G = index.shape, len(weight_hh)
+        hidden, cells = _buffer_after(initial_h, T), _buffer_after(initial_c, T)
+        gates, multiply = rows.new_empty(T, B, G), product_with(weight_hh, B)
+        arrays = _arrays(
+            rows.contiguous(),
+            index.contiguous(),
+            _wide(peepholes),
+            gates,
+            cells,
+            hidden,
+            _lines(initial_h),
+        )
+        for t, h in enumerate(hidden[:-1].unbind()):
+            pointwise.lstm_forward(t, _array(multiply(h)), *arrays)
+        ctx.several = several
+        ctx.save_for_backward(rows, index, gates, hidden, cells, weight_hh, peepholes)
+        return hidden[1:], cells[-1].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of the arguments; the index has none."""
+        rows, index, gates, hidden, cells, weight_hh, peepholes = ctx.saved_tensors
+        d_gates, product = torch.empty_like(gates), torch.zeros_like(hidden[0])
+        carry = grad_c.clone(memory_format=torch.contiguous_format)
+        d_peepholes = torch.zeros_like(_wide(peepholes))
+        arrays = _arrays(
+            grad_h.contiguous(), carry, _wide(peepholes), gates, cells, d_gates, d_peepholes,
+            _lines(product),
+        )  # fmt: skip
+        multiply = product_with(weight_hh.t(), len(product))
+        for t, d in _backwards(d_gates):
+            pointwise.lstm_backward(t, _array(product), *arrays)
+            product = multiply(d)
+        return (
+            _of_rows(d_gates, rows, index, ctx.several),
+            None,
+            product,
+            carry,
+            _weight_gradient(d_gates, hidden[:-1]),
+            d_peepholes.to(rows.dtype),
+        )
+
+
+class GRUAfterThroughTime(Function):
+    """The GRU whose reset gate acts after the product.
+
+    Takes rows [R, 3·H] in the order r, z, n, their index [T, B], initial h [B, H], weight_hh
+    [3·H, H] and bias_hh [H] (b', which the reset gate multiplies too); gives h [T, B, H].
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        index: Tensor | None,
+        initial: Tensor,
+        weight_hh: Tensor,
+        bias_hh: Tensor,
+    ) -> Tensor:
+        """Run all steps."""
+        index, several = _positions(rows, index, initial)
+        (T, B), H = index.shape, initial.shape[1]
+        hidden, multiply = _buffer_after(initial, T), product_with(weight_hh, B)
+        gates = rows.new_empty(T, B, 4 * H)
+        arrays = _arrays(
+            rows.contiguous(),
+            index.contiguous(),
+            _wide(bias_hh),
+            gates,
+            hidden,
+            _lines(initial),
+        )
+        for t, h in enumerate(hidden[:-1].unbind()):
+            pointwise.gru_after_forward(t, _array(multiply(h)), *arrays)
+        ctx.several = several
+        ctx.save_for_backward(rows, index, gates, hidden, weight_hh, bias_hh)
+        return hidden[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of the arguments; the index has none."""
+        rows, index, gates, hidden, weight_hh, bias_hh = ctx.saved_tensors
+        d_projected = rows.new_empty(*index.shape, len(weight_hh))
+        d_recurrent, product = torch.empty_like(d_projected), torch.zeros_like(hidden[0])
+        carry, d_bias = torch.zeros_like(_wide(product)), torch.zeros_like(_wide(bias_hh))
+        arrays = _arrays(
+            grad.contiguous(),
+            carry,
+            gates,
+            hidden,
+            d_projected,
+            d_recurrent,
+            d_bias,
+            _lines(product),
+        )
+        multiply = product_with(weight_hh.t(), len(product))
+        for t, d in _backwards(d_recurrent):
+            pointwise.gru_after_backward(t, _array(product), *arrays)
+            product = multiply(d)
+        return (
+            _of_rows(d_projected, rows, index, ctx.several),
+            None,
+            carry.add_(product).to(rows.dtype),
+            _weight_gradient(d_recurrent, hidden[:-1]),
+            d_bias.to(rows.dtype),
+        )
+
+
+class GRUBeforeThroughTime(Function):
+    """The GRU whose reset gate acts before the product.
+
+    Takes rows [R, 3·H] in the order r, z, n, their index [T, B], initial h [B, H] and weight_hh
+    [3·H, H]; gives h [T, B, H].
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        index: Tensor | None,
+        initial: Tensor,
+        weight_hh: Tensor,
+    ) -> Tensor:
+        """Run all steps."""
+        index, several = _positions(rows, index, initial)
+        (T, B), (G, H) = index.shape, weight_hh.shape
+        hidden, remembered = _buffer_after(initial, T), rows.new_empty(T, B, H)
+        gates, lines = rows.new_empty(T, B, G), _lines(initial)
+        to_rz = product_with(weight_hh[: 2 * H], B)
+        to_n = product_with(weight_hh[2 * H :], B)
+        rows_at = _arrays(rows.contiguous(), index.contiguous())
+        opening = _arrays(gates, hidden, remembered, lines)
+        closing = _arrays(gates, hidden, lines)
+        for t, (h, m) in enumerate(zip(hidden[:-1].unbind(), remembered.unbind(), strict=True)):
+            pointwise.gru_before_open(t, _array(to_rz(h)), *rows_at, *opening)
+            pointwise.gru_before_close(t, _array(to_n(m)), *rows_at, *closing)
+        ctx.several = several
+        ctx.save_for_backward(rows, index, gates, remembered, hidden, weight_hh)
+        return hidden[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of the arguments; the index has none."""
+        rows, index, gates, remembered, hidden, weight_hh = ctx.saved_tensors
+        (B, H), lines = hidden.shape[1:], _lines(hidden[0])
+        d_gates, product = torch.empty_like(gates), torch.zeros_like(hidden[0])
+        d_opened, d_candidate = product.new_empty(B, 2 * H), torch.empty_like(product)
+        carry = torch.zeros_like(_wide(product))
+        from_rz = product_with(weight_hh[: 2 * H].t(), B)
+        from_n = product_with(weight_hh[2 * H :].t(), B)
+        closing = _arrays(grad.contiguous(), carry, gates, hidden, d_gates, d_candidate, lines)
+        opening = _arrays(carry, gates, hidden, d_gates, d_opened, lines)
+        for t, _ in _backwards(d_gates):
+            pointwise.gru_before_backward_close(t, _array(product), *closing)
+            pointwise.gru_before_backward_open(t, _array(from_n(d_candidate)), *opening)
+            product = from_rz(d_opened)
+        d_rz = _weight_gradient(d_gates[:, :, : 2 * H], hidden[:-1])
+        d_n = _weight_gradient(d_gates[:, :, 2 * H :], remembered)
+        return (
+            _of_rows(d_gates, rows, index, ctx.several),
+            None,
+            carry.add_(product).to(rows.dtype),
+            torch.cat((d_rz, d_n)),
+        )
 
 
 def _buffer_after(initial: Tensor, steps: int) -> Tensor:
@@ -252,26 +282,37 @@ def _buffer_after(initial: Tensor, steps: int) -> Tensor:
     return buffer
 
 
-def _slope(value: Tensor, activation: Activation) -> Tensor:
-    """Give the derivative of an activation from its value."""
-    match activation:
-        case "tanh":
-            return 1 - value * value
-        case "sigmoid":
-            return value - value * value
-        case "relu":
-            return (value > 0).to(value.dtype)
+def _positions(rows: Tensor, index: Tensor | None, initial: Tensor) -> tuple[Tensor, bool]:
+    """Give the index int64[T, B], and whether a row may stand at several positions."""
+    if index is None:
+        return torch.arange(len(rows)).view(-1, len(initial)), False
+    return index, True
 
 
-def _backwards(grad: Tensor, *factors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Go from the last step to the first, over the factors [T, ...] of each step.
+def _wide(tensor: Tensor) -> Tensor:
+    """Give a tensor in the type in which a step adds up."""
+    return tensor.to(wide_dtype(tensor.dtype))
 
-    The first of each tuple is the gradient [B, H] that reaches the *earlier* h from outside the
-    recurrence: that of the step before, and zeros for the initial state.
-    """
-    arriving = (torch.zeros_like(grad[0]), *grad[:-1].unbind())
-    steps = list(zip(arriving, *(factor.unbind() for factor in factors), strict=True))
-    yield from reversed(steps)
+
+def _lines(state: Tensor) -> Tensor:
+    """Make the memory that ``pointwise`` works in, for states [B, H] like this one."""
+    return _wide(state.new_empty(pointwise.LINES, state.shape[1]))
+
+
+def _array(tensor: Tensor) -> Array:
+    """Give a tensor as an array of ``pointwise``, on the same memory."""
+    bits = tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor
+    array: Array = bits.detach().numpy()
+    return array
+
+
+def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
+    return tuple(_array(tensor) for tensor in tensors)
+
+
+def _backwards(d_gates: Tensor) -> list[tuple[int, Tensor]]:
+    """List the steps and the gradients of their gates from the last to the first."""
+    return list(reversed(list(enumerate(d_gates.unbind()))))
 
 
 def _weight_gradient(d_gates: Tensor, seen: Tensor) -> Tensor:
@@ -279,51 +320,11 @@ def _weight_gradient(d_gates: Tensor, seen: Tensor) -> Tensor:
     return d_gates.flatten(0, 1).t() @ seen.flatten(0, 1)
 
 
-def _look(gates: Tensor, cell: Tensor, peepholes: Tensor) -> Tensor:
-    """Add in place to K gates [B, K, H] what they see of the cell [B, H]; give them."""
-    B, K, H = gates.shape
-    if peepholes.dim() == 2:
-        return gates.addcmul_(cell.unsqueeze(1), peepholes)
-    gates.view(B, K * H).addmm_(cell, peepholes.view(K * H, H).t())
-    return gates
-
-
-def _lstm_factors(
-    gates: Tensor, squashed: Tensor, cells: Tensor, peepholes: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Give what the gradients at a step are multiplied by.
-
-    Returns
-    -------
-    d_gates [T, B, 4, H], h_to_c [T, B, H], c_to_c [T, B, H]
-        From that of c to those of i, f, g and from that of h to that of o; from h to c; and from
-        c to the c before. Vector peepholes are in the last two, matrices are not.
-    """
-    i, f, g, o = gates.unbind(2)
-    d_gates = torch.stack(
-        (
-            g * _slope(i, "sigmoid"),
-            cells[:-1] * _slope(f, "sigmoid"),
-            i * _slope(g, "tanh"),
-            squashed * _slope(o, "sigmoid"),
-        ),
-        dim=2,
-    )
-    h_to_c = o * _slope(squashed, "tanh")
-    if peepholes.dim() == 3:
-        return d_gates, h_to_c, f
-    c_to_c = f + (d_gates[:, :, :2] * peepholes[:2]).sum(2)
-    return d_gates, h_to_c.addcmul_(d_gates[:, :, 3], peepholes[2]), c_to_c
-
-
-def _peephole_gradient(d_gates: Tensor, cells: Tensor, peepholes: Tensor) -> Tensor:
-    d_i, d_f, _, d_o = d_gates.unbind(2)
-    pairs = ((d_i, cells[:-1]), (d_f, cells[:-1]), (d_o, cells[1:]))
-    if peepholes.dim() == 3:
-        return torch.stack([_weight_gradient(d, seen) for d, seen in pairs])
-    return torch.stack([(d * seen).sum((0, 1)) for d, seen in pairs])
-
-
-def _gru_factors(z: Tensor, n: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the factors [T, B, H] from the gradient of h to those of the candidate and of z."""
-    return (1 - z) * _slope(n, "tanh"), (hidden[:-1] - n) * _slope(z, "sigmoid")
+def _of_rows(d_projected: Tensor, rows: Tensor, index: Tensor, several: bool) -> Tensor:
+    """Sum the gradients [T, B, G·H] of all positions of each row; gives [R, G·H]."""
+    if not several:
+        return d_projected.flatten(0, 1)
+    sums = rows.new_zeros(rows.shape, dtype=wide_dtype(rows.dtype))
+    values, at, total = _arrays(d_projected.flatten(0, 1), index.flatten(), sums)
+    pointwise.add_rows(values, at, total, total[0].copy())
+    return sums.to(rows.dtype)
