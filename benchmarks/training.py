@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from nextchar.config import Config
 from nextchar.nn.network import Network
-from nextchar.probe import faster_precision
+from nextchar.nn.precision import faster_dtype
 from nextchar.text.streams import Streams
 from nextchar.training.trainer import Trainer
 
@@ -134,7 +134,8 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
             "batch_size": B, "sequence_length": T, "steps": 1_000_000,
         }
     )  # fmt: skip
-    config = config.with_options(precision=faster_precision(config, torch.device("cpu")))
+    dtype = faster_dtype(B, hidden_size, torch.device("cpu"))
+    config = config.with_options(precision=str(dtype).removeprefix("torch."))
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
     trainer = Trainer(network, streams, config.training, Path())

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import nextchar
 from nextchar.evaluation import nats_parallel, nats_sequential
-from nextchar.parts import VALIDATION_STREAMS
 from nextchar.run import open_corpus
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     print("|---|---|---|---|")
     for warm_up in (0, 32, 64, 128, 256, 512):
         began = time.perf_counter()
-        near = nats_parallel(model.network, ids, streams=VALIDATION_STREAMS, warm_up=warm_up)
+        near = nats_parallel(model.network, [ids], warm_up=warm_up)
         took = time.perf_counter() - began
         print(
             f"| {warm_up} | {(near - exact) / predictions:+.6f} | {len(ids) / took:,.0f} "

@@ -57,22 +57,50 @@ def test_a_text_of_n_symbols_has_n_minus_one_predictions(size: int) -> None:
     flat = (size - 1) * np.log(V)
     ids = IDS[:size]
     assert nats_sequential(model, [ids]) == pytest.approx(flat, rel=1e-6)
-    assert nats_parallel(model, ids, streams=4, warm_up=5) == pytest.approx(flat, rel=1e-6)
+    assert nats_parallel(model, [ids], streams=4, warm_up=5) == pytest.approx(flat, rel=1e-6)
     assert nats_windowed(model, [ids], window=7) == pytest.approx(flat, rel=1e-6)
 
 
+@pytest.mark.parametrize("longest", [512, 1000, 4096])
 @pytest.mark.parametrize("streams", [1, 3, 32])
-def test_parallel_with_a_long_warm_up_is_sequential(streams: int) -> None:
+def test_parallel_is_nearly_sequential(streams: int, longest: int) -> None:
     model = network()
     exact = nats_sequential(model, [IDS])
-    assert nats_parallel(model, IDS, streams=streams, warm_up=100) == pytest.approx(exact, rel=1e-5)
+
+    near = nats_parallel(model, [IDS], streams=streams, longest=longest)
+
+    assert near == pytest.approx(exact, rel=1e-5)
 
 
-def test_parallel_without_warm_up_is_each_part_from_zero_state() -> None:
+def test_parallel_does_not_depend_on_how_the_text_is_cut() -> None:
+    model = network("gru")
+    whole = nats_parallel(model, [IDS], streams=2, longest=1500)
+
+    for cuts in ([], [1], [2999, 3000, 3001], [4000, 4000, 8999]):
+        pieces = np.split(IDS, cuts)
+        assert nats_parallel(model, pieces, streams=2, longest=1500) == pytest.approx(whole)
+
+
+def test_parallel_without_warm_up_is_each_part_from_zero_state_but_the_first_goes_on() -> None:
     model = network()
-    ids = IDS[:41]
-    parts = [nats_sequential(model, [ids[start : start + 11]]) for start in (0, 10, 20, 30)]
-    assert nats_parallel(model, ids, streams=4, warm_up=0) == pytest.approx(sum(parts))
+    ids = IDS[:2061]
+    starts = (0, 515, 1030, 1545)
+    parts = [nats_sequential(model, [ids[start : start + 516]]) for start in starts[:3]]
+    last = nats_sequential(model, [ids[1545:]])
+    assert nats_parallel(model, [ids], streams=4, warm_up=0) == pytest.approx(sum(parts) + last)
+
+
+def test_a_text_too_short_for_two_streams_is_read_in_order() -> None:
+    model = network()
+    assert nats_parallel(model, [IDS[:1000]]) == pytest.approx(
+        nats_sequential(model, [IDS[:1000]]), rel=1e-6
+    )
+
+
+def test_parallel_in_bfloat16_is_near() -> None:
+    model = network()
+    exact = nats_sequential(model, [IDS])
+    assert nats_parallel(model, [IDS], dtype=torch.bfloat16) == pytest.approx(exact, rel=1e-3)
 
 
 def test_windowed_is_each_window_from_zero_state() -> None:

@@ -14,7 +14,8 @@ import torch
 
 from nextchar.config import Config, reject_unknown
 from nextchar.errors import ConfigError, TextError
-from nextchar.evaluation import Evaluation, nats_sequential, nats_windowed
+from nextchar.evaluation import Evaluation, nats_parallel, nats_sequential, nats_windowed
+from nextchar.evaluation.parallel import STREAMS
 from nextchar.generation.engine import Engine, Writer
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
@@ -27,6 +28,7 @@ from nextchar.model_files import (
 )
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
+from nextchar.nn.precision import faster_dtype
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
@@ -176,10 +178,14 @@ class LanguageModel:
         text: str | Iterable[str],
         *,
         unknown: Unknown = "error",
+        exact: bool = False,
         reset_every: int = 0,
         compressors: bool = False,
     ) -> Evaluation:
         """Measure how well the model predicts a text, over the whole of it with carried state.
+
+        A long text is read in parallel streams, and in bfloat16 where the machine is faster in
+        it, which changes the result by about 0.0001 bits a symbol.
 
         Parameters
         ----------
@@ -187,6 +193,8 @@ class LanguageModel:
             The text, or its pieces in order; memory does not grow with their number.
         unknown
             What to do with symbols that the vocabulary does not have.
+        exact
+            Read the text in order and in float32.
         reset_every
             Clear the state before every so many predictions, as models with a fixed context
             are measured; 0 carries it through.
@@ -209,12 +217,13 @@ class LanguageModel:
                     tally.skipped += len(piece) - int(self.vocabulary.starts_character[ids].sum())
                 yield ids
 
-        return self._evaluate(encoded(), reset_every, tally)
+        return self._evaluate(encoded(), tally, exact=exact, reset_every=reset_every)
 
     def evaluate_ids(
         self,
         ids: Ids,
         *,
+        exact: bool = False,
         reset_every: int = 0,
         compressors: bool = False,
         progress: Callable[[float], None] | None = None,
@@ -243,16 +252,20 @@ class LanguageModel:
                     progress(min(1.0, (start + len(piece)) / len(ids)))
             tally.compress(decoder.flush().encode())
 
-        return self._evaluate(pieces(), reset_every, tally)
+        return self._evaluate(pieces(), tally, exact=exact, reset_every=reset_every)
 
-    def _evaluate(self, chunks: Iterable[Ids], reset_every: int, tally: _Tally) -> Evaluation:
+    def _evaluate(
+        self, chunks: Iterable[Ids], tally: _Tally, *, exact: bool, reset_every: int
+    ) -> Evaluation:
         if reset_every < 0:
             raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
         began = time.monotonic()
         if reset_every:
             nats = nats_windowed(self.network, chunks, window=reset_every)
-        else:
+        elif exact:
             nats = nats_sequential(self.network, chunks)
+        else:
+            nats = nats_parallel(self.network, chunks, dtype=self._evaluation_dtype())
         seconds = time.monotonic() - began - tally.seconds
         if tally.symbols < 2 or tally.characters < 1:
             raise TextError(
@@ -269,6 +282,12 @@ class LanguageModel:
             compressed_bits_per_char=tally.compressed_bits_per_char(),
             seconds=seconds,
         )
+
+    def _evaluation_dtype(self) -> torch.dtype:
+        weight = self.network.head.weight
+        if weight.dtype != torch.float32:
+            return torch.float32
+        return faster_dtype(STREAMS, self.config.network.hidden_size, weight.device)
 
     def _write(
         self,

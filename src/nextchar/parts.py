@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import torch
 
 from nextchar.config import TrainingConfig
 from nextchar.evaluation import nats_parallel
 from nextchar.nn.network import Network
 from nextchar.text.corpus import Corpus
 from nextchar.text.streams import Streams
-from nextchar.text.vocabulary import Vocabulary
-
-# Validation during training: so many streams, each with so much context that is not counted.
-# The result is all but that of one stream with carried state (benchmarks/validation.py).
-VALIDATION_STREAMS = 32
-VALIDATION_WARM_UP = 256
+from nextchar.text.vocabulary import Ids, Vocabulary
 
 _IDS_AT_ONCE = 1 << 20
 
@@ -29,25 +26,28 @@ def training_streams(corpus: Corpus, training: TrainingConfig) -> Streams:
     )
 
 
-def validation(corpus: Corpus, vocabulary: Vocabulary) -> Callable[[Network], float] | None:
+def training_dtype(training: TrainingConfig) -> torch.dtype:
+    """Give the type of the products in training, once ``precision`` is decided."""
+    return torch.bfloat16 if training.precision == "bfloat16" else torch.float32
+
+
+def validation(
+    corpus: Corpus, vocabulary: Vocabulary, training: TrainingConfig
+) -> Callable[[Network], float] | None:
     """Give what measures a network on the validation part, or ``None`` if that is too short."""
     ids = corpus.validation
     if len(ids) < 2:
         return None
     corpus.check()
     characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
+    dtype = training_dtype(training)
 
-    def validate(network: Network) -> float:
-        nats = nats_parallel(
-            network,
-            ids,
-            streams=VALIDATION_STREAMS,
-            warm_up=VALIDATION_WARM_UP,
-            check=corpus.check,
-        )
-        return nats / characters
+    def pieces() -> Iterator[Ids]:
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            corpus.check()
+            yield ids[start : start + _IDS_AT_ONCE]
 
-    return validate
+    return lambda network: nats_parallel(network, pieces(), dtype=dtype) / characters
 
 
 def symbols_per_char(corpus: Corpus, vocabulary: Vocabulary) -> float:

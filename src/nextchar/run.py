@@ -33,8 +33,9 @@ from nextchar.model import LanguageModel, pick_device
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
 from nextchar.nn.network import Network
+from nextchar.nn.precision import faster_dtype
 from nextchar.parts import symbols_per_char, training_streams, validation
-from nextchar.probe import faster_precision, measure_cost
+from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
 from nextchar.text.reading import open_text
@@ -251,7 +252,7 @@ def _trainer(
         training,
         folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
-        validate=validation(corpus, model.vocabulary),
+        validate=validation(corpus, model.vocabulary, training),
         sample=sample if training.sample_length else None,
         listeners=listeners,
     )
@@ -292,7 +293,8 @@ def _decide(
     training_streams(corpus, training)  # Says at once if the text is too short for B and T.
     device = pick_device(training.device)
     if training.precision == "auto":
-        config = config.with_options(precision=faster_precision(config, device))
+        dtype = faster_dtype(training.batch_size, config.network.hidden_size, device)
+        config = config.with_options(precision=str(dtype).removeprefix("torch."))
     if training.minutes is None:
         return config
 

@@ -33,6 +33,9 @@ def _evaluate(
     part: Literal["train", "validation", "test"] | None = typer.Option(
         None, help="Which part of the run's own text.", show_default="validation"
     ),
+    exact: bool = typer.Option(
+        False, help="Read in order and in float32; else in parallel streams, to 0.001 bits."
+    ),
     reset_every: int = typer.Option(
         0, help="Clear the state before every so many predictions; 0 carries it through."
     ),
@@ -65,6 +68,7 @@ def _evaluate(
             result = model.evaluate(
                 source.chunks(progress),
                 unknown=unknown,
+                exact=exact,
                 reset_every=reset_every,
                 compressors=compressors,
             )
@@ -76,6 +80,7 @@ def _evaluate(
             raise TextError(f"{run} has no {part} part: name a text to evaluate")
         result = model.evaluate_ids(
             ids,
+            exact=exact,
             reset_every=reset_every,
             compressors=compressors,
             progress=progress,

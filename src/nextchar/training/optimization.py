@@ -98,27 +98,27 @@ def scheduled_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * 0.5 * (1 - math.cos(math.pi * left))
 
 
-def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> float:
+def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> Tensor:
     """Clip gradients in place, each element first and then the global norm; give the norm.
+
+    Nothing is brought to the host, so that a GPU is never waited for.
 
     Returns
     -------
-    float
-        The global L2 norm before the norm was clipped; not finite where any gradient is not.
-        Clipping by norm: Pascanu, Mikolov & Bengio 2013.
+    Tensor
+        The global L2 norm, shape [], before anything was clipped; not finite where any gradient
+        is not, and then the gradients are of no use. Clipping by norm: Pascanu, Mikolov & Bengio
+        2013.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients)
-    value = float(norm)
-    if not math.isfinite(value):
-        return value
+    norm = clipped_norm = nn.utils.get_total_norm(gradients)
     if config.clip_value > 0:
         torch._foreach_clamp_min_(gradients, -config.clip_value)
         torch._foreach_clamp_max_(gradients, config.clip_value)
-        norm = nn.utils.get_total_norm(gradients)
-    if config.clip_norm > 0 and float(norm) > config.clip_norm:
-        torch._foreach_mul_(gradients, config.clip_norm / float(norm))
-    return value
+        clipped_norm = nn.utils.get_total_norm(gradients)
+    if config.clip_norm > 0:
+        torch._foreach_mul_(gradients, torch.clamp(config.clip_norm / clipped_norm, max=1.0))
+    return norm
 
 
 class WeightAverage:

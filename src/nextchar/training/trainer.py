@@ -35,6 +35,7 @@ from nextchar.training.checkpoint import (
     save_tensors,
 )
 from nextchar.training.clock import Clock
+from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows
@@ -48,6 +49,8 @@ from nextchar.training.optimization import (
     set_learning_rate,
 )
 from nextchar.training.progress import Progress
+
+READ_EVERY = 32  # steps on a GPU between two looks at the loss
 
 
 class Trainer:
@@ -102,6 +105,8 @@ class Trainer:
         self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
         self._state: State = network.initial_state(config.batch_size)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
+        self._unread = Unread(self._device)
+        self._norm = math.nan
 
     @property
     def validate_every(self) -> int:
@@ -122,15 +127,15 @@ class Trainer:
         """
         self.network.train()
         self._clock.start(self.progress.seconds)
-        if not (self.folder / LAST_FILE).exists():
-            self.save()  # From here on, whatever happens, there is something to go back to.
         with StopSignals() as stop:
+            if not (self.folder / LAST_FILE).exists():
+                self.save()  # From here on, whatever happens, there is something to go back to.
             while self.progress.step < self.config.steps:
-                norm = self.step()
+                self.step()
                 finished = self.progress.step == self.config.steps
                 due = finished or self.progress.step % self.validate_every == 0
                 if due:
-                    self._measure(norm)
+                    self._measure()
                 if due or stop.received is not None or self._clock.save_is_due():
                     self.save()
                 if stop.received is not None and not finished:
@@ -140,28 +145,37 @@ class Trainer:
                         stop.received,
                     )
 
-    def step(self) -> float:
-        """Make one update and give the gradient's norm."""
+    def step(self) -> None:
+        """Make one update.
+
+        On a CPU its loss is looked at before the weights change. On a GPU the loop does not wait
+        for it: the losses of ``READ_EVERY`` steps are looked at together, and always before
+        anything is measured or saved.
+        """
         number = self.progress.step
         rate = scheduled_rate(self.config, number) * self.progress.rate_factor
         set_learning_rate(self._optimizer, rate)
         loss, state = self._loss(number)
-        value = float(loss.detach())
         self._optimizer.zero_grad(set_to_none=True)
-        if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = clip_gradients(self.network.parameters(), self.config)
-        if not math.isfinite(value) or not math.isfinite(norm):
-            raise NonFiniteLossError(self._non_finite(value, norm, rate))
+        self._unread.add(loss.detach(), norm)
+        if self._device.type == "cpu":
+            self._read()
         self._optimizer.step()
         self._state = detach(state)
         if self._average is not None:
             self._average.update(self.network, number)
-        self._advance(value, rate)
-        return norm
+        self.progress.step += 1
+        self._clock.count(self.streams.batch_size * self.streams.sequence_length)
+        if self._unread.count == READ_EVERY:
+            self._read()
+        if self._unread.count == 0:
+            self._tell_step(rate)
 
     def save(self) -> None:
         """Write everything that resume needs to ``last/``."""
+        self._read()
         self.progress.seconds = self._clock.seconds()
         save_tensors(self.folder / LAST_FILE, self._tensors(), dataclasses.asdict(self.progress))
         self._clock.saved()
@@ -211,7 +225,7 @@ class Trainer:
     def _loss(self, number: int) -> tuple[Tensor, State]:
         batch = self.streams.batch(number)
         inputs, targets, fresh = (
-            torch.from_numpy(values).to(self._device, non_blocking=True)
+            self._on_device(torch.from_numpy(values))
             for values in (batch.inputs, batch.targets, batch.fresh)
         )
         state = clear(self._state, fresh) if batch.fresh.any() else self._state
@@ -223,17 +237,35 @@ class Trainer:
         )
         return loss, state
 
+    def _on_device(self, values: Tensor) -> Tensor:
+        if self._device.type == "cuda":  # From pinned memory the copy need not be waited for.
+            return values.pin_memory().to(self._device, non_blocking=True)
+        return values.to(self._device)
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
             self._device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
         )
 
-    def _advance(self, loss: float, rate: float) -> None:
-        progress = self.progress
-        progress.step += 1
+    def _read(self) -> None:
+        """Bring the losses of the newest steps to the host; they must be finite."""
+        progress, unread = self.progress, self._unread
+        if unread.count == 0:
+            return
+        loss, self._norm = float(unread.loss), float(unread.norm)
+        if not math.isfinite(loss) or not math.isfinite(self._norm):
+            what = (
+                f"the loss is {loss}"
+                if not math.isfinite(loss)
+                else (f"the gradient norm is {self._norm}")
+            )
+            raise self._diverged(f"{what} {self._where()}")
         progress.loss_sum += loss
-        progress.loss_count += 1
-        self._clock.count(self.streams.batch_size * self.streams.sequence_length)
+        progress.loss_count += unread.count
+        self._unread = Unread(self._device)
+
+    def _tell_step(self, rate: float) -> None:
+        progress = self.progress
         self._tell(
             StepDone(
                 step=progress.step,
@@ -249,11 +281,14 @@ class Trainer:
     def _train_nats(self) -> float:
         return self.progress.loss_sum / self.progress.loss_count * self._symbols_per_char
 
-    def _measure(self, norm: float) -> None:
+    def _measure(self) -> None:
         """Validate, keep the best weights, and write the row."""
+        self._read()
         progress = self.progress
         with self._clock.validating(), self._evaluated_weights():
-            nats = None if self._validate is None else self._finite(self._validate(self.network))
+            nats = None if self._validate is None else self._validate(self.network)
+            if nats is not None and not math.isfinite(nats):
+                raise self._diverged(f"the validation loss is {nats} after step {progress.step}")
             best = nats is None or progress.best_nats is None or nats < progress.best_nats
             if best:
                 progress.best_nats, progress.best_step = nats, progress.step
@@ -275,7 +310,7 @@ class Trainer:
             is_best=best,
             sample=sample,
         )
-        self._write_row(event, norm)
+        self._write_row(event)
         progress.loss_sum, progress.loss_count = 0.0, 0
         self._tell(event)
 
@@ -306,7 +341,7 @@ class Trainer:
             progress.rate_factor *= self.config.plateau_factor
             progress.stale_validations = 0
 
-    def _write_row(self, event: Validated, norm: float) -> None:
+    def _write_row(self, event: Validated) -> None:
         row: dict[str, Any] = {
             "step": event.step,
             "passes": self.streams.epoch(event.step),
@@ -318,7 +353,7 @@ class Trainer:
             row["validation_bits_per_char"] = event.validation_nats_per_char / math.log(2)
         row |= {
             "learning_rate": event.learning_rate,
-            "gradient_norm": norm,
+            "gradient_norm": self._norm,
             "seconds": round(event.seconds, 3),
             "chars_per_second": round(event.chars_per_second, 1),
         }
@@ -343,34 +378,16 @@ class Trainer:
             for index, tensor in enumerate(cell_state)
         }
 
-    def _non_finite(self, loss: float, norm: float, rate: float) -> str:
-        what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient norm is {norm}"
-        return (
-            f"{what} at step {self.progress.step + 1}, and the weights were not changed by it; "
-            f"{self._advice(rate)}"
-        )
+    def _where(self) -> str:
+        step = self.progress.step
+        if self._device.type == "cpu":
+            return f"at step {step + 1}, and the weights were not changed by it"
+        return f"in the {self._unread.count} steps before step {step + 1}"
 
-    def _finite(self, nats: float) -> float:
-        if math.isfinite(nats):
-            return nats
+    def _diverged(self, what: str) -> NonFiniteLossError:
         rate = self._optimizer.param_groups[0]["lr"]
-        raise NonFiniteLossError(
-            f"the validation loss is {nats} after step {self.progress.step}; {self._advice(rate)}"
-        )
-
-    def _advice(self, rate: float) -> str:
-        config = self.config
-        clip = (
-            f"a smaller --clip-norm than {config.clip_norm:g}"
-            if config.clip_norm
-            else ("--clip-norm 1")
-        )
-        saved = (self.folder / LAST_FILE).exists()
-        kept = f"; {self.folder} keeps its last checkpoint" if saved else ""
-        return (
-            f"begin a new run with a lower --learning-rate than {config.learning_rate:g} (now "
-            f"{rate:.2g}) or {clip}{kept}"
-        )
+        kept = self.folder if (self.folder / LAST_FILE).exists() else None
+        return NonFiniteLossError(f"{what}; {advice(self.config, rate, kept)}")
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:

@@ -1,0 +1,102 @@
+"""How probable a network finds a text, read in order: sums of nats over ids.
+
+N symbols of text, T symbols at once, V vocabulary size. The first symbol of a text is context
+only: N symbols have N − 1 predictions. Works on ids and knows no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from nextchar.nn.network import Network
+from nextchar.text.vocabulary import Ids
+
+SYMBOLS_AT_ONCE = 4096
+
+
+def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
+    """Sum the nats of a text that is read once from its start, with carried state.
+
+    Exact, and in memory that does not grow with the text.
+
+    Parameters
+    ----------
+    network
+        Set to evaluation mode.
+    chunks
+        The text's ids, in pieces of any size.
+    """
+    return _nats_in_order(network, chunks, window=None)
+
+
+def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> float:
+    """Sum the nats of a text with the state cleared before every ``window`` predictions.
+
+    The protocol of models with a fixed context: each window of inputs starts from nothing, so
+    its first prediction sees one symbol, its last ``window`` of them.
+    """
+    if window > SYMBOLS_AT_ONCE:
+        return _nats_in_order(network, chunks, window=window)
+    network.eval()
+    total, held = 0.0, np.empty(0, dtype=np.int64)
+    for piece in _pieces(chunks):
+        held = np.concatenate([held, piece.astype(np.int64)])
+        whole = (len(held) - 1) // window
+        if whole > 0:
+            total += _windows_nats(network, held[: whole * window + 1], whole)
+            held = held[whole * window :]
+    return total + (_windows_nats(network, held, 1) if len(held) > 1 else 0.0)
+
+
+def _nats_in_order(network: Network, chunks: Iterable[Ids], *, window: int | None) -> float:
+    """Read one stream, clearing its state before every ``window`` predictions, or never."""
+    network.eval()
+    total, state, previous, left = 0.0, network.initial_state(1), None, window
+    for piece in _pieces(chunks):
+        ids = tensor_of(network, piece if previous is None else np.concatenate([previous, piece]))
+        previous = piece[-1:]
+        while len(ids) > 1:
+            part = ids[: left + 1 if left is not None else None].unsqueeze(1)
+            with torch.inference_mode():
+                logits, state = network(part[:-1], state)
+                total += nats_of(logits, part[1:])
+            ids = ids[len(part) - 1 :]
+            if left is not None:
+                left -= len(part) - 1
+            if left == 0:
+                state, left = network.initial_state(1), window
+    return total
+
+
+def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> float:
+    """Sum over ``windows`` equal windows that lie side by side in ids [windows · T + 1]."""
+    tensor = tensor_of(network, ids)
+    inputs, targets = (part.view(windows, -1).T for part in (tensor[:-1], tensor[1:]))
+    with torch.inference_mode():
+        logits, _ = network(inputs.contiguous(), network.initial_state(windows))
+        return nats_of(logits, targets)
+
+
+def _pieces(chunks: Iterable[Ids]) -> Iterator[Ids]:
+    """Cut chunks into pieces of at most ``SYMBOLS_AT_ONCE`` symbols."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), SYMBOLS_AT_ONCE):
+            yield np.asarray(chunk[start : start + SYMBOLS_AT_ONCE])
+
+
+def tensor_of(network: Network, ids: NDArray[Any]) -> Tensor:
+    """Give ids as int64 on the device of the network."""
+    return torch.from_numpy(ids.astype(np.int64)).to(next(network.parameters()).device)
+
+
+def nats_of(logits: Tensor, targets: Tensor) -> float:
+    """Sum the cross-entropy of logits [T, B, V], in float64 so that a long text loses nothing."""
+    nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    return float(nats.double().sum())

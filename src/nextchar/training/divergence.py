@@ -1,0 +1,45 @@
+"""A training that diverges: how it is noticed without waiting for a GPU, and what to do then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nextchar.config import TrainingConfig
+
+
+class Unread:
+    """The sums of the losses and gradient norms that the host has not looked at yet."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self.norm = torch.zeros((), dtype=torch.float64, device=device)
+        self.count = 0
+
+    def add(self, loss: Tensor, norm: Tensor) -> None:
+        """Count one step; its norm is kept where it is the newest, and where it is not finite."""
+        self.loss += loss
+        self.norm = norm + 0 * self.norm
+        self.count += 1
+
+
+def advice(config: TrainingConfig, rate: float, kept: Path | None) -> str:
+    """Say what to try after a loss that was not finite.
+
+    Parameters
+    ----------
+    rate
+        The learning rate when it happened.
+    kept
+        The run directory, if it has a checkpoint.
+    """
+    clip = (
+        f"a smaller --clip-norm than {config.clip_norm:g}" if config.clip_norm else "--clip-norm 1"
+    )
+    tail = "" if kept is None else f"; {kept} keeps its last checkpoint"
+    return (
+        f"begin a new run with a lower --learning-rate than {config.learning_rate:g} (now "
+        f"{rate:.2g}) or {clip}{tail}"
+    )
