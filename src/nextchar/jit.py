@@ -16,6 +16,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -32,6 +34,29 @@ def inlined(function: FunctionT) -> FunctionT:
     """Compile a function into those that call it, so that their loops become vector code."""
     inlining = numba.njit(inline="always", fastmath=_FASTMATH, error_model="numpy")
     return cast(FunctionT, inlining(function))
+
+
+def _load_acquire(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load_atomic(builder.gep(data, [arguments[1]]), "acquire", 8)
+
+    return numba.int64(array, numba.intp), generate
+
+
+def _store_release(typing: Any, array: Any, place: Any, value: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        builder.store_atomic(arguments[2], builder.gep(data, [arguments[1]]), "release", 8)
+        return context.get_dummy_value()
+
+    return numba.void(array, numba.intp, numba.int64), generate
+
+
+# How two threads that run compiled code talk: what one has written before it stores a number in
+# ``array[place]`` of an int64[n], the other sees after it has loaded that number.
+load_acquire = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_load_acquire))
+store_release = cast(Callable[[NDArray[np.int64], int, int], None], intrinsic(_store_release))
 
 
 @inlined

@@ -94,11 +94,11 @@ def test_int8_rows_hold_their_largest_weight_exactly_and_zeros_are_zeros() -> No
     network = random_network(7, cell="rnn", hidden_size=20)
     with torch.no_grad():
         network.head.weight[2] = 0
-    weights, exact = pack(network, "int8"), pack(network)
-    restored = weights.rows * weights.scales[:, None]
-    half_a_step = weights.scales[:, None] / 2 * (1 + 1e-5)
-    assert weights.rows.dtype == np.int8
-    assert (np.abs(restored - exact.rows) <= half_a_step).all()
+    rows, exact = pack(network, "int8").rows, pack(network).rows
+    restored = rows.values * rows.scales[:, None]
+    half_a_step = rows.scales[:, None] / 2 * (1 + 1e-5)
+    assert rows.values.dtype == np.int8
+    assert (np.abs(restored - exact.values) <= half_a_step).all()
     assert (restored[-5] == 0).all()
 
 

@@ -5,7 +5,10 @@ Shapes: B samples, V vocabulary size, n symbols of each sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from threading import Thread
 
 import numpy as np
 import torch
@@ -15,12 +18,23 @@ from nextchar.generation.choosing import NOT_A_NUMBER, choose_each, make_chooser
 from nextchar.generation.kernel import write
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import Position, StoredWeights, Symbols, not_finite
+from nextchar.generation.product import close_desk, help_out, open_desk
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
+
+PIECE, SHORT_PIECE = (
+    512,
+    64,
+)  # symbols; in a short one, to begin a thread takes longer than it saves
+RETRY = 16  # pieces
+CLEARLY = 0.9
 
 
 class SingleLoop:
     """Writes one text: everything between two symbols is compiled.
+
+    Where torch may use a second core, a second thread helps with the products, in the pieces of
+    text in which that was found to be faster: another program may need the core.
 
     Parameters
     ----------
@@ -41,15 +55,49 @@ class SingleLoop:
         self._memory = make_memory(self._weights, position.logits, position.state)
         self._chooser = make_chooser(sampling, network.vocabulary_size, position.recent.numpy())
         self._uniforms = position.uniforms
+        self._can_share = torch.get_num_threads() > 1
+        # By whether it was shared: what a symbol took in the last piece; 0 is not yet measured.
+        self._seconds = {False: 0.0, True: 0.0}
+        self._pieces = 0
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
         """Give the next symbols, int64[count, 1], none of them excluded."""
         _bar(self._chooser.barred, excluded)
         symbols = np.empty((count, 1), np.int64)
         uniforms = self._uniforms.draw(count)[:, 0]
-        if write(self._weights, self._memory, self._chooser, uniforms, symbols[:, 0]) < count:
-            raise not_finite()
+        for start in range(0, count, PIECE):
+            piece = slice(start, start + PIECE)
+            self._write_piece(uniforms[piece], symbols[piece, 0])
         return symbols
+
+    def _write_piece(self, uniforms: NDArray[np.float64], symbols: Symbols) -> None:
+        measured = len(symbols) >= SHORT_PIECE
+        shared = measured and self._shares_next()
+        began = time.perf_counter()
+        with self._helper() if shared else nullcontext():
+            written = write(self._weights, self._memory, self._chooser, uniforms, symbols)
+        if written < len(symbols):
+            raise not_finite()
+        if measured:
+            self._seconds[shared] = (time.perf_counter() - began) / len(symbols)
+
+    def _shares_next(self) -> bool:
+        """Take what was faster when it was last tried, and now and then try the other."""
+        self._pieces += 1
+        faster = self._seconds[True] < CLEARLY * self._seconds[False]
+        return self._can_share and faster != (self._pieces % RETRY == 0)
+
+    @contextmanager
+    def _helper(self) -> Iterator[None]:
+        rows, desk = self._weights.rows, self._memory.desk
+        open_desk(desk)
+        thread = Thread(target=help_out, args=(rows, desk))
+        thread.start()
+        try:
+            yield
+        finally:
+            close_desk(desk)
+            thread.join()
 
 
 class BatchLoop:

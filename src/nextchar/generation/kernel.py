@@ -12,26 +12,23 @@ table are rows of one matrix, laid out in the order in which they are read::
 and every product is a range of these rows with one of the vectors. Min cells have no recurrent
 rows; only matrix peepholes are rows.
 
-Shapes: V vocabulary size, H hidden, L layers, G gates, N rows, C columns: H rounded up, so that
-vector code meets no remainder.
+Shapes: V vocabulary size, H hidden, L layers, G gates, C columns: H rounded up.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.generation.choosing import NOT_A_NUMBER, Chooser, choose
+from nextchar.generation.product import Desk, Line, Rows, product
 from nextchar.jit import compiled, inlined, sigmoid, tanh
-
-Line = NDArray[np.float32]
 
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
 TANH, RELU, SIGMOID = range(3)
 VECTOR_PEEPHOLES, MATRIX_PEEPHOLES = 1, 2
-ROWS_AT_ONCE = 4
 
 
 class Weights(NamedTuple):
@@ -47,8 +44,8 @@ class Weights(NamedTuple):
         A symbol's part of the gates of the first layer, with the bias, float32[V, G·H].
     embedding
         What a residual first layer adds, float32[V, H]; empty where it adds nothing.
-    rows, scales
-        The weights, float32 or int8 [N, C], and a factor a row, float32[N].
+    rows
+        All other matrices.
     bias
         Of the gates, float32[L, G·H]; the table has that of the first layer.
     line_weights
@@ -64,8 +61,7 @@ class Weights(NamedTuple):
     residual: bool
     table: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    rows: NDArray[Any]
-    scales: NDArray[np.float32]
+    rows: Rows
     bias: NDArray[np.float32]
     line_weights: NDArray[np.float32]
     head_bias: NDArray[np.float32]
@@ -86,6 +82,8 @@ class Memory(NamedTuple):
         The input of a layer, and a value within one, float32[C].
     gates
         float32[4·H].
+    desk
+        Where a second thread may help with products.
     """
 
     logits: Line
@@ -94,6 +92,7 @@ class Memory(NamedTuple):
     below: Line
     passing: Line
     gates: Line
+    desk: Desk
 
 
 @compiled
@@ -122,8 +121,8 @@ def write(
 @compiled
 def step(weights: Weights, memory: Memory, symbol: int) -> None:
     """Read one symbol: the memory then has the next logits."""
-    L, rows = weights.bias.shape
-    gates = memory.gates[:rows]
+    L, size = weights.bias.shape
+    gates = memory.gates[:size]
     below = memory.below[: weights.line_weights.shape[2]]
     row = 0
     for layer in range(L):
@@ -131,7 +130,7 @@ def step(weights: Weights, memory: Memory, symbol: int) -> None:
             _copy(weights.table[symbol], gates)
         else:
             _copy(weights.bias[layer], gates)
-            row = product(weights, row, memory.below, gates)
+            row = product(weights.rows, memory.desk, row, memory.below, gates)
         row = _recur(weights, memory, layer, row)
         h = memory.outputs[layer, : below.size]
         if not weights.residual:
@@ -143,39 +142,7 @@ def step(weights: Weights, memory: Memory, symbol: int) -> None:
             if len(weights.embedding) > 0:
                 _add(weights.embedding[symbol], below)
     _copy(weights.head_bias, memory.logits)
-    product(weights, row, memory.below, memory.logits)
-
-
-@compiled
-def product(weights: Weights, first: int, vector: Line, sums: Line) -> int:
-    """Multiply the rows from ``first`` on with a vector, and add that to the sums, one a row.
-
-    Returns
-    -------
-    The row that follows.
-    """
-    rows, scales = weights.rows, weights.scales
-    end = first + sums.size
-    row = first
-    while row + ROWS_AT_ONCE <= end:
-        a = b = c = d = np.float32(0)
-        for j in range(vector.size):
-            a += np.float32(rows[row, j]) * vector[j]
-            b += np.float32(rows[row + 1, j]) * vector[j]
-            c += np.float32(rows[row + 2, j]) * vector[j]
-            d += np.float32(rows[row + 3, j]) * vector[j]
-        sums[row - first] += a * scales[row]
-        sums[row - first + 1] += b * scales[row + 1]
-        sums[row - first + 2] += c * scales[row + 2]
-        sums[row - first + 3] += d * scales[row + 3]
-        row += ROWS_AT_ONCE
-    while row < end:
-        a = np.float32(0)
-        for j in range(vector.size):
-            a += np.float32(rows[row, j]) * vector[j]
-        sums[row - first] += a * scales[row]
-        row += 1
-    return end
+    product(weights.rows, memory.desk, row, memory.below, memory.logits)
 
 
 @inlined
@@ -186,7 +153,7 @@ def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> int:
     one, two, three = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H]
     passing = memory.passing[:H]
     if weights.cell == RNN:
-        row = product(weights, row, before, one)
+        row = product(weights.rows, memory.desk, row, before, one)
         if weights.activation == TANH:
             _tanh(one)
         elif weights.activation == SIGMOID:
@@ -195,21 +162,21 @@ def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> int:
             _relu(one)
         _copy(one, h)
     elif weights.cell == LSTM:
-        row = product(weights, row, before, gates)
+        row = product(weights.rows, memory.desk, row, before, gates)
         row = _lstm(weights, memory, layer, row)
     elif weights.cell == GRU_AFTER:
-        row = product(weights, row, before, gates[: 2 * H])
+        row = product(weights.rows, memory.desk, row, before, gates[: 2 * H])
         _sigmoid(gates[: 2 * H])
         _copy(weights.line_weights[layer, 0], passing)
-        row = product(weights, row, before, passing)
+        row = product(weights.rows, memory.desk, row, before, passing)
         _add_product(one, passing, three)
         _tanh(three)
         _mix(two, three, h)
     elif weights.cell == GRU_BEFORE:
-        row = product(weights, row, before, gates[: 2 * H])
+        row = product(weights.rows, memory.desk, row, before, gates[: 2 * H])
         _sigmoid(gates[: 2 * H])
         _multiply(one, h, passing)
-        row = product(weights, row, memory.passing, three)
+        row = product(weights.rows, memory.desk, row, memory.passing, three)
         _tanh(three)
         _mix(two, three, h)
     elif weights.cell == MIN_GRU:
@@ -234,7 +201,7 @@ def _lstm(weights: Weights, memory: Memory, layer: int, row: int) -> int:
         _add_product(peepholes[0], c, i)
         _add_product(peepholes[1], c, f)
     elif weights.peepholes == MATRIX_PEEPHOLES:
-        row = product(weights, row, seen, gates[: 2 * H])
+        row = product(weights.rows, memory.desk, row, seen, gates[: 2 * H])
     _sigmoid(gates[: 2 * H])
     _tanh(g)
     _multiply(f, c, c)
@@ -242,7 +209,7 @@ def _lstm(weights: Weights, memory: Memory, layer: int, row: int) -> int:
     if weights.peepholes == VECTOR_PEEPHOLES:
         _add_product(peepholes[2], c, o)
     elif weights.peepholes == MATRIX_PEEPHOLES:
-        row = product(weights, row, seen, o)
+        row = product(weights.rows, memory.desk, row, seen, o)
     _sigmoid(o)
     _copy(c, h)
     _tanh(h)

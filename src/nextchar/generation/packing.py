@@ -16,6 +16,7 @@ from torch import Tensor
 from nextchar.generation import kernel
 from nextchar.generation.kernel import Memory, Weights
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.product import Rows, make_desk
 from nextchar.nn.cells import (
     Cell,
     GatedCell,
@@ -49,7 +50,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
         added = table.new_empty(0, config.hidden_size)
         if config.residual and embedding is not None and config.embedding_size == added.shape[1]:
             added = embedding.weight
-        rows, scales = _stored(torch.cat([*_matrices(cells), network.head.weight]), stored)
+        rows = _stored(torch.cat([*_matrices(cells), network.head.weight]), stored)
         return Weights(
             cell=_code(cells[0]),
             activation=("tanh", "relu", "sigmoid").index(config.activation),
@@ -58,7 +59,6 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
             table=_array(table),
             embedding=_array(added),
             rows=rows,
-            scales=scales,
             bias=_array(torch.stack([cell.bias for cell in cells])),
             line_weights=_array(torch.stack([_line_weights(cell) for cell in cells])),
             head_bias=_array(network.head.bias),
@@ -67,7 +67,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
 
 def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
     """Make what the loop writes to, from the logits [1, V] and the state of one stream."""
-    (L, _, H), C = weights.line_weights.shape, weights.rows.shape[1]
+    (L, _, H), C = weights.line_weights.shape, weights.rows.values.shape[1]
     outputs, cells = np.zeros((L, C), np.float32), np.zeros((L, C), np.float32)
     for layer, cell_state in enumerate(state):
         outputs[layer, :H] = cell_state[0][0].numpy()
@@ -80,6 +80,7 @@ def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
         below=np.zeros(C, np.float32),
         passing=np.zeros(C, np.float32),
         gates=np.zeros(4 * H, np.float32),
+        desk=make_desk(weights.rows),
     )
 
 
@@ -94,17 +95,15 @@ def _matrices(cells: tuple[Cell, ...]) -> Iterator[Tensor]:
             yield from _peephole_weights(cell)
 
 
-def _stored(
-    matrix: Tensor, stored: StoredWeights
-) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
-    """Give rows [N, C] and a factor a row, float32[N]."""
+def _stored(matrix: Tensor, stored: StoredWeights) -> Rows:
+    """Give the rows of a matrix [N, H]."""
     width = -matrix.shape[1] % COLUMNS
     rows = np.pad(matrix.numpy(), ((0, 0), (0, width)))
     if stored == "float32":
-        return rows, np.ones(len(rows), np.float32)
+        return Rows(rows, np.ones(len(rows), np.float32))
     scales = np.abs(rows).max(1) / np.float32(INT8_LIMIT)
     scales[scales == 0] = 1
-    return np.rint(rows / scales[:, None]).astype(np.int8), scales
+    return Rows(np.rint(rows / scales[:, None]).astype(np.int8), scales)
 
 
 def _code(cell: Cell) -> int:
