@@ -53,6 +53,14 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
         ({"layers": True}, "layers must be a whole number; got True"),
         ({"layers": 1.5}, "layers must be a whole number; got 1.5"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
+        (
+            {"embedding_dropout": 0.1, "input": "onehot"},
+            "embedding_dropout needs input 'embedding', got 0.1 with input 'onehot'",
+        ),
+        (
+            {"weight_dropout": 0.1, "cell": "min_gru"},
+            "weight_dropout needs recurrent weights, which min_gru has not; got 0.1",
+        ),
         ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 3.4e+38; got nan"),
         ({"learning_rate": 0}, "learning_rate must be above 0 and at most 3.4e+38; got 0"),
         ({"forget_bias": math.inf}, "forget_bias must be finite; got inf"),

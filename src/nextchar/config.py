@@ -124,6 +124,14 @@ class NetworkConfig(_Checked):
     dropout: float = _option(
         0.0, "Dropout on the output of every layer, the last one included.", at_least=0, below=1
     )
+    embedding_dropout: float = _option(
+        0.0, "Dropout on the embedding; a symbol keeps its mask for a whole window.",
+        at_least=0, below=1,
+    )  # fmt: skip
+    weight_dropout: float = _option(
+        0.0, "Dropout on the recurrent weights, the same for a whole window (DropConnect).",
+        at_least=0, below=1,
+    )  # fmt: skip
     activation: Activation = _option("tanh", "Activation of the rnn cell.")
     reset: Reset = _option(
         "after", "Where the gru's reset gate acts: after the product (cuDNN) or before (Cho 2014)."
@@ -136,6 +144,16 @@ class NetworkConfig(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.embedding_dropout > 0 and self.input != "embedding":
+            raise ConfigError(
+                f"embedding_dropout needs input 'embedding', got {self.embedding_dropout} with "
+                f"input {self.input!r}"
+            )
+        if self.weight_dropout > 0 and self.cell in ("min_gru", "min_lstm"):
+            raise ConfigError(
+                f"weight_dropout needs recurrent weights, which {self.cell} has not; got "
+                f"{self.weight_dropout}"
+            )
         if self.tied and self.input != "embedding":
             raise ConfigError("tied needs input 'embedding', got input 'onehot'")
         if self.tied and self.embedding_size != self.hidden_size:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
+from nextchar.nn.dropout import dropout
 from nextchar.nn.network import Network, State, detach
 from nextchar.nn.recurrent import available_paths
 from tests.nn.cases import CONFIGS, generator
@@ -151,6 +152,24 @@ def test_training_with_dropout_is_a_function_of_the_generator_only() -> None:
     torch.set_rng_state(before)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_embedding_dropout_gives_a_symbol_one_mask_for_the_whole_window() -> None:
+    network = make(embedding_dropout=0.5)
+    ids = torch.tensor([[0, 1], [1, 0], [0, 0]])
+
+    logits, _ = network(ids, network.initial_state(2), generator=generator())
+    torch.autograd.backward(logits.sum())
+
+    assert network.embedding is not None
+    gradient = network.embedding.weight.grad
+    assert gradient is not None
+    kept = dropout(torch.ones_like(network.embedding.weight), 0.5, generator()) > 0
+    assert torch.equal(gradient[:2] != 0, kept[:2])
+    with pytest.raises(ValueError, match="needs a generator"):
+        network(ids, network.initial_state(2))
+    plain = make().eval()(ids, network.initial_state(2))[0]
+    assert torch.equal(network.eval()(ids, network.initial_state(2))[0], plain)
 
 
 def test_dropout_needs_a_generator_in_training_mode_and_none_in_evaluation() -> None:

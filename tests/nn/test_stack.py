@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nextchar.nn.cells import LSTMCell
+from nextchar.nn.cells import GatedCell, LSTMCell
+from nextchar.nn.dropout import dropout
 from nextchar.nn.stack import StackedCells, detach
 from tests.nn.cases import CONFIGS, HIDDEN, INPUTS, generator, normal, random_cell
 
@@ -88,3 +89,40 @@ def test_the_layers_are_the_cells_in_order() -> None:
 
     assert [type(cell) for cell in stack.cells] == [LSTMCell, LSTMCell]
     assert [cell.input_size for cell in stack.cells] == [INPUTS, HIDDEN]
+
+
+RECURRENT = [name for name in CONFIGS if not name.startswith("min_")]
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_weight_dropout_is_one_mask_on_the_recurrent_weights_for_the_whole_window(
+    name: str,
+) -> None:
+    stack = random_stack(name, layers=1, weight_dropout=0.5)
+    xs, state = normal(STEPS, STREAMS, INPUTS), stack.initial_state(STREAMS)
+
+    outputs, _ = stack.unroll(xs, state, generator=generator())
+    torch.autograd.backward(outputs.sum())
+
+    (cell,) = stack.cells
+    assert isinstance(cell, GatedCell)
+    dropped = dropout(cell.weight_hh, 0.5, generator())
+    thinned = StackedCells([cell.with_recurrent_weights(dropped)])
+    torch.testing.assert_close(outputs, thinned.unroll(xs, state)[0])
+    assert cell.weight_hh.grad is not None
+    assert cell.weight_hh.grad.any()
+    assert not cell.weight_hh.grad[dropped == 0].any()
+
+
+def test_weight_dropout_leaves_the_weights_and_the_evaluation_alone() -> None:
+    stack = random_stack("lstm", weight_dropout=0.5)
+    before = {name: weight.clone() for name, weight in stack.named_parameters()}
+    xs, state = normal(STEPS, STREAMS, INPUTS), stack.initial_state(STREAMS)
+
+    stack.unroll(xs, state, generator=generator())
+    plain = StackedCells(stack.cells).unroll(xs, state)[0]
+
+    assert all(torch.equal(before[name], weight) for name, weight in stack.named_parameters())
+    assert torch.equal(stack.eval().unroll(xs, state)[0], plain)
+    with pytest.raises(ValueError, match="needs a generator"):
+        stack.train().unroll(xs, state)

@@ -17,10 +17,11 @@ U weights of the earlier output h_{t−1}.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -161,6 +162,12 @@ class GatedCell(Cell):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.weight_hh = nn.Parameter(torch.empty(self.gate_count * hidden_size, hidden_size))
+
+    def with_recurrent_weights(self, weight_hh: Tensor) -> Self:
+        """Give a cell that shares everything with this one but its recurrent weights."""
+        other = copy.copy(self)
+        other.__dict__["_parameters"] = {**self._parameters, "weight_hh": weight_hh}
+        return other
 
 
 class RNNCell(GatedCell):

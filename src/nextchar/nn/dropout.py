@@ -6,10 +6,40 @@ Shapes: any.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 BITS = 16
 LEVELS = 2**BITS
+
+
+class Dropout(nn.Module):
+    """Dropout in training mode, and nothing otherwise.
+
+    Parameters
+    ----------
+    p
+        Probability in [0, 1).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a call changes anything."""
+        return self.training and self.p > 0
+
+    def forward(self, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Drop with the generator's draws; ``ValueError`` where one is needed and is None."""
+        if not self.is_active:
+            return inputs
+        if generator is None:
+            raise ValueError(
+                f"dropout {self.p} in training mode needs a generator, got None "
+                "(call .eval() to run without dropout)"
+            )
+        return dropout(inputs, self.p, generator)
 
 
 def dropout(inputs: Tensor, p: float, generator: torch.Generator) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from nextchar.config import NetworkConfig
 from nextchar.nn.cells import Embedded, Inputs
+from nextchar.nn.dropout import Dropout
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
@@ -61,6 +62,7 @@ class Network(nn.Module):
             if config.input == "embedding"
             else None
         )
+        self.embedding_dropout = Dropout(config.embedding_dropout)
         input_size = vocabulary_size if self.embedding is None else config.embedding_size
         self.stack = build_stack(config, input_size)
         self.head = _empty(nn.Linear, config.hidden_size, vocabulary_size)
@@ -119,7 +121,8 @@ class Network(nn.Module):
         """
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
-        outputs, state = self.stack.unroll(self._enter(ids), state, generator=generator, path=path)
+        inputs = self._enter(ids, generator)
+        outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
         return self._leave(outputs), state
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
@@ -127,12 +130,18 @@ class Network(nn.Module):
 
         For generation: the plain step of the cells, with little around it.
         """
-        outputs, state = self.stack.forward(self._enter(ids), state)
+        outputs, state = self.stack.forward(self._enter(ids, None), state)
         return self._leave(outputs), state
 
-    def _enter(self, ids: Tensor) -> Inputs:
-        """Give embedded symbols, or the ids themselves, which cells take as one-hot."""
-        return ids if self.embedding is None else Embedded(ids, self.embedding.weight)
+    def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
+        """Give embedded symbols, or the ids themselves, which cells take as one-hot.
+
+        Dropout is on the table, so that a symbol has one mask wherever it stands in a window
+        (variational dropout: Gal & Ghahramani 2016).
+        """
+        if self.embedding is None:
+            return ids
+        return Embedded(ids, self.embedding_dropout(self.embedding.weight, generator))
 
     def _leave(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)

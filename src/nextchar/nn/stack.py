@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Cell, CellState, Embedded, Inputs, build_cell
-from nextchar.nn.dropout import dropout
+from nextchar.nn.cells import Cell, CellState, Embedded, GatedCell, Inputs, build_cell
+from nextchar.nn.dropout import Dropout
 from nextchar.nn.recurrent import Path, unroll
 
 State = tuple[CellState, ...]
@@ -31,15 +31,24 @@ class StackedCells(nn.Module):
         Add a layer's input to its output where the sizes agree. One-hot ids are never added.
     dropout
         Probability of dropout on the output of every layer, the last one included.
+    weight_dropout
+        Probability of dropout on the recurrent weights, drawn once a call: DropConnect (Wan et
+        al. 2013) as in the AWD-LSTM (Merity, Keskar & Socher 2018).
     """
 
     def __init__(
-        self, cells: Sequence[Cell], *, residual: bool = False, dropout: float = 0.0
+        self,
+        cells: Sequence[Cell],
+        *,
+        residual: bool = False,
+        dropout: float = 0.0,
+        weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(cells)
         self.residual = residual
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
+        self.weight_dropout = Dropout(weight_dropout)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -93,22 +102,18 @@ class StackedCells(nn.Module):
         after = []
         below: Inputs = inputs
         for cell, before in zip(self.cells, state, strict=True):
-            outputs, new = run(cell, below, before)
+            outputs, new = run(self._thinned(cell, generator), below, before)
             after.append(new)
             if self.residual:
                 outputs = _added(outputs, below)
-            below = outputs = self._dropped(outputs, generator)
+            below = outputs = self.dropout(outputs, generator)
         return outputs, tuple(after)
 
-    def _dropped(self, outputs: Tensor, generator: torch.Generator | None) -> Tensor:
-        if not self.training or self.dropout == 0:
-            return outputs
-        if generator is None:
-            raise ValueError(
-                f"dropout {self.dropout} in training mode needs a generator, got None "
-                "(call .eval() to run without dropout)"
-            )
-        return dropout(outputs, self.dropout, generator)
+    def _thinned(self, cell: Cell, generator: torch.Generator | None) -> Cell:
+        """Give the cell with some of its recurrent weights dropped, as for this call."""
+        if not self.weight_dropout.is_active or not isinstance(cell, GatedCell):
+            return cell
+        return cell.with_recurrent_weights(self.weight_dropout(cell.weight_hh, generator))
 
 
 def _added(outputs: Tensor, below: Inputs) -> Tensor:
@@ -121,7 +126,12 @@ def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
     """Make the configured layers for inputs of size I; their parameters are still empty."""
     sizes = [input_size] + [config.hidden_size] * (config.layers - 1)
     cells = [build_cell(config, size) for size in sizes]
-    return StackedCells(cells, residual=config.residual, dropout=config.dropout)
+    return StackedCells(
+        cells,
+        residual=config.residual,
+        dropout=config.dropout,
+        weight_dropout=config.weight_dropout,
+    )
 
 
 def detach(state: State) -> State:
