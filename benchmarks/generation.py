@@ -268,9 +268,9 @@ def bits_per_symbol(network: Network, ids: NDArray[np.int64], stored: StoredWeig
     memory = make_memory(weights, logits[-1], state)
     nats = 0.0
     for symbol in ids[1:]:
-        scores = memory.logits.astype(np.float64)
+        scores = memory.logits[0, 0].astype(np.float64)
         nats += np.log(np.exp(scores - scores.max()).sum()) + scores.max() - scores[symbol]
-        step(weights, memory, int(symbol))
+        step(weights, memory, np.array([symbol]))
     return float(nats) / (len(ids) - 1) / math.log(2)
 
 

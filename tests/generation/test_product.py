@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from nextchar.config import NetworkConfig
-from nextchar.generation.compiled import RETRY, SHORT_PIECE, SingleLoop
+from nextchar.generation.compiled import RETRY, SHORT_PIECE, CompiledLoop
 from nextchar.generation.engine import Writer
 from nextchar.generation.product import (
     ANSWERED,
     ASKED,
-    SHARED_BYTES,
+    SHARED_VALUES,
+    Blocks,
     Desk,
     Rows,
     close_desk,
@@ -27,7 +28,7 @@ from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 
 N, C = 1030, 80
-FIRST, COUNT = 3, 1021
+FIRST, COUNT = 3, 1020  # in 3 blocks
 SECONDS = 30
 
 
@@ -37,22 +38,29 @@ def rows() -> Rows:
     return Rows(values, generator.standard_normal(N).astype(np.float32))
 
 
-def sums(of: Rows, desk: Desk) -> np.ndarray:
-    vector, result = np.linspace(-1, 1, C, dtype=np.float32), np.ones(COUNT, np.float32)
-    assert product(of, desk, FIRST, vector, result) == FIRST + COUNT
+def desk_of(samples: int) -> Desk:
+    vectors = np.random.default_rng(1).standard_normal((2, samples, C)).astype(np.float32)
+    return make_desk(vectors, COUNT)
+
+
+def sums(of: Rows, desk: Desk) -> Blocks:
+    result = np.ones((3, desk.vectors.shape[1], COUNT // 3), np.float32)
+    assert product(of, desk, 1, FIRST, result) == FIRST + COUNT
     return result
 
 
-def test_a_product_adds_what_rows_scales_and_vector_give() -> None:
-    some = rows()
-    expected = 1 + (some.values @ np.linspace(-1, 1, C, dtype=np.float32)) * some.scales
-    assert np.allclose(sums(some, make_desk(some)), expected[FIRST : FIRST + COUNT], atol=1e-4)
-    assert some.values[:COUNT].nbytes >= SHARED_BYTES
+@pytest.mark.parametrize("samples", [1, 3, 4, 70])
+def test_a_product_adds_what_rows_scales_and_vectors_give(samples: int) -> None:
+    some, desk = rows(), desk_of(samples)
+    expected = (1 + desk.vectors[1] @ some.values.T * some.scales)[:, FIRST : FIRST + COUNT]
+    found = sums(some, desk).transpose(1, 0, 2).reshape(samples, COUNT)
+    assert np.allclose(found, expected, atol=1e-4)
+    assert COUNT * C >= SHARED_VALUES
 
 
 def test_a_helper_changes_no_bit() -> None:
     some = rows()
-    alone, desk = sums(some, make_desk(some)), make_desk(some)
+    alone, desk = sums(some, desk_of(3)), desk_of(3)
     open_desk(desk)
     helper = Thread(target=help_out, args=(some, desk))
     helper.start()
@@ -67,7 +75,7 @@ def test_a_helper_changes_no_bit() -> None:
 
 def test_nobody_waits_for_a_helper_that_does_not_answer() -> None:
     some = rows()
-    alone, desk = sums(some, make_desk(some)), make_desk(some)
+    alone, desk = sums(some, desk_of(3)), desk_of(3)
     open_desk(desk)
     assert np.array_equal(sums(some, desk), alone)
     assert desk.signals[ASKED] == 0  # it has not come: it was not asked
@@ -77,21 +85,24 @@ def test_nobody_waits_for_a_helper_that_does_not_answer() -> None:
         assert desk.signals[ASKED] == 1  # it was asked once, and no more
 
 
-def loop(threads: int) -> SingleLoop:
+def loop(threads: int, samples: int = 1) -> CompiledLoop:
     usual = torch.get_num_threads()
     torch.set_num_threads(threads)
     config = NetworkConfig(hidden_size=160, embedding_size=8)
     network = Network(9, config, generator=torch.Generator().manual_seed(0))
-    writer = Writer(network, torch.tensor([1]), Sampling(), [1], engine="compiled")
+    writer = Writer(network, torch.tensor([1]), Sampling(), range(samples), engine="compiled")
     writer.write(1)
     torch.set_num_threads(usual)
     made = writer._loop
-    assert isinstance(made, SingleLoop)
+    assert isinstance(made, CompiledLoop)
     return made
 
 
-def test_a_text_by_two_threads_is_the_text_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, together = loop(1), loop(2)
+@pytest.mark.parametrize("samples", [1, 6])
+def test_texts_by_two_threads_are_those_of_one(
+    samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, together = loop(1, samples), loop(2, samples)
     monkeypatch.setattr(together, "_shares_next", lambda: True)
     assert np.array_equal(alone.write(700, []), together.write(700, []))
 

@@ -78,10 +78,18 @@ def choose_each(
     chooser: Chooser,
     uniforms: NDArray[np.float64],
     symbols: NDArray[np.int64],
-) -> None:
-    """Choose a symbol of each sample, with its uniform number [B], into ``symbols`` [B]."""
+) -> bool:
+    """Choose a symbol of each sample, with its uniform number [B], into ``symbols`` [B].
+
+    Returns
+    -------
+    Whether all logits are numbers; a sample whose are not has no symbol but ``NOT_A_NUMBER``.
+    """
+    numbers = True
     for sample in range(symbols.size):
         symbols[sample] = choose(logits[sample], chooser, sample, uniforms[sample])
+        numbers = numbers and symbols[sample] != NOT_A_NUMBER
+    return numbers
 
 
 @compiled

@@ -1,6 +1,6 @@
-"""The loops that write with compiled code, on the CPU, from where the plain one stands.
+"""The loop that writes with compiled code, on the CPU, from where the plain one stands.
 
-Shapes: B samples, V vocabulary size, n symbols of each sample.
+Shapes: B samples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.generation.choosing import NOT_A_NUMBER, choose_each, make_chooser
+from nextchar.generation.choosing import make_chooser
 from nextchar.generation.kernel import write
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import Position, StoredWeights, Symbols, not_finite
@@ -30,8 +30,8 @@ RETRY = 16  # pieces
 CLEARLY = 0.9
 
 
-class SingleLoop:
-    """Writes one text: everything between two symbols is compiled.
+class CompiledLoop:
+    """Writes B texts side by side: everything between two symbols is compiled.
 
     Where torch may use a second core, a second thread helps with the products, in the pieces of
     text in which that was found to be faster: another program may need the core.
@@ -43,7 +43,7 @@ class SingleLoop:
     sampling
         How symbols are chosen.
     position
-        Where the text stands; only its uniforms move on.
+        Where the texts stand; only the uniforms move on.
     stored
         What the weights are kept in.
     """
@@ -61,17 +61,18 @@ class SingleLoop:
         self._pieces = 0
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
-        """Give the next symbols, int64[count, 1], none of them excluded."""
-        _bar(self._chooser.barred, excluded)
-        symbols = np.empty((count, 1), np.int64)
-        uniforms = self._uniforms.draw(count)[:, 0]
+        """Give the next symbols of each sample, int64[count, B], none of them excluded."""
+        self._chooser.barred[:] = False
+        self._chooser.barred[list(excluded)] = True
+        uniforms = self._uniforms.draw(count)
+        symbols = np.empty(uniforms.shape, np.int64)
         for start in range(0, count, PIECE):
             piece = slice(start, start + PIECE)
-            self._write_piece(uniforms[piece], symbols[piece, 0])
+            self._write_piece(uniforms[piece], symbols[piece])
         return symbols
 
     def _write_piece(self, uniforms: NDArray[np.float64], symbols: Symbols) -> None:
-        measured = len(symbols) >= SHORT_PIECE
+        measured = symbols.size >= SHORT_PIECE
         shared = measured and self._shares_next()
         began = time.perf_counter()
         with self._helper() if shared else nullcontext():
@@ -98,41 +99,3 @@ class SingleLoop:
         finally:
             close_desk(desk)
             thread.join()
-
-
-class BatchLoop:
-    """Writes B texts side by side: the network's step by torch, the choices compiled.
-
-    Parameters
-    ----------
-    network
-        Read only.
-    sampling
-        How symbols are chosen.
-    position
-        Where the samples stand; it moves on, but for what is recent.
-    """
-
-    def __init__(self, network: Network, sampling: Sampling, position: Position) -> None:
-        self._network = network
-        self._position = position
-        self._chooser = make_chooser(sampling, network.vocabulary_size, position.recent.numpy())
-
-    def write(self, count: int, excluded: Sequence[int]) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B], none of them excluded."""
-        _bar(self._chooser.barred, excluded)
-        position, uniforms = self._position, self._position.uniforms.draw(count)
-        written = np.empty(uniforms.shape, np.int64)
-        with torch.inference_mode():
-            for numbers, symbols in zip(uniforms, written, strict=True):
-                choose_each(position.logits.cpu().numpy(), self._chooser, numbers, symbols)
-                if symbols.min() == NOT_A_NUMBER:
-                    raise not_finite()
-                read = torch.from_numpy(symbols).to(position.state[0][0].device)
-                position.logits, position.state = self._network.step(read, position.state)
-        return written
-
-
-def _bar(barred: NDArray[np.bool_], excluded: Sequence[int]) -> None:
-    barred[:] = False
-    barred[list(excluded)] = True

@@ -1,9 +1,9 @@
 """Writing: a network, a prompt and a way to choose, and the loop that is fastest for them.
 
-Two kinds of loop write the same text, up to the rounding of float32 in the logits. The compiled
-ones are many times faster, but have to be loaded, or compiled by the first use in an
-installation. So ``auto`` begins with the plain one, and goes on with a compiled one once the
-text has become long. That hangs on the place in the text alone: however long a text is to
+Two loops write the same text, up to the rounding of float32 in the logits. The compiled one is
+many times faster, but has to be loaded, or compiled by the first use in an installation. So
+``auto`` begins with the plain one, and goes on with the compiled one once the text has become
+long. That hangs on the place in the text alone: however long a text is to
 become, in whatever pieces it is asked for, a seed gives it the same beginning.
 
 Works on ids and knows no text. Shapes: B samples, n symbols.
@@ -48,13 +48,13 @@ class Writer:
     engine
         ``compiled``, ``plain``, or ``auto``: plain for ``PLAIN_SYMBOLS``, then compiled.
     weights
-        What a compiled loop for one sample keeps the weights in: with ``int8``, ``auto`` is
-        compiled from the start.
+        What the compiled loop keeps the weights in: with ``int8``, ``auto`` is compiled from the
+        start.
 
     Raises
     ------
     ConfigError
-        The network, the number of samples and the options do not go together.
+        The network and the options do not go together.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Writer:
         self._weights: StoredWeights = weights
         self._excluded = excluded
         self._excluded_first = excluded_first
-        self._plain_symbols = _plain_symbols(network, len(seeds), engine, weights)
+        self._plain_symbols = _plain_symbols(network, engine, weights)
         self._position = _prime(network, prompt, sampling, seeds)
         self._loop: Loop = PlainLoop(network, sampling, self._position)
         self._written = 0
@@ -102,25 +102,20 @@ class Writer:
 
     def _compiled_loop(self) -> Loop:
         # Not before it is needed: numba takes a sixth of a second to import.
-        from nextchar.generation.compiled import BatchLoop, SingleLoop
+        from nextchar.generation.compiled import CompiledLoop
 
-        if len(self._position.logits) > 1:
-            return BatchLoop(self._network, self._sampling, self._position)
-        return SingleLoop(self._network, self._sampling, self._position, self._weights)
+        return CompiledLoop(self._network, self._sampling, self._position, self._weights)
 
 
-def _plain_symbols(network: Network, samples: int, engine: Engine, weights: StoredWeights) -> int:
-    """Give how many symbols the plain loop writes before a compiled one goes on."""
+def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:
+    """Give how many symbols the plain loop writes before the compiled one goes on."""
     if engine not in get_args(Engine):
         raise ConfigError(f"engine must be one of {', '.join(get_args(Engine))}; got {engine!r}")
     if weights not in get_args(StoredWeights):
         allowed = ", ".join(get_args(StoredWeights))
         raise ConfigError(f"weights must be one of {allowed}; got {weights!r}")
-    if weights != "float32" and (engine == "plain" or samples > 1):
-        raise ConfigError(
-            f"weights {weights!r} go with a compiled engine that writes one text; got engine "
-            f"{engine!r} and {samples} samples"
-        )
+    if weights != "float32" and engine == "plain":
+        raise ConfigError(f"weights {weights!r} are for the compiled engine; got engine 'plain'")
     weight = network.head.weight
     suits = weight.device.type == "cpu" and weight.dtype == torch.float32
     if not suits and (engine == "compiled" or weights != "float32"):

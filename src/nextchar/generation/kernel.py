@@ -1,4 +1,4 @@
-"""The compiled loop: one symbol of one text after another, without Python in between.
+"""The compiled loop: one symbol of each text after another, without Python in between.
 
 A symbol's way to the next logits is a row of a table (its part of the first layer's gates) and,
 for each layer, products of a matrix with a vector [H] and passes over lines [H]. The products
@@ -12,7 +12,7 @@ table are rows of one matrix, laid out in the order in which they are read::
 and every product is a range of these rows with one of the vectors. Min cells have no recurrent
 rows; only matrix peepholes are rows.
 
-Shapes: V vocabulary size, H hidden, L layers, G gates, C columns: H rounded up.
+Shapes: B samples, V vocabulary size, H hidden, L layers, G gates, C columns: H rounded up.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.generation.choosing import NOT_A_NUMBER, Chooser, choose
-from nextchar.generation.product import Desk, Line, Rows, product
+from nextchar.generation.choosing import Chooser, choose_each
+from nextchar.generation.product import Blocks, Desk, Line, Lines, Rows, product
 from nextchar.jit import compiled, inlined, sigmoid, tanh
 
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
@@ -44,8 +44,8 @@ class Weights(NamedTuple):
         A symbol's part of the gates of the first layer, with the bias, float32[V, G·H].
     embedding
         What a residual first layer adds, float32[V, H]; empty where it adds nothing.
-    rows
-        All other matrices.
+    rows, starts
+        All other matrices, and the first row of each layer and of the head, int64[L + 1].
     bias
         Of the gates, float32[L, G·H]; the table has that of the first layer.
     line_weights
@@ -62,6 +62,7 @@ class Weights(NamedTuple):
     table: NDArray[np.float32]
     embedding: NDArray[np.float32]
     rows: Rows
+    starts: NDArray[np.int64]
     bias: NDArray[np.float32]
     line_weights: NDArray[np.float32]
     head_bias: NDArray[np.float32]
@@ -73,25 +74,27 @@ class Memory(NamedTuple):
     Attributes
     ----------
     logits
-        Of the next symbol, float32[V].
+        Of the next symbol, float32[1, B, V].
     outputs
-        The newest output of each layer, float32[L, C].
+        The newest output of each layer, float32[L, B, C].
     cells
-        The lstm's c, float32[L, C].
+        The lstm's c, float32[L, B, C].
     below, passing
-        The input of a layer, and a value within one, float32[C].
-    gates
-        float32[4·H].
+        The input of a layer, and a value within one, float32[B, C].
+    gates, candidates
+        float32[G, B, H], and the recurrent part of the gru's candidate, float32[1, B, H].
     desk
-        Where a second thread may help with products.
+        Where a second thread may help with products. Its vectors are the outputs, the cells,
+        below and passing.
     """
 
-    logits: Line
+    logits: Blocks
     outputs: NDArray[np.float32]
     cells: NDArray[np.float32]
-    below: Line
-    passing: Line
-    gates: Line
+    below: Lines
+    passing: Lines
+    gates: Blocks
+    candidates: Blocks
     desk: Desk
 
 
@@ -103,118 +106,156 @@ def write(
     uniforms: NDArray[np.float64],
     symbols: NDArray[np.int64],
 ) -> int:
-    """Choose and read a symbol for each of the uniforms [n], into ``symbols`` [n].
+    """Choose and read a symbol of each sample for the uniforms [n, B], into ``symbols`` [n, B].
 
     Returns
     -------
-    How many were written: fewer than n where the logits are no longer numbers.
+    How many of each were written: fewer than n where logits are no longer numbers.
     """
-    for n in range(uniforms.size):
-        symbol = choose(memory.logits, chooser, 0, uniforms[n])
-        if symbol == NOT_A_NUMBER:
+    for n in range(len(uniforms)):
+        if not choose_each(memory.logits[0], chooser, uniforms[n], symbols[n]):
             return n
-        symbols[n] = symbol
-        step(weights, memory, symbol)
-    return int(uniforms.size)
+        step(weights, memory, symbols[n])
+    return len(uniforms)
 
 
 @compiled
-def step(weights: Weights, memory: Memory, symbol: int) -> None:
-    """Read one symbol: the memory then has the next logits."""
-    L, size = weights.bias.shape
-    gates = memory.gates[:size]
-    below = memory.below[: weights.line_weights.shape[2]]
-    row = 0
+def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
+    """Read one symbol of each sample [B]: the memory then has the next logits."""
+    (L, B, _), (G, _, H) = memory.outputs.shape, memory.gates.shape
+    gates, below = memory.gates, memory.below
     for layer in range(L):
-        if layer == 0:
-            _copy(weights.table[symbol], gates)
-        else:
-            _copy(weights.bias[layer], gates)
-            row = product(weights.rows, memory.desk, row, memory.below, gates)
-        row = _recur(weights, memory, layer, row)
-        h = memory.outputs[layer, : below.size]
-        if not weights.residual:
-            _copy(h, below)
-        elif layer > 0:
-            _add(h, below)
-        else:
-            _copy(h, below)
-            if len(weights.embedding) > 0:
-                _add(weights.embedding[symbol], below)
-    _copy(weights.head_bias, memory.logits)
-    product(weights.rows, memory.desk, row, memory.below, memory.logits)
+        for b in range(B):
+            projected = weights.table[symbols[b]] if layer == 0 else weights.bias[layer]
+            for gate in range(G):
+                _copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
+        row = int(weights.starts[layer])
+        if layer > 0:
+            row = product(weights.rows, memory.desk, 2 * L, row, gates)
+        _recur(weights, memory, layer, row)
+        for b in range(B):
+            h = memory.outputs[layer, b, :H]
+            if weights.residual and layer > 0:
+                _add(h, below[b, :H])
+                continue
+            _copy(h, below[b, :H])
+            if weights.residual and len(weights.embedding) > 0:
+                _add(weights.embedding[symbols[b]], below[b, :H])
+    for b in range(B):
+        _copy(weights.head_bias, memory.logits[0, b])
+    product(weights.rows, memory.desk, 2 * L, int(weights.starts[L]), memory.logits)
 
 
 @inlined
-def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> int:
-    """Finish a layer, whose gates have the input's part; give the row that follows its own."""
-    H = weights.line_weights.shape[2]
-    gates, before, h = memory.gates, memory.outputs[layer], memory.outputs[layer, :H]
-    one, two, three = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H]
-    passing = memory.passing[:H]
+def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> None:
+    """Finish a layer, whose gates have the input's part; its other rows begin with ``row``."""
+    (L, B, _), H = memory.outputs.shape, memory.gates.shape[2]
+    rows, desk, gates, passing = weights.rows, memory.desk, memory.gates, memory.passing
     if weights.cell == RNN:
-        row = product(weights.rows, memory.desk, row, before, one)
-        if weights.activation == TANH:
-            _tanh(one)
-        elif weights.activation == SIGMOID:
-            _sigmoid(one)
-        else:
-            _relu(one)
-        _copy(one, h)
+        product(rows, desk, layer, row, gates)
+        for b in range(B):
+            _rnn(weights.activation, gates[0, b], memory.outputs[layer, b, :H])
     elif weights.cell == LSTM:
-        row = product(weights.rows, memory.desk, row, before, gates)
-        row = _lstm(weights, memory, layer, row)
+        row = product(rows, desk, layer, row, gates)
+        if weights.peepholes == MATRIX_PEEPHOLES:
+            row = product(rows, desk, L + layer, row, gates[:2])
+        for b in range(B):
+            _lstm_cell(weights, layer, gates, b, memory.cells[layer, b, :H])
+        if weights.peepholes == MATRIX_PEEPHOLES:
+            product(rows, desk, L + layer, row, gates[3:])
+        for b in range(B):
+            h, c = memory.outputs[layer, b, :H], memory.cells[layer, b, :H]
+            _lstm_output(weights, layer, gates[3, b], c, h)
     elif weights.cell == GRU_AFTER:
-        row = product(weights.rows, memory.desk, row, before, gates[: 2 * H])
-        _sigmoid(gates[: 2 * H])
-        _copy(weights.line_weights[layer, 0], passing)
-        row = product(weights.rows, memory.desk, row, before, passing)
-        _add_product(one, passing, three)
-        _tanh(three)
-        _mix(two, three, h)
+        row = product(rows, desk, layer, row, gates[:2])
+        for b in range(B):
+            _copy(weights.line_weights[layer, 0], memory.candidates[0, b])
+        product(rows, desk, layer, row, memory.candidates)
+        for b in range(B):
+            _sigmoid(gates[0, b])
+            _add_product(gates[0, b], memory.candidates[0, b], gates[2, b])
+            _gru_output(gates, b, memory.outputs[layer, b, :H])
     elif weights.cell == GRU_BEFORE:
-        row = product(weights.rows, memory.desk, row, before, gates[: 2 * H])
-        _sigmoid(gates[: 2 * H])
-        _multiply(one, h, passing)
-        row = product(weights.rows, memory.desk, row, memory.passing, three)
-        _tanh(three)
-        _mix(two, three, h)
-    elif weights.cell == MIN_GRU:
-        _sigmoid(one)
-        _mix(one, h, two)
-        _copy(two, h)
+        row = product(rows, desk, layer, row, gates[:2])
+        for b in range(B):
+            _sigmoid(gates[0, b])
+            _multiply(gates[0, b], memory.outputs[layer, b, :H], passing[b, :H])
+        product(rows, desk, 2 * L + 1, row, gates[2:])
+        for b in range(B):
+            _gru_output(gates, b, memory.outputs[layer, b, :H])
     else:
-        _forget_shares(one, two)
-        _mix(one, three, h)
-    return row
+        for b in range(B):
+            _min(weights.cell, gates, b, memory.outputs[layer, b, :H])
 
 
-@inlined
-def _lstm(weights: Weights, memory: Memory, layer: int, row: int) -> int:
-    """Finish a layer of the lstm, whose gates have all but what peepholes see."""
-    H = weights.line_weights.shape[2]
-    seen, h, c = memory.cells[layer], memory.outputs[layer, :H], memory.cells[layer, :H]
-    peepholes = weights.line_weights[layer]
-    gates = memory.gates
-    i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
+@compiled
+def _rnn(activation: int, gate: Line, h: Line) -> None:
+    _copy(gate, h)
+    if activation == TANH:
+        _tanh(h)
+    elif activation == SIGMOID:
+        _sigmoid(h)
+    else:
+        for j in range(h.size):
+            h[j] = max(h[j], np.float32(0))
+
+
+@compiled
+def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> None:
+    """Take the lstm's c from its gates; those have all but what vector peepholes see."""
+    i, f, g = gates[0, b], gates[1, b], gates[2, b]
     if weights.peepholes == VECTOR_PEEPHOLES:
-        _add_product(peepholes[0], c, i)
-        _add_product(peepholes[1], c, f)
-    elif weights.peepholes == MATRIX_PEEPHOLES:
-        row = product(weights.rows, memory.desk, row, seen, gates[: 2 * H])
-    _sigmoid(gates[: 2 * H])
+        _add_product(weights.line_weights[layer, 0], c, i)
+        _add_product(weights.line_weights[layer, 1], c, f)
+    _sigmoid(i)
+    _sigmoid(f)
     _tanh(g)
     _multiply(f, c, c)
     _add_product(i, g, c)
+
+
+@compiled
+def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> None:
+    """Take the lstm's h from its new c."""
     if weights.peepholes == VECTOR_PEEPHOLES:
-        _add_product(peepholes[2], c, o)
-    elif weights.peepholes == MATRIX_PEEPHOLES:
-        row = product(weights.rows, memory.desk, row, seen, o)
+        _add_product(weights.line_weights[layer, 2], c, o)
     _sigmoid(o)
     _copy(c, h)
     _tanh(h)
     _multiply(o, h, h)
-    return row
+
+
+@compiled
+def _gru_output(gates: Blocks, b: int, h: Line) -> None:
+    """Take the gru's h from z and the candidate, both not yet through their functions."""
+    z, candidate = gates[1, b], gates[2, b]
+    _sigmoid(z)
+    _tanh(candidate)
+    for j in range(h.size):
+        h[j] = candidate[j] + z[j] * (h[j] - candidate[j])
+
+
+@compiled
+def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
+    """Take the h of a min cell: a share of the candidate, the last of its gates, and of before."""
+    if cell == MIN_GRU:
+        share, candidate = gates[0, b], gates[1, b]
+        _sigmoid(share)
+    else:
+        share, candidate = gates[1, b], gates[2, b]
+        _input_share(gates[0, b], share)
+    for j in range(h.size):
+        h[j] += share[j] * (candidate[j] - h[j])
+
+
+@compiled
+def _input_share(f: Line, i: Line) -> None:
+    """Put into i its share σ(i) / (σ(f) + σ(i)), finite also where both round to 0."""
+    for j in range(f.size):
+        # = σ(log σ(i) − log σ(f)), with log σ(x) = min(x, 0) − log(1 + e^−|x|)
+        of_f = min(np.float64(f[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(f[j]))))
+        of_i = min(np.float64(i[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(i[j]))))
+        i[j] = 1 / (1 + np.exp(of_f - of_i))
 
 
 @compiled
@@ -227,29 +268,6 @@ def _sigmoid(line: Line) -> None:
 def _tanh(line: Line) -> None:
     for j in range(line.size):
         line[j] = tanh(line[j])
-
-
-@compiled
-def _relu(line: Line) -> None:
-    for j in range(line.size):
-        line[j] = max(line[j], np.float32(0))
-
-
-@compiled
-def _forget_shares(f: Line, i: Line) -> None:
-    """Put into f the share σ(f) / (σ(f) + σ(i)), finite also where both round to 0."""
-    for j in range(f.size):
-        # = σ(log σ(f) − log σ(i)), with log σ(x) = min(x, 0) − log(1 + e^−|x|)
-        of_f = min(np.float64(f[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(f[j]))))
-        of_i = min(np.float64(i[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(i[j]))))
-        f[j] = 1 / (1 + np.exp(of_i - of_f))
-
-
-@compiled
-def _mix(share: Line, new: Line, line: Line) -> None:
-    """Keep a share of each value of the line, and take the rest from the new one."""
-    for j in range(line.size):
-        line[j] = new[j] + share[j] * (line[j] - new[j])
 
 
 @compiled

@@ -6,8 +6,6 @@ multiple of ``COLUMNS``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -50,7 +48,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
         added = table.new_empty(0, config.hidden_size)
         if config.residual and embedding is not None and config.embedding_size == added.shape[1]:
             added = embedding.weight
-        rows = _stored(torch.cat([*_matrices(cells), network.head.weight]), stored)
+        layers = [torch.cat(_matrices(cell, layer)) for layer, cell in enumerate(cells)]
         return Weights(
             cell=_code(cells[0]),
             activation=("tanh", "relu", "sigmoid").index(config.activation),
@@ -58,7 +56,8 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
             residual=config.residual,
             table=_array(table),
             embedding=_array(added),
-            rows=rows,
+            rows=_stored(torch.cat([*layers, network.head.weight]), stored),
+            starts=np.cumsum([0, *map(len, layers)]),
             bias=_array(torch.stack([cell.bias for cell in cells])),
             line_weights=_array(torch.stack([_line_weights(cell) for cell in cells])),
             head_bias=_array(network.head.bias),
@@ -66,33 +65,33 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
 
 
 def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
-    """Make what the loop writes to, from the logits [1, V] and the state of one stream."""
-    (L, _, H), C = weights.line_weights.shape, weights.rows.values.shape[1]
-    outputs, cells = np.zeros((L, C), np.float32), np.zeros((L, C), np.float32)
+    """Make what the loop writes to, from the logits [B, V] and the state of B streams."""
+    (L, _, H), (B, V) = weights.line_weights.shape, logits.shape
+    G = weights.bias.shape[1] // H
+    vectors = np.zeros((2 * L + 2, B, weights.rows.values.shape[1]), np.float32)
     for layer, cell_state in enumerate(state):
-        outputs[layer, :H] = cell_state[0][0].numpy()
-        if len(cell_state) > 1:
-            cells[layer, :H] = cell_state[1][0].numpy()
+        for part, tensor in enumerate(cell_state):
+            vectors[part * L + layer, :, :H] = tensor.numpy()
     return Memory(
-        logits=_array(logits[0]),
-        outputs=outputs,
-        cells=cells,
-        below=np.zeros(C, np.float32),
-        passing=np.zeros(C, np.float32),
-        gates=np.zeros(4 * H, np.float32),
-        desk=make_desk(weights.rows),
+        logits=_array(logits)[None],
+        outputs=vectors[:L],
+        cells=vectors[L : 2 * L],
+        below=vectors[2 * L],
+        passing=vectors[2 * L + 1],
+        gates=np.zeros((G, B, H), np.float32),
+        candidates=np.zeros((1, B, H), np.float32),
+        desk=make_desk(vectors, max(G * H, V)),
     )
 
 
-def _matrices(cells: tuple[Cell, ...]) -> Iterator[Tensor]:
-    """Give the matrices [·, H] of all layers in the order in which the loop reads them."""
-    for layer, cell in enumerate(cells):
-        if layer > 0:
-            yield cell.weight_ih
-        if isinstance(cell, GatedCell):
-            yield cell.weight_hh
-        if _peepholes(cell) == kernel.MATRIX_PEEPHOLES:
-            yield from _peephole_weights(cell)
+def _matrices(cell: Cell, layer: int) -> list[Tensor]:
+    """Give the matrices [·, H] of a layer in the order in which the loop reads them."""
+    matrices: list[Tensor] = [cell.weight_ih] if layer > 0 else []
+    if isinstance(cell, GatedCell):
+        matrices.append(cell.weight_hh)
+    if _peepholes(cell) == kernel.MATRIX_PEEPHOLES:
+        matrices.extend(_peephole_weights(cell))
+    return matrices or [cell.bias.new_empty(0, cell.hidden_size)]
 
 
 def _stored(matrix: Tensor, stored: StoredWeights) -> Rows:

@@ -8,7 +8,8 @@ Nobody depends on it. Where the machine gives the helper no time, its answer is 
 then takes those rows itself, and asks for no more until the helper is back. Which of them took a
 row changes nothing in its sum.
 
-Shapes: H hidden, N rows, C columns: H rounded up, so that vector code meets no remainder.
+Shapes: B samples, H hidden, N rows, C columns: H rounded up, so that vector code meets no
+remainder, K vectors of each sample.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from numpy.typing import NDArray
 from nextchar.jit import compiled, inlined, load_acquire, store_release
 
 Line = NDArray[np.float32]
+Lines = NDArray[np.float32]
+Blocks = NDArray[np.float32]
 
-ROWS_AT_ONCE = 4
-SHARED_BYTES = 1 << 18  # of weights, from which on a product is worth being shared
+ROWS_AT_ONCE, SAMPLES_AT_ONCE = 4, 4  # 16 sums: as many as stay in registers
+SAMPLES_IN_CACHE = 64
+SHARED_VALUES = 1 << 16  # products of values, from which on a second thread is worth it
 VALUES_A_LOOK = 32  # how many products of values take as long as a look at the desk
 
 # Places of ``Desk.signals``; the two threads write to different lines of the cache.
-ASKED, FIRST, END, ANSWERED = 0, 1, 2, 16
+ASKED, WHICH, FIRST, END, ANSWERED = 0, 1, 2, 3, 16
 NOBODY = -1  # asked: the helper goes home; answered: it has not come yet
 
 
@@ -52,23 +56,26 @@ class Desk(NamedTuple):
     Attributes
     ----------
     signals
-        The number of the newest question and its first and last row, and the number of the
-        newest answer, int64[17].
-    vector, sums
-        What the rows are multiplied with, float32[C], and what that is added to, float32[N].
+        The number of the newest question, its vectors and its first and last row, and the
+        number of the newest answer, int64[17].
+    vectors
+        All that rows are multiplied with, float32[K, B, C].
+    own, helped
+        Room for what each thread finds, float32[B, ·].
     """
 
     signals: NDArray[np.int64]
-    vector: Line
-    sums: Line
+    vectors: NDArray[np.float32]
+    own: Lines
+    helped: Lines
 
 
-def make_desk(rows: Rows) -> Desk:
-    """Make a desk at which nobody helps."""
-    N, C = rows.values.shape
+def make_desk(vectors: NDArray[np.float32], most: int) -> Desk:
+    """Make a desk at which nobody helps, for products of at most so many rows."""
     signals = np.zeros(ANSWERED + 1, np.int64)
     signals[ASKED] = NOBODY
-    return Desk(signals, np.zeros(C, np.float32), np.zeros(N, np.float32))
+    room = (vectors.shape[1], most)
+    return Desk(signals, vectors, np.zeros(room, np.float32), np.zeros(room, np.float32))
 
 
 def open_desk(desk: Desk) -> None:
@@ -93,38 +100,51 @@ def help_out(rows: Rows, desk: Desk) -> None:
         if asked == NOBODY:
             return
         if asked != answered:
-            first, end = desk.signals[FIRST], desk.signals[END]
-            _multiply(rows, first, end, desk.vector, desk.sums)
+            vectors = desk.vectors[desk.signals[WHICH]]
+            _multiply(rows, desk.signals[FIRST], desk.signals[END], vectors, desk.helped)
             answered = asked
             store_release(desk.signals, ANSWERED, answered)
 
 
 @compiled
-def product(rows: Rows, desk: Desk, first: int, vector: Line, sums: Line) -> int:
-    """Multiply the rows from ``first`` on with a vector [C], and add to the sums, one a row.
+def product(rows: Rows, desk: Desk, which: int, first: int, sums: Blocks) -> int:
+    """Multiply rows with a vector of each sample, and add that to sums.
+
+    Parameters
+    ----------
+    which
+        The place of the vectors among those of the desk.
+    first
+        The first row, for the first of the sums.
+    sums
+        Blocks of one sum a row, float32[G, B, H].
 
     Returns
     -------
     The row that follows.
     """
-    end = first + sums.size
-    if sums.size * vector.size * rows.values.itemsize < SHARED_BYTES or not _helper_is_free(desk):
-        _multiply(rows, first, end, vector, sums)
-        return end
-    own = sums.size // (2 * ROWS_AT_ONCE) * ROWS_AT_ONCE
-    left = sums[own:]
-    desk.vector[:] = vector
-    desk.sums[: left.size] = left
-    desk.signals[FIRST], desk.signals[END] = first + own, end
-    store_release(desk.signals, ASKED, desk.signals[ASKED] + 1)
-    _multiply(rows, first, first + own, vector, sums)
-    # A late answer is waited for as long as it takes to do without it.
-    for _ in range(left.size * vector.size // VALUES_A_LOOK):
+    vectors, count = desk.vectors[which], int(sums.shape[0] * sums.shape[2])
+    own = count
+    if count * vectors.size >= SHARED_VALUES and _helper_is_free(desk):
+        own = count // (2 * ROWS_AT_ONCE) * ROWS_AT_ONCE
+        desk.signals[WHICH], desk.signals[FIRST], desk.signals[END] = (
+            which,
+            first + own,
+            first + count,
+        )
+        store_release(desk.signals, ASKED, desk.signals[ASKED] + 1)
+    _multiply(rows, first, first + own, vectors, desk.own)
+    _add_blocks(desk.own, 0, own, sums)
+    if own == count:
+        return first + count
+    # An answer is waited for as long as it takes to do without it.
+    for _ in range((count - own) * vectors.size // VALUES_A_LOOK):
         if _helper_is_free(desk):
-            left[:] = desk.sums[: left.size]
-            return end
-    _multiply(rows, first + own, end, vector, left)
-    return end
+            _add_blocks(desk.helped, own, count, sums)
+            return first + count
+    _multiply(rows, first + own, first + count, vectors, desk.own)
+    _add_blocks(desk.own, own, count, sums)
+    return first + count
 
 
 @inlined
@@ -134,25 +154,84 @@ def _helper_is_free(desk: Desk) -> bool:
 
 
 @compiled
-def _multiply(rows: Rows, first: int, end: int, vector: Line, sums: Line) -> None:
-    """Add the products of rows and the vector to the sums, of which the first row has the first."""
+def _add_blocks(found: Lines, start: int, stop: int, sums: Blocks) -> None:
+    """Add what the rows from ``start`` to ``stop`` gave, float32[B, ·], to blocks of sums."""
+    G, B, H = sums.shape
+    for block in range(G):
+        low, high = max(start, block * H), min(stop, (block + 1) * H)
+        for sample in range(B):
+            for row in range(low, high):
+                sums[block, sample, row - block * H] += found[sample, row - start]
+
+
+@compiled
+def _multiply(rows: Rows, first: int, end: int, vectors: Lines, found: Lines) -> None:
+    """Multiply rows with vectors [B, C] into ``found`` [B, ·], whose first column is ``first``."""
+    whole = first + (end - first) // ROWS_AT_ONCE * ROWS_AT_ONCE
+    B = len(vectors)
+    for start in range(0, B, SAMPLES_IN_CACHE):
+        stop = min(start + SAMPLES_IN_CACHE, B)
+        for row in range(first, whole, ROWS_AT_ONCE):
+            sample = start
+            while sample + SAMPLES_AT_ONCE <= stop:
+                _sixteen(rows, row, vectors, sample, found, row - first)
+                sample += SAMPLES_AT_ONCE
+            while sample < stop:
+                _four(rows, row, vectors[sample], found[sample], row - first)
+                sample += 1
+        for row in range(whole, end):
+            for sample in range(start, stop):
+                total = np.float32(0)
+                for j in range(vectors.shape[1]):
+                    total += np.float32(rows.values[row, j]) * vectors[sample, j]
+                found[sample, row - first] = total * rows.scales[row]
+
+
+@inlined
+def _four(rows: Rows, row: int, x: Line, found: Line, place: int) -> None:
+    """Multiply four rows with one vector [C]."""
     values, scales = rows.values, rows.scales
-    row = first
-    while row + ROWS_AT_ONCE <= end:
-        a = b = c = d = np.float32(0)
-        for j in range(vector.size):
-            a += np.float32(values[row, j]) * vector[j]
-            b += np.float32(values[row + 1, j]) * vector[j]
-            c += np.float32(values[row + 2, j]) * vector[j]
-            d += np.float32(values[row + 3, j]) * vector[j]
-        sums[row - first] += a * scales[row]
-        sums[row - first + 1] += b * scales[row + 1]
-        sums[row - first + 2] += c * scales[row + 2]
-        sums[row - first + 3] += d * scales[row + 3]
-        row += ROWS_AT_ONCE
-    while row < end:
-        a = np.float32(0)
-        for j in range(vector.size):
-            a += np.float32(values[row, j]) * vector[j]
-        sums[row - first] += a * scales[row]
-        row += 1
+    a = b = c = d = np.float32(0)
+    for j in range(x.size):
+        a += np.float32(values[row, j]) * x[j]
+        b += np.float32(values[row + 1, j]) * x[j]
+        c += np.float32(values[row + 2, j]) * x[j]
+        d += np.float32(values[row + 3, j]) * x[j]
+    found[place] = a * scales[row]
+    found[place + 1] = b * scales[row + 1]
+    found[place + 2] = c * scales[row + 2]
+    found[place + 3] = d * scales[row + 3]
+
+
+@inlined
+def _sixteen(rows: Rows, row: int, xs: Lines, sample: int, found: Lines, place: int) -> None:
+    """Multiply four rows with the vectors of four samples: each value read is used four times."""
+    values, scales = rows.values, rows.scales
+    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = np.float32(0)
+    c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = np.float32(0)
+    for j in range(xs.shape[1]):
+        x0, x1, x2, x3 = xs[sample, j], xs[sample + 1, j], xs[sample + 2, j], xs[sample + 3, j]
+        a = np.float32(values[row, j])
+        b = np.float32(values[row + 1, j])
+        c = np.float32(values[row + 2, j])
+        d = np.float32(values[row + 3, j])
+        a0 += a * x0
+        a1 += a * x1
+        a2 += a * x2
+        a3 += a * x3
+        b0 += b * x0
+        b1 += b * x1
+        b2 += b * x2
+        b3 += b * x3
+        c0 += c * x0
+        c1 += c * x1
+        c2 += c * x2
+        c3 += c * x3
+        d0 += d * x0
+        d1 += d * x1
+        d2 += d * x2
+        d3 += d * x3
+    sums = ((a0, b0, c0, d0), (a1, b1, c1, d1), (a2, b2, c2, d2), (a3, b3, c3, d3))
+    for s in range(SAMPLES_AT_ONCE):
+        for r in range(ROWS_AT_ONCE):
+            found[sample + s, place + r] = sums[s][r] * scales[row + r]
