@@ -44,7 +44,7 @@ from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Event, Listener, Noticed, Preparing
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
-from nextchar.training.planning import Cost, plan
+from nextchar.training.planning import MOST_PASSES, Cost, plan
 from nextchar.training.trainer import Trainer, seed_of
 
 CORPUS_FOLDER = "corpus"
@@ -152,7 +152,7 @@ def train(
         )
         config = _decide(config, frozenset(options), corpus, vocabulary, began)
         if config.training.minutes is not None:
-            _tell(listeners, Noticed(message=_planned(config)))
+            _tell(listeners, Noticed(message=_planned(config, len(corpus.train))))
         save_vocabulary(temporary, vocabulary)
         save_config(temporary, config)
         with storage_errors(temporary):
@@ -200,12 +200,16 @@ def _preparing(listeners: Sequence[Listener], stage: str) -> Callable[[float], N
     return lambda fraction: _tell(listeners, Preparing(stage=stage, fraction=fraction))
 
 
-def _planned(config: Config) -> str:
+def _planned(config: Config, symbols: int) -> str:
     network, training = config.network, config.training
+    passes = training.steps * training.batch_size * training.sequence_length / symbols
+    shorter = ", less than asked for: more would overfit" if passes > 0.99 * MOST_PASSES else ""
     return (
-        f"planned to take {training.minutes:g} min: {network.layers} × {network.cell} "
-        f"{network.hidden_size}, dropout {network.dropout:g}, {training.steps:,} steps of "
-        f"{training.batch_size} × {training.sequence_length} in {training.precision}"
+        f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
+        f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
+        f"{network.embedding_dropout:g}, recurrent weights {network.weight_dropout:g}), learning "
+        f"rate {training.learning_rate:g}, {training.steps:,} steps of {training.batch_size} × "
+        f"{training.sequence_length} in {training.precision}: {passes:.3g} passes{shorter}"
     )
 
 

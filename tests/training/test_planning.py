@@ -45,16 +45,45 @@ def test_more_time_takes_a_larger_network() -> None:
 
 
 def test_a_small_text_takes_a_small_network_and_dropout() -> None:
-    small, large = planned(300, 30_000), planned(300, 30_000_000)
+    small, large = planned(3000, 30_000), planned(3000, 30_000_000)
     assert small.network.hidden_size < large.network.hidden_size
     assert small.network.dropout > large.network.dropout
 
 
 def test_what_the_user_gave_is_left_alone() -> None:
-    config = planned(60, 1_000_000, hidden_size=96, dropout=0.2, validate_every=7)
+    given = {"hidden_size": 96, "dropout": 0.2, "validate_every": 7, "learning_rate": 0.003}
+    config = planned(60, 1_000_000, **given)
     assert config.network.hidden_size == 96
     assert config.network.dropout == 0.2
+    assert config.network.weight_dropout == config.network.embedding_dropout == 0
     assert config.training.validate_every == 7
+    assert config.training.learning_rate == 0.003
+
+
+def test_strong_dropout_takes_the_embedding_and_the_recurrent_weights_along() -> None:
+    network = planned(3600, 1_000_000).network
+    assert network.dropout == 0.5
+    assert network.weight_dropout == 0.4
+    assert network.embedding_dropout == 0.12
+    fast = planned(3600, 1_000_000, cell="min_gru", input="onehot").network
+    assert fast.dropout > 0
+    assert fast.weight_dropout == fast.embedding_dropout == 0
+
+
+def test_a_text_that_is_read_once_needs_no_dropout() -> None:
+    assert planned(3600, 1_000_000_000).network.dropout == 0
+
+
+def test_a_small_text_is_not_read_more_than_a_hundred_times() -> None:
+    training = planned(3600, 20_000).training
+    assert training.steps * 32 * 64 == pytest.approx(100 * 20_000, rel=0.01)
+    assert training.validate_every * 10 >= training.steps
+
+
+def test_a_wider_network_takes_smaller_steps() -> None:
+    assert planned(60, 1_000_000, hidden_size=64).training.learning_rate == 0.01
+    assert planned(60, 1_000_000, hidden_size=1024).training.learning_rate == 0.005
+    assert planned(60, 1_000_000, optimizer="sgd").training.learning_rate == 0.5
 
 
 @pytest.mark.parametrize("seconds", [5, 60, 600])

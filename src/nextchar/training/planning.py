@@ -1,9 +1,14 @@
-"""From minutes to sizes and steps.
+"""From minutes to sizes, rates and steps.
 
-A rule of thumb: take the largest network that still reads about five symbols for each of its
-weights within the time, and that has not more than three weights for each symbol of the text; and
-the more often a weight sees the same text, the more dropout it gets. The constants are first
-choices that do well on texts of about a million characters, not the result of a search.
+The rule, in the order in which it decides; the experiments behind it are in docs/recipe.md:
+
+- the largest network that still reads twelve symbols for each of its weights within the time,
+  and has no more weights than 3,000 times the square root of the text's length: beyond a few
+  hundred thousand symbols, time limits it first;
+- a learning rate that falls with the root of its width;
+- as many steps as fit, but no more than a hundred passes over the text;
+- the more often a weight sees the same text, the more dropout: on outputs, a quarter of that on
+  the embedding, and where it is strong, nearly as much on the recurrent weights.
 """
 
 from __future__ import annotations
@@ -15,9 +20,11 @@ from dataclasses import dataclass
 from nextchar.config import Config
 from nextchar.errors import ConfigError
 
-HIDDEN_SIZES = (64, 128, 192, 256, 384, 512, 768, 1024)
-SYMBOLS_PER_WEIGHT = 5
-WEIGHTS_PER_SYMBOL = 3
+HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+SYMBOLS_PER_WEIGHT = 12
+WEIGHTS_PER_ROOT_SYMBOL = 3000
+MOST_PASSES = 100
+RATE_AT_256 = 1e-2
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
 
@@ -57,7 +64,8 @@ def plan(
     config
         What was asked for.
     given
-        The names of the options that the user set; the plan leaves them as they are.
+        The names of the options that the user set; the plan leaves them as they are, and with
+        ``dropout`` all kinds of dropout.
     symbols
         Length of the training part.
     seconds_left
@@ -75,12 +83,11 @@ def plan(
     if not _size_is_given(config, given):
         cost = measure(config)
         config = _with_size(config, symbols, seconds_left(), cost, count_weights)
-    config = _with_steps(config, given, seconds_left(), measure(config))
-    if "dropout" not in given:
-        dropout = _dropout(config, count_weights(config), symbols)
-        if dropout > 0:  # It takes time of its own.
-            config = config.with_options(dropout=dropout)
-            config = _with_steps(config, given, seconds_left(), measure(config))
+    config = _with_rate(config, given)
+    config = _with_steps(config, given, symbols, seconds_left(), measure(config))
+    regularized = _with_dropout(config, given, count_weights(config), symbols)
+    if regularized.network != config.network:  # It takes time of its own.
+        config = _with_steps(regularized, given, symbols, seconds_left(), measure(regularized))
     return config
 
 
@@ -88,14 +95,27 @@ def _size_is_given(config: Config, given: Collection[str]) -> bool:
     return "hidden_size" in given or (config.network.tied and "embedding_size" in given)
 
 
-def _with_steps(config: Config, given: Collection[str], seconds: float, cost: Cost) -> Config:
-    """Fill the time with steps and the validations between them."""
+def _with_rate(config: Config, given: Collection[str]) -> Config:
+    """Take a smaller step in a wider network, where each output has more weights that move."""
+    if "learning_rate" in given or config.training.optimizer not in ("adam", "adamw"):
+        return config
+    rate = RATE_AT_256 * math.sqrt(256 / config.network.hidden_size)
+    return config.with_options(learning_rate=float(f"{min(rate, RATE_AT_256):.2g}"))
+
+
+def _with_steps(
+    config: Config, given: Collection[str], symbols: int, seconds: float, cost: Cost
+) -> Config:
+    """Fill the time with steps and the validations between them, up to ``MOST_PASSES``."""
+    training = config.training
+    most = max(1, MOST_PASSES * symbols // (training.batch_size * training.sequence_length))
     if "validate_every" in given and config.training.validate_every > 0:
         share = cost.validation_seconds / config.training.validate_every
-        steps = int(seconds / (cost.step_seconds + share))
+        steps = min(most, int(seconds / (cost.step_seconds + share)))
     else:
         validations = _validations(cost, seconds)
-        steps = int((seconds - validations * cost.validation_seconds) / cost.step_seconds)
+        left = seconds - validations * cost.validation_seconds
+        steps = min(most, int(left / cost.step_seconds))
         config = config.with_options(validate_every=max(1, math.ceil(steps / validations)))
     if steps < 1:
         raise ConfigError(
@@ -123,7 +143,10 @@ def _with_size(
         candidate = config.with_options(**options)
         weights = count_weights(candidate)
         read = each * seconds / (cost.step_seconds * weights / cost.weights)
-        fits = read >= SYMBOLS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_SYMBOL * symbols
+        fits = (
+            read >= SYMBOLS_PER_WEIGHT * weights
+            and weights <= WEIGHTS_PER_ROOT_SYMBOL * math.sqrt(symbols)
+        )
         if fits or size == HIDDEN_SIZES[0]:
             fitting = candidate
     return fitting
@@ -135,8 +158,18 @@ def _validations(cost: Cost, seconds: float) -> int:
     return max(1, min(VALIDATIONS, int(affordable)))
 
 
-def _dropout(config: Config, weights: int, symbols: int) -> float:
-    training = config.training
+def _with_dropout(config: Config, given: Collection[str], weights: int, symbols: int) -> Config:
+    """Regularise the more, the more passes and the more weights a symbol of text there are."""
+    network, training = config.network, config.training
+    if "dropout" in given:
+        return config
     read = training.steps * training.batch_size * training.sequence_length
     pressure = (read / symbols) * (weights / symbols)
-    return round(min(0.5, max(0.0, 0.16 * math.log2(max(pressure, 1e-9) / 3.6))), 2)
+    dropout = min(0.5, max(0.0, 0.13 * math.log2(max(pressure, 1e-9) / 3.6)))
+    choices = {"dropout": dropout}
+    if network.input == "embedding":
+        choices["embedding_dropout"] = dropout / 4
+    if network.cell not in ("min_gru", "min_lstm"):
+        choices["weight_dropout"] = max(0.0, dropout - 0.1)
+    new = {name: round(p, 2) for name, p in choices.items() if name not in given}
+    return config.with_options(**new)
