@@ -26,8 +26,11 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 def compiled(function: FunctionT) -> FunctionT:
     """Compile a function at its first call; it then runs without the interpreter's lock."""
-    compiling = numba.njit(cache=True, nogil=True, fastmath=_FASTMATH, error_model="numpy")
-    return cast(FunctionT, compiling(function))
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    try:
+        return cast(FunctionT, numba.njit(cache=True, **options)(function))
+    except RuntimeError:  # nowhere to store: neither beside the file nor in the user's cache
+        return cast(FunctionT, numba.njit(**options)(function))
 
 
 def inlined(function: FunctionT) -> FunctionT:

@@ -112,7 +112,7 @@ def test_the_faster_way_is_taken_and_the_other_tried_now_and_then() -> None:
     seen = []
     for _ in range(3 * RETRY):
         shared = single._shares_next()
-        single._seconds[shared] = 1.0 if shared else 2.0
+        single._measured(shared, 1.0 if shared else 2.0)
         seen.append(shared)
     assert seen.count(False) == 1 + 3
     single._seconds = {True: 2.0, False: 1.0}

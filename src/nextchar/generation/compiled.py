@@ -22,12 +22,10 @@ from nextchar.generation.product import close_desk, help_out, open_desk
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 
-PIECE, SHORT_PIECE = (
-    512,
-    64,
-)  # symbols; in a short one, to begin a thread takes longer than it saves
-RETRY = 16  # pieces
-CLEARLY = 0.9
+PIECE = 512  # symbols of each sample between two looks at the clock
+SHORT_PIECE = 64  # symbols in all; in fewer, to begin a thread takes longer than it saves
+RETRY, PIECES_AVERAGED = 32, 4
+CLEARLY = 0.9  # of the time
 
 
 class CompiledLoop:
@@ -56,9 +54,17 @@ class CompiledLoop:
         self._chooser = make_chooser(sampling, network.vocabulary_size, position.recent.numpy())
         self._uniforms = position.uniforms
         self._can_share = torch.get_num_threads() > 1
-        # By whether it was shared: what a symbol took in the last piece; 0 is not yet measured.
+        self._load()
+        # By whether they were shared: what a symbol took in the last pieces, 0 before the first.
         self._seconds = {False: 0.0, True: 0.0}
         self._pieces = 0
+
+    def _load(self) -> None:
+        """Let the code be loaded, or compiled, before anything is measured."""
+        B = self._memory.logits.shape[1]
+        write(self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int))
+        if self._can_share:
+            help_out(self._weights.rows, self._memory.desk)  # goes home at once: nobody asks
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
         """Give the next symbols of each sample, int64[count, B], none of them excluded."""
@@ -80,7 +86,12 @@ class CompiledLoop:
         if written < len(symbols):
             raise not_finite()
         if measured:
-            self._seconds[shared] = (time.perf_counter() - began) / len(symbols)
+            self._measured(shared, (time.perf_counter() - began) / len(symbols))
+
+    def _measured(self, shared: bool, seconds: float) -> None:
+        """Average what a symbol took: a single piece says little on a busy machine."""
+        before = self._seconds[shared] or seconds
+        self._seconds[shared] = before + (seconds - before) / PIECES_AVERAGED
 
     def _shares_next(self) -> bool:
         """Take what was faster when it was last tried, and now and then try the other."""
