@@ -1,10 +1,11 @@
 # make demo   set up, train about a minute on the built-in corpus, write text
 # make test   set up, run the tests (under eight minutes on two cores)
 # make check  formatting, lint, types, import directions
-# make bench  measurements beside their peers; nothing is asserted
+# make bench  measurements beside their peers; nothing is asserted (TEXT=shakespeare downloads it)
 # make clean  remove what the other targets made, runs excepted
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TEXT ?= python
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -35,10 +36,19 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# each table is printed and kept as JSON in bench/; about half an hour on a quiet machine
 bench: $(READY)
+	@mkdir -p bench
 	$(BIN)/python benchmarks/encoding.py
-	$(BIN)/python benchmarks/cells.py
+	$(BIN)/python benchmarks/cells.py --json bench/cells.json
+	$(BIN)/python benchmarks/training.py --json bench/training.json
+	$(BIN)/python benchmarks/generation.py --json bench/generation.json
+	@text=$$($(BIN)/nextchar data fetch $(TEXT)) || exit; \
+	test -d bench/run || $(BIN)/nextchar train "$$text" --out bench/run --minutes 1.5 || exit; \
+	$(BIN)/python benchmarks/scoring.py bench/run "$$text" --json bench/scoring.json && \
+	$(BIN)/python benchmarks/gpt.py "$$text" --json bench/gpt.json && \
+	$(BIN)/python benchmarks/defaults.py "$$text" --minutes 1.5 5 --json bench/defaults.json
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
