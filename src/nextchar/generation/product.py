@@ -177,7 +177,7 @@ def _multiply(rows: Rows, first: int, end: int, vectors: Lines, found: Lines) ->
                 _sixteen(rows, row, vectors, sample, found, row - first)
                 sample += SAMPLES_AT_ONCE
             while sample < stop:
-                _four(rows, row, vectors[sample], found[sample], row - first)
+                _four(rows, row, vectors, sample, found, row - first)
                 sample += 1
         for row in range(whole, end):
             for sample in range(start, stop):
@@ -188,19 +188,20 @@ def _multiply(rows: Rows, first: int, end: int, vectors: Lines, found: Lines) ->
 
 
 @inlined
-def _four(rows: Rows, row: int, x: Line, found: Line, place: int) -> None:
-    """Multiply four rows with one vector [C]."""
+def _four(rows: Rows, row: int, xs: Lines, sample: int, found: Lines, place: int) -> None:
+    """Multiply four rows with the vector of one sample."""
     values, scales = rows.values, rows.scales
     a = b = c = d = np.float32(0)
-    for j in range(x.size):
-        a += np.float32(values[row, j]) * x[j]
-        b += np.float32(values[row + 1, j]) * x[j]
-        c += np.float32(values[row + 2, j]) * x[j]
-        d += np.float32(values[row + 3, j]) * x[j]
-    found[place] = a * scales[row]
-    found[place + 1] = b * scales[row + 1]
-    found[place + 2] = c * scales[row + 2]
-    found[place + 3] = d * scales[row + 3]
+    for j in range(xs.shape[1]):
+        x = xs[sample, j]
+        a += np.float32(values[row, j]) * x
+        b += np.float32(values[row + 1, j]) * x
+        c += np.float32(values[row + 2, j]) * x
+        d += np.float32(values[row + 3, j]) * x
+    found[sample, place] = a * scales[row]
+    found[sample, place + 1] = b * scales[row + 1]
+    found[sample, place + 2] = c * scales[row + 2]
+    found[sample, place + 3] = d * scales[row + 3]
 
 
 @inlined
