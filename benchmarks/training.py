@@ -34,6 +34,7 @@ from nextchar.config import Config
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
 from nextchar.text.streams import Streams
+from nextchar.training.memory import keep_freed_memory
 from nextchar.training.trainer import Trainer
 
 B, T, V, E = 32, 64, 65, 128
@@ -259,6 +260,7 @@ def read_options() -> argparse.Namespace:
 
 def main() -> None:
     options = read_options()
+    keep_freed_memory()  # as nextchar.train does; the peers have the good of it too
     ids = torch.randint(V, (IDS,), generator=torch.Generator().manual_seed(0))
     print(f"B {B}, T {T}, V {V}, E {E}, {torch.get_num_threads()} threads\n")
     print("| cell | H | L | precision | nextchar chars/s | stock chars/s | ratio ", end="")

@@ -7,8 +7,6 @@ Shapes: T time steps, B streams, V vocabulary size, E embedding, H hidden, L lay
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,9 +18,17 @@ from nextchar.nn.initialization import initialize_cell, initialize_embedding, in
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
 
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
-
 __all__ = ["Network", "State", "clear", "detach"]
+
+
+class _Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        """Leave the values undrawn: the constructor would draw from the global generator."""
+
+
+class _Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Leave the values undrawn: the constructor would draw from the global generator."""
 
 
 class Network(nn.Module):
@@ -58,14 +64,14 @@ class Network(nn.Module):
         self.vocabulary_size = vocabulary_size
         self.config = config
         self.embedding = (
-            _empty(nn.Embedding, vocabulary_size, config.embedding_size)
+            _Embedding(vocabulary_size, config.embedding_size)
             if config.input == "embedding"
             else None
         )
         self.embedding_dropout = Dropout(config.embedding_dropout)
         input_size = vocabulary_size if self.embedding is None else config.embedding_size
         self.stack = build_stack(config, input_size)
-        self.head = _empty(nn.Linear, config.hidden_size, vocabulary_size)
+        self.head = _Linear(config.hidden_size, vocabulary_size)
         if self.embedding is not None and config.tied:
             self.head.weight = self.embedding.weight
         if generator is not None:
@@ -146,9 +152,3 @@ class Network(nn.Module):
     def _leave(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)
         return logits.to(self.head.weight.dtype)
-
-
-def _empty(kind: type[ModuleT], *sizes: int) -> ModuleT:
-    """Make a module without the draw from the global generator that its constructor takes."""
-    module: ModuleT = nn.utils.skip_init(kind, *sizes)  # type: ignore[no-untyped-call]
-    return module

@@ -5,8 +5,8 @@
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
 ``auto`` goes by what was measured on a CPU (benchmarks/cells.py): ``own`` is twice as fast as
-torch's gru and rnn; of the lstm, oneDNN's is as fast or faster except in wide training in
-bfloat16. On a GPU it takes cuDNN's where there is one.
+torch's gru and rnn; of the lstm, oneDNN's is as fast or faster but where layers of more than
+192 units train in bfloat16. On a GPU it takes cuDNN's where there is one.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """
@@ -32,17 +32,10 @@ from nextchar.nn.cells import (
     RNNCell,
 )
 from nextchar.nn.scan import linear_recurrence
-from nextchar.nn.through_time import (
-    GRUAfterThroughTime,
-    GRUBeforeThroughTime,
-    LSTMThroughTime,
-    RNNThroughTime,
-    wide_dtype,
-)
 
 Path = Literal["auto", "fused", "own", "stepwise"]
 
-LARGEST_FUSED_LSTM = 512  # where oneDNN's lstm in bfloat16 falls behind, forward and backward
+LARGEST_FUSED_LSTM = 192  # wider, oneDNN's in bfloat16 falls behind, forward and backward
 
 
 def available_paths(cell: Cell) -> tuple[Path, ...]:
@@ -72,7 +65,7 @@ def choose_path(cell: Cell, inputs: Inputs) -> Path:
 
 
 def _fused_is_faster(cell: Cell) -> bool:
-    """Say what was measured on CPUs: only the lstm is fast there, and its wide steps back less."""
+    """Say what was measured on CPUs: of torch's, only the lstm is, and not in wide training."""
     if not isinstance(cell, LSTMCell):
         return False
     training = torch.is_grad_enabled() and _product_dtype(cell.bias) == torch.bfloat16
@@ -171,6 +164,15 @@ def _own(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellStat
 
 def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Call the function of ``through_time`` with all tensors in the type of the products."""
+    # Here and not above: it brings the compiler along, which a short generation does not need.
+    from nextchar.nn.through_time import (
+        GRUAfterThroughTime,
+        GRUBeforeThroughTime,
+        LSTMThroughTime,
+        RNNThroughTime,
+        wide_dtype,
+    )
+
     dtype = _product_dtype(cell.bias)
     rows, index = cell.rows(inputs)
     weights = {name: weight.to(dtype) for name, weight in cell.named_parameters()}
