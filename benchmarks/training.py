@@ -25,6 +25,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -244,6 +245,26 @@ def summarize(reports: list[Report]) -> list[Report]:
     return summary
 
 
+def print_profile(cell: str, hidden_size: int, layers: int, ids: Tensor) -> None:
+    """Print where the time of nextchar's step goes.
+
+    What ``…ThroughTime`` took itself is the compiled pointwise calls and Python between them.
+    """
+    step, _ = own_step(cell, hidden_size, layers, ids)
+    for _ in range(5):
+        step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
+        for _ in range(20):
+            step()
+    averages = [average for average in profiled.key_averages() if average.self_cpu_time_total]
+    total = sum(average.self_cpu_time_total for average in averages)
+    print(f"\n{layers} × {cell} {hidden_size}: {total / 20_000:.2f} ms a step\n")
+    print("| what | share of the step | calls |\n|---|---|---|")
+    for average in sorted(averages, key=lambda each: -each.self_cpu_time_total)[:8]:
+        share = average.self_cpu_time_total / total
+        print(f"| {average.key} | {share:.0%} | {average.count // 20} |")
+
+
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cells", nargs="+", choices=GATES, default=list(GATES))
@@ -251,6 +272,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--layers", nargs="+", type=int, default=list(LAYERS))
     parser.add_argument("--seconds", type=float, default=4.5, help="time for each row")
     parser.add_argument("--quick", action="store_true", help="H 128 and 512, L 1, 2 s each")
+    parser.add_argument(
+        "--profile", action="store_true", help="say where the time goes instead of measuring it"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.quick:
@@ -262,16 +286,18 @@ def main() -> None:
     options = read_options()
     keep_freed_memory()  # as nextchar.train does; the peers have the good of it too
     ids = torch.randint(V, (IDS,), generator=torch.Generator().manual_seed(0))
+    if options.profile:
+        for cell, hidden_size, layers in product(options.cells, options.hidden, options.layers):
+            print_profile(cell, hidden_size, layers, ids)
+        return
     print(f"B {B}, T {T}, V {V}, E {E}, {torch.get_num_threads()} threads\n")
     print("| cell | H | L | precision | nextchar chars/s | stock chars/s | ratio ", end="")
     print("| products GFLOP/s | nominal share |\n|---|---|---|---|---|---|---|---|---|")
     reports = []
-    for cell in options.cells:
-        for hidden_size in options.hidden:
-            for layers in options.layers:
-                report = measure(cell, hidden_size, layers, ids, options.seconds)
-                print_row(report)
-                reports.append(report)
+    for cell, hidden_size, layers in product(options.cells, options.hidden, options.layers):
+        report = measure(cell, hidden_size, layers, ids, options.seconds)
+        print_row(report)
+        reports.append(report)
     summary = summarize(reports)
     if options.json:
         content = {"rows": reports, "summary": summary}
