@@ -57,7 +57,7 @@ NETWORKS: dict[str, dict[str, str | int]] = {
 }
 STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 PEERS = ("stock", "stock_one_thread", "stock_no_onednn", "stock_no_onednn_one_thread")
-TURN_SECONDS = 0.005  # less than a busy machine lets run at a time
+TURN_SECONDS = 0.05  # torch's threads go on spinning for a while after its turns
 STREAMS = 64
 HELD_OUT = 25_000
 
@@ -84,7 +84,7 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--rounds", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--run", type=Path, help="a run directory, to time its first character")
     parser.add_argument("--text", type=Path, help="what the run has not read, to score int8 on")
     parser.add_argument("--json", type=Path, help="file for the numbers")

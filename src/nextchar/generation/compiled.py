@@ -24,7 +24,7 @@ from nextchar.nn.network import Network
 
 PIECE = 512  # symbols of each sample between two looks at the clock
 SHORT_PIECE = 64  # symbols in all; in fewer, to begin a thread takes longer than it saves
-RETRY, PIECES_AVERAGED = 64, 4
+RETRY, PIECES_AVERAGED = 16, 4
 CLEARLY = 0.9  # of the time
 
 
