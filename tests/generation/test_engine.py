@@ -114,7 +114,8 @@ def test_a_network_of_float64_is_written_plainly(seeds: list[int]) -> None:
 @pytest.mark.parametrize(
     ("seeds", "options", "what"),
     [
-        ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain"),
+        ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain, captured"),
+        ([1], {"engine": "captured"}, "takes float32 weights on a GPU; got float32 on cpu"),
         ([1], {"weights": "int4"}, "weights must be one of float32, int8"),
         ([1], {"engine": "plain", "weights": "int8"}, "got engine 'plain'"),
     ],

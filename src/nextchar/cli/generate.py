@@ -35,7 +35,7 @@ def _generate(
     seed: int | None = typer.Option(None, help="The same seed gives the same text."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
-    engine: Literal["auto", "compiled", "plain"] = typer.Option(
+    engine: Literal["auto", "compiled", "plain", "captured"] = typer.Option(
         "auto", help="What writes; auto is compiled code once a text is long enough for it."
     ),
     weights: Literal["float32", "int8"] = typer.Option(

@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 
 from nextchar.errors import ConfigError
+from nextchar.generation.captured import CapturedStep
 from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import Network
 
-Engine = Literal["auto", "compiled", "plain"]
+Engine = Literal["auto", "compiled", "plain", "captured"]
 
 PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
 
@@ -46,7 +47,8 @@ class Writer:
     excluded, excluded_first
         Symbols that are never drawn, and those that are not drawn first.
     engine
-        ``compiled``, ``plain``, or ``auto``: plain for ``PLAIN_SYMBOLS``, then compiled.
+        ``compiled``, ``plain``, ``auto``: plain for ``PLAIN_SYMBOLS``, then compiled; or
+        ``captured``: plain on a GPU, with the network's step as one graph.
     weights
         What the compiled loop keeps the weights in: with ``int8``, ``auto`` is compiled from the
         start.
@@ -77,7 +79,8 @@ class Writer:
         self._excluded_first = excluded_first
         self._plain_symbols = _plain_symbols(network, engine, weights)
         self._position = _prime(network, prompt, sampling, seeds)
-        self._loop: Loop = PlainLoop(network, sampling, self._position)
+        step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
+        self._loop: Loop = PlainLoop(sampling, self._position, step)
         self._written = 0
 
     def write(self, count: int) -> Symbols:
@@ -117,6 +120,13 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
     if weights != "float32" and engine == "plain":
         raise ConfigError(f"weights {weights!r} are for the compiled engine; got engine 'plain'")
     weight = network.head.weight
+    if engine == "captured":
+        if weight.device.type != "cuda" or weights != "float32":
+            raise ConfigError(
+                f"the captured engine takes float32 weights on a GPU; got {weights} on "
+                f"{weight.device}"
+            )
+        return sys.maxsize
     suits = weight.device.type == "cpu" and weight.dtype == torch.float32
     if not suits and (engine == "compiled" or weights != "float32"):
         raise ConfigError(

@@ -6,7 +6,7 @@ Shapes: B samples, V vocabulary size, n symbols of each sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,10 +18,11 @@ from torch import Tensor
 from nextchar.errors import NextcharError
 from nextchar.generation.sampling import Sampling, argmax, draw, filtered_logits
 from nextchar.generation.uniforms import Uniforms
-from nextchar.nn.network import Network, State
+from nextchar.nn.network import State
 
 StoredWeights = Literal["float32", "int8"]
 Symbols = NDArray[np.int64]
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 @dataclass
@@ -58,16 +59,16 @@ class PlainLoop:
 
     Parameters
     ----------
-    network
-        Read only.
     sampling
         How symbols are chosen.
     position
         Where the samples stand; it moves on.
+    step
+        ``network.step``, or what does the same.
     """
 
-    def __init__(self, network: Network, sampling: Sampling, position: Position) -> None:
-        self._network = network
+    def __init__(self, sampling: Sampling, position: Position, step: Step) -> None:
+        self._step = step
         self._sampling = sampling
         self.position = position
         self._device = position.state[0][0].device
@@ -79,7 +80,7 @@ class PlainLoop:
         with torch.inference_mode():
             for numbers in uniforms:
                 symbols = self._choose(position.logits.cpu(), list(excluded), numbers)
-                position.logits, position.state = self._network.step(
+                position.logits, position.state = self._step(
                     symbols.to(self._device), position.state
                 )
                 position.recent = torch.cat([position.recent, symbols.unsqueeze(1)], 1)

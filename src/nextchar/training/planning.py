@@ -2,7 +2,7 @@
 
 The rule, in the order in which it decides; the experiments behind it are in docs/recipe.md:
 
-- the largest network that still reads twelve symbols for each of its weights within the time,
+- the largest network that still reads six symbols for each of its weights within the time,
   and has no more weights than 3,000 times the square root of the text's length: beyond a few
   hundred thousand symbols, time limits it first;
 - a learning rate that falls with the root of its width;
@@ -21,7 +21,7 @@ from nextchar.config import Config
 from nextchar.errors import ConfigError
 
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-SYMBOLS_PER_WEIGHT = 12
+SYMBOLS_PER_WEIGHT = 6
 WEIGHTS_PER_ROOT_SYMBOL = 3000
 MOST_PASSES = 100
 RATE_AT_256 = 1e-2
