@@ -65,6 +65,9 @@ def test_strong_dropout_takes_the_embedding_and_the_recurrent_weights_along() ->
     assert network.dropout == 0.5
     assert network.weight_dropout == 0.4
     assert network.embedding_dropout == 0.12
+    weak = planned(400, 1_000_000, hidden_size=256).network
+    assert 0 < weak.dropout < 0.2
+    assert weak.weight_dropout == 0
     fast = planned(3600, 1_000_000, cell="min_gru", input="onehot").network
     assert fast.dropout > 0
     assert fast.weight_dropout == fast.embedding_dropout == 0

@@ -25,6 +25,7 @@ SYMBOLS_PER_WEIGHT = 6
 WEIGHTS_PER_ROOT_SYMBOL = 3000
 MOST_PASSES = 100
 RATE_AT_256 = 1e-2
+STRONG_DROPOUT = 0.2
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
 
@@ -170,6 +171,6 @@ def _with_dropout(config: Config, given: Collection[str], weights: int, symbols:
     if network.input == "embedding":
         choices["embedding_dropout"] = dropout / 4
     if network.cell not in ("min_gru", "min_lstm"):
-        choices["weight_dropout"] = max(0.0, dropout - 0.1)
+        choices["weight_dropout"] = dropout - 0.1 if dropout >= STRONG_DROPOUT else 0.0
     new = {name: round(p, 2) for name, p in choices.items() if name not in given}
     return config.with_options(**new)
