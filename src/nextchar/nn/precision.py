@@ -6,7 +6,7 @@ import time
 
 import torch
 
-_SECONDS = 0.05
+_SECONDS = 0.1
 _CLEARLY = 1.2
 
 
