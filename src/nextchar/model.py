@@ -27,6 +27,7 @@ from nextchar.model_files import (
 )
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
+from nextchar.nn.precision import has_bfloat16
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
@@ -114,7 +115,8 @@ class LanguageModel:
             What to do with symbols of the prompt that the vocabulary does not have.
         engine
             ``"compiled"`` loops, ``"plain"`` torch, or ``"auto"``: plain at first, compiled once
-            the text is long enough for their loading to pay.
+            the text is long enough for their loading to pay. ``"captured"`` is for a GPU: the
+            network's step as one CUDA graph.
         weights
             What the compiled engine keeps the weights in: ``"int8"`` is faster, and changes the
             probabilities a little.
@@ -282,10 +284,13 @@ class LanguageModel:
         )
 
     def _evaluation_dtype(self) -> torch.dtype:
-        """Give the type of the training's products: the same at each call, unlike what is timed."""
-        low = self.config.training.precision == "bfloat16"
-        float32 = self.network.head.weight.dtype == torch.float32
-        return torch.bfloat16 if low and float32 else torch.float32
+        """Give the type of the training's products, where this machine has it.
+
+        It is the same at each call, unlike what is timed.
+        """
+        weight = self.network.head.weight
+        low = self.config.training.precision == "bfloat16" and weight.dtype == torch.float32
+        return torch.bfloat16 if low and has_bfloat16(weight.device) else torch.float32
 
     def _write(
         self,

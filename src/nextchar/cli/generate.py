@@ -36,7 +36,8 @@ def _generate(
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     engine: Literal["auto", "compiled", "plain", "captured"] = typer.Option(
-        "auto", help="What writes; auto is compiled code once a text is long enough for it."
+        "auto",
+        help="What writes; auto is compiled code once a text is long. captured is for a GPU.",
     ),
     weights: Literal["float32", "int8"] = typer.Option(
         "float32", help="What the compiled engine keeps weights in; int8 is faster, less exact."

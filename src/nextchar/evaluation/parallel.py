@@ -84,17 +84,16 @@ def _in(dtype: torch.dtype, network: Network) -> torch.autocast:
 
 def _blocks(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]:
     """Cut a text into blocks of so many predictions, each one symbol into the next."""
-    held: list[Ids] = []
-    count = 0
+    held: Ids | None = None
     for chunk in chunks:
-        held.append(np.asarray(chunk))
-        count += len(chunk)
-        while count > predictions:
-            ids = np.concatenate(held)
-            yield ids[: predictions + 1]
-            held, count = [ids[predictions:]], count - predictions
-    if count > 1:
-        yield np.concatenate(held)
+        for start in range(0, len(chunk), predictions):
+            piece = np.asarray(chunk[start : start + predictions])
+            held = piece if held is None else np.concatenate((held, piece))
+            if len(held) > predictions:
+                yield held[: predictions + 1]
+                held = held[predictions:]
+    if held is not None and len(held) > 1:
+        yield held
 
 
 def _warmed(

@@ -19,81 +19,16 @@ that of h, backward the gradient that comes from the step after.
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.jit import compiled, inlined, sigmoid, tanh
+from nextchar.jit import compiled
+from nextchar.nn.lines import Array, add_product, narrow, squash, squash_tanh, widen, widen_sum
 
-Array = NDArray[Any]
 Index = NDArray[np.int64]
 
 LINES = 9
-BFLOAT16_BYTES, FLOAT64_BYTES = 2, 8
 TANH, RELU, SIGMOID = 0, 1, 2
-
-
-@inlined
-def widen(source: Array, line: Array) -> None:
-    """Read a stored line."""
-    if source.itemsize == BFLOAT16_BYTES:
-        for j in range(line.size):
-            line[j] = np.uint32(np.uint32(source[j]) << np.uint32(16)).view(np.float32)
-    else:
-        for j in range(line.size):
-            line[j] = source[j]
-
-
-@inlined
-def widen_sum(first: Array, second: Array, line: Array) -> None:
-    """Read the sum of two stored lines."""
-    if first.itemsize == BFLOAT16_BYTES:
-        for j in range(line.size):
-            one = np.uint32(np.uint32(first[j]) << np.uint32(16)).view(np.float32)
-            other = np.uint32(np.uint32(second[j]) << np.uint32(16)).view(np.float32)
-            line[j] = one + other
-    else:
-        for j in range(line.size):
-            line[j] = first[j] + second[j]
-
-
-@inlined
-def narrow(line: Array, target: Array) -> None:
-    """Store a line; bfloat16 rounds to the nearest, ties to even, and keeps NaN."""
-    if target.itemsize == BFLOAT16_BYTES:
-        for j in range(line.size):
-            bits = np.float32(line[j]).view(np.uint32)
-            half = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-            rounded = (bits + half) >> np.uint32(16)
-            is_nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
-            target[j] = np.uint16(0x7FC0) if is_nan else np.uint16(rounded)
-    else:
-        for j in range(line.size):
-            target[j] = line[j]
-
-
-@inlined
-def squash(line: Array) -> None:
-    """Apply the logistic sigmoid."""
-    if line.itemsize == FLOAT64_BYTES:
-        for j in range(line.size):
-            line[j] = 1.0 / (1.0 + math.exp(-line[j]))
-    else:
-        for j in range(line.size):
-            line[j] = sigmoid(line[j])
-
-
-@inlined
-def squash_tanh(line: Array) -> None:
-    """Apply the hyperbolic tangent."""
-    if line.itemsize == FLOAT64_BYTES:
-        for j in range(line.size):
-            line[j] = math.tanh(line[j])
-    else:
-        for j in range(line.size):
-            line[j] = tanh(line[j])
 
 
 @compiled
@@ -249,13 +184,6 @@ def lstm_backward(
             add_product(d_c, d_o, peepholes[1])
             add_product(d_peepholes[0], d, c)
             add_product(d_peepholes[1], d_o, c)
-
-
-@inlined
-def add_product(line: Array, first: Array, second: Array) -> None:
-    """Add first ⊙ second."""
-    for j in range(line.size):
-        line[j] += first[j] * second[j]
 
 
 @compiled

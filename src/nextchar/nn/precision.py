@@ -10,6 +10,15 @@ _SECONDS = 0.1
 _CLEARLY = 1.2
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Say whether a device multiplies in bfloat16 itself, and does not imitate it."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+
+
 def faster_dtype(batch: int, hidden: int, device: torch.device) -> torch.dtype:
     """Give bfloat16 where a recurrent step's product [B, H] · [H, 4·H] is clearly faster in it."""
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nextchar.nn.precision import has_bfloat16
+
 Product = Callable[[Tensor], Tensor]
 
 
@@ -25,9 +27,17 @@ def product_with(weight: Tensor, rows: int) -> Product:
     rows
         How many rows x usually has.
     """
-    if weight.dtype == torch.float64 or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not _rearranges(weight):
         transposed = weight.t()
         return lambda x: torch.mm(x, transposed)
     multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  (what torch's compiler emits)
     rearranged = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)  # noqa: SLF001
     return lambda x: multiply(x, rearranged, None, "none", [], "")
+
+
+def _rearranges(weight: Tensor) -> bool:
+    """Say whether oneDNN takes products of this type on this processor."""
+    if weight.dtype == torch.bfloat16:
+        return has_bfloat16(weight.device)
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and weight.dtype == torch.float32

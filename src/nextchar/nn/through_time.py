@@ -28,7 +28,7 @@ from torch.autograd.function import Function, once_differentiable
 
 from nextchar.config import Activation
 from nextchar.nn import pointwise
-from nextchar.nn.pointwise import Array
+from nextchar.nn.lines import Array
 from nextchar.nn.products import product_with
 
 ACTIVATIONS: dict[Activation, int] = {
