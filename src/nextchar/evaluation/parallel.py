@@ -21,12 +21,13 @@ from nextchar.evaluation.exact import nats_of, tensor_of
 from nextchar.nn.network import Network, State
 from nextchar.text.vocabulary import Ids
 
-STREAMS = 64
+STREAMS = 128
 WARM_UP = 128
 LONGEST_STREAM = 4096
 SHORTEST_STREAM = 4 * WARM_UP
 
-_LOGITS_AT_ONCE = 1 << 21
+# Short windows: what a layer gives is still in the cache when the next one takes it.
+_SYMBOLS_AT_ONCE, _LOGITS_AT_ONCE = 64, 1 << 21
 
 
 def nats_parallel(
@@ -114,7 +115,8 @@ def _read(
 ) -> tuple[float, State]:
     """Read ``length`` symbols of streams that begin at ``starts``; give their nats and states."""
     total = 0.0
-    at_once = max(1, _LOGITS_AT_ONCE // (len(starts) * network.vocabulary_size))
+    fitting = _LOGITS_AT_ONCE // (len(starts) * network.vocabulary_size)
+    at_once = max(1, min(_SYMBOLS_AT_ONCE, fitting))
     for first in range(0, length, at_once):
         positions = starts + np.arange(first, min(first + at_once, length))[:, None]
         logits, state = network(tensor_of(network, ids[positions]), state)
