@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,11 +13,19 @@ import numpy as np
 import torch
 
 from nextchar.config import Config, reject_unknown
-from nextchar.errors import ConfigError, TextError
-from nextchar.evaluation import Evaluation, nats_parallel, nats_sequential, nats_windowed
+from nextchar.constraints import constrain
+from nextchar.continuations import Continuation, complete_text, excluded_of, search_text
+from nextchar.errors import ConfigError
+from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
+from nextchar.evaluation.dynamic import Adaptation, read_and_learn
+from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
+from nextchar.evaluation.score import Score
+from nextchar.generation.automaton import NO_LIMIT
 from nextchar.generation.engine import Engine, Writer
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
+from nextchar.generation.search import Beam
+from nextchar.measuring import Tally, counted_ids, counted_text, evaluation_of, score_text
 from nextchar.model_files import (
     load_config,
     load_vocabulary,
@@ -28,13 +36,9 @@ from nextchar.model_files import (
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.precision import has_bfloat16
-from nextchar.text.compressors import CompressedSizes
-from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
+from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
-
-_IDS_AT_ONCE = 1 << 16
-# Text is written in pieces that grow to these bounds, so that it flows, and stops when it is told.
-_PIECE_SECONDS, _PIECE_SYMBOLS = 0.02, 1024
+from nextchar.writing import Ending, start_of, write_texts
 
 
 class LanguageModel:
@@ -93,7 +97,11 @@ class LanguageModel:
         self,
         prompt: str = "",
         *,
-        length: int = 500,
+        length: int | None = 500,
+        stop: str | Sequence[str] = (),
+        lines: int = 0,
+        match: str | None = None,
+        forbid: str | Sequence[str] = (),
         seed: int | None = None,
         unknown: Unknown = "error",
         engine: Engine = "auto",
@@ -108,7 +116,19 @@ class LanguageModel:
             What to continue; it stands at the start of the text, less what ``unknown`` skips or
             replaces. With none, the model starts as after a line break, or else a space.
         length
-            Characters to write after the prompt.
+            Characters to write after the prompt at most; ``None`` is without end, in memory that
+            does not grow.
+        stop
+            The text ends before the first of these texts.
+        lines
+            The text ends with its so many-th line break; 0 is no bound.
+        match
+            A regular expression that all of the text after the prompt matches: symbols that it
+            does not allow next have no probability, and the others share theirs. Where the text
+            matches already, it ends with the probability of the symbols that are not allowed.
+            It has always been matched within ``length``. See ``constraints.expressions``.
+        forbid
+            Words that do not stand in the text; see ``constraints.constrain``.
         seed
             Gives the same text each time; ``None`` draws one.
         unknown
@@ -127,28 +147,31 @@ class LanguageModel:
         Yields
         ------
         str
-            Joined, the prompt and ``length`` characters; the same as ``generate`` gives.
+            Joined, the prompt and what was written; the same as ``generate`` gives.
 
         Raises
         ------
         UnknownSymbolsError, ConfigError
             The prompt or an option cannot be used; raised before the first piece.
         """
-        seeds = [resolve_seed(seed)]
-        pieces = self._write(prompt, length, seeds, unknown, engine, weights, sampling)
+        pieces = self._write(
+            prompt,
+            [resolve_seed(seed)],
+            Ending(length=length, stop=_texts(stop), lines=lines),
+            unknown=unknown,
+            match=match,
+            forbid=_texts(forbid),
+            engine=engine,
+            weights=weights,
+            **sampling,
+        )
         return (texts[0] for texts in pieces)
 
-    def generate(
-        self,
-        prompt: str = "",
-        *,
-        length: int = 500,
-        seed: int | None = None,
-        unknown: Unknown = "error",
-        **options: Any,  # noqa: ANN401
-    ) -> str:
-        """Write on from a prompt; see ``stream``."""
-        return "".join(self.stream(prompt, length=length, seed=seed, unknown=unknown, **options))
+    def generate(self, prompt: str = "", **options: Any) -> str:  # noqa: ANN401
+        """Write on from a prompt; the options are those of ``stream``."""
+        if options.get("length", 0) is None and not options.keys() & {"stop", "lines", "match"}:
+            raise ConfigError("a text without end can only be streamed: give it a length")
+        return "".join(self.stream(prompt, **options))
 
     def generate_batch(
         self,
@@ -156,22 +179,130 @@ class LanguageModel:
         *,
         samples: int,
         length: int = 500,
+        stop: str | Sequence[str] = (),
+        lines: int = 0,
+        forbid: str | Sequence[str] = (),
         seed: int | None = None,
-        unknown: Unknown = "error",
-        engine: Engine = "auto",
-        weights: StoredWeights = "float32",
-        **sampling: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
     ) -> list[str]:
         """Write several texts side by side; sample i is what ``generate`` writes with seed + i.
 
-        Up to the rounding of float32: now and then, a long text takes another turn.
+        Up to the rounding of float32: now and then, a long text takes another turn. The options
+        are those of ``stream``.
         """
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
         first = resolve_seed(seed)
-        seeds = [first + index for index in range(samples)]
-        pieces = self._write(prompt, length, seeds, unknown, engine, weights, sampling)
+        pieces = self._write(
+            prompt,
+            [first + index for index in range(samples)],
+            Ending(length=length, stop=_texts(stop), lines=lines),
+            forbid=_texts(forbid),
+            **options,
+        )
         return ["".join(texts) for texts in zip(*pieces, strict=True)]
+
+    def search(
+        self,
+        prompt: str = "",
+        *,
+        width: int = 4,
+        length: int = 500,
+        stop: str | Sequence[str] = (),
+        lines: int = 0,
+        match: str | None = None,
+        forbid: str | Sequence[str] = (),
+        unknown: Unknown = "error",
+        **beam: Any,  # noqa: ANN401
+    ) -> list[Continuation]:
+        """Find the most probable texts that follow a prompt, by beam search.
+
+        Parameters
+        ----------
+        width
+            Texts that are followed at the same time. Never is the best that is found less
+            probable than what ``temperature=0`` writes.
+        **beam
+            The other fields of ``Beam``: ``length_penalty``, ``groups``, ``diversity``.
+        prompt, length, stop, lines, match, forbid, unknown
+            As in ``stream``.
+
+        Returns
+        -------
+        list[Continuation]
+            The best first, as many as were found, at most twice the width.
+        """
+        reject_unknown(beam, [field.name for field in dataclasses.fields(Beam)])
+        return search_text(
+            self.network,
+            self.vocabulary,
+            prompt,
+            Beam(width=width, **beam),
+            Ending(length=length, stop=_texts(stop), lines=lines),
+            match=match,
+            forbid=_texts(forbid),
+            unknown=unknown,
+        )
+
+    def complete(
+        self, prompt: str, *, count: int = 5, words: int = 1, unknown: Unknown = "error"
+    ) -> list[Continuation]:
+        """Find the most probable completions of the word in which a text ends, or its next word.
+
+        Parameters
+        ----------
+        prompt
+            The text so far. Where it ends in a letter, digit, apostrophe or ``_``, that word is
+            completed, perhaps with nothing; otherwise a word follows.
+        count
+            How many to find.
+        words
+            How many words to complete, with what stands between them.
+
+        Returns
+        -------
+        list[Continuation]
+            The most probable first; each with the exact log-probability that the prompt goes on
+            with just this text, and no letter after it.
+        """
+        return complete_text(
+            self.network, self.vocabulary, prompt, count=count, words=words, unknown=unknown
+        )
+
+    def _write(
+        self,
+        prompt: str,
+        seeds: list[int],
+        ending: Ending,
+        *,
+        unknown: Unknown = "error",
+        match: str | None = None,
+        forbid: Sequence[str] = (),
+        engine: Engine = "auto",
+        weights: StoredWeights = "float32",
+        **sampling: Any,  # noqa: ANN401
+    ) -> Iterator[list[str]]:
+        """Check everything at once, then give the next piece of every sample, again and again."""
+        reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
+        start = start_of(self.vocabulary, prompt, unknown)
+        constraint = None
+        if match is not None or forbid:
+            constraint = constrain(
+                self.vocabulary, match=match, forbid=forbid, prompt=start.context
+            )
+        writer = Writer(
+            self.network,
+            torch.from_numpy(start.context.astype(np.int64)),
+            Sampling(**sampling),
+            seeds,
+            excluded=excluded_of(self.vocabulary),
+            excluded_first=start.inside,
+            engine=engine,
+            weights=weights,
+            constraint=constraint,
+            length=NO_LIMIT if ending.length is None else ending.length,
+        )
+        return write_texts(writer, self.vocabulary, start.shown, ending, len(seeds))
 
     def evaluate(
         self,
@@ -180,6 +311,7 @@ class LanguageModel:
         unknown: Unknown = "error",
         exact: bool = False,
         reset_every: int = 0,
+        adaptation: Adaptation | None = None,
         compressors: bool = False,
     ) -> Evaluation:
         """Measure how well the model predicts a text, over the whole of it with carried state.
@@ -198,6 +330,9 @@ class LanguageModel:
         reset_every
             Clear the state before every so many predictions, as models with a fixed context
             are measured; 0 carries it through.
+        adaptation
+            Go on learning from the text that was measured already, in order and in float32: dynamic
+            evaluation, see ``Adaptation``.
         compressors
             Also measure what xz, bz2 and gzip reach on the text.
 
@@ -206,18 +341,10 @@ class LanguageModel:
         TextError
             The text has fewer than two symbols, or symbols that the vocabulary does not have.
         """
-        tally = _Tally(self.vocabulary, compressors=compressors)
-
-        def encoded() -> Iterator[Ids]:
-            for piece in [text] if isinstance(text, str) else text:
-                ids = self.vocabulary.encode(piece, unknown=unknown)
-                tally.count(ids)
-                tally.compress(piece.encode("utf-8", "surrogateescape"))
-                if unknown == "skip" and self.vocabulary.kind != "byte":
-                    tally.skipped += len(piece) - int(self.vocabulary.starts_character[ids].sum())
-                yield ids
-
-        return self._evaluate(encoded(), tally, exact=exact, reset_every=reset_every)
+        tally = Tally(self.vocabulary, compressors=compressors)
+        pieces = [text] if isinstance(text, str) else text
+        encoded = counted_text(self.vocabulary, pieces, unknown, tally)
+        return self._evaluate(encoded, tally, exact, reset_every, adaptation)
 
     def evaluate_ids(
         self,
@@ -225,6 +352,7 @@ class LanguageModel:
         *,
         exact: bool = False,
         reset_every: int = 0,
+        adaptation: Adaptation | None = None,
         compressors: bool = False,
         progress: Callable[[float], None] | None = None,
         check: Callable[[], None] | None = None,
@@ -234,54 +362,76 @@ class LanguageModel:
         ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each
         piece is read, and raises if the ids may not be read any more.
         """
-        tally = _Tally(self.vocabulary, compressors=compressors)
+        tally = Tally(self.vocabulary, compressors=compressors)
+        pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
+        return self._evaluate(pieces, tally, exact, reset_every, adaptation)
 
-        def pieces() -> Iterator[Ids]:
-            decoder = self.vocabulary.decoder()
-            for start in range(0, len(ids), _IDS_AT_ONCE):
-                if check is not None:
-                    check()
-                piece = np.array(ids[start : start + _IDS_AT_ONCE])
-                tally.count(piece)
-                if isinstance(self.vocabulary, ByteVocabulary):
-                    tally.compress(self.vocabulary.decode_bytes(piece))
-                else:
-                    tally.compress(decoder.feed(piece).encode())
-                yield piece
-                if progress is not None:
-                    progress(min(1.0, (start + len(piece)) / len(ids)))
-            tally.compress(decoder.flush().encode())
+    def score(
+        self,
+        text: str,
+        *,
+        unknown: Unknown = "error",
+        adaptation: Adaptation | None = None,
+        alternatives: int = 5,
+        progress: Callable[[float], None] | None = None,
+    ) -> Score:
+        """Give the bits of every character of a text, read in order with carried state.
 
-        return self._evaluate(pieces(), tally, exact=exact, reset_every=reset_every)
+        Parameters
+        ----------
+        text
+            At least two symbols of the vocabulary. The first has no prediction and costs nothing,
+            so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
+        unknown
+            What to do with symbols that the vocabulary does not have: see ``Score``.
+        adaptation
+            Go on learning from the text that was scored already; see ``Adaptation``.
+        alternatives
+            How many of the likeliest symbols to keep at each place.
+        progress
+            Is told the share that is done, 0 to 1.
+
+        Raises
+        ------
+        TextError
+            There is nothing to predict, or the vocabulary lacks symbols of the text.
+        """
+        if alternatives < 1:
+            raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
+        return score_text(
+            self.vocabulary,
+            text,
+            lambda ids: self._predictions(ids, adaptation),
+            unknown=unknown,
+            alternatives=alternatives,
+            progress=progress,
+        )
+
+    def _predictions(self, chunks: Iterable[Ids], adaptation: Adaptation | None) -> Predictions:
+        if adaptation is None:
+            return read_in_order(self.network, chunks)
+        return read_and_learn(self.network, chunks, adaptation)
 
     def _evaluate(
-        self, chunks: Iterable[Ids], tally: _Tally, *, exact: bool, reset_every: int
+        self,
+        chunks: Iterable[Ids],
+        tally: Tally,
+        exact: bool,
+        reset_every: int,
+        adaptation: Adaptation | None,
     ) -> Evaluation:
         if reset_every < 0:
             raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
+        if reset_every and adaptation is not None:
+            raise ConfigError("a network that learns as it reads carries its state: no reset_every")
         began = time.monotonic()
         if reset_every:
             nats = nats_windowed(self.network, chunks, window=reset_every)
-        elif exact:
-            nats = nats_sequential(self.network, chunks)
+        elif exact or adaptation is not None:
+            nats = sum_nats(self._predictions(chunks, adaptation))
         else:
             nats = nats_parallel(self.network, chunks, dtype=self._evaluation_dtype())
-        seconds = time.monotonic() - began - tally.seconds
-        if tally.symbols < 2 or tally.characters < 1:
-            raise TextError(
-                f"nothing to evaluate: {tally.symbols} symbols with {tally.characters} characters "
-                "after the first; it takes two symbols and a character"
-            )
-        return Evaluation(
-            nats=nats,
-            unit=self.vocabulary.kind,
-            symbols=tally.symbols - 1,
-            characters=tally.characters,
-            unknown_symbols=tally.unknown,
-            skipped_symbols=tally.skipped,
-            compressed_bits_per_char=tally.compressed_bits_per_char(),
-            seconds=seconds,
-        )
+        return evaluation_of(nats, tally, self.vocabulary.kind, time.monotonic() - began)
 
     def _evaluation_dtype(self) -> torch.dtype:
         """Give the type of the training's products, where this machine has it.
@@ -291,116 +441,6 @@ class LanguageModel:
         weight = self.network.head.weight
         low = self.config.training.precision == "bfloat16" and weight.dtype == torch.float32
         return torch.bfloat16 if low and has_bfloat16(weight.device) else torch.float32
-
-    def _write(
-        self,
-        prompt: str,
-        length: int,
-        seeds: list[int],
-        unknown: Unknown,
-        engine: Engine,
-        weights: StoredWeights,
-        sampling: dict[str, Any],
-    ) -> Iterator[list[str]]:
-        """Check everything at once, then give the next piece of every sample, again and again."""
-        if length < 0:
-            raise ConfigError(f"length must be at least 0; got {length}")
-        reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
-        start, shown = self._start(prompt, unknown)
-        writer = Writer(
-            self.network,
-            torch.from_numpy(start.astype(np.int64)),
-            Sampling(**sampling),
-            seeds,
-            excluded=[] if self.vocabulary.unknown_id is None else [self.vocabulary.unknown_id],
-            excluded_first=self._inside_character(prompt),
-            engine=engine,
-            weights=weights,
-        )
-        return self._texts(writer, shown, length, len(seeds))
-
-    def _inside_character(self, prompt: str) -> list[int]:
-        """Give the symbols that cannot follow a prompt without changing its last character."""
-        cut_off = "\udc80" <= prompt[-1:] <= "\udcff"  # Bytes that are no whole character yet.
-        return [] if cut_off else np.flatnonzero(~self.vocabulary.starts_character).tolist()
-
-    def _start(self, prompt: str, unknown: Unknown) -> tuple[Ids, Ids]:
-        """Give the ids that the network reads first, and those of them that belong to the text."""
-        ids = self.vocabulary.encode(prompt, unknown=unknown)
-        if len(ids) > 0:
-            return ids, ids
-        return self._context(), ids
-
-    def _context(self) -> Ids:
-        """Give the symbol after which a text without a prompt begins: a line break or a space.
-
-        Where the vocabulary has neither, its first symbol that begins a character.
-        """
-        for symbol in ("\n", " "):
-            context = self.vocabulary.encode(symbol, unknown="skip")
-            if len(context) > 0:
-                return context
-        begins = np.flatnonzero(self.vocabulary.starts_character)
-        first: Ids = begins[begins != self.vocabulary.unknown_id][:1].astype(self.vocabulary.dtype)
-        return first
-
-    def _texts(self, writer: Writer, shown: Ids, length: int, samples: int) -> Iterator[list[str]]:
-        """Decode symbols into pieces of text until every sample has its length."""
-        decoders = [self.vocabulary.decoder() for _ in range(samples)]
-        target = int(self.vocabulary.starts_character[shown].sum()) + length
-        pieces = [decoder.feed(shown) for decoder in decoders]
-        written = [len(piece) for piece in pieces]
-        yield pieces
-        count = 1
-        while min(written) < target:
-            began = time.monotonic()
-            # No symbol gives more than one character, so that none is written in vain.
-            symbols = writer.write(min(count, target - min(written)))
-            pieces = [
-                decoder.feed(column)[: max(0, target - so_far)]
-                for decoder, column, so_far in zip(decoders, symbols.T, written, strict=True)
-            ]
-            written = [so_far + len(piece) for so_far, piece in zip(written, pieces, strict=True)]
-            if time.monotonic() - began < _PIECE_SECONDS:
-                count = min(2 * count, _PIECE_SYMBOLS)
-            yield pieces
-
-
-class _Tally:
-    """Counts what passes by on its way to the network; ``seconds`` is what compressing took."""
-
-    def __init__(self, vocabulary: Vocabulary, *, compressors: bool) -> None:
-        self._vocabulary = vocabulary
-        self._sizes = CompressedSizes() if compressors else None
-        self.symbols = 0
-        self.characters = 0
-        self.unknown = 0
-        self.skipped = 0
-        self.seconds = 0.0
-        self._all_characters = 0
-
-    def count(self, ids: Ids) -> None:
-        """Count a piece; the very first symbol of the text is context, not a prediction."""
-        predicted = ids if self.symbols else ids[1:]
-        self.symbols += len(ids)
-        self.characters += int(self._vocabulary.starts_character[predicted].sum())
-        self._all_characters += int(self._vocabulary.starts_character[ids].sum())
-        if self._vocabulary.unknown_id is not None:
-            self.unknown += int((predicted == self._vocabulary.unknown_id).sum())
-
-    def compress(self, data: bytes) -> None:
-        """Feed the piece's bytes to the compressors, where they were asked for."""
-        began = time.monotonic()
-        if self._sizes is not None:
-            self._sizes.feed(data)
-        self.seconds += time.monotonic() - began
-
-    def compressed_bits_per_char(self) -> dict[str, float]:
-        """Give what each compressor reached on all that was fed."""
-        if self._sizes is None:
-            return {}
-        count = self._all_characters + self.skipped
-        return {name: 8 * size / count for name, size in self._sizes.finish().items()}
 
 
 def pick_device(name: str) -> torch.device:
@@ -417,6 +457,10 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'cpu'")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def resolve_seed(seed: int | None) -> int:

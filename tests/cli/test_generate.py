@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,3 +170,65 @@ def test_pieces_of_a_stream_join_to_the_text(korean_runs: dict[str, Path], kind:
     assert len(pieces) > 4
     assert "".join(pieces) == model.generate("오늘 ", length=100, seed=3)
     assert model.generate_batch("오늘 ", length=100, seed=2, samples=2)[1] == "".join(pieces)
+
+
+def test_a_text_ends_at_lines_and_stops_and_matches(nextchar: Run, finished: Path) -> None:
+    text = nextchar("generate", finished, "--seed", 1, "--lines", 2).succeeded()
+    assert text.count("\n") == 3  # and the one that ends the output
+    text = nextchar("generate", finished, "--seed", 1, "--stop", "\\n", "--stop", "qq").succeeded()
+    assert text.count("\n") == 1
+    pattern = "[A-Z][a-z]{2,5}( [a-z]{2,4}){3}"
+    values = nextchar(
+        "generate", finished, "--match", pattern, "--samples", 20, "--json", "--forbid", "the"
+    ).values()
+    assert len(values["texts"]) == 20
+    for text in values["texts"]:
+        assert re.fullmatch(pattern, text)
+        assert "the" not in text.lower().split(" ")
+
+
+def test_a_beam_lists_the_best_with_their_log_probabilities(nextchar: Run, finished: Path) -> None:
+    arguments = ("generate", finished, "--prompt", "The", "--length", 20, "--beam", 4)
+    values = nextchar(*arguments, "--best", 3, "--json").values()
+    bits = [each["log_probability_bits"] for each in values["results"]]
+    assert bits == sorted(bits, reverse=True)
+    assert all(len(each["text"]) == 23 for each in values["results"])
+    printed = nextchar(*arguments, "--best", 3).succeeded()
+    assert printed.startswith(f"--- 1, {bits[0]:.2f} bits ---\n{values['results'][0]['text']}\n")
+    assert nextchar(*arguments).succeeded() == values["results"][0]["text"] + "\n"
+    greedy = nextchar("generate", finished, "--prompt", "The", "--length", 20, "--temperature", 0)
+    one = nextchar(*arguments[:-1], 1)
+    assert one.succeeded() == greedy.succeeded()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--match", "(a"], "the expression '(a' cannot be used, at character 1"),
+        (["--match", "日+"], "it has no '日'"),
+        (["--match", "[a-z]{9}", "--length", 8], "has 9 characters; got length 8"),
+        (["--beam", 0], "width must be at least 1; got 0"),
+        (["--beam", 2, "--top-k", 5], "it goes with no --top-k"),
+        (["--beam", 2, "--samples", 5], "it goes with no --samples"),
+        (["--beam", 2, "--best", 0], "best must be at least 1"),
+        (["--beam", 4, "--groups", 3], "must divide the width of 4"),
+        (["--endless", "--json"], "--endless writes one text"),
+        (["--stop", ""], "at least one character"),
+        (["--lines", -1], "lines must be at least 0"),
+        (["--forbid", ""], "at least one character"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    nextchar: Run, finished: Path, arguments: list[object], reason: str
+) -> None:
+    assert reason in nextchar("generate", finished, *arguments).problem()
+
+
+def test_an_endless_text_goes_on_until_nobody_reads_it(finished: Path) -> None:
+    command = [sys.executable, "-m", "nextchar", "generate", str(finished), "--endless"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert len(process.stdout.read(5000)) == 5000
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -10,7 +10,18 @@ from typing import Any, NoReturn
 
 import typer
 
-from nextchar.cli import data, evaluate, generate, info, train
+from nextchar.cli import (
+    complete,
+    compress,
+    data,
+    evaluate,
+    generate,
+    info,
+    novelty,
+    play,
+    score,
+    train,
+)
 from nextchar.errors import InputError, Interrupted, NextcharError
 
 # typer names only some of its usage errors; this is what they all are.
@@ -26,7 +37,12 @@ app = typer.Typer(
 )
 train.add_to(app)
 generate.add_to(app)
+complete.add_to(app)
+play.add_to(app)
 evaluate.add_to(app)
+score.add_to(app)
+novelty.add_to(app)
+compress.add_to(app)
 info.add_to(app)
 app.add_typer(data.app, name="data")
 

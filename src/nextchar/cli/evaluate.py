@@ -39,6 +39,12 @@ def _evaluate(
     reset_every: int = typer.Option(
         0, help="Clear the state before every so many predictions; 0 carries it through."
     ),
+    dynamic: bool = typer.Option(
+        False, help="Go on learning from the text that was measured already."
+    ),
+    dynamic_rate: float | None = typer.Option(
+        None, help="How fast it learns then.", show_default="0.3"
+    ),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
@@ -50,6 +56,7 @@ def _evaluate(
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Measure nats and bits per character and perplexity, over the whole text."""
+    from nextchar.cli.options import adaptation_of
     from nextchar.errors import ConfigError, TextError
     from nextchar.model import LanguageModel
     from nextchar.run import open_corpus
@@ -60,6 +67,7 @@ def _evaluate(
     if text and part is not None:
         raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
     part = part or "validation"
+    adaptation = adaptation_of(dynamic, dynamic_rate)
     if text:
         reading = {"encoding": encoding, "errors": errors}
         set_here = {name: value for name, value in reading.items() if value is not None}
@@ -70,6 +78,7 @@ def _evaluate(
                 unknown=unknown,
                 exact=exact,
                 reset_every=reset_every,
+                adaptation=adaptation,
                 compressors=compressors,
             )
         measured = ", ".join(source.names)
@@ -82,6 +91,7 @@ def _evaluate(
             ids,
             exact=exact,
             reset_every=reset_every,
+            adaptation=adaptation,
             compressors=compressors,
             progress=progress,
             check=corpus.check,

@@ -1,15 +1,21 @@
-"""``nextchar generate``: text from a run."""
+"""``nextchar generate``: text from a run, drawn or searched for."""
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
+
+if TYPE_CHECKING:
+    from nextchar.model import LanguageModel
+
+_ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,21 +24,68 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _generate(
+    context: typer.Context,
     run: Path = typer.Argument(help="A run directory."),
     prompt: str = typer.Option("", help="What to continue."),
-    length: int = typer.Option(500, help="Characters to write after the prompt."),
-    temperature: float = typer.Option(1.0, help="1 is the model's own distribution, 0 is argmax."),
-    top_k: int = typer.Option(0, help="Draw from the k most probable symbols; 0 is all."),
-    top_p: float = typer.Option(1.0, help="Draw from the most probable symbols up to this mass."),
+    samples: int = typer.Option(1, help="Texts to write side by side."),
+    length: int = typer.Option(
+        500, help="Characters to write after the prompt.", rich_help_panel=_ENDING
+    ),
+    endless: bool = typer.Option(False, help="Write until stopped.", rich_help_panel=_ENDING),
+    stop: list[str] | None = typer.Option(
+        None,
+        help="End before this text, of which \\n is a line break; may be repeated.",
+        rich_help_panel=_ENDING,
+    ),
+    lines: int = typer.Option(
+        0, help="End with the so many-th line break; 0 is no bound.", rich_help_panel=_ENDING
+    ),
+    match: str | None = typer.Option(
+        None,
+        help="A regular expression that all of the text after the prompt matches.",
+        rich_help_panel=_CONSTRAINT,
+    ),
+    forbid: list[str] | None = typer.Option(
+        None, help="A word that does not stand in it; may be repeated.", rich_help_panel=_CONSTRAINT
+    ),
+    temperature: float = typer.Option(
+        1.0, help="1 is the model's own distribution, 0 is argmax.", rich_help_panel=_SAMPLING
+    ),
+    top_k: int = typer.Option(
+        0, help="Draw from the k most probable symbols; 0 is all.", rich_help_panel=_SAMPLING
+    ),
+    top_p: float = typer.Option(
+        1.0, help="Draw from the most probable symbols up to this mass.", rich_help_panel=_SAMPLING
+    ),
     min_p: float = typer.Option(
-        0.0, help="Draw from symbols at least this times as probable as the first."
+        0.0,
+        help="Draw from symbols at least this times as probable as the first.",
+        rich_help_panel=_SAMPLING,
     ),
     repetition_penalty: float = typer.Option(
-        1.0, help="Above 1, recent symbols become less probable."
+        1.0, help="Above 1, recent symbols become less probable.", rich_help_panel=_SAMPLING
     ),
-    repetition_window: int = typer.Option(64, help="How many recent symbols the penalty sees."),
-    samples: int = typer.Option(1, help="Texts to write side by side."),
-    seed: int | None = typer.Option(None, help="The same seed gives the same text."),
+    repetition_window: int = typer.Option(
+        64, help="How many recent symbols the penalty sees.", rich_help_panel=_SAMPLING
+    ),
+    seed: int | None = typer.Option(
+        None, help="The same seed gives the same text.", rich_help_panel=_SAMPLING
+    ),
+    beam: int | None = typer.Option(
+        None,
+        help="Search for the most probable text instead, following so many side by side.",
+        rich_help_panel=_SEARCH,
+    ),
+    best: int = typer.Option(1, help="Show so many of what was found.", rich_help_panel=_SEARCH),
+    length_penalty: float = typer.Option(
+        0.0, help="Above 0, longer texts are not the worse for it.", rich_help_panel=_SEARCH
+    ),
+    groups: int = typer.Option(
+        1, help="Groups that avoid each other's choices.", rich_help_panel=_SEARCH
+    ),
+    diversity: float = typer.Option(
+        0.5, help="Nats by which they avoid them.", rich_help_panel=_SEARCH
+    ),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     engine: Literal["auto", "compiled", "plain", "captured"] = typer.Option(
@@ -44,18 +97,35 @@ def _generate(
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Write text with a trained model, as it appears."""
+    """Write text with a trained model, as it appears, or search for the most probable one."""
+    from nextchar.errors import ConfigError
     from nextchar.model import LanguageModel, resolve_seed
 
     # As other filters do, end quietly when the reader of the text goes away.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
+    writing: dict[str, Any] = {
+        "length": length,
+        "stop": [_unescaped(text) for text in stop or ()],
+        "lines": lines,
+        "match": match,
+        "forbid": forbid or (),
+        "unknown": unknown,
+    }
+    if beam is not None:
+        _refuse_with_beam(context, _SAMPLING, "samples", "engine", "weights", "endless")
+        model = LanguageModel.load(run, device=device)
+        search = {"length_penalty": length_penalty, "groups": groups, "diversity": diversity}
+        _search(model, prompt, best, as_json, width=beam, **writing, **search)
+        return
+    if endless and (samples > 1 or as_json):
+        raise ConfigError("--endless writes one text as it appears: no --samples and no --json")
     model = LanguageModel.load(run, device=device)
     seed = resolve_seed(seed)
-    options: dict[str, Any] = {
-        "length": length,
+    options = {
+        **writing,
+        "length": None if endless else length,
         "seed": seed,
-        "unknown": unknown,
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
@@ -77,3 +147,52 @@ def _generate(
         texts = model.generate_batch(prompt, samples=samples, **options)
         for index, text in enumerate(texts):
             sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n{text}\n")
+
+
+def _search(
+    model: LanguageModel,
+    prompt: str,
+    best: int,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Print the best continuations with their log-probabilities."""
+    from nextchar.errors import ConfigError
+
+    if best < 1:
+        raise ConfigError(f"best must be at least 1; got {best}")
+    found = model.search(prompt, **options)[:best]
+    if as_json:
+        results = [
+            {
+                "text": prompt + each.text,
+                "log_probability_nats": each.log_probability,
+                "log_probability_bits": each.log_probability / math.log(2),
+                "score": each.score,
+            }
+            for each in found
+        ]
+        print_json({"prompt": prompt, "results": results})
+    elif best == 1:
+        sys.stdout.write(f"{prompt}{found[0].text}\n")
+    else:
+        for index, each in enumerate(found):
+            line = f"--- {index + 1}, {each.log_probability / math.log(2):.2f} bits ---"
+            sys.stdout.write(f"{line}\n{prompt}{each.text}\n")
+
+
+def _refuse_with_beam(context: typer.Context, panel: str, *others: str) -> None:
+    """Refuse options that have no part in a search."""
+    from nextchar.errors import ConfigError
+
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        drawn = getattr(parameter, "rich_help_panel", None) == panel or name in others
+        if drawn and source is not None and source.name != "DEFAULT":
+            raise ConfigError(f"--beam draws nothing: it goes with no --{name.replace('_', '-')}")
+
+
+def _unescaped(text: str) -> str:
+    r"""Read ``\n`` and ``\t`` as what they are everywhere else: a shell does not."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")

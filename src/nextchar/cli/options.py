@@ -6,11 +6,15 @@ import dataclasses
 import functools
 import inspect
 from operator import or_
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from nextchar.config import PARTS, allowed_types
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.evaluation.dynamic import Adaptation
 
 _PANELS = {"TextConfig": "Text", "NetworkConfig": "Network", "TrainingConfig": "Training"}
 
@@ -40,6 +44,17 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
         return source is not None and source.name != "DEFAULT"
 
     return {name: value for name, value in options.items() if is_given(name)}
+
+
+def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
+    """Give how a network learns from what it is measured on, or ``None`` if it does not."""
+    from nextchar.evaluation.dynamic import Adaptation
+
+    if rate is not None and not dynamic:
+        raise ConfigError("--dynamic-rate needs --dynamic")
+    if not dynamic:
+        return None
+    return Adaptation() if rate is None else Adaptation(rate=rate)
 
 
 def _option(part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)

@@ -7,7 +7,7 @@ only: N symbols have N − 1 predictions. Works on ids and knows no text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids
 
 SYMBOLS_AT_ONCE = 4096
+
+# Pieces of a text in order: logits [n, V], and the symbols int64[n] that they predict.
+Predictions: TypeAlias = Iterator[tuple[Tensor, Tensor]]
 
 
 def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
@@ -56,23 +59,46 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
 
 
 def _nats_in_order(network: Network, chunks: Iterable[Ids], *, window: int | None) -> float:
+    return sum_nats(read_in_order(network, chunks, window=window))
+
+
+def read_in_order(
+    network: Network, chunks: Iterable[Ids], *, window: int | None = None
+) -> Predictions:
     """Read one stream, clearing its state before every ``window`` predictions, or never."""
     network.eval()
-    total, state, previous, left = 0.0, network.initial_state(1), None, window
-    for piece in _pieces(chunks):
-        ids = tensor_of(network, piece if previous is None else np.concatenate([previous, piece]))
-        previous = piece[-1:]
+    state, left = network.initial_state(1), window
+    for piece in overlapping_pieces(chunks, SYMBOLS_AT_ONCE):
+        ids = tensor_of(network, piece)
         while len(ids) > 1:
             part = ids[: left + 1 if left is not None else None].unsqueeze(1)
             with torch.inference_mode():
                 logits, state = network(part[:-1], state)
-                total += nats_of(logits, part[1:])
+            yield logits.squeeze(1), part[1:].squeeze(1)
             ids = ids[len(part) - 1 :]
             if left is not None:
                 left -= len(part) - 1
             if left == 0:
                 state, left = network.initial_state(1), window
-    return total
+
+
+def sum_nats(predictions: Predictions) -> float:
+    """Sum the nats of predictions."""
+    return sum(nats_of(logits, targets) for logits, targets in predictions)
+
+
+def overlapping_pieces(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]:
+    """Cut a text into pieces of at most so many predictions, each one symbol into the next."""
+    held: Ids | None = None
+    for chunk in chunks:
+        for start in range(0, len(chunk), predictions):
+            piece = np.asarray(chunk[start : start + predictions])
+            held = piece if held is None else np.concatenate((held, piece))
+            if len(held) > predictions:
+                yield held[: predictions + 1]
+                held = held[predictions:]
+    if held is not None and len(held) > 1:
+        yield held
 
 
 def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> float:
@@ -97,6 +123,6 @@ def tensor_of(network: Network, ids: NDArray[Any]) -> Tensor:
 
 
 def nats_of(logits: Tensor, targets: Tensor) -> float:
-    """Sum the cross-entropy of logits [T, B, V], in float64 so that a long text loses nothing."""
-    nats = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    """Sum the cross-entropy of logits [..., V], in float64 so that a long text loses nothing."""
+    nats = functional.cross_entropy(logits.flatten(end_dim=-2), targets.flatten(), reduction="none")
     return float(nats.double().sum())

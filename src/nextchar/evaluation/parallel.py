@@ -11,13 +11,13 @@ predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.evaluation.exact import nats_of, tensor_of
+from nextchar.evaluation.exact import nats_of, overlapping_pieces, tensor_of
 from nextchar.nn.network import Network, State
 from nextchar.text.vocabulary import Ids
 
@@ -60,7 +60,7 @@ def nats_parallel(
     network.eval()
     total, state = 0.0, network.initial_state(1)
     with torch.inference_mode(), _in(dtype, network):
-        for ids in _blocks(chunks, streams * longest):
+        for ids in overlapping_pieces(chunks, streams * longest):
             predictions = len(ids) - 1
             count = max(1, min(streams, predictions // max(SHORTEST_STREAM, 2 * warm_up)))
             length = predictions // count
@@ -81,20 +81,6 @@ def _in(dtype: torch.dtype, network: Network) -> torch.autocast:
     device = next(network.parameters()).device.type
     low = dtype != torch.float32
     return torch.autocast(device, dtype if low else torch.bfloat16, enabled=low)
-
-
-def _blocks(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]:
-    """Cut a text into blocks of so many predictions, each one symbol into the next."""
-    held: Ids | None = None
-    for chunk in chunks:
-        for start in range(0, len(chunk), predictions):
-            piece = np.asarray(chunk[start : start + predictions])
-            held = piece if held is None else np.concatenate((held, piece))
-            if len(held) > predictions:
-                yield held[: predictions + 1]
-                held = held[predictions:]
-    if held is not None and len(held) > 1:
-        yield held
 
 
 def _warmed(

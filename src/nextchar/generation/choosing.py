@@ -13,10 +13,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.generation.automaton import ENDED, Automaton, Progress
 from nextchar.generation.sampling import Sampling
 from nextchar.jit import compiled
 
-NOT_A_NUMBER = -1
+NOT_A_NUMBER = -2
+
+
+class Constraint(NamedTuple):
+    """An ``Automaton`` and the ``Progress`` of B samples in it; without a constraint, S is 0."""
+
+    classes: NDArray[np.int32]
+    following: NDArray[np.int32]
+    accepts: NDArray[np.bool_]
+    distance: NDArray[np.int64]
+    starts: NDArray[np.bool_]
+    ends: bool
+    state: NDArray[np.int64]
+    left: NDArray[np.int64]
 
 
 class Chooser(NamedTuple):
@@ -35,6 +49,8 @@ class Chooser(NamedTuple):
         How often each symbol is among them, int64[B, V].
     scores, heap
         Room to work in, float64[V] and int64[V].
+    constraint
+        What holds the text.
     """
 
     temperature: float
@@ -48,10 +64,20 @@ class Chooser(NamedTuple):
     counts: NDArray[np.int64]
     scores: NDArray[np.float64]
     heap: NDArray[np.int64]
+    constraint: Constraint
 
 
-def make_chooser(sampling: Sampling, V: int, recent: NDArray[np.int64]) -> Chooser:
-    """Prepare the choice; ``recent`` int64[B, n] are the newest symbols, the oldest first."""
+def make_chooser(
+    sampling: Sampling,
+    V: int,
+    recent: NDArray[np.int64],
+    automaton: Automaton | None = None,
+    progress: Progress | None = None,
+) -> Chooser:
+    """Prepare the choice; ``recent`` int64[B, n] are the newest symbols, the oldest first.
+
+    ``progress`` is where the samples stand in the automaton, and moves on as they are written.
+    """
     B = len(recent)
     chooser = Chooser(
         temperature=float(sampling.temperature),
@@ -65,11 +91,29 @@ def make_chooser(sampling: Sampling, V: int, recent: NDArray[np.int64]) -> Choos
         counts=np.zeros((B, V), np.int64),
         scores=np.empty(V),
         heap=np.empty(V, np.int64),
+        constraint=_constraint(automaton, progress),
     )
     for symbols in recent.T:
         for sample, symbol in enumerate(symbols):
-            _remember(chooser, sample, symbol)
+            _remember_recent(chooser, sample, symbol)
     return chooser
+
+
+def _constraint(automaton: Automaton | None, progress: Progress | None) -> Constraint:
+    if automaton is None or progress is None:
+        none, nowhere = np.empty(0, np.bool_), np.empty(0, np.int64)
+        table = np.empty((0, 0), np.int32)
+        return Constraint(table.ravel(), table, none, nowhere, none, False, nowhere, nowhere)
+    return Constraint(
+        classes=automaton.classes,
+        following=automaton.following,
+        accepts=automaton.accepts,
+        distance=automaton.distance,
+        starts=automaton.starts,
+        ends=automaton.ends,
+        state=progress.state,
+        left=progress.left,
+    )
 
 
 @compiled
@@ -83,13 +127,25 @@ def choose_each(
 
     Returns
     -------
-    Whether all logits are numbers; a sample whose are not has no symbol but ``NOT_A_NUMBER``.
+    Whether there is more to write: not where a sample's logits are no numbers, which then has
+    ``NOT_A_NUMBER`` for a symbol, and not where all have ended.
     """
-    numbers = True
+    numbers, going = True, False
     for sample in range(symbols.size):
+        if has_ended(chooser, sample):
+            symbols[sample] = ENDED
+            continue
         symbols[sample] = choose(logits[sample], chooser, sample, uniforms[sample])
         numbers = numbers and symbols[sample] != NOT_A_NUMBER
-    return numbers
+        going = going or symbols[sample] != ENDED
+    return numbers and going
+
+
+@compiled
+def has_ended(chooser: Chooser, sample: int) -> bool:
+    """Say whether a sample has come to its end."""
+    state = chooser.constraint.state
+    return bool(state.size > 0 and state[sample] == ENDED)
 
 
 @compiled
@@ -98,7 +154,8 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
 
     Returns
     -------
-    The symbol, or ``NOT_A_NUMBER`` where the logits are not numbers.
+    The symbol, ``ENDED`` where the text comes to its end instead, or ``NOT_A_NUMBER`` where the
+    logits are not numbers.
     """
     scores = chooser.scores
     for v in range(scores.size):
@@ -109,13 +166,21 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
         best = _argmax(scores)
     if best == NOT_A_NUMBER:
         return best
-    if chooser.temperature == 0:
-        _remember(chooser, sample, best)
-        return best
-    if chooser.temperature != 1:
+    if chooser.temperature != 0 and chooser.temperature != 1:
         highest = np.float32(scores[best])
         for v in range(scores.size):
             scores[v] = np.float32(np.float32(scores[v]) - highest) / chooser.temperature
+    constraint = chooser.constraint
+    if constraint.state.size > 0:
+        share = _end(scores, best, chooser.temperature, constraint, sample)
+        if uniform < share:
+            constraint.state[sample] = ENDED
+            return ENDED
+        uniform = min(max((uniform - share) / (1 - share), 0.0), 1 - 2.0**-53)
+        best = _argmax(scores)
+    if chooser.temperature == 0:
+        _remember(chooser, sample, best)
+        return best
     if 0 < chooser.top_k < scores.size or chooser.top_p < 1:
         _keep_top(chooser)
     if chooser.min_p > 0:
@@ -126,7 +191,46 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
 
 
 @compiled
+def _end(
+    scores: NDArray[np.float64], best: int, temperature: float, constraint: Constraint, sample: int
+) -> float:
+    """Exclude what may not follow; give the probability with which the text ends instead."""
+    state, left = constraint.state[sample], constraint.left[sample]
+    highest = scores[best]
+    total = barred = 0.0
+    none = True
+    for v in range(scores.size):
+        probability = np.exp(scores[v] - highest)
+        total += probability
+        after = constraint.following[state, constraint.classes[v]]
+        rest = left - np.int64(constraint.starts[v])
+        if after < 0 or rest < 0 or rest < constraint.distance[after]:
+            barred += probability
+            scores[v] = -np.inf
+        else:
+            none = False
+    if none:
+        return 1.0
+    if not (constraint.ends and constraint.accepts[state]):
+        return 0.0
+    if temperature == 0:
+        return 1.0 if scores[best] == -np.inf else 0.0
+    return barred / total
+
+
+@compiled
 def _remember(chooser: Chooser, sample: int, symbol: int) -> None:
+    """Move on in the constraint, and let the penalty know of a symbol."""
+    constraint = chooser.constraint
+    if constraint.state.size > 0:
+        state = constraint.state[sample]
+        constraint.state[sample] = constraint.following[state, constraint.classes[symbol]]
+        constraint.left[sample] -= np.int64(constraint.starts[symbol])
+    _remember_recent(chooser, sample, symbol)
+
+
+@compiled
+def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
     """Put a symbol in the place of the oldest recent one."""
     recent, counts = chooser.recent[sample], chooser.counts[sample]
     if recent.size == 0:

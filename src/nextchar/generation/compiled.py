@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.generation.choosing import make_chooser
+from nextchar.generation.automaton import ENDED, Automaton
+from nextchar.generation.choosing import NOT_A_NUMBER, make_chooser
 from nextchar.generation.kernel import write
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import Position, StoredWeights, Symbols, not_finite
@@ -41,17 +42,30 @@ class CompiledLoop:
     sampling
         How symbols are chosen.
     position
-        Where the texts stand; only the uniforms move on.
+        Where the texts stand; only the uniforms and the progress move on.
     stored
         What the weights are kept in.
+    constraint
+        What holds the texts; ``None`` for free ones.
     """
 
     def __init__(
-        self, network: Network, sampling: Sampling, position: Position, stored: StoredWeights
+        self,
+        network: Network,
+        sampling: Sampling,
+        position: Position,
+        stored: StoredWeights,
+        constraint: Automaton | None,
     ) -> None:
         self._weights = pack(network, stored)
         self._memory = make_memory(self._weights, position.logits, position.state)
-        self._chooser = make_chooser(sampling, network.vocabulary_size, position.recent.numpy())
+        self._chooser = make_chooser(
+            sampling,
+            network.vocabulary_size,
+            position.recent.numpy(),
+            constraint,
+            position.progress,
+        )
         self._uniforms = position.uniforms
         self._can_share = torch.get_num_threads() > 1
         self._load()
@@ -84,7 +98,9 @@ class CompiledLoop:
         with self._helper() if shared else nullcontext():
             written = write(self._weights, self._memory, self._chooser, uniforms, symbols)
         if written < len(symbols):
-            raise not_finite()
+            if (symbols[written] == NOT_A_NUMBER).any():
+                raise not_finite()
+            symbols[written:] = ENDED
         if measured:
             self._measured(shared, (time.perf_counter() - began) / len(symbols))
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from nextchar.errors import ConfigError
+from nextchar.generation.automaton import NO_LIMIT, Automaton, Progress
 from nextchar.generation.captured import CapturedStep
 from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
 from nextchar.generation.sampling import Sampling
@@ -52,11 +53,16 @@ class Writer:
     weights
         What the compiled loop keeps the weights in: with ``int8``, ``auto`` is compiled from the
         start.
+    constraint
+        What all samples are held to.
+    length
+        Characters within which a sample must have satisfied the constraint.
 
     Raises
     ------
     ConfigError
-        The network and the options do not go together.
+        The network and the options do not go together, or the length is too short for any text
+        that satisfies the constraint.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Writer:
         excluded_first: Sequence[int] = (),
         engine: Engine = "auto",
         weights: StoredWeights = "float32",
+        constraint: Automaton | None = None,
+        length: int = NO_LIMIT,
     ) -> None:
         network.eval()
         self._network = network
@@ -78,13 +86,19 @@ class Writer:
         self._excluded = excluded
         self._excluded_first = excluded_first
         self._plain_symbols = _plain_symbols(network, engine, weights)
-        self._position = _prime(network, prompt, sampling, seeds)
+        self._constraint = constraint
+        if constraint is not None and constraint.distance[0] > length:
+            raise ConfigError(
+                f"the shortest text that satisfies the constraint has {constraint.distance[0]:,} "
+                f"characters; got length {length:,}"
+            )
+        self._position = _prime(network, prompt, sampling, seeds, length)
         step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
-        self._loop: Loop = PlainLoop(sampling, self._position, step)
+        self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)
         self._written = 0
 
     def write(self, count: int) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B].
+        """Give the next symbols of each sample, int64[count, B]; ``ENDED`` after its end.
 
         Raises
         ------
@@ -107,7 +121,9 @@ class Writer:
         # Not before it is needed: numba takes a sixth of a second to import.
         from nextchar.generation.compiled import CompiledLoop
 
-        return CompiledLoop(self._network, self._sampling, self._position, self._weights)
+        return CompiledLoop(
+            self._network, self._sampling, self._position, self._weights, self._constraint
+        )
 
 
 def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:
@@ -138,7 +154,9 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
     return PLAIN_SYMBOLS if engine == "auto" and weights == "float32" else 0
 
 
-def _prime(network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence[int]) -> Position:
+def _prime(
+    network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence[int], length: int
+) -> Position:
     """Read the prompt once, for every sample."""
     B = len(seeds)
     with torch.inference_mode():
@@ -149,4 +167,5 @@ def _prime(network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence
             for cell_state in state
         )
         recent = prompt[-sampling.repetition_window :].expand(B, -1)
-        return Position(logits[-1].expand(B, -1), copies, recent, Uniforms(seeds))
+        logits = logits[-1].expand(B, -1)
+        return Position(logits, copies, recent, Uniforms(seeds), Progress.begin(B, length))

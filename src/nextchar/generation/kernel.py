@@ -110,7 +110,8 @@ def write(
 
     Returns
     -------
-    How many of each were written: fewer than n where logits are no longer numbers.
+    How many of each were written: fewer than n where logits are no longer numbers, or where all
+    samples have ended. What has ended reads on with any symbol; nobody looks at it again.
     """
     for n in range(len(uniforms)):
         if not choose_each(memory.logits[0], chooser, uniforms[n], symbols[n]):

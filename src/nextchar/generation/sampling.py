@@ -86,12 +86,22 @@ def filtered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = 
     recent
         int64[B, n], the newest symbols of each sample, for the repetition penalty.
     """
+    return narrowed_logits(tempered_logits(logits, sampling, recent), sampling)
+
+
+def tempered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = None) -> Tensor:
+    """Apply what changes probabilities: the penalty and the temperature, unless it is 0."""
     if sampling.penalizes and recent is not None:
         window = recent[:, -sampling.repetition_window :]
         logits = penalize_repetition(logits, window, sampling.repetition_penalty)
     if sampling.temperature not in (0, 1):
         # Shifted first, and in float64, so that no temperature is too small.
         logits = (logits - logits.amax(-1, keepdim=True)).double() / sampling.temperature
+    return logits
+
+
+def narrowed_logits(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Apply what excludes symbols: top-k, top-p and min-p."""
     if sampling.top_k:
         logits = keep_top_k(logits, sampling.top_k)
     if sampling.top_p < 1:
@@ -153,6 +163,13 @@ def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
     # Rounding may leave the target on the last step of the cumulative sum.
     last = logits.shape[-1] - 1 - (logits > -math.inf).flip(-1).int().argmax(-1)
     return torch.minimum(drawn, last)
+
+
+def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
+    """Choose a symbol a row from tempered logits [B, V], with uniforms [B]; int64[B]."""
+    if sampling.temperature == 0:
+        return argmax(logits)
+    return draw(narrowed_logits(logits, sampling), uniforms)
 
 
 def argmax(logits: Tensor) -> Tensor:

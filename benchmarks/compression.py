@@ -1,0 +1,137 @@
+"""Bytes of a compressed text, beside general-purpose compressors and what ``evaluate`` says.
+
+    python benchmarks/compression.py runs/plays plays.txt --characters 100000
+
+``compress`` with a run; xz, bz2 and zstd at their best settings; and PPMd of order 6 with all the
+memory it wants. zstd and PPMd are there where the packages zstandard and pyppmd are installed.
+Each is decompressed too, and must give the text back. ``evaluate`` is what the model finds in order
+and in float32, the first symbol included: no coder that follows its predictions can do with less.
+
+A fair text is one that the run was not trained on, such as the end of its file (--characters). The
+weights are not counted, as no compressor's program is; they are printed below the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import importlib
+import json
+import lzma
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import nextchar
+from nextchar.compression import compress, decompress
+
+PPMD_ORDER, PPMD_MEMORY = 6, 256 << 20
+
+
+class Codec(NamedTuple):
+    """A way there and back."""
+
+    name: str
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes], bytes]
+
+
+def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
+    """Give all that are installed, for a text of so many bytes."""
+    yield Codec(
+        "nextchar", lambda data: compress(model, data), lambda data: decompress(model, data)
+    )
+    best = 9 | lzma.PRESET_EXTREME
+    yield Codec("xz -9e", lambda data: lzma.compress(data, preset=best), lzma.decompress)
+    yield Codec("bz2 -9", lambda data: bz2.compress(data, 9), bz2.decompress)
+    try:
+        zstandard = importlib.import_module("zstandard")
+    except ModuleNotFoundError:
+        print("zstd is left out: zstandard is not installed")
+    else:
+        writer, reader = zstandard.ZstdCompressor(level=19), zstandard.ZstdDecompressor()
+        yield Codec("zstd -19", writer.compress, reader.decompress)
+    try:
+        pyppmd = importlib.import_module("pyppmd")
+    except ModuleNotFoundError:
+        print("PPMd is left out: pyppmd is not installed")
+    else:
+        settings = (PPMD_ORDER, PPMD_MEMORY)
+        yield Codec(
+            f"PPMd order {PPMD_ORDER}",
+            lambda data: (coder := pyppmd.Ppmd7Encoder(*settings)).encode(data) + coder.flush(),
+            lambda data: pyppmd.Ppmd7Decoder(*settings).decode(data, size),
+        )
+
+
+def said(model: nextchar.LanguageModel, text: str) -> float:
+    """Give the bytes that evaluation finds in a text, which begins as after a line break."""
+    result = model.evaluate("\n" + text, exact=True)
+    return result.bits_per_char * result.characters / 8
+
+
+def measure(codec: Codec, data: bytes) -> dict[str, object]:
+    """Go there and back once, after a short text that lets code be loaded."""
+    codec.decompress(codec.compress(b""))
+    began = time.perf_counter()
+    packed = codec.compress(data)
+    between = time.perf_counter()
+    restored = codec.decompress(packed)
+    ended = time.perf_counter()
+    return {
+        "name": codec.name,
+        "bytes": len(packed),
+        "exact": restored == data,
+        "compress_seconds": between - began,
+        "decompress_seconds": ended - between,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("text", type=Path, help="UTF-8")
+    parser.add_argument("--characters", type=int, help="take this many from the end of the text")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    text = options.text.read_bytes().decode("utf-8")
+    text = text if options.characters is None else text[-options.characters :]
+    if len(text) == 0:
+        parser.error(f"nothing to compress: got 0 characters of {options.text}")
+    data = text.encode()
+
+    model = nextchar.LanguageModel.load(options.run)
+    network = model.config.network
+    print(f"{network.layers} × {network.cell} {network.hidden_size}, {len(data):,} bytes\n")
+    rows = [measure(codec, data) for codec in codecs(model, len(data))]
+    wrong = [row["name"] for row in rows if not row["exact"]]
+    if wrong:
+        raise RuntimeError(f"another text came back from {wrong}")
+    least = said(model, text)
+    print("| | bytes | bits/char | chars/s there | and back |\n|---|---|---|---|---|")
+    print(f"| evaluate | {least:,.0f} | {8 * least / len(text):.4f} | – | – |")
+    for row in rows:
+        size, there, back = (
+            float(str(row[key])) for key in ("bytes", "compress_seconds", "decompress_seconds")
+        )
+        print(
+            f"| {row['name']} | {size:,.0f} | {8 * size / len(text):.4f} | "
+            f"{len(text) / there:,.0f} | {len(text) / back:,.0f} |"
+        )
+    excess = float(str(rows[0]["bytes"])) / least - 1
+    weights = 4 * model.parameters
+    print(f"\nnextchar is {excess:+.3%} above evaluate; its weights are {weights:,} bytes")
+    if options.json:
+        figures = {
+            "characters": len(text),
+            "original_bytes": len(data),
+            "evaluate_bytes": least,
+            "weight_bytes": weights,
+            "codecs": rows,
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

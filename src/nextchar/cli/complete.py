@@ -1,0 +1,45 @@
+"""``nextchar complete``: the most probable words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("complete")(_complete)
+
+
+def _complete(
+    run: Path = typer.Argument(help="A run directory."),
+    text: str = typer.Argument(help="The text so far; its last word is completed."),
+    count: int = typer.Option(5, help="How many completions."),
+    words: int = typer.Option(1, help="How many words each completes."),
+    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
+    """List the most probable completions of the last word, or the next words, exactly."""
+    from nextchar.model import LanguageModel
+
+    model = LanguageModel.load(run, device=device)
+    found = model.complete(text, count=count, words=words, unknown=unknown)
+    if as_json:
+        results = [
+            {"text": each.text, "probability": math.exp(each.log_probability)} for each in found
+        ]
+        print_json({"prompt": text, "completions": results})
+    elif found:
+        line_break = text.rfind("\n") + 1
+        shown = [(text[line_break:] + each.text, each.log_probability) for each in found]
+        print_rows([(_one_line(words), f"{math.exp(log):7.2%}") for words, log in shown])
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "⏎")

@@ -1,0 +1,102 @@
+"""``nextchar compress`` and ``nextchar decompress``: a file by way of a run's predictions."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+
+_RUN = typer.Argument(help="A run directory.")
+_OUT = typer.Argument(help="The file to write; nothing may stand there.")
+_AS_JSON = typer.Option(False, "--json", help=JSON_HELP)
+_QUIET = typer.Option(False, "--quiet", "-q", help=QUIET_HELP)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add both commands to the application."""
+    app.command("compress")(_compress)
+    app.command("decompress")(_decompress)
+
+
+def _compress(
+    run: Path = _RUN,
+    file: Path = typer.Argument(help="Any file for a byte vocabulary; else a text in UTF-8."),
+    out: Path = _OUT,
+    as_json: bool = _AS_JSON,
+    quiet: bool = _QUIET,
+) -> None:
+    """Compress a file without loss; the same run gives it back on this machine."""
+    from nextchar.compression import compress
+
+    original, compressed, seconds = _convert(compress, run, file, out, quiet, "compressing")
+    _report(original, compressed, seconds, as_json)
+
+
+def _decompress(
+    run: Path = _RUN,
+    file: Path = typer.Argument(help="What `nextchar compress` wrote with this run."),
+    out: Path = _OUT,
+    as_json: bool = _AS_JSON,
+    quiet: bool = _QUIET,
+) -> None:
+    """Give back a compressed file, verified, or say why that cannot be."""
+    from nextchar.compression import decompress
+
+    compressed, original, seconds = _convert(decompress, run, file, out, quiet, "decompressing")
+    _report(original, compressed, seconds, as_json)
+
+
+def _convert(
+    convert: Callable[..., bytes], run: Path, file: Path, out: Path, quiet: bool, label: str
+) -> tuple[bytes, bytes, float]:
+    """Write ``out`` from ``file``: give what was read, what was written, and the seconds."""
+    from nextchar.errors import TextError
+    from nextchar.model import LanguageModel
+    from nextchar.storage import write_bytes
+
+    if out.exists():
+        raise TextError(f"{out} exists already: name a file that does not")
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise TextError(f"cannot read {file}: {error.strerror}") from error
+    model = LanguageModel.load(run)
+    began = time.monotonic()
+    try:
+        result = convert(model, data, progress=None if quiet else part_display(label))
+    except TextError as error:
+        raise TextError(f"{file}: {error}") from error
+    seconds = time.monotonic() - began
+    write_bytes(out, result)
+    return data, result, seconds
+
+
+def _report(original: bytes, compressed: bytes, seconds: float, as_json: bool) -> None:
+    from nextchar.compression.symbols import character_count
+
+    characters = character_count(original)
+    values: dict[str, Any] = {
+        "original_bytes": len(original),
+        "compressed_bytes": len(compressed),
+        "characters": characters,
+        "bits_per_char": 8 * len(compressed) / characters if characters else math.nan,
+        "seconds": seconds,
+        "chars_per_second": characters / seconds,
+    }
+    if as_json:
+        print_json(values)
+        return
+    print_rows(
+        [
+            ("original", f"{len(original):,} bytes, {characters:,} characters"),
+            ("compressed", f"{len(compressed):,} bytes"),
+            ("bits/char", f"{values['bits_per_char']:.4f}" if characters else "–"),
+            ("speed", f"{values['chars_per_second']:,.0f} chars/s"),
+        ]
+    )

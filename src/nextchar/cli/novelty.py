@@ -1,0 +1,139 @@
+"""``nextchar novelty``: what a text shares word for word with the text that a run learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+
+if TYPE_CHECKING:
+    from nextchar.novelty import Novelty, SharedSpan
+
+_BAR_WIDTH = 40
+_QUOTED_CHARACTERS = 160
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("novelty")(_novelty)
+
+
+def _novelty(
+    run: Path = typer.Argument(help="A run directory, with its corpus."),
+    text: list[str] = typer.Argument(help="Files, folders, globs, or -, read as one text."),
+    ngrams: str = typer.Option(
+        "4,8,12,16,24,32,48,64", help="Lengths in characters, with commas between them."
+    ),
+    spans: int = typer.Option(10, help="How many shared pieces to list."),
+    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    ),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
+) -> None:
+    """Find what a text shares with the training part of a run's corpus, and what is new in it.
+
+    Symbols that the vocabulary does not have match nothing.
+    """
+    from nextchar.model_files import load_config, load_vocabulary
+    from nextchar.novelty import novelty
+    from nextchar.run import open_corpus
+    from nextchar.text.reading import open_text
+
+    lengths = _lengths(ngrams)
+    config, vocabulary, corpus = load_config(run), load_vocabulary(run), open_corpus(run)
+    reading = {"encoding": encoding, "errors": errors}
+    set_here = {name: value for name, value in reading.items() if value is not None}
+    with open_text(text, config.with_options(**set_here).text) as source:
+        whole = "".join(source.chunks())
+    result = novelty(
+        vocabulary,
+        corpus.train,
+        whole,
+        ngrams=lengths,
+        spans=spans,
+        progress=None if quiet else part_display("comparing"),
+        check=corpus.check,
+    )
+    compared = ", ".join(source.names)
+    if as_json:
+        print_json({"text": compared, **result.to_dict()})
+    else:
+        _print(compared, run, result)
+
+
+def _lengths(ngrams: str) -> list[int]:
+    """Read ``4,8,12``."""
+    from nextchar.errors import ConfigError
+
+    try:
+        return [int(length) for length in ngrams.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"--ngrams must be whole numbers with commas between them, such as 4,8; got {ngrams!r}"
+        ) from None
+
+
+def _print(compared: str, run: Path, result: Novelty) -> None:
+    unknown = (
+        f", {result.unknown_characters:,} of them not in the vocabulary"
+        if result.unknown_characters
+        else ""
+    )
+    print_rows(
+        [
+            ("text", f"{compared}: {result.characters:,} characters{unknown}"),
+            ("corpus", f"train part of {run}: {result.corpus_characters:,} characters"),
+            (
+                "matches",
+                f"{result.mean_match:.1f} characters on average, {result.longest_match:,} at most",
+            ),
+        ]
+    )
+    typer.echo("\nn-grams that the corpus does not have")
+    width = max(len(str(n)) for n in result.unseen_share)
+    for n, share in result.unseen_share.items():
+        shown = "text too short" if share is None else f"{share:7.2%}  {_bar(share)}".rstrip()
+        typer.echo(f"{n:>{width}}  {shown}")
+    if result.spans:
+        typer.echo("\nlongest shared pieces, with the characters before them in the corpus")
+        _print_spans(result.spans)
+
+
+def _bar(share: float) -> str:
+    return "█" * round(share * _BAR_WIDTH)
+
+
+def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
+    table = [("characters", "line:column", "corpus", "times")]
+    table += [
+        (
+            f"{span.characters:,}",
+            f"{span.line}:{span.column}",
+            f"{span.corpus_offset:,}",
+            f"{span.times:,}",
+        )
+        for span in spans
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    pieces = ["", *(f'"{_quoted(span.text)}"' for span in spans)]
+    for row, piece in zip(table, pieces, strict=True):
+        cells = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
+        typer.echo("  ".join([*cells, piece]).rstrip())
+
+
+def _quoted(text: str) -> str:
+    """Show a piece in one line; of a long one its beginning and its end."""
+    if len(text) > _QUOTED_CHARACTERS:
+        half = _QUOTED_CHARACTERS // 2
+        return f"{_one_line(text[:half])} … {_one_line(text[-half:])}"
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    shown = text.replace("\n", "⏎")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)

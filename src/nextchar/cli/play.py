@@ -1,0 +1,208 @@
+"""``nextchar play``: write together with a model, in the terminal."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.output import UNKNOWN_HELP
+from nextchar.errors import InputError
+
+if TYPE_CHECKING:
+    from nextchar.model import LanguageModel
+
+_HELP = """\
+Type a beginning, and the model goes on. An empty line lets it go on from there.
+  /back [N]            take back what was written last, N times
+  /again               take back what the model wrote last, and let it write anew
+  /complete            the most probable words here
+  /show                the whole text so far
+  /new                 begin anew
+  /set NAME VALUE      temperature, top_k, top_p, min_p, repetition_penalty, length, lines, match
+  /settings            what is set
+  /save FILE           write the text to a new file
+  /quit                the end (so is Ctrl-D); Ctrl-C stops the writing
+"""
+
+_SETTINGS: dict[str, Callable[[str], Any]] = {
+    "temperature": float,
+    "top_k": int,
+    "top_p": float,
+    "min_p": float,
+    "repetition_penalty": float,
+    "length": int,
+    "lines": int,
+    "match": lambda text: text or None,
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("play")(_play)
+
+
+def _play(
+    run: Path = typer.Argument(help="A run directory."),
+    length: int = typer.Option(200, help="Characters that the model writes at a time."),
+    temperature: float = typer.Option(0.8, help="1 is the model's own distribution, 0 is argmax."),
+    seed: int = typer.Option(0, help="The same seed and the same lines give the same text."),
+    unknown: Literal["error", "skip", "replace"] = typer.Option("skip", help=UNKNOWN_HELP),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+) -> None:
+    """Write together with a model: type a beginning, watch it go on, take it back, try again."""
+    from nextchar.model import LanguageModel
+
+    model = LanguageModel.load(run, device=device)
+    game = _Game(model, {"length": length, "temperature": temperature, "unknown": unknown}, seed)
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  (gives input() its line editing and history)
+
+        sys.stdout.write(_HELP)
+    while (line := _read_line()) is not None:
+        try:
+            if not game.take(line):
+                break
+        except InputError as error:
+            sys.stdout.write(f"{error}\n")
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+
+
+def _read_line() -> str | None:
+    """Give the next line, or ``None`` at the end of the input."""
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline()
+        return line.removesuffix("\n") if line else None
+    while True:
+        try:
+            return input("› ")
+        except EOFError:
+            sys.stdout.write("\n")
+            return None
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+
+
+def _words(line: str) -> list[str]:
+    """Split a line as a shell does, but leave backslashes: expressions are full of them."""
+    lexer = shlex.shlex(line, posix=True)
+    lexer.escape = lexer.commenters = ""
+    lexer.whitespace_split = True
+    try:
+        return list(lexer) or [""]
+    except ValueError as error:
+        raise InputError(f"{error}: {line!r}") from None
+
+
+class _Game:
+    """The text so far, and what has been added to it, in turn."""
+
+    def __init__(self, model: LanguageModel, settings: dict[str, Any], seed: int) -> None:
+        self._model = model
+        self._settings = settings
+        self._seed = seed
+        self._added: list[str] = []
+
+    @property
+    def _text(self) -> str:
+        return "".join(self._added)
+
+    def take(self, line: str) -> bool:
+        """Do what a line says; give whether to go on."""
+        if not line.startswith("/"):
+            if line:
+                self._added.append(line)
+            self._write()
+            return True
+        words = _words(line[1:])
+        command, arguments = words[0], words[1:]
+        commands: dict[str, Callable[..., None]] = {
+            "back": self._back,
+            "again": self._again,
+            "complete": self._complete,
+            "show": lambda: self._print(self._text),
+            "new": self._added.clear,
+            "set": self._set,
+            "settings": lambda: self._print(
+                "\n".join(f"{name} {value}" for name, value in self._settings.items())
+            ),
+            "save": self._save,
+            "help": lambda: self._print(_HELP.rstrip()),
+        }
+        if command in ("quit", "exit"):
+            return False
+        if command not in commands:
+            raise InputError(f"there is no /{command}: /help lists what there is")
+        try:
+            inspect.signature(commands[command]).bind(*arguments)
+        except TypeError:
+            raise InputError(f"/{command} takes other arguments: see /help") from None
+        commands[command](*arguments)
+        return True
+
+    def _write(self) -> None:
+        """Let the model go on, and show it as it comes."""
+        before = self._text
+        pieces: list[str] = []
+        self._seed += 1
+        sys.stdout.write(before.rpartition("\n")[2])
+        try:
+            shown = len(before)
+            for piece in self._model.stream(before, seed=self._seed, **self._settings):
+                # The stream begins with the prompt, which stands there already.
+                new = piece[shown:]
+                shown = max(0, shown - len(piece))
+                pieces.append(new)
+                sys.stdout.write(new)
+                sys.stdout.flush()
+        finally:
+            self._added.append("".join(pieces))
+            sys.stdout.write("\n")
+
+    def _back(self, count: str = "1") -> None:
+        self._require_text("back")
+        if not count.isdecimal() or not 1 <= int(count) <= len(self._added):
+            raise InputError(f"/back takes 1 to {len(self._added)}; got {count!r}")
+        del self._added[-int(count) :]
+        self._print(self._text)
+
+    def _again(self) -> None:
+        self._require_text("again")
+        self._added.pop()
+        self._write()
+
+    def _complete(self) -> None:
+        unknown = self._settings["unknown"]
+        found = self._model.complete(self._text, unknown=unknown)
+        self._print("   ".join(each.text.replace("\n", "⏎") or "∎" for each in found))
+
+    def _set(self, name: str, value: str = "") -> None:
+        if name not in _SETTINGS:
+            raise InputError(f"/set knows {', '.join(_SETTINGS)}; got {name!r}")
+        try:
+            new = {**self._settings, name: _SETTINGS[name](value)}
+        except ValueError:
+            raise InputError(f"{name} needs a number; got {value!r}") from None
+        self._model.stream("", **new)  # refuses what cannot be used
+        self._settings = new
+
+    def _save(self, name: str) -> None:
+        from nextchar.storage import write_bytes
+
+        if Path(name).exists():
+            raise InputError(f"{name} exists: name a new file")
+        write_bytes(Path(name), self._text.encode("utf-8", "surrogateescape"))
+
+    def _require_text(self, command: str) -> None:
+        if not self._added:
+            raise InputError(f"/{command} takes back what was written: there is nothing yet")
+
+    @staticmethod
+    def _print(text: str) -> None:
+        sys.stdout.write(f"{text}\n")

@@ -1,0 +1,177 @@
+"""``nextchar score``: what every character of a text costs, to be looked at."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    UNKNOWN_HELP,
+    part_display,
+    print_json,
+    print_rows,
+)
+
+if TYPE_CHECKING:
+    from nextchar.evaluation.dynamic import Adaptation
+    from nextchar.evaluation.score import Score
+
+_PAGE_SUFFIXES = (".html", ".htm")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("score")(_score)
+
+
+def _score(
+    run: Path = typer.Argument(help="A run directory."),
+    text: list[str] = typer.Argument(help="Files, folders, globs, or -, read as one text."),
+    anomalies: int | None = typer.Option(
+        None, min=1, help="List so many of the most surprising stretches."
+    ),
+    by: Literal["line", "word"] | None = typer.Option(None, help="Print the sums of each."),
+    html: Path | None = typer.Option(
+        None, help="Write a page that shows all, in one .html file; one that is there is replaced."
+    ),
+    dynamic: bool = typer.Option(
+        False, "--dynamic", help="Go on learning from what was scored already."
+    ),
+    dynamic_rate: float | None = typer.Option(
+        None, help="The learning rate of --dynamic; its own if not set."
+    ),
+    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+    as_jsonl: bool = typer.Option(
+        False, "--jsonl", help="Print one JSON object for each character, a line each."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
+) -> None:
+    """Show what each character of a text costs in bits: shaded text, lists, or a page."""
+    from nextchar.errors import ConfigError
+    from nextchar.model import LanguageModel
+    from nextchar.rendering.score_page import score_page
+    from nextchar.storage import write_bytes
+    from nextchar.text.reading import open_text
+
+    if as_jsonl and (as_json or anomalies or by):
+        raise ConfigError("--jsonl prints every character: it goes with no other list, nor --json")
+    if html is not None and html.suffix.lower() not in _PAGE_SUFFIXES:
+        raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
+    adaptation = _adaptation(dynamic, dynamic_rate)
+    model = LanguageModel.load(run, device=device)
+    reading = {"encoding": encoding, "errors": errors}
+    set_here = {name: value for name, value in reading.items() if value is not None}
+    with open_text(text, model.config.with_options(**set_here).text) as source:
+        name, whole = ", ".join(source.names), "".join(source.chunks())
+    score = model.score(
+        whole,
+        unknown=unknown,
+        adaptation=adaptation,
+        progress=None if quiet else part_display("scoring"),
+    )
+    if html is not None:
+        page = score_page(score, title=name, **({"anomalies": anomalies} if anomalies else {}))
+        write_bytes(html, page.encode())
+    if as_jsonl:
+        _print_characters(score)
+    elif as_json:
+        print_json({"text": name, **_values(score, anomalies, by)})
+    else:
+        _print_views(score, anomalies, by, map_too=html is None)
+        _print_summary(score, name, html)
+
+
+def _adaptation(dynamic: bool, rate: float | None) -> Adaptation | None:
+    """Give what the options say about learning from the text."""
+    from nextchar.errors import ConfigError
+    from nextchar.evaluation.dynamic import Adaptation
+
+    if not dynamic:
+        if rate is not None:
+            raise ConfigError(f"--dynamic-rate {rate} is the rate of --dynamic: give both")
+        return None
+    return Adaptation() if rate is None else Adaptation(rate=rate)
+
+
+def _values(score: Score, anomalies: int | None, by: str | None) -> dict[str, Any]:
+    """Give sums, lines, and what else was asked for."""
+    values: dict[str, Any] = {**score.to_dict(), "lines": [vars(span) for span in score.lines()]}
+    if by == "word":
+        values["words"] = [vars(span) for span in score.words()]
+    if anomalies:
+        values["anomalies"] = [
+            {
+                "line": score.position(anomaly.start)[0],
+                "column": score.position(anomaly.start)[1],
+                **vars(anomaly),
+                "text": score.text[anomaly.start : anomaly.end],
+            }
+            for anomaly in score.anomalies(anomalies)
+        ]
+    return values
+
+
+def _print_characters(score: Score) -> None:
+    """Print an object for each character; null stands where nothing was measured."""
+    rows = zip(score.text, score.bits.tolist(), score.expected_bits.tolist(), strict=True)
+    for index, (character, bits, expected) in enumerate(rows):
+        values = {
+            "index": index,
+            "character": character,
+            "bits": None if math.isnan(bits) else bits,
+            "expected_bits": None if math.isnan(expected) else expected,
+            "alternatives": score.alternatives(index),
+        }
+        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def _print_views(score: Score, anomalies: int | None, by: str | None, *, map_too: bool) -> None:
+    """Print the lists that were asked for, or else the shaded text, if no page shows it."""
+    from nextchar.rendering.heat_map import heat_map, legend, palette_of
+    from nextchar.rendering.lists import anomaly_lines, sum_lines
+
+    columns = shutil.get_terminal_size().columns
+    views = []
+    if by is not None:
+        spans = score.lines() if by == "line" else score.words()
+        views.append(sum_lines(score, spans, columns=columns))
+    if anomalies is not None:
+        views.append(anomaly_lines(score, score.anomalies(anomalies)))
+    if not views and map_too:
+        palette = palette_of(sys.stdout, os.environ)
+        views += [heat_map(score, width=columns, palette=palette), iter([legend(palette)])]
+    for view in views:
+        for line in view:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.write("\n")
+
+
+def _print_summary(score: Score, name: str, page: Path | None) -> None:
+    from nextchar.rendering.characters import printable_text
+    from nextchar.rendering.lists import counting_notes
+
+    rows = [
+        ("text", f"{printable_text(name)}: {score.characters:,} characters predicted"),
+        ("bits", f"{score.total_bits:,.1f}"),
+        ("bits/char", f"{score.bits_per_char:.4f}"),
+        *counting_notes(score),
+        ("speed", f"{score.to_dict()['chars_per_second']:,.0f} chars/s"),
+    ]
+    if page is not None:
+        rows.append(("page", str(page)))
+    print_rows(rows)

@@ -1,0 +1,130 @@
+"""How a vocabulary spells characters: each is a path of one to four symbols.
+
+A set of characters is a boolean tensor with an axis for each symbol of the path: a syllable is
+[initial, medial] or [initial, medial, final], a character in UTF-8 up to four bytes. Equal parts
+of the tensor are one node, so that even all of Unicode takes but a few.
+
+Shapes: V vocabulary size, n characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.constraints.characters import CharacterSet, Codes
+from nextchar.text import hangul
+from nextchar.text.vocabularies.code import CodeVocabulary
+from nextchar.text.vocabulary import Vocabulary
+
+ENTRY, EXIT = 0, 1
+
+# From one node to another over any of some symbols, int64[m].
+Edge = tuple[int, NDArray[np.int64], int]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Characters that are spelled with equally many symbols.
+
+    Attributes
+    ----------
+    codes
+        The code points, uint32[d1, …, dk].
+    symbols
+        The ids along each axis, int64[d1] to int64[dk].
+    exists
+        Which of them are characters, bool[d1, …, dk].
+    """
+
+    codes: Codes
+    symbols: tuple[NDArray[np.int64], ...]
+    exists: NDArray[np.bool_]
+
+
+class Alphabet:
+    """All characters that a vocabulary can write, and how; ``<unk>`` is none of them."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        if isinstance(vocabulary, CodeVocabulary):
+            self._blocks = list(_of_codes(vocabulary))
+        else:
+            self._blocks = list(_utf8())
+
+    def spell(self, characters: CharacterSet) -> list[Edge]:
+        """Give the edges of all paths from ``ENTRY`` to ``EXIT`` that write one of a set."""
+        edges: list[Edge] = []
+        nodes = EXIT
+        for block in self._blocks:
+            members = block.exists & characters.members(block.codes.ravel()).reshape(
+                block.codes.shape
+            )
+            # Breadth first: each node stands for the part of the tensor that follows it.
+            level = {ENTRY: members}
+            for symbols in block.symbols[:-1]:
+                below: dict[bytes, int] = {}
+                parts: dict[int, NDArray[np.bool_]] = {}
+                for node, part in level.items():
+                    rows = part.reshape(len(symbols), -1)
+                    for row in _distinct(rows):
+                        key = row.tobytes()
+                        if key not in below:
+                            nodes += 1
+                            below[key] = nodes
+                            parts[nodes] = row.reshape(part.shape[1:])
+                        taken = symbols[(rows == row).all(1)]
+                        edges.append((node, taken, below[key]))
+                level = parts
+            for node, part in level.items():
+                if part.any():
+                    edges.append((node, block.symbols[-1][part], EXIT))
+        return edges
+
+
+def _distinct(rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Give each different row [m] that is not empty, once."""
+    seen = {row.tobytes(): row for row in rows if row.any()}
+    return list(seen.values())
+
+
+def _of_codes(vocabulary: CodeVocabulary) -> Iterator[_Block]:
+    """Give the symbols that are characters, and the syllables that are made of letters."""
+    ids = np.arange(len(vocabulary))
+    ids = ids[ids != vocabulary.unknown_id]
+    codes = vocabulary.codes_of(ids)
+    letters = [
+        ids[(codes >= first) & (codes < first + count)][:count]
+        for first, count in (
+            (hangul.INITIAL, hangul.INITIALS),
+            (hangul.MEDIAL, hangul.MEDIALS),
+            (hangul.FINAL, hangul.FINALS),
+        )
+    ]
+    whole = codes < hangul.INITIAL
+    yield _Block(codes[whole], (ids[whole],), np.ones(int(whole.sum()), np.bool_))
+    if vocabulary.kind != "jamo":
+        return
+    order = [part[np.argsort(vocabulary.codes_of(part))] for part in letters]
+    syllables = np.arange(hangul.SYLLABLES, dtype=np.uint32) + np.uint32(hangul.FIRST_SYLLABLE)
+    table = syllables.reshape(hangul.INITIALS, hangul.MEDIALS, hangul.FINALS + 1)
+    for part, axes in ((table[:, :, 0], order[:2]), (table[:, :, 1:], order)):
+        yield _Block(part, tuple(axes), np.ones(part.shape, np.bool_))
+
+
+def _utf8() -> Iterator[_Block]:
+    """Give all characters as the bytes of their UTF-8 form."""
+    rest = np.arange(0x80, 0xC0)
+    for lead, lengths, first in (
+        (np.arange(0x80), 1, 0),
+        (np.arange(0xC0, 0xE0), 2, 0x80),
+        (np.arange(0xE0, 0xF0), 3, 0x800),
+        (np.arange(0xF0, 0xF8), 4, 0x10000),
+    ):
+        shape = (len(lead), *[64] * (lengths - 1))
+        codes = np.arange(np.prod(shape), dtype=np.uint32).reshape(shape)
+        surrogate = (codes >= 0xD800) & (codes < 0xE000)
+        exists = (codes >= first) & (codes <= 0x10FFFF) & ~surrogate
+        yield _Block(np.where(exists, codes, np.uint32(0)), (lead, *[rest] * (lengths - 1)), exists)

@@ -1,0 +1,258 @@
+r"""Regular expressions as trees: the part of Python's ``re`` that describes whole texts.
+
+Literals, ``.``, classes ``[a-z가-힣]``, ``[^…]``, ``\d \s \w \D \S \W``, Unicode categories
+``\p{L} \p{Lu} \P{…}``, groups ``(…)`` and ``(?:…)``, ``|``, ``* + ? {m} {m,} {m,n}``, and
+``(?i)`` and ``(?s)`` at the beginning. A lazy or greedy quantifier makes no difference to which
+texts match; ``^`` and ``$`` stand only at the ends, where they are implied. What looks around,
+refers back or asks for a word boundary is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
+
+from nextchar.constraints.characters import CharacterSet
+from nextchar.errors import ConfigError
+
+MOST_REPEATS = 10_000
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
+_CODES = {"x": 2, "u": 4, "U": 8}
+_CATEGORY = re.compile(r"\{(\^?)([A-Z][a-z]?)\}|([A-Z])")
+_REPEAT = re.compile(r"\{(\d*)(,?)(\d*)\}")
+_FLAGS = re.compile(r"\(\?([a-zA-Z]+)\)")
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Parts one after the other; none is the empty text."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several."""
+
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The same again, ``least`` to ``most`` times; ``None`` is without end."""
+
+    part: Expression
+    least: int
+    most: int | None
+
+
+Expression: TypeAlias = CharacterSet | Sequence | Choice | Repeat
+
+
+def parse(pattern: str) -> Expression:
+    """Read a regular expression.
+
+    Raises
+    ------
+    ConfigError
+        It is no expression, or asks for something that is not among the above.
+    """
+    return _Parser(pattern).whole()
+
+
+class _Parser:
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._place = 0
+        self._any_case = False
+        self._dot_is_all = False
+
+    def whole(self) -> Expression:
+        """Read all of it."""
+        if flags := _FLAGS.match(self._pattern):
+            unknown = set(flags[1]) - set("isu")
+            if unknown:
+                self._refuse(f"the flag {min(unknown)!r} is not among i, s and u")
+            self._any_case, self._dot_is_all = "i" in flags[1], "s" in flags[1]
+            self._place = flags.end()
+        if self._next() == "^":
+            self._place += 1
+        expression = self._choice()
+        if self._place < len(self._pattern):
+            self._refuse("a ) without its (")
+        return expression
+
+    def _choice(self) -> Expression:
+        options = [self._sequence()]
+        while self._next() == "|":
+            self._place += 1
+            options.append(self._sequence())
+        return options[0] if len(options) == 1 else Choice(tuple(options))
+
+    def _sequence(self) -> Expression:
+        parts = []
+        while self._next() not in ("", "|", ")"):
+            if self._next() == "$" and self._place == len(self._pattern) - 1:
+                self._place += 1
+                break
+            parts.append(self._repeated(self._atom()))
+        return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
+
+    def _repeated(self, part: Expression) -> Expression:
+        """Read the quantifier of a part, if it has one."""
+        bounds = self._quantifier()
+        if bounds is None:
+            return part
+        if self._next() == "+":
+            self._refuse("a possessive quantifier changes what matches in ways that are not built")
+        if self._next() == "?":
+            self._place += 1
+        if self._quantifier() is not None:
+            self._refuse("a quantifier after a quantifier")
+        return Repeat(part, *bounds)
+
+    def _quantifier(self) -> tuple[int, int | None] | None:
+        simple: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+        if self._next() in simple:
+            self._place += 1
+            return simple[self._pattern[self._place - 1]]
+        found = _REPEAT.match(self._pattern, self._place)
+        if found is None or found[0] in ("{}", "{,}"):
+            return None  # as in Python, a brace that is no quantifier is a brace
+        least = int(found[1] or 0)
+        most = int(found[3]) if found[3] else (None if found[2] else least)
+        if max(least, most or 0) > MOST_REPEATS:
+            self._refuse(f"{found[0]} is more than {MOST_REPEATS:,} times")
+        if most is not None and most < least:
+            self._refuse(f"{found[0]} has its larger number first")
+        self._place = found.end()
+        return least, most
+
+    def _atom(self) -> Expression:
+        character = self._take()
+        match character:
+            case "(":
+                return self._group()
+            case "[":
+                return self._brackets()
+            case ".":
+                ends = () if self._dot_is_all else ((10, 10),)
+                return CharacterSet(ends, negated=True)
+            case "\\":
+                return self._escape(in_brackets=False)
+            case "*" | "+" | "?":
+                self._refuse(f"nothing that {character} could repeat", back=1)
+            case "^" | "$":
+                self._refuse(f"{character} inside of it: the whole text must match anyway", back=1)
+        return self._literal(character)
+
+    def _group(self) -> Expression:
+        opening = self._place - 1
+        if self._next() == "?":
+            if not self._pattern.startswith("?:", self._place):
+                self._refuse("a group of a kind that is not built: (…) and (?:…) are", back=1)
+            self._place += 2
+        inside = self._choice()
+        if self._next() != ")":
+            self._place = opening
+            self._refuse("a ( without its )")
+        self._place += 1
+        return inside
+
+    def _brackets(self) -> CharacterSet:
+        opening = self._place - 1
+        negated = self._next() == "^"
+        self._place += negated
+        ranges: list[tuple[int, int]] = []
+        kinds: list[str] = []
+        first = True
+        while first or self._next() != "]":
+            if not self._next():
+                self._place = opening
+                self._refuse("a [ without its ]")
+            item = self._item()
+            first = False
+            low = item.ranges[0][0] if item.ranges else None
+            if self._next() == "-" and self._after_next() not in ("]", ""):
+                self._place += 1
+                last = self._item()
+                high = last.ranges[0][0] if last.ranges else None
+                if low is None or high is None or high < low:
+                    self._refuse("a range whose ends are not two characters in order", back=1)
+                ranges.append((low, high))
+            else:
+                ranges += item.ranges
+                kinds += item.kinds
+        self._place += 1
+        return CharacterSet(tuple(ranges), tuple(kinds), negated, self._any_case)
+
+    def _item(self) -> CharacterSet:
+        """Read a character of a class, or an escape that stands for one or for many."""
+        character = self._take()
+        if character == "\\":
+            return self._escape(in_brackets=True)
+        return self._literal(character)
+
+    def _escape(self, *, in_brackets: bool) -> CharacterSet:
+        letter = self._take()
+        if letter == "":
+            self._refuse("a backslash at the end")
+        if letter in "dswDSW":
+            return CharacterSet(kinds=(letter,))
+        if letter in "pP":
+            return self._category(negated=letter == "P")
+        if letter == "b" and in_brackets:
+            return self._literal("\b")
+        if letter in _ESCAPES:
+            return self._literal(_ESCAPES[letter])
+        if letter in _CODES:
+            digits = self._pattern[self._place : self._place + _CODES[letter]]
+            if not re.fullmatch(f"[0-9a-fA-F]{{{_CODES[letter]}}}", digits) or (
+                int(digits, 16) > 0x10FFFF
+            ):
+                self._refuse(f"\\{letter} needs {_CODES[letter]} hexadecimal digits of a character")
+            self._place += len(digits)
+            return self._literal(chr(int(digits, 16)))
+        if letter.isascii() and letter.isalnum():
+            self._refuse(f"the escape \\{letter} is not built", back=1)
+        return self._literal(letter)
+
+    def _category(self, *, negated: bool) -> CharacterSet:
+        found = _CATEGORY.match(self._pattern, self._place)
+        name = (found[2] or found[3]) if found else None
+        if found is None or name not in _CATEGORIES:
+            self._refuse(r"\p needs a Unicode category, as in \p{L} or \p{Lu}")
+        self._place = found.end()
+        away = negated != bool(found[1])
+        return CharacterSet(kinds=(f"^{name}" if away else name,))
+
+    def _literal(self, character: str) -> CharacterSet:
+        return CharacterSet.of(character, any_case=self._any_case)
+
+    def _next(self) -> str:
+        return self._pattern[self._place : self._place + 1]
+
+    def _after_next(self) -> str:
+        return self._pattern[self._place + 1 : self._place + 2]
+
+    def _take(self) -> str:
+        character = self._next()
+        self._place += 1
+        return character
+
+    def _refuse(self, reason: str, *, back: int = 0) -> NoReturn:
+        place = min(self._place - back, len(self._pattern)) + 1
+        raise ConfigError(
+            f"the expression {self._pattern!r} cannot be used, at character {place}: {reason}"
+        )
+
+
+_CATEGORIES = frozenset(
+    name
+    for code in range(0x3000)
+    for category in (unicodedata.category(chr(code)),)
+    for name in (category, category[0])
+) | {"Co", "Cs"}

@@ -1,0 +1,68 @@
+"""Characters as they can be shown anywhere: nothing in a text may command what displays it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+LINE_BREAK = "↵"
+
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# They join or part letters and emoji, and command nothing else.
+_JOINERS = "\u200c\u200d"
+_CONTROL_PICTURES = 0x2400
+_DELETE = 0x7F
+
+
+def printable(character: str) -> str:
+    """Give a character as it is, or one that stands for it if it would not show, or do something.
+
+    Control characters become their pictures (``"␛"``), other invisible ones and lone surrogates
+    ``"�"``; a line break becomes ``"↵"``, a tab ``"→"``. Always one character.
+    """
+    if character == "\n":
+        return LINE_BREAK
+    if character == "\t":
+        return "→"
+    if unicodedata.category(character) not in _HIDDEN or character in _JOINERS:
+        return character
+    code = ord(character)
+    if code < ord(" "):
+        return chr(_CONTROL_PICTURES + code)
+    return "␡" if code == _DELETE else "\ufffd"
+
+
+def printable_text(text: str) -> str:
+    """Give a text in one line, of the same length, with nothing in it that is not printable."""
+    return "".join(map(printable, text))
+
+
+def symbol_name(name: str) -> str:
+    """Give the name of a vocabulary's symbol so that it can be seen."""
+    return "␣" if name == " " else printable_text(name)
+
+
+def cells(character: str) -> int:
+    """Give how many cells of a terminal a printable character takes: 0, 1 or 2."""
+    if unicodedata.category(character) in ("Mn", "Me") or character in _JOINERS:
+        return 0
+    code = ord(character)
+    if 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FB:
+        return 0  # Vowels and finals of Hangul are drawn into the syllable that an initial began.
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def width(text: str) -> int:
+    """Give how many cells of a terminal a printable text takes."""
+    return sum(map(cells, text))
+
+
+def clipped(text: str, room: int) -> str:
+    """Cut a printable text to so many cells; an ellipsis says that it was cut."""
+    if width(text) <= room:
+        return text
+    taken = 0
+    for place, character in enumerate(text):
+        taken += cells(character)
+        if taken > room - 1:
+            return text[:place] + "…"
+    return text

@@ -1,0 +1,150 @@
+"""A scored text in a terminal: shaded by its bits, or with bars under it where there is no colour.
+
+No byte of the text reaches the terminal that is not printable: see ``characters``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from nextchar.evaluation.score import Score
+from nextchar.rendering.characters import cells, printable
+from nextchar.rendering.scale import (
+    STEPS,
+    UNMEASURED,
+    VISIBLE_BREAK,
+    levels,
+    names_of_levels,
+)
+
+# A mark for each level, and for a character without bits.
+_BARS = " ▁▂▃▄▅▆▇█"
+_UNMEASURED_BAR = "×"
+_TAB = "→   "
+
+_RESET = "\x1b[0m"
+_STRUCK = "\x1b[2;9m"
+# Background and text colours, of the 256 that nearly all terminals have, from dark to light: what
+# is lighter is told apart whatever colours one can see, and text on each has a contrast of 4.5.
+_COLOURS = (
+    "\x1b[48;5;54;38;5;231m",
+    "\x1b[48;5;89;38;5;231m",
+    "\x1b[48;5;125;38;5;231m",
+    "\x1b[48;5;161;38;5;231m",
+    "\x1b[48;5;202;38;5;16m",
+    "\x1b[48;5;214;38;5;16m",
+    "\x1b[48;5;228;38;5;16m",
+)
+
+
+class Palette(NamedTuple):
+    """What to write before characters of each level, and before those without bits."""
+
+    by_level: tuple[str, ...]
+    unmeasured: str
+
+    def style(self, level: int) -> str:
+        """Give the escape sequence of a level; none is the terminal's own colours."""
+        return self.unmeasured if level == UNMEASURED else self.by_level[level]
+
+
+def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None:
+    """Choose colours for what a stream is shown on; ``None`` is without.
+
+    There are none where ``NO_COLOR`` is set, on no terminal, and on a dumb one. The most
+    surprising characters differ most from the background: they are the lightest, unless
+    ``COLORFGBG``, where the terminal sets it, says that the background is light. The cheapest two
+    levels keep the terminal's own colours.
+    """
+    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb" or not stream.isatty():
+        return None
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    ramp = _COLOURS[::-1] if background in ("7", "15") else _COLOURS
+    return Palette(("", "", *ramp), _STRUCK)
+
+
+class _Cell(NamedTuple):
+    """What stands together in the terminal: a character, and the marks that combine with it."""
+
+    shown: str
+    width: int
+    level: int
+
+
+def heat_map(score: Score, *, width: int, palette: Palette | None) -> Iterator[str]:
+    """Show the text of a score.
+
+    Parameters
+    ----------
+    score
+        What to show.
+    width
+        Cells of the terminal, at which lines are wrapped.
+    palette
+        Colours by bits. Without, a line of bars follows each line: none under a character below
+        1 bit, two under a wide character.
+
+    Yields
+    ------
+    str
+        A line, without its end.
+    """
+    for line in score.lines():
+        for row in _wrapped(_cells(score, line.start, line.end), max(2, width)):
+            if palette is not None:
+                yield _painted(row, palette)
+                continue
+            yield "".join(cell.shown for cell in row)
+            if bars := "".join(_bar(cell) * cell.width for cell in row).rstrip():
+                yield bars
+
+
+def legend(palette: Palette | None) -> str:
+    """Say in one line which bits are shown how."""
+    if palette is None:
+        shown = [f"{bar} {name}" for bar, name in zip(_BARS, names_of_levels(), strict=True)]
+        return "bits  " + "  ".join(shown[1:])
+    names = zip(palette.by_level, names_of_levels(), strict=True)
+    painted = [f"{style} {name} {_RESET}" for style, name in names if style]
+    return f"bits   <{STEPS[1]} " + "".join(painted)
+
+
+def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
+    """Give the cells of a line; what combines with a character adds its bits to it."""
+    text = score.text[start:end]
+    firsts = [i for i, c in enumerate(text) if i == 0 or cells(printable(c))]
+    found = levels(np.add.reduceat(score.bits[start:end], firsts)).tolist()
+    for (first, after), level in zip(itertools.pairwise([*firsts, len(text)]), found, strict=True):
+        if text[first] == "\n" and level < VISIBLE_BREAK:
+            continue
+        shown = _TAB if text[first] == "\t" else "".join(map(printable, text[first:after]))
+        yield _Cell(shown, sum(map(cells, shown)), level)
+
+
+def _wrapped(line: Iterator[_Cell], width: int) -> Iterator[list[_Cell]]:
+    """Break a line where the terminal ends; an empty one is a row too."""
+    row: list[_Cell] = []
+    taken = 0
+    for cell in line:
+        if taken + cell.width > width:
+            yield row
+            row, taken = [], 0
+        row.append(cell)
+        taken += cell.width
+    yield row
+
+
+def _painted(row: list[_Cell], palette: Palette) -> str:
+    parts = []
+    for style, group in itertools.groupby(row, key=lambda cell: palette.style(cell.level)):
+        shown = "".join(cell.shown for cell in group)
+        parts.append(f"{style}{shown}{_RESET}" if style else shown)
+    return "".join(parts)
+
+
+def _bar(cell: _Cell) -> str:
+    return _UNMEASURED_BAR if cell.level == UNMEASURED else _BARS[cell.level]

@@ -1,0 +1,115 @@
+"""A scored text as lists: its most surprising stretches, and the sums of its lines or words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nextchar.evaluation.score import Anomaly, Score, Span
+from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
+
+_CONTEXT = 30
+_SHOWN_ALTERNATIVES = 3
+
+NO_ANOMALIES = "nothing in the text is a surprise"
+
+
+def counting_notes(score: Score) -> list[tuple[str, str]]:
+    """Say how the first character and those that are not in the vocabulary were counted.
+
+    Returns
+    -------
+    Names with what there is to say; nothing about what the text does not have.
+    """
+    notes = [("first", "the first symbol is predicted by nobody and costs nothing")]
+    if unknown := int(score.unknown.sum()):
+        notes.append(
+            (
+                "<unk>",
+                f"{_counted(unknown)} not in the vocabulary, at the cost of <unk>, which is too "
+                "little",
+            )
+        )
+    if score.skipped:
+        notes.append(("skipped", f"{_counted(score.skipped)} not in the vocabulary, at no cost"))
+    return notes
+
+
+def most_surprising_character(score: Score, span: Span) -> int:
+    """Give the character of a stretch that exceeds what was expected most."""
+    return span.start + int(score.excess[span.start : span.end].argmax())
+
+
+def anomaly_lines(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
+    """Show stretches: where they are, what they cost, their surroundings, what was expected.
+
+    Yields
+    ------
+    str
+        A line, without its end; an empty one between two stretches.
+    """
+    if not anomalies:
+        yield NO_ANOMALIES
+    for number, anomaly in enumerate(anomalies, 1):
+        if number > 1:
+            yield ""
+        line, column = score.position(anomaly.start)
+        indent = " " * (len(str(len(anomalies))) + 2)
+        more = f"; {anomaly.repeats} more in the same words" if anomaly.repeats else ""
+        yield (
+            f"{number:>{len(indent) - 2}}  {line}:{column}  {anomaly.bits:.1f} bits, "
+            f"{anomaly.excess:.1f} more than expected{more}"
+        )
+        before, marked, after = _in_context(score.text, anomaly)
+        yield f"{indent}{before}{marked}{after}"
+        yield f"{indent}{' ' * width(before)}{'^' * max(1, width(marked))}"
+        place = most_surprising_character(score, anomaly)
+        expected = ", ".join(
+            f"{_quoted(name)} {_share(probability)}"
+            for name, probability in score.alternatives(place)[:_SHOWN_ALTERNATIVES]
+        )
+        yield f"{indent}instead of {_quoted(score.text[place])}: {expected}"
+
+
+def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[str]:
+    """Show the sums of stretches as a table in the order of the text.
+
+    Parameters
+    ----------
+    score, spans
+        What was scored, and stretches of it.
+    columns
+        Width of the terminal, to which the text of each is cut.
+
+    Yields
+    ------
+    str
+        A line, without its end; the first one names the columns.
+    """
+    yield f"{'place':>9}  {'bits':>9}  {'bits/char':>9}  {'excess':>9}  text"
+    for span in spans:
+        line, column = score.position(span.start)
+        head = (
+            f"{f'{line}:{column}':>9}  {span.bits:9.2f}  "
+            f"{span.bits / (span.end - span.start):9.3f}  {span.excess:9.2f}  "
+        )
+        yield head + clipped(printable_text(score.text[span.start : span.end]), columns - len(head))
+
+
+def _in_context(text: str, span: Span) -> tuple[str, str, str]:
+    """Give what stands before a stretch, the stretch, and what stands after, as one line."""
+    start, end = max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT)
+    before = ("…" if start else "") + printable_text(text[start : span.start])
+    after = printable_text(text[span.end : end]) + ("…" if end < len(text) else "")
+    return before, printable_text(text[span.start : span.end]), after
+
+
+def _quoted(name: str) -> str:
+    return f"'{symbol_name(name)}'"
+
+
+def _share(probability: float) -> str:
+    return "<1%" if probability < 0.01 else f"{probability:.0%}"
+
+
+def _counted(characters: int) -> str:
+    return f"{characters:,} character{'' if characters == 1 else 's'}"

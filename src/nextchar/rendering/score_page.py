@@ -1,0 +1,259 @@
+"""A scored text as one HTML file that needs nothing else: no network, no fonts, no other files.
+
+The text is shaded by its bits and underlined by them too, so that it reads without colour, on
+paper, and without JavaScript. With it, each character tells what it cost and what was expected;
+these numbers stand in the page once, as JSON arrays aligned with the text.
+
+N characters, K alternatives.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.resources
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nextchar.evaluation.score import Anomaly, Score
+from nextchar.rendering.characters import clipped, printable, printable_text, symbol_name
+from nextchar.rendering.lists import NO_ANOMALIES, counting_notes
+from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, levels, names_of_levels
+
+# Background and text of levels 2 to 8, of which the contrast is at least 4.5. Each level is darker
+# than the one before it, or lighter on dark, so that their order shows whatever colours one sees.
+LIGHT_SHADES = (
+    ("#fff3c4", "#1a1a1a"),
+    ("#ffe394", "#1a1a1a"),
+    ("#ffcb61", "#1a1a1a"),
+    ("#ffab40", "#1a1a1a"),
+    ("#f5853d", "#1a1a1a"),
+    ("#c93a3a", "#ffffff"),
+    ("#8a1050", "#ffffff"),
+)
+DARK_SHADES = (
+    ("#35274d", "#ffffff"),
+    ("#4f2a68", "#ffffff"),
+    ("#702a78", "#ffffff"),
+    ("#982f6f", "#ffffff"),
+    ("#c03f5e", "#ffffff"),
+    ("#f4863f", "#111111"),
+    ("#fde06a", "#111111"),
+)
+_FIRST_SHADE = 2
+_OVERVIEW_BARS = 160
+_CONTEXT = 16
+_LABEL_CELLS = 24
+
+
+def score_page(score: Score, *, title: str, anomalies: int = 30) -> str:
+    """Make the page of a score, as text for a file in UTF-8.
+
+    Parameters
+    ----------
+    score
+        What to show.
+    title
+        The name of the text.
+    anomalies
+        How many of the most surprising stretches to list at most.
+    """
+    found = score.anomalies(anomalies)
+    name = html.escape(printable_text(title))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>{name}, scored</title>
+<style>
+{_shades()}{_asset("score_page.css")}</style>
+</head>
+<body>
+<header>
+<h1>{name}</h1>
+{_summary(score)}
+{_legend()}
+{_overview(score)}
+</header>
+<main>
+<div id="text" lang=""{_line_breaking(score.text)}>{"".join(_text(score, found))}</div>
+<aside>
+<section id="details" hidden>
+<h2>Character</h2>
+<p id="said" role="status" aria-live="polite"></p>
+<ol id="expected"></ol>
+<p id="keys">In the text, N and P go to the next and the previous surprising place, the arrow keys
+to the next character or line, Home and End to the ends of the line, with Ctrl to those of the
+text.</p>
+</section>
+<nav aria-labelledby="most">
+<h2 id="most">Most surprising</h2>
+{_anomaly_links(score, found)}
+</nav>
+</aside>
+</main>
+<script type="application/json" id="data">{_data(score, found)}</script>
+<script>
+{_asset("score_page.js")}</script>
+</body>
+</html>
+"""
+
+
+def _asset(name: str) -> str:
+    """Read a file that stands beside this one."""
+    return (importlib.resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _shades() -> str:
+    """Write the colours of both schemes; the rules that use them are in the style sheet."""
+
+    def variables(shades: Sequence[tuple[str, str]]) -> str:
+        return "".join(
+            f"--b{level}:{back};--f{level}:{front};"
+            for level, (back, front) in enumerate(shades, _FIRST_SHADE)
+        )
+
+    rules = "".join(
+        f".c{level}{{background:var(--b{level});color:var(--f{level})}}\n"
+        for level in range(_FIRST_SHADE, _FIRST_SHADE + len(LIGHT_SHADES))
+    )
+    return (
+        f":root{{{variables(LIGHT_SHADES)}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{{variables(DARK_SHADES)}}}}}\n"
+        f"@media print{{:root{{{variables(LIGHT_SHADES)}}}}}\n{rules}"
+    )
+
+
+def _summary(score: Score) -> str:
+    """Give the figures, and how what is special was counted."""
+    figures = [
+        ("bits per character", f"{score.bits_per_char:.3f}"),
+        ("bits in all", f"{score.total_bits:,.0f}"),
+        ("characters", f"{score.characters:,}"),
+    ]
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
+    notes = "".join(
+        f"<p>{html.escape(note[:1].upper() + note[1:])}.</p>" for _, note in counting_notes(score)
+    )
+    return f"<dl>{items}</dl>\n{notes}"
+
+
+def _legend() -> str:
+    samples = "".join(
+        f'<li class="c{level}">{html.escape(name)}</li>'
+        for level, name in enumerate(names_of_levels())
+    )
+    return f'<ul id="legend" aria-label="Bits of a character, by shade">{samples}</ul>'
+
+
+def _overview(score: Score) -> str:
+    """Draw the mean bits of equal stretches of the text; a click goes to one."""
+    count = min(_OVERVIEW_BARS, len(score.text))
+    starts = [bar * len(score.text) // count for bar in range(count)]
+    measured = np.add.reduceat(~np.isnan(score.bits), starts)
+    means = np.add.reduceat(np.nan_to_num(score.bits), starts) / np.maximum(measured, 1)
+    heights = (100 * means / max(float(means.max()), 1e-9)).round(1)
+    bars = "".join(
+        f'<rect x="{bar}" y="{100 - height:.1f}" height="{height:.1f}" data-at="{start}"/>'
+        for bar, (height, start) in enumerate(zip(heights.tolist(), starts, strict=True))
+    )
+    return (
+        f'<svg id="overview" viewBox="0 0 {count} 100" preserveAspectRatio="none" '
+        f'aria-hidden="true">{bars}</svg>'
+    )
+
+
+def _line_breaking(text: str) -> str:
+    """Break Korean between its words, and other scripts as they are."""
+    hangul = sum("가" <= character <= "힣" for character in text)
+    others = sum("\u3040" <= character <= "\u9fff" for character in text)
+    return ' class="words"' if hangul > others else ""
+
+
+def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
+    """Give an element for every line, and in it one for every character.
+
+    A class says its level, and others that it is unknown or that its line break shows. A stretch
+    that is listed begins with an element that has an id.
+    """
+    names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}
+    found = levels(score.bits).tolist()
+    unknown = score.unknown.tolist()
+    for line in score.lines():
+        yield "<div>"
+        for place in range(line.start, line.end):
+            character, level = score.text[place], found[place]
+            classes = [f"c{level}"] if level >= _FIRST_SHADE else []
+            if level == UNMEASURED:
+                classes.append("n")
+            if unknown[place]:
+                classes.append("u")
+            if character == "\n" and level >= VISIBLE_BREAK:
+                classes.append("r")
+            shown = character if character in "\n\t" else html.escape(printable(character))
+            yield f"<i{names.get(place, '')}{_class(classes)}>{shown}</i>"
+        yield "</div>"
+
+
+def _class(classes: Sequence[str]) -> str:
+    return (
+        f' class="{" ".join(classes)}"'
+        if len(classes) > 1
+        else "".join(f" class={name}" for name in classes)
+    )
+
+
+def _anomaly_links(score: Score, anomalies: Sequence[Anomaly]) -> str:
+    if not anomalies:
+        return f"<p>{NO_ANOMALIES[:1].upper()}{NO_ANOMALIES[1:]}.</p>"
+    links = []
+    for number, anomaly in enumerate(anomalies, 1):
+        start, end = anomaly.start, anomaly.end
+        marked = clipped(printable_text(score.text[start:end]), _LABEL_CELLS)
+        before = printable_text(score.text[max(0, start - _CONTEXT) : start])
+        after = printable_text(score.text[end : end + _CONTEXT])
+        line, column = score.position(start)
+        more = f", {anomaly.repeats} more like it" if anomaly.repeats else ""
+        links.append(
+            f'<li><a href="#s{number}" data-at="{start}"><q>{html.escape(before)}'
+            f"<mark>{html.escape(marked)}</mark>{html.escape(after)}</q> "
+            f"<small>{line}:{column}, {anomaly.bits:.1f} bits{more}</small></a></li>\n"
+        )
+    return f"<ol>\n{''.join(links)}</ol>"
+
+
+def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
+    """Give what the script knows of the characters, in hundredths of bits and in thousandths.
+
+    K alternatives follow each other for each character, as numbers of names and probabilities.
+    """
+    numbers: dict[str, int] = {}
+    names: list[list[int]] = []
+    probabilities: list[list[int]] = []
+    for place in range(len(score.text)):
+        pairs = score.alternatives(place)
+        names.append([numbers.setdefault(name, len(numbers)) for name, _ in pairs])
+        probabilities.append([round(1000 * probability) for _, probability in pairs])
+    data: dict[str, Any] = {
+        "bits": _hundredths(score.bits.tolist()),
+        "expected": _hundredths(score.expected_bits.tolist()),
+        "names": [symbol_name(name) for name in numbers],
+        "alternatives": names,
+        "probabilities": probabilities,
+        "surprising": sorted([anomaly.start, anomaly.end] for anomaly in anomalies),
+        "several": len(score.symbol_ids) > len(score.text) - score.skipped,
+    }
+    # Nothing in a script ends it or begins a comment in it without a "<".
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _hundredths(bits: Sequence[float]) -> list[int | None]:
+    return [None if math.isnan(value) else round(100 * value) for value in bits]

@@ -1,0 +1,172 @@
+"""Writing text: a prompt, what ends a text, and the pieces in which it appears.
+
+Shapes: V vocabulary size, B samples, n symbols.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextchar.errors import ConfigError
+from nextchar.generation.automaton import ENDED, NO_LIMIT
+from nextchar.generation.engine import Writer
+from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
+
+# Text is written in pieces that grow to these bounds, so that it flows, and stops when it is told.
+_PIECE_SECONDS, _PIECE_SYMBOLS = 0.02, 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """Where a text ends; whatever comes first.
+
+    Attributes
+    ----------
+    length
+        Characters after the prompt; ``None`` is no bound.
+    stop
+        The text ends before the first of these; they are not part of it.
+    lines
+        The text ends with its so many-th line break; 0 is no bound.
+    """
+
+    length: int | None = 500
+    stop: tuple[str, ...] = ()
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length is not None and self.length < 0:
+            raise ConfigError(f"length must be at least 0; got {self.length}")
+        if self.lines < 0:
+            raise ConfigError(f"lines must be at least 0 (0 is no bound); got {self.lines}")
+        if not all(self.stop):
+            raise ConfigError(f"stop must be texts of at least one character; got {self.stop!r}")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a text begins with.
+
+    Attributes
+    ----------
+    context
+        The ids that the network reads first, [n], n ≥ 1.
+    shown
+        Those of them that belong to the text.
+    inside
+        Symbols that cannot follow without changing the prompt's last character.
+    """
+
+    context: Ids
+    shown: Ids
+    inside: list[int]
+
+
+def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
+    """Encode a prompt; without one, a text starts as after a line break, or else a space.
+
+    Raises
+    ------
+    UnknownSymbolsError
+        The vocabulary lacks symbols of the prompt.
+    """
+    ids = vocabulary.encode(prompt, unknown=unknown)
+    cut_off = "\udc80" <= prompt[-1:] <= "\udcff"  # Bytes that are no whole character yet.
+    inside = [] if cut_off else np.flatnonzero(~vocabulary.starts_character).tolist()
+    return Start(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
+
+
+def context_of(vocabulary: Vocabulary) -> Ids:
+    """Give the symbol after which a text without a prompt begins, ids [1].
+
+    A line break or a space; where the vocabulary has neither, its first symbol that begins a
+    character.
+    """
+    for symbol in ("\n", " "):
+        context = vocabulary.encode(symbol, unknown="skip")
+        if len(context) > 0:
+            return context
+    begins = np.flatnonzero(vocabulary.starts_character)
+    first: Ids = begins[begins != vocabulary.unknown_id][:1].astype(vocabulary.dtype)
+    return first
+
+
+def write_texts(
+    writer: Writer, vocabulary: Vocabulary, shown: Ids, ending: Ending, samples: int
+) -> Iterator[list[str]]:
+    """Give the next piece of every sample, again and again, until all have ended."""
+    texts = [_Text(vocabulary, shown, ending) for _ in range(samples)]
+    yield [text.begin() for text in texts]
+    count = 1
+    while left := max(text.left for text in texts):
+        began = time.monotonic()
+        # No symbol gives more than one character, so that none is written in vain.
+        symbols = writer.write(min(count, left))
+        yield [text.feed(column) for text, column in zip(texts, symbols.T, strict=True)]
+        if time.monotonic() - began < _PIECE_SECONDS:
+            count = min(2 * count, _PIECE_SYMBOLS)
+
+
+class _Text:
+    """One sample on its way from symbols to text.
+
+    What may be the beginning of a stop is held back until it is certain.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, shown: Ids, ending: Ending) -> None:
+        self._decoder = vocabulary.decoder()
+        self._shown = shown
+        # The decoder may hold back the end of the prompt.
+        self._of_prompt = int(vocabulary.starts_character[shown].sum())
+        self._stop = ending.stop
+        self._lines = ending.lines or NO_LIMIT
+        self._held = ""
+        self.left = NO_LIMIT if ending.length is None else ending.length
+
+    def begin(self) -> str:
+        """Give as much of the prompt as is certain."""
+        text = self._decoder.feed(self._shown)
+        self._of_prompt -= len(text)
+        return text if self.left else text + self._decoder.flush()
+
+    def feed(self, symbols: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+        """Take the next symbols, int64[n]; give the text that they make certain."""
+        if self.left == 0:
+            return ""
+        ended = symbols == ENDED
+        new = self._decoder.feed(symbols[~ended])
+        if ended.any():
+            new += self._decoder.flush()
+        prompt, new = new[: self._of_prompt], new[self._of_prompt :]
+        self._of_prompt -= len(prompt)
+        new = new[: self.left]
+        self.left = 0 if ended.any() else self.left - len(new)
+        return prompt + self._certain(new)
+
+    def _certain(self, new: str) -> str:
+        text = self._held + new
+        # What is complete first ends the text, in whatever pieces it comes.
+        ends = [(at + len(s), at) for s in self._stop if (at := text.find(s)) >= 0]
+        if 0 < self._lines <= text.count("\n"):
+            last = [place for place, c in enumerate(text) if c == "\n"][self._lines - 1] + 1
+            ends.append((last, last))
+        if ends:
+            self.left, self._held = 0, ""
+            return text[: min(ends)[1]]
+        kept = 0 if self.left == 0 else _beginning_of(self._stop, text)
+        text, self._held = text[: len(text) - kept], text[len(text) - kept :]
+        self._lines -= text.count("\n")
+        return text
+
+
+def _beginning_of(stops: Sequence[str], text: str) -> int:
+    """Give the length of the longest end of a text that begins one of the stops."""
+    longest = max(map(len, stops), default=1) - 1
+    for length in range(min(longest, len(text)), 0, -1):
+        if any(stop.startswith(text[-length:]) for stop in stops):
+            return length
+    return 0

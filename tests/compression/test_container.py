@@ -1,0 +1,49 @@
+"""The format of a compressed file: known bytes, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from nextchar.compression.container import OVERHEAD_BYTES, Header, join, split
+from nextchar.errors import TextError
+
+HEADER = Header(
+    streams=2, symbols=515, model=b"MODELxyz", numbers=b"NUMBERSx", content=b"sixteen of these"
+)
+GOLDEN = (
+    b"\x89NXC\x01\x00"
+    b"\x02\x00"
+    b"\x03\x02\x00\x00\x00\x00\x00\x00"
+    b"MODELxyzNUMBERSxsixteen of these"
+    b"words"
+    b"\x56\xfd\x65\xe4\xb1\x1f\x62\xfb"  # of `b2sum -l 64`
+)
+
+
+def test_a_file_has_known_bytes() -> None:
+    assert join(HEADER, b"words") == GOLDEN
+    assert len(GOLDEN) == OVERHEAD_BYTES + len(b"words")
+
+
+def test_a_file_comes_apart_again() -> None:
+    assert split(GOLDEN) == (HEADER, b"words")
+    assert split(join(HEADER, b"")) == (HEADER, b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89NX", b"PK\x03\x04 and more"])
+def test_another_kind_of_file_is_refused(data: bytes) -> None:
+    with pytest.raises(TextError, match="not a file that nextchar compressed"):
+        split(data)
+
+
+def test_a_file_that_ends_in_its_header_is_damaged() -> None:
+    with pytest.raises(TextError, match="at least 56 bytes, got 20"):
+        split(GOLDEN[:20])
+
+
+def test_a_newer_format_is_named() -> None:
+    newer = GOLDEN[:4] + b"\x02" + GOLDEN[5:-8]
+    with pytest.raises(TextError, match="format 2, this nextchar reads 1"):
+        split(newer + hashlib.blake2b(newer, digest_size=8).digest())

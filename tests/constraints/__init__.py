@@ -1,0 +1,1 @@
+"""Constraints: what they accept, and what may be written under them."""
