@@ -25,7 +25,7 @@ demo: $(READY)
 	@$(BIN)/nextchar generate runs/demo --prompt 'def ' --length 700 --temperature 0.6 --seed 1
 
 test: $(READY)
-	$(BIN)/python -m pytest --quiet
+	$(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest --quiet -m slow
@@ -43,9 +43,12 @@ bench: $(READY)
 	$(BIN)/python benchmarks/cells.py --json bench/cells.json
 	$(BIN)/python benchmarks/training.py --json bench/training.json
 	$(BIN)/python benchmarks/generation.py --json bench/generation.json
+	$(BIN)/python benchmarks/novelty.py --json bench/novelty.json
 	@text=$$($(BIN)/nextchar data fetch $(TEXT)) || exit; \
 	test -d bench/run || $(BIN)/nextchar train "$$text" --out bench/run --minutes 1.5 || exit; \
 	$(BIN)/python benchmarks/scoring.py bench/run "$$text" --json bench/scoring.json && \
+	$(BIN)/python benchmarks/decoding.py bench/run "$$text" --json bench/decoding.json && \
+	$(BIN)/python benchmarks/compression.py bench/run "$$text" --characters 100000 --json bench/compression.json && \
 	$(BIN)/python benchmarks/gpt.py "$$text" --json bench/gpt.json && \
 	$(BIN)/python benchmarks/defaults.py "$$text" --minutes 1.5 5 --json bench/defaults.json
 

@@ -1,8 +1,8 @@
 """Steering what a model writes: what beams find, what constraints cost, how fast words come.
 
-    python benchmarks/decoding.py runs/plays held_out.txt --json decoding.json
+    python benchmarks/decoding.py runs/plays plays.txt --json decoding.json
 
-- Beam search of several widths after 100 prompts from a text that the model has not learned from:
+- Beam search of several widths after 100 prompts from the end of a text, which a model has held out:
   mean log-probability of 40 characters, and the time that a prompt takes.
 - 200 stanzas under an expression: how many match (all must), and characters a second beside free
   text of the same lengths, in turn.
@@ -115,10 +115,13 @@ def completions(model: nextchar.LanguageModel, prompts: list[str]) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("text", type=Path, help="a text that the model has not learned from")
+    parser.add_argument("text", type=Path)
+    parser.add_argument(
+        "--characters", type=int, default=100_000, help="take prompts from this many at its end"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    text = options.text.read_bytes().decode("utf-8")
+    text = options.text.read_bytes().decode("utf-8")[-options.characters :]
     if len(text) < 2 * PROMPTS * PROMPT_LENGTH:
         parser.error(f"the text must have {2 * PROMPTS * PROMPT_LENGTH:,} characters")
     model = nextchar.LanguageModel.load(options.run)

@@ -1,4 +1,4 @@
-"""A language model: a network and its vocabulary. The only place that joins ids and text."""
+"""A language model: a network and its vocabulary, and all that people do with the two."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from nextchar.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from nextchar.evaluation.dynamic import Adaptation
     from nextchar.evaluation.score import Score
 
 _PAGE_SUFFIXES = (".html", ".htm")
@@ -62,6 +61,7 @@ def _score(
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Show what each character of a text costs in bits: shaded text, lists, or a page."""
+    from nextchar.cli.options import adaptation_of
     from nextchar.errors import ConfigError
     from nextchar.model import LanguageModel
     from nextchar.rendering.score_page import score_page
@@ -72,7 +72,7 @@ def _score(
         raise ConfigError("--jsonl prints every character: it goes with no other list, nor --json")
     if html is not None and html.suffix.lower() not in _PAGE_SUFFIXES:
         raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
-    adaptation = _adaptation(dynamic, dynamic_rate)
+    adaptation = adaptation_of(dynamic, dynamic_rate)
     model = LanguageModel.load(run, device=device)
     reading = {"encoding": encoding, "errors": errors}
     set_here = {name: value for name, value in reading.items() if value is not None}
@@ -94,18 +94,6 @@ def _score(
     else:
         _print_views(score, anomalies, by, map_too=html is None)
         _print_summary(score, name, html)
-
-
-def _adaptation(dynamic: bool, rate: float | None) -> Adaptation | None:
-    """Give what the options say about learning from the text."""
-    from nextchar.errors import ConfigError
-    from nextchar.evaluation.dynamic import Adaptation
-
-    if not dynamic:
-        if rate is not None:
-            raise ConfigError(f"--dynamic-rate {rate} is the rate of --dynamic: give both")
-        return None
-    return Adaptation() if rate is None else Adaptation(rate=rate)
 
 
 def _values(score: Score, anomalies: int | None, by: str | None) -> dict[str, Any]:
