@@ -91,15 +91,15 @@ def measure(codec: Codec, data: bytes) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("text", type=Path, help="UTF-8")
+    parser.add_argument("text", type=Path, help="UTF-8; any file for a byte model")
     parser.add_argument("--characters", type=int, help="take this many from the end of the text")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    text = options.text.read_bytes().decode("utf-8")
+    text = options.text.read_bytes().decode("utf-8", "surrogateescape")
     text = text if options.characters is None else text[-options.characters :]
     if len(text) == 0:
         parser.error(f"nothing to compress: got 0 characters of {options.text}")
-    data = text.encode()
+    data = text.encode("utf-8", "surrogateescape")
 
     model = nextchar.LanguageModel.load(options.run)
     network = model.config.network

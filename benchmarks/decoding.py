@@ -2,8 +2,8 @@
 
     python benchmarks/decoding.py runs/plays plays.txt --json decoding.json
 
-- Beam search of several widths after 100 prompts from the end of a text, which a model has held out:
-  mean log-probability of 40 characters, and the time that a prompt takes.
+- Beam search of several widths after 100 prompts from the end of a text, which a model has held
+  out: mean log-probability of 40 characters, and the time that a prompt takes.
 - 200 stanzas under an expression: how many match (all must), and characters a second beside free
   text of the same lengths, in turn.
 - The five most probable completions after each of the prompts: the median time.

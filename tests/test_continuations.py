@@ -83,7 +83,7 @@ def test_completions_are_whole_characters_in_every_vocabulary(kind: str) -> None
     for each in made.complete("나는 학", count=3):
         assert 0 < math.exp(each.log_probability) <= 1
         if kind == "jamo":
-            assert re.fullmatch("[가-힣ㄱ-ㆎ]*", each.text)
+            assert re.fullmatch("[가-힣ㄱ-ㅎ]?[가-힣ㄱ-ㆎ]*", each.text)
 
 
 def test_letters_digits_and_apostrophes_are_of_words() -> None:
@@ -110,8 +110,7 @@ def test_a_search_gives_texts_of_the_length_and_their_probability(kind: str) -> 
     found = made.search("가", width=5, length=3)
     assert len(found) >= 5
     for each in found:
-        # A letter that no syllable has begun is shown as a character of its own.
-        assert len(each.text) == 3 if kind == "char" else len(each.text) >= 1
+        assert len(each.text) == 3
     assert made.search("가", width=5, length=3) == found
 
 
@@ -133,3 +132,39 @@ def test_a_search_ends_at_stops_and_lines_and_matches() -> None:
         assert re.fullmatch("[ab]{2,5} a*", each.text)
     for each in made.search("a ", width=6, length=12, forbid=["a", "bb"]):
         assert not re.search(r"\b(a|bb)\b", each.text)
+
+
+@pytest.mark.parametrize("kind", ["jamo", "byte"])
+@pytest.mark.parametrize(
+    ("match", "length"), [("[가-힣]{2}", 2), ("[가각나]", 1), ("(닭|값)을 ?", 3), ("[가-힣 ]*", 2)]
+)
+def test_a_search_under_a_constraint_gives_whole_characters(
+    kind: str, match: str, length: int
+) -> None:
+    made = model(learn(kind, ["가각 나낙\n닭을 값"], 1))  # type: ignore[arg-type]
+    found = made.search(width=6, match=match, length=length, forbid=["가"])
+    assert found
+    for each in found:
+        assert re.fullmatch(match, each.text), each
+        assert not re.search(r"\b가\b", each.text)
+
+
+def test_a_search_finds_stops_as_generation_does() -> None:
+    made = model(learn("jamo", ["가각 나낙\n"], 1))
+    assert {each.text for each in made.search(match="각", stop="가", width=4, length=5)} == {"각"}
+    for stops in (["b", "ab"], ["ab", "b"]):
+        found = SMALL.search(match="[ab. ]{4}", stop=stops, width=64, length=9)
+        assert found == SMALL.search(match="[ab. ]{4}", stop=stops[::-1], width=64, length=9)
+        assert all("b" not in each.text for each in found)
+
+
+def test_completing_ends_where_words_have_no_end() -> None:
+    made = model(CharVocabulary(["a", "c", "g", "t"]))
+    assert made.complete("ac") == []
+
+
+def test_a_completion_leaves_the_last_character_of_the_prompt_whole() -> None:
+    made = model(learn("jamo", ["가각 나낙\n"], 1))
+    for each in made.complete("가", count=20):
+        # No medial or final letter comes first: it would change the syllable before it.
+        assert not re.match("[ㅏ-ㅣㄳㄵㄶㄺ-ㅀㅄ]", each.text)

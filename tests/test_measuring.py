@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextchar.config import Config
-from nextchar.errors import ConfigError, TextError, UnknownSymbolsError
+from nextchar.errors import ConfigError, NonFiniteLossError, TextError, UnknownSymbolsError
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.evaluation.score import maximal_stretches
 from nextchar.model import LanguageModel
@@ -162,3 +162,32 @@ def test_an_adaptation_that_cannot_be_is_refused(options: dict[str, float]) -> N
         Adaptation(**options)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="carries its state"):
         model("char").evaluate(TEXT, adaptation=Adaptation(), reset_every=5)
+
+
+def test_reports_say_that_the_network_learned() -> None:
+    made = model("char")
+    adaptation = Adaptation(rate=0.25, segment=10)
+    for report in (
+        made.score(TEXT, adaptation=adaptation).to_dict(),
+        made.evaluate(TEXT, adaptation=adaptation).to_dict(),
+    ):
+        assert (report["dynamic_rate"], report["dynamic_segment_symbols"]) == (0.25, 10)
+    assert "dynamic_rate" not in made.evaluate(TEXT).to_dict()
+
+
+def test_a_network_that_diverges_scores_nothing() -> None:
+    made = model("char")
+    with pytest.raises(NonFiniteLossError, match="try a rate below"):
+        made.score(TEXT, adaptation=Adaptation(rate=1e38))
+    with torch.no_grad():
+        made.network.head.bias.fill_(math.nan)
+    with pytest.raises(NonFiniteLossError, match="scores nothing"):
+        made.score(TEXT)
+
+
+def test_bytes_that_are_no_text_are_counted_as_evaluation_counts_them() -> None:
+    made = model("byte")
+    text = "a\udc80\udc80\udc80b"
+    assert made.score(text).bits_per_char == pytest.approx(
+        made.evaluate(text, exact=True).bits_per_char
+    )

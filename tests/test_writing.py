@@ -122,4 +122,15 @@ def test_what_has_no_end_is_not_written_at_once() -> None:
     made = LanguageModel.create(config, learn("char", [TEXT], 1))
     with pytest.raises(ConfigError, match="can only be streamed"):
         made.generate(length=None)
-    assert made.generate(length=None, stop="\n", seed=1).find("\n") == -1
+    with pytest.raises(ConfigError, match="can only be streamed"):
+        made.generate_batch(samples=2, length=None, stop="\n")  # type: ignore[arg-type]
+
+
+def test_a_prompt_of_bytes_that_are_no_text_changes_neither_length_nor_stops() -> None:
+    config = Config.from_options({"hidden_size": 8, "embedding_size": 4})
+    made = LanguageModel.create(config, learn("byte", [TEXT], 1))
+    prompt = "\udc80" * 3
+    text = made.generate(prompt, length=50, seed=1)
+    assert len(text) == 53
+    stopped = made.generate(prompt, length=50, seed=1, stop=text[20:22])
+    assert stopped == text[: text.index(text[20:22], 3)]

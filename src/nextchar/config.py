@@ -201,6 +201,13 @@ class TrainingConfig(_Checked):
     plateau_patience: int = _option(
         1, "Validations without a new best before the rate falls (schedule plateau).", at_least=1
     )
+    patience: int = _option(
+        0, "Validations without an improvement after which training stops early; 0 is never.",
+        at_least=0,
+    )  # fmt: skip
+    min_improvement: float = _option(
+        0.0, "Nats per character that count as an improvement for --patience.", at_least=0
+    )
     clip_norm: float = _option(1.0, "Bound on the global gradient norm; 0 is none.", at_least=0)
     clip_value: float = _option(0.0, "Bound on each gradient element; 0 is none.", at_least=0)
     ema_decay: float = _option(
@@ -244,10 +251,16 @@ class Config:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        if self.training.schedule == "plateau" and self.text.validation_fraction == 0:
-            raise ConfigError(
-                "schedule 'plateau' follows the validation loss, and validation_fraction is 0"
-            )
+        if self.text.validation_fraction > 0:
+            return
+        for name, follows in (
+            ("schedule 'plateau'", self.training.schedule == "plateau"),
+            (f"patience {self.training.patience}", self.training.patience > 0),
+        ):
+            if follows:
+                raise ConfigError(
+                    f"{name} follows the validation loss, and validation_fraction is 0"
+                )
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:

@@ -20,7 +20,7 @@ from nextchar.generation.search import Beam, Symbols, beam_search
 from nextchar.nn.network import Network
 from nextchar.text.vocabularies.code import CodeVocabulary
 from nextchar.text.vocabulary import Unknown, Vocabulary
-from nextchar.writing import Ending, start_of
+from nextchar.writing import Ending, end_of, start_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +71,16 @@ def search_text(
         constraint=constraint,
         is_finished=_finish(vocabulary, ending),
     )
-    return [
-        Continuation(
-            text=_without_stop(vocabulary.decode(np.array(each.symbols, np.int64)), ending.stop),
-            log_probability=each.log_probability,
-            score=each.score,
+    texts: dict[str, Continuation] = {}
+    for each in found:
+        text = vocabulary.decode(np.array(each.symbols, np.int64))[: ending.length]
+        text = text[: end_of(text, ending.stop, ending.lines)]
+        # Of symbols that come to the same text, the likeliest: they come first.
+        texts.setdefault(
+            text,
+            Continuation(text=text, log_probability=each.log_probability, score=each.score),
         )
-        for each in found
-    ]
+    return list(texts.values())
 
 
 def complete_text(
@@ -104,6 +106,7 @@ def complete_text(
         in_word=len(start.shown) > 0 and bool(is_word[start.shown[-1]]),
         is_word=is_word,
         excluded=excluded_of(vocabulary),
+        excluded_first=start.inside,
     )
     return [
         Continuation(
@@ -141,21 +144,12 @@ def _is_of_word(character: str) -> bool:
 
 
 def _finish(vocabulary: Vocabulary, ending: Ending) -> Callable[[Symbols], bool]:
-    """Give what says whether symbols have come to a stop, or to their last line break."""
-    stops = [tuple(vocabulary.encode(s, unknown="skip").tolist()) for s in ending.stop]
-    whole = [s for s, text in zip(stops, ending.stop, strict=True) if vocabulary.decode(s) == text]
-    line_break = vocabulary.encode("\n", unknown="skip").tolist()
+    """Give what says whether symbols have certainly come to a stop, or to their last line break."""
+    if not ending.stop and not ending.lines:
+        return lambda _symbols: False
 
     def is_finished(symbols: Symbols) -> bool:
-        if any(symbols[-len(stop) :] == stop for stop in whole):
-            return True
-        if ending.lines == 0 or not line_break or symbols[-1] != line_break[0]:
-            return False
-        return symbols.count(line_break[0]) >= ending.lines
+        text = vocabulary.decoder().feed(np.array(symbols, np.int64))
+        return end_of(text, ending.stop, ending.lines) is not None
 
     return is_finished
-
-
-def _without_stop(text: str, stops: Sequence[str]) -> str:
-    """Cut a text off before the stop in which it ends."""
-    return next((text[: -len(stop)] for stop in stops if text.endswith(stop)), text)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nextchar.errors import TextError
 from nextchar.evaluation import Evaluation
+from nextchar.evaluation.dynamic import Adaptation
 from nextchar.evaluation.exact import Predictions
 from nextchar.evaluation.score import Score
 from nextchar.evaluation.surprisal import measure_surprisal
@@ -63,7 +64,9 @@ def counted_ids(
     tally.compress(decoder.flush().encode())
 
 
-def evaluation_of(nats: float, tally: Tally, unit: str, seconds: float) -> Evaluation:
+def evaluation_of(
+    nats: float, tally: Tally, unit: str, seconds: float, adaptation: Adaptation | None
+) -> Evaluation:
     """Put together what was measured and what was counted.
 
     Raises
@@ -84,6 +87,7 @@ def evaluation_of(nats: float, tally: Tally, unit: str, seconds: float) -> Evalu
         unknown_symbols=tally.unknown,
         skipped_symbols=tally.skipped,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
+        adaptation=adaptation,
         seconds=seconds - tally.seconds,
     )
 
@@ -91,9 +95,10 @@ def evaluation_of(nats: float, tally: Tally, unit: str, seconds: float) -> Evalu
 def score_text(
     vocabulary: Vocabulary,
     text: str,
-    predict: Callable[[Iterable[Ids]], Predictions],
+    predict: Callable[[Iterable[Ids], Adaptation | None], Predictions],
     *,
     unknown: Unknown,
+    adaptation: Adaptation | None,
     alternatives: int,
     progress: Callable[[float], None] | None,
 ) -> Score:
@@ -106,15 +111,19 @@ def score_text(
     """
     began = time.monotonic()
     ids = vocabulary.encode(text, unknown=unknown)
-    if len(ids) < 2 or int(vocabulary.starts_character[ids[1:]].sum()) < 1:
+    characters = int(vocabulary.starts_character[ids[1:]].sum())
+    if characters < 1:
         raise TextError(
-            f"nothing to score: the text has {len(ids)} symbols of the vocabulary; it takes two"
+            f"nothing to score: {len(ids)} symbols with {characters} characters after the first; "
+            "it takes two symbols and a character"
         )
     counts, is_unknown = _symbols_of_each(vocabulary, text, unknown)
     character = np.repeat(np.arange(len(text)), counts)
     if len(character) != len(ids):
         raise TextError("the vocabulary reads this text otherwise than character by character")
-    surprisal = measure_surprisal(_told(predict([ids]), len(ids) - 1, progress), alternatives)
+    surprisal = measure_surprisal(
+        _told(predict([ids], adaptation), len(ids) - 1, progress), alternatives
+    )
     first = np.zeros(1)
     symbol_bits = np.concatenate((first, surprisal.nats)) / np.log(2)
     entropy = np.concatenate((first, surprisal.entropy)) / np.log(2)
@@ -131,6 +140,8 @@ def score_text(
             (np.zeros(none.shape, np.float32), surprisal.probabilities)
         ),
         names=vocabulary.symbols,
+        characters=characters,
+        adaptation=adaptation,
         unknown=is_unknown,
         seconds=time.monotonic() - began,
     )

@@ -169,8 +169,7 @@ class LanguageModel:
 
     def generate(self, prompt: str = "", **options: Any) -> str:  # noqa: ANN401
         """Write on from a prompt; the options are those of ``stream``."""
-        if options.get("length", 0) is None and not options.keys() & {"stop", "lines", "match"}:
-            raise ConfigError("a text without end can only be streamed: give it a length")
+        _require_length(options.get("length", 0))
         return "".join(self.stream(prompt, **options))
 
     def generate_batch(
@@ -190,6 +189,7 @@ class LanguageModel:
         Up to the rounding of float32: now and then, a long text takes another turn. The options
         are those of ``stream``.
         """
+        _require_length(length)
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
         first = resolve_seed(seed)
@@ -263,7 +263,7 @@ class LanguageModel:
         -------
         list[Continuation]
             The most probable first; each with the exact log-probability that the prompt goes on
-            with just this text, and no letter after it.
+            with just this text, and no letter after it; its last character is taken as whole.
         """
         return complete_text(
             self.network, self.vocabulary, prompt, count=count, words=words, unknown=unknown
@@ -401,8 +401,9 @@ class LanguageModel:
         return score_text(
             self.vocabulary,
             text,
-            lambda ids: self._predictions(ids, adaptation),
+            self._predictions,
             unknown=unknown,
+            adaptation=adaptation,
             alternatives=alternatives,
             progress=progress,
         )
@@ -431,7 +432,8 @@ class LanguageModel:
             nats = sum_nats(self._predictions(chunks, adaptation))
         else:
             nats = nats_parallel(self.network, chunks, dtype=self._evaluation_dtype())
-        return evaluation_of(nats, tally, self.vocabulary.kind, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        return evaluation_of(nats, tally, self.vocabulary.kind, seconds, adaptation)
 
     def _evaluation_dtype(self) -> torch.dtype:
         """Give the type of the training's products, where this machine has it.
@@ -457,6 +459,11 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'cpu'")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def _require_length(length: int | None) -> None:
+    if length is None:
+        raise ConfigError("a text without end can only be streamed: give it a length")
 
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -223,7 +223,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
         model.network.to(pick_device(config.training.device))
         trainer = _trainer(folder, model, corpus, listeners)
         trainer.restore()
-        if trainer.progress.step == config.training.steps:
+        if trainer.is_finished:
             _tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
         trainer.fit()
         result = _result(folder, model, corpus, trainer)
@@ -269,7 +269,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
     last = rows[-1]
     progress = trainer.progress
     training = model.config.training
-    symbols = training.steps * training.batch_size * training.sequence_length
+    symbols = progress.step * training.batch_size * training.sequence_length
     best = progress.best_nats if progress.best_nats is not None else last["train_nats_per_char"]
     return TrainingResult(
         run=folder,

@@ -130,7 +130,8 @@ class _Text:
     def begin(self) -> str:
         """Give as much of the prompt as is certain."""
         text = self._decoder.feed(self._shown)
-        self._of_prompt -= len(text)
+        # Bytes that are no UTF-8 may be more characters than begin.
+        self._of_prompt = max(0, self._of_prompt - len(text))
         return text if self.left else text + self._decoder.flush()
 
     def feed(self, symbols: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
@@ -149,18 +150,26 @@ class _Text:
 
     def _certain(self, new: str) -> str:
         text = self._held + new
-        # What is complete first ends the text, in whatever pieces it comes.
-        ends = [(at + len(s), at) for s in self._stop if (at := text.find(s)) >= 0]
-        if 0 < self._lines <= text.count("\n"):
-            last = [place for place, c in enumerate(text) if c == "\n"][self._lines - 1] + 1
-            ends.append((last, last))
-        if ends:
+        end = end_of(text, self._stop, self._lines)
+        if end is not None:
             self.left, self._held = 0, ""
-            return text[: min(ends)[1]]
+            return text[:end]
         kept = 0 if self.left == 0 else _beginning_of(self._stop, text)
         text, self._held = text[: len(text) - kept], text[len(text) - kept :]
         self._lines -= text.count("\n")
         return text
+
+
+def end_of(text: str, stops: Sequence[str], lines: int) -> int | None:
+    """Give where a text ends by a stop or its so many-th line break; ``None`` if it does not.
+
+    What is complete first ends it, in whatever pieces it comes.
+    """
+    ends = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    if 0 < lines <= text.count("\n"):
+        last = [place for place, c in enumerate(text) if c == "\n"][lines - 1] + 1
+        ends.append((last, last))
+    return min(ends)[1] if ends else None
 
 
 def _beginning_of(stops: Sequence[str], text: str) -> int:

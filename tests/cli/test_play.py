@@ -58,16 +58,37 @@ def test_mistakes_are_one_line_and_the_game_goes_on(
         "/set colour 1": "/set knows temperature",
         '/set match "("': "a ( without its )",
         "/back": "there is nothing yet",
-        "/again": "there is nothing yet",
+        "/again": "it has not written here",
         "/set": "/set takes other arguments",
         f"/save {tmp_path}/there": "exists: name a new file",
         "/save 'open": "No closing quotation",
+        "/save /nowhere/text": "cannot write /nowhere/text",
+        f"/save {'x' * 300}": "File name too long",
     }
     for line, reason in mistakes.items():
         printed = play(nextchar, finished, line, "/settings")
         assert reason in printed
         assert "temperature 0.8" in printed
     assert (tmp_path / "there").read_text() == "kept"
+
+
+def test_what_was_typed_is_not_taken_back_with_what_was_written(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    printed = play(nextchar, finished, "The dog", "/back", "/again", f"/save {tmp_path}/text")
+    assert "it has not written here" in printed
+    assert (tmp_path / "text").read_text() == "The dog"
+
+
+def test_characters_that_the_model_does_not_know_are_left_out_of_the_text(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    texts: list[str] = []
+    for typed in ("The dog", "T日he 本dog"):
+        path = tmp_path / str(len(texts))
+        play(nextchar, finished, typed, f"/save {path}")
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
 
 
 def test_completions_and_help_are_shown(nextchar: Run, finished: Path) -> None:

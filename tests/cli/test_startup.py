@@ -28,6 +28,7 @@ SECONDS = 120
         ["generate", "--help"],
         ["evaluate", "--help"],
         ["info", "--help"],
+        ["compare", "--help"],
         ["complete", "--help"],
         ["play", "--help"],
         ["score", "--help"],

@@ -24,7 +24,8 @@ KINDS: list[Vocabulary] = [learn("char", [KOREAN], 1), JAMO, ByteVocabulary()]
 
 _ATOMS = st.sampled_from(
     ["a", "b", "A", "1", r"\-", r"\n", ".", "[ab]", "[^a]", "[a-b1]", "[^-b ]", r"\d", r"\w", r"\s",
-     r"\W", r"\S", r"\D", r"[\d_]", r"[^\w]", "(?:)", "]", r"\x61", r"\u0062"]
+     r"\W", r"\S", r"\D", r"[\d_]", r"[^\w]", "(?:)", "]", r"\x61", r"\u0062", "[0-z]", "[Z-a]",
+     "[!-~]", "[B-a]", "{"]
 )  # fmt: skip
 _QUANTIFIERS = st.sampled_from(["", "*", "+", "?", "{2}", "{1,2}", "{,1}", "{1,}", "*?", "{0}"])
 PATTERNS = st.recursive(
@@ -147,6 +148,9 @@ def test_a_text_may_match_and_forbid_at_once() -> None:
         (r"[\d-a]", "a range whose ends"),
         (r"\p{Xx}", "a Unicode category"),
         (r"\xg0", "2 hexadecimal digits"),
+        (r"\012", "an octal escape"),
+        ("{2}", "nothing that {2} could repeat"),
+        ("(" * 400 + "a" + ")" * 400, "more than 100 groups"),
     ],
 )
 def test_what_is_no_expression_is_refused_with_its_place(pattern: str, reason: str) -> None:
@@ -174,6 +178,34 @@ def test_too_large_expressions_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
         constrain(CHARS, match="abab")
 
 
+def test_a_repeat_without_bounds_is_any_number() -> None:
+    every, same = (constrain(CHARS, match=pattern) for pattern in ("a{,}", "a*"))
+    assert np.array_equal(every.following, same.following)
+
+
 def test_anchors_at_the_ends_change_nothing() -> None:
     plain, anchored = (constrain(CHARS, match=pattern) for pattern in ("ab+", "^ab+$"))
     assert np.array_equal(plain.following, anchored.following)
+
+
+def test_symbols_are_no_characters_that_are_not_white() -> None:
+    vocabulary = CharVocabulary(["a", "+", " ", "€"])
+    accepted = {
+        kind: [
+            text for text in "a+ €" if accepts(constrain(vocabulary, match=kind), vocabulary, text)
+        ]
+        for kind in (r"\p{S}", r"\P{S}", r"\p{Sc}", r"\S")
+    }
+    assert accepted == {
+        r"\p{S}": ["+", "€"],
+        r"\P{S}": ["a", " "],
+        r"\p{Sc}": ["€"],
+        r"\S": ["a", "+", "€"],
+    }
+
+
+def test_words_stay_forbidden_after_a_prompt_that_ends_inside_a_character() -> None:
+    vocabulary = ByteVocabulary()
+    automaton = constrain(vocabulary, forbid=["a"], prompt=vocabulary.encode("caf\udcc3"))
+    assert not accepts(automaton, vocabulary, " a b")
+    assert accepts(automaton, vocabulary, " ab b")

@@ -142,3 +142,18 @@ def test_a_byte_model_under_a_constraint_writes_whole_characters() -> None:
     made = model(ByteVocabulary())
     text = made.generate("é", length=50, match=r"[\s\S]*", seed=2)
     assert "\ufffd" not in text
+
+
+@pytest.mark.parametrize("engine", ["plain", "compiled"])
+def test_the_last_syllable_is_as_free_under_forbidden_words_as_without(engine: Engine) -> None:
+    made = model(learn("jamo", [KOREAN], 1))
+    options: dict[str, Any] = {"samples": 300, "length": 1, "match": "[가-힣]", "engine": engine}
+    free = made.generate_batch(seed=1, **options)
+    del options["match"]
+    held = [t for t in made.generate_batch(seed=1, forbid=["x나x"], **options) if "가" <= t <= "힣"]
+
+    def open_share(texts: list[str]) -> float:
+        return sum((ord(text) - ord("가")) % 28 == 0 for text in texts) / len(texts)
+
+    assert len(held) > 20
+    assert abs(open_share(held) - open_share(free)) < 0.25

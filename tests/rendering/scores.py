@@ -36,5 +36,6 @@ def score_of(
         alternative_probabilities=probabilities,
         names=NAMES,
         unknown=np.isin(np.arange(len(text)), unknown),
+        characters=max(0, symbols - 1),
         seconds=0.5,
     )

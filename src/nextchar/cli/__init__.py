@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from nextchar.cli import (
+    compare,
     complete,
     compress,
     data,
@@ -36,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 train.add_to(app)
+compare.add_to(app)
 generate.add_to(app)
 complete.add_to(app)
 play.add_to(app)

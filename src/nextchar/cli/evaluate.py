@@ -112,6 +112,14 @@ def _print(measured: str, result: Evaluation) -> None:
     ]
     if result.unit != "char":
         rows.append((f"bits/{result.unit}", f"{result.bits_per_symbol:.4f}"))
+    if result.adaptation is not None:
+        rows.append(
+            (
+                "dynamic",
+                f"learning from the text at a rate of {result.adaptation.rate:g}, every "
+                f"{result.adaptation.segment} symbols",
+            )
+        )
     if result.unknown_symbols:
         rows.append(
             ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")

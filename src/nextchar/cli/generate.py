@@ -112,8 +112,11 @@ def _generate(
         "forbid": forbid or (),
         "unknown": unknown,
     }
-    if beam is not None:
-        _refuse_with_beam(context, _SAMPLING, "samples", "engine", "weights", "endless")
+    if beam is None:
+        _refuse(context, "is for a search: it needs --beam", _SEARCH)
+    else:
+        drawing = ("samples", "engine", "weights", "endless")
+        _refuse(context, "draws something, and --beam does not", _SAMPLING, *drawing)
         model = LanguageModel.load(run, device=device)
         search = {"length_penalty": length_penalty, "groups": groups, "diversity": diversity}
         _search(model, prompt, best, as_json, width=beam, **writing, **search)
@@ -181,16 +184,16 @@ def _search(
             sys.stdout.write(f"{line}\n{prompt}{each.text}\n")
 
 
-def _refuse_with_beam(context: typer.Context, panel: str, *others: str) -> None:
-    """Refuse options that have no part in a search."""
+def _refuse(context: typer.Context, reason: str, panel: str, *others: str) -> None:
+    """Refuse the options of a panel, and some others, that were given."""
     from nextchar.errors import ConfigError
 
     for parameter in context.command.params:
         name = str(parameter.name)
         source = context.get_parameter_source(name)
-        drawn = getattr(parameter, "rich_help_panel", None) == panel or name in others
-        if drawn and source is not None and source.name != "DEFAULT":
-            raise ConfigError(f"--beam draws nothing: it goes with no --{name.replace('_', '-')}")
+        meant = getattr(parameter, "rich_help_panel", None) == panel or name in others
+        if meant and source is not None and source.name != "DEFAULT":
+            raise ConfigError(f"--{name.replace('_', '-')} {reason}")
 
 
 def _unescaped(text: str) -> str:

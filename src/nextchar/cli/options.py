@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+from collections.abc import Callable, Sequence
 from operator import or_
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,31 @@ if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation
 
 _PANELS = {"TextConfig": "Text", "NetworkConfig": "Network", "TrainingConfig": "Training"}
+
+
+def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    """Make a parameter of a command by hand."""
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def add_command(
+    app: typer.Typer,
+    name: str,
+    run: Callable[..., None],
+    help_text: str,
+    parameters: Sequence[inspect.Parameter],
+) -> None:
+    """Add a command whose parameters are made, not written down in its signature."""
+
+    def command(**values: Any) -> None:  # noqa: ANN401
+        run(**values)
+
+    command.__doc__ = help_text
+    command.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    app.command(name)(command)
 
 
 def config_parameters() -> list[inspect.Parameter]:

@@ -6,13 +6,14 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from nextchar.cli.output import UNKNOWN_HELP
-from nextchar.errors import InputError
+from nextchar.errors import InputError, Interrupted, NextcharError
 
 if TYPE_CHECKING:
     from nextchar.model import LanguageModel
@@ -68,7 +69,9 @@ def _play(
         try:
             if not game.take(line):
                 break
-        except InputError as error:
+        except Interrupted:
+            raise
+        except (NextcharError, OSError) as error:
             sys.stdout.write(f"{error}\n")
         except KeyboardInterrupt:
             sys.stdout.write("\n")
@@ -100,6 +103,14 @@ def _words(line: str) -> list[str]:
         raise InputError(f"{error}: {line!r}") from None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What was added to the text at a time."""
+
+    text: str
+    is_written: bool  # by the model
+
+
 class _Game:
     """The text so far, and what has been added to it, in turn."""
 
@@ -107,17 +118,16 @@ class _Game:
         self._model = model
         self._settings = settings
         self._seed = seed
-        self._added: list[str] = []
+        self._added: list[_Part] = []
 
     @property
     def _text(self) -> str:
-        return "".join(self._added)
+        return "".join(part.text for part in self._added)
 
     def take(self, line: str) -> bool:
         """Do what a line says; give whether to go on."""
         if not line.startswith("/"):
-            if line:
-                self._added.append(line)
+            self._type(line)
             self._write()
             return True
         words = _words(line[1:])
@@ -146,6 +156,13 @@ class _Game:
         commands[command](*arguments)
         return True
 
+    def _type(self, line: str) -> None:
+        """Add a line, as the vocabulary reads it: what the model sees is what is shown."""
+        vocabulary = self._model.vocabulary
+        ids = vocabulary.encode(line, unknown=self._settings["unknown"])
+        if len(ids) > 0:
+            self._added.append(_Part(vocabulary.decode(ids), is_written=False))
+
     def _write(self) -> None:
         """Let the model go on, and show it as it comes."""
         before = self._text
@@ -162,18 +179,21 @@ class _Game:
                 sys.stdout.write(new)
                 sys.stdout.flush()
         finally:
-            self._added.append("".join(pieces))
+            if written := "".join(pieces):
+                self._added.append(_Part(written, is_written=True))
             sys.stdout.write("\n")
 
     def _back(self, count: str = "1") -> None:
-        self._require_text("back")
+        if not self._added:
+            raise InputError("/back takes back what was written: there is nothing yet")
         if not count.isdecimal() or not 1 <= int(count) <= len(self._added):
             raise InputError(f"/back takes 1 to {len(self._added)}; got {count!r}")
         del self._added[-int(count) :]
         self._print(self._text)
 
     def _again(self) -> None:
-        self._require_text("again")
+        if not self._added or not self._added[-1].is_written:
+            raise InputError("/again takes back what the model wrote last: it has not written here")
         self._added.pop()
         self._write()
 
@@ -198,10 +218,6 @@ class _Game:
         if Path(name).exists():
             raise InputError(f"{name} exists: name a new file")
         write_bytes(Path(name), self._text.encode("utf-8", "surrogateescape"))
-
-    def _require_text(self, command: str) -> None:
-        if not self._added:
-            raise InputError(f"/{command} takes back what was written: there is nothing yet")
 
     @staticmethod
     def _print(text: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.options import config_parameters, given
+from nextchar.cli.options import add_command, config_parameters, given, parameter
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
 
@@ -28,35 +28,21 @@ With --minutes and nothing else, sizes and steps are chosen to suit the text and
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the application."""
-
-    def command(**values: Any) -> None:  # noqa: ANN401
-        _run(**values)
-
-    command.__doc__ = _HELP
     own = [
-        _parameter("context", typer.Context, inspect.Parameter.empty),
-        _parameter(
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter(
             "text", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
         ),
-        _parameter(
+        parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        _parameter(
+        parameter(
             "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
         ),
-        _parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        _parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
-    parameters = own + config_parameters()
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    app.command("train")(command)
-
-
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-    )
+    add_command(app, "train", _run, _HELP, own + config_parameters())
 
 
 def _run(

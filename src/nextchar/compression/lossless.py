@@ -110,9 +110,10 @@ def _predictor(model: LanguageModel, streams: int) -> Predictor:
 
 
 def _model_digest(model: LanguageModel) -> bytes:
-    """Give what tells one model from another: its vocabulary and every bit of its weights."""
+    """Give what tells one model from another: symbols, equations, every bit of the weights."""
     digest = hashlib.blake2b(digest_size=SHORT_DIGEST_BYTES)
-    digest.update(json.dumps(model.vocabulary.to_dict(), sort_keys=True).encode())
+    for values in (model.vocabulary.to_dict(), model.config.to_dict()["network"]):
+        digest.update(json.dumps(values, sort_keys=True).encode())
     for name, weight in model.network.named_parameters():
         digest.update(f"\n{name} {weight.dtype} {list(weight.shape)}\n".encode())
         digest.update(weight.detach().cpu().contiguous().numpy().tobytes())

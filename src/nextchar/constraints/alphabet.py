@@ -96,7 +96,7 @@ def _of_codes(vocabulary: CodeVocabulary) -> Iterator[_Block]:
     ids = ids[ids != vocabulary.unknown_id]
     codes = vocabulary.codes_of(ids)
     letters = [
-        ids[(codes >= first) & (codes < first + count)][:count]
+        ids[(codes >= first) & (codes < first + count)]
         for first, count in (
             (hangul.INITIAL, hangul.INITIALS),
             (hangul.MEDIAL, hangul.MEDIALS),

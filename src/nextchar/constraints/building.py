@@ -30,7 +30,7 @@ from nextchar.generation.automaton import Automaton
 from nextchar.text.vocabulary import Ids, Vocabulary
 
 _ANYTHING = Repeat(CharacterSet(negated=True), 0, None)
-_OUTSIDE = CharacterSet(kinds=("W",))
+_OUTSIDE = CharacterSet(kinds=("^w",))
 _CONTEXT = 64  # symbols of the prompt: whether a forbidden word has begun
 
 
@@ -141,7 +141,7 @@ def _states(
         row = np.full(C, -1, np.int32)
         banned_after = walk.after(banned)
         for symbol_class, found in walk.after(nodes).items():
-            after = (found, banned_after.get(symbol_class, frozenset()))
+            after = (found, banned_after.get(symbol_class, ban.begin))
             if ban.lost in after[1]:
                 continue
             if after not in places:

@@ -26,8 +26,8 @@ class CharacterSet:
         First and last code points.
     kinds
         ``d``, ``s``, ``w``: digits, white space and word characters as Python's ``re`` has them;
-        or the name of a Unicode category, ``Lu``, or of a group of them, ``L``. An upper-case D,
-        S or W, or a category after ``^``, is all that is not such.
+        or ``p`` and the name of a Unicode category, ``pLu``, or of a group of them, ``pL``. After
+        ``^``, all that is not such.
     negated
         Whether it is all characters but those.
     any_case
@@ -65,8 +65,6 @@ class CharacterSet:
 
 
 def _of_kind(codes: Codes, kind: str) -> Members:
-    if kind in ("D", "S", "W"):
-        return ~_of_kind(codes, kind.lower())
     if kind.startswith("^"):
         return ~_of_kind(codes, kind[1:])
     return np.fromiter((_is_kind(chr(code), kind) for code in codes.tolist()), np.bool_, len(codes))
@@ -81,7 +79,7 @@ def _is_kind(character: str, kind: str) -> bool:
         case "w":
             return character.isalnum() or character == "_"
         case _:
-            return unicodedata.category(character).startswith(kind)
+            return unicodedata.category(character).startswith(kind.removeprefix("p"))
 
 
 def _in_case(codes: Codes, variant: Callable[[str], str]) -> Codes:

@@ -17,7 +17,7 @@ from typing import NoReturn, TypeAlias
 from nextchar.constraints.characters import CharacterSet
 from nextchar.errors import ConfigError
 
-MOST_REPEATS = 10_000
+MOST_REPEATS, DEEPEST = 10_000, 100
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 _CODES = {"x": 2, "u": 4, "U": 8}
@@ -67,6 +67,7 @@ class _Parser:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._place = 0
+        self._depth = 0
         self._any_case = False
         self._dot_is_all = False
 
@@ -120,7 +121,7 @@ class _Parser:
             self._place += 1
             return simple[self._pattern[self._place - 1]]
         found = _REPEAT.match(self._pattern, self._place)
-        if found is None or found[0] in ("{}", "{,}"):
+        if found is None or found[0] == "{}":
             return None  # as in Python, a brace that is no quantifier is a brace
         least = int(found[1] or 0)
         most = int(found[3]) if found[3] else (None if found[2] else least)
@@ -147,10 +148,17 @@ class _Parser:
                 self._refuse(f"nothing that {character} could repeat", back=1)
             case "^" | "$":
                 self._refuse(f"{character} inside of it: the whole text must match anyway", back=1)
+            case "{" if (found := _REPEAT.match(self._pattern, self._place - 1)) and (
+                found[0] != "{}"
+            ):
+                self._refuse(f"nothing that {found[0]} could repeat", back=1)
         return self._literal(character)
 
     def _group(self) -> Expression:
         opening = self._place - 1
+        self._depth += 1
+        if self._depth > DEEPEST:
+            self._refuse(f"groups in more than {DEEPEST} groups", back=1)
         if self._next() == "?":
             if not self._pattern.startswith("?:", self._place):
                 self._refuse("a group of a kind that is not built: (…) and (?:…) are", back=1)
@@ -160,6 +168,7 @@ class _Parser:
             self._place = opening
             self._refuse("a ( without its )")
         self._place += 1
+        self._depth -= 1
         return inside
 
     def _brackets(self) -> CharacterSet:
@@ -194,20 +203,23 @@ class _Parser:
         character = self._take()
         if character == "\\":
             return self._escape(in_brackets=True)
-        return self._literal(character)
+        return CharacterSet.of(character)  # the class itself is of any case
 
     def _escape(self, *, in_brackets: bool) -> CharacterSet:
         letter = self._take()
         if letter == "":
             self._refuse("a backslash at the end")
         if letter in "dswDSW":
-            return CharacterSet(kinds=(letter,))
+            return CharacterSet(kinds=(letter if letter.islower() else f"^{letter.lower()}",))
         if letter in "pP":
             return self._category(negated=letter == "P")
+        literal = CharacterSet.of if in_brackets else self._literal
         if letter == "b" and in_brackets:
-            return self._literal("\b")
+            return literal("\b")
+        if letter == "0" and self._next().isdecimal():
+            self._refuse("an octal escape: write \\x and two hexadecimal digits", back=1)
         if letter in _ESCAPES:
-            return self._literal(_ESCAPES[letter])
+            return literal(_ESCAPES[letter])
         if letter in _CODES:
             digits = self._pattern[self._place : self._place + _CODES[letter]]
             if not re.fullmatch(f"[0-9a-fA-F]{{{_CODES[letter]}}}", digits) or (
@@ -215,10 +227,10 @@ class _Parser:
             ):
                 self._refuse(f"\\{letter} needs {_CODES[letter]} hexadecimal digits of a character")
             self._place += len(digits)
-            return self._literal(chr(int(digits, 16)))
+            return literal(chr(int(digits, 16)))
         if letter.isascii() and letter.isalnum():
             self._refuse(f"the escape \\{letter} is not built", back=1)
-        return self._literal(letter)
+        return literal(letter)
 
     def _category(self, *, negated: bool) -> CharacterSet:
         found = _CATEGORY.match(self._pattern, self._place)
@@ -227,7 +239,7 @@ class _Parser:
             self._refuse(r"\p needs a Unicode category, as in \p{L} or \p{Lu}")
         self._place = found.end()
         away = negated != bool(found[1])
-        return CharacterSet(kinds=(f"^{name}" if away else name,))
+        return CharacterSet(kinds=(f"^p{name}" if away else f"p{name}",))
 
     def _literal(self, character: str) -> CharacterSet:
         return CharacterSet.of(character, any_case=self._any_case)

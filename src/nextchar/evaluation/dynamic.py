@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.evaluation.exact import Predictions, overlapping_pieces, tensor_of
 from nextchar.nn.network import Network, detach
 from nextchar.text.vocabulary import Ids
@@ -46,6 +46,15 @@ class Adaptation:
     clip: float = 0.5
     decay: float = 0.0
 
+    def to_dict(self) -> dict[str, float]:
+        """Give the choices as reports name them."""
+        return {
+            "dynamic_rate": self.rate,
+            "dynamic_segment_symbols": self.segment,
+            "dynamic_clip": self.clip,
+            "dynamic_decay": self.decay,
+        }
+
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise ConfigError(f"rate must be a number of at least 0; got {self.rate}")
@@ -72,7 +81,13 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
         logits, state = learner(ids[:-1], detach(state))
         logits, targets = logits.squeeze(1), ids[1:].squeeze(1)
         yield logits.detach(), targets
-        gradients = torch.autograd.grad(functional.cross_entropy(logits, targets), weights)
+        loss = functional.cross_entropy(logits, targets)
+        if not bool(loss.isfinite()):
+            raise NonFiniteLossError(
+                f"the network diverged as it learned from the text: the loss is {loss.item()}; "
+                f"try a rate below {adaptation.rate:g}"
+            )
+        gradients = torch.autograd.grad(loss, weights)
         with torch.no_grad():
             _descend(weights, gradients, adaptation)
             for weight, before in zip(weights, trained, strict=False):

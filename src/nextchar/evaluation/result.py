@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.evaluation.dynamic import Adaptation
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -32,6 +34,8 @@ class Evaluation:
         What xz, bz2 and gzip reach on the same text, by name; empty if not asked for.
     seconds
         Time that the evaluation took.
+    adaptation
+        How the network learned from the text as it was measured, or ``None`` if it did not.
     """
 
     nats: float
@@ -42,6 +46,7 @@ class Evaluation:
     skipped_symbols: int
     compressed_bits_per_char: Mapping[str, float]
     seconds: float
+    adaptation: Adaptation | None = None
 
     @property
     def nats_per_char(self) -> float:
@@ -75,6 +80,8 @@ class Evaluation:
             "unknown_symbols": self.unknown_symbols,
             "skipped_symbols": self.skipped_symbols,
         }
+        if self.adaptation is not None:
+            figures |= self.adaptation.to_dict()
         if self.unit != "char":
             figures[f"bits_per_{self.unit}"] = self.bits_per_symbol
             figures[f"{self.unit}_symbols"] = self.symbols

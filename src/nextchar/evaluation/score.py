@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.evaluation.dynamic import Adaptation
+
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -83,8 +85,12 @@ class Score:
         A printable name for each id.
     unknown
         The characters that are ``<unk>`` to the model, bool[N].
+    characters
+        How many characters were predicted: all that were read, but the first.
     seconds
         Time that the scoring took.
+    adaptation
+        How the network learned from the text as it was scored, or ``None`` if it did not.
     """
 
     text: str
@@ -97,17 +103,14 @@ class Score:
     alternative_probabilities: NDArray[np.float32]
     names: tuple[str, ...]
     unknown: NDArray[np.bool_]
+    characters: int
     seconds: float
+    adaptation: Adaptation | None = None
 
     @property
     def total_bits(self) -> float:
         """The bits of the whole text."""
         return float(self.symbol_bits.sum())
-
-    @property
-    def characters(self) -> int:
-        """How many characters were predicted: all that were read, but the first."""
-        return max(0, len(self.text) - self.skipped - 1)
 
     @property
     def skipped(self) -> int:
@@ -229,6 +232,7 @@ class Score:
             "characters": self.characters,
             "unknown_characters": int(self.unknown.sum()),
             "skipped_characters": self.skipped,
+            **({} if self.adaptation is None else self.adaptation.to_dict()),
             "seconds": round(self.seconds, 3),
             "chars_per_second": round(self.characters / max(self.seconds, 1e-9), 1),
         }

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nextchar.errors import NonFiniteLossError
 from nextchar.evaluation.exact import Predictions
 
 
@@ -42,6 +43,10 @@ def measure_surprisal(predictions: Predictions, alternatives: int) -> Surprisal:
     nats, entropy, expected, probabilities = [], [], [], []
     for logits, targets in predictions:
         logs = logits.float().log_softmax(-1)
+        if bool(logs.isnan().any()):
+            raise NonFiniteLossError(
+                "the network's logits are not finite numbers: it has diverged, and scores nothing"
+            )
         top = logs.topk(min(alternatives, logs.shape[-1]))
         nats.append(-logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1).double())
         entropy.append(-(logs.exp() * logs.clamp(min=-1e4)).sum(-1).double())

@@ -37,8 +37,8 @@ class Automaton:
     starts
         Whether each symbol begins a character, bool[V].
     ends
-        Whether a text may end before it has its length. It then does with the probability of all
-        symbols that may not follow; otherwise the others are made likelier instead.
+        Whether a text may end before it has its length. Where it may end, it does with the
+        probability of all symbols that may not follow; elsewhere the others are made likelier.
     """
 
     classes: NDArray[np.int32]
@@ -79,7 +79,8 @@ class Progress:
 
     def may_end(self, automaton: Automaton) -> NDArray[np.bool_]:
         """Say which texts may end now, bool[B]."""
-        may_end: NDArray[np.bool_] = automaton.accepts[self.state] & (self.state != ENDED)
+        here = automaton.accepts[self.state] & (self.state != ENDED)
+        may_end: NDArray[np.bool_] = here & (automaton.ends | (self.left == 0))
         return may_end
 
     def advance(self, automaton: Automaton, symbols: NDArray[np.int64]) -> None:
@@ -87,4 +88,4 @@ class Progress:
         going = (symbols != ENDED) & (self.state != ENDED)
         after = automaton.following[self.state, automaton.classes[symbols]]
         self.left -= going & automaton.starts[symbols]
-        self.state = np.where(going, after, ENDED)
+        self.state = np.where(going, after, ENDED).astype(np.int64)

@@ -211,7 +211,7 @@ def _end(
             none = False
     if none:
         return 1.0
-    if not (constraint.ends and constraint.accepts[state]):
+    if not constraint.accepts[state] or not (constraint.ends or left == 0):
         return 0.0
     if temperature == 0:
         return 1.0 if scores[best] == -np.inf else 0.0
@@ -284,7 +284,8 @@ def _keep_top(chooser: Chooser) -> None:
     for kept in range(k):
         end = V - 1 - kept
         heap[0], heap[end] = heap[end], heap[0]
-        _sink(heap[:end], scores, 0)
+        if end > 0:
+            _sink(heap[:end], scores, 0)
     for place in range(V - k):
         scores[heap[place]] = -np.inf
     if chooser.top_p < 1:

@@ -22,6 +22,7 @@ from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
 
 LONGEST = 64  # symbols of a completion
+MOST_READ = 10_000  # beginnings, before the search gives up
 AT_ONCE = 8  # beginnings that are read in one step
 
 
@@ -57,6 +58,7 @@ def complete_words(
     in_word: bool,
     is_word: NDArray[np.bool_],
     excluded: list[int],
+    excluded_first: list[int],
 ) -> list[tuple[tuple[int, ...], float]]:
     """Find the most probable ways to complete some words.
 
@@ -74,15 +76,15 @@ def complete_words(
         Whether the prompt ends in a word: otherwise a symbol of a word comes first.
     is_word
         Which symbols are of words, bool[V]; the others are boundaries.
-    excluded
-        Symbols that are never taken.
+    excluded, excluded_first
+        Symbols that are never taken, and those that are not taken first.
 
     Returns
     -------
     list
         Symbols and log-probabilities in nats: of exactly these symbols, and a boundary after
-        them. The most probable first; fewer than ``count`` only where all others are longer than
-        ``LONGEST``.
+        them. The most probable first; fewer than ``count`` where all others are longer than
+        ``LONGEST``, or so improbable that ``MOST_READ`` beginnings come before them.
     """
     network.eval()
     search = _Search(count, words, in_word, is_word)
@@ -91,8 +93,9 @@ def complete_words(
         device = begin[0][0].device
         logits, state = network(prompt.to(device).unsqueeze(1), begin)
         states: list[tuple[State, int]] = [(state, 0)]
-        search.go_on(None, _log_probabilities(logits[-1], excluded)[0], 0)
-        while batch := search.next_beginnings():
+        first = _log_probabilities(logits[-1], [*excluded, *excluded_first])
+        search.go_on(None, first[0], 0)
+        while len(states) <= MOST_READ and (batch := search.next_beginnings()):
             logits, state = network.step(
                 torch.tensor([each.symbols[-1] for each in batch]).to(device),
                 _gathered(states, [each.parent for each in batch]),

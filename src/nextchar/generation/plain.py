@@ -127,10 +127,10 @@ class PlainLoop:
         barred = (logits.double().softmax(-1) * ~allowed).sum(-1)
         if self._sampling.temperature == 0:
             barred = (~allowed.gather(-1, argmax(logits).unsqueeze(-1)).squeeze(-1)).double()
-        stops = may_end & (uniforms < barred) & constraint.ends
+        stops = may_end & (uniforms < barred)
         stops |= ~allowed.any(-1)
         rest = ((uniforms - barred) / (1 - barred)).clamp(0, 1 - 2**-53)
-        uniforms = torch.where(may_end & constraint.ends, rest, uniforms)
+        uniforms = torch.where(may_end, rest, uniforms)
         logits = logits.masked_fill(~allowed & ~stops.unsqueeze(-1), -math.inf)
         return choose(logits, self._sampling, uniforms).masked_fill(stops, ENDED)
 

@@ -203,7 +203,9 @@ def _is_settled(search: _Search, rows: _Rows | None) -> bool:
     if rows is None or len(search.found) < search.beam.width:
         return False
     worst = search.best()[search.beam.width - 1].score
-    longest = max(len(symbols) for symbols in rows.symbols) + int(rows.progress.left.max())
+    each = 1 if search.starts.all() else MOST_SYMBOLS
+    left = each * int(rows.progress.left.max())
+    longest = max(len(symbols) for symbols in rows.symbols) + left
     hopes = search.beam.score(float(rows.log_probabilities.max()), longest)
     return hopes <= worst
 
@@ -257,8 +259,7 @@ def _options(
         may_end = progress.left == 0
     else:
         allowed = progress.allowed(search.constraint)
-        may_end = progress.may_end(search.constraint) & search.constraint.ends
-        may_end |= ~allowed.any(1) | (progress.left == 0)
+        may_end = progress.may_end(search.constraint) | ~allowed.any(1)
     with np.errstate(divide="ignore"):
         mass = np.log(np.where(allowed, 0.0, np.exp(logs)).sum(1))
         ends = np.where(may_end, np.minimum(mass, 0.0), -math.inf)
@@ -286,7 +287,7 @@ def _chosen(beam: Beam, rows: _Rows, totals: NDArray[np.float64]) -> _Choice:
         chosen = chosen[: beam.width // beam.groups]
         places += chosen
         groups += [group] * len(chosen)
-        np.add.at(taken, np.array(chosen, np.int64) % V, 1)
+        taken[np.unique(np.array(chosen, np.int64) % V)] += 1
     at = np.array(places, np.int64)
     return _Choice(at // V, at % V, np.array(groups, np.int64))
 

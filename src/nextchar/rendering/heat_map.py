@@ -117,7 +117,10 @@ def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
     """Give the cells of a line; what combines with a character adds its bits to it."""
     text = score.text[start:end]
     firsts = [i for i, c in enumerate(text) if i == 0 or cells(printable(c))]
-    found = levels(np.add.reduceat(score.bits[start:end], firsts)).tolist()
+    bits = score.bits[start:end]
+    sums = np.add.reduceat(np.nan_to_num(bits), firsts)
+    measured = np.logical_or.reduceat(~np.isnan(bits), firsts)
+    found = levels(np.where(measured, sums, np.nan)).tolist()
     for (first, after), level in zip(itertools.pairwise([*firsts, len(text)]), found, strict=True):
         if text[first] == "\n" and level < VISIBLE_BREAK:
             continue

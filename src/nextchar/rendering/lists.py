@@ -31,6 +31,14 @@ def counting_notes(score: Score) -> list[tuple[str, str]]:
         )
     if score.skipped:
         notes.append(("skipped", f"{_counted(score.skipped)} not in the vocabulary, at no cost"))
+    if score.adaptation is not None:
+        notes.append(
+            (
+                "dynamic",
+                f"learning from the text at a rate of {score.adaptation.rate:g}, every "
+                f"{score.adaptation.segment} symbols",
+            )
+        )
     return notes
 
 

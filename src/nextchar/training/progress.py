@@ -22,6 +22,8 @@ class Progress:
         The lowest validation loss (nats per character) and its step.
     rate_factor, stale_validations
         What schedule ``plateau`` has made of the rate, and validations since the last best.
+    improved_nats, validations_waited
+        The validation loss that counts for early stopping, and validations since it was reached.
     metrics_size
         Bytes of ``metrics.jsonl`` that belong to the steps done.
     seconds
@@ -37,6 +39,8 @@ class Progress:
     best_step: int | None = None
     rate_factor: float = 1.0
     stale_validations: int = 0
+    improved_nats: float | None = None
+    validations_waited: int = 0
     metrics_size: int = 0
     seconds: float = 0.0
     threads: int = dataclasses.field(default_factory=torch.get_num_threads)

@@ -49,6 +49,7 @@ from nextchar.training.optimization import (
     set_learning_rate,
 )
 from nextchar.training.progress import Progress
+from nextchar.training.stopping import note_validation, reason_of, stops_early
 
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
 
@@ -113,6 +114,12 @@ class Trainer:
         """Steps between two validations."""
         return self.config.validate_every or max(1, self.config.steps // 10)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are done, or training has stopped early."""
+        all_done = self.progress.step >= self.config.steps
+        return all_done or stops_early(self.progress, self.config)
+
     def fit(self) -> None:
         """Train to the last step, saving on the way.
 
@@ -130,7 +137,7 @@ class Trainer:
         with StopSignals() as stop:
             if not (self.folder / LAST_FILE).exists():
                 self.save()  # From here on, whatever happens, there is something to go back to.
-            while self.progress.step < self.config.steps:
+            while not self.is_finished:
                 self.step()
                 finished = self.progress.step == self.config.steps
                 due = finished or self.progress.step % self.validate_every == 0
@@ -138,12 +145,14 @@ class Trainer:
                     self._measure()
                 if due or stop.received is not None or self._clock.save_is_due():
                     self.save()
-                if stop.received is not None and not finished:
+                if stop.received is not None and not self.is_finished:
                     raise Interrupted(
                         f"stopped after step {self.progress.step} of {self.config.steps}; saved. "
                         f"Go on with: nextchar train --resume {self.folder}",
                         stop.received,
                     )
+        if stops_early(self.progress, self.config):
+            self._tell(Noticed(message=reason_of(self.progress, self.config)))
 
     def step(self) -> None:
         """Make one update.
@@ -299,6 +308,7 @@ class Trainer:
                 )
             sample = None if self._sample is None else self._sample(self.network, progress.step)
         self._follow_plateau(is_best=best)
+        note_validation(progress, self.config, nats)
         event = Validated(
             step=progress.step,
             steps=self.config.steps,

@@ -1,0 +1,119 @@
+"""What a comparison came to: the figures of each run, and of each variant over its seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What one run came to.
+
+    Attributes
+    ----------
+    variant
+        Its name.
+    nats_per_char
+        The lowest loss on the validation part.
+    generated_chars_per_second
+        Of one text of float32 in the compiled loop.
+    curve
+        Seconds of training and validation nats per character, a pair for each validation.
+    sample
+        What it writes.
+    """
+
+    variant: str
+    seed: int
+    parameters: int
+    hidden_size: int
+    steps: int
+    seconds: float
+    nats_per_char: float
+    train_nats_per_char: float
+    chars_per_second: float
+    generated_chars_per_second: float
+    curve: list[tuple[float, float]]
+    sample: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one variant, a seed each."""
+
+    variant: str
+    runs: tuple[Figures, ...]
+
+    @property
+    def mean_bits(self) -> float:
+        """Mean of the runs' validation bits per character."""
+        return statistics.mean(run.nats_per_char for run in self.runs) / math.log(2)
+
+    @property
+    def deviation_bits(self) -> float:
+        """Their standard deviation (n − 1); 0 for a single run."""
+        bits = [run.nats_per_char / math.log(2) for run in self.runs]
+        return statistics.stdev(bits) if len(bits) > 1 else 0.0
+
+    def median(self, name: str) -> float:
+        """Give the median of a figure over the runs."""
+        return float(statistics.median(getattr(run, name) for run in self.runs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the figures by name, each name with its unit."""
+        return {
+            "variant": self.variant,
+            "seeds": [run.seed for run in self.runs],
+            "parameters": self.median("parameters"),
+            "hidden_size": self.median("hidden_size"),
+            "steps": self.median("steps"),
+            "seconds": self.median("seconds"),
+            "bits_per_char_mean": self.mean_bits,
+            "bits_per_char_sd": self.deviation_bits,
+            "nats_per_char_mean": self.mean_bits * math.log(2),
+            "train_bits_per_char_median": self.median("train_nats_per_char") / math.log(2),
+            "chars_per_second": self.median("chars_per_second"),
+            "generated_chars_per_second": self.median("generated_chars_per_second"),
+            "curves_seconds_nats_per_char": [run.curve for run in self.runs],
+            "sample": self.runs[0].sample,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All variants, the best first."""
+
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(cls, figures: Sequence[Figures]) -> Comparison:
+        """Put runs together by variant."""
+        names = list(dict.fromkeys(each.variant for each in figures))
+        groups = [Group(n, tuple(each for each in figures if each.variant == n)) for n in names]
+        return cls(tuple(sorted(groups, key=lambda group: group.mean_bits)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all variants as JSON can hold them."""
+        return {"variants": [group.to_dict() for group in self.groups]}
+
+    def markdown(self) -> str:
+        """Give the table."""
+        lines = [
+            "| | H | weights | steps | s | chars/s | bits/char | in training | writes chars/s |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for group in self.groups:
+            spread = f" ± {group.deviation_bits:.3f}" if len(group.runs) > 1 else ""
+            lines.append(
+                f"| {group.variant} | {group.median('hidden_size'):.0f} "
+                f"| {group.median('parameters'):,.0f} | {group.median('steps'):,.0f} "
+                f"| {group.median('seconds'):.0f} | {group.median('chars_per_second'):,.0f} "
+                f"| {group.mean_bits:.3f}{spread} "
+                f"| {group.median('train_nats_per_char') / math.log(2):.3f} "
+                f"| {group.median('generated_chars_per_second'):,.0f} |"
+            )
+        return "\n".join(lines) + "\n"

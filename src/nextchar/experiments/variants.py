@@ -1,0 +1,81 @@
+"""What differs between the runs of an experiment: every combination of some options' values."""
+
+from __future__ import annotations
+
+import itertools
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nextchar.config import PARTS, Config, allowed_types, option_names, reject_unknown
+from nextchar.errors import ConfigError
+
+Variant = Mapping[str, Any]
+
+
+def variants_of(vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[Variant]:
+    """Combine values, the last option moving fastest.
+
+    Parameters
+    ----------
+    vary
+        The values of each option that is to differ.
+    fixed
+        The options that all runs share.
+
+    Raises
+    ------
+    ConfigError
+        An option is unknown, has no values or one twice, is fixed as well, or a combination
+        cannot be.
+    """
+    reject_unknown(vary, option_names())
+    for name, values in vary.items():
+        if not values or len(set(values)) < len(values):
+            raise ConfigError(f"{name} must vary over different values; got {list(values)}")
+        if name in fixed or name == "seed":
+            raise ConfigError(f"{name} cannot be varied and set at the same time")
+    combined: list[Variant] = [
+        dict(zip(vary, each, strict=True)) for each in itertools.product(*vary.values())
+    ]
+    for variant in combined:
+        Config.from_options({**fixed, **variant})
+    return combined
+
+
+def name_of(variant: Variant) -> str:
+    """Give a name for tables and folders: the values, as ``lstm onehot``."""
+    return " ".join(
+        value if isinstance(value, str) else f"{name}={value}" for name, value in variant.items()
+    )
+
+
+def parse_values(name: str, text: str) -> list[Any]:
+    """Read values as a command line has them: ``rnn,lstm`` or ``0.1,0.2``.
+
+    Raises
+    ------
+    ConfigError
+        The option is unknown, or a value is none of its kind.
+    """
+    reject_unknown({name: text}, option_names())
+    part = next(p for p in PARTS if name in p.__dataclass_fields__)
+    allowed = allowed_types(part, name)
+    return [_parsed(name, value.strip(), allowed) for value in text.split(",")]
+
+
+def _parsed(name: str, text: str, allowed: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    if isinstance(allowed[0], str):
+        if text not in allowed:
+            raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {text!r}")
+        return text
+    kind = next(each for each in allowed if each is not types.NoneType)
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    try:
+        if kind is not bool:
+            return kind(text)
+    except ValueError:
+        pass
+    words = {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}
+    raise ConfigError(f"{name} must be {words[kind]}; got {text!r}")

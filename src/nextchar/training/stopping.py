@@ -1,0 +1,36 @@
+"""Early stopping: an end to a training that no longer gets better (Prechelt 1998).
+
+What is kept of a run are the weights that were best on the validation part, wherever it ends.
+"""
+
+from __future__ import annotations
+
+from nextchar.config import TrainingConfig
+from nextchar.training.progress import Progress
+
+
+def note_validation(progress: Progress, config: TrainingConfig, nats: float | None) -> None:
+    """Count the validations since the loss was last lower by ``min_improvement`` or more."""
+    reference = progress.improved_nats
+    if nats is None:
+        return
+    if reference is None or nats < reference - config.min_improvement:
+        progress.improved_nats, progress.validations_waited = nats, 0
+    else:
+        progress.validations_waited += 1
+
+
+def stops_early(progress: Progress, config: TrainingConfig) -> bool:
+    """Say whether patience has come to its end."""
+    return 0 < config.patience <= progress.validations_waited
+
+
+def reason_of(progress: Progress, config: TrainingConfig) -> str:
+    """Say in one line why the training ended."""
+    by = f" by more than {config.min_improvement:g} nats" if config.min_improvement else ""
+    last = "validation was" if config.patience == 1 else f"{config.patience} validations were"
+    return (
+        f"stopped early after step {progress.step:,} of {config.steps:,}: the last {last} no "
+        f"better{by} than {progress.improved_nats:.4f} nats/char; kept are the best weights, "
+        f"those of step {progress.best_step:,}"
+    )
