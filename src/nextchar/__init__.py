@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nextchar.config import Config as Config
+    from nextchar.continuations import Continuation as Continuation
     from nextchar.errors import NextcharError as NextcharError
     from nextchar.evaluation import Evaluation as Evaluation
+    from nextchar.evaluation.dynamic import Adaptation as Adaptation
+    from nextchar.evaluation.score import Score as Score
+    from nextchar.experiments import compare as compare
     from nextchar.model import LanguageModel as LanguageModel
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
@@ -27,21 +31,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Adaptation": "nextchar.evaluation.dynamic",
     "Config": "nextchar.config",
+    "Continuation": "nextchar.continuations",
     "Evaluation": "nextchar.evaluation",
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
+    "Score": "nextchar.evaluation.score",
     "TrainingResult": "nextchar.run",
+    "compare": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
 }
 
 __all__ = [
+    "Adaptation",
     "Config",
+    "Continuation",
     "Evaluation",
     "LanguageModel",
     "NextcharError",
+    "Score",
     "TrainingResult",
+    "compare",
     "resume",
     "train",
 ]
