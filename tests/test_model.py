@@ -8,7 +8,8 @@ import pytest
 
 from nextchar.config import Config
 from nextchar.errors import ConfigError, TextError
-from nextchar.model import LanguageModel, pick_device
+from nextchar.model import LanguageModel
+from nextchar.nn.device import pick_device
 from nextchar.text.vocabulary import ByteVocabulary, CharVocabulary, Vocabulary, learn
 
 

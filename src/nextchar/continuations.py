@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
 from nextchar.generation.completion import complete_words
 from nextchar.generation.search import Beam, Symbols, beam_search
 from nextchar.nn.network import Network
 from nextchar.text.vocabularies.code import CodeVocabulary
 from nextchar.text.vocabulary import Unknown, Vocabulary
-from nextchar.writing import Ending, end_of, start_of
+from nextchar.writing import Ending, constraint_of, end_of, excluded_of, start_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +56,6 @@ def search_text(
     if ending.length is None:
         raise ConfigError("a beam search needs a length; got None")
     start = start_of(vocabulary, prompt, unknown)
-    constraint = None
-    if match is not None or forbid:
-        constraint = constrain(vocabulary, match=match, forbid=forbid, prompt=start.context)
     found = beam_search(
         network,
         torch.from_numpy(start.context.astype(np.int64)),
@@ -68,7 +64,7 @@ def search_text(
         starts=vocabulary.starts_character,
         excluded=excluded_of(vocabulary),
         excluded_first=start.inside,
-        constraint=constraint,
+        constraint=constraint_of(vocabulary, start, match, forbid),
         is_finished=_finish(vocabulary, ending),
     )
     texts: dict[str, Continuation] = {}
@@ -116,11 +112,6 @@ def complete_text(
         )
         for symbols, log_probability in found
     ]
-
-
-def excluded_of(vocabulary: Vocabulary) -> list[int]:
-    """Give the symbols that are never written: ``<unk>``, where there is one."""
-    return [] if vocabulary.unknown_id is None else [vocabulary.unknown_id]
 
 
 def word_symbols(vocabulary: Vocabulary) -> NDArray[np.bool_]:

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from nextchar.errors import TextError
-from nextchar.evaluation import Evaluation
-from nextchar.evaluation.dynamic import Adaptation
-from nextchar.evaluation.exact import Predictions
+from nextchar.errors import ConfigError, TextError
+from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
+from nextchar.evaluation.dynamic import Adaptation, read_and_learn
+from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
 from nextchar.evaluation.score import Score
 from nextchar.evaluation.surprisal import measure_surprisal
+from nextchar.nn.network import Network
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
@@ -64,16 +66,36 @@ def counted_ids(
     tally.compress(decoder.flush().encode())
 
 
-def evaluation_of(
-    nats: float, tally: Tally, unit: str, seconds: float, adaptation: Adaptation | None
+def evaluate_chunks(
+    network: Network,
+    unit: str,
+    chunks: Iterable[Ids],
+    tally: Tally,
+    *,
+    dtype: torch.dtype,
+    exact: bool,
+    reset_every: int,
+    adaptation: Adaptation | None,
 ) -> Evaluation:
-    """Put together what was measured and what was counted.
+    """Measure a text that is encoded and counted on its way; see ``LanguageModel.evaluate``.
 
     Raises
     ------
     TextError
         There was nothing to predict.
     """
+    if reset_every < 0:
+        raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
+    if reset_every and adaptation is not None:
+        raise ConfigError("a network that learns as it reads carries its state: no reset_every")
+    began = time.monotonic()
+    if reset_every:
+        nats = nats_windowed(network, chunks, window=reset_every)
+    elif exact or adaptation is not None:
+        nats = sum_nats(_predictions(network, chunks, adaptation))
+    else:
+        nats = nats_parallel(network, chunks, dtype=dtype)
+    seconds = time.monotonic() - began - tally.seconds
     if tally.symbols < 2 or tally.characters < 1:
         raise TextError(
             f"nothing to evaluate: {tally.symbols} symbols with {tally.characters} characters "
@@ -88,21 +110,29 @@ def evaluation_of(
         skipped_symbols=tally.skipped,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
         adaptation=adaptation,
-        seconds=seconds - tally.seconds,
+        seconds=seconds,
     )
 
 
+def _predictions(
+    network: Network, chunks: Iterable[Ids], adaptation: Adaptation | None
+) -> Predictions:
+    if adaptation is None:
+        return read_in_order(network, chunks)
+    return read_and_learn(network, chunks, adaptation)
+
+
 def score_text(
+    network: Network,
     vocabulary: Vocabulary,
     text: str,
-    predict: Callable[[Iterable[Ids], Adaptation | None], Predictions],
     *,
     unknown: Unknown,
     adaptation: Adaptation | None,
     alternatives: int,
     progress: Callable[[float], None] | None,
 ) -> Score:
-    """Give the bits of every character of a text that ``predict`` reads in order.
+    """Give the bits of every character of a text; see ``LanguageModel.score``.
 
     Raises
     ------
@@ -121,9 +151,8 @@ def score_text(
     character = np.repeat(np.arange(len(text)), counts)
     if len(character) != len(ids):
         raise TextError("the vocabulary reads this text otherwise than character by character")
-    surprisal = measure_surprisal(
-        _told(predict([ids], adaptation), len(ids) - 1, progress), alternatives
-    )
+    predictions = _predictions(network, [ids], adaptation)
+    surprisal = measure_surprisal(_told(predictions, len(ids) - 1, progress), alternatives)
     first = np.zeros(1)
     symbol_bits = np.concatenate((first, surprisal.nats)) / np.log(2)
     entropy = np.concatenate((first, surprisal.entropy)) / np.log(2)

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 
 from nextchar.config import Config, reject_unknown
-from nextchar.constraints import constrain
-from nextchar.continuations import Continuation, complete_text, excluded_of, search_text
+from nextchar.continuations import Continuation, complete_text, search_text
 from nextchar.errors import ConfigError
-from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
-from nextchar.evaluation.dynamic import Adaptation, read_and_learn
-from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
+from nextchar.evaluation import Evaluation
+from nextchar.evaluation.dynamic import Adaptation
 from nextchar.evaluation.score import Score
-from nextchar.generation.automaton import NO_LIMIT
-from nextchar.generation.engine import Engine, Writer
+from nextchar.generation.engine import Engine
 from nextchar.generation.plain import StoredWeights
-from nextchar.generation.sampling import Sampling
 from nextchar.generation.search import Beam
-from nextchar.measuring import Tally, counted_ids, counted_text, evaluation_of, score_text
+from nextchar.generation.uniforms import resolve_seed
+from nextchar.measuring import Tally, counted_ids, counted_text, evaluate_chunks, score_text
 from nextchar.model_files import (
     load_config,
     load_vocabulary,
@@ -33,12 +27,13 @@ from nextchar.model_files import (
     save_config,
     save_vocabulary,
 )
+from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.precision import has_bfloat16
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
-from nextchar.writing import Ending, start_of, write_texts
+from nextchar.writing import Ending, write_on
 
 
 class LanguageModel:
@@ -154,7 +149,9 @@ class LanguageModel:
         UnknownSymbolsError, ConfigError
             The prompt or an option cannot be used; raised before the first piece.
         """
-        pieces = self._write(
+        pieces = write_on(
+            self.network,
+            self.vocabulary,
             prompt,
             [resolve_seed(seed)],
             Ending(length=length, stop=_texts(stop), lines=lines),
@@ -193,7 +190,9 @@ class LanguageModel:
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
         first = resolve_seed(seed)
-        pieces = self._write(
+        pieces = write_on(
+            self.network,
+            self.vocabulary,
             prompt,
             [first + index for index in range(samples)],
             Ending(length=length, stop=_texts(stop), lines=lines),
@@ -269,41 +268,6 @@ class LanguageModel:
             self.network, self.vocabulary, prompt, count=count, words=words, unknown=unknown
         )
 
-    def _write(
-        self,
-        prompt: str,
-        seeds: list[int],
-        ending: Ending,
-        *,
-        unknown: Unknown = "error",
-        match: str | None = None,
-        forbid: Sequence[str] = (),
-        engine: Engine = "auto",
-        weights: StoredWeights = "float32",
-        **sampling: Any,  # noqa: ANN401
-    ) -> Iterator[list[str]]:
-        """Check everything at once, then give the next piece of every sample, again and again."""
-        reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
-        start = start_of(self.vocabulary, prompt, unknown)
-        constraint = None
-        if match is not None or forbid:
-            constraint = constrain(
-                self.vocabulary, match=match, forbid=forbid, prompt=start.context
-            )
-        writer = Writer(
-            self.network,
-            torch.from_numpy(start.context.astype(np.int64)),
-            Sampling(**sampling),
-            seeds,
-            excluded=excluded_of(self.vocabulary),
-            excluded_first=start.inside,
-            engine=engine,
-            weights=weights,
-            constraint=constraint,
-            length=NO_LIMIT if ending.length is None else ending.length,
-        )
-        return write_texts(writer, self.vocabulary, start.shown, ending, len(seeds))
-
     def evaluate(
         self,
         text: str | Iterable[str],
@@ -344,7 +308,9 @@ class LanguageModel:
         tally = Tally(self.vocabulary, compressors=compressors)
         pieces = [text] if isinstance(text, str) else text
         encoded = counted_text(self.vocabulary, pieces, unknown, tally)
-        return self._evaluate(encoded, tally, exact, reset_every, adaptation)
+        return self._evaluate(
+            encoded, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+        )
 
     def evaluate_ids(
         self,
@@ -364,7 +330,9 @@ class LanguageModel:
         """
         tally = Tally(self.vocabulary, compressors=compressors)
         pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
-        return self._evaluate(pieces, tally, exact, reset_every, adaptation)
+        return self._evaluate(
+            pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+        )
 
     def score(
         self,
@@ -399,41 +367,20 @@ class LanguageModel:
         if alternatives < 1:
             raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
         return score_text(
+            self.network,
             self.vocabulary,
             text,
-            self._predictions,
             unknown=unknown,
             adaptation=adaptation,
             alternatives=alternatives,
             progress=progress,
         )
 
-    def _predictions(self, chunks: Iterable[Ids], adaptation: Adaptation | None) -> Predictions:
-        if adaptation is None:
-            return read_in_order(self.network, chunks)
-        return read_and_learn(self.network, chunks, adaptation)
-
-    def _evaluate(
-        self,
-        chunks: Iterable[Ids],
-        tally: Tally,
-        exact: bool,
-        reset_every: int,
-        adaptation: Adaptation | None,
-    ) -> Evaluation:
-        if reset_every < 0:
-            raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
-        if reset_every and adaptation is not None:
-            raise ConfigError("a network that learns as it reads carries its state: no reset_every")
-        began = time.monotonic()
-        if reset_every:
-            nats = nats_windowed(self.network, chunks, window=reset_every)
-        elif exact or adaptation is not None:
-            nats = sum_nats(self._predictions(chunks, adaptation))
-        else:
-            nats = nats_parallel(self.network, chunks, dtype=self._evaluation_dtype())
-        seconds = time.monotonic() - began
-        return evaluation_of(nats, tally, self.vocabulary.kind, seconds, adaptation)
+    def _evaluate(self, chunks: Iterable[Ids], tally: Tally, **options: Any) -> Evaluation:  # noqa: ANN401
+        dtype = self._evaluation_dtype()
+        return evaluate_chunks(
+            self.network, self.vocabulary.kind, chunks, tally, dtype=dtype, **options
+        )
 
     def _evaluation_dtype(self) -> torch.dtype:
         """Give the type of the training's products, where this machine has it.
@@ -445,22 +392,6 @@ class LanguageModel:
         return torch.bfloat16 if low and has_bfloat16(weight.device) else torch.float32
 
 
-def pick_device(name: str) -> torch.device:
-    """Give the device of a name: ``auto`` is a GPU where there is one.
-
-    Raises
-    ------
-    ConfigError
-            ``cuda`` where torch finds no GPU, or an unknown name.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device must be auto, cpu or cuda; got {name!r}")
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ConfigError("device 'cuda' needs a GPU, and torch finds none: use 'cpu'")
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
-
-
 def _require_length(length: int | None) -> None:
     if length is None:
         raise ConfigError("a text without end can only be streamed: give it a length")
@@ -468,10 +399,3 @@ def _require_length(length: int | None) -> None:
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def resolve_seed(seed: int | None) -> int:
-    """Give the seed, or a fresh one for ``None``; ``ConfigError`` outside [0, 2^63)."""
-    if seed is not None and not 0 <= seed < 1 << 63:
-        raise ConfigError(f"seed must be at least 0 and below 2^63; got {seed}")
-    return secrets.randbits(32) if seed is None else seed

@@ -29,9 +29,10 @@ from typing import Any, BinaryIO
 from nextchar.config import Config
 from nextchar.errors import RunError
 from nextchar.evaluation import perplexity
-from nextchar.model import LanguageModel, pick_device
+from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
+from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
 from nextchar.parts import symbols_per_char, training_streams, validation

@@ -5,15 +5,23 @@ Shapes: V vocabulary size, B samples, n symbols.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 
+from nextchar.config import reject_unknown
+from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
-from nextchar.generation.automaton import ENDED, NO_LIMIT
-from nextchar.generation.engine import Writer
+from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
+from nextchar.generation.engine import Engine, Writer
+from nextchar.generation.plain import StoredWeights
+from nextchar.generation.sampling import Sampling
+from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
 # Text is written in pieces that grow to these bounds, so that it flows, and stops when it is told.
@@ -93,6 +101,56 @@ def context_of(vocabulary: Vocabulary) -> Ids:
     begins = np.flatnonzero(vocabulary.starts_character)
     first: Ids = begins[begins != vocabulary.unknown_id][:1].astype(vocabulary.dtype)
     return first
+
+
+def write_on(
+    network: Network,
+    vocabulary: Vocabulary,
+    prompt: str,
+    seeds: Sequence[int],
+    ending: Ending,
+    *,
+    unknown: Unknown = "error",
+    match: str | None = None,
+    forbid: Sequence[str] = (),
+    engine: Engine = "auto",
+    weights: StoredWeights = "float32",
+    **sampling: Any,  # noqa: ANN401
+) -> Iterator[list[str]]:
+    """Write a text for each seed; see ``LanguageModel.stream``.
+
+    All is checked before this returns; then it gives the next piece of every sample, again and
+    again.
+    """
+    reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
+    start = start_of(vocabulary, prompt, unknown)
+    writer = Writer(
+        network,
+        torch.from_numpy(start.context.astype(np.int64)),
+        Sampling(**sampling),
+        seeds,
+        excluded=excluded_of(vocabulary),
+        excluded_first=start.inside,
+        engine=engine,
+        weights=weights,
+        constraint=constraint_of(vocabulary, start, match, forbid),
+        length=NO_LIMIT if ending.length is None else ending.length,
+    )
+    return write_texts(writer, vocabulary, start.shown, ending, len(seeds))
+
+
+def excluded_of(vocabulary: Vocabulary) -> list[int]:
+    """Give the symbols that are never written: ``<unk>``, where there is one."""
+    return [] if vocabulary.unknown_id is None else [vocabulary.unknown_id]
+
+
+def constraint_of(
+    vocabulary: Vocabulary, start: Start, match: str | None, forbid: Sequence[str]
+) -> Automaton | None:
+    """Make the automaton of a constraint, or ``None`` where a text is free."""
+    if match is None and not forbid:
+        return None
+    return constrain(vocabulary, match=match, forbid=forbid, prompt=start.context)
 
 
 def write_texts(

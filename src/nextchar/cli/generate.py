@@ -99,7 +99,8 @@ def _generate(
 ) -> None:
     """Write text with a trained model, as it appears, or search for the most probable one."""
     from nextchar.errors import ConfigError
-    from nextchar.model import LanguageModel, resolve_seed
+    from nextchar.generation.uniforms import resolve_seed
+    from nextchar.model import LanguageModel
 
     # As other filters do, end quietly when the reader of the text goes away.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -5,11 +5,14 @@ Shapes: B samples, n symbols.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from nextchar.errors import ConfigError
 
 _AT_ONCE = 256
 
@@ -45,3 +48,10 @@ class Uniforms:
             for generator in self._generators
         ]
         return np.stack(columns, 1)
+
+
+def resolve_seed(seed: int | None) -> int:
+    """Give the seed, or a fresh one for ``None``; ``ConfigError`` outside [0, 2^63)."""
+    if seed is not None and not 0 <= seed < 1 << 63:
+        raise ConfigError(f"seed must be at least 0 and below 2^63; got {seed}")
+    return secrets.randbits(32) if seed is None else seed
