@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nextchar.errors import ConfigError, NextcharError, RunError
+from nextchar.errors import ConfigError, InputError, NextcharError, RunError
 from nextchar.experiments import Comparison, Figures, compare
 from nextchar.experiments.plots import learning_curves
 from nextchar.experiments.variants import name_of, parse_values, variants_of
@@ -124,6 +124,22 @@ def test_what_cannot_be_compared_is_refused_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match="name files, not -"):
         compare("-", tmp_path / "out", vary={"cell": ["rnn"]})
+
+
+@pytest.mark.parametrize("existed", [False, True])
+@pytest.mark.parametrize("content", [None, "", "x" * 500, "short text"])
+def test_a_text_of_no_use_leaves_the_folder_as_it_was(
+    content: str | None, existed: bool, tmp_path: Path
+) -> None:
+    text, out = tmp_path / "text.txt", tmp_path / "out"
+    if content is not None:
+        text.write_text(content)
+    if existed:
+        out.mkdir()
+    with pytest.raises(InputError):
+        compare(text, out, vary={"cell": ["rnn"]}, **FEW)
+    assert out.exists() == existed
+    assert not existed or not list(out.iterdir())
 
 
 def test_values_are_read_as_their_options_are() -> None:

@@ -81,9 +81,11 @@ def _run(
     picture_format = _picture_format(picture)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.experiments import compare
-    from nextchar.experiments.plots import learning_curves
+    from nextchar.experiments.plots import learning_curves, require_drawing
     from nextchar.storage import write_bytes
 
+    if picture is not None:
+        require_drawing()  # not after an hour of training
     display = ProgressDisplay()
     try:
         comparison = compare(
@@ -98,12 +100,12 @@ def _run(
         )
     finally:
         display.close()
-    if picture is not None:
-        write_bytes(picture, learning_curves(comparison, picture_format))
     if as_json:
         print_json(comparison.to_dict())
     else:
         _print(comparison)
+    if picture is not None:
+        write_bytes(picture, learning_curves(comparison, picture_format))
 
 
 def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str, list[Any]]:

@@ -36,7 +36,7 @@ def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
     chunks
         The text's ids, in pieces of any size.
     """
-    return _nats_in_order(network, chunks, window=None)
+    return sum_nats(read_in_order(network, chunks))
 
 
 def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> float:
@@ -46,7 +46,7 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
     its first prediction sees one symbol, its last ``window`` of them.
     """
     if window > SYMBOLS_AT_ONCE:
-        return _nats_in_order(network, chunks, window=window)
+        return sum_nats(read_in_order(network, chunks, window=window))
     network.eval()
     total, held = 0.0, np.empty(0, dtype=np.int64)
     for piece in _pieces(chunks):
@@ -56,10 +56,6 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
             total += _windows_nats(network, held[: whole * window + 1], whole)
             held = held[whole * window :]
     return total + (_windows_nats(network, held, 1) if len(held) > 1 else 0.0)
-
-
-def _nats_in_order(network: Network, chunks: Iterable[Ids], *, window: int | None) -> float:
-    return sum_nats(read_in_order(network, chunks, window=window))
 
 
 def read_in_order(

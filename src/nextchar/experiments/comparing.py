@@ -10,22 +10,23 @@ A comparison is a folder::
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config
-from nextchar.errors import ConfigError, RunError
+from nextchar.errors import ConfigError, InputError, RunError
 from nextchar.experiments.comparison import Comparison, Figures
 from nextchar.experiments.variants import Variant, name_of, variants_of
 from nextchar.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.run import history, resume, train
-from nextchar.storage import read_json, write_bytes, write_json
+from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import learn
 from nextchar.training.events import Listener
@@ -85,7 +86,23 @@ def compare(
     if parameters is not None:
         variants = _of_equal_size(variants, options, paths, parameters)
     folder = Path(out)
-    _begin(folder, paths, variants, options)
+    with _begun(folder, paths, variants, options):
+        figures = _run_all(folder, paths, variants, vary, options, seeds, listeners, announce)
+        comparison = Comparison.of(figures)
+        write_bytes(folder / TABLE_FILE, comparison.markdown().encode())
+    return comparison
+
+
+def _run_all(
+    folder: Path,
+    paths: Sequence[str | os.PathLike[str]],
+    variants: Sequence[Variant],
+    vary: Collection[str],
+    options: Mapping[str, Any],
+    seeds: int,
+    listeners: Sequence[Listener],
+    announce: Callable[[str], None],
+) -> list[Figures]:
     figures: list[Figures] = []
     total = len(variants) * seeds
     # Seed by seed, so that after the first round there is something of every variant.
@@ -94,18 +111,21 @@ def compare(
             name = name_of({k: v for k, v in variant.items() if k in vary})
             announce(f"{len(figures) + 1}/{total}: {name}, seed {seed}")
             figures.append(_run(folder, paths, name, {**options, **variant}, seed, listeners))
-    comparison = Comparison.of(figures)
-    write_bytes(folder / TABLE_FILE, comparison.markdown().encode())
-    return comparison
+    return figures
 
 
-def _begin(
+@contextlib.contextmanager
+def _begun(
     folder: Path,
     paths: Sequence[str | os.PathLike[str]],
     variants: Sequence[Variant],
     options: Mapping[str, Any],
-) -> None:
-    """Make the folder, or see that it holds this comparison; only seeds may be added."""
+) -> Iterator[None]:
+    """Make the folder, or see that it holds this comparison; only seeds may be added.
+
+    Where the text or an option turns out to be of no use before anything is trained, the folder
+    is as it was.
+    """
     spec = json.loads(
         json.dumps(
             {
@@ -119,9 +139,20 @@ def _begin(
     if not (folder / SPEC_FILE).exists():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(f"{folder} exists already and is no comparison: choose another --out")
-        for part in ("runs", "results"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
+        was_there = folder.exists()
+        parts = [folder / "runs", folder / "results"]
+        with storage_errors(folder):
+            for part in parts:
+                part.mkdir(parents=True, exist_ok=True)
         write_json(folder / SPEC_FILE, spec)
+        try:
+            yield
+        except InputError:
+            if not any(parts[0].iterdir()):
+                (folder / SPEC_FILE).unlink()
+                for made in parts if was_there else [*parts, folder]:
+                    made.rmdir()
+            raise
         return
     known = read_json(folder / SPEC_FILE, RunError)
     differing = [name for name in spec if known.get(name) != spec[name]]
@@ -130,6 +161,7 @@ def _begin(
             f"{folder} holds another comparison, of other {', '.join(differing)}: choose another "
             "--out"
         )
+    yield
 
 
 def _run(

@@ -31,7 +31,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     NextcharError
         matplotlib is not installed.
     """
-    figure_class = _figure_class()
+    figure_class = require_drawing()
     figure: Any = figure_class(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     lowest, highest = math.inf, -math.inf
@@ -54,7 +54,8 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     return picture.getvalue()
 
 
-def _figure_class() -> Any:  # noqa: ANN401  (matplotlib is loaded where it is there)
+def require_drawing() -> Any:  # noqa: ANN401  (matplotlib is loaded where it is there)
+    """Give matplotlib's figure, or raise ``NextcharError`` where it is not installed."""
     try:
         return importlib.import_module("matplotlib.figure").Figure
     except ModuleNotFoundError:
