@@ -46,7 +46,8 @@ from nextchar.training.events import Event, Listener, Noticed, Preparing
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
 from nextchar.training.planning import MOST_PASSES, Cost, plan
-from nextchar.training.trainer import Trainer, seed_of
+from nextchar.training.seeds import seed_of
+from nextchar.training.trainer import Trainer
 
 CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"

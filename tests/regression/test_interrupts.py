@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +18,7 @@ import pytest
 from nextchar import run as runs
 from nextchar.model import LanguageModel
 from nextchar.training.checkpoint import load_tensors
+from nextchar.training.metrics import append_row
 from nextchar.training.trainer import Trainer
 from tests.conftest import (
     TINY,
@@ -188,19 +189,18 @@ def test_a_crash_in_the_middle_of_a_row_is_healed(
     row: int,
 ) -> None:  # fmt: skip
     out, rows = tmp_path / "run", 0
-    write_as_usual = Trainer._write_row
 
-    def write_or_crash(trainer: Trainer, *arguments: object) -> None:
+    def write_or_crash(path: Path, values: Mapping[str, float]) -> int:
         nonlocal rows
         rows += 1
         if rows == row:
-            with (out / "metrics.jsonl").open("ab") as file:
+            with path.open("ab") as file:
                 file.write(b'{"step": 3, "pas')
             raise Crash
-        write_as_usual(trainer, *arguments)  # type: ignore[arg-type]
+        return append_row(path, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_write_row", write_or_crash)
+        patch.setattr("nextchar.training.trainer.append_row", write_or_crash)
         with pytest.raises(Crash):
             runs.train(texts / "english.txt", out, **SHORT_OPTIONS)
     nextchar("info", out).succeeded()

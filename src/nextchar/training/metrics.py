@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,23 @@ from typing import Any
 
 from nextchar.errors import RunError
 from nextchar.storage import storage_errors
+from nextchar.training.events import Validated
+
+
+def row_of(event: Validated, *, passes: float, gradient_norm: float) -> dict[str, float]:
+    """Give the row of a validation, after so many passes over the training part."""
+    losses = {"train": event.train_nats_per_char, "validation": event.validation_nats_per_char}
+    row = {"step": event.step, "passes": passes}
+    for part, nats in losses.items():
+        if nats is not None:
+            row[f"{part}_nats_per_char"] = nats
+            row[f"{part}_bits_per_char"] = nats / math.log(2)
+    return row | {
+        "learning_rate": event.learning_rate,
+        "gradient_norm": gradient_norm,
+        "seconds": round(event.seconds, 3),
+        "chars_per_second": round(event.chars_per_second, 1),
+    }
 
 
 def append_row(path: Path, row: Mapping[str, float]) -> int:

@@ -14,9 +14,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +24,7 @@ from torch.nn import functional
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NonFiniteLossError, RunError
 from nextchar.nn.network import Network, State, clear, detach
-from nextchar.nn.parameters import copy_by_name, load_parameters
+from nextchar.nn.parameters import load_parameters
 from nextchar.text.streams import NO_TARGET, Streams
 from nextchar.training.checkpoint import (
     LAST_FILE,
@@ -38,17 +37,17 @@ from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
 from nextchar.training.interruption import StopSignals
-from nextchar.training.metrics import append_row, cut_rows
+from nextchar.training.metrics import append_row, cut_rows, row_of
 from nextchar.training.optimization import (
     WeightAverage,
     build_optimizer,
     clip_gradients,
-    load_optimizer_tensors,
-    optimizer_tensors,
     scheduled_rate,
     set_learning_rate,
 )
 from nextchar.training.progress import Progress
+from nextchar.training.seeds import seed_of
+from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
 
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
@@ -186,7 +185,8 @@ class Trainer:
         """Write everything that resume needs to ``last/``."""
         self._read()
         self.progress.seconds = self._clock.seconds()
-        save_tensors(self.folder / LAST_FILE, self._tensors(), dataclasses.asdict(self.progress))
+        tensors = tensors_of(self.network, self._optimizer, self._average, self._state)
+        save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
 
     def restore(self) -> None:
@@ -216,12 +216,7 @@ class Trainer:
             self.progress = Progress(**content)
         except TypeError as error:
             raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
-        parts = _by_part(tensors)
-        load_parameters(self.network, parts.get("network", {}))
-        load_optimizer_tensors(self._optimizer, parts.get("optimizer", {}))
-        if self._average is not None:
-            copy_by_name(self._average.tensors, parts.get("average", {}))
-        copy_by_name(self._named_state(), parts.get("state", {}))
+        put_back(tensors, self.network, self._optimizer, self._average, self._state)
         before = f"{self.progress.device} with {self.progress.threads} threads"
         now = f"{self._device.type} with {torch.get_num_threads()} threads"
         if before != now:
@@ -320,7 +315,8 @@ class Trainer:
             is_best=best,
             sample=sample,
         )
-        self._write_row(event)
+        row = row_of(event, passes=self.streams.epoch(event.step), gradient_norm=self._norm)
+        progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
         progress.loss_sum, progress.loss_count = 0.0, 0
         self._tell(event)
 
@@ -351,43 +347,6 @@ class Trainer:
             progress.rate_factor *= self.config.plateau_factor
             progress.stale_validations = 0
 
-    def _write_row(self, event: Validated) -> None:
-        row: dict[str, Any] = {
-            "step": event.step,
-            "passes": self.streams.epoch(event.step),
-            "train_nats_per_char": event.train_nats_per_char,
-            "train_bits_per_char": event.train_nats_per_char / math.log(2),
-        }
-        if event.validation_nats_per_char is not None:
-            row["validation_nats_per_char"] = event.validation_nats_per_char
-            row["validation_bits_per_char"] = event.validation_nats_per_char / math.log(2)
-        row |= {
-            "learning_rate": event.learning_rate,
-            "gradient_norm": self._norm,
-            "seconds": round(event.seconds, 3),
-            "chars_per_second": round(event.chars_per_second, 1),
-        }
-        self.progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
-
-    def _tensors(self) -> dict[str, Tensor]:
-        tensors: dict[str, Tensor] = {
-            f"network.{name}": p for name, p in self.network.named_parameters()
-        }
-        tensors |= {
-            f"optimizer.{name}": tensor
-            for name, tensor in optimizer_tensors(self._optimizer).items()
-        }
-        if self._average is not None:
-            tensors |= {f"average.{name}": t for name, t in self._average.tensors.items()}
-        return tensors | {f"state.{name}": t for name, t in self._named_state().items()}
-
-    def _named_state(self) -> dict[str, Tensor]:
-        return {
-            f"{layer}.{index}": tensor
-            for layer, cell_state in enumerate(self._state)
-            for index, tensor in enumerate(cell_state)
-        }
-
     def _where(self) -> str:
         step = self.progress.step
         if self._device.type == "cpu":
@@ -402,20 +361,3 @@ class Trainer:
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
-
-
-def seed_of(seed: int, number: int) -> int:
-    """Mix a seed and a number into a seed of 63 bits (splitmix64, Steele et al. 2014)."""
-    mask = (1 << 64) - 1
-    value = (seed + (number + 1) * 0x9E3779B97F4A7C15) & mask
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & mask
-    return (value ^ (value >> 31)) >> 1
-
-
-def _by_part(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts.setdefault(part, {})[rest] = tensor
-    return parts
