@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Cell, build_cell
+from nextchar.nn.cell import Cell
+from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
 from nextchar.nn.recurrent import choose_path, unroll
 

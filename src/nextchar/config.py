@@ -121,8 +121,18 @@ class NetworkConfig(_Checked):
     embedding_size: int = _option(128, "Size of the embedding (E).", at_least=1, at_most=1 << 30)
     tied: bool = _option(False, "Share the embedding with the output layer.")
     residual: bool = _option(False, "Add each layer's input to its output where the sizes agree.")
+    input_dropout: float = _option(
+        0.0, "Dropout on what enters the first layer.", at_least=0, below=1
+    )
     dropout: float = _option(
         0.0, "Dropout on the output of every layer, the last one included.", at_least=0, below=1
+    )
+    output_dropout: float | None = _option(
+        None, "Dropout on the output of the last layer, in place of --dropout.",
+        at_least=0, below=1,
+    )  # fmt: skip
+    locked_dropout: bool = _option(
+        False, "Drop the same units at every step of a window: variational dropout."
     )
     embedding_dropout: float = _option(
         0.0, "Dropout on the embedding; a symbol keeps its mask for a whole window.",
@@ -132,6 +142,15 @@ class NetworkConfig(_Checked):
         0.0, "Dropout on the recurrent weights, the same for a whole window (DropConnect).",
         at_least=0, below=1,
     )  # fmt: skip
+    zoneout: float = _option(
+        0.0, "Probability that a unit's h stays as it was in a step (Zoneout).",
+        at_least=0, below=1,
+    )  # fmt: skip
+    zoneout_cell: float = _option(
+        0.0, "Probability that an lstm's c stays as it was in a step.", at_least=0, below=1
+    )
+    layer_norm: bool = _option(False, "Layer normalisation inside the cells.")
+    batch_norm: bool = _option(False, "Batch normalisation of the output of every layer.")
     activation: Activation = _option("tanh", "Activation of the rnn cell.")
     reset: Reset = _option(
         "after", "Where the gru's reset gate acts: after the product (cuDNN) or before (Cho 2014)."
@@ -154,6 +173,15 @@ class NetworkConfig(_Checked):
                 f"weight_dropout needs recurrent weights, which {self.cell} has not; got "
                 f"{self.weight_dropout}"
             )
+        if self.zoneout_cell > 0 and self.cell not in ("lstm", "peephole_lstm"):
+            raise ConfigError(
+                f"zoneout_cell needs a cell with c, lstm or peephole_lstm; got {self.zoneout_cell} "
+                f"with cell {self.cell!r}"
+            )
+        parallel = self.cell in ("min_gru", "min_lstm")
+        if parallel and (self.zoneout > 0 or self.layer_norm):
+            name = "zoneout" if self.zoneout > 0 else "layer_norm"
+            raise ConfigError(f"{name} needs a cell that looks at its state, got {self.cell!r}")
         if self.tied and self.input != "embedding":
             raise ConfigError("tied needs input 'embedding', got input 'onehot'")
         if self.tied and self.embedding_size != self.hidden_size:
@@ -191,6 +219,23 @@ class TrainingConfig(_Checked):
         0.1, "Decay of weight matrices: decoupled with adamw, else an L2 gradient (unless set, 0).",
         at_least=0,
     )  # fmt: skip
+    l1_penalty: float = _option(
+        0.0, "Times the sum of |w| over weight matrices, added to the loss.", at_least=0
+    )
+    l2_penalty: float = _option(
+        0.0, "Times half the sum of w² over weight matrices, added to the loss.", at_least=0
+    )
+    activation_regularization: float = _option(
+        0.0, "Times the mean square of the last layer's dropped output, added to the loss (AR).",
+        at_least=0,
+    )  # fmt: skip
+    temporal_activation_regularization: float = _option(
+        0.0, "Times the mean square of the change of that output in a step, undropped (TAR).",
+        at_least=0,
+    )  # fmt: skip
+    label_smoothing: float = _option(
+        0.0, "Share of the target's probability that all symbols share.", at_least=0, below=1
+    )
     schedule: ScheduleName = _option("linear", "How the learning rate falls after the warm-up.")
     warmup: float = _option(
         0.03, "Share of the steps in which the rate rises.", at_least=0, at_most=1
@@ -214,6 +259,10 @@ class TrainingConfig(_Checked):
         0.0, "Decay a step of the averaged weights that are validated and kept; 0 is none.",
         at_least=0, below=1,
     )  # fmt: skip
+    swa_share: float = _option(
+        0.0, "Share of the steps, at the end, whose weights are averaged equally; 0 is none.",
+        at_least=0, at_most=1,
+    )  # fmt: skip
     precision: Precision = _option(
         "auto", "Arithmetic of training; auto is bfloat16 where it is clearly faster."
     )
@@ -234,6 +283,14 @@ class TrainingConfig(_Checked):
         60.0, "Longest time between two saves of what --resume needs.", at_least=0
     )
     seed: int = _option(0, "Seed of everything random.", at_least=0, below=2**63)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ema_decay > 0 and self.swa_share > 0:
+            raise ConfigError(
+                f"ema_decay and swa_share are two ways to average the weights: set one; got "
+                f"{self.ema_decay} and {self.swa_share}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ from nextchar.model_files import (
 )
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
-from nextchar.nn.parameters import load_parameters
+from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.precision import has_bfloat16
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
@@ -81,7 +81,7 @@ class LanguageModel:
         folder = Path(path)
         save_config(folder, self.config)
         save_vocabulary(folder, self.vocabulary)
-        save_tensors(folder / MODEL_FILE, dict(self.network.named_parameters()), {})
+        save_tensors(folder / MODEL_FILE, named_tensors(self.network), {})
 
     @property
     def parameters(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from nextchar.compression import compress, decompress, lossless, predictor
 from nextchar.compression.container import OVERHEAD_BYTES
-from nextchar.config import Config, VocabularyKind
+from nextchar.config import Config, NetworkConfig, VocabularyKind
 from nextchar.errors import ConfigError, NextcharError, TextError
 from nextchar.generation.kernel import Weights
 from nextchar.generation.packing import pack
@@ -240,7 +241,17 @@ def test_a_network_that_has_diverged_compresses_nothing() -> None:
 def test_a_network_of_another_type_is_refused() -> None:
     made = model(ByteVocabulary())
     made.network.double()
-    with pytest.raises(ConfigError, match=r"float32 network on the CPU; got torch\.float64"):
+    with pytest.raises(ConfigError, match=r"a float32 network on the CPU .*; got torch\.float64"):
+        compress(made, DATA)
+
+
+@pytest.mark.parametrize("name", ["zoneout", "layer_norm", "batch_norm"])
+def test_a_network_that_the_compiled_step_has_not_is_refused(name: str) -> None:
+    config = NetworkConfig(hidden_size=8, embedding_size=8)
+    options = {name: 0.1} if name == "zoneout" else {name: True}
+    vocabulary = ByteVocabulary()
+    made = LanguageModel.create(Config(network=dataclasses.replace(config, **options)), vocabulary)
+    with pytest.raises(ConfigError, match=f"without zoneout and normalisation; got {name}"):
         compress(made, DATA)
 
 

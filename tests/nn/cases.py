@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Cell, CellState, build_cell
+from nextchar.nn.cell import Cell, CellState
+from nextchar.nn.cells import build_cell
 from nextchar.nn.recurrent import Path, available_paths
 from tests.nn import reference
 

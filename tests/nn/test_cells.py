@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from nextchar.nn.cells import Cell, MinLSTMCell, build_cell
+from nextchar.nn.cell import Cell
+from nextchar.nn.cells import MinLSTMCell, build_cell
 from nextchar.nn.recurrent import Path, unroll
 from tests.nn import reference
 from tests.nn.cases import (

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from nextchar.config import CellName, NetworkConfig
-from nextchar.nn.cells import Cell, GatedCell, build_cell
+from nextchar.nn.cell import Cell, GatedCell
+from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
 from nextchar.nn.network import Network
 from tests.nn.cases import CONFIGS, generator

@@ -13,7 +13,6 @@ from torch import nn
 from nextchar.config import TrainingConfig
 from nextchar.errors import RunError
 from nextchar.training.optimization import (
-    WeightAverage,
     build_optimizer,
     clip_gradients,
     load_optimizer_tensors,
@@ -88,23 +87,6 @@ def test_a_small_gradient_is_left_alone() -> None:
 def test_a_gradient_that_is_not_finite_has_a_norm_that_is_not_finite() -> None:
     assert not clip_gradients([with_gradient(math.nan, 1.0)], config()).isfinite()
     assert not clip_gradients([with_gradient(math.inf)], config()).isfinite()
-
-
-def test_an_average_of_constant_weights_is_these_weights() -> None:
-    module = nn.Linear(2, 2)
-    average = WeightAverage(module, 0.99)
-    for step in range(5):
-        average.update(module, step)
-    assert torch.allclose(average.tensors["weight"], module.weight)
-
-
-def test_an_average_moves_by_one_minus_its_decay_once_warm() -> None:
-    module = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(module.weight)
-    average = WeightAverage(module, 0.9)
-    nn.init.ones_(module.weight)
-    average.update(module, 10_000)
-    assert average.tensors["weight"].item() == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])

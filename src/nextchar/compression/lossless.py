@@ -7,6 +7,7 @@ are decoded already. They must agree in every bit; where that cannot be, nothing
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from nextchar.compression.coding import decode, encode, fingerprint
 from nextchar.compression.container import DIGEST_BYTES, SHORT_DIGEST_BYTES, Header
 from nextchar.compression.predictor import Predictor
 from nextchar.compression.symbols import bytes_of, ids_of
+from nextchar.config import NetworkConfig
 from nextchar.errors import TextError
 from nextchar.model import LanguageModel
+from nextchar.nn.parameters import named_tensors
 from nextchar.writing import context_of
 
 # Streams are read side by side, which is several times faster than one. Each begins knowing
@@ -112,11 +115,15 @@ def _predictor(model: LanguageModel, streams: int) -> Predictor:
 def _model_digest(model: LanguageModel) -> bytes:
     """Give what tells one model from another: symbols, equations, every bit of the weights."""
     digest = hashlib.blake2b(digest_size=SHORT_DIGEST_BYTES)
-    for values in (model.vocabulary.to_dict(), model.config.to_dict()["network"]):
+    # Options that are as usual do not count: a newer nextchar may have more of them.
+    usual = dataclasses.asdict(NetworkConfig())
+    network = dataclasses.asdict(model.config.network)
+    unusual = {name: value for name, value in network.items() if value != usual[name]}
+    for values in (model.vocabulary.to_dict(), unusual):
         digest.update(json.dumps(values, sort_keys=True).encode())
-    for name, weight in model.network.named_parameters():
+    for name, weight in named_tensors(model.network).items():
         digest.update(f"\n{name} {weight.dtype} {list(weight.shape)}\n".encode())
-        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(weight.cpu().contiguous().numpy().tobytes())
     return digest.digest()
 
 

@@ -15,15 +15,8 @@ from nextchar.generation import kernel
 from nextchar.generation.kernel import Memory, Weights
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.product import Rows, make_desk
-from nextchar.nn.cells import (
-    Cell,
-    GatedCell,
-    GRUCell,
-    LSTMCell,
-    MinGRUCell,
-    PeepholeLSTMCell,
-    RNNCell,
-)
+from nextchar.nn.cell import Cell, GatedCell
+from nextchar.nn.cells import GRUCell, LSTMCell, MinGRUCell, PeepholeLSTMCell, RNNCell
 from nextchar.nn.network import Network, State
 
 COLUMNS = 16  # float32 in a vector register of 512 bits

@@ -1,6 +1,6 @@
-"""Dropout whose randomness is an argument.
+"""Dropout and zoneout, whose randomness is an argument.
 
-Shapes: any.
+Shapes: T time steps, B streams, H hidden; where nothing else is said, any.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 BITS = 16
-LEVELS = 2**BITS
+LEVELS: int = 1 << BITS
+WINDOW_DIMENSIONS = 3  # [T, B, H]
 
 
 class Dropout(nn.Module):
@@ -19,11 +20,15 @@ class Dropout(nn.Module):
     ----------
     p
         Probability in [0, 1).
+    locked
+        Inputs [T, B, H] have one mask [B, H] for all steps: variational dropout (Gal & Ghahramani
+        2016; "locked" in Merity, Keskar & Socher 2018).
     """
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, *, locked: bool = False) -> None:
         super().__init__()
         self.p = p
+        self.locked = locked
 
     @property
     def is_active(self) -> bool:
@@ -34,19 +39,16 @@ class Dropout(nn.Module):
         """Drop with the generator's draws; ``ValueError`` where one is needed and is None."""
         if not self.is_active:
             return inputs
-        if generator is None:
-            raise ValueError(
-                f"dropout {self.p} in training mode needs a generator, got None "
-                "(call .eval() to run without dropout)"
-            )
-        return dropout(inputs, self.p, generator)
+        source = _needed(generator, f"dropout {self.p}")
+        return dropout(inputs, self.p, source, locked=self.locked)
 
 
-def dropout(inputs: Tensor, p: float, generator: torch.Generator) -> Tensor:
+def dropout(
+    inputs: Tensor, p: float, generator: torch.Generator, *, locked: bool = False
+) -> Tensor:
     """Set elements to zero with probability p and scale the others by 1 / (1 − p).
 
-    Hinton et al. (2012), Srivastava et al. (2014). The draw is a function of the generator and
-    the number of elements alone; the global generator is neither read nor moved.
+    Hinton et al. (2012), Srivastava et al. (2014). The global generator is neither read nor moved.
 
     Parameters
     ----------
@@ -56,16 +58,49 @@ def dropout(inputs: Tensor, p: float, generator: torch.Generator) -> Tensor:
         Probability in [0, 1), taken to the nearest multiple of 1/65536.
     generator
         On the device of the inputs; it moves on.
+    locked
+        Whether all steps of inputs [T, B, H] share one mask.
 
     Returns
     -------
     Tensor
         Shape and type of the inputs.
     """
-    dropped = min(round(p * LEVELS), LEVELS - 1)
+    like = inputs[0] if locked and inputs.dim() == WINDOW_DIMENSIONS else inputs
+    kept = draw_kept(like, p, generator)
+    return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - _dropped(p)))
+
+
+def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """Draw what zoneout keeps (Krueger et al. 2017): 1 with probability p, and otherwise 0.
+
+    Shape and type are those of a tensor; ``ValueError`` where there is no generator.
+    """
+    source = _needed(generator, f"zoneout {p}")
+    return draw_kept(like, p, source).logical_not().to(like.dtype)
+
+
+def draw_kept(like: Tensor, p: float, generator: torch.Generator) -> Tensor:
+    """Draw bool of the shape of a tensor, each False with probability p.
+
+    The draw is a function of the generator and the number of elements alone.
+    """
     # four draws of 16 bits from each 64: five times as fast as a draw an element
-    words = torch.empty(-(-inputs.numel() * BITS // 64), dtype=torch.int64, device=inputs.device)
+    words = torch.empty(-(-like.numel() * BITS // 64), dtype=torch.int64, device=like.device)
     words.random_(-(2**63), None, generator=generator)
-    draws = words.view(torch.int16)[: inputs.numel()].view(inputs.shape)
-    kept: Tensor = draws >= dropped - LEVELS // 2
-    return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - dropped))
+    numbers = words.view(torch.int16)[: like.numel()].view(like.shape)
+    kept: Tensor = numbers >= _dropped(p) - LEVELS // 2
+    return kept
+
+
+def _dropped(p: float) -> int:
+    """Give how many of the levels a draw may have are dropped."""
+    return min(round(p * LEVELS), LEVELS - 1)
+
+
+def _needed(generator: torch.Generator | None, what: str) -> torch.Generator:
+    if generator is None:
+        raise ValueError(
+            f"{what} in training mode needs a generator, got None (call .eval() to run without)"
+        )
+    return generator

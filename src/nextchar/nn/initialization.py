@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import init
 
 from nextchar.config import Initialization, NetworkConfig
-from nextchar.nn.cells import Cell, GatedCell
+from nextchar.nn.cell import Cell, GatedCell
 
 Draw = Callable[..., Any]
 
@@ -38,6 +38,7 @@ def initialize_cell(
     otherwise. Biases are 0, except that of a forget gate, which is ``config.forget_bias``
     (Gers et al., 2000; Jozefowicz et al., 2015): that of min_lstm too, which begins by keeping
     σ(b) / (σ(b) + 1/2) of its state. Peepholes begin at 0, so that peephole_lstm begins as lstm.
+    The gains of layer normalisation begin at 1.
 
     Parameters
     ----------
@@ -61,7 +62,9 @@ def initialize_cell(
         for gate in cell.weight_hh.chunk(cell.gate_count):
             RECURRENT[config.initialization](gate, generator=generator)
     for name, parameter in cell.named_parameters():
-        if name not in {"weight_ih", "weight_hh"}:
+        if name.startswith("gain"):
+            init.ones_(parameter)
+        elif name not in {"weight_ih", "weight_hh"}:
             init.zeros_(parameter)
     if "forget" in cell.gate_names:
         forget = cell.gate_names.index("forget")

@@ -17,6 +17,7 @@ from nextchar.jit import inlined, sigmoid, tanh
 Array = NDArray[Any]
 
 BFLOAT16_BYTES, FLOAT64_BYTES = 2, 8
+NEXT_TO_NOTHING = np.float32(1e-30)
 
 
 @inlined
@@ -45,7 +46,12 @@ def widen_sum(first: Array, second: Array, line: Array) -> None:
 
 @inlined
 def narrow(line: Array, target: Array) -> None:
-    """Store a line; bfloat16 rounds to the nearest, ties to even, and keeps NaN."""
+    """Store a line; bfloat16 rounds to the nearest, ties to even, and keeps NaN.
+
+    In float32, what is next to nothing becomes nothing: a gate that is closed for good makes
+    gradients of less than float32's normal numbers, and a product with a few of those among its
+    factors takes up to a hundred times as long.
+    """
     if target.itemsize == BFLOAT16_BYTES:
         for j in range(line.size):
             bits = np.float32(line[j]).view(np.uint32)
@@ -53,9 +59,13 @@ def narrow(line: Array, target: Array) -> None:
             rounded = (bits + half) >> np.uint32(16)
             is_nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
             target[j] = np.uint16(0x7FC0) if is_nan else np.uint16(rounded)
-    else:
+    elif target.itemsize == FLOAT64_BYTES:
         for j in range(line.size):
             target[j] = line[j]
+    else:
+        for j in range(line.size):
+            is_tiny = np.abs(line[j]) < NEXT_TO_NOTHING
+            target[j] = np.float32(0.0) if is_tiny else line[j]
 
 
 @inlined

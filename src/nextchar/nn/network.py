@@ -7,12 +7,14 @@ Shapes: T time steps, B streams, V vocabulary size, E embedding, H hidden, L lay
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Embedded, Inputs
+from nextchar.nn.cell import Embedded, Inputs
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
@@ -29,6 +31,26 @@ class _Embedding(nn.Embedding):
 class _Linear(nn.Linear):
     def reset_parameters(self) -> None:
         """Leave the values undrawn: the constructor would draw from the global generator."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a network gives for a window.
+
+    Attributes
+    ----------
+    logits
+        Of each next symbol, [T, B, V].
+    state
+        After the window.
+    outputs, dropped
+        Of the last layer [T, B, H], without its dropout and with it.
+    """
+
+    logits: Tensor
+    state: State
+    outputs: Tensor
+    dropped: Tensor
 
 
 class Network(nn.Module):
@@ -70,7 +92,10 @@ class Network(nn.Module):
         )
         self.embedding_dropout = Dropout(config.embedding_dropout)
         input_size = vocabulary_size if self.embedding is None else config.embedding_size
+        self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         self.stack = build_stack(config, input_size)
+        last = config.dropout if config.output_dropout is None else config.output_dropout
+        self.output_dropout = Dropout(last, locked=config.locked_dropout)
         self.head = _Linear(config.hidden_size, vocabulary_size)
         if self.embedding is not None and config.tied:
             self.head.weight = self.embedding.weight
@@ -125,29 +150,52 @@ class Network(nn.Module):
         ValueError
             The ids are not [T, B], or in training mode with dropout no generator was given.
         """
+        reading = self.read(ids, state, generator=generator, path=path)
+        return reading.logits, reading.state
+
+    def read(
+        self,
+        ids: Tensor,
+        state: State,
+        *,
+        generator: torch.Generator | None = None,
+        path: Path = "auto",
+    ) -> Reading:
+        """Do as ``forward``, and give what the last layer gave as well."""
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
         inputs = self._enter(ids, generator)
         outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
-        return self._leave(outputs), state
+        dropped = self.output_dropout(outputs, generator)
+        return Reading(self._leave(dropped), state, outputs, dropped)
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one symbol int64[B] of each stream: give logits [B, V] and the state.
 
         For generation: the plain step of the cells, with little around it.
         """
-        outputs, state = self.stack.forward(self._enter(ids, None), state)
-        return self._leave(outputs), state
+        inputs = self._enter(ids, None)
+        outputs, state = self.stack.forward(inputs, state)
+        return self._leave(self.output_dropout(outputs, None)), state
 
     def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
         """Give embedded symbols, or the ids themselves, which cells take as one-hot.
 
-        Dropout is on the table, so that a symbol has one mask wherever it stands in a window
-        (variational dropout: Gal & Ghahramani 2016).
+        Embedding dropout is on the table, so that a symbol has one mask wherever it stands in a
+        window (Gal & Ghahramani 2016); input dropout is on the vectors, at each place anew.
         """
         if self.embedding is None:
-            return ids
-        return Embedded(ids, self.embedding_dropout(self.embedding.weight, generator))
+            inputs: Inputs = ids
+        else:
+            inputs = Embedded(ids, self.embedding_dropout(self.embedding.weight, generator))
+        if not self.input_dropout.is_active:
+            return inputs
+        if isinstance(inputs, Embedded):
+            vectors = inputs.vectors()
+        else:
+            vectors = functional.one_hot(ids, self.vocabulary_size).to(self.head.weight.dtype)
+        dropped: Tensor = self.input_dropout(vectors, generator)
+        return dropped
 
     def _leave(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)

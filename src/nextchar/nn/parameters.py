@@ -1,4 +1,4 @@
-"""Tensors put back by name, strictly."""
+"""The tensors of a module by name, and put back by name, strictly."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from torch import Tensor, nn
 from nextchar.errors import RunError
 
 
+def named_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Name all that a module has learned: its parameters, then its running averages."""
+    return {
+        name: tensor.detach()
+        for named in (module.named_parameters(), module.named_buffers())
+        for name, tensor in named
+    }
+
+
 def load_parameters(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into a module's parameters; see ``copy_by_name``."""
-    copy_by_name(dict(module.named_parameters()), tensors)
+    """Copy tensors into those of a module that ``named_tensors`` names; see ``copy_by_name``."""
+    copy_by_name(named_tensors(module), tensors)
 
 
 def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

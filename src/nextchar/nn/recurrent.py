@@ -20,17 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextchar.nn.cells import (
-    Cell,
-    CellState,
-    Embedded,
-    GRUCell,
-    Inputs,
-    LinearCell,
-    LSTMCell,
-    PeepholeLSTMCell,
-    RNNCell,
-)
+from nextchar.nn.cell import Cell, CellState, Embedded, GatedCell, Inputs, LinearCell, positions
+from nextchar.nn.cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
 from nextchar.nn.scan import linear_recurrence
 
 Path = Literal["auto", "fused", "own", "stepwise"]
@@ -40,6 +31,8 @@ LARGEST_FUSED_LSTM = 192  # wider, oneDNN's in bfloat16 falls behind, forward an
 
 def available_paths(cell: Cell) -> tuple[Path, ...]:
     """List the paths that a cell has, without ``auto``."""
+    if cell.is_zoned or (isinstance(cell, GatedCell) and cell.is_normalized):
+        return ("stepwise",)
     match cell:
         case LSTMCell() | GRUCell(reset="after") | RNNCell(activation="tanh" | "relu"):
             return ("fused", "own", "stepwise")
@@ -51,14 +44,13 @@ def available_paths(cell: Cell) -> tuple[Path, ...]:
 
 def choose_path(cell: Cell, inputs: Inputs) -> Path:
     """Give the path that ``auto`` takes for these inputs, on their device."""
-    ids = inputs.ids if isinstance(inputs, Embedded) else inputs
-    if len(ids) == 1:
+    if positions(inputs)[0] == 1:
         return "stepwise"  # torch.lstm rearranges its weights at each call
     available = available_paths(cell)
     # fused takes vectors: one-hot ones wider than H cost more than it saves
     one_hot = isinstance(inputs, Tensor) and not inputs.is_floating_point()
     fused = "fused" in available and not (one_hot and cell.input_size > cell.hidden_size)
-    own = "own" in available and (ids.device.type == "cpu" or isinstance(cell, LinearCell))
+    own = "own" in available and (cell.bias.device.type == "cpu" or isinstance(cell, LinearCell))
     if fused and (not own or _fused_is_faster(cell)):
         return "fused"
     return "own" if own else "stepwise"
@@ -73,7 +65,12 @@ def _fused_is_faster(cell: Cell) -> bool:
 
 
 def unroll(
-    cell: Cell, inputs: Inputs, state: CellState, *, path: Path = "auto"
+    cell: Cell,
+    inputs: Inputs,
+    state: CellState,
+    *,
+    kept: CellState | None = None,
+    path: Path = "auto",
 ) -> tuple[Tensor, CellState]:
     """Run a cell over a window.
 
@@ -85,6 +82,8 @@ def unroll(
         Vectors [T, B, I], symbols that stand for vectors, or the ids int64[T, B] of one-hot ones.
     state
         The state before the window, ``cell.state_count`` times [B, H].
+    kept
+        What zoneout keeps of each part of the state, [T, B, H]; see ``Cell.step``.
     path
         Which of the ways to take; they differ in speed, and in the last digits. Under autocast,
         the products are taken in its type; ``fused`` and ``own`` then also keep h in it within
@@ -101,22 +100,27 @@ def unroll(
     ValueError
         The window is empty, or the cell does not have the path.
     """
-    if len(inputs.ids if isinstance(inputs, Embedded) else inputs) == 0:
+    if positions(inputs)[0] == 0:
         raise ValueError("a window must have at least one time step, got 0")
     chosen = choose_path(cell, inputs) if path == "auto" else path
     if chosen not in available_paths(cell):
         raise ValueError(
             f"{type(cell).__name__} has the paths {', '.join(available_paths(cell))}; got {path!r}"
         )
-    run = {"fused": _fused, "own": _own, "stepwise": _stepwise}[chosen]
-    outputs, after = run(cell, inputs, state)
+    if chosen == "stepwise":
+        outputs, after = _stepwise(cell, inputs, state, kept)
+    else:
+        outputs, after = (_fused if chosen == "fused" else _own)(cell, inputs, state)
     return outputs, tuple(new.to(old.dtype) for new, old in zip(after, state, strict=True))
 
 
-def _stepwise(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
+def _stepwise(
+    cell: Cell, inputs: Inputs, state: CellState, kept: CellState | None
+) -> tuple[Tensor, CellState]:
     outputs = []
-    for projected in cell.project(inputs).unbind():
-        output, state = cell.step(projected, state)
+    for t, projected in enumerate(cell.project(inputs).unbind()):
+        here = None if kept is None else tuple(part[t] for part in kept)
+        output, state = cell.step(projected, state, here)
         outputs.append(output)
     return torch.stack(outputs), state
 

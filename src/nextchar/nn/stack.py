@@ -6,18 +6,19 @@ Shapes: T time steps, B streams, I input size of the first layer, H hidden, L la
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cells import Cell, CellState, Embedded, GatedCell, Inputs, build_cell
-from nextchar.nn.dropout import Dropout
+from nextchar.nn.cell import Cell, CellState, Embedded, GatedCell, Inputs, positions
+from nextchar.nn.cells import build_cell
+from nextchar.nn.dropout import Dropout, draw_zones
+from nextchar.nn.normalization import BatchNorm
 from nextchar.nn.recurrent import Path, unroll
 
 State = tuple[CellState, ...]
-RunCell = Callable[[Cell, Inputs, CellState], tuple[Tensor, CellState]]
+RunCell = Callable[[Cell, Inputs, CellState, CellState | None], tuple[Tensor, CellState]]
 
 
 class StackedCells(nn.Module):
@@ -29,8 +30,13 @@ class StackedCells(nn.Module):
         L cells, from the input to the output.
     residual
         Add a layer's input to its output where the sizes agree. One-hot ids are never added.
+    batch_norm
+        Normalise each unit of every layer's output over all its positions: the "sequence-wise"
+        batch normalisation of Laurent et al. 2016 (Ioffe & Szegedy 2015).
     dropout
-        Probability of dropout on the output of every layer, the last one included.
+        Probability of dropout between layers.
+    locked_dropout
+        Whether its masks are the same for all steps of a window.
     weight_dropout
         Probability of dropout on the recurrent weights, drawn once a call: DropConnect (Wan et
         al. 2013) as in the AWD-LSTM (Merity, Keskar & Socher 2018).
@@ -41,13 +47,16 @@ class StackedCells(nn.Module):
         cells: Sequence[Cell],
         *,
         residual: bool = False,
+        batch_norm: bool = False,
         dropout: float = 0.0,
+        locked_dropout: bool = False,
         weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(cells)
         self.residual = residual
-        self.dropout = Dropout(dropout)
+        self.norms = nn.ModuleList(BatchNorm(cell.hidden_size) for cell in cells if batch_norm)
+        self.dropout = Dropout(dropout, locked=locked_dropout)
         self.weight_dropout = Dropout(weight_dropout)
 
     @property
@@ -76,14 +85,14 @@ class StackedCells(nn.Module):
         Returns
         -------
         Tensor, State
-            The output [B, H] of the last layer, and the state.
+            The output [B, H] of the last layer, on which there is no dropout yet, and the state.
 
         Raises
         ------
         ValueError
             In training mode with dropout, no generator was given.
         """
-        return self._climb(lambda cell, xs, before: cell(xs, before), inputs, state, generator)
+        return self._climb(lambda cell, *arguments: cell(*arguments), inputs, state, generator)
 
     def unroll(
         self,
@@ -94,20 +103,41 @@ class StackedCells(nn.Module):
         path: Path = "auto",
     ) -> tuple[Tensor, State]:
         """Run the stack over a window, layer by layer: as ``forward``, with a T in front."""
-        return self._climb(partial(unroll, path=path), inputs, state, generator)
+
+        def run(
+            cell: Cell, inputs: Inputs, state: CellState, kept: CellState | None
+        ) -> tuple[Tensor, CellState]:
+            return unroll(cell, inputs, state, kept=kept, path=path)
+
+        return self._climb(run, inputs, state, generator)
 
     def _climb(
         self, run: RunCell, inputs: Inputs, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         after = []
         below: Inputs = inputs
-        for cell, before in zip(self.cells, state, strict=True):
-            outputs, new = run(self._thinned(cell, generator), below, before)
+        for layer, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
+            thinned = self._thinned(cell, generator)
+            outputs, new = run(thinned, below, before, self._zones(cell, before, below, generator))
             after.append(new)
+            if self.norms:
+                outputs = self.norms[layer](outputs)
             if self.residual:
                 outputs = _added(outputs, below)
-            below = outputs = self.dropout(outputs, generator)
+            below = outputs if layer == len(self.cells) - 1 else self.dropout(outputs, generator)
         return outputs, tuple(after)
+
+    def _zones(
+        self, cell: Cell, state: CellState, inputs: Inputs, generator: torch.Generator | None
+    ) -> CellState | None:
+        """Draw what zoneout keeps in this call; see ``Cell.step``."""
+        if not (self.training and cell.is_zoned):
+            return None
+        steps = positions(inputs)[:-1]
+        return tuple(
+            draw_zones(part.expand(*steps, *part.shape), p, generator)
+            for part, p in zip(state, cell.zoneout, strict=True)
+        )
 
     def _thinned(self, cell: Cell, generator: torch.Generator | None) -> Cell:
         """Give the cell with some of its recurrent weights dropped, as for this call."""
@@ -129,7 +159,9 @@ def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
     return StackedCells(
         cells,
         residual=config.residual,
+        batch_norm=config.batch_norm,
         dropout=config.dropout,
+        locked_dropout=config.locked_dropout,
         weight_dropout=config.weight_dropout,
     )
 

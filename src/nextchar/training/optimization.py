@@ -1,4 +1,4 @@
-"""Update rules, learning-rate schedules, gradient clipping and averaged weights.
+"""Update rules, learning-rate schedules, penalties on weights and gradient clipping.
 
 T, B and H as everywhere; a *step* is one update of the weights, counted from 0.
 """
@@ -98,6 +98,20 @@ def scheduled_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * 0.5 * (1 - math.cos(math.pi * left))
 
 
+def add_penalties(parameters: Iterable[Tensor], config: TrainingConfig) -> None:
+    """Add the gradients of the penalties on weight matrices, in place.
+
+    Those of λ₁ Σ|w| (L1: Tibshirani 1996) and of λ₂/2 Σw² (L2, ridge), both with respect to w.
+    """
+    weights = [p for p in parameters if p.ndim >= 2 and p.grad is not None]
+    gradients = [p.grad for p in weights if p.grad is not None]
+    values = [p.detach() for p in weights]
+    if config.l1_penalty > 0:
+        torch._foreach_add_(gradients, [w.sign() for w in values], alpha=config.l1_penalty)
+    if config.l2_penalty > 0:
+        torch._foreach_add_(gradients, values, alpha=config.l2_penalty)
+
+
 def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> Tensor:
     """Clip gradients in place, each element first and then the global norm; give the norm.
 
@@ -119,28 +133,3 @@ def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> Tens
     if config.clip_norm > 0:
         torch._foreach_mul_(gradients, torch.clamp(config.clip_norm / clipped_norm, max=1.0))
     return norm
-
-
-class WeightAverage:
-    """An exponential moving average of a network's weights (Polyak & Juditsky 1992).
-
-    Parameters
-    ----------
-    network
-        Whose weights are averaged; the average starts as their copy.
-    decay
-        Share of the old average that a step keeps. Early steps keep less,
-        ``(1 + step) / (10 + step)``, so that the start is soon forgotten.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.tensors = {
-            name: tensor.detach().clone() for name, tensor in network.named_parameters()
-        }
-
-    def update(self, network: nn.Module, step: int) -> None:
-        """Move the average towards the weights after a step (counted from 0)."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        current = [p.detach() for p in network.parameters()]
-        torch._foreach_lerp_(list(self.tensors.values()), current, 1 - decay)

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nextchar.nn.network import Network, State
-from nextchar.nn.parameters import copy_by_name, load_parameters
+from nextchar.nn.parameters import copy_by_name, load_parameters, named_tensors
+from nextchar.training.averaging import WeightAverage
 from nextchar.training.optimization import (
-    WeightAverage,
     load_optimizer_tensors,
     optimizer_tensors,
 )
@@ -25,7 +25,7 @@ def tensors_of(
 ) -> dict[str, Tensor]:
     """Name every tensor of a training."""
     parts: dict[str, Mapping[str, Tensor]] = {
-        "network": dict(network.named_parameters()),
+        "network": named_tensors(network),
         "optimizer": optimizer_tensors(optimizer),
         "average": {} if average is None else average.tensors,
         "state": _named_state(state),

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NonFiniteLossError, RunError
 from nextchar.nn.network import Network, State, clear, detach
-from nextchar.nn.parameters import load_parameters
-from nextchar.text.streams import NO_TARGET, Streams
+from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.text.streams import Streams
+from nextchar.training.averaging import build_average
 from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
@@ -38,8 +38,9 @@ from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
+from nextchar.training.objective import Objective, objective_of
 from nextchar.training.optimization import (
-    WeightAverage,
+    add_penalties,
     build_optimizer,
     clip_gradients,
     scheduled_rate,
@@ -102,7 +103,7 @@ class Trainer:
         self._device = next(network.parameters()).device
         self._generator = torch.Generator(self._device)
         self._optimizer = build_optimizer(network, config)
-        self._average = WeightAverage(network, config.ema_decay) if config.ema_decay else None
+        self._average = build_average(network, config)
         self._state: State = network.initial_state(config.batch_size)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._unread = Unread(self._device)
@@ -163,11 +164,12 @@ class Trainer:
         number = self.progress.step
         rate = scheduled_rate(self.config, number) * self.progress.rate_factor
         set_learning_rate(self._optimizer, rate)
-        loss, state = self._loss(number)
+        objective, state = self._objective(number)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        objective.minimized.backward()  # type: ignore[no-untyped-call]
+        add_penalties(self.network.parameters(), self.config)
         norm = clip_gradients(self.network.parameters(), self.config)
-        self._unread.add(loss.detach(), norm)
+        self._unread.add(objective.nats, norm)
         if self._device.type == "cpu":
             self._read()
         self._optimizer.step()
@@ -226,7 +228,7 @@ class Trainer:
             self.progress.device = self._device.type
             self.progress.threads = torch.get_num_threads()
 
-    def _loss(self, number: int) -> tuple[Tensor, State]:
+    def _objective(self, number: int) -> tuple[Objective, State]:
         batch = self.streams.batch(number)
         inputs, targets, fresh = (
             self._on_device(torch.from_numpy(values))
@@ -235,11 +237,8 @@ class Trainer:
         state = clear(self._state, fresh) if batch.fresh.any() else self._state
         self._generator.manual_seed(seed_of(self.config.seed, number))
         with self._autocast():
-            logits, state = self.network(inputs, state, generator=self._generator)
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET
-        )
-        return loss, state
+            reading = self.network.read(inputs, state, generator=self._generator)
+        return objective_of(reading, targets, self.config), reading.state
 
     def _on_device(self, values: Tensor) -> Tensor:
         if self._device.type == "cuda":  # From pinned memory the copy need not be waited for.
@@ -298,7 +297,7 @@ class Trainer:
                 progress.best_nats, progress.best_step = nats, progress.step
                 save_tensors(
                     self.folder / MODEL_FILE,
-                    dict(self.network.named_parameters()),
+                    named_tensors(self.network),
                     {"step": progress.step, "validation_nats_per_char": nats},
                 )
             sample = None if self._sample is None else self._sample(self.network, progress.step)
@@ -324,10 +323,9 @@ class Trainer:
     def _evaluated_weights(self) -> Iterator[None]:
         """Put the averaged weights, where there are any, in place for the block."""
         self.network.eval()
-        parameters = dict(self.network.named_parameters())
         kept = None
         if self._average is not None:
-            kept = {name: p.detach().clone() for name, p in parameters.items()}
+            kept = {name: tensor.clone() for name, tensor in named_tensors(self.network).items()}
             load_parameters(self.network, self._average.tensors)
         try:
             with torch.no_grad():

@@ -1,0 +1,83 @@
+"""What a step minimises, and what it reports."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from nextchar.config import TrainingConfig
+from nextchar.nn.network import Reading
+from nextchar.text.streams import NO_TARGET
+from nextchar.training.objective import objective_of
+from nextchar.training.optimization import add_penalties
+from tests.nn.cases import normal
+
+T, B, V, H = 5, 2, 7, 3
+
+
+def reading() -> Reading:
+    outputs = normal(T, B, H, seed=1).requires_grad_()
+    return Reading(normal(T, B, V).requires_grad_(), (), outputs, outputs * 2)
+
+
+def targets() -> torch.Tensor:
+    symbols = torch.arange(T * B).reshape(T, B) % V
+    symbols[-1, 0] = NO_TARGET
+    return symbols
+
+
+def value(**options: float) -> tuple[float, float]:
+    objective = objective_of(reading(), targets(), TrainingConfig(**options))  # type: ignore[arg-type]
+    return objective.minimized.item(), objective.nats.item()
+
+
+def test_without_regularisers_the_mean_cross_entropy_over_real_targets_is_minimised() -> None:
+    p = reading().logits.detach().log_softmax(-1).flatten(0, 1)
+    kept = targets().flatten() != NO_TARGET
+    expected = -p[kept].gather(1, targets().flatten()[kept].unsqueeze(1)).mean().item()
+    assert value() == pytest.approx((expected, expected))
+
+
+def test_label_smoothing_mixes_the_target_with_all_symbols_and_reports_the_plain_loss() -> None:
+    p = reading().logits.detach().log_softmax(-1).flatten(0, 1)
+    kept = targets().flatten() != NO_TARGET
+    plain = value()[0]
+    uniform = -p[kept].mean().item()
+    assert value(label_smoothing=0.2) == pytest.approx((0.8 * plain + 0.2 * uniform, plain))
+
+
+def test_activation_regularisation_is_on_the_dropped_output() -> None:
+    plain = value()[0]
+    squares = reading().dropped.detach().square().mean().item()
+    assert value(activation_regularization=3.0) == pytest.approx((plain + 3 * squares, plain))
+
+
+def test_temporal_regularisation_is_on_the_change_of_the_output_itself() -> None:
+    plain = value()[0]
+    outputs = reading().outputs.detach()
+    squares = (outputs[1:] - outputs[:-1]).square().mean().item()
+    regularized = value(temporal_activation_regularization=3.0)
+    assert regularized == pytest.approx((plain + 3 * squares, plain))
+
+
+def test_penalties_add_the_gradients_of_their_terms_to_matrices_alone() -> None:
+    matrix = torch.tensor([[1.5, -2.0, 0.0]], requires_grad=True)
+    vector = torch.tensor([4.0], requires_grad=True)
+    loss = 0.25 * (3 * matrix.abs().sum() + 0.5 * 2 * matrix.square().sum())
+    (expected,) = torch.autograd.grad(loss, matrix)
+    matrix.grad, vector.grad = torch.zeros(1, 3), torch.zeros(1)
+
+    add_penalties([matrix, vector], TrainingConfig(l1_penalty=0.75, l2_penalty=0.5))
+
+    assert matrix.grad is not None
+    torch.testing.assert_close(matrix.grad, expected)
+    assert vector.grad.tolist() == [0.0]
+
+
+def test_a_window_of_one_step_has_no_change_to_regularise() -> None:
+    one = Reading(normal(1, B, V), (), normal(1, B, H), normal(1, B, H))
+    config = TrainingConfig(temporal_activation_regularization=1.0)
+    objective = objective_of(one, torch.zeros(1, B, dtype=torch.int64), config)
+    assert math.isfinite(objective.minimized.item())
