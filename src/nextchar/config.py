@@ -133,7 +133,7 @@ class AugmentationConfig(Checked):
         super().__post_init__()
         for what, group in (("characters", CHARACTER_EDITS), ("words", WORD_EDITS)):
             total = sum(self.probability(edit) for edit in group)
-            if total > 1:
+            if total > 1 + 1e-9:
                 raise ConfigError(
                     f"the probabilities of the edits of {what} must have a sum of at most 1, "
                     f"got {total:g}"

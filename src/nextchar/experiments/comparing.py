@@ -27,8 +27,8 @@ from nextchar.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.run import history, resume, train
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
+from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import learn
 from nextchar.training.events import Listener
 
 FORMAT_VERSION = 1
@@ -231,8 +231,7 @@ def _of_equal_size(
         text = str(config.text)
         if text not in sizes:
             with open_text(paths, config.text) as source:
-                kind, least = config.text.vocabulary, config.text.min_count
-                sizes[text] = len(learn(kind, source.chunks(), least))
+                sizes[text] = len(learn_vocabulary(source, config.text))
         sized.append({**variant, "hidden_size": _nearest(config, sizes[text], parameters)})
     return sized
 
