@@ -71,7 +71,7 @@ def _run(
     from nextchar.text.folds import learn_vocabulary
     from nextchar.text.reading import open_text
 
-    config = _config(given(context, values), out)
+    config, is_example = _config(given(context, values), out)
     if out is not None and out.exists():
         raise ConfigError(f"{out} exists already and is not overwritten: choose another --out")
     with open_text(text, config.text) as source:
@@ -84,6 +84,8 @@ def _run(
                 pass
         else:
             _write(out, copies)
+    if is_example:
+        write_progress("note: no edit was set; this is every one of --augment-… 0.02\n")
     if as_json:
         print_json({"text": ", ".join(source.names), **tally.to_dict(), "out": _named(out)})
     else:
@@ -137,14 +139,16 @@ class _Tally:
         }
 
 
-def _config(options: dict[str, Any], out: Path | None) -> Config:
+def _config(options: dict[str, Any], out: Path | None) -> tuple[Config, bool]:
+    """Give the choices, and whether they are an example because no edit was set."""
     config = Config.from_options(options)
-    if config.augmentation.edits:
-        return config
-    if out is not None:
+    if config.augmentation.augment_copies == 0:
+        raise ConfigError("augment_copies must be at least 1 to show or write them, got 0")
+    if not config.augmentation.edits and out is not None:
         raise ConfigError("nothing is altered: set an edit, such as --augment-swap 0.02")
-    write_progress("note: no edit was set; this is every one of --augment-… 0.02\n")
-    return Config.from_options({**options, **_SHOWN})
+    if config.augmentation.edits:
+        return config, False
+    return Config.from_options({**options, **_SHOWN}), True
 
 
 def _copies(
@@ -152,11 +156,15 @@ def _copies(
 ) -> Iterator[str]:
     """Give the text of all copies, and count what was done."""
     shuffled = config.augmentation.augment_shuffle != "none"
+    ending = "\n"
     for copy in range(1, config.augmentation.copies + 1):
+        if not ending:  # The copy before must not end within a line of this one.
+            yield "\n"
         seed = (config.training.seed, copy, 0)
         for place, line in enumerate(augmenter.lines(source.chunks(), seed), 1):
             tally.add(line, place, shuffled=shuffled)
-            yield line.after + line.ending
+            ending = line.ending
+            yield line.after + ending
 
 
 def _write(out: Path, texts: Iterator[str]) -> None:
