@@ -32,15 +32,12 @@ FIXED: dict[str, Any] = {
 NOISE = {f"augment_{edit}": 0.01 for edit in ("swap", "drop", "repeat", "neighbor", "case")}
 VARIANTS: dict[str, dict[str, Any]] = {
     "the text alone": {},
-    "dropout 0.2": {"dropout": 0.2},
-    "drop 0.02": {"augment_drop": 0.02},
-    "neighbor 0.02": {"augment_neighbor": 0.02},
+    "neighbor 0.02, 1 copy": {"augment_neighbor": 0.02},
     "neighbor 0.02, 3 copies": {"augment_neighbor": 0.02, "augment_copies": 3},
-    "all of characters 0.01": NOISE,
     "all of characters 0.01, 3 copies": {**NOISE, "augment_copies": 3},
-    "word drop 0.05": {"augment_word_drop": 0.05},
-    "word swap 0.05": {"augment_word_swap": 0.05},
-    "paragraphs shuffled": {"augment_shuffle": "paragraphs"},
+    "word drop 0.05, 1 copy": {"augment_word_drop": 0.05},
+    "paragraphs shuffled, 1 copy": {"augment_shuffle": "paragraphs"},
+    "dropout 0.2, no copy": {"dropout": 0.2},
 }
 
 
@@ -55,8 +52,8 @@ def measure(text: Path, options: dict[str, Any], folder: Path) -> tuple[float, f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("text", type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     results: dict[str, dict[str, list[float]]] = {}

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _HELP = """Show how a training with the same options would alter a text, or write it so.
 
-Edits stand between ⟦ and ⟧, in the original (-) and in the altered line (+). Without an --augment
-option the preview shows a little of every edit.
+Edits stand between ⟦ and ⟧, in the original (-) and in the altered line (+).
+If none is set, the preview shows a little of every edit but synonyms.
 """
 
 _READING = ("vocabulary", "min_count", "normalization", "encoding", "errors", "seed")
