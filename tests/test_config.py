@@ -81,6 +81,13 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
         ({"validation_fraction": 0.6, "test_fraction": 0.5}, "must be below 1"),
         ({"vocabulary": "byte", "normalization": "nfc"}, "takes the bytes as they are"),
         ({"vocabulary": "byte", "min_count": 2}, "min_count must be 1, got 2"),
+        ({"folds": 1}, "folds must be 0 or at least 2, got 1"),
+        ({"folds": 3, "fold": 4}, "fold must be 1 to the number of folds, got fold 4 of 3"),
+        ({"fold": 2}, "fold must be 1 to the number of folds, got fold 2 of 0"),
+        (
+            {"folds": 3, "test_fraction": 0.1},
+            "validation_fraction and test_fraction must be 0, got 0.0 and 0.1",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options: dict[str, object], words: str) -> None:
@@ -97,6 +104,27 @@ def test_reading_refuses_unknown_keys_and_missing_parts() -> None:
         Config.from_dict(values)
     with pytest.raises(ConfigError, match="'training' must hold an object"):
         Config.from_dict({"text": {}, "network": {}})
+
+
+def test_a_configuration_from_before_augmentation_has_none() -> None:
+    values = Config().to_dict()
+    del values["augmentation"], values["text"]["folds"], values["text"]["fold"]
+    assert Config.from_dict(values) == Config()
+
+
+def test_folds_hold_out_a_fold_and_no_share() -> None:
+    config = Config.from_options({"folds": 4, "fold": 2, "patience": 3})
+    assert (config.text.validation_fraction, config.text.folds) == (0.0, 4)
+
+
+def test_copies_are_made_only_where_something_is_altered() -> None:
+    options: list[dict[str, object]] = [
+        {},
+        {"augment_swap": 0.1},
+        {"augment_shuffle": "lines", "augment_copies": 3},
+    ]
+    copies = [Config.from_options(each).augmentation.copies for each in options]
+    assert copies == [0, 1, 3]
 
 
 def test_a_copy_with_other_options_is_checked_too() -> None:

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation as Adaptation
     from nextchar.evaluation.score import Score as Score
     from nextchar.experiments import compare as compare
+    from nextchar.experiments import crossval as crossval
     from nextchar.model import LanguageModel as LanguageModel
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
 
@@ -39,7 +41,9 @@ _HOMES = {
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
     "TrainingResult": "nextchar.run",
+    "augment": "nextchar.text.augmentation",
     "compare": "nextchar.experiments",
+    "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
 }
@@ -53,7 +57,9 @@ __all__ = [
     "NextcharError",
     "Score",
     "TrainingResult",
+    "augment",
     "compare",
+    "crossval",
     "resume",
     "train",
 ]

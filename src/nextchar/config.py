@@ -1,24 +1,21 @@
 """Every choice of a run, as frozen keyword-only dataclasses that are checked when they are made.
 
-``TextConfig`` (how text becomes symbols), ``NetworkConfig`` (what the network is) and
-``TrainingConfig`` (how it learns) together are a ``Config``. The field names are the options of
-the command line and the keyword arguments of ``nextchar.train``; no name occurs twice, so that
-a flat set of options finds its part by itself.
-
-This file imports nothing of nextchar but its errors.
+``TextConfig`` (how text becomes symbols), ``AugmentationConfig`` (what is added to it in training),
+``NetworkConfig`` (what the network is) and ``TrainingConfig`` (how it learns) together are a
+``Config``. The field names are the options of the command line and the keyword arguments of
+``nextchar.train``; no name occurs twice, so that a flat set of options finds its part by itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
+from nextchar.checking import Checked, option
+from nextchar.checking import allowed_types as allowed_types
+from nextchar.checking import reject_unknown as reject_unknown
 from nextchar.errors import ConfigError
 
 VocabularyKind = Literal["char", "byte", "jamo"]
@@ -34,62 +31,46 @@ OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "linear", "cosine", "plateau"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda"]
+Shuffled = Literal["none", "lines", "paragraphs"]
+Edit = Literal[
+    "swap", "drop", "repeat", "neighbor", "case", "word_drop", "word_swap", "synonym"
+]  # fmt: skip
+CHARACTER_EDITS: tuple[Edit, ...] = ("swap", "drop", "repeat", "neighbor", "case")
+WORD_EDITS: tuple[Edit, ...] = ("word_drop", "word_swap", "synonym")
 
 
-def _option(
-    default: object,
-    text: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: float | None = None,
-    below: float | None = None,
-) -> Any:  # noqa: ANN401  (as dataclasses.field: the annotation of the field says the type)
-    """Make a field that knows its help text and its range."""
-    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    return dataclasses.field(default=default, metadata={"help": text, **bounds})
+def _probability(what: str) -> Any:  # noqa: ANN401  (as option)
+    return option(0.0, f"Probability that {what}.", at_least=0, at_most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checked:
-    """A group of options that checks the type and the range of each when it is made."""
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = _check(field, allowed_types(type(self), field.name), getattr(self, field.name))
-            object.__setattr__(self, field.name, value)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make the group from a mapping; unknown keys are a ``ConfigError`` with a suggestion."""
-        reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
-        return cls(**values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextConfig(_Checked):
+class TextConfig(Checked):
     """How files become a sequence of symbols, and which part of it is held out."""
 
-    vocabulary: VocabularyKind = _option(
+    vocabulary: VocabularyKind = option(
         "char",
         "Symbols: char (code points), byte (256, nothing is unknown), jamo (Hangul decomposed).",
     )
-    min_count: int = _option(
-        1, "Symbols rarer than this become <unk>.", at_least=1, at_most=1 << 50
-    )
-    normalization: Normalization = _option("none", "Unicode normalisation of the text.")
-    encoding: str = _option("utf-8", "Encoding of the files.")
-    errors: DecodingErrors = _option("strict", "What to do with bytes that cannot be decoded.")
-    validation_fraction: float = _option(
+    min_count: int = option(1, "Symbols rarer than this become <unk>.", at_least=1, at_most=1 << 50)
+    normalization: Normalization = option("none", "Unicode normalisation of the text.")
+    encoding: str = option("utf-8", "Encoding of the files.")
+    errors: DecodingErrors = option("strict", "What to do with bytes that cannot be decoded.")
+    validation_fraction: float = option(
         0.1, "Share of the text held out for validation, at its end.", at_least=0, below=1
     )
-    test_fraction: float = _option(
+    test_fraction: float = option(
         0.0, "Share of the text held out for testing, before the validation part.",
         at_least=0, below=1,
     )  # fmt: skip
+    folds: int = option(
+        0, "Cut the text into so many equal pieces, of which one is held out; 0 is not at all.",
+        at_least=0, at_most=1 << 50,
+    )  # fmt: skip
+    fold: int = option(1, "Which of --folds is held out for validation, from 1.", at_least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_folds()
         if self.validation_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 f"validation_fraction + test_fraction must be below 1, got "
@@ -109,57 +90,132 @@ class TextConfig(_Checked):
                 f"vocabulary 'byte' has no rare symbols: min_count must be 1, got {self.min_count}"
             )
 
+    def _check_folds(self) -> None:
+        if self.folds == 1:
+            raise ConfigError("folds must be 0 or at least 2, got 1")
+        if self.fold > max(1, self.folds):
+            raise ConfigError(
+                f"fold must be 1 to the number of folds, got fold {self.fold} of {self.folds}"
+            )
+        if self.folds and self.validation_fraction + self.test_fraction > 0:
+            raise ConfigError(
+                f"folds {self.folds} says what is held out: validation_fraction and test_fraction "
+                f"must be 0, got {self.validation_fraction} and {self.test_fraction}"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig(_Checked):
+class AugmentationConfig(Checked):
+    """How copies of the training part are altered, to be learned from beside it.
+
+    Of the edits of characters each character meets at most one, and of those of words each word;
+    so the probabilities of either group have a sum of at most 1.
+    """
+
+    augment_copies: int = option(
+        1, "Altered copies of the training part beside itself, if an edit is set.",
+        at_least=0, at_most=1000,
+    )  # fmt: skip
+    augment_swap: float = _probability("a character changes places with the next")
+    augment_drop: float = _probability("a character is left out")
+    augment_repeat: float = _probability("a character is written twice")
+    augment_neighbor: float = _probability("the key beside a character is hit (QWERTY, two-set)")
+    augment_case: float = _probability("a letter changes its case")
+    augment_word_drop: float = _probability("a word is left out")
+    augment_word_swap: float = _probability("a word changes places with the next of its line")
+    augment_synonym: float = _probability("a word of the table --synonyms is replaced")
+    synonyms: str | None = option(
+        None, "Words and what may replace them: a .tsv or .csv file, a word first, or .json."
+    )
+    augment_shuffle: Shuffled = option("none", "What the copies have in another order.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for what, group in (("characters", CHARACTER_EDITS), ("words", WORD_EDITS)):
+            total = sum(self.probability(edit) for edit in group)
+            if total > 1 + 1e-9:
+                raise ConfigError(
+                    f"the probabilities of the edits of {what} must have a sum of at most 1, "
+                    f"got {total:g}"
+                )
+        if (self.augment_synonym > 0) != (self.synonyms is not None):
+            raise ConfigError(
+                "augment_synonym and synonyms need each other, got "
+                f"{self.augment_synonym} and {self.synonyms}"
+            )
+        if self.augment_copies > 1 and not self.edits:
+            raise ConfigError(
+                f"augment_copies {self.augment_copies} would be copies without a change: set an "
+                "edit, such as augment_swap"
+            )
+
+    def probability(self, edit: Edit) -> float:
+        """Give the probability of an edit, for each character or word that it could be made on."""
+        value: float = getattr(self, f"augment_{edit}")
+        return value
+
+    @property
+    def edits(self) -> bool:
+        """Whether anything is altered at all."""
+        each = any(self.probability(edit) > 0 for edit in (*CHARACTER_EDITS, *WORD_EDITS))
+        return each or self.augment_shuffle != "none"
+
+    @property
+    def copies(self) -> int:
+        """How many altered copies there are."""
+        return self.augment_copies if self.edits else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(Checked):
     """What the network is: its input, its cells and its output."""
 
-    cell: CellName = _option("lstm", "The recurrent cell.")
-    hidden_size: int = _option(256, "Units in each layer (H).", at_least=1, at_most=1 << 30)
-    layers: int = _option(1, "Recurrent layers (L).", at_least=1, at_most=1000)
-    input: InputKind = _option("embedding", "How a symbol enters: a learned embedding, or one-hot.")
-    embedding_size: int = _option(128, "Size of the embedding (E).", at_least=1, at_most=1 << 30)
-    tied: bool = _option(False, "Share the embedding with the output layer.")
-    residual: bool = _option(False, "Add each layer's input to its output where the sizes agree.")
-    input_dropout: float = _option(
+    cell: CellName = option("lstm", "The recurrent cell.")
+    hidden_size: int = option(256, "Units in each layer (H).", at_least=1, at_most=1 << 30)
+    layers: int = option(1, "Recurrent layers (L).", at_least=1, at_most=1000)
+    input: InputKind = option("embedding", "How a symbol enters: a learned embedding, or one-hot.")
+    embedding_size: int = option(128, "Size of the embedding (E).", at_least=1, at_most=1 << 30)
+    tied: bool = option(False, "Share the embedding with the output layer.")
+    residual: bool = option(False, "Add each layer's input to its output where the sizes agree.")
+    input_dropout: float = option(
         0.0, "Dropout on what enters the first layer.", at_least=0, below=1
     )
-    dropout: float = _option(
+    dropout: float = option(
         0.0, "Dropout on the output of every layer, the last one included.", at_least=0, below=1
     )
-    output_dropout: float | None = _option(
+    output_dropout: float | None = option(
         None, "Dropout on the output of the last layer, in place of --dropout.",
         at_least=0, below=1,
     )  # fmt: skip
-    locked_dropout: bool = _option(
+    locked_dropout: bool = option(
         False, "Drop the same units at every step of a window: variational dropout."
     )
-    embedding_dropout: float = _option(
+    embedding_dropout: float = option(
         0.0, "Dropout on the embedding; a symbol keeps its mask for a whole window.",
         at_least=0, below=1,
     )  # fmt: skip
-    weight_dropout: float = _option(
+    weight_dropout: float = option(
         0.0, "Dropout on the recurrent weights, the same for a whole window (DropConnect).",
         at_least=0, below=1,
     )  # fmt: skip
-    zoneout: float = _option(
+    zoneout: float = option(
         0.0, "Probability that a unit's h stays as it was in a step (Zoneout).",
         at_least=0, below=1,
     )  # fmt: skip
-    zoneout_cell: float = _option(
+    zoneout_cell: float = option(
         0.0, "Probability that an lstm's c stays as it was in a step.", at_least=0, below=1
     )
-    layer_norm: bool = _option(False, "Layer normalisation inside the cells.")
-    batch_norm: bool = _option(False, "Batch normalisation of the output of every layer.")
-    activation: Activation = _option("tanh", "Activation of the rnn cell.")
-    reset: Reset = _option(
+    layer_norm: bool = option(False, "Layer normalisation inside the cells.")
+    batch_norm: bool = option(False, "Batch normalisation of the output of every layer.")
+    activation: Activation = option("tanh", "Activation of the rnn cell.")
+    reset: Reset = option(
         "after", "Where the gru's reset gate acts: after the product (cuDNN) or before (Cho 2014)."
     )
-    peepholes: Peepholes = _option("vector", "Peephole weights: a vector a gate, or a full matrix.")
-    initialization: Initialization = _option(
+    peepholes: Peepholes = option("vector", "Peephole weights: a vector a gate, or a full matrix.")
+    initialization: Initialization = option(
         "orthogonal", "Initial recurrent weights (input weights: xavier, with he: he)."
     )
-    forget_bias: float = _option(1.0, "Initial bias of the forget gate of lstm cells.")
+    forget_bias: float = option(1.0, "Initial bias of the forget gate of lstm cells.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -192,97 +248,97 @@ class NetworkConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(_Checked):
+class TrainingConfig(Checked):
     """How the network learns."""
 
-    batch_size: int = _option(32, "Parallel streams of text (B).", at_least=1)
-    sequence_length: int = _option(
+    batch_size: int = option(32, "Parallel streams of text (B).", at_least=1)
+    sequence_length: int = option(
         64, "Symbols through which one step goes back in time (T).", at_least=1
     )
-    steps: int = _option(5000, "Optimiser steps.", at_least=1, at_most=1 << 50)
-    minutes: float | None = _option(
+    steps: int = option(5000, "Optimiser steps.", at_least=1, at_most=1 << 50)
+    minutes: float | None = option(
         None, "Plan the run to take about this long, in place of --steps.", above=0
     )
-    optimizer: OptimizerName = _option("adamw", "The update rule.")
-    learning_rate: float = _option(
+    optimizer: OptimizerName = option("adamw", "The update rule.")
+    learning_rate: float = option(
         6e-3,
         "Peak learning rate (unless set, rmsprop takes 0.002, sgd 0.5).",
         above=0,
         at_most=3.4e38,
     )
-    beta1: float = _option(0.9, "Decay of the first moment (adam, adamw).", at_least=0, below=1)
-    beta2: float = _option(
+    beta1: float = option(0.9, "Decay of the first moment (adam, adamw).", at_least=0, below=1)
+    beta2: float = option(
         0.99, "Decay of the second moment (adam, adamw, rmsprop).", at_least=0, below=1
     )
-    momentum: float = _option(0.9, "Momentum (sgd).", at_least=0, below=1)
-    weight_decay: float = _option(
+    momentum: float = option(0.9, "Momentum (sgd).", at_least=0, below=1)
+    weight_decay: float = option(
         0.1, "Decay of weight matrices: decoupled with adamw, else an L2 gradient (unless set, 0).",
         at_least=0,
     )  # fmt: skip
-    l1_penalty: float = _option(
+    l1_penalty: float = option(
         0.0, "Times the sum of |w| over weight matrices, added to the loss.", at_least=0
     )
-    l2_penalty: float = _option(
+    l2_penalty: float = option(
         0.0, "Times half the sum of w² over weight matrices, added to the loss.", at_least=0
     )
-    activation_regularization: float = _option(
+    activation_regularization: float = option(
         0.0, "Times the mean square of the last layer's dropped output, added to the loss (AR).",
         at_least=0,
     )  # fmt: skip
-    temporal_activation_regularization: float = _option(
+    temporal_activation_regularization: float = option(
         0.0, "Times the mean square of the change of that output in a step, undropped (TAR).",
         at_least=0,
     )  # fmt: skip
-    label_smoothing: float = _option(
+    label_smoothing: float = option(
         0.0, "Share of the target's probability that all symbols share.", at_least=0, below=1
     )
-    schedule: ScheduleName = _option("linear", "How the learning rate falls after the warm-up.")
-    warmup: float = _option(
+    schedule: ScheduleName = option("linear", "How the learning rate falls after the warm-up.")
+    warmup: float = option(
         0.03, "Share of the steps in which the rate rises.", at_least=0, at_most=1
     )
-    plateau_factor: float = _option(
+    plateau_factor: float = option(
         0.5, "Rate multiplier at a plateau (schedule plateau).", above=0, below=1
     )
-    plateau_patience: int = _option(
+    plateau_patience: int = option(
         1, "Validations without a new best before the rate falls (schedule plateau).", at_least=1
     )
-    patience: int = _option(
+    patience: int = option(
         0, "Validations without an improvement after which training stops early; 0 is never.",
         at_least=0,
     )  # fmt: skip
-    min_improvement: float = _option(
+    min_improvement: float = option(
         0.0, "Nats per character that count as an improvement for --patience.", at_least=0
     )
-    clip_norm: float = _option(1.0, "Bound on the global gradient norm; 0 is none.", at_least=0)
-    clip_value: float = _option(0.0, "Bound on each gradient element; 0 is none.", at_least=0)
-    ema_decay: float = _option(
+    clip_norm: float = option(1.0, "Bound on the global gradient norm; 0 is none.", at_least=0)
+    clip_value: float = option(0.0, "Bound on each gradient element; 0 is none.", at_least=0)
+    ema_decay: float = option(
         0.0, "Decay a step of the averaged weights that are validated and kept; 0 is none.",
         at_least=0, below=1,
     )  # fmt: skip
-    swa_share: float = _option(
+    swa_share: float = option(
         0.0, "Share of the steps, at the end, whose weights are averaged equally; 0 is none.",
         at_least=0, at_most=1,
     )  # fmt: skip
-    precision: Precision = _option(
+    precision: Precision = option(
         "auto", "Arithmetic of training; auto is bfloat16 where it is clearly faster."
     )
-    device: Device = _option("auto", "Where to train; auto is a GPU where there is one.")
-    validate_every: int = _option(
+    device: Device = option("auto", "Where to train; auto is a GPU where there is one.")
+    validate_every: int = option(
         0,
         "Steps between validations; 0 is a tenth of the run.",
         at_least=0,
         at_most=1 << 50,
     )
-    sample_length: int = _option(
+    sample_length: int = option(
         0,
         "Characters of sample text to show at each validation.",
         at_least=0,
         at_most=1 << 30,
     )
-    checkpoint_seconds: float = _option(
+    checkpoint_seconds: float = option(
         60.0, "Longest time between two saves of what --resume needs.", at_least=0
     )
-    seed: int = _option(0, "Seed of everything random.", at_least=0, below=2**63)
+    seed: int = option(0, "Seed of everything random.", at_least=0, below=2**63)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -299,16 +355,17 @@ class Config:
 
     Attributes
     ----------
-    text, network, training
-        The three parts, each with the options that it owns.
+    text, augmentation, network, training
+        The parts, each with the options that it owns.
     """
 
     text: TextConfig = dataclasses.field(default_factory=TextConfig)
+    augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        if self.text.validation_fraction > 0:
+        if self.text.validation_fraction > 0 or self.text.folds > 0:
             return
         for name, follows in (
             ("schedule 'plateau'", self.training.schedule == "plateau"),
@@ -337,20 +394,26 @@ class Config:
             )
         usual = _USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {})
         return cls(
-            text=_pick(TextConfig, options),
+            text=_pick(TextConfig, _fold_fractions(options)),
+            augmentation=_pick(AugmentationConfig, options),
             network=_pick(NetworkConfig, _tied_sizes(options)),
             training=_pick(TrainingConfig, {**usual, **options}),
         )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what ``to_dict`` wrote; strict about keys, types and ranges."""
-        reject_unknown(values, ["text", "network", "training"])
-        for name in ("text", "network", "training"):
+        """Read back what ``to_dict`` wrote; strict about keys, types and ranges.
+
+        Only the part ``augmentation`` may be missing, as it is from older runs.
+        """
+        reject_unknown(values, ["text", "augmentation", "network", "training"])
+        values = {"augmentation": {}, **values}
+        for name in ("text", "augmentation", "network", "training"):
             if not isinstance(values.get(name), Mapping):
                 raise ConfigError(f"key '{name}' must hold an object, got {values.get(name)!r}")
         return cls(
             text=TextConfig.from_dict(values["text"]),
+            augmentation=AugmentationConfig.from_dict(values["augmentation"]),
             network=NetworkConfig.from_dict(values["network"]),
             training=TrainingConfig.from_dict(values["training"]),
         )
@@ -366,6 +429,7 @@ class Config:
         flat.update(options)
         return type(self)(
             text=_pick(TextConfig, flat),
+            augmentation=_pick(AugmentationConfig, flat),
             network=_pick(NetworkConfig, flat),
             training=_pick(TrainingConfig, flat),
         )
@@ -378,8 +442,13 @@ _USUAL_BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
     "sgd": {"weight_decay": 0.0, "learning_rate": 0.5},
 }
 
-PartT = TypeVar("PartT", bound=_Checked)
-PARTS: tuple[type[_Checked], ...] = (TextConfig, NetworkConfig, TrainingConfig)
+PartT = TypeVar("PartT", bound=Checked)
+PARTS: tuple[type[Checked], ...] = (
+    TextConfig,
+    AugmentationConfig,
+    NetworkConfig,
+    TrainingConfig,
+)
 
 
 def option_names() -> list[str]:
@@ -387,31 +456,11 @@ def option_names() -> list[str]:
     return [field.name for part in PARTS for field in dataclasses.fields(part)]
 
 
-def allowed_types(part: type, name: str) -> tuple[Any, ...]:
-    """List the alternatives of a field's annotation: types, ``None``'s type, or literal strings."""
-    annotation = typing.get_type_hints(part)[name]
-    union = isinstance(annotation, types.UnionType)
-    alternatives = typing.get_args(annotation) if union else (annotation,)
-    return tuple(
-        literal
-        for alternative in alternatives
-        for literal in (
-            typing.get_args(alternative)
-            if typing.get_origin(alternative) is Literal
-            else (alternative,)
-        )
-    )
-
-
-def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
-    """Raise ``ConfigError`` that names every key not in ``known``, with its nearest neighbour."""
-    unknown = [name for name in values if name not in known]
-    if not unknown:
-        return
-    near = difflib.get_close_matches(str(unknown[0]), known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-    names = ", ".join(f"'{name}'" for name in unknown)
-    raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")
+def _fold_fractions(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Hold out no share of the text beside a fold, unless one was asked for."""
+    if options.get("folds"):
+        return {"validation_fraction": 0.0, **options}
+    return options
 
 
 def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -427,38 +476,3 @@ def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
 def _pick(part: type[PartT], options: Mapping[str, Any]) -> PartT:
     names = {field.name for field in dataclasses.fields(part)}
     return part(**{name: value for name, value in options.items() if name in names})
-
-
-def _check(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: object) -> object:
-    """Give the value in its field's type, or raise ``ConfigError``."""
-    if value is None and types.NoneType in allowed:
-        return value
-    if isinstance(allowed[0], str):
-        if value not in allowed:
-            raise ConfigError(f"{field.name} must be one of {', '.join(allowed)}; got {value!r}")
-        return value
-    kind = allowed[0]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        # A whole number too large for a float is as little a number to us as infinity.
-        value = float(value) if abs(value) < 1 << 1000 else math.inf
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-        raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        _check_range(field, value)
-    return value
-
-
-def _check_range(field: dataclasses.Field[Any], value: float) -> None:
-    bounds = {name: bound for name, bound in field.metadata.items() if name != "help"}
-    holds = {
-        "at_least": lambda bound: value >= bound,
-        "above": lambda bound: value > bound,
-        "at_most": lambda bound: value <= bound,
-        "below": lambda bound: value < bound,
-    }
-    stated = {name: bound for name, bound in bounds.items() if bound is not None}
-    is_finite = isinstance(value, int) or math.isfinite(value)
-    if not is_finite or not all(holds[name](stated[name]) for name in stated):
-        words = " and ".join(f"{name.replace('_', ' ')} {bound}" for name, bound in stated.items())
-        raise ConfigError(f"{field.name} must be {words or 'finite'}; got {value}")

@@ -22,6 +22,7 @@ def training_streams(corpus: Corpus, training: TrainingConfig) -> Streams:
         ids=corpus.train,
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
+        borders=corpus.borders,
         check=corpus.check,
     )
 

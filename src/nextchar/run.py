@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import math
 import os
 import time
@@ -38,9 +39,12 @@ from nextchar.nn.precision import faster_dtype
 from nextchar.parts import symbols_per_char, training_streams, validation
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
+from nextchar.text.augmentation import Augmenter
 from nextchar.text.corpus import Corpus
+from nextchar.text.encoding import Copy
+from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import Vocabulary, learn
+from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Event, Listener, Noticed, Preparing
 from nextchar.training.memory import keep_freed_memory
@@ -116,7 +120,8 @@ def train(
     stdin
         What ``-`` reads; ``sys.stdin.buffer`` if not given.
     **options
-        The fields of ``TextConfig``, ``NetworkConfig`` and ``TrainingConfig``.
+        The fields of ``TextConfig``, ``AugmentationConfig``, ``NetworkConfig`` and
+        ``TrainingConfig``.
 
     Raises
     ------
@@ -143,18 +148,20 @@ def train(
             f"with --resume {folder}"
         )
     with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
-        chunks = source.chunks(_preparing(listeners, "finding the symbols"))
-        vocabulary = learn(config.text.vocabulary, chunks, config.text.min_count)
+        vocabulary = learn_vocabulary(
+            source, config.text, _preparing(listeners, "finding the symbols")
+        )
         corpus = Corpus.build(
             source,
             vocabulary,
             temporary / CORPUS_FOLDER,
             config.text,
+            copies=_copies(config, vocabulary),
             progress=_preparing(listeners, "encoding"),
         )
         config = _decide(config, frozenset(options), corpus, vocabulary, began)
         if config.training.minutes is not None:
-            _tell(listeners, Noticed(message=_planned(config, len(corpus.train))))
+            _tell(listeners, Noticed(message=_planned(config, corpus)))
         save_vocabulary(temporary, vocabulary)
         save_config(temporary, config)
         with storage_errors(temporary):
@@ -202,10 +209,23 @@ def _preparing(listeners: Sequence[Listener], stage: str) -> Callable[[float], N
     return lambda fraction: _tell(listeners, Preparing(stage=stage, fraction=fraction))
 
 
-def _planned(config: Config, symbols: int) -> str:
+def _copies(config: Config, vocabulary: Vocabulary) -> list[Copy]:
+    """Give what makes the altered copies; they bring in no symbol that the text has not."""
+    if not config.augmentation.copies:
+        return []
+    augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
+    return [
+        functools.partial(augmenter.chunks, config.training.seed, number)
+        for number in range(1, config.augmentation.copies + 1)
+    ]
+
+
+def _planned(config: Config, corpus: Corpus) -> str:
     network, training = config.network, config.training
-    passes = training.steps * training.batch_size * training.sequence_length / symbols
-    shorter = ", less than asked for: more would overfit" if passes > 0.99 * MOST_PASSES else ""
+    read = training.steps * training.batch_size * training.sequence_length
+    passes = read / len(corpus.train)
+    most = 0.99 * MOST_PASSES * len(corpus.original)
+    shorter = ", less than asked for: more would overfit" if read > most else ""
     return (
         f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
         f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
@@ -280,7 +300,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
         nats_per_char=best,
         train_nats_per_char=last["train_nats_per_char"],
         parameters=model.parameters,
-        characters=round(symbols * corpus.characters / corpus.length),
+        characters=round(symbols * corpus.characters / (corpus.length - corpus.augmented)),
         seconds=progress.seconds,
         chars_per_second=last["chars_per_second"],
     )
@@ -318,7 +338,7 @@ def _decide(
     return plan(
         config,
         given,
-        symbols=len(corpus.train),
+        symbols=len(corpus.original),  # Altered copies are no new text.
         seconds_left=seconds_left,
         measure=measure,
         count_weights=count_weights,

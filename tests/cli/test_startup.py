@@ -29,6 +29,8 @@ SECONDS = 120
         ["evaluate", "--help"],
         ["info", "--help"],
         ["compare", "--help"],
+        ["crossval", "--help"],
+        ["augment", "--help"],
         ["complete", "--help"],
         ["play", "--help"],
         ["score", "--help"],

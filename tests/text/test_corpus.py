@@ -1,7 +1,9 @@
 import errno
 import hashlib
+import itertools
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from nextchar.config import TextConfig, VocabularyKind
 from nextchar.errors import CorpusError, StorageError, TextError, UnknownSymbolsError
 from nextchar.text import corpus as corpus_module
 from nextchar.text.corpus import Corpus
+from nextchar.text.encoding import Copy
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import CharVocabulary, Vocabulary, learn
 
@@ -23,6 +26,7 @@ def build(
     text: str | bytes,
     config: TextConfig | None = None,
     vocabulary: Vocabulary | None = None,
+    copies: Sequence[Copy] = (),
 ) -> Corpus:
     config = config or TextConfig()
     folder.mkdir(exist_ok=True)
@@ -31,7 +35,7 @@ def build(
     with open_text([file], config) as source:
         if vocabulary is None:
             vocabulary = learn(config.vocabulary, source.chunks(), config.min_count)
-        return Corpus.build(source, vocabulary, folder / "corpus", config)
+        return Corpus.build(source, vocabulary, folder / "corpus", config, copies=copies)
 
 
 def header_of(corpus: Corpus) -> dict[str, Any]:
@@ -54,13 +58,15 @@ def test_the_files_of_a_corpus_are_known_to_the_byte(tmp_path: Path) -> None:
     data = (corpus.folder / "ids.bin").read_bytes()
     assert data == bytes([0, 1, 1, 0, 2, 3])
     assert header_of(corpus) == {
-        "format_version": 1,
+        "format_version": 2,
         "dtype": "uint8",
         "length": 6,
         "characters": 6,
         "sha256": hashlib.sha256(data).hexdigest(),
         "names": [str(tmp_path / "text.txt")],
         "splits": {"train": [0, 3], "test": [3, 4], "validation": [4, 6]},
+        "borders": [],
+        "augmented": 0,
     }
 
 
@@ -249,6 +255,13 @@ def test_damaged_ids_are_an_error(corpus: Corpus, data: bytes, message: str) -> 
         ("splits", {"train": [0], "test": [0, 0], "validation": [0, 120]}),
         ("splits", {"train": [0, 0], "test": [0, 0], "validation": [0, 0]}),
         ("splits", [0, 120]),
+        ("borders", [0]),
+        ("borders", [50, 50]),
+        ("borders", [108]),
+        ("borders", ["50"]),
+        ("borders", 50),
+        ("augmented", 8),
+        ("augmented", None),
     ],
 )
 def test_a_damaged_header_is_an_error(corpus: Corpus, key: str, value: object) -> None:
@@ -258,7 +271,18 @@ def test_a_damaged_header_is_an_error(corpus: Corpus, key: str, value: object) -
 
 
 @pytest.mark.parametrize(
-    "key", ["format_version", "dtype", "length", "characters", "sha256", "names", "splits"]
+    "key",
+    [
+        "format_version",
+        "dtype",
+        "length",
+        "characters",
+        "sha256",
+        "names",
+        "splits",
+        "borders",
+        "augmented",
+    ],
 )
 def test_a_header_without_one_of_its_keys_is_an_error(corpus: Corpus, key: str) -> None:
     values = header_of(corpus)
@@ -268,9 +292,115 @@ def test_a_header_without_one_of_its_keys_is_an_error(corpus: Corpus, key: str) 
         Corpus.open(corpus.folder)
 
 
+def test_a_corpus_of_the_first_format_has_no_borders_and_no_copies(corpus: Corpus) -> None:
+    values = {**header_of(corpus), "format_version": 1}
+    del values["borders"], values["augmented"]
+    (corpus.folder / "corpus.json").write_text(json.dumps(values))
+    opened = Corpus.open(corpus.folder)
+    assert (opened.borders, opened.augmented) == ((), 0)
+    assert np.array_equal(opened.original, corpus.train)
+
+
+def upper(chunks: Iterator[str], stretch: int) -> Iterator[str]:
+    """A copy that says of which stretch it is."""
+    yield str(stretch)
+    yield from (chunk.upper() for chunk in chunks)
+
+
+def parts_of(corpus: Corpus, vocabulary: Vocabulary) -> list[str]:
+    """Decode the training part between its borders, then the parts held out."""
+    bounds = [0, *corpus.borders, len(corpus.train)]
+    stretches = [corpus.train[start:end] for start, end in itertools.pairwise(bounds)]
+    return [vocabulary.decode(ids) for ids in (*stretches, corpus.test, corpus.validation)]
+
+
+def test_copies_stand_between_the_training_part_and_what_is_held_out(tmp_path: Path) -> None:
+    vocabulary = CharVocabulary(list("abcdefgh0ABCDEFGH"))
+    config = TextConfig(validation_fraction=0.25, test_fraction=0.25)
+    plain = build(tmp_path / "plain", "abcdefgh", config, vocabulary)
+    copied = build(tmp_path / "copied", "abcdefgh", config, vocabulary, copies=[upper, upper])
+    assert parts_of(copied, vocabulary) == ["abcd", "0ABCD", "0ABCD", "ef", "gh"]
+    assert (copied.borders, copied.augmented, copied.length) == ((4, 9), 10, 18)
+    assert (plain.characters, copied.characters) == (8, 8)
+    assert np.array_equal(copied.original, plain.train)
+    assert np.array_equal(copied.ids, Corpus.open(copied.folder).ids)
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "jamo"])
+def test_what_is_copied_are_the_characters_of_the_training_part(
+    tmp_path: Path, kind: VocabularyKind
+) -> None:
+    text = "각é가b😀" * 7
+    config = TextConfig(vocabulary=kind, validation_fraction=0.3)
+    vocabulary = learn(kind, [text], 1)
+    corpus = build(tmp_path, text, config, vocabulary, copies=[lambda chunks, _: chunks])
+    assert corpus.augmented == len(corpus.original) > 0
+    first, second, _, held_out = parts_of(corpus, vocabulary)
+    assert first == second
+    assert first + held_out == text
+
+
+def test_a_copy_of_which_nothing_is_left_is_none(tmp_path: Path) -> None:
+    corpus = build(tmp_path, "ab" * 50, copies=[lambda _chunks, _: iter(())])
+    assert (corpus.borders, corpus.augmented) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("fold", "parts"),
+    [
+        (1, ["defghi", "", "abc"]),
+        (2, ["abc", "ghi", "", "def"]),
+        (3, ["abcdef", "", "ghi"]),
+    ],
+)
+def test_a_fold_comes_last_and_leaves_a_border_where_it_was(
+    tmp_path: Path, fold: int, parts: list[str]
+) -> None:
+    config = TextConfig(validation_fraction=0, folds=3, fold=fold)
+    vocabulary = CharVocabulary(list("abcdefghi"))
+    corpus = build(tmp_path, "abcdefghi", config, vocabulary)
+    assert parts_of(corpus, vocabulary) == parts
+    assert (corpus.length, corpus.characters) == (9, 9)
+
+
+def test_both_stretches_around_a_fold_are_copied(tmp_path: Path) -> None:
+    config = TextConfig(validation_fraction=0, folds=3, fold=2)
+    vocabulary = CharVocabulary(list("abcdefghi01ABCDEFGHI"))
+    corpus = build(tmp_path, "abcdefghi", config, vocabulary, copies=[upper])
+    assert parts_of(corpus, vocabulary) == ["abc", "ghi", "0ABC", "1GHI", "", "def"]
+    assert corpus.augmented == 8
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "jamo"])
+@settings(max_examples=10)
+@given(text=st.text(st.sampled_from("a각가é😀\u1100"), min_size=4), data=st.data())
+def test_the_folds_together_are_the_text_in_every_vocabulary(
+    scratch: Path, kind: VocabularyKind, text: str, data: st.DataObject
+) -> None:
+    text += "b가"
+    folds = data.draw(st.integers(2, min(4, len(text) // 2)))
+    vocabulary = learn(kind, [text], 1)
+    held_out: list[str] = []
+    for fold in range(1, folds + 1):
+        config = TextConfig(vocabulary=kind, validation_fraction=0, folds=folds, fold=fold)
+        corpus = build(scratch, text, config, vocabulary)
+        *stretches, _, validation = parts_of(corpus, vocabulary)
+        before = "".join(held_out)
+        assert "".join(stretches) == before + text[len(before) + len(validation) :]
+        held_out.append(validation)
+    assert "".join(held_out) == text
+    assert max(map(len, held_out)) - min(map(len, held_out)) <= 1
+
+
+def test_a_text_too_short_for_its_folds_is_an_error(tmp_path: Path) -> None:
+    config = TextConfig(validation_fraction=0, folds=5)
+    with pytest.raises(TextError, match="too short for 5 folds: it has 9 characters, they need 10"):
+        build(tmp_path, "abcdefghi", config)
+
+
 def test_a_newer_format_is_an_error(corpus: Corpus) -> None:
-    (corpus.folder / "corpus.json").write_text('{"format_version": 2}')
-    with pytest.raises(CorpusError, match="has format version 2, this nextchar reads up to 1"):
+    (corpus.folder / "corpus.json").write_text('{"format_version": 3}')
+    with pytest.raises(CorpusError, match="has format version 3, this nextchar reads up to 2"):
         Corpus.open(corpus.folder)
 
 

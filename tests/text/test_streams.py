@@ -20,6 +20,22 @@ def streams(length: int, batch_size: int, sequence_length: int, **options: Any) 
     return Streams(ids=ids, batch_size=batch_size, sequence_length=sequence_length, **options)
 
 
+def test_golden_batches_of_two_stretches_of_six_and_five_symbols() -> None:
+    # The windows are 0-2 and 3-4, then 6-8 and 9: nothing is predicted from 5, which ends a text.
+    made = streams(11, 2, 3, borders=(6,))
+    expected: list[tuple[list[list[int]], list[list[int]], list[bool]]] = [
+        ([[0, 6], [1, 7], [2, 8]], [[1, 7], [2, 8], [3, 9]], [True, True]),
+        ([[3, 9], [4, 9], [4, 9]], [[4, 10], [5, -100], [-100, -100]], [False, False]),
+        ([[6, 0], [7, 1], [8, 2]], [[7, 1], [8, 2], [9, 3]], [True, True]),
+    ]
+    for step, (inputs, targets, fresh) in enumerate(expected):
+        batch = made.batch(step)
+        assert batch.inputs.tolist() == inputs
+        assert batch.targets.tolist() == targets
+        assert batch.fresh.tolist() == fresh
+    assert made.epoch(2) == 1.0
+
+
 sizes = st.tuples(st.integers(1, 6), st.integers(1, 9), st.integers(0, 60)).map(
     lambda drawn: (drawn[0] * drawn[1] + 1 + drawn[2], drawn[0], drawn[1])
 )
@@ -69,6 +85,81 @@ def test_a_window_continues_the_window_before_or_begins_the_text(
             assert made.ids[-1] in before.targets[:, column]
         else:
             assert after.inputs[0, column] == before.targets[-1, column]
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> tuple[list[int], int, int]:
+    """Draw the lengths of stretches, and B and T for which they are long enough."""
+    batch_size, sequence_length = draw(st.integers(1, 5)), draw(st.integers(1, 6))
+    lengths = draw(st.lists(st.integers(1, 12), max_size=8))
+    lengths.insert(draw(st.integers(0, len(lengths))), batch_size * sequence_length + 1)
+    return lengths, batch_size, sequence_length
+
+
+@given(stretches(), st.data())
+def test_every_prediction_is_made_once_a_pass_and_none_crosses_a_border(
+    drawn: tuple[list[int], int, int], data: st.DataObject
+) -> None:
+    lengths, _, sequence_length = drawn
+    ends = np.cumsum(lengths).tolist()
+    windows = sum(-(-(length - 1) // sequence_length) for length in lengths)
+    # Where the streams have equally many windows, each reads its share and no other's.
+    most = (sum(lengths) - len(lengths)) // sequence_length
+    batch_size = data.draw(
+        st.sampled_from([each for each in range(1, most + 1) if windows % each == 0])
+    )
+    world = data.draw(
+        st.sampled_from([each for each in range(1, batch_size + 1) if batch_size % each == 0])
+    )
+    made = [
+        streams(
+            ends[-1], batch_size, sequence_length, borders=tuple(ends[:-1]), rank=rank, world=world
+        )
+        for rank in range(world)
+    ]
+    pairs = [
+        pair
+        for step in range(windows // batch_size)
+        for share in made
+        for pair in predictions(share.batch(step))
+    ]
+    expected = [(place, place + 1) for place in range(ends[-1]) if place + 1 not in ends]
+    assert sorted(pairs) == expected
+    assert made[0].epoch(windows // batch_size) == 1.0
+
+
+@given(stretches(), st.integers(0, 300))
+def test_a_stream_is_fresh_exactly_where_a_stretch_begins_and_else_goes_on(
+    drawn: tuple[list[int], int, int], step: int
+) -> None:
+    lengths, batch_size, sequence_length = drawn
+    ends = np.cumsum(lengths).tolist()
+    made = streams(ends[-1], batch_size, sequence_length, borders=tuple(ends[:-1]))
+    before, after = made.batch(step), made.batch(step + 1)
+    for column in range(batch_size):
+        begins = int(after.inputs[0, column]) in [0, *ends]
+        assert bool(after.fresh[column]) == begins
+        if not begins:
+            assert after.inputs[0, column] == before.targets[-1, column]
+
+
+@given(stretches())
+def test_a_text_too_small_counts_what_a_border_costs(drawn: tuple[list[int], int, int]) -> None:
+    lengths, _, sequence_length = drawn
+    borders = tuple(np.cumsum(lengths)[:-1].tolist())
+    have = sum(lengths) - len(lengths)
+    batch_size = have // sequence_length + 1
+    with pytest.raises(TextError) as caught:
+        streams(sum(lengths), batch_size, sequence_length, borders=borders)
+    needed = batch_size * sequence_length + len(lengths)
+    assert f"{sum(lengths)} symbols" in str(caught.value)
+    assert f"which need {needed};" in str(caught.value)
+
+
+@pytest.mark.parametrize("borders", [(0,), (5, 5), (7, 3), (100,), (-1,)])
+def test_borders_that_are_none_are_refused(borders: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="borders must ascend from 1 to 99"):
+        streams(100, 2, 3, borders=borders)
 
 
 @given(sizes, st.integers(0, 10**12))

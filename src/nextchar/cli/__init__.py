@@ -11,9 +11,11 @@ from typing import Any, NoReturn
 import typer
 
 from nextchar.cli import (
+    augment,
     compare,
     complete,
     compress,
+    crossval,
     data,
     evaluate,
     generate,
@@ -38,6 +40,7 @@ app = typer.Typer(
 )
 train.add_to(app)
 compare.add_to(app)
+crossval.add_to(app)
 generate.add_to(app)
 complete.add_to(app)
 play.add_to(app)
@@ -46,6 +49,7 @@ score.add_to(app)
 novelty.add_to(app)
 compress.add_to(app)
 info.add_to(app)
+augment.add_to(app)
 app.add_typer(data.app, name="data")
 
 

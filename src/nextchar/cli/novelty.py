@@ -52,7 +52,7 @@ def _novelty(
         whole = "".join(source.chunks())
     result = novelty(
         vocabulary,
-        corpus.train,
+        corpus.original,
         whole,
         ngrams=lengths,
         spans=spans,

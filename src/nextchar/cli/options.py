@@ -17,7 +17,12 @@ from nextchar.errors import ConfigError
 if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation
 
-_PANELS = {"TextConfig": "Text", "NetworkConfig": "Network", "TrainingConfig": "Training"}
+_PANELS = {
+    "TextConfig": "Text",
+    "AugmentationConfig": "Augmentation",
+    "NetworkConfig": "Network",
+    "TrainingConfig": "Training",
+}
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401

@@ -2,5 +2,18 @@
 
 from nextchar.experiments.comparing import compare
 from nextchar.experiments.comparison import Comparison, Figures, Group
+from nextchar.experiments.crossvalidating import crossval
+from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
+from nextchar.experiments.folds import contiguous_folds, stratified_folds
 
-__all__ = ["Comparison", "Figures", "Group", "compare"]
+__all__ = [
+    "Comparison",
+    "CrossValidation",
+    "Figures",
+    "FoldFigures",
+    "Group",
+    "compare",
+    "contiguous_folds",
+    "crossval",
+    "stratified_folds",
+]

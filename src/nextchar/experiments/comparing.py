@@ -1,44 +1,33 @@
-"""Comparing: the same text and the same budget for every variant and seed.
-
-A comparison is a folder::
-
-    comparison.json     what is compared; a second call with the same goes on where it stopped
-    runs/NAME-SEED/     the runs
-    results/*.json      the figures of each run that is complete
-    table.md            the table
-"""
+"""Comparing: the same text and the same budget for every variant and seed."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config
-from nextchar.errors import ConfigError, InputError, RunError
+from nextchar.errors import ConfigError
 from nextchar.experiments.comparison import Comparison, Figures
+from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
 from nextchar.experiments.variants import Variant, name_of, variants_of
 from nextchar.model import LanguageModel
 from nextchar.nn.network import Network
-from nextchar.run import history, resume, train
-from nextchar.storage import read_json, storage_errors, write_bytes, write_json
+from nextchar.run import history
+from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import learn
 from nextchar.training.events import Listener
 
 FORMAT_VERSION = 1
-SPEC_FILE, TABLE_FILE = "comparison.json", "table.md"
 SAMPLE_LENGTH, TIMED_LENGTH = 300, 4000
 LARGEST_HIDDEN = 1 << 14
 
 
 def compare(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: Inputs,
     out: str | os.PathLike[str],
     *,
     vary: Mapping[str, Sequence[Any]],
@@ -79,22 +68,26 @@ def compare(
     """
     if seeds < 1:
         raise ConfigError(f"seeds must be at least 1; got {seeds}")
-    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    if "-" in paths:
-        raise ConfigError("a comparison reads its text many times: name files, not -")
+    paths = files_of(inputs, "comparison")
     variants = variants_of(vary, options)
     if parameters is not None:
         variants = _of_equal_size(variants, options, paths, parameters)
-    folder = Path(out)
-    with _begun(folder, paths, variants, options):
+    folder = ExperimentFolder(Path(out), "comparison")
+    asked = {
+        "format_version": FORMAT_VERSION,
+        "text": [os.fspath(path) for path in paths],
+        "variants": [dict(variant) for variant in variants],
+        "options": dict(options),
+    }
+    with folder.begun(asked):
         figures = _run_all(folder, paths, variants, vary, options, seeds, listeners, announce)
         comparison = Comparison.of(figures)
-        write_bytes(folder / TABLE_FILE, comparison.markdown().encode())
+        folder.write_table(comparison.markdown())
     return comparison
 
 
 def _run_all(
-    folder: Path,
+    folder: ExperimentFolder,
     paths: Sequence[str | os.PathLike[str]],
     variants: Sequence[Variant],
     vary: Collection[str],
@@ -114,58 +107,8 @@ def _run_all(
     return figures
 
 
-@contextlib.contextmanager
-def _begun(
-    folder: Path,
-    paths: Sequence[str | os.PathLike[str]],
-    variants: Sequence[Variant],
-    options: Mapping[str, Any],
-) -> Iterator[None]:
-    """Make the folder, or see that it holds this comparison; only seeds may be added.
-
-    Where the text or an option turns out to be of no use before anything is trained, the folder
-    is as it was.
-    """
-    spec = json.loads(
-        json.dumps(
-            {
-                "format_version": FORMAT_VERSION,
-                "text": [os.fspath(path) for path in paths],
-                "variants": [dict(variant) for variant in variants],
-                "options": dict(options),
-            }
-        )
-    )
-    if not (folder / SPEC_FILE).exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} exists already and is no comparison: choose another --out")
-        was_there = folder.exists()
-        parts = [folder / "runs", folder / "results"]
-        with storage_errors(folder):
-            for part in parts:
-                part.mkdir(parents=True, exist_ok=True)
-        write_json(folder / SPEC_FILE, spec)
-        try:
-            yield
-        except InputError:
-            if not any(parts[0].iterdir()):
-                (folder / SPEC_FILE).unlink()
-                for made in parts if was_there else [*parts, folder]:
-                    made.rmdir()
-            raise
-        return
-    known = read_json(folder / SPEC_FILE, RunError)
-    differing = [name for name in spec if known.get(name) != spec[name]]
-    if differing:
-        raise RunError(
-            f"{folder} holds another comparison, of other {', '.join(differing)}: choose another "
-            "--out"
-        )
-    yield
-
-
 def _run(
-    folder: Path,
+    folder: ExperimentFolder,
     paths: Sequence[str | os.PathLike[str]],
     name: str,
     options: Mapping[str, Any],
@@ -174,15 +117,11 @@ def _run(
 ) -> Figures:
     """Train, resume or only look up one run."""
     label = f"{name.replace(' ', '-')}-{seed}"
-    run, kept = folder / "runs" / label, folder / "results" / f"{label}.json"
-    if kept.exists():
-        known = read_json(kept, RunError)
+    known = folder.figures(label)
+    if known is not None:
         return Figures(**{**known, "curve": [tuple(point) for point in known["curve"]]})
-    if run.exists():
-        result = resume(run, listeners=listeners)
-    else:
-        result = train(paths, run, listeners=listeners, seed=seed, **options)
-    model = LanguageModel.load(run)
+    result = folder.trained(label, paths, listeners, seed=seed, **options)
+    model = LanguageModel.load(result.run)
     figures = Figures(
         variant=name,
         seed=seed,
@@ -196,11 +135,11 @@ def _run(
         generated_chars_per_second=_writing_speed(model),
         curve=[
             (row["seconds"], row.get("validation_nats_per_char", row["train_nats_per_char"]))
-            for row in history(run)
+            for row in history(result.run)
         ],
         sample=model.generate(length=SAMPLE_LENGTH, seed=seed, temperature=0.8),
     )
-    write_json(kept, dataclasses.asdict(figures))
+    folder.keep(label, dataclasses.asdict(figures))
     return figures
 
 
@@ -231,8 +170,7 @@ def _of_equal_size(
         text = str(config.text)
         if text not in sizes:
             with open_text(paths, config.text) as source:
-                kind, least = config.text.vocabulary, config.text.min_count
-                sizes[text] = len(learn(kind, source.chunks(), least))
+                sizes[text] = len(learn_vocabulary(source, config.text))
         sized.append({**variant, "hidden_size": _nearest(config, sizes[text], parameters)})
     return sized
 

@@ -20,6 +20,7 @@ from nextchar.rendering.scale import (
     levels,
     names_of_levels,
 )
+from nextchar.rendering.terminal import takes_colors
 
 # A mark for each level, and for a character without bits.
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -60,7 +61,7 @@ def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None
     ``COLORFGBG``, where the terminal sets it, says that the background is light. The cheapest two
     levels keep the terminal's own colours.
     """
-    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb" or not stream.isatty():
+    if not takes_colors(stream, environment):
         return None
     background = environment.get("COLORFGBG", "").rpartition(";")[2]
     ramp = _COLOURS[::-1] if background in ("7", "15") else _COLOURS

@@ -3,36 +3,38 @@
 ``ids.bin`` holds nothing but the ids, little-endian, in the smallest unsigned type that holds the
 vocabulary. ``corpus.json`` says what they are, and seals them with a checksum.
 
+The parts lie in the order training, test, validation. That is the order of the text, but for two
+things: a fold that is held out comes last, and leaves a border in the training part where it was;
+and altered copies of the training part lie at its end, each stretch of them behind a border.
+
 Legend: N symbols.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextchar.config import TextConfig
-from nextchar.errors import CorpusError, TextError
+from nextchar.errors import CorpusError
 from nextchar.storage import atomic_file, read_json, storage_errors, write_json
+from nextchar.text.encoding import Beginning, Copy, Encoding
+from nextchar.text.folds import Fold
 from nextchar.text.reading import TextSource
-from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
+from nextchar.text.vocabulary import Ids, Vocabulary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no borders and no copies
 IDS_FILE = "ids.bin"
 HEADER_FILE = "corpus.json"
-SPLITS = ("train", "test", "validation")  # in the order of the text
-
-_LONGEST_CHARACTER = 4  # symbols: UTF-8 has up to 4 bytes, a syllable up to 3 letters
+SPLITS = ("train", "test", "validation")  # in the order of ids.bin
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,14 +45,20 @@ class Corpus:
     ----------
     folder
         Where it is.
-    length, characters
-        Symbols (N), and original characters.
+    length
+        Symbols (N), those of altered copies with them.
+    characters
+        Original characters of the text, without copies.
     fingerprint
         SHA-256 of ``ids.bin``, hexadecimal.
     names
         The files that the text came from.
     splits
         First symbol and end of ``train``, ``test`` and ``validation``, which lie in this order.
+    borders
+        Where the training part begins anew, besides its start, ascending.
+    augmented
+        Symbols of altered copies, at the end of the training part.
     ids
         The ids [N], mapped read-only.
     signature
@@ -63,6 +71,8 @@ class Corpus:
     fingerprint: str
     names: tuple[str, ...]
     splits: dict[str, tuple[int, int]]
+    borders: tuple[int, ...]
+    augmented: int
     ids: Ids = field(repr=False)
     signature: tuple[int, int] = field(repr=False)
 
@@ -74,6 +84,7 @@ class Corpus:
         folder: Path,
         config: TextConfig,
         *,
+        copies: Sequence[Copy] = (),
         progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Encode a text into a folder, in constant memory.
@@ -85,7 +96,10 @@ class Corpus:
         folder
             Made if missing; a corpus that is there already is replaced.
         config
-            How much is held out for validation and testing.
+            How much, or which fold, is held out for validation and testing.
+        copies
+            Each makes an altered copy of the training part, to be learned from beside it; what
+            it writes in symbols that the vocabulary has not is ``<unk>``, or an error.
         progress
             Told the share of the text that was encoded, 0 to 1.
 
@@ -99,14 +113,20 @@ class Corpus:
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         with atomic_file(folder / IDS_FILE) as file:
-            encoding = _Encoding(vocabulary)
-            for chunk in source.chunks(progress):
-                encoding.write(chunk, file)
+            encoding = Encoding(vocabulary)
+            fold = Fold.of(source, config) if config.folds else None
+            for part in [source] if fold is None else [*fold.training, fold.held_out]:
+                encoding.write(part.chunks(progress), file)
             encoding.require_two_symbols()
             file.flush()
+            cuts = encoding.cuts(file.name, config)
+            if copies:
+                training = (
+                    [Beginning(source, vocabulary, cuts[0])] if fold is None else fold.training
+                )
+                cuts = encoding.insert(copies, training, cuts, Path(file.name))
             os.fsync(file.fileno())  # a full disk shows now, before the header is there
-            cuts = _cuts(file.name, encoding, config)
-            write_json(folder / HEADER_FILE, encoding.header(source.names, cuts))
+            write_json(folder / HEADER_FILE, _described(encoding, source.names, cuts))
         return cls.open(folder)
 
     @classmethod
@@ -134,6 +154,8 @@ class Corpus:
             fingerprint=header.fingerprint,
             names=header.names,
             splits=header.splits,
+            borders=header.borders,
+            augmented=header.augmented,
             ids=ids,
             signature=(status.st_size, status.st_mtime_ns),
         )
@@ -142,6 +164,11 @@ class Corpus:
     def train(self) -> Ids:
         """The ids to learn from, a view."""
         return self._part("train")
+
+    @property
+    def original(self) -> Ids:
+        """The ids to learn from that the text itself has, without altered copies, a view."""
+        return self.train[: len(self.train) - self.augmented]
 
     @property
     def test(self) -> Ids:
@@ -171,46 +198,6 @@ class Corpus:
         return self.ids[start:end]
 
 
-class _Encoding:
-    """What is known about a text while it is being encoded."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        self.length = 0
-        self._characters = 0
-        self._digest = hashlib.sha256()
-        self._lowest, self._highest = len(vocabulary), -1
-
-    def write(self, chunk: str, file: IO[bytes]) -> None:
-        vocabulary = self.vocabulary
-        unknown: Unknown = "error" if vocabulary.unknown_id is None else "replace"
-        ids = vocabulary.encode(chunk, unknown=unknown)
-        self._lowest = min(self._lowest, int(ids.min()))
-        self._highest = max(self._highest, int(ids.max()))
-        self._characters += int(np.count_nonzero(vocabulary.starts_character.take(ids)))
-        self.length += len(ids)
-        data = ids.astype(ids.dtype.newbyteorder("<"), copy=False).tobytes()
-        self._digest.update(data)
-        file.write(data)
-
-    def require_two_symbols(self) -> None:
-        if self._lowest == self._highest:
-            name = self.vocabulary.symbols[self._lowest]
-            raise TextError(f"the text has one distinct symbol {name!r}: nothing to predict")
-
-    def header(self, names: tuple[str, ...], cuts: list[int]) -> dict[str, object]:
-        ends = [*cuts, self.length]
-        return {
-            "format_version": FORMAT_VERSION,
-            "dtype": self.vocabulary.dtype.name,
-            "length": self.length,
-            "characters": self._characters,
-            "sha256": self._digest.hexdigest(),
-            "names": list(names),
-            "splits": dict(zip(SPLITS, zip([0, *cuts], ends, strict=True), strict=True)),
-        }
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Header:
     """What ``corpus.json`` says, checked."""
@@ -221,6 +208,8 @@ class _Header:
     fingerprint: str
     names: tuple[str, ...]
     splits: dict[str, tuple[int, int]]
+    borders: tuple[int, ...]
+    augmented: int
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -233,6 +222,8 @@ class _Header:
             raise CorpusError(
                 f"{path} has format version {version}, this nextchar reads up to {FORMAT_VERSION}"
             )
+        if version == 1:
+            values = {"borders": [], "augmented": 0, **values}
         try:
             return cls._parse(values)
         except (KeyError, TypeError, ValueError) as error:
@@ -251,6 +242,14 @@ class _Header:
         characters = _whole(values["characters"])
         if not 0 <= characters <= bounds[-1]:
             raise ValueError(f"characters {characters!r}")
+        end = splits["train"][1]
+        borders = tuple(map(_whole, values["borders"]))
+        inside = [0, *borders, end] if borders else [0]
+        if any(place >= later for place, later in itertools.pairwise(inside)):
+            raise ValueError(f"borders {values['borders']!r}")
+        augmented = _whole(values["augmented"])
+        if augmented != 0 and end - augmented not in borders:
+            raise ValueError(f"augmented {augmented!r}")
         return cls(
             dtype=np.dtype(values["dtype"]),
             length=bounds[-1],
@@ -258,7 +257,25 @@ class _Header:
             fingerprint=str(values["sha256"]),
             names=tuple(map(str, values["names"])),
             splits=splits,
+            borders=borders,
+            augmented=augmented,
         )
+
+
+def _described(encoding: Encoding, names: tuple[str, ...], cuts: list[int]) -> dict[str, object]:
+    """Give what ``corpus.json`` says."""
+    ends = [*cuts, encoding.length]
+    return {
+        "format_version": FORMAT_VERSION,
+        "dtype": encoding.vocabulary.dtype.name,
+        "length": encoding.length,
+        "characters": encoding.characters,
+        "sha256": encoding.fingerprint,
+        "names": list(names),
+        "splits": dict(zip(SPLITS, zip([0, *cuts], ends, strict=True), strict=True)),
+        "borders": encoding.borders,
+        "augmented": encoding.augmented,
+    }
 
 
 def _pair(value: Any) -> tuple[int, int]:  # noqa: ANN401
@@ -278,25 +295,3 @@ def _require_intact(file: BufferedReader, size: int, header: _Header, path: Path
         raise CorpusError(f"{path} has {size} bytes, {expected} were written: build it again")
     if hashlib.file_digest(file, "sha256").hexdigest() != header.fingerprint:
         raise CorpusError(f"{path} is not what was written (SHA-256 differs): build it again")
-
-
-def _cuts(path: str, encoding: _Encoding, config: TextConfig) -> list[int]:
-    """Find where the test part and the validation part begin, rounding their shares up."""
-    ids = np.memmap(path, dtype=encoding.vocabulary.dtype.newbyteorder("<"), mode="r")
-    held_out = [
-        Fraction(str(config.validation_fraction)) + Fraction(str(config.test_fraction)),
-        Fraction(str(config.validation_fraction)),
-    ]
-    starts = encoding.vocabulary.starts_character
-    return [
-        _character_start(ids, starts, encoding.length - math.ceil(encoding.length * share))
-        for share in held_out
-    ]
-
-
-def _character_start(ids: Ids, starts: NDArray[np.bool_], position: int) -> int:
-    """Give the start of the character that a position lies in; itself if there is none near."""
-    if position == len(ids):
-        return position
-    nearest = range(position, max(position - _LONGEST_CHARACTER, -1), -1)
-    return next((place for place in nearest if starts[ids[place]]), position)

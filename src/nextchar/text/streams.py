@@ -1,16 +1,20 @@
 """Batches as a pure function of the ids and the step.
 
-The text's N − 1 predictions are cut into windows of T, the last one shorter where they do not
-divide; B streams start at evenly spaced windows and read one window a step. At the end of the
-text a stream goes on at its beginning, where its state is cleared, as nothing stands before it.
-So every prediction is made once a pass, none crosses the end of the text, and the state that a
-network carries along always belongs to the text before.
+A text is one stretch or several, with a border wherever one begins that does not go on from what
+stands before it. The predictions of each stretch, one less than its symbols, are cut into windows
+of T, the last one shorter where they do not divide; B streams start at evenly spaced windows and
+read one window a step. At the end of a stretch a stream goes on with the next, and at the end of
+the text with the first, where its state is cleared, as nothing stands before it. So every
+prediction is made once a pass, none crosses a border, and the state that a network carries along
+always belongs to the text before.
 
-Legend: N symbols, T time steps, B streams, R ranks (processes that share a batch).
+Legend: N symbols, T time steps, B streams, S stretches of at least two symbols, R ranks (processes
+that share a batch).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,9 +36,9 @@ class Batch:
     inputs
         int64[T, B/R].
     targets
-        int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of the text.
+        int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a stretch.
     fresh
-        bool[B/R], the streams that begin the text with this window: their state is cleared.
+        bool[B/R], the streams that begin a stretch with this window: their state is cleared.
     """
 
     inputs: NDArray[np.int64]
@@ -51,7 +55,9 @@ class Streams:
     ids
         The text [N].
     batch_size, sequence_length
-        B and T; the text must have at least B windows, and the first of them be whole.
+        B and T; the text must have at least B T predictions.
+    borders
+        Where the text begins anew, besides its start: positions from 1 to N − 1, ascending.
     rank, world
         Which of R equal shares of the streams to give; rank r has streams r B/R to (r + 1) B/R.
     check
@@ -62,12 +68,13 @@ class Streams:
     TextError
         A text too small for B and T.
     ConfigError
-        B is no multiple of R, or a value is out of its range.
+        B is no multiple of R, a value is out of its range, or the borders do not ascend.
     """
 
     ids: NDArray[np.integer]
     batch_size: int
     sequence_length: int
+    borders: tuple[int, ...] = ()
     rank: int = 0
     world: int = 1
     check: Callable[[], None] | None = None
@@ -80,6 +87,11 @@ class Streams:
             )
         if not 0 <= self.rank < self.world:
             raise ConfigError(f"rank must be 0 to {self.world - 1}, got {self.rank}")
+        bounds = [0, *self.borders, max(1, len(self.ids))]
+        if any(start >= end for start, end in itertools.pairwise(bounds)):
+            raise ConfigError(
+                f"borders must ascend from 1 to {len(self.ids) - 1}, got {list(self.borders)}"
+            )
         uneven = self.batch_size % self.world
         if uneven:
             raise ConfigError(
@@ -93,32 +105,54 @@ class Streams:
         """Give what a step reads; the time that it takes does not depend on ``step`` ≥ 0."""
         if self.check is not None:
             self.check()
-        windows = (self._first_windows + step) % self._windows
-        positions = windows * self.sequence_length + np.arange(self.sequence_length)[:, None]
-        inside = positions < self._predictions
-        positions = np.minimum(positions, self._predictions - 1)
+        windows = (self._stream_starts + step) % self._windows
+        stretches = np.searchsorted(self._first_windows, windows, side="right") - 1
+        offsets = (windows - self._first_windows[stretches]) * self.sequence_length
+        starts, lasts = self._bounds[:, stretches]
+        positions = starts + offsets + np.arange(self.sequence_length)[:, None]
+        inside = positions < lasts
+        positions = np.minimum(positions, lasts - 1)
         # As a plain array: what is taken from a memory map calls itself a memory map too.
         ids = np.asarray(self.ids)
         return Batch(
             inputs=ids.take(positions).astype(np.int64),
             targets=np.where(inside, ids.take(positions + 1).astype(np.int64), NO_TARGET),
-            fresh=windows == 0,
+            fresh=offsets == 0,
         )
 
     def epoch(self, step: int) -> float:
         """Give the passes over the text that are done before a step."""
         return step * self.batch_size / self._windows
 
-    @property
-    def _predictions(self) -> int:
-        return len(self.ids) - 1
+    @cached_property
+    def _bounds(self) -> NDArray[np.int64]:
+        """First and last position of each stretch that holds a prediction, int64[2, S]."""
+        starts = np.array([0, *self.borders], dtype=np.int64)
+        lasts = np.array([*self.borders, len(self.ids)], dtype=np.int64) - 1
+        return np.stack([starts, lasts])[:, starts < lasts]
 
     @cached_property
+    def _predictions(self) -> int:
+        starts, lasts = self._bounds
+        return int((lasts - starts).sum())
+
+    @cached_property
+    def _windows_until(self) -> NDArray[np.int64]:
+        """How many windows there are up to the end of each stretch, int64[S]."""
+        starts, lasts = self._bounds
+        return np.cumsum(-((starts - lasts) // self.sequence_length))
+
+    @property
     def _windows(self) -> int:
-        return -(-self._predictions // self.sequence_length)
+        return int(self._windows_until[-1])
 
     @cached_property
     def _first_windows(self) -> NDArray[np.int64]:
+        """First window of each stretch, int64[S]."""
+        return np.append(np.int64(0), self._windows_until[:-1])
+
+    @cached_property
+    def _stream_starts(self) -> NDArray[np.int64]:
         """First window of each stream of this rank, int64[B/R]."""
         share = self.batch_size // self.world
         streams = np.arange(self.rank * share, (self.rank + 1) * share, dtype=np.int64)
@@ -126,9 +160,10 @@ class Streams:
 
     def _too_small(self) -> str:
         B, T = self.batch_size, self.sequence_length
+        needed = B * T + len(self.ids) - self._predictions  # The first of a stretch is not one.
         return (
             f"the training part is too small: {len(self.ids)} symbols for --batch-size {B} and "
-            f"--sequence-length {T}, which need {B * T + 1}; {self._suggestion()}"
+            f"--sequence-length {T}, which need {needed}; {self._suggestion()}"
         )
 
     def _suggestion(self) -> str:

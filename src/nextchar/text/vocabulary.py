@@ -38,7 +38,9 @@ _CODE_VOCABULARIES: Mapping[str, type[CodeVocabulary]] = {
 }
 
 
-def learn(kind: VocabularyKind, chunks: Iterable[str], min_count: int) -> Vocabulary:
+def learn(
+    kind: VocabularyKind, chunks: Iterable[str], min_count: int, *, unknown: bool = False
+) -> Vocabulary:
     """Make the vocabulary of a text, in constant memory.
 
     Parameters
@@ -49,6 +51,8 @@ def learn(kind: VocabularyKind, chunks: Iterable[str], min_count: int) -> Vocabu
         The text, piece by piece.
     min_count
         Symbols that occur less often are left out, and ``<unk>`` (id 0) stands for them.
+    unknown
+        Have ``<unk>`` also where no symbol was left out.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def learn(kind: VocabularyKind, chunks: Iterable[str], min_count: int) -> Vocabu
         kept[hangul.INITIAL :] = True
     dropped = (counts > 0) & ~kept
     symbols = [vocabulary.written(code) for code in np.flatnonzero(kept).tolist()]
-    return vocabulary(symbols, unknown=bool(dropped.any()))
+    return vocabulary(symbols, unknown=unknown or bool(dropped.any()))
 
 
 def from_dict(values: Mapping[str, object]) -> Vocabulary:

@@ -85,6 +85,10 @@ class Vocabulary(ABC):
     def to_dict(self) -> dict[str, object]:
         """Give the vocabulary as JSON can hold it; ``from_dict`` reads it back."""
 
+    def knows(self, character: str) -> bool:
+        """Tell whether a character can be encoded without ``<unk>``."""
+        return len(self.encode(character, unknown="skip")) > 0
+
     def decode(self, ids: ArrayLike) -> str:
         """Turn ids [n] into text; every sequence of ids has one.
 

@@ -1,0 +1,106 @@
+"""Groups of options that check the type and the range of each when they are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from nextchar.errors import ConfigError
+
+
+def option(
+    default: object,
+    text: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> Any:  # noqa: ANN401  (as dataclasses.field: the annotation of the field says the type)
+    """Make a field that knows its help text and its range."""
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
+    return dataclasses.field(default=default, metadata={"help": text, **bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A group of options that checks the type and the range of each when it is made."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = _check(field, allowed_types(type(self), field.name), getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the group from a mapping; unknown keys are a ``ConfigError`` with a suggestion."""
+        reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
+        return cls(**values)
+
+
+def allowed_types(part: type, name: str) -> tuple[Any, ...]:
+    """List the alternatives of a field's annotation: types, ``None``'s type, or literal strings."""
+    annotation = typing.get_type_hints(part)[name]
+    union = isinstance(annotation, types.UnionType)
+    alternatives = typing.get_args(annotation) if union else (annotation,)
+    return tuple(
+        literal
+        for alternative in alternatives
+        for literal in (
+            typing.get_args(alternative)
+            if typing.get_origin(alternative) is Literal
+            else (alternative,)
+        )
+    )
+
+
+def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
+    """Raise ``ConfigError`` that names every key not in ``known``, with its nearest neighbour."""
+    unknown = [name for name in values if name not in known]
+    if not unknown:
+        return
+    near = difflib.get_close_matches(str(unknown[0]), known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+    names = ", ".join(f"'{name}'" for name in unknown)
+    raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")
+
+
+def _check(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: object) -> object:
+    """Give the value in its field's type, or raise ``ConfigError``."""
+    if value is None and types.NoneType in allowed:
+        return value
+    if isinstance(allowed[0], str):
+        if value not in allowed:
+            raise ConfigError(f"{field.name} must be one of {', '.join(allowed)}; got {value!r}")
+        return value
+    kind = allowed[0]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        # A whole number too large for a float is as little a number to us as infinity.
+        value = float(value) if abs(value) < 1 << 1000 else math.inf
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        _check_range(field, value)
+    return value
+
+
+def _check_range(field: dataclasses.Field[Any], value: float) -> None:
+    bounds = {name: bound for name, bound in field.metadata.items() if name != "help"}
+    holds = {
+        "at_least": lambda bound: value >= bound,
+        "above": lambda bound: value > bound,
+        "at_most": lambda bound: value <= bound,
+        "below": lambda bound: value < bound,
+    }
+    stated = {name: bound for name, bound in bounds.items() if bound is not None}
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    if not is_finite or not all(holds[name](stated[name]) for name in stated):
+        words = " and ".join(f"{name.replace('_', ' ')} {bound}" for name, bound in stated.items())
+        raise ConfigError(f"{field.name} must be {words or 'finite'}; got {value}")

@@ -1,0 +1,203 @@
+"""``nextchar augment``: how a training would alter a text."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.output import JSON_HELP, print_json, print_rows, write_progress
+from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.text.augmentation import Augmenter, Line
+    from nextchar.text.reading import TextSource
+
+_HELP = """Show how a training with the same options would alter a text, or write it so.
+
+Edits stand between ⟦ and ⟧, in the original (-) and in the altered line (+).
+If none is set, the preview shows a little of every edit but synonyms.
+"""
+
+_READING = ("vocabulary", "min_count", "normalization", "encoding", "errors", "seed")
+_SHOWN = {f"augment_{edit}": 0.02 for edit in (*CHARACTER_EDITS, *WORD_EDITS) if edit != "synonym"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    own = [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter("text", list[str], typer.Argument(help="Files, folders, globs, or -.")),
+        parameter(
+            "preview",
+            bool,
+            typer.Option(False, "--preview", help="Show lines; what is done without --out."),
+        ),
+        parameter("lines", int, typer.Option(10, "--lines", min=1, help="How many lines to show.")),
+        parameter(
+            "out",
+            Path | None,
+            typer.Option(None, "--out", help="Write the altered copies to this new file."),
+        ),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+    ]
+    names = {*_READING, *(field.name for field in dataclasses.fields(AugmentationConfig))}
+    add_command(
+        app, "augment", _run, _HELP, own + [p for p in config_parameters() if p.name in names]
+    )
+
+
+def _run(
+    *,
+    context: typer.Context,
+    text: list[str],
+    preview: bool,
+    lines: int,
+    out: Path | None,
+    as_json: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    from nextchar.text.augmentation import Augmenter
+    from nextchar.text.folds import learn_vocabulary
+    from nextchar.text.reading import open_text
+
+    config, is_example = _config(given(context, values), out)
+    if out is not None and out.exists():
+        raise ConfigError(f"{out} exists already and is not overwritten: choose another --out")
+    with open_text(text, config.text) as source:
+        vocabulary = learn_vocabulary(source, config.text)
+        augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
+        tally = _Tally(shown=lines if preview or out is None else 0)
+        copies = _copies(augmenter, source, config, tally)
+        if out is None:
+            for _ in copies:
+                pass
+        else:
+            _write(out, copies)
+    if is_example:
+        write_progress("note: no edit was set; this is every one of --augment-… 0.02\n")
+    if as_json:
+        print_json({"text": ", ".join(source.names), **tally.to_dict(), "out": _named(out)})
+    else:
+        _print(tally, ", ".join(source.names), out)
+
+
+class _Tally:
+    """What was done to a text, and the first lines of it."""
+
+    def __init__(self, shown: int) -> None:
+        self.edits: Counter[str] = Counter()
+        self.lines = self.edited_lines = self.moved_lines = 0
+        self.characters = self.augmented_characters = 0
+        self.shown: list[Line] = []
+        self._room = shown
+
+    def add(self, line: Line, place: int, *, shuffled: bool) -> None:
+        """Count a line that stands at a place of a copy, from 1."""
+        edits = [piece.edit for piece in line.pieces if piece.edit is not None]
+        self.edits.update(edits)
+        self.lines += 1
+        self.edited_lines += bool(edits)
+        self.moved_lines += shuffled and line.number != place
+        self.characters += len(line.before) + len(line.ending)
+        self.augmented_characters += len(line.after) + len(line.ending)
+        if (edits or shuffled) and len(self.shown) < self._room:
+            self.shown.append(line)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the counts and the shown lines as JSON can hold them."""
+        return {
+            "characters": self.characters,
+            "augmented_characters": self.augmented_characters,
+            "lines": self.lines,
+            "edited_lines": self.edited_lines,
+            "moved_lines": self.moved_lines,
+            "edits": dict(self.edits.most_common()),
+            "shown": [
+                {
+                    "line": line.number,
+                    "original": line.before,
+                    "augmented": line.after,
+                    "edits": [
+                        {"edit": piece.edit, "original": piece.before, "augmented": piece.after}
+                        for piece in line.pieces
+                        if piece.edit is not None
+                    ],
+                }
+                for line in self.shown
+            ],
+        }
+
+
+def _config(options: dict[str, Any], out: Path | None) -> tuple[Config, bool]:
+    """Give the choices, and whether they are an example because no edit was set."""
+    config = Config.from_options(options)
+    if config.augmentation.augment_copies == 0:
+        raise ConfigError("augment_copies must be at least 1 to show or write them, got 0")
+    if not config.augmentation.edits and out is not None:
+        raise ConfigError("nothing is altered: set an edit, such as --augment-swap 0.02")
+    if config.augmentation.edits:
+        return config, False
+    return Config.from_options({**options, **_SHOWN}), True
+
+
+def _copies(
+    augmenter: Augmenter, source: TextSource, config: Config, tally: _Tally
+) -> Iterator[str]:
+    """Give the text of all copies, and count what was done."""
+    shuffled = config.augmentation.augment_shuffle != "none"
+    ending = "\n"
+    for copy in range(1, config.augmentation.copies + 1):
+        if not ending:  # The copy before must not end within a line of this one.
+            yield "\n"
+        seed = (config.training.seed, copy, 0)
+        for place, line in enumerate(augmenter.lines(source.chunks(), seed), 1):
+            tally.add(line, place, shuffled=shuffled)
+            ending = line.ending
+            yield line.after + ending
+
+
+def _write(out: Path, texts: Iterator[str]) -> None:
+    from nextchar.storage import atomic_file
+
+    with atomic_file(out) as file:
+        for text in texts:
+            file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _named(out: Path | None) -> str | None:
+    return None if out is None else str(out)
+
+
+def _print(tally: _Tally, name: str, out: Path | None) -> None:
+    from nextchar.rendering.edits import edit_lines
+    from nextchar.rendering.terminal import takes_colors
+
+    colors = takes_colors(sys.stdout, os.environ)
+    columns = shutil.get_terminal_size().columns
+    for line in tally.shown:
+        for shown in edit_lines(line, columns=columns, colors=colors):
+            sys.stdout.write(f"{shown}\n")
+    if tally.shown:
+        sys.stdout.write("\n")
+    edits = (f"{edit.replace('_', ' ')} {count:,}" for edit, count in tally.edits.most_common())
+    moved = f", {tally.moved_lines:,} moved" if tally.moved_lines else ""
+    print_rows(
+        [
+            ("text", name),
+            ("characters", f"{tally.characters:,}, altered {tally.augmented_characters:,}"),
+            ("lines", f"{tally.lines:,}, {tally.edited_lines:,} edited{moved}"),
+            ("edits", ", ".join(edits) or "none"),
+            *([("written", str(out))] if out is not None else []),
+        ]
+    )

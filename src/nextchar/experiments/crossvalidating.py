@@ -1,0 +1,127 @@
+"""Cross-validating: every piece of a text is held out once."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextchar.config import Config
+from nextchar.errors import ConfigError
+from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
+from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
+from nextchar.model_files import load_config, load_vocabulary
+from nextchar.run import history, open_corpus
+from nextchar.text.folds import text_folds
+from nextchar.text.reading import open_text
+from nextchar.training.events import Listener
+
+FORMAT_VERSION = 1
+
+
+def crossval(
+    inputs: Inputs,
+    out: str | os.PathLike[str],
+    *,
+    folds: int = 5,
+    listeners: Sequence[Listener] = (),
+    announce: Callable[[str], None] = lambda _line: None,
+    **options: Any,  # noqa: ANN401
+) -> CrossValidation:
+    """Train once for each of some equal pieces of a text, without it, and measure it.
+
+    Parameters
+    ----------
+    inputs
+        Text, as for ``train``, but not standard input.
+    out
+        The folder of the cross-validation. If it holds the same one, that goes on: complete runs
+        stay as they are, one that was interrupted is resumed.
+    folds
+        How many pieces, at least 2.
+    listeners
+        Told the events of every training.
+    announce
+        Told a line when a run begins.
+    **options
+        Those of ``train``, for each run. With ``minutes``, the first run is planned, and the
+        others have its sizes, its rates and its steps.
+
+    Raises
+    ------
+    ConfigError, TextError
+        The cross-validation cannot be; nothing was written.
+    RunError
+        ``out`` is in the way, or holds another cross-validation.
+    """
+    if folds < 2:
+        raise ConfigError(f"folds must be at least 2 to cross-validate; got {folds}")
+    if "fold" in options:
+        raise ConfigError(f"every fold is trained: fold cannot be set; got {options['fold']}")
+    config = Config.from_options({**options, "folds": folds})
+    paths = files_of(inputs, "cross-validation")
+    with open_text(paths, config.text) as source:
+        pieces = text_folds(sum(map(len, source.chunks())), folds)
+    folder = ExperimentFolder(Path(out), "cross-validation")
+    asked = {
+        "format_version": FORMAT_VERSION,
+        "text": [os.fspath(path) for path in paths],
+        "folds": folds,
+        "options": dict(options),
+    }
+    figures: list[FoldFigures] = []
+    with folder.begun(asked):
+        for number, piece in enumerate(pieces, 1):
+            announce(f"fold {number}/{folds}: characters {piece[0]:,} to {piece[1]:,} held out")
+            fold_options = {**options, "folds": folds} if number == 1 else _planned(folder)
+            figures.append(_run(folder, paths, number, piece, fold_options, listeners))
+        result = CrossValidation(tuple(figures))
+        folder.write_table(result.markdown())
+    return result
+
+
+def _label(fold: int) -> str:
+    return f"fold-{fold}"
+
+
+def _planned(folder: ExperimentFolder) -> dict[str, Any]:
+    """Give the options as the first run has settled them, so that all runs are of one kind."""
+    parts = load_config(folder.run(_label(1))).to_dict().values()
+    settled = {name: value for part in parts for name, value in part.items()}
+    return {**settled, "minutes": None}
+
+
+def _run(
+    folder: ExperimentFolder,
+    paths: Sequence[str | os.PathLike[str]],
+    fold: int,
+    piece: tuple[int, int],
+    options: Mapping[str, Any],
+    listeners: Sequence[Listener],
+) -> FoldFigures:
+    """Train, resume or only look up the run of one fold."""
+    label = _label(fold)
+    known = folder.figures(label)
+    if known is not None:
+        return FoldFigures(**known)
+    result = folder.trained(label, paths, listeners, **{**options, "fold": fold})
+    unknown = load_vocabulary(result.run).unknown_id
+    held_out = open_corpus(result.run).validation
+    figures = FoldFigures(
+        fold=fold,
+        start=piece[0],
+        end=piece[1],
+        unknown=0 if unknown is None else int(np.count_nonzero(held_out == unknown)),
+        parameters=result.parameters,
+        steps=result.steps,
+        seconds=result.seconds,
+        nats_per_char=result.nats_per_char,
+        last_nats_per_char=history(result.run)[-1]["validation_nats_per_char"],
+        train_nats_per_char=result.train_nats_per_char,
+    )
+    folder.keep(label, dataclasses.asdict(figures))
+    return figures

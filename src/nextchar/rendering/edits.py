@@ -1,0 +1,61 @@
+"""An altered text beneath its original, with the edits marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nextchar.rendering.characters import printable_text, width
+from nextchar.text.augmentation import Line, Piece
+
+OPENING, CLOSING = "⟦", "⟧"
+_RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[39m"
+_CONTEXT = 30
+
+
+def edit_lines(line: Line, *, columns: int, colors: bool) -> Iterator[str]:
+    """Show a line as it was and as it is now.
+
+    Parameters
+    ----------
+    columns
+        Of a longer line only what surrounds the edits is shown.
+    colors
+        Colour what stands between the marks, too.
+
+    Yields
+    ------
+    str
+        The original with its number, then the altered line with the names of the edits, both
+        without their ends; one that was not edited is shown once.
+    """
+    head = f"{line.number:>6} "
+    edits = [piece.edit.replace("_", " ") for piece in line.pieces if piece.edit is not None]
+    shown = _shortened(line.pieces) if len(head) + width(line.before) > columns else line.pieces
+    if not edits:
+        yield f"{head}  {printable_text(line.before)}"
+        return
+    before = "".join(_marked(piece, piece.before, _RED if colors else "") for piece in shown)
+    after = "".join(_marked(piece, piece.after, _GREEN if colors else "") for piece in shown)
+    yield f"{head}- {before}"
+    yield f"{'':{len(head)}}+ {after}   ({', '.join(edits)})"
+
+
+def _marked(piece: Piece, text: str, color: str) -> str:
+    shown = printable_text(text)
+    if piece.edit is None:
+        return shown
+    return f"{OPENING}{color}{shown}{_PLAIN if color else ''}{CLOSING}"
+
+
+def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
+    """Leave out what is far from an edit."""
+    shown: list[Piece] = []
+    for place, piece in enumerate(pieces):
+        text = piece.before
+        tail = text[-_CONTEXT:] if place + 1 < len(pieces) else ""
+        start = text[:_CONTEXT] if place > 0 else ""
+        if piece.edit is None and len(text) > len(start) + len(tail) + 1:
+            text = f"{start}…{tail}"
+            piece = Piece(text, text)
+        shown.append(piece)
+    return shown

@@ -1,0 +1,294 @@
+"""Altered copies of a text, to be learned from beside it: noise, other words, another order.
+
+Noise in characters and words makes a language model smoother (Xie et al. 2017, "Data noising as
+smoothing in neural network language models"); swapped, dropped and neighbouring keys are the noise
+of Belinkov & Bisk 2018 ("Synthetic and natural noise both break neural machine translation");
+dropped, swapped and replaced words are those of Wei & Zou 2019 ("EDA: Easy data augmentation").
+
+An edit of words is drawn first, at most one a word; then one of characters, at most one for each
+character that stands outside the edited words. Lines stay lines: no edit touches a line break,
+nor what is invisible or combines with the character before it. A text follows from the original
+and the seed alone, not from the pieces in which it comes.
+
+Noise is made line by line, in constant memory; shuffling holds the whole text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edit
+from nextchar.text.keyboards import neighbors
+from nextchar.text.synonyms import read_synonyms
+
+LONGEST_LINE = 1 << 16  # characters: a longer line is altered in pieces
+
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+_BREAKS = {"lines": r"(\r?\n)", "paragraphs": r"(\r?\n(?:[ \t]*\r?\n)+)"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a line: how it was, and how it is after an edit; ``None`` is none."""
+
+    before: str
+    after: str
+    edit: Edit | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the altered text.
+
+    Attributes
+    ----------
+    number
+        The line of the original that it was, from 1.
+    pieces
+        In order; together they are the whole line.
+    ending
+        The line break, the same before and after; empty at the end of a text.
+    """
+
+    number: int
+    pieces: tuple[Piece, ...]
+    ending: str
+
+    @property
+    def before(self) -> str:
+        """The line as it was, without its break."""
+        return "".join(piece.before for piece in self.pieces)
+
+    @property
+    def after(self) -> str:
+        """The line as it is now, without its break."""
+        return "".join(piece.after for piece in self.pieces)
+
+
+class Augmenter:
+    """Makes altered copies of texts.
+
+    Parameters
+    ----------
+    config
+        The edits and their probabilities.
+    knows
+        Whether a character may be brought in; an edit that would need another is not made. All
+        may be, if not given.
+
+    Raises
+    ------
+    TextError
+        The table of synonyms cannot be used.
+    """
+
+    def __init__(
+        self, config: AugmentationConfig, *, knows: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        self._shuffle = config.augment_shuffle
+        self._knows = functools.cache(knows)
+        self._character_limits = list(accumulate(map(config.probability, CHARACTER_EDITS)))
+        self._word_limits = list(accumulate(map(config.probability, WORD_EDITS)))
+        self._synonyms: Mapping[str, Sequence[str]] = (
+            {} if config.synonyms is None else read_synonyms(Path(config.synonyms))
+        )
+
+    def lines(self, chunks: Iterable[str], seed: Sequence[int]) -> Iterator[Line]:
+        """Alter a text.
+
+        Parameters
+        ----------
+        chunks
+            The text in pieces; they may end anywhere.
+        seed
+            Whole numbers of at least 0 from which everything random follows.
+
+        Yields
+        ------
+        Line
+            The lines of the altered text, in their new order.
+        """
+        # Named, so that the same seed gives the same text whatever NumPy's default becomes.
+        draw = np.random.Generator(np.random.PCG64(list(seed)))
+        numbered = _numbered(chunks)
+        if self._shuffle != "none":
+            numbered = _shuffled("".join(chunks), _BREAKS[self._shuffle], draw)
+        for number, line, ending in numbered:
+            pieces = tuple(self._edited(line, draw))
+            yield Line(number, pieces, ending)
+
+    def chunks(self, seed: int, copy: int, chunks: Iterator[str], stretch: int) -> Iterator[str]:
+        """Give a copy of a stretch of text, piece by piece; copies and stretches differ."""
+        for line in self.lines(chunks, (seed, copy, stretch)):
+            if text := line.after + line.ending:
+                yield text
+
+    def _edited(self, line: str, draw: np.random.Generator) -> Iterator[Piece]:
+        for piece in self._words(line, draw):
+            if piece.edit is None:
+                yield from self._characters(piece.before, draw)
+            else:
+                yield piece
+
+    def _words(self, line: str, draw: np.random.Generator) -> Iterator[Piece]:
+        """Edit words, and give what stands between the edits as it is."""
+        at = 0
+        words = _word_spans(line) if self._word_limits[-1] else []
+        draws = draw.random(len(words))
+        for place in (draws < self._word_limits[-1]).nonzero()[0].tolist():
+            edit = WORD_EDITS[bisect(self._word_limits, draws[place])]
+            start, end = words[place]
+            if start < at:  # It was swapped with the word before.
+                continue
+            if edit == "word_drop":
+                start, end = _with_space(line, start, end, at)
+                after = ""
+            elif edit == "word_swap" and place + 1 < len(words):
+                next_start, next_end = words[place + 1]
+                after = line[next_start:next_end] + line[end:next_start] + line[start:end]
+                end = next_end
+            elif edit == "synonym":
+                after = self._synonym(line[start:end], draw)
+            else:  # There is no next word.
+                continue
+            if after != line[start:end] and all(map(self._knows, after)):
+                yield Piece(line[at:start], line[at:start])
+                yield Piece(line[start:end], after, edit)
+                at = end
+        yield Piece(line[at:], line[at:])
+
+    def _synonym(self, word: str, draw: np.random.Generator) -> str:
+        """Give what replaces a word, in its case; the word itself if the table lacks it."""
+        for known, in_case in ((word, str), (word.lower(), _case_of(word))):
+            if alternatives := self._synonyms.get(known):
+                return in_case(alternatives[int(draw.integers(len(alternatives)))])
+        return word
+
+    def _characters(self, text: str, draw: np.random.Generator) -> Iterator[Piece]:
+        """Edit characters, and give what stands between the edits as it is."""
+        at = 0
+        draws = draw.random(len(text)) if self._character_limits[-1] else np.empty(0)
+        for place in (draws < self._character_limits[-1]).nonzero()[0].tolist():
+            edit = CHARACTER_EDITS[bisect(self._character_limits, draws[place])]
+            before = text[place : place + 2] if edit == "swap" else text[place]
+            end = place + len(before)
+            if place < at or not all(map(_is_plain, before)) or _combines(text[end : end + 1]):
+                continue
+            after = self._altered(before, edit, draw)
+            if after != before and all(map(self._knows, after)):
+                if at < place:
+                    yield Piece(text[at:place], text[at:place])
+                yield Piece(before, after, edit)
+                at = end
+        if at < len(text):
+            yield Piece(text[at:], text[at:])
+
+    def _altered(self, before: str, edit: Edit, draw: np.random.Generator) -> str:
+        if edit == "neighbor":
+            near = [each for each in neighbors(before) if self._knows(each)]
+            return near[draw.integers(len(near))] if near else before
+        changed = {"swap": before[::-1], "drop": "", "repeat": before * 2}
+        if edit == "case":  # "ß" has two capitals, and no one knows which is meant.
+            swapped = before.swapcase()
+            return swapped if len(swapped) == 1 else before
+        return changed[edit]
+
+
+def augment(text: str, *, seed: int = 0, **options: Any) -> str:  # noqa: ANN401
+    """Make an altered copy of a text.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    seed
+        From which everything random follows; the copy is the first that a training with this
+        seed makes of the same text.
+    **options
+        The fields of ``AugmentationConfig``, such as ``augment_swap=0.02``.
+
+    Raises
+    ------
+    ConfigError
+        An unknown option, or a value out of its range.
+    TextError
+        The table of synonyms cannot be used.
+    """
+    augmenter = Augmenter(AugmentationConfig.from_dict(options))
+    return "".join(augmenter.chunks(seed, 1, iter([text]), 0))
+
+
+def _numbered(chunks: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """Give number, content and break of each line, whatever the pieces; long lines in parts."""
+    number, held = 1, ""
+    for chunk in chunks:
+        *whole, held = (held + chunk).split("\n")
+        for line in whole:
+            for start in range(0, max(1, len(line)), LONGEST_LINE):
+                part = line[start : start + LONGEST_LINE]
+                yield number, part, "\n" if start + LONGEST_LINE >= len(line) else ""
+            number += 1
+        while len(held) > LONGEST_LINE:
+            yield number, held[:LONGEST_LINE], ""
+            held = held[LONGEST_LINE:]
+    if held:
+        yield number, held, ""
+
+
+def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tuple[int, str, str]]:
+    """Give the lines in another order of lines or paragraphs; what parts these keeps its place."""
+    body = text.rstrip("\r\n")
+    split = re.split(pattern, body)
+    units, breaks = split[::2], [*split[1::2], text[len(body) :]]
+    sizes = [unit.count("\n") + gap.count("\n") for unit, gap in zip(units, breaks, strict=True)]
+    firsts = [0, *accumulate(sizes)]
+    for place, source in enumerate(draw.permutation(len(units)).tolist()):
+        for number, line, ending in _numbered([units[source] + breaks[place]]):
+            yield firsts[source] + number, line, ending
+
+
+def _word_spans(line: str) -> list[tuple[int, int]]:
+    """Find the words, but for those that marks beside them are a part of."""
+    spans = (match.span() for match in _WORD.finditer(line))
+    return [
+        (start, end)
+        for start, end in spans
+        if not _combines(line[end : end + 1]) and not _combines(line[max(0, start - 1) : start])
+    ]
+
+
+def _with_space(line: str, start: int, end: int, at: int) -> tuple[int, int]:
+    """Take the space after a word to it, or else the one before, but nothing before ``at``."""
+    if line[end : end + 1] == " ":
+        return start, end + 1
+    return (start - 1, end) if start > at and line[start - 1] == " " else (start, end)
+
+
+def _case_of(word: str) -> Callable[[str], str]:
+    if word.isupper() and len(word) > 1:
+        return str.upper
+    return _capitalized if word[:1].isupper() else str
+
+
+def _capitalized(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _is_plain(character: str) -> bool:
+    """Tell whether a character stands for itself: no mark, control, joiner or line break."""
+    return unicodedata.category(character)[0] not in "MC" and character not in "\u2028\u2029"
+
+
+def _combines(following: str) -> bool:
+    """Tell whether what follows a character belongs to it; nothing does not."""
+    return following != "" and unicodedata.category(following) in ("Mn", "Mc", "Me", "Cf")

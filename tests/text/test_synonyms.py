@@ -1,0 +1,55 @@
+"""Tables of synonyms: three kinds of file that say the same, and what is no table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nextchar.errors import TextError
+from nextchar.text.synonyms import read_synonyms
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("table.tsv", "big\tlarge\thuge\n\n집\t가옥\nbig\tlarge\tvast\nbig\tbig\nalone\n"),
+        ("table.csv", '\ufeffbig,"large",huge\n집, 가옥 \nbig,vast,\nalone,\n'),
+        ("table.json", '{"big": ["large", "huge", "vast", "big"], "집": ["가옥"], "alone": []}'),
+    ],
+)
+def test_each_kind_of_file_holds_words_and_their_alternatives(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    table = read_synonyms(tmp_path / name)
+    assert table == {"big": ["large", "huge", "vast"], "집": ["가옥"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("table.txt", b"a\tb", "must be a file that ends in .tsv, .csv, .json"),
+        ("table.tsv", b"", "has no word with an alternative"),
+        ("table.tsv", b"a\nb\n", "has no word with an alternative"),
+        ("table.tsv", b"a\t\xff\n", "is not utf-8"),
+        ("table.csv", b'a,"b\n', "is not CSV"),
+        ("table.json", b"{", "is not JSON"),
+        ("table.json", b"[1]", "must hold an object of words, each with a list of texts"),
+        ("table.json", b'{"a": "b"}', "must hold an object of words, each with a list of texts"),
+        ("table.json", b'{"a": [1]}', "must hold an object of words, each with a list of texts"),
+    ],
+)
+def test_what_is_no_table_is_refused(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TextError) as caught:
+        read_synonyms(tmp_path / name)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match=r"cannot read .*table\.tsv: No such file"):
+        read_synonyms(tmp_path / "table.tsv")
