@@ -7,6 +7,7 @@ This is where text, network, trainer and evaluation meet. A run directory holds
     model.safetensors   the weights that were best on the validation part
     metrics.jsonl       one row a validation
     README.md           a model card
+    origin.json         the run that it was begun from, if it was
     corpus/             the encoded text, so that resuming needs nothing else
     last/               everything that resume needs
 
@@ -21,7 +22,7 @@ import fcntl
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,7 +36,7 @@ from nextchar.model_files import load_config, load_vocabulary, save_config, save
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
-from nextchar.parts import symbols_per_char, training_streams, validation
+from nextchar.parts import symbol_counts, symbols_per_char, training_streams, validation
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
@@ -48,6 +49,7 @@ from nextchar.training.metrics import read_rows
 from nextchar.training.planning import MOST_PASSES, Cost, plan
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
+from nextchar.transfer import Source, load_origin
 
 CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"
@@ -99,6 +101,7 @@ def train(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    from_run: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
     **options: Any,  # noqa: ANN401
@@ -111,6 +114,9 @@ def train(
         A file, a folder, a glob, ``-`` for standard input, or several of them.
     out
         The run directory to make; it must not exist yet, or be empty.
+    from_run
+        A run to begin from: network and symbols are its own, and the text's new symbols are
+        added (``nextchar.transfer``).
     listeners
         Called with each event of the training.
     stdin
@@ -129,7 +135,8 @@ def train(
     """
     began = time.monotonic()
     keep_freed_memory()
-    config = Config.from_options(options)
+    source = None if from_run is None else Source(from_run)
+    config = Config.from_options(options if source is None else source.options(options))
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
     with storage_errors(folder):
@@ -142,17 +149,21 @@ def train(
             f"{folder} exists already and is not overwritten: choose another --out, or go on "
             f"with --resume {folder}"
         )
-    with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
-        chunks = source.chunks(_preparing(listeners, "finding the symbols"))
-        vocabulary = learn(config.text.vocabulary, chunks, config.text.min_count)
+    with open_text(paths, config.text, stdin=stdin) as text, atomic_folder(folder) as temporary:
+        chunks = text.chunks(_preparing(listeners, "finding the symbols"))
+        if source is None:
+            vocabulary = learn(config.text.vocabulary, chunks, config.text.min_count)
+        else:
+            vocabulary = source.grown_vocabulary(chunks, config.text.min_count)
         corpus = Corpus.build(
-            source,
+            text,
             vocabulary,
             temporary / CORPUS_FOLDER,
             config.text,
             progress=_preparing(listeners, "encoding"),
         )
-        config = _decide(config, frozenset(options), corpus, vocabulary, began)
+        given = set(options) | ({"hidden_size"} if source else set())
+        config = _decide(config, given, corpus, vocabulary, began)
         if config.training.minutes is not None:
             _tell(listeners, Noticed(message=_planned(config, len(corpus.train))))
         save_vocabulary(temporary, vocabulary)
@@ -160,6 +171,8 @@ def train(
         with storage_errors(temporary):
             (temporary / METRICS_FILE).touch()
             (temporary / LAST_FILE).parent.mkdir()
+        if source is not None:
+            _begin_from(source, temporary, config, vocabulary, corpus, listeners)
     return _fit(folder, listeners)
 
 
@@ -215,6 +228,27 @@ def _planned(config: Config, symbols: int) -> str:
     )
 
 
+def _begin_from(
+    source: Source,
+    folder: Path,
+    config: Config,
+    vocabulary: Vocabulary,
+    corpus: Corpus,
+    listeners: Sequence[Listener],
+) -> None:
+    """Save the grown network as a training that has made no step."""
+    origin = source.origin(vocabulary)
+    origin.save(folder)
+    counts = symbol_counts(corpus, len(vocabulary))
+    network = source.grown_network(
+        config.network, origin.known, counts, seed_of(config.training.seed, -1)
+    )
+    network.to(pick_device(config.training.device))
+    _trainer(folder, LanguageModel(config, vocabulary, network), corpus, ()).save()
+    new = len(vocabulary) - origin.symbols_known
+    _tell(listeners, Noticed(message=f"begun from {source.run}; symbols that are new: {new}"))
+
+
 def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
@@ -245,6 +279,7 @@ def _trainer(
     folder: Path, model: LanguageModel, corpus: Corpus, listeners: Sequence[Listener]
 ) -> Trainer:
     training = model.config.training
+    origin = load_origin(folder)
 
     def sample(network: Network, step: int) -> str:
         writer = LanguageModel(model.config, model.vocabulary, network)
@@ -258,6 +293,7 @@ def _trainer(
         training,
         folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
+        known=None if origin is None else origin.known,
         validate=validation(corpus, model.vocabulary, training),
         sample=sample if training.sample_length else None,
         listeners=listeners,
@@ -288,7 +324,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
 
 def _decide(
     config: Config,
-    given: frozenset[str],
+    given: Collection[str],
     corpus: Corpus,
     vocabulary: Vocabulary,
     began: float,

@@ -39,6 +39,9 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
         ),
+        parameter(
+            "from_run", Path | None, typer.Option(None, "--from", help="A run to begin from.")
+        ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -51,12 +54,13 @@ def _run(
     text: list[str] | None,
     out: Path | None,
     resume: Path | None,
+    from_run: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
     options = given(context, values)
-    _check(text, out, resume, options)
+    _check(text, out, resume, from_run, options)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
@@ -67,7 +71,7 @@ def _run(
         if resume is not None:
             result = resume_run(resume, listeners=listeners)
         elif text is not None and out is not None:
-            result = train_run(text, out, listeners=listeners, **options)
+            result = train_run(text, out, from_run=from_run, listeners=listeners, **options)
     finally:
         display.close()
     if as_json:
@@ -77,11 +81,16 @@ def _run(
 
 
 def _check(
-    text: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
+    text: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    from_run: Path | None,
+    options: dict[str, Any],
 ) -> None:
     if resume is not None:
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += ["--out"] if out is not None else []
+        extra += ["--from"] if from_run is not None else []
         extra += ["a text"] if text else []
         if extra:
             raise ConfigError(

@@ -90,6 +90,31 @@ class Network(nn.Module):
         """Number of learned values; shared ones count once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each level of ``config.level_names``, in the order of ``parameters``.
+
+        What is shared belongs to the first that has it: a tied head has only its bias.
+        """
+        modules = [*self.stack.cells, self.head]
+        if self.embedding is not None:
+            modules.insert(0, self.embedding)
+        levels, known = [], set[int]()
+        for module in modules:
+            levels.append(tuple(p for p in module.parameters() if id(p) not in known))
+            known.update(map(id, levels[-1]))
+        return tuple(levels)
+
+    @property
+    def symbol_weights(self) -> dict[str, int]:
+        """The names of the parameters with a part for each symbol, and the dimension that is V.
+
+        The first is where symbols enter.
+        """
+        entry = {"embedding.weight": 0} if self.embedding else {"stack.layers.0.weight_ih": 1}
+        head = {"head.bias": 0} if self.config.tied else {"head.weight": 0, "head.bias": 0}
+        return entry | head
+
     def initial_state(self, batch_size: int) -> State:
         """Give the state before the first symbol: zeros, on the device of the weights."""
         return self.stack.initial_state(batch_size)
