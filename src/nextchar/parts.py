@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nextchar.config import TrainingConfig
 from nextchar.evaluation import nats_parallel
@@ -50,15 +48,6 @@ def validation(
             yield ids[start : start + _IDS_AT_ONCE]
 
     return lambda network: nats_parallel(network, pieces(), dtype=dtype) / characters
-
-
-def symbol_counts(corpus: Corpus, symbols: int) -> NDArray[np.int64]:
-    """Count each of V symbols in the training part, int64[V]."""
-    counts = np.zeros(symbols, dtype=np.int64)
-    for start in range(0, len(corpus.train), _IDS_AT_ONCE):
-        corpus.check()
-        counts += np.bincount(corpus.train[start : start + _IDS_AT_ONCE], minlength=symbols)
-    return counts
 
 
 def symbols_per_char(corpus: Corpus, vocabulary: Vocabulary) -> float:

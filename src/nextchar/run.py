@@ -36,7 +36,8 @@ from nextchar.model_files import load_config, load_vocabulary, save_config, save
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
-from nextchar.parts import symbol_counts, symbols_per_char, training_streams, validation
+from nextchar.origin import load_origin
+from nextchar.parts import symbols_per_char, training_streams, validation
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
@@ -49,7 +50,7 @@ from nextchar.training.metrics import read_rows
 from nextchar.training.planning import MOST_PASSES, Cost, plan
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
-from nextchar.transfer import Source, load_origin
+from nextchar.transfer import Source
 
 CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"
@@ -239,9 +240,8 @@ def _begin_from(
     """Save the grown network as a training that has made no step."""
     origin = source.origin(vocabulary)
     origin.save(folder)
-    counts = symbol_counts(corpus, len(vocabulary))
     network = source.grown_network(
-        config.network, origin.known, counts, seed_of(config.training.seed, -1)
+        config.network, origin.known, len(vocabulary), config.training.seed
     )
     network.to(pick_device(config.training.device))
     _trainer(folder, LanguageModel(config, vocabulary, network), corpus, ()).save()
@@ -270,6 +270,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
             characters=corpus.characters,
             symbols=len(vocabulary),
             held_out=trainer.progress.best_nats is not None,
+            origin=load_origin(folder),
         )
         write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
     return result
@@ -280,6 +281,11 @@ def _trainer(
 ) -> Trainer:
     training = model.config.training
     origin = load_origin(folder)
+    if origin is not None and origin.known.stop > len(model.vocabulary):
+        raise RunError(
+            f"{folder} is damaged: its origin knows the symbols up to {origin.known.stop - 1}, and "
+            f"its vocabulary has {len(model.vocabulary)}"
+        )
 
     def sample(network: Network, step: int) -> str:
         writer = LanguageModel(model.config, model.vocabulary, network)
@@ -341,7 +347,9 @@ def _decide(
         return config
 
     def measure(candidate: Config) -> Cost:
-        return measure_cost(candidate, corpus, vocabulary, device)
+        # What is frozen at first may learn in the end, and then a step takes longer.
+        learning = candidate.with_options(freeze=0, unfreeze_every=0)
+        return measure_cost(learning, corpus, vocabulary, device)
 
     def count_weights(candidate: Config) -> int:
         return Network(len(vocabulary), candidate.network, generator=None).parameter_count

@@ -2,14 +2,8 @@
 
 What the old run knows is kept bit for bit. Every weight that has a part for each symbol (the
 embedding, or the input weights of one-hot symbols, and the head with its bias) gets parts for the
-new ones. How those begin was measured (docs/training.md, "Transfer"):
-
-- input and output weights are drawn around the mean of the old ones, with their deviation, so
-  that a new symbol enters and leaves as a typical one;
-- the head's biases stand to the mean of the old ones as the symbols' log-frequencies in the new
-  text to their mean.
-
-``origin.json`` in the new run says where it came from.
+new ones, which begin as those of a new network do. Drawing them like the old ones, or setting the
+head's biases by frequency, was tried and is worse (docs/training.md, "Transfer").
 
 Legend: V symbols.
 """
@@ -20,78 +14,21 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from nextchar.config import Config, NetworkConfig
-from nextchar.errors import ConfigError, RunError
+from nextchar.config import NetworkConfig
+from nextchar.errors import ConfigError
 from nextchar.model_files import load_config, load_vocabulary, load_weights, weights_file
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
-from nextchar.storage import read_json, write_json
+from nextchar.origin import Origin
 from nextchar.text.vocabulary import Vocabulary, grow
 
-FORMAT_VERSION = 1
-ORIGIN_FILE = "origin.json"
 SET_ANEW = ("dropout", "embedding_dropout", "weight_dropout")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where a run came from.
-
-    Attributes
-    ----------
-    run
-        The old run, as it was named.
-    sha256
-        Of the file of its weights, hexadecimal.
-    first_known, symbols_known
-        The ids of the old symbols in the new vocabulary: the first, and how many.
-    """
-
-    run: str
-    sha256: str
-    first_known: int
-    symbols_known: int
-
-    @property
-    def known(self) -> range:
-        """The ids of the old symbols."""
-        return range(self.first_known, self.first_known + self.symbols_known)
-
-    def save(self, folder: Path) -> None:
-        """Write ``origin.json``."""
-        values = dataclasses.asdict(self)
-        write_json(folder / ORIGIN_FILE, {"format_version": FORMAT_VERSION, **values})
-
-
-def load_origin(folder: Path) -> Origin | None:
-    """Read ``origin.json``; ``None`` for a run that was begun from nothing.
-
-    Raises
-    ------
-    RunError
-        The file is damaged, or a newer nextchar wrote it.
-    """
-    path = folder / ORIGIN_FILE
-    if not path.exists():
-        return None
-    values = read_json(path, RunError)
-    version = values.pop("format_version", None)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
-    kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
-    if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
-        expected = ", ".join(["format_version", *kinds])
-        raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
-    return Origin(**values)
 
 
 class Source:
@@ -155,7 +92,7 @@ class Source:
         )
 
     def grown_network(
-        self, config: NetworkConfig, known: range, counts: NDArray[np.int64], seed: int
+        self, config: NetworkConfig, known: range, symbols: int, seed: int
     ) -> Network:
         """Give the old network with parts for new symbols.
 
@@ -164,39 +101,19 @@ class Source:
         config
             The old network's, but for its dropout.
         known
-            Ids of the old symbols among the new V.
-        counts
-            How often each symbol occurs in the new text to learn from, int64[V].
+            Ids of the old symbols among the new ones.
+        symbols
+            Size V of the new vocabulary.
         seed
             Draws what is new.
         """
         generator = torch.Generator().manual_seed(seed)
-        grown = Network(len(counts), config, generator=None)
-        old = dict(self._network.named_parameters())
-        tensors = dict(old)
-        for name, dimension in grown.symbol_weights.items():
-            tensors[name] = _with_new(old[name].detach(), dimension, known, len(counts), generator)
-        head_bias = tensors["head.bias"]
-        is_new = torch.ones(len(counts), dtype=torch.bool)
-        is_new[known.start : known.stop] = False
-        head_bias[is_new] = _biases(old["head.bias"].detach(), counts)[is_new]
-        load_parameters(grown, tensors)
+        grown = Network(symbols, config, generator=generator)
+        dimensions = grown.symbol_weights
+        with torch.no_grad():
+            for name, old in self._network.named_parameters():
+                new: Tensor = grown.get_parameter(name)
+                if name in dimensions:
+                    new = new.narrow(dimensions[name], known.start, len(known))
+                new.copy_(old)
         return grown
-
-
-def _with_new(
-    old: Tensor, dimension: int, known: range, size: int, generator: torch.Generator
-) -> Tensor:
-    """Draw a weight with ``size`` parts along a dimension like the old ones, and put those in."""
-    deviation, mean = torch.std_mean(old, dim=dimension, correction=0, keepdim=True)
-    shape = list(old.shape)
-    shape[dimension] = size
-    grown = mean + deviation * torch.randn(shape, generator=generator)
-    grown.narrow(dimension, known.start, len(known)).copy_(old)
-    return grown
-
-
-def _biases(old: Tensor, counts: NDArray[np.int64]) -> Tensor:
-    """Give every symbol [V] a bias around the old mean, by its log-frequency in the new text."""
-    log_counts = torch.from_numpy(np.log(counts + 1.0)).to(old.dtype)
-    return old.mean() + log_counts - log_counts.mean()

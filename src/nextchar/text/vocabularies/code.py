@@ -116,7 +116,8 @@ class CodeVocabulary(Vocabulary):
     @property
     def known_codes(self) -> Codes:
         """The codes of the symbols in the order of their ids, without ``<unk>``."""
-        return self._codes[self._codes != _UNKNOWN_CODE]
+        first = 0 if self.unknown_id is None else 1
+        return self._codes[first:]
 
     def to_dict(self) -> dict[str, object]:
         """Give kind, symbols and whether ``<unk>`` stands before them."""
