@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nextchar
+from nextchar.experiments.variants import parse_values
 from nextchar.transfer import SET_ANEW
 
 HELD_OUT = 20_000  # characters at the end of the text
@@ -33,10 +34,17 @@ def as_text(source: Path, columns: list[str]) -> str:
         return "".join(f"{row[name]}\n" for row in csv.DictReader(file) for name in columns)
 
 
-def measure(text: Path, shape: dict[str, Any], **options: Any) -> float:  # noqa: ANN401
+def options_of(variant: str) -> dict[str, Any]:
+    """Read ``name=value name=value``."""
+    pairs = [each.partition("=") for each in variant.split()]
+    return {name: parse_values(name, value)[0] for name, _, value in pairs}
+
+
+def measure(text: Path, options: dict[str, Any], *, from_run: Path | None = None) -> float:
     """Train once, and give the best bits per character on the held-out end."""
     with tempfile.TemporaryDirectory() as folder:
-        result = nextchar.train(text, Path(folder) / "run", **shape, **BATCH, **options)
+        run = Path(folder) / "run"
+        result = nextchar.train(text, run, from_run=from_run, **BATCH, **options)
     return result.nats_per_char / math.log(2)
 
 
@@ -48,10 +56,10 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[s for s, _, _ in STEPS_AND_DROPOUT]
     )
-    parser.add_argument("--learning-rate", type=float, default=1e-2, help="from nothing")
+    parser.add_argument("--learning-rate", type=float, default=1e-2)
     parser.add_argument(
-        "--rates", type=float, nargs="+", default=[1.0],
-        help="learning rates from the run, as shares of that from nothing",
+        "--with", dest="variants", nargs="+", default=[""],
+        help="ways to begin from the run, each as 'freeze=1 layer_decay=0.5'; '' is the plain one",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
@@ -63,7 +71,8 @@ def main() -> None:
     shape["vocabulary"] = source.config.text.vocabulary
     whole = as_text(options.text, options.columns)
     learnt, held_out = whole[:-HELD_OUT], whole[-HELD_OUT:]
-    titles = [f"from the run, rate × {rate:g}" for rate in options.rates]
+    variants = {each: options_of(each) for each in options.variants}
+    titles = [f"from the run{each and f', {each}'}" for each in variants]
     print(f"| bytes | characters | steps | from nothing | {' | '.join(titles)} | gain |")
     print("|---" * (len(titles) + 5) + "|")
     reports = []
@@ -74,25 +83,25 @@ def main() -> None:
         how = {
             "steps": steps, "validate_every": steps // 10, "dropout": dropout,
             "validation_fraction": HELD_OUT / (len(part) + HELD_OUT), "seed": options.seed,
+            "learning_rate": options.learning_rate,
         }  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             text = Path(folder) / "text.txt"
             text.write_text(part + held_out, "utf-8", newline="")
-            rate = options.learning_rate
-            scratch = measure(text, shape, learning_rate=rate, **how)
-            begun = [
-                measure(text, {}, from_run=options.run, learning_rate=rate * share, **how)
-                for share in options.rates
-            ]
-        gain = scratch - min(begun)
+            scratch = measure(text, {**shape, **how})
+            begun = {
+                name: measure(text, {**how, **own}, from_run=options.run)
+                for name, own in variants.items()
+            }
+        gain = scratch - min(begun.values())
         reports.append(
             {
                 "bytes": len(part.encode()), "characters": len(part), "steps": steps,
                 "scratch_bits_per_char": scratch, "gain_bits_per_char": gain,
-                "transfer_bits_per_char": dict(zip(map(str, options.rates), begun, strict=True)),
+                "transfer_bits_per_char": begun,
             }
         )  # fmt: skip
-        shown = " | ".join(f"{bits:.3f}" for bits in begun)
+        shown = " | ".join(f"{bits:.3f}" for bits in begun.values())
         print(
             f"| {len(part.encode()):,} | {len(part):,} | {steps} | {scratch:.3f} | {shown} "
             f"| {gain:.3f} |",
