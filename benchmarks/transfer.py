@@ -23,7 +23,7 @@ from nextchar.experiments.variants import parse_values
 from nextchar.transfer import SET_ANEW
 
 HELD_OUT = 20_000  # characters at the end of the text
-STEPS_AND_DROPOUT = ((10_000, 100, 0.5), (100_000, 300, 0.5), (1_000_000, 1000, 0.1))
+STEPS_AND_DROPOUT = ((10_000, 100, 0.5), (100_000, 300, 0.5), (1_000_000, 500, 0.1))
 BATCH: dict[str, Any] = {"batch_size": 16, "sequence_length": 64}
 
 

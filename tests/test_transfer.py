@@ -178,6 +178,16 @@ def test_dropout_is_new_and_the_rest_of_the_network_is_the_old_one(
     assert (new.cell, new.layers, new.hidden_size) == (old.cell, old.layers, old.hidden_size)
 
 
+@pytest.mark.slow
+def test_a_plan_keeps_the_size_of_the_source(
+    sources: dict[str, Path], text: Path, tmp_path: Path
+) -> None:
+    nextchar.train(text, tmp_path / "run", from_run=sources["embedding"], minutes=0.1)
+    config = LanguageModel.load(tmp_path / "run").config
+    assert config.network.hidden_size == TINY_OPTIONS["hidden_size"]
+    assert config.training.learning_rate == 0.01
+
+
 def test_a_text_without_new_symbols_leaves_the_vocabulary(
     sources: dict[str, Path], texts: Path, tmp_path: Path
 ) -> None:
@@ -274,7 +284,7 @@ def test_the_commands_begin_a_run_and_show_where_it_came_from(
     outcome = nextchar("train", text, "--out", out, *how, "--freeze", 1, "--layer-decay", 0.5)
     outcome.succeeded()
     new = len(load_vocabulary(out)) - len(load_vocabulary(finished))
-    assert f"begun from {finished}; symbols that are new: {new}" in outcome.err
+    assert f"begun from {finished}, with {new} new symbols" in outcome.err
     assert f"{finished} (weights " in nextchar("info", out).succeeded()
     assert nextchar("info", out, "--json").values()["from"]["run"] == str(finished)
     assert nextchar("info", finished, "--json").values()["from"] is None

@@ -173,7 +173,8 @@ def train(
             (temporary / METRICS_FILE).touch()
             (temporary / LAST_FILE).parent.mkdir()
         if source is not None:
-            _begin_from(source, temporary, config, vocabulary, corpus, listeners)
+            new = _begin_from(source, temporary, config, vocabulary, corpus)
+            _tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
     return _fit(folder, listeners)
 
 
@@ -230,23 +231,16 @@ def _planned(config: Config, symbols: int) -> str:
 
 
 def _begin_from(
-    source: Source,
-    folder: Path,
-    config: Config,
-    vocabulary: Vocabulary,
-    corpus: Corpus,
-    listeners: Sequence[Listener],
-) -> None:
-    """Save the grown network as a training that has made no step."""
+    source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
+) -> int:
+    """Save the grown network as a training without a step; give the number of new symbols."""
     origin = source.origin(vocabulary)
     origin.save(folder)
-    network = source.grown_network(
-        config.network, origin.known, len(vocabulary), config.training.seed
-    )
-    network.to(pick_device(config.training.device))
-    _trainer(folder, LanguageModel(config, vocabulary, network), corpus, ()).save()
-    new = len(vocabulary) - origin.symbols_known
-    _tell(listeners, Noticed(message=f"begun from {source.run}; symbols that are new: {new}"))
+    training = config.training
+    network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
+    network.to(pick_device(training.device))
+    Trainer(network, training_streams(corpus, training), training, folder).save()
+    return len(vocabulary) - len(origin.known)
 
 
 def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
