@@ -217,6 +217,12 @@ class NetworkConfig(Checked):
     )
     forget_bias: float = option(1.0, "Initial bias of the forget gate of lstm cells.")
 
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """What the network is made of, from the input to the output."""
+        first = ("embedding",) if self.input == "embedding" else ()
+        return (*first, *(f"layer {number + 1}" for number in range(self.layers)), "head")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.embedding_dropout > 0 and self.input != "embedding":
@@ -319,6 +325,18 @@ class TrainingConfig(Checked):
         0.0, "Share of the steps, at the end, whose weights are averaged equally; 0 is none.",
         at_least=0, at_most=1,
     )  # fmt: skip
+    freeze: int = option(
+        0, "Levels that stay as they are, from the input: 1 is the embedding, 2 layer 1 too, ….",
+        at_least=0,
+    )  # fmt: skip
+    unfreeze_every: int = option(
+        0, "Steps after which the next frozen level, from the output, learns too; 0 is never.",
+        at_least=0, at_most=1 << 50,
+    )  # fmt: skip
+    layer_decay: float = option(
+        1.0, "Each level's learning rate as a share of the rate of the level above.",
+        above=0, at_most=1,
+    )  # fmt: skip
     precision: Precision = option(
         "auto", "Arithmetic of training; auto is bfloat16 where it is clearly faster."
     )
@@ -347,6 +365,10 @@ class TrainingConfig(Checked):
                 f"ema_decay and swa_share are two ways to average the weights: set one; got "
                 f"{self.ema_decay} and {self.swa_share}"
             )
+        if self.unfreeze_every > 0 and self.freeze == 0:
+            raise ConfigError(
+                f"unfreeze_every {self.unfreeze_every} frees what freeze has fixed, and freeze is 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +387,12 @@ class Config:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
+        levels = self.network.level_names
+        if self.training.freeze >= len(levels):
+            raise ConfigError(
+                f"freeze must be below {len(levels)}, so that something learns (the network has "
+                f"{', '.join(levels)}); got {self.training.freeze}"
+            )
         if self.text.validation_fraction > 0 or self.text.folds > 0:
             return
         for name, follows in (

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nextchar.config import Config
+from nextchar.origin import Origin
 
 _TEMPLATE = """\
 # {title}
@@ -18,6 +19,7 @@ A character-level language model: {layers} layer{plural} of {cell}, {hidden_size
 |---|---|
 | training text | {sources}, {characters:,} characters |
 | vocabulary | {vocabulary}, {symbols} symbols |
+{origin}\
 | training | {steps:,} steps of {batch_size} × {sequence_length}, {optimizer}, {seconds:.0f} s |
 | {measured} | {nats:.4f} nats/char, {bits:.4f} bits/char, perplexity {perplexity:.2f} |
 
@@ -40,6 +42,7 @@ def model_card(
     characters: int,
     symbols: int,
     held_out: bool,
+    origin: Origin | None,
 ) -> str:
     """Write the card, as Markdown.
 
@@ -55,6 +58,8 @@ def model_card(
         Size of the vocabulary.
     held_out
         Whether the loss was measured on text that was held out from training.
+    origin
+        Where the run was begun from, if from another.
     """
     network, training = config.network, config.training
     shown = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
@@ -69,6 +74,7 @@ def model_card(
         characters=characters,
         vocabulary=config.text.vocabulary,
         symbols=symbols,
+        origin="" if origin is None else f"| begun from | {origin.description} |\n",
         steps=result["steps"],
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,

@@ -71,6 +71,11 @@ def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
 
 
+def weights_file(folder: Path) -> Path:
+    """Give the file with the best weights, or with the newest where none is best yet."""
+    return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+
+
 def load_weights(folder: Path) -> dict[str, Tensor]:
     """Read the best weights; a run that has not validated yet has only its newest.
 
@@ -79,9 +84,10 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     RunError
         The weights are missing or damaged.
     """
-    if (folder / MODEL_FILE).exists():
-        return load_tensors(folder / MODEL_FILE)[0]
-    tensors, _ = load_tensors(folder / LAST_FILE)
+    path = weights_file(folder)
+    tensors, _ = load_tensors(path)
+    if path == folder / MODEL_FILE:
+        return tensors
     return {
         name.removeprefix("network."): tensor
         for name, tensor in tensors.items()

@@ -7,6 +7,7 @@ This is where text, network, trainer and evaluation meet. A run directory holds
     model.safetensors   the weights that were best on the validation part
     metrics.jsonl       one row a validation
     README.md           a model card
+    origin.json         the run that it was begun from, if it was
     corpus/             the encoded text, so that resuming needs nothing else
     last/               everything that resume needs
 
@@ -22,7 +23,7 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +37,7 @@ from nextchar.model_files import load_config, load_vocabulary, save_config, save
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
+from nextchar.origin import load_origin
 from nextchar.parts import symbols_per_char, training_streams, validation
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
@@ -52,6 +54,7 @@ from nextchar.training.metrics import read_rows
 from nextchar.training.planning import MOST_PASSES, Cost, plan
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
+from nextchar.transfer import Source
 
 CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"
@@ -103,6 +106,7 @@ def train(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    from_run: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
     **options: Any,  # noqa: ANN401
@@ -115,6 +119,9 @@ def train(
         A file, a folder, a glob, ``-`` for standard input, or several of them.
     out
         The run directory to make; it must not exist yet, or be empty.
+    from_run
+        A run to begin from: network and symbols are its own, and the text's new symbols are
+        added (``nextchar.transfer``).
     listeners
         Called with each event of the training.
     stdin
@@ -134,7 +141,8 @@ def train(
     """
     began = time.monotonic()
     keep_freed_memory()
-    config = Config.from_options(options)
+    source = None if from_run is None else Source(from_run)
+    config = Config.from_options(options if source is None else source.options(options))
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
     with storage_errors(folder):
@@ -147,19 +155,23 @@ def train(
             f"{folder} exists already and is not overwritten: choose another --out, or go on "
             f"with --resume {folder}"
         )
-    with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
+    with open_text(paths, config.text, stdin=stdin) as text, atomic_folder(folder) as temporary:
         vocabulary = learn_vocabulary(
-            source, config.text, _preparing(listeners, "finding the symbols")
+            text,
+            config.text,
+            _preparing(listeners, "finding the symbols"),
+            base=None if source is None else source.vocabulary,
         )
         corpus = Corpus.build(
-            source,
+            text,
             vocabulary,
             temporary / CORPUS_FOLDER,
             config.text,
             copies=_copies(config, vocabulary),
             progress=_preparing(listeners, "encoding"),
         )
-        config = _decide(config, frozenset(options), corpus, vocabulary, began)
+        given = set(options) | ({"hidden_size"} if source else set())
+        config = _decide(config, given, corpus, vocabulary, began)
         if config.training.minutes is not None:
             _tell(listeners, Noticed(message=_planned(config, corpus)))
         save_vocabulary(temporary, vocabulary)
@@ -167,6 +179,9 @@ def train(
         with storage_errors(temporary):
             (temporary / METRICS_FILE).touch()
             (temporary / LAST_FILE).parent.mkdir()
+        if source is not None:
+            new = _begin_from(source, temporary, config, vocabulary, corpus)
+            _tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
     return _fit(folder, listeners)
 
 
@@ -235,6 +250,19 @@ def _planned(config: Config, corpus: Corpus) -> str:
     )
 
 
+def _begin_from(
+    source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
+) -> int:
+    """Save the grown network as a training without a step; give the number of new symbols."""
+    origin = source.origin(vocabulary)
+    origin.save(folder)
+    training = config.training
+    network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
+    network.to(pick_device(training.device))
+    Trainer(network, training_streams(corpus, training), training, folder).save()
+    return len(vocabulary) - len(origin.known)
+
+
 def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
@@ -256,6 +284,7 @@ def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
             characters=corpus.characters,
             symbols=len(vocabulary),
             held_out=trainer.progress.best_nats is not None,
+            origin=load_origin(folder),
         )
         write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
     return result
@@ -265,6 +294,12 @@ def _trainer(
     folder: Path, model: LanguageModel, corpus: Corpus, listeners: Sequence[Listener]
 ) -> Trainer:
     training = model.config.training
+    origin = load_origin(folder)
+    if origin is not None and origin.known.stop > len(model.vocabulary):
+        raise RunError(
+            f"{folder} is damaged: its origin knows the symbols up to {origin.known.stop - 1}, and "
+            f"its vocabulary has {len(model.vocabulary)}"
+        )
 
     def sample(network: Network, step: int) -> str:
         writer = LanguageModel(model.config, model.vocabulary, network)
@@ -278,6 +313,7 @@ def _trainer(
         training,
         folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
+        known=None if origin is None else origin.known,
         validate=validation(corpus, model.vocabulary, training),
         sample=sample if training.sample_length else None,
         listeners=listeners,
@@ -308,7 +344,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
 
 def _decide(
     config: Config,
-    given: frozenset[str],
+    given: Collection[str],
     corpus: Corpus,
     vocabulary: Vocabulary,
     began: float,
@@ -325,7 +361,9 @@ def _decide(
         return config
 
     def measure(candidate: Config) -> Cost:
-        return measure_cost(candidate, corpus, vocabulary, device)
+        # What is frozen at first may learn in the end, and then a step takes longer.
+        learning = candidate.with_options(freeze=0, unfreeze_every=0)
+        return measure_cost(learning, corpus, vocabulary, device)
 
     def count_weights(candidate: Config) -> int:
         return Network(len(vocabulary), candidate.network, generator=None).parameter_count

@@ -226,3 +226,39 @@ def test_a_network_that_learns_lowers_its_loss() -> None:
         losses.append(loss.item())
 
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"input": "onehot", "layers": 3},
+        {"tied": True, "embedding_size": 4, "layers": 2, "cell": "gru"},
+    ],
+    ids=["embedding", "onehot", "tied"],
+)
+def test_levels_hold_every_parameter_once_in_order_and_each_has_its_name(
+    options: dict[str, Any],
+) -> None:
+    config = NetworkConfig.from_dict({"hidden_size": 4, **options})
+    network = Network(5, config, generator=None)
+    flat = [id(parameter) for level in network.levels for parameter in level]
+    assert flat == [id(parameter) for parameter in network.parameters()]
+    assert len(network.levels) == len(config.level_names)
+    assert all(network.levels)
+    assert id(network.head.bias) in map(id, network.levels[-1])
+
+
+@pytest.mark.parametrize("options", [{}, {"input": "onehot"}, {"tied": True, "embedding_size": 4}])
+def test_what_depends_on_the_number_of_symbols_is_named_with_its_dimension(
+    options: dict[str, Any],
+) -> None:
+    config = NetworkConfig.from_dict({"hidden_size": 4, "layers": 2, **options})
+    small, large = (Network(size, config, generator=None) for size in (5, 7))
+    growing = {
+        name: [before != after for before, after in zip(old.shape, new.shape, strict=True)]
+        for (name, old), new in zip(small.named_parameters(), large.parameters(), strict=True)
+    }
+    expected = {name: which.index(True) for name, which in growing.items() if any(which)}
+    assert small.symbol_weights == expected
+    assert next(iter(small.symbol_weights)) in expected

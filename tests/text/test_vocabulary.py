@@ -18,6 +18,7 @@ from nextchar.text.vocabulary import (
     Unknown,
     Vocabulary,
     from_dict,
+    grow,
     learn,
 )
 
@@ -307,3 +308,34 @@ def test_vocabularies_are_equal_when_their_symbols_and_kinds_are() -> None:
     ]
     assert len(set(different)) == len(different)
     assert different[0] != "ab"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=40)
+@given(st.text("abc가각ᄀ😀", min_size=1), st.text("abcde가각나ᄂ", min_size=1), st.integers(1, 3))
+def test_a_grown_vocabulary_keeps_the_old_symbols_and_reads_the_new_text(
+    kind: VocabularyKind, old_text: str, new_text: str, min_count: int
+) -> None:
+    old = learn(kind, [old_text], 1)
+    new = grow(old, [new_text[:2], new_text[2:]], min_count)
+    moved = 0 if new.unknown_id is None else 1  # <unk> is always id 0
+    assert new.symbols[moved : moved + len(old)] == old.symbols
+    ids = new.encode(new_text, unknown="error" if new.unknown_id is None else "replace")
+    counts = np.bincount(ids, minlength=len(new))
+    assert (counts[moved + len(old) :] >= min_count).all()
+    assert (counts[:moved] > 0).all()
+    if not moved:
+        assert new.decode(ids) == new_text
+        assert (new.encode(old_text) == old.encode(old_text)).all()
+    assert grow(new, [new_text], min_count) == new
+
+
+def test_what_was_unknown_stays_unknown_or_gets_a_symbol_of_its_own() -> None:
+    old = learn("char", ["aab"], 2)
+    assert old.symbols == ("<unk>", "a")
+    assert grow(old, ["abc"], 1).symbols == ("<unk>", "a", "b", "c")
+    assert grow(old, ["abbc"], 2).symbols == ("<unk>", "a", "b")
+    assert grow(learn("char", ["ba"], 1), ["acc"], 2).symbols == ("a", "b", "c")
+    assert grow(learn("char", ["ba"], 1), ["ac"], 2).symbols == ("<unk>", "a", "b")
+    with pytest.raises(TextError, match="the text is empty"):
+        grow(old, [""], 1)

@@ -18,6 +18,7 @@ from nextchar.training.optimization import (
     load_optimizer_tensors,
     optimizer_tensors,
     scheduled_rate,
+    set_learning_rate,
 )
 
 
@@ -100,10 +101,10 @@ def test_an_optimiser_goes_on_exactly_from_its_tensors(name: str) -> None:
     module, twin = nn.Linear(3, 2), nn.Linear(3, 2)
     torch.set_rng_state(torch_state)
     options = config(optimizer=name, learning_rate=0.1)
-    optimizer = build_optimizer(module, options)
+    optimizer = build_optimizer([list(module.parameters())], options)
     step(module, optimizer)
     twin.load_state_dict(module.state_dict())
-    resumed = build_optimizer(twin, options)
+    resumed = build_optimizer([list(twin.parameters())], options)
     load_optimizer_tensors(resumed, {k: v.clone() for k, v in optimizer_tensors(optimizer).items()})
     step(module, optimizer)
     step(twin, resumed)
@@ -115,7 +116,9 @@ def test_weight_decay_leaves_vectors_alone() -> None:
     module = nn.Linear(2, 2)
     nn.init.ones_(module.weight)
     nn.init.ones_(module.bias)
-    optimizer = build_optimizer(module, config(weight_decay=0.5, learning_rate=0.1))
+    optimizer = build_optimizer(
+        [list(module.parameters())], config(weight_decay=0.5, learning_rate=0.1)
+    )
     for parameter in module.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -123,7 +126,33 @@ def test_weight_decay_leaves_vectors_alone() -> None:
     assert module.bias[0].item() == 1.0
 
 
+def test_each_level_has_its_share_of_the_rate_of_the_level_above() -> None:
+    levels = [list(nn.Linear(1, 1).parameters()) for _ in range(3)]
+    options = config(optimizer="sgd", momentum=0.0, layer_decay=0.5, weight_decay=0.0)
+    optimizer = build_optimizer(levels, options)
+    set_learning_rate(optimizer, 0.8)
+    before = [[p.item() for p in level] for level in levels]
+    for level in levels:
+        for parameter in level:
+            parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    for level, values, share in zip(levels, before, (0.2, 0.4, 0.8), strict=True):
+        moved = [value - p.item() for p, value in zip(level, values, strict=True)]
+        assert moved == pytest.approx([share, share])
+
+
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_checkpoints_number_matrices_then_vectors_whatever_the_groups(layer_decay: float) -> None:
+    levels = [list(nn.Linear(size, 1).parameters()) for size in (2, 3, 4)]
+    matrices, vectors = ([level[kind] for level in levels] for kind in (0, 1))
+    optimizer = build_optimizer(levels, config(layer_decay=layer_decay), undecayed=levels[0][0])
+    numbered = [p for group in optimizer.param_groups for p in group["params"]]
+    assert all(p is q for p, q in zip(numbered, [*matrices, *vectors], strict=True))
+    decays = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    assert [decays[id(p)] for p in numbered] == [0.0, 0.1, 0.1, 0.0, 0.0, 0.0]
+
+
 def test_a_state_of_another_network_is_refused() -> None:
-    optimizer = build_optimizer(nn.Linear(2, 2), config())
+    optimizer = build_optimizer([list(nn.Linear(2, 2).parameters())], config())
     with pytest.raises(RunError, match=r"'9\.exp_avg'"):
         load_optimizer_tensors(optimizer, {"9.exp_avg": torch.zeros(2)})

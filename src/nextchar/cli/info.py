@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nextchar.cli.output import JSON_HELP, duration, print_json, print_rows
+
+if TYPE_CHECKING:
+    from nextchar.origin import Origin
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -26,12 +30,14 @@ def _info(
     """Show a run's configuration, parameters, vocabulary and history."""
     from nextchar.model_files import load_config, load_vocabulary
     from nextchar.nn.network import Network
+    from nextchar.origin import load_origin
     from nextchar.run import history
 
-    config, vocabulary = load_config(run), load_vocabulary(run)
+    config, vocabulary, origin = load_config(run), load_vocabulary(run), load_origin(run)
     network = Network(len(vocabulary), config.network, generator=None)
     values = {
         "run": str(run),
+        "from": None if origin is None else dataclasses.asdict(origin),
         "parameters": network.parameter_count,
         "vocabulary": {
             "kind": vocabulary.kind,
@@ -44,16 +50,17 @@ def _info(
     if as_json:
         print_json(values)
     else:
-        _print(values)
+        _print(values, origin)
 
 
-def _print(values: dict[str, Any]) -> None:
+def _print(values: dict[str, Any], origin: Origin | None) -> None:
     vocabulary = values["vocabulary"]
     symbols = " ".join(vocabulary["symbols"][:80])
     more = f" … and {vocabulary['size'] - 80} more" if vocabulary["size"] > 80 else ""
     print_rows(
         [
             ("run", values["run"]),
+            *([] if origin is None else [("from", origin.description)]),
             ("parameters", f"{values['parameters']:,}"),
             ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import sys
@@ -16,11 +17,15 @@ from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
     from nextchar.run import TrainingResult
+    from nextchar.training.events import Listener
 
 _HELP = """Train a language model on text.
 
 Text is a file, several, a folder, a glob, or - for standard input. The run directory that --out
 names holds everything: model, vocabulary, history, and what --resume needs.
+
+With --from, the new run begins with the network and the symbols of another run, and its vocabulary
+grows by the symbols that are new in the text.
 
 With --minutes and nothing else, sizes and steps are chosen to suit the text and the time.
 """
@@ -39,6 +44,14 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
         ),
+        parameter(
+            "from_run", Path | None, typer.Option(None, "--from", help="A run to begin from.")
+        ),
+        parameter(
+            "tensorboard",
+            Path | None,
+            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+        ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -51,25 +64,33 @@ def _run(
     text: list[str] | None,
     out: Path | None,
     resume: Path | None,
+    from_run: Path | None,
+    tensorboard: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
     options = given(context, values)
-    _check(text, out, resume, options)
+    _check(text, out, resume, from_run, options)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
+    from nextchar.tracking import TensorBoard
 
-    display = ProgressDisplay()
-    listeners = [] if quiet else [display]
-    try:
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None:
+            board = TensorBoard(tensorboard, resumes=resume is not None)
+            closing.callback(board.close)
+            listeners.append(board)
         if resume is not None:
             result = resume_run(resume, listeners=listeners)
         elif text is not None and out is not None:
-            result = train_run(text, out, listeners=listeners, **options)
-    finally:
-        display.close()
+            result = train_run(text, out, from_run=from_run, listeners=listeners, **options)
     if as_json:
         print_json(result.to_dict())
     else:
@@ -77,11 +98,16 @@ def _run(
 
 
 def _check(
-    text: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
+    text: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    from_run: Path | None,
+    options: dict[str, Any],
 ) -> None:
     if resume is not None:
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += ["--out"] if out is not None else []
+        extra += ["--from"] if from_run is not None else []
         extra += ["a text"] if text else []
         if extra:
             raise ConfigError(

@@ -7,6 +7,7 @@ Shapes: T time steps, B streams, V vocabulary size, E embedding, H hidden, L lay
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -114,6 +115,31 @@ class Network(nn.Module):
     def parameter_count(self) -> int:
         """Number of learned values; shared ones count once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each level of ``config.level_names``, in the order of ``parameters``.
+
+        What is shared belongs to the first that has it: a tied head has only its bias.
+        """
+        first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
+        levels, known = [], set[int]()
+        head: list[nn.Module] = [self.head]
+        for modules in [*first, *self.stack.levels, head]:
+            each = itertools.chain.from_iterable(module.parameters() for module in modules)
+            levels.append(tuple(p for p in each if id(p) not in known))
+            known.update(map(id, levels[-1]))
+        return tuple(levels)
+
+    @property
+    def symbol_weights(self) -> dict[str, int]:
+        """The names of the parameters with a part for each symbol, and the dimension that is V.
+
+        The first is where symbols enter.
+        """
+        entry = {"embedding.weight": 0} if self.embedding else {"stack.layers.0.weight_ih": 1}
+        head = {"head.bias": 0} if self.config.tied else {"head.weight": 0, "head.bias": 0}
+        return entry | head
 
     def initial_state(self, batch_size: int) -> State:
         """Give the state before the first symbol: zeros, on the device of the weights."""

@@ -44,7 +44,10 @@ class BatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(hidden_size))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise [..., H]; in training mode at least two positions, and the averages move."""
+        """Normalise [..., H]; in training mode at least two positions, and the averages move.
+
+        Where the gain is frozen, the averages are too, and are what is normalised by.
+        """
         flat = inputs.flatten(0, -2)
         normalized = functional.batch_norm(
             flat.to(self.gain.dtype),
@@ -52,7 +55,7 @@ class BatchNorm(nn.Module):
             self.variance,
             self.gain,
             self.bias,
-            training=self.training,
+            training=self.training and self.gain.requires_grad,
             momentum=SHARE_OF_NEWEST,
             eps=EPSILON,
         )

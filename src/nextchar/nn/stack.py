@@ -64,6 +64,12 @@ class StackedCells(nn.Module):
         """The layers, from the input to the output."""
         return tuple(layer for layer in self.layers if isinstance(layer, Cell))
 
+    @property
+    def levels(self) -> list[list[nn.Module]]:
+        """The layers, each with its normalisation."""
+        norms = [[norm] for norm in self.norms] or [[] for _ in self.cells]
+        return [[cell, *norm] for cell, norm in zip(self.cells, norms, strict=True)]
+
     def initial_state(self, batch_size: int) -> State:
         """Give the state before the first step: a tuple of layers, zeros."""
         return tuple(cell.initial_state(batch_size) for cell in self.cells)

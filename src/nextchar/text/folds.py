@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError
 from nextchar.text.reading import TextSource
-from nextchar.text.vocabulary import Vocabulary, learn
+from nextchar.text.vocabulary import Vocabulary, grow, learn
 
 LEAST_CHARACTERS = 2  # of a fold: its first is predicted by nobody
 
@@ -116,15 +116,20 @@ def text_folds(length: int, folds: int) -> list[tuple[int, int]]:
 
 
 def learn_vocabulary(
-    source: TextSource, config: TextConfig, progress: Callable[[float], None] | None = None
+    source: TextSource,
+    config: TextConfig,
+    progress: Callable[[float], None] | None = None,
+    *,
+    base: Vocabulary | None = None,
 ) -> Vocabulary:
-    """Make the vocabulary of a text, or of what a fold leaves of it.
+    """Make the vocabulary of a text, or of what a fold leaves of it; or let ``base`` grow by it.
 
     A symbol that occurs in the held-out fold alone is none: it is ``<unk>`` there. For that a
     vocabulary of characters or letters then always has ``<unk>``, also where the fold has no such
     symbol, so that nothing about the fold is known before it is measured.
     """
-    if not config.folds:
-        return learn(config.vocabulary, source.chunks(progress), config.min_count)
-    chunks = Fold.of(source, config).training_chunks(progress)
-    return learn(config.vocabulary, chunks, config.min_count, unknown=True)
+    held_out = config.folds > 0
+    text = Fold.of(source, config).training_chunks if held_out else source.chunks
+    if base is not None:
+        return grow(base, text(progress), config.min_count, unknown=held_out)
+    return learn(config.vocabulary, text(progress), config.min_count, unknown=held_out)

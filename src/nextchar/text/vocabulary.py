@@ -29,6 +29,7 @@ __all__ = [
     "Unknown",
     "Vocabulary",
     "from_dict",
+    "grow",
     "learn",
 ]
 
@@ -67,11 +68,7 @@ def learn(
     if kind == "byte":
         return ByteVocabulary()
     vocabulary = _CODE_VOCABULARIES[kind]
-    counts = _count(chunks)
-    if not counts.any():
-        raise TextError("the text is empty: a vocabulary needs at least one symbol")
-    if kind == "jamo":
-        counts = hangul.letter_counts(counts)
+    counts = _count(kind, chunks)
     kept = (counts >= min_count) & (counts > 0)
     if not kept.any():
         raise TextError(
@@ -83,6 +80,45 @@ def learn(
     dropped = (counts > 0) & ~kept
     symbols = [vocabulary.written(code) for code in np.flatnonzero(kept).tolist()]
     return vocabulary(symbols, unknown=unknown or bool(dropped.any()))
+
+
+def grow(
+    vocabulary: Vocabulary, chunks: Iterable[str], min_count: int, *, unknown: bool = False
+) -> Vocabulary:
+    """Add the symbols of a new text to a vocabulary, in constant memory.
+
+    Parameters
+    ----------
+    vocabulary
+        Bytes stay as they are, and the text is not read.
+    chunks
+        The new text, piece by piece.
+    min_count
+        New symbols that occur less often are left out, and ``<unk>`` stands for them.
+    unknown
+        Have ``<unk>`` in any case.
+
+    Returns
+    -------
+    Vocabulary
+        The old symbols in their order, then the new ones sorted by code. The old ids stay, but
+        where ``<unk>`` is new: it is always id 0, and the others move up by one.
+
+    Raises
+    ------
+    TextError
+        An empty text.
+    """
+    if not isinstance(vocabulary, CodeVocabulary):
+        return vocabulary
+    counts = _count(vocabulary.kind, chunks)
+    is_new = counts > 0
+    is_new[vocabulary.known_codes] = False
+    kept = is_new & (counts >= min_count)
+    dropped = is_new & ~kept
+    codes = [*vocabulary.known_codes.tolist(), *np.flatnonzero(kept).tolist()]
+    unknown = unknown or vocabulary.unknown_id is not None or bool(dropped.any())
+    return type(vocabulary)([vocabulary.written(code) for code in codes], unknown=unknown)
 
 
 def from_dict(values: Mapping[str, object]) -> Vocabulary:
@@ -108,11 +144,13 @@ def from_dict(values: Mapping[str, object]) -> Vocabulary:
     return _CODE_VOCABULARIES[kind](symbols, unknown=unknown)
 
 
-def _count(chunks: Iterable[str]) -> NDArray[np.int64]:
-    """Count every code point of the text, int64[hangul.CODE_LIMIT]."""
+def _count(kind: VocabularyKind, chunks: Iterable[str]) -> NDArray[np.int64]:
+    """Count every code of the text, int64[hangul.CODE_LIMIT]; ``TextError`` if it is empty."""
     counts = np.zeros(hangul.CODE_LIMIT, dtype=np.int64)
     for chunk in chunks:
         for codes in code_blocks(chunk):
             found = np.bincount(codes)
             counts[: len(found)] += found
-    return counts
+    if not counts.any():
+        raise TextError("the text is empty: a vocabulary needs at least one symbol")
+    return hangul.letter_counts(counts) if kind == "jamo" else counts

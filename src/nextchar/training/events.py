@@ -29,6 +29,8 @@ class StepDone:
         How often the training part has been read so far.
     train_nats_per_char
         Mean training loss since the last validation.
+    gradient_norm
+        Global norm of the newest gradient, before it was clipped.
     chars_per_second
         Training speed since this process started, validation left out.
     seconds_left
@@ -40,6 +42,7 @@ class StepDone:
     passes: float
     train_nats_per_char: float
     learning_rate: float
+    gradient_norm: float
     chars_per_second: float
     seconds_left: float
 
@@ -56,6 +59,7 @@ class Validated:
     train_nats_per_char: float
     validation_nats_per_char: float | None
     learning_rate: float
+    gradient_norm: float
     chars_per_second: float
     seconds: float
     is_best: bool

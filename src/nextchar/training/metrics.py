@@ -14,7 +14,7 @@ from nextchar.storage import storage_errors
 from nextchar.training.events import Validated
 
 
-def row_of(event: Validated, *, passes: float, gradient_norm: float) -> dict[str, float]:
+def row_of(event: Validated, *, passes: float) -> dict[str, float]:
     """Give the row of a validation, after so many passes over the training part."""
     losses = {"train": event.train_nats_per_char, "validation": event.validation_nats_per_char}
     row = {"step": event.step, "passes": passes}
@@ -24,7 +24,7 @@ def row_of(event: Validated, *, passes: float, gradient_norm: float) -> dict[str
             row[f"{part}_bits_per_char"] = nats / math.log(2)
     return row | {
         "learning_rate": event.learning_rate,
-        "gradient_norm": gradient_norm,
+        "gradient_norm": event.gradient_norm,
         "seconds": round(event.seconds, 3),
         "chars_per_second": round(event.chars_per_second, 1),
     }

@@ -5,8 +5,9 @@ T, B and H as everywhere; a *step* is one update of the weights, counted from 0.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,19 +18,44 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import RunError
 
 
-def build_optimizer(network: nn.Module, config: TrainingConfig) -> Optimizer:
+def build_optimizer(
+    levels: Sequence[Sequence[nn.Parameter]],
+    config: TrainingConfig,
+    *,
+    undecayed: nn.Parameter | None = None,
+) -> Optimizer:
     """Make the optimiser that the configuration names.
 
     Matrices decay and vectors (biases, peepholes) do not: decoupled from the gradient with
     adamw (Loshchilov & Hutter 2019), as an L2 term in the gradient with the others.
+
+    Parameters
+    ----------
+    levels
+        The parameters from the input to the output. Each level has ``config.layer_decay`` of the
+        rate of the level above (discriminative fine-tuning: Howard & Ruder 2018).
+    undecayed
+        A matrix that does not decay either.
     """
-    parameters = list(network.parameters())
+    top = len(levels) - 1
+    factors = [
+        (parameter, config.layer_decay ** (top - number))
+        for number, level in enumerate(levels)
+        for parameter in level
+    ]
+    matrices = [(p, factor) for p, factor in factors if p.ndim >= 2]
+    vectors = [(p, factor) for p, factor in factors if p.ndim < 2]
+
+    def settings(entry: tuple[nn.Parameter, float]) -> tuple[float, float]:
+        parameter, factor = entry
+        decays = parameter.ndim >= 2 and parameter is not undecayed
+        return factor, config.weight_decay if decays else 0.0
+
+    # All matrices, then all vectors, whatever the groups: checkpoints number them in this order.
     groups = [
-        {
-            "params": [p for p in parameters if p.ndim >= 2],
-            "weight_decay": config.weight_decay,
-        },
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p, _ in entries], "factor": factor, "weight_decay": weight_decay}
+        for part in (matrices, vectors)
+        for (factor, weight_decay), entries in itertools.groupby(part, key=settings)
     ]
     rate, betas = config.learning_rate, (config.beta1, config.beta2)
     match config.optimizer:
@@ -75,9 +101,9 @@ def load_optimizer_tensors(optimizer: Optimizer, tensors: Mapping[str, Tensor]) 
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the rate of all parameter groups."""
+    """Set the rate of the top level; the levels below have their shares of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["factor"]
 
 
 def scheduled_rate(config: TrainingConfig, step: int) -> float:

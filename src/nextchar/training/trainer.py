@@ -36,6 +36,7 @@ from nextchar.training.checkpoint import (
 from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
+from nextchar.training.freezing import Freezing
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
 from nextchar.training.objective import Objective, objective_of
@@ -70,6 +71,8 @@ class Trainer:
         ``last/`` there.
     symbols_per_char
         Symbols per original character of the training part, for losses per character.
+    known
+        Ids of the symbols that the network was begun with, where it has grown others since.
     validate
         Gives the network's loss on the validation part, in nats per character; ``None`` where
         nothing is held out, and then the newest weights count as the best.
@@ -87,6 +90,7 @@ class Trainer:
         folder: Path,
         *,
         symbols_per_char: float = 1.0,
+        known: range | None = None,
         validate: Callable[[Network], float] | None = None,
         sample: Callable[[Network, int], str] | None = None,
         listeners: Sequence[Listener] = (),
@@ -102,7 +106,11 @@ class Trainer:
         self._listeners = listeners
         self._device = next(network.parameters()).device
         self._generator = torch.Generator(self._device)
-        self._optimizer = build_optimizer(network, config)
+        self._freezing = Freezing(network, config, known)
+        self._optimizer = build_optimizer(
+            network.levels, config, undecayed=self._freezing.partly_frozen
+        )
+        self._rate = config.learning_rate
         self._average = build_average(network, config)
         self._state: State = network.initial_state(config.batch_size)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
@@ -162,12 +170,14 @@ class Trainer:
         anything is measured or saved.
         """
         number = self.progress.step
-        rate = scheduled_rate(self.config, number) * self.progress.rate_factor
-        set_learning_rate(self._optimizer, rate)
+        self._rate = scheduled_rate(self.config, number) * self.progress.rate_factor
+        set_learning_rate(self._optimizer, self._rate)
+        self._freezing.begin(number)
         objective, state = self._objective(number)
         self._optimizer.zero_grad(set_to_none=True)
         objective.minimized.backward()  # type: ignore[no-untyped-call]
         add_penalties(self.network.parameters(), self.config)
+        self._freezing.clear_known(number)
         norm = clip_gradients(self.network.parameters(), self.config)
         self._unread.add(objective.nats, norm)
         if self._device.type == "cpu":
@@ -181,7 +191,7 @@ class Trainer:
         if self._unread.count == READ_EVERY:
             self._read()
         if self._unread.count == 0:
-            self._tell_step(rate)
+            self._tell_step()
 
     def save(self) -> None:
         """Write everything that resume needs to ``last/``."""
@@ -267,7 +277,7 @@ class Trainer:
         progress.loss_count += unread.count
         self._unread = Unread(self._device)
 
-    def _tell_step(self, rate: float) -> None:
+    def _tell_step(self) -> None:
         progress = self.progress
         self._tell(
             StepDone(
@@ -275,7 +285,8 @@ class Trainer:
                 steps=self.config.steps,
                 passes=self.streams.epoch(progress.step),
                 train_nats_per_char=self._train_nats(),
-                learning_rate=rate,
+                learning_rate=self._rate,
+                gradient_norm=self._norm,
                 chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
                 seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
             )
@@ -308,13 +319,14 @@ class Trainer:
             steps=self.config.steps,
             train_nats_per_char=self._train_nats(),
             validation_nats_per_char=nats,
-            learning_rate=self._optimizer.param_groups[0]["lr"],
+            learning_rate=self._rate,
+            gradient_norm=self._norm,
             chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
             seconds=self._clock.seconds(),
             is_best=best,
             sample=sample,
         )
-        row = row_of(event, passes=self.streams.epoch(event.step), gradient_norm=self._norm)
+        row = row_of(event, passes=self.streams.epoch(event.step))
         progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
         progress.loss_sum, progress.loss_count = 0.0, 0
         self._tell(event)
@@ -352,9 +364,8 @@ class Trainer:
         return f"in the {self._unread.count} steps before step {step + 1}"
 
     def _diverged(self, what: str) -> NonFiniteLossError:
-        rate = self._optimizer.param_groups[0]["lr"]
         kept = self.folder if (self.folder / LAST_FILE).exists() else None
-        return NonFiniteLossError(f"{what}; {advice(self.config, rate, kept)}")
+        return NonFiniteLossError(f"{what}; {advice(self.config, self._rate, kept)}")
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:

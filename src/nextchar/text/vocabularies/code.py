@@ -113,6 +113,12 @@ class CodeVocabulary(Vocabulary):
         """Give the code of each id [n], U+FFFD for ``<unk>``."""
         return self._shown[self.checked(ids)]
 
+    @property
+    def known_codes(self) -> Codes:
+        """The codes of the symbols in the order of their ids, without ``<unk>``."""
+        first = 0 if self.unknown_id is None else 1
+        return self._codes[first:]
+
     def to_dict(self) -> dict[str, object]:
         """Give kind, symbols and whether ``<unk>`` stands before them."""
         unknown = self.unknown_id is not None

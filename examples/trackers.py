@@ -1,0 +1,35 @@
+"""Listeners that send a training's figures to a tracker: a few lines for each kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nextchar.training.events import Event, Listener, StepDone, Validated
+
+
+def mlflow_listener(mlflow: Any) -> Listener:
+    """Log as MLflow does: metrics by name, with a step. Call within ``mlflow.start_run()``."""
+
+    def log(event: Event) -> None:
+        if isinstance(event, Validated):
+            figures = {
+                "train_nats_per_char": event.train_nats_per_char,
+                "validation_nats_per_char": event.validation_nats_per_char,
+                "learning_rate": event.learning_rate,
+                "gradient_norm": event.gradient_norm,
+            }
+            mlflow.log_metrics({k: v for k, v in figures.items() if v is not None}, event.step)
+
+    return log
+
+
+def wandb_listener(run: Any, every: int = 10) -> Listener:
+    """Log as Weights & Biases does: to the run that ``wandb.init()`` gave."""
+
+    def log(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step % every == 0:
+            run.log({"train_nats_per_char": event.train_nats_per_char}, step=event.step)
+        elif isinstance(event, Validated):
+            run.log({"validation_nats_per_char": event.validation_nats_per_char}, step=event.step)
+
+    return log

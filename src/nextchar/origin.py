@@ -1,0 +1,70 @@
+"""``origin.json``: the run that a run was begun from."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextchar.errors import RunError
+from nextchar.storage import read_json, write_json
+
+FORMAT_VERSION = 1
+ORIGIN_FILE = "origin.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a run came from.
+
+    Attributes
+    ----------
+    run
+        The old run, as it was named.
+    sha256
+        Of the file of its weights, hexadecimal.
+    first_known, symbols_known
+        The ids of the old symbols in the new vocabulary: the first, and how many.
+    """
+
+    run: str
+    sha256: str
+    first_known: int
+    symbols_known: int
+
+    @property
+    def known(self) -> range:
+        """The ids of the old symbols."""
+        return range(self.first_known, self.first_known + self.symbols_known)
+
+    @property
+    def description(self) -> str:
+        """The run and its weights in a few words."""
+        return f"{self.run} (weights {self.sha256[:12]}, {self.symbols_known} symbols)"
+
+    def save(self, folder: Path) -> None:
+        """Write ``origin.json``."""
+        values = dataclasses.asdict(self)
+        write_json(folder / ORIGIN_FILE, {"format_version": FORMAT_VERSION, **values})
+
+
+def load_origin(folder: Path) -> Origin | None:
+    """Read ``origin.json``; ``None`` for a run that was begun from nothing.
+
+    Raises
+    ------
+    RunError
+        The file is damaged, or a newer nextchar wrote it.
+    """
+    path = folder / ORIGIN_FILE
+    if not path.exists():
+        return None
+    values = read_json(path, RunError)
+    version = values.pop("format_version", None)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
+    kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
+    if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
+        expected = ", ".join(["format_version", *kinds])
+        raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
+    return Origin(**values)
