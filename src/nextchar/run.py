@@ -17,6 +17,7 @@ the training text.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import math
@@ -33,7 +34,6 @@ from nextchar.evaluation import perplexity
 from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
-from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
 from nextchar.parts import symbols_per_char, training_streams, validation
@@ -50,6 +50,7 @@ from nextchar.training.events import Event, Listener, Noticed, Preparing
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
 from nextchar.training.planning import MOST_PASSES, Cost, plan
+from nextchar.training.processes import Processes, together
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
 
@@ -109,6 +110,9 @@ def train(
 ) -> TrainingResult:
     """Train a language model on text files.
 
+    Called by each of the processes that ``torchrun`` has started, it trains in all of them; the
+    first one reads, writes and tells the listeners, and all give its result.
+
     Parameters
     ----------
     inputs
@@ -131,43 +135,23 @@ def train(
         SIGINT or SIGTERM came; ``resume`` goes on from there.
     NonFiniteLossError, StorageError
         Training failed; the run keeps its last good checkpoint.
+    OtherProcessError
+        It did so in another process, which says why.
     """
     began = time.monotonic()
     keep_freed_memory()
     config = Config.from_options(options)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
-    with storage_errors(folder):
-        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        is_current = folder.exists() and folder.samefile(Path.cwd())
-    if is_current:
-        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
-    if in_the_way:
-        raise RunError(
-            f"{folder} exists already and is not overwritten: choose another --out, or go on "
-            f"with --resume {folder}"
-        )
-    with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
-        vocabulary = learn_vocabulary(
-            source, config.text, _preparing(listeners, "finding the symbols")
-        )
-        corpus = Corpus.build(
-            source,
-            vocabulary,
-            temporary / CORPUS_FOLDER,
-            config.text,
-            copies=_copies(config, vocabulary),
-            progress=_preparing(listeners, "encoding"),
-        )
-        config = _decide(config, frozenset(options), corpus, vocabulary, began)
-        if config.training.minutes is not None:
-            _tell(listeners, Noticed(message=_planned(config, corpus)))
-        save_vocabulary(temporary, vocabulary)
-        save_config(temporary, config)
-        with storage_errors(temporary):
-            (temporary / METRICS_FILE).touch()
-            (temporary / LAST_FILE).parent.mkdir()
-    return _fit(folder, listeners)
+    with together() as processes:
+        told = listeners if processes.is_first else ()
+
+        def make() -> None:
+            if not _is_begun(folder, processes, told):
+                _make(paths, folder, config, frozenset(options), processes, told, stdin, began)
+
+        processes.first(make)
+        return _fit(folder, processes, told)
 
 
 def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -> TrainingResult:
@@ -181,7 +165,8 @@ def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -
         Its corpus is damaged or has changed.
     """
     keep_freed_memory()
-    return _fit(Path(run), listeners)
+    with together() as processes:
+        return _fit(Path(run), processes, listeners if processes.is_first else ())
 
 
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -198,6 +183,63 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
         It is missing, damaged or has changed.
     """
     return Corpus.open(Path(run) / CORPUS_FOLDER)
+
+
+def _is_begun(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> bool:
+    """Say whether the run is there because this job was started anew after a process died.
+
+    Raises
+    ------
+    RunError
+        The folder is in the way.
+    """
+    with storage_errors(folder):
+        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        is_current = folder.exists() and folder.samefile(Path.cwd())
+    if is_current:
+        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
+    if in_the_way and not processes.has_begun(folder):
+        raise RunError(
+            f"{folder} exists already and is not overwritten: choose another --out, or go on "
+            f"with --resume {folder}"
+        )
+    if in_the_way:
+        _tell(listeners, Noticed(message=f"going on with {folder} from what was saved last"))
+    processes.begin(folder)
+    return in_the_way
+
+
+def _make(
+    paths: Sequence[str | os.PathLike[str]],
+    folder: Path,
+    config: Config,
+    given: frozenset[str],
+    processes: Processes,
+    listeners: Sequence[Listener],
+    stdin: BinaryIO | None,
+    began: float,
+) -> None:
+    """Make a run in which nothing is trained yet."""
+    with open_text(paths, config.text, stdin=stdin) as source, atomic_folder(folder) as temporary:
+        vocabulary = learn_vocabulary(
+            source, config.text, _preparing(listeners, "finding the symbols")
+        )
+        corpus = Corpus.build(
+            source,
+            vocabulary,
+            temporary / CORPUS_FOLDER,
+            config.text,
+            copies=_copies(config, vocabulary),
+            progress=_preparing(listeners, "encoding"),
+        )
+        config = _decide(config, given, corpus, vocabulary, processes, began)
+        if config.training.minutes is not None:
+            _tell(listeners, Noticed(message=_planned(config, corpus)))
+        save_vocabulary(temporary, vocabulary)
+        save_config(temporary, config)
+        with storage_errors(temporary):
+            (temporary / METRICS_FILE).touch()
+            (temporary / LAST_FILE).parent.mkdir()
 
 
 def _tell(listeners: Sequence[Listener], event: Event) -> None:
@@ -235,34 +277,49 @@ def _planned(config: Config, corpus: Corpus) -> str:
     )
 
 
-def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
+def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
-    with _only_trainer(folder):
-        remove_leftovers(folder)
+    device = processes.device(config.training.device)
+    with _only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)
-        model.network.to(pick_device(config.training.device))
-        trainer = _trainer(folder, model, corpus, listeners)
+        model.network.to(device)
+        trainer = _trainer(folder, model, corpus, processes, listeners)
         trainer.restore()
         if trainer.is_finished:
             _tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
         trainer.fit()
-        result = _result(folder, model, corpus, trainer)
-        card = model_card(
-            result.to_dict(),
-            config,
-            sources=corpus.names,
-            characters=corpus.characters,
-            symbols=len(vocabulary),
-            held_out=trainer.progress.best_nats is not None,
-        )
-        write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
-    return result
+
+        def finish() -> dict[str, Any]:
+            result = _result(folder, model, corpus, trainer)
+            _write_card(folder, model, corpus, result, trainer)
+            return {**dataclasses.asdict(result), "run": None}
+
+        figures = processes.first(finish)
+    return TrainingResult(**{**figures, "run": folder})
+
+
+def _write_card(
+    folder: Path, model: LanguageModel, corpus: Corpus, result: TrainingResult, trainer: Trainer
+) -> None:
+    card = model_card(
+        result.to_dict(),
+        model.config,
+        sources=corpus.names,
+        characters=corpus.characters,
+        symbols=len(model.vocabulary),
+        held_out=trainer.progress.best_nats is not None,
+    )
+    write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
 
 
 def _trainer(
-    folder: Path, model: LanguageModel, corpus: Corpus, listeners: Sequence[Listener]
+    folder: Path,
+    model: LanguageModel,
+    corpus: Corpus,
+    processes: Processes,
+    listeners: Sequence[Listener],
 ) -> Trainer:
     training = model.config.training
 
@@ -274,13 +331,14 @@ def _trainer(
 
     return Trainer(
         model.network,
-        training_streams(corpus, training),
+        training_streams(corpus, training, rank=processes.rank, world=processes.world),
         training,
         folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
         validate=validation(corpus, model.vocabulary, training),
         sample=sample if training.sample_length else None,
         listeners=listeners,
+        processes=processes,
     )
 
 
@@ -311,21 +369,24 @@ def _decide(
     given: frozenset[str],
     corpus: Corpus,
     vocabulary: Vocabulary,
+    processes: Processes,
     began: float,
 ) -> Config:
     """Settle what the options leave open: the precision and, from minutes, the plan."""
     training = config.training
     Network(len(vocabulary), config.network, generator=None)  # Says at once if it is too large.
-    training_streams(corpus, training)  # Says at once if the text is too short for B and T.
-    device = pick_device(training.device)
+    world = processes.world
+    # Says at once if the text is too short for B and T, or if B cannot be shared.
+    training_streams(corpus, training, world=world)
+    device = processes.device(training.device)
     if training.precision == "auto":
-        dtype = faster_dtype(training.batch_size, config.network.hidden_size, device)
+        dtype = faster_dtype(training.batch_size // world, config.network.hidden_size, device)
         config = config.with_options(precision=str(dtype).removeprefix("torch."))
     if training.minutes is None:
         return config
 
     def measure(candidate: Config) -> Cost:
-        return measure_cost(candidate, corpus, vocabulary, device)
+        return measure_cost(candidate, corpus, vocabulary, device, world=world)
 
     def count_weights(candidate: Config) -> int:
         return Network(len(vocabulary), candidate.network, generator=None).parameter_count
@@ -347,10 +408,11 @@ def _decide(
 
 @contextlib.contextmanager
 def _only_trainer(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, so that two trainings never write into one run."""
+    """Hold the run's lock, so that two trainings never write into one run, and tidy up."""
     with (folder / "config.json").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunError(f"{folder} is in training by another process") from error
+        remove_leftovers(folder)
         yield

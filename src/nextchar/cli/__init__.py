@@ -25,7 +25,7 @@ from nextchar.cli import (
     score,
     train,
 )
-from nextchar.errors import InputError, Interrupted, NextcharError
+from nextchar.errors import InputError, Interrupted, NextcharError, OtherProcessError
 
 # typer names only some of its usage errors; this is what they all are.
 _UsageError: Any = typer.BadParameter.__base__
@@ -79,6 +79,8 @@ def _run() -> int:
         sys.stdout.flush()
     except _UsageError as error:
         return _fail(error.format_message(), InputError.exit_code)
+    except OtherProcessError as error:
+        return error.exit_code
     except NextcharError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:

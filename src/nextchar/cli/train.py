@@ -60,6 +60,7 @@ def _run(
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
+    from nextchar.training.processes import is_first_process
 
     display = ProgressDisplay()
     listeners = [] if quiet else [display]
@@ -70,6 +71,8 @@ def _run(
             result = train_run(text, out, listeners=listeners, **options)
     finally:
         display.close()
+    if not is_first_process():
+        return
     if as_json:
         print_json(result.to_dict())
     else:
