@@ -25,6 +25,7 @@ from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
+from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.network import Network, State, clear, detach
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.text.streams import Streams
@@ -110,7 +111,7 @@ class Trainer:
         self._validate = validate
         self._sample = sample
         self._listeners = listeners
-        self._generator = torch.Generator(self._device)
+        self._generator = SharedGenerator(self._device, rank=streams.rank, world=streams.world)
         self._optimizer = build_optimizer(network, config)
         self._average = build_average(network, config)
         self._state: State = network.initial_state(config.batch_size // streams.world)
