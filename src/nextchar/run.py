@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nextchar.config import Config
-from nextchar.errors import RunError
+from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
 from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
@@ -280,6 +280,7 @@ def _planned(config: Config, corpus: Corpus) -> str:
 def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
+    _require_shareable(config, processes.world)
     device = processes.device(config.training.device)
     with _only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
@@ -376,6 +377,7 @@ def _decide(
     training = config.training
     Network(len(vocabulary), config.network, generator=None)  # Says at once if it is too large.
     world = processes.world
+    _require_shareable(config, world)
     # Says at once if the text is too short for B and T, or if B cannot be shared.
     training_streams(corpus, training, world=world)
     device = processes.device(training.device)
@@ -404,6 +406,14 @@ def _decide(
         measure=measure,
         count_weights=count_weights,
     )
+
+
+def _require_shareable(config: Config, world: int) -> None:
+    if world > 1 and config.network.batch_norm:
+        raise ConfigError(
+            f"batch_norm takes its means over the whole batch, of which each of {world} processes "
+            "sees a part: train in one process, or without --batch-norm"
+        )
 
 
 @contextlib.contextmanager

@@ -14,10 +14,9 @@ or finds out alone reaches the others with the gradients, or from the first one.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -27,9 +26,9 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
 from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.network import Network, State, clear, detach
-from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.nn.parameters import named_tensors
 from nextchar.text.streams import Streams
-from nextchar.training.averaging import build_average
+from nextchar.training.averaging import build_average, in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
@@ -327,7 +326,7 @@ class Trainer:
         """Validate, keep the best weights, and write the row."""
         self._read()
         progress, is_first = self.progress, self._processes.is_first
-        with self._clock.validating(), self._evaluated_weights():
+        with self._clock.validating(), in_evaluation(self.network, self._average):
             nats = self._processes.first(self._validation_nats)
             if nats is not None and not math.isfinite(nats):
                 raise self._diverged(f"the validation loss is {nats} after step {progress.step}")
@@ -372,22 +371,6 @@ class Trainer:
         row = row_of(event, passes=self.streams.epoch(event.step), gradient_norm=self._norm)
         progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
         self._tell(event)
-
-    @contextlib.contextmanager
-    def _evaluated_weights(self) -> Iterator[None]:
-        """Put the averaged weights, where there are any, in place for the block."""
-        self.network.eval()
-        kept = None
-        if self._average is not None:
-            kept = {name: tensor.clone() for name, tensor in named_tensors(self.network).items()}
-            load_parameters(self.network, self._average.tensors)
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            if kept is not None:
-                load_parameters(self.network, kept)
-            self.network.train()
 
     def _follow_plateau(self, *, is_best: bool) -> None:
         progress = self.progress
