@@ -140,10 +140,10 @@ def train(
     """
     began = time.monotonic()
     keep_freed_memory()
-    config = Config.from_options(options)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
     with together() as processes:
+        config = Config.from_options(options)
         told = listeners if processes.is_first else ()
 
         def make() -> None:

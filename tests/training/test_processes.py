@@ -25,7 +25,8 @@ from nextchar.parts import training_streams
 from nextchar.run import open_corpus
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed
-from nextchar.training.processes import is_first_process, together
+from nextchar.training.processes import together
+from nextchar.training.torchrun import is_first_process
 from nextchar.training.trainer import Trainer
 from tests.conftest import (
     DEADLINE_SECONDS,
@@ -299,6 +300,8 @@ def test_a_process_that_is_killed_is_told_of_by_those_that_are_left(tmp_path: Pa
     [
         ({"batch_size": 5}, 2, "batch_size must be a multiple of the 2 processes, got 5"),
         ({"sequence_length": 4000}, 2, "the training part is too small"),
+        ({"dropout": 2}, 2, "dropout must be at least 0 and below 1; got 2.0"),
+        ({"cell": "tree"}, 2, "'tree' is not one of"),
         ({"batch_norm": True}, 2, "batch_norm takes its means over the whole batch"),
         (DIVERGING, 1, "lower --learning-rate"),
     ],

@@ -13,6 +13,7 @@ import typer
 from nextchar.cli.options import add_command, config_parameters, given, parameter
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
+from nextchar.training.torchrun import agreed, is_first_process
 
 if TYPE_CHECKING:
     from nextchar.run import TrainingResult
@@ -60,7 +61,6 @@ def _run(
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
-    from nextchar.training.processes import is_first_process
 
     display = ProgressDisplay()
     listeners = [] if quiet else [display]
@@ -87,13 +87,14 @@ def _check(
         extra += ["--out"] if out is not None else []
         extra += ["a text"] if text else []
         if extra:
-            raise ConfigError(
-                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            )
+            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            raise agreed(ConfigError(problem))
     elif not text:
-        raise ConfigError("no text was given: name a file, a folder or -, or --resume a run")
+        problem = "no text was given: name a file, a folder or -, or --resume a run"
+        raise agreed(ConfigError(problem))
     elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
+        problem = "no run directory was given: name the one to make with --out"
+        raise agreed(ConfigError(problem))
 
 
 def _print(result: TrainingResult) -> None:

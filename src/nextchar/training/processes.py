@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -31,6 +30,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from nextchar.errors import ConfigError, NextcharError, OtherProcessError
 from nextchar.nn.device import pick_device
+from nextchar.training import torchrun
 
 # The others wait as long as the first one prepares the text or validates. A process that dies
 # is noticed by its closed connections, not by the clock.
@@ -75,10 +75,6 @@ class Processes:
         """Give what the first process makes, which JSON can hold; the others wait for it."""
         return make()
 
-    def agreed(self, error: NextcharError) -> NextcharError:
-        """Give what to raise where all processes fail alike: the first one says it."""
-        return error
-
     def begin(self, folder: Path) -> None:
         """Note that this job begins the run in a folder."""
 
@@ -97,13 +93,11 @@ class _Torchrun(Processes):
     """
 
     def __init__(self, store: Store) -> None:
-        self.rank, self.world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        self._local_rank = int(os.environ.get("LOCAL_RANK", self.rank))
+        self.rank, self.world = torchrun.rank(), torchrun.world_size()
         self._store = store
         # A name of its own for each time that the processes meet.
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        times = store.add(f"nextchar/{attempt}/{self.rank}", 1)
-        self._meeting = PrefixStore(f"nextchar/{attempt}/{times}", store)
+        times = store.add(f"nextchar/{torchrun.restarts()}/{self.rank}", 1)
+        self._meeting = PrefixStore(f"nextchar/{torchrun.restarts()}/{times}", store)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
             store=self._meeting,
@@ -115,14 +109,14 @@ class _Torchrun(Processes):
     def device(self, name: str) -> torch.device:
         device = pick_device(name)
         if device.type == "cuda":
-            present = torch.cuda.device_count()
-            if self._local_rank >= present:
+            present, local_rank = torch.cuda.device_count(), torchrun.local_rank()
+            if local_rank >= present:
                 raise ConfigError(
                     f"each process needs a GPU of its own: torch finds {present}, and this is "
-                    f"process {self._local_rank + 1} here; give torchrun --nproc-per-node "
+                    f"process {local_rank + 1} here; give torchrun --nproc-per-node "
                     f"{present}, or train with --device cpu"
                 )
-            torch.cuda.set_device(self._local_rank)
+            torch.cuda.set_device(local_rank)
         return device
 
     def sum_up(self, tensors: Sequence[Tensor]) -> None:
@@ -150,9 +144,6 @@ class _Torchrun(Processes):
         value: ValueT = json.loads(letters)
         return value
 
-    def agreed(self, error: NextcharError) -> NextcharError:
-        return error if self.is_first else OtherProcessError(str(error), error.exit_code)
-
     def begin(self, folder: Path) -> None:
         self._store.set(_begun(folder), "1")
 
@@ -179,7 +170,7 @@ def together() -> Iterator[Processes]:
 
     Of an error in the block, one process tells; in the others it is an ``OtherProcessError``.
     """
-    if not _is_one_of_many():
+    if not torchrun.is_one_of_many():
         yield Processes()
         return
     processes = _Torchrun(_store())
@@ -196,27 +187,16 @@ def together() -> Iterator[Processes]:
         processes.leave()
 
 
-def is_first_process() -> bool:
-    """Say whether this is the process whose results are to be printed."""
-    return not _is_one_of_many() or os.environ["RANK"] == "0"
-
-
 def _exit_code(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
     return error.exit_code if isinstance(error, NextcharError) else NextcharError.exit_code
 
 
-def _is_one_of_many() -> bool:
-    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
 def _store() -> Store:
-    from_agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     store: Store = dist.TCPStore(  # type: ignore[attr-defined]
-        os.environ["MASTER_ADDR"],
-        int(os.environ["MASTER_PORT"]),
-        is_master=not from_agent and os.environ["RANK"] == "0",
+        *torchrun.store_address(),
+        is_master=not torchrun.keeps_store() and torchrun.is_first_process(),
     )
     return store
 

@@ -54,6 +54,7 @@ from nextchar.training.progress import Progress
 from nextchar.training.seeds import seed_of
 from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
+from nextchar.training.torchrun import agreed
 from nextchar.training.wishes import Wishes
 
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
@@ -158,7 +159,7 @@ class Trainer:
                     self.save()
                 signal_number = self._wishes.signal_number
                 if signal_number is not None and not self.is_finished:
-                    raise self._processes.agreed(
+                    raise agreed(
                         Interrupted(
                             f"stopped after step {self.progress.step} of {self.config.steps}; "
                             f"saved. Go on with: nextchar train --resume {self.folder}",
@@ -392,7 +393,7 @@ class Trainer:
         rate = self._optimizer.param_groups[0]["lr"]
         kept = self.folder if (self.folder / LAST_FILE).exists() else None
         error = NonFiniteLossError(f"{what}; {advice(self.config, rate, kept)}")
-        return self._processes.agreed(error)
+        return agreed(error)
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
