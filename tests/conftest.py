@@ -121,12 +121,15 @@ class Outcome:
 class Command:
     """A run of the command line as a process of its own; its output goes to files in a folder."""
 
-    def __init__(self, args: tuple[object, ...], folder: Path) -> None:
+    def __init__(
+        self, args: tuple[object, ...], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._streams = [folder / "stdout", folder / "stderr"]
         for stream in self._streams:
             stream.touch()
         self._process = PROCESSES.Process(
-            target=_as_command, args=([str(argument) for argument in args], self._streams)
+            target=_as_command,
+            args=([str(argument) for argument in args], self._streams, dict(environment or {})),
         )
         self._process.start()
 
@@ -169,10 +172,11 @@ class Command:
         self._process.join(DEADLINE_SECONDS)
 
 
-def _as_command(args: list[str], streams: list[Path]) -> None:
+def _as_command(args: list[str], streams: list[Path], environment: dict[str, str]) -> None:
     """Be the command: runs in the new process."""
     from nextchar.cli import main
 
+    os.environ.update(environment)
     for number, path in enumerate(streams, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
     sys.argv = ["nextchar", *args]

@@ -10,6 +10,7 @@
     ├── DatasetError                  1  a named corpus that could not be had
     ├── StorageError                  1  a write that failed: disk full, no permission
     ├── NonFiniteLossError            1  the loss became infinite or not a number
+    ├── OtherProcessError                another process of the training failed first: its code
     └── Interrupted             130/143  SIGINT or SIGTERM, after the state was saved
 
 Every message is one line that says what is wrong, what was received and what is allowed.
@@ -63,6 +64,22 @@ class StorageError(NextcharError):
 
 class NonFiniteLossError(NextcharError):
     """The loss became infinite or not a number; the last good checkpoint is kept."""
+
+
+class OtherProcessError(NextcharError):
+    """Another process of the same training failed first, and says why; this one ends silently.
+
+    Parameters
+    ----------
+    message
+        What happened to this process.
+    exit_code
+        That of the first failure.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Interrupted(NextcharError):  # noqa: N818  (an interruption is not an error)

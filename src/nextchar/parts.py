@@ -13,16 +13,21 @@ from nextchar.text.corpus import Corpus
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Ids, Vocabulary
 
+CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
 
 
-def training_streams(corpus: Corpus, training: TrainingConfig) -> Streams:
-    """Give the batches of the training part; errors are those of ``Streams``."""
+def training_streams(
+    corpus: Corpus, training: TrainingConfig, *, rank: int = 0, world: int = 1
+) -> Streams:
+    """Give a rank's batches of the training part; errors are those of ``Streams``."""
     return Streams(
         ids=corpus.train,
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
         borders=corpus.borders,
+        rank=rank,
+        world=world,
         check=corpus.check,
     )
 

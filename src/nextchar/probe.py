@@ -24,14 +24,21 @@ VALIDATED_SYMBOLS = 1 << 15
 
 
 def measure_cost(
-    config: Config, corpus: Corpus, vocabulary: Vocabulary, device: torch.device
+    config: Config,
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    device: torch.device,
+    *,
+    world: int = 1,
 ) -> Cost:
-    """Train a throwaway network for a moment, and time one validation by a part of it."""
+    """Train a throwaway network for a moment, and time one validation by a part of it.
+
+    Of a batch that ``world`` processes share, one share is trained on.
+    """
     model = LanguageModel.create(config, vocabulary)
     model.network.to(device)
-    trainer = Trainer(
-        model.network, training_streams(corpus, config.training), config.training, Path()
-    )
+    streams = training_streams(corpus, config.training, world=world)
+    trainer = Trainer(model.network, streams, config.training, Path())
     times: list[float] = []
     began = time.monotonic()
     while time.monotonic() - began < PROBE_SECONDS or len(times) < PROBE_STEPS:

@@ -18,12 +18,12 @@ the training text.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
-import functools
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,32 +31,24 @@ from typing import Any, BinaryIO
 from nextchar.config import Config
 from nextchar.errors import RunError
 from nextchar.evaluation import perplexity
+from nextchar.making import NewRun, require_shareable
 from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
-from nextchar.model_files import load_config, load_vocabulary, save_config, save_vocabulary
-from nextchar.nn.device import pick_device
+from nextchar.model_files import load_config, load_vocabulary
 from nextchar.nn.network import Network
-from nextchar.nn.precision import faster_dtype
 from nextchar.origin import load_origin
-from nextchar.parts import symbols_per_char, training_streams, validation
-from nextchar.probe import measure_cost
-from nextchar.storage import atomic_folder, remove_leftovers, storage_errors, write_bytes
-from nextchar.text.augmentation import Augmenter
+from nextchar.parts import CORPUS_FOLDER, symbols_per_char, training_streams, validation
+from nextchar.storage import remove_leftovers, storage_errors, write_bytes
 from nextchar.text.corpus import Corpus
-from nextchar.text.encoding import Copy
-from nextchar.text.folds import learn_vocabulary
-from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
-from nextchar.training.events import Event, Listener, Noticed, Preparing
+from nextchar.training.checkpoint import METRICS_FILE
+from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
-from nextchar.training.planning import MOST_PASSES, Cost, plan
+from nextchar.training.processes import Processes, together
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
 from nextchar.transfer import Source
 
-CORPUS_FOLDER = "corpus"
 CARD_FILE = "README.md"
 
 
@@ -113,6 +105,9 @@ def train(
 ) -> TrainingResult:
     """Train a language model on text files.
 
+    Called by each of the processes that ``torchrun`` has started, it trains in all of them; the
+    first one reads, writes and tells the listeners, and all give its result.
+
     Parameters
     ----------
     inputs
@@ -138,51 +133,34 @@ def train(
         SIGINT or SIGTERM came; ``resume`` goes on from there.
     NonFiniteLossError, StorageError
         Training failed; the run keeps its last good checkpoint.
+    OtherProcessError
+        It did so in another process, which says why.
     """
     began = time.monotonic()
     keep_freed_memory()
-    source = None if from_run is None else Source(from_run)
-    config = Config.from_options(options if source is None else source.options(options))
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
-    with storage_errors(folder):
-        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        is_current = folder.exists() and folder.samefile(Path.cwd())
-    if is_current:
-        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
-    if in_the_way:
-        raise RunError(
-            f"{folder} exists already and is not overwritten: choose another --out, or go on "
-            f"with --resume {folder}"
+    with together() as processes:
+        source = None if from_run is None else Source(from_run)
+        config = Config.from_options(options if source is None else source.options(options))
+        told = listeners if processes.is_first else ()
+        new = NewRun(
+            paths=paths,
+            config=config,
+            given=frozenset(options),
+            source=source,
+            processes=processes,
+            listeners=told,
+            stdin=stdin,
+            began=began,
         )
-    with open_text(paths, config.text, stdin=stdin) as text, atomic_folder(folder) as temporary:
-        vocabulary = learn_vocabulary(
-            text,
-            config.text,
-            _preparing(listeners, "finding the symbols"),
-            base=None if source is None else source.vocabulary,
-        )
-        corpus = Corpus.build(
-            text,
-            vocabulary,
-            temporary / CORPUS_FOLDER,
-            config.text,
-            copies=_copies(config, vocabulary),
-            progress=_preparing(listeners, "encoding"),
-        )
-        given = set(options) | ({"hidden_size"} if source else set())
-        config = _decide(config, given, corpus, vocabulary, began)
-        if config.training.minutes is not None:
-            _tell(listeners, Noticed(message=_planned(config, corpus)))
-        save_vocabulary(temporary, vocabulary)
-        save_config(temporary, config)
-        with storage_errors(temporary):
-            (temporary / METRICS_FILE).touch()
-            (temporary / LAST_FILE).parent.mkdir()
-        if source is not None:
-            new = _begin_from(source, temporary, config, vocabulary, corpus)
-            _tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
-    return _fit(folder, listeners)
+
+        def make() -> None:
+            if not _is_begun(folder, processes, told):
+                new.write(folder)
+
+        processes.first(make)
+        return _fit(folder, processes, told)
 
 
 def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -> TrainingResult:
@@ -196,7 +174,8 @@ def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -
         Its corpus is damaged or has changed.
     """
     keep_freed_memory()
-    return _fit(Path(run), listeners)
+    with together() as processes:
+        return _fit(Path(run), processes, listeners if processes.is_first else ())
 
 
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -215,83 +194,75 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     return Corpus.open(Path(run) / CORPUS_FOLDER)
 
 
-def _tell(listeners: Sequence[Listener], event: Event) -> None:
-    for listener in listeners:
-        listener(event)
+def _is_begun(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> bool:
+    """Say whether the run is there because this job was started anew after a process died.
+
+    Raises
+    ------
+    RunError
+        The folder is in the way.
+    """
+    with storage_errors(folder):
+        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        is_current = folder.exists() and folder.samefile(Path.cwd())
+    if is_current:
+        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
+    if in_the_way and not processes.has_begun(folder):
+        raise RunError(
+            f"{folder} exists already and is not overwritten: choose another --out, or go on "
+            f"with --resume {folder}"
+        )
+    if in_the_way:
+        tell(listeners, Noticed(message=f"going on with {folder} from what was saved last"))
+    processes.begin(folder)
+    return in_the_way
 
 
-def _preparing(listeners: Sequence[Listener], stage: str) -> Callable[[float], None]:
-    return lambda fraction: _tell(listeners, Preparing(stage=stage, fraction=fraction))
-
-
-def _copies(config: Config, vocabulary: Vocabulary) -> list[Copy]:
-    """Give what makes the altered copies; they bring in no symbol that the text has not."""
-    if not config.augmentation.copies:
-        return []
-    augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
-    return [
-        functools.partial(augmenter.chunks, config.training.seed, number)
-        for number in range(1, config.augmentation.copies + 1)
-    ]
-
-
-def _planned(config: Config, corpus: Corpus) -> str:
-    network, training = config.network, config.training
-    read = training.steps * training.batch_size * training.sequence_length
-    passes = read / len(corpus.train)
-    most = 0.99 * MOST_PASSES * len(corpus.original)
-    shorter = ", less than asked for: more would overfit" if read > most else ""
-    return (
-        f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
-        f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
-        f"{network.embedding_dropout:g}, recurrent weights {network.weight_dropout:g}), learning "
-        f"rate {training.learning_rate:g}, {training.steps:,} steps of {training.batch_size} × "
-        f"{training.sequence_length} in {training.precision}: {passes:.3g} passes{shorter}"
-    )
-
-
-def _begin_from(
-    source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
-) -> int:
-    """Save the grown network as a training without a step; give the number of new symbols."""
-    origin = source.origin(vocabulary)
-    origin.save(folder)
-    training = config.training
-    network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
-    network.to(pick_device(training.device))
-    Trainer(network, training_streams(corpus, training), training, folder).save()
-    return len(vocabulary) - len(origin.known)
-
-
-def _fit(folder: Path, listeners: Sequence[Listener]) -> TrainingResult:
+def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
-    with _only_trainer(folder):
-        remove_leftovers(folder)
+    require_shareable(config, processes.world)
+    device = processes.device(config.training.device)
+    with _only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)
-        model.network.to(pick_device(config.training.device))
-        trainer = _trainer(folder, model, corpus, listeners)
+        model.network.to(device)
+        trainer = _trainer(folder, model, corpus, processes, listeners)
         trainer.restore()
         if trainer.is_finished:
-            _tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
+            tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
         trainer.fit()
-        result = _result(folder, model, corpus, trainer)
-        card = model_card(
-            result.to_dict(),
-            config,
-            sources=corpus.names,
-            characters=corpus.characters,
-            symbols=len(vocabulary),
-            held_out=trainer.progress.best_nats is not None,
-            origin=load_origin(folder),
-        )
-        write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
-    return result
+
+        def finish() -> dict[str, Any]:
+            result = _result(folder, model, corpus, trainer)
+            _write_card(folder, model, corpus, result, trainer)
+            return {**dataclasses.asdict(result), "run": None}
+
+        figures = processes.first(finish)
+    return TrainingResult(**{**figures, "run": folder})
+
+
+def _write_card(
+    folder: Path, model: LanguageModel, corpus: Corpus, result: TrainingResult, trainer: Trainer
+) -> None:
+    card = model_card(
+        result.to_dict(),
+        model.config,
+        sources=corpus.names,
+        characters=corpus.characters,
+        symbols=len(model.vocabulary),
+        held_out=trainer.progress.best_nats is not None,
+        origin=load_origin(folder),
+    )
+    write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
 
 
 def _trainer(
-    folder: Path, model: LanguageModel, corpus: Corpus, listeners: Sequence[Listener]
+    folder: Path,
+    model: LanguageModel,
+    corpus: Corpus,
+    processes: Processes,
+    listeners: Sequence[Listener],
 ) -> Trainer:
     training = model.config.training
     origin = load_origin(folder)
@@ -309,7 +280,7 @@ def _trainer(
 
     return Trainer(
         model.network,
-        training_streams(corpus, training),
+        training_streams(corpus, training, rank=processes.rank, world=processes.world),
         training,
         folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
@@ -317,6 +288,7 @@ def _trainer(
         validate=validation(corpus, model.vocabulary, training),
         sample=sample if training.sample_length else None,
         listeners=listeners,
+        processes=processes,
     )
 
 
@@ -342,53 +314,13 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
     )
 
 
-def _decide(
-    config: Config,
-    given: Collection[str],
-    corpus: Corpus,
-    vocabulary: Vocabulary,
-    began: float,
-) -> Config:
-    """Settle what the options leave open: the precision and, from minutes, the plan."""
-    training = config.training
-    Network(len(vocabulary), config.network, generator=None)  # Says at once if it is too large.
-    training_streams(corpus, training)  # Says at once if the text is too short for B and T.
-    device = pick_device(training.device)
-    if training.precision == "auto":
-        dtype = faster_dtype(training.batch_size, config.network.hidden_size, device)
-        config = config.with_options(precision=str(dtype).removeprefix("torch."))
-    if training.minutes is None:
-        return config
-
-    def measure(candidate: Config) -> Cost:
-        # What is frozen at first may learn in the end, and then a step takes longer.
-        learning = candidate.with_options(freeze=0, unfreeze_every=0)
-        return measure_cost(learning, corpus, vocabulary, device)
-
-    def count_weights(candidate: Config) -> int:
-        return Network(len(vocabulary), candidate.network, generator=None).parameter_count
-
-    ends = began + training.minutes * 60
-
-    def seconds_left() -> float:
-        return ends - time.monotonic()
-
-    return plan(
-        config,
-        given,
-        symbols=len(corpus.original),  # Altered copies are no new text.
-        seconds_left=seconds_left,
-        measure=measure,
-        count_weights=count_weights,
-    )
-
-
 @contextlib.contextmanager
 def _only_trainer(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, so that two trainings never write into one run."""
+    """Hold the run's lock, so that two trainings never write into one run, and tidy up."""
     with (folder / "config.json").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunError(f"{folder} is in training by another process") from error
+        remove_leftovers(folder)
         yield

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.dropout import dropout
 from tests.nn.cases import generator
 
@@ -61,3 +64,28 @@ def test_gradient_passes_where_the_value_passed() -> None:
 
     assert inputs.grad is not None
     assert torch.equal(inputs.grad, outputs.detach())
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(1, 5))
+def test_shares_of_a_batch_are_dropped_as_the_whole_is(T: int, world: int, B: int, H: int) -> None:
+    whole = dropout(torch.ones(T, world * B, H), 0.5, generator(3))
+
+    shares = [dropout(torch.ones(T, B, H), 0.5, shared(rank, world)) for rank in range(world)]
+
+    assert torch.equal(torch.cat(shares, 1), whole)
+
+
+def test_all_shares_drop_the_same_weights_and_go_on_alike() -> None:
+    weights, steps = torch.ones(6, 4), torch.ones(2, 3, 4)
+    source = generator(3)
+    expected = dropout(weights, 0.5, source), dropout(torch.ones(2, 6, 4), 0.5, source)
+    for rank in (0, 1):
+        source = shared(rank, 2)
+        assert torch.equal(dropout(weights, 0.5, source, per_stream=False), expected[0])
+        assert torch.equal(dropout(steps, 0.5, source), expected[1][:, 3 * rank : 3 * rank + 3])
+
+
+def shared(rank: int, world: int) -> SharedGenerator:
+    made = SharedGenerator(torch.device("cpu"), rank=rank, world=world)
+    made.manual_seed(3)
+    return made

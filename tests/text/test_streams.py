@@ -188,6 +188,9 @@ def test_the_ranks_together_have_the_whole_batch(
 
     for name in ("inputs", "targets", "fresh"):
         assert np.array_equal(joined(name), getattr(whole, name))
+    assert whole.target_share == 1.0
+    for share in shares:
+        assert share.target_share == len(predictions(share)) / len(predictions(whole))
 
 
 @pytest.mark.parametrize(("batch_size", "sequence_length"), [(32, 64), (4, 500), (2000, 2)])

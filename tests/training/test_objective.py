@@ -54,6 +54,22 @@ def test_activation_regularisation_is_on_the_dropped_output() -> None:
     assert value(activation_regularization=3.0) == pytest.approx((plain + 3 * squares, plain))
 
 
+def test_the_shares_of_a_batch_add_up_to_the_objective_of_the_whole() -> None:
+    config = TrainingConfig(
+        label_smoothing=0.1, activation_regularization=2.0, temporal_activation_regularization=3.0
+    )
+    whole, real = reading(), (T - 1, T)
+    parts = []
+    for b in range(B):
+        here = slice(b, b + 1)
+        share = Reading(whole.logits[:, here], (), whole.outputs[:, here], whole.dropped[:, here])
+        shares = {"target_share": real[b] / sum(real), "stream_share": 1 / B}
+        parts.append(objective_of(share, targets()[:, here], config, **shares))
+    expected = objective_of(whole, targets(), config)
+    assert sum(part.minimized.item() for part in parts) == pytest.approx(expected.minimized.item())
+    assert sum(part.nats.item() for part in parts) == pytest.approx(expected.nats.item())
+
+
 def test_temporal_regularisation_is_on_the_change_of_the_output_itself() -> None:
     plain = value()[0]
     outputs = reading().outputs.detach()

@@ -25,7 +25,8 @@ from nextchar.cli import (
     score,
     train,
 )
-from nextchar.errors import InputError, Interrupted, NextcharError
+from nextchar.errors import InputError, Interrupted, NextcharError, OtherProcessError
+from nextchar.training.torchrun import is_first_process
 
 # typer names only some of its usage errors; this is what they all are.
 _UsageError: Any = typer.BadParameter.__base__
@@ -78,7 +79,11 @@ def _run() -> int:
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except _UsageError as error:
+        if not is_first_process():  # All have the same command line.
+            return InputError.exit_code
         return _fail(error.format_message(), InputError.exit_code)
+    except OtherProcessError as error:
+        return error.exit_code
     except NextcharError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:

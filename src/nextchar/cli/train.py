@@ -14,6 +14,7 @@ import typer
 from nextchar.cli.options import add_command, config_parameters, given, parameter
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
+from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
     from nextchar.run import TrainingResult
@@ -83,14 +84,16 @@ def _run(
             display = ProgressDisplay()
             closing.callback(display.close)
             listeners.append(display)
-        if tensorboard is not None:
-            board = TensorBoard(tensorboard, resumes=resume is not None)
+        if tensorboard is not None and is_first_process():
+            board = TensorBoard(tensorboard, resumes=resume is not None or restarts() > 0)
             closing.callback(board.close)
             listeners.append(board)
         if resume is not None:
             result = resume_run(resume, listeners=listeners)
         elif text is not None and out is not None:
             result = train_run(text, out, from_run=from_run, listeners=listeners, **options)
+    if not is_first_process():
+        return
     if as_json:
         print_json(result.to_dict())
     else:
@@ -110,13 +113,14 @@ def _check(
         extra += ["--from"] if from_run is not None else []
         extra += ["a text"] if text else []
         if extra:
-            raise ConfigError(
-                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            )
+            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            raise agreed(ConfigError(problem))
     elif not text:
-        raise ConfigError("no text was given: name a file, a folder or -, or --resume a run")
+        problem = "no text was given: name a file, a folder or -, or --resume a run"
+        raise agreed(ConfigError(problem))
     elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
+        problem = "no run directory was given: name the one to make with --out"
+        raise agreed(ConfigError(problem))
 
 
 def _print(result: TrainingResult) -> None:

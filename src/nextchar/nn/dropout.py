@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BITS = 16
-LEVELS: int = 1 << BITS
+from nextchar.nn.draws import LEVELS, draw_numbers
+
 WINDOW_DIMENSIONS = 3  # [T, B, H]
 
 
@@ -23,12 +23,15 @@ class Dropout(nn.Module):
     locked
         Inputs [T, B, H] have one mask [B, H] for all steps: variational dropout (Gal & Ghahramani
         2016; "locked" in Merity, Keskar & Socher 2018).
+    per_stream
+        Whether inputs are of streams [..., B, H], and not weights, which all streams share.
     """
 
-    def __init__(self, p: float, *, locked: bool = False) -> None:
+    def __init__(self, p: float, *, locked: bool = False, per_stream: bool = True) -> None:
         super().__init__()
         self.p = p
         self.locked = locked
+        self.per_stream = per_stream
 
     @property
     def is_active(self) -> bool:
@@ -40,11 +43,16 @@ class Dropout(nn.Module):
         if not self.is_active:
             return inputs
         source = _needed(generator, f"dropout {self.p}")
-        return dropout(inputs, self.p, source, locked=self.locked)
+        return dropout(inputs, self.p, source, locked=self.locked, per_stream=self.per_stream)
 
 
 def dropout(
-    inputs: Tensor, p: float, generator: torch.Generator, *, locked: bool = False
+    inputs: Tensor,
+    p: float,
+    generator: torch.Generator,
+    *,
+    locked: bool = False,
+    per_stream: bool = True,
 ) -> Tensor:
     """Set elements to zero with probability p and scale the others by 1 / (1 − p).
 
@@ -60,6 +68,8 @@ def dropout(
         On the device of the inputs; it moves on.
     locked
         Whether all steps of inputs [T, B, H] share one mask.
+    per_stream
+        As for ``draw_numbers``.
 
     Returns
     -------
@@ -67,7 +77,7 @@ def dropout(
         Shape and type of the inputs.
     """
     like = inputs[0] if locked and inputs.dim() == WINDOW_DIMENSIONS else inputs
-    kept = draw_kept(like, p, generator)
+    kept = draw_kept(like, p, generator, per_stream=per_stream)
     return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - _dropped(p)))
 
 
@@ -80,15 +90,11 @@ def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
     return draw_kept(like, p, source).logical_not().to(like.dtype)
 
 
-def draw_kept(like: Tensor, p: float, generator: torch.Generator) -> Tensor:
-    """Draw bool of the shape of a tensor, each False with probability p.
-
-    The draw is a function of the generator and the number of elements alone.
-    """
-    # four draws of 16 bits from each 64: five times as fast as a draw an element
-    words = torch.empty(-(-like.numel() * BITS // 64), dtype=torch.int64, device=like.device)
-    words.random_(-(2**63), None, generator=generator)
-    numbers = words.view(torch.int16)[: like.numel()].view(like.shape)
+def draw_kept(
+    like: Tensor, p: float, generator: torch.Generator, *, per_stream: bool = True
+) -> Tensor:
+    """Draw bool of the shape of a tensor, each False with probability p; see ``draw_numbers``."""
+    numbers = draw_numbers(like, generator, per_stream=per_stream)
     kept: Tensor = numbers >= _dropped(p) - LEVELS // 2
     return kept
 

@@ -57,7 +57,7 @@ class StackedCells(nn.Module):
         self.residual = residual
         self.norms = nn.ModuleList(BatchNorm(cell.hidden_size) for cell in cells if batch_norm)
         self.dropout = Dropout(dropout, locked=locked_dropout)
-        self.weight_dropout = Dropout(weight_dropout)
+        self.weight_dropout = Dropout(weight_dropout, per_stream=False)
 
     @property
     def cells(self) -> tuple[Cell, ...]:

@@ -39,11 +39,14 @@ class Batch:
         int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a stretch.
     fresh
         bool[B/R], the streams that begin a stretch with this window: their state is cleared.
+    target_share
+        The share of this rank in the real targets of the step, 1/R but for a stretch's end.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
     fresh: NDArray[np.bool_]
+    target_share: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,15 +112,18 @@ class Streams:
         stretches = np.searchsorted(self._first_windows, windows, side="right") - 1
         offsets = (windows - self._first_windows[stretches]) * self.sequence_length
         starts, lasts = self._bounds[:, stretches]
-        positions = starts + offsets + np.arange(self.sequence_length)[:, None]
-        inside = positions < lasts
-        positions = np.minimum(positions, lasts - 1)
+        counts = np.minimum(lasts - starts - offsets, self.sequence_length)
+        own = slice(self.rank * self._share, (self.rank + 1) * self._share)
+        positions = (starts + offsets)[own] + np.arange(self.sequence_length)[:, None]
+        inside = positions < lasts[own]
+        positions = np.minimum(positions, lasts[own] - 1)
         # As a plain array: what is taken from a memory map calls itself a memory map too.
         ids = np.asarray(self.ids)
         return Batch(
             inputs=ids.take(positions).astype(np.int64),
             targets=np.where(inside, ids.take(positions + 1).astype(np.int64), NO_TARGET),
-            fresh=offsets == 0,
+            fresh=offsets[own] == 0,
+            target_share=int(counts[own].sum()) / int(counts.sum()),
         )
 
     def epoch(self, step: int) -> float:
@@ -153,10 +159,13 @@ class Streams:
 
     @cached_property
     def _stream_starts(self) -> NDArray[np.int64]:
-        """First window of each stream of this rank, int64[B/R]."""
-        share = self.batch_size // self.world
-        streams = np.arange(self.rank * share, (self.rank + 1) * share, dtype=np.int64)
-        return streams * self._windows // self.batch_size
+        """First window of each stream of all ranks, int64[B]."""
+        return np.arange(self.batch_size, dtype=np.int64) * self._windows // self.batch_size
+
+    @property
+    def _share(self) -> int:
+        """Streams of a rank, B/R."""
+        return self.batch_size // self.world
 
     def _too_small(self) -> str:
         B, T = self.batch_size, self.sequence_length

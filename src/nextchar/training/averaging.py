@@ -5,11 +5,14 @@ A *step* is one update of the weights, counted from 0.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from nextchar.config import TrainingConfig
-from nextchar.nn.parameters import named_tensors
+from nextchar.nn.parameters import load_parameters, named_tensors
 
 
 class WeightAverage:
@@ -55,3 +58,20 @@ class WeightAverage:
 def build_average(network: nn.Module, config: TrainingConfig) -> WeightAverage | None:
     """Make the configured average, or ``None``."""
     return WeightAverage(network, config) if config.ema_decay or config.swa_share else None
+
+
+@contextlib.contextmanager
+def in_evaluation(network: nn.Module, average: WeightAverage | None) -> Iterator[None]:
+    """Evaluate in the block, with the averaged weights in place where there are any."""
+    network.eval()
+    kept = None
+    if average is not None:
+        kept = {name: tensor.clone() for name, tensor in named_tensors(network).items()}
+        load_parameters(network, average.tensors)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if kept is not None:
+            load_parameters(network, kept)
+        network.train()

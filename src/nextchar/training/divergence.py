@@ -8,19 +8,23 @@ import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
+from nextchar.training.wishes import Wishes
 
 
 class Unread:
-    """The sums of the losses and gradient norms that the host has not looked at yet."""
+    """The sums of the losses, wishes and gradient norms that the host has not looked at yet."""
 
     def __init__(self, device: torch.device) -> None:
-        self.loss = torch.zeros((), dtype=torch.float64, device=device)
+        self.news = torch.zeros(1 + len(Wishes._fields), dtype=torch.float64, device=device)
         self.norm = torch.zeros((), dtype=torch.float64, device=device)
         self.count = 0
 
-    def add(self, loss: Tensor, norm: Tensor) -> None:
-        """Count one step; its norm is kept where it is the newest, and where it is not finite."""
-        self.loss += loss
+    def add(self, news: Tensor, norm: Tensor) -> None:
+        """Count one step: its loss with the wishes behind it, and its gradient norm.
+
+        Of the norms the newest is kept, and any that is not finite.
+        """
+        self.news += news
         self.norm = norm + 0 * self.norm
         self.count += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -75,3 +75,9 @@ class Noticed:
 
 Event = Preparing | StepDone | Validated | Noticed
 Listener = Callable[[Event], None]
+
+
+def tell(listeners: Sequence[Listener], event: Event) -> None:
+    """Give an event to each listener, in order."""
+    for listener in listeners:
+        listener(event)

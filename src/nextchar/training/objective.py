@@ -35,7 +35,14 @@ class Objective:
     nats: Tensor
 
 
-def objective_of(reading: Reading, targets: Tensor, config: TrainingConfig) -> Objective:
+def objective_of(
+    reading: Reading,
+    targets: Tensor,
+    config: TrainingConfig,
+    *,
+    target_share: float = 1.0,
+    stream_share: float = 1.0,
+) -> Objective:
     """Judge what a network gave for a window.
 
     Parameters
@@ -52,19 +59,25 @@ def objective_of(reading: Reading, targets: Tensor, config: TrainingConfig) -> O
         - activation regularisation α: α · mean of (m ⊙ h_t)², with the dropout mask m; and
           temporal activation regularisation β: β · mean of (h_t − h_{t−1})², both of the last
           layer (Merity, McCann & Socher 2017).
+    target_share, stream_share
+        What share these targets and these streams are of all that the step reads: given is what
+        they add to the step's means.
     """
     logits, symbols = reading.logits.flatten(0, 1), targets.flatten()
-    minimized = functional.cross_entropy(
+    minimized = target_share * functional.cross_entropy(
         logits, symbols, ignore_index=NO_TARGET, label_smoothing=config.label_smoothing
     )
     nats = minimized.detach()
     if config.label_smoothing > 0:
-        nats = functional.cross_entropy(logits.detach(), symbols, ignore_index=NO_TARGET)
-    if config.activation_regularization > 0:
-        minimized = minimized + config.activation_regularization * _mean_square(reading.dropped)
-    if config.temporal_activation_regularization > 0 and len(targets) > 1:
-        changes = reading.outputs[1:] - reading.outputs[:-1]
-        minimized = minimized + config.temporal_activation_regularization * _mean_square(changes)
+        nats = target_share * functional.cross_entropy(
+            logits.detach(), symbols, ignore_index=NO_TARGET
+        )
+    alpha = stream_share * config.activation_regularization
+    beta = stream_share * config.temporal_activation_regularization
+    if alpha > 0:
+        minimized = minimized + alpha * _mean_square(reading.dropped)
+    if beta > 0 and len(targets) > 1:
+        minimized = minimized + beta * _mean_square(reading.outputs[1:] - reading.outputs[:-1])
     return Objective(minimized, nats)
 
 

@@ -28,7 +28,7 @@ class Progress:
         Bytes of ``metrics.jsonl`` that belong to the steps done.
     seconds
         Time in training so far, over all sittings.
-    threads, device
+    threads, device, processes
         What the numbers were computed with.
     """
 
@@ -45,3 +45,10 @@ class Progress:
     seconds: float = 0.0
     threads: int = dataclasses.field(default_factory=torch.get_num_threads)
     device: str = "cpu"
+    processes: int = 1
+
+    @property
+    def machinery(self) -> str:
+        """Say what the numbers were computed with."""
+        each = f"{self.device} with {self.threads} threads"
+        return each if self.processes == 1 else f"{self.processes} processes on {each}"

@@ -7,25 +7,28 @@ network, its batches, and what to call for validation and for samples; it knows 
 Everything that decides the next step is in the weights, the optimiser, the hidden state and
 ``Progress``, or follows from the seed and the step's number; so a run that is interrupted
 anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
+
+Several processes may share the streams. All do the same in the same order; what one of them wants
+or finds out alone reaches the others with the gradients, or from the first one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
-from nextchar.errors import Interrupted, NonFiniteLossError, RunError
+from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
+from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.network import Network, State, clear, detach
-from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.nn.parameters import named_tensors
 from nextchar.text.streams import Streams
-from nextchar.training.averaging import build_average
+from nextchar.training.averaging import build_average, in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
@@ -35,7 +38,7 @@ from nextchar.training.checkpoint import (
 )
 from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
-from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated
+from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
 from nextchar.training.freezing import Freezing
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
@@ -47,10 +50,13 @@ from nextchar.training.optimization import (
     scheduled_rate,
     set_learning_rate,
 )
+from nextchar.training.processes import Processes
 from nextchar.training.progress import Progress
 from nextchar.training.seeds import seed_of
 from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
+from nextchar.training.torchrun import agreed
+from nextchar.training.wishes import Wishes
 
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
 
@@ -63,7 +69,7 @@ class Trainer:
     network
         On the device where it is to be trained.
     streams
-        The training part's batches.
+        The training part's batches, or this process's share of them.
     config
         With ``steps`` and ``precision`` decided (not ``auto``).
     folder
@@ -80,6 +86,8 @@ class Trainer:
         Gives a sample text of the network at a step, or ``None`` for no samples.
     listeners
         Called with each event, in order.
+    processes
+        Those that train together; this one alone if not given. The first one writes.
     """
 
     def __init__(
@@ -94,27 +102,31 @@ class Trainer:
         validate: Callable[[Network], float] | None = None,
         sample: Callable[[Network, int], str] | None = None,
         listeners: Sequence[Listener] = (),
+        processes: Processes | None = None,
     ) -> None:
         self.network = network
         self.streams = streams
         self.config = config
         self.folder = folder
-        self.progress = Progress(device=next(network.parameters()).device.type)
+        self._processes = processes or Processes()
+        self._device = next(network.parameters()).device
+        self.progress = Progress(device=self._device.type, processes=self._processes.world)
         self._symbols_per_char = symbols_per_char
         self._validate = validate
         self._sample = sample
         self._listeners = listeners
-        self._device = next(network.parameters()).device
-        self._generator = torch.Generator(self._device)
+        self._generator = SharedGenerator(self._device, rank=streams.rank, world=streams.world)
         self._freezing = Freezing(network, config, known)
         self._optimizer = build_optimizer(
             network.levels, config, undecayed=self._freezing.partly_frozen
         )
         self._rate = config.learning_rate
         self._average = build_average(network, config)
-        self._state: State = network.initial_state(config.batch_size)
+        self._state: State = network.initial_state(config.batch_size // streams.world)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
+        self._signals = StopSignals()
         self._unread = Unread(self._device)
+        self._wishes = Wishes()
         self._norm = math.nan
 
     @property
@@ -142,7 +154,7 @@ class Trainer:
         """
         self.network.train()
         self._clock.start(self.progress.seconds)
-        with StopSignals() as stop:
+        with self._signals:
             if not (self.folder / LAST_FILE).exists():
                 self.save()  # From here on, whatever happens, there is something to go back to.
             while not self.is_finished:
@@ -151,13 +163,16 @@ class Trainer:
                 due = finished or self.progress.step % self.validate_every == 0
                 if due:
                     self._measure()
-                if due or stop.received is not None or self._clock.save_is_due():
+                if due or any(self._wishes):
                     self.save()
-                if stop.received is not None and not self.is_finished:
-                    raise Interrupted(
-                        f"stopped after step {self.progress.step} of {self.config.steps}; saved. "
-                        f"Go on with: nextchar train --resume {self.folder}",
-                        stop.received,
+                signal_number = self._wishes.signal_number
+                if signal_number is not None and not self.is_finished:
+                    raise agreed(
+                        Interrupted(
+                            f"stopped after step {self.progress.step} of {self.config.steps}; "
+                            f"saved. Go on with: nextchar train --resume {self.folder}",
+                            signal_number,
+                        )
                     )
         if stops_early(self.progress, self.config):
             self._tell(Noticed(message=reason_of(self.progress, self.config)))
@@ -166,8 +181,8 @@ class Trainer:
         """Make one update.
 
         On a CPU its loss is looked at before the weights change. On a GPU the loop does not wait
-        for it: the losses of ``READ_EVERY`` steps are looked at together, and always before
-        anything is measured or saved.
+        for it: the losses and wishes of ``READ_EVERY`` steps are looked at together, and always
+        before anything is measured or saved.
         """
         number = self.progress.step
         self._rate = scheduled_rate(self.config, number) * self.progress.rate_factor
@@ -176,10 +191,11 @@ class Trainer:
         objective, state = self._objective(number)
         self._optimizer.zero_grad(set_to_none=True)
         objective.minimized.backward()  # type: ignore[no-untyped-call]
+        news = self._summed_up(objective.nats)
         add_penalties(self.network.parameters(), self.config)
         self._freezing.clear_known(number)
         norm = clip_gradients(self.network.parameters(), self.config)
-        self._unread.add(objective.nats, norm)
+        self._unread.add(news, norm)
         if self._device.type == "cpu":
             self._read()
         self._optimizer.step()
@@ -197,8 +213,10 @@ class Trainer:
         """Write everything that resume needs to ``last/``."""
         self._read()
         self.progress.seconds = self._clock.seconds()
-        tensors = tensors_of(self.network, self._optimizer, self._average, self._state)
-        save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
+        state = tuple(tuple(map(self._processes.gather, layer)) for layer in self._state)
+        if self._processes.is_first:
+            tensors = tensors_of(self.network, self._optimizer, self._average, state)
+            save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
 
     def restore(self) -> None:
@@ -220,7 +238,8 @@ class Trainer:
                 f"{self.folder} cannot be resumed: {LAST_FILE} is missing, which holds all that "
                 "resuming needs"
             )
-        cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
+        if self._processes.is_first:
+            cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
@@ -228,15 +247,18 @@ class Trainer:
             self.progress = Progress(**content)
         except TypeError as error:
             raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
-        put_back(tensors, self.network, self._optimizer, self._average, self._state)
-        before = f"{self.progress.device} with {self.progress.threads} threads"
-        now = f"{self._device.type} with {torch.get_num_threads()} threads"
+        state = self.network.initial_state(self.config.batch_size)
+        put_back(tensors, self.network, self._optimizer, self._average, state)
+        self._state = tuple(tuple(map(self._processes.share_of, layer)) for layer in state)
+        before = self.progress.machinery
+        self.progress.device = self._device.type
+        self.progress.threads = torch.get_num_threads()
+        self.progress.processes = self._processes.world
+        now = self.progress.machinery
         if before != now:
             self._tell(
                 Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
             )
-            self.progress.device = self._device.type
-            self.progress.threads = torch.get_num_threads()
 
     def _objective(self, number: int) -> tuple[Objective, State]:
         batch = self.streams.batch(number)
@@ -248,7 +270,23 @@ class Trainer:
         self._generator.manual_seed(seed_of(self.config.seed, number))
         with self._autocast():
             reading = self.network.read(inputs, state, generator=self._generator)
-        return objective_of(reading, targets, self.config), reading.state
+        objective = objective_of(
+            reading,
+            targets,
+            self.config,
+            target_share=batch.target_share,
+            stream_share=1 / self.streams.world,
+        )
+        return objective, reading.state
+
+    def _summed_up(self, nats: Tensor) -> Tensor:
+        """Sum the gradients of all processes, in place; give the sums of losses and wishes."""
+        wishes = Wishes.of(self._signals.received, save=self._clock.save_is_due())
+        news = torch.cat([nats.reshape(1), self._on_device(torch.tensor(wishes))])
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        self._processes.sum_up([*gradients, news])
+        self._wishes = Wishes()  # Those of the steps before are fulfilled.
+        return news
 
     def _on_device(self, values: Tensor) -> Tensor:
         if self._device.type == "cuda":  # From pinned memory the copy need not be waited for.
@@ -265,7 +303,7 @@ class Trainer:
         progress, unread = self.progress, self._unread
         if unread.count == 0:
             return
-        loss, self._norm = float(unread.loss), float(unread.norm)
+        (loss, *wishes), self._norm = unread.news.tolist(), float(unread.norm)
         if not math.isfinite(loss) or not math.isfinite(self._norm):
             what = (
                 f"the loss is {loss}"
@@ -273,6 +311,7 @@ class Trainer:
                 else (f"the gradient norm is {self._norm}")
             )
             raise self._diverged(f"{what} {self._where()}")
+        self._wishes = Wishes(*wishes)
         progress.loss_sum += loss
         progress.loss_count += unread.count
         self._unread = Unread(self._device)
@@ -298,22 +337,38 @@ class Trainer:
     def _measure(self) -> None:
         """Validate, keep the best weights, and write the row."""
         self._read()
-        progress = self.progress
-        with self._clock.validating(), self._evaluated_weights():
-            nats = None if self._validate is None else self._validate(self.network)
+        progress, is_first = self.progress, self._processes.is_first
+        with self._clock.validating(), in_evaluation(self.network, self._average):
+            nats = self._processes.first(self._validation_nats)
             if nats is not None and not math.isfinite(nats):
                 raise self._diverged(f"the validation loss is {nats} after step {progress.step}")
             best = nats is None or progress.best_nats is None or nats < progress.best_nats
             if best:
                 progress.best_nats, progress.best_step = nats, progress.step
-                save_tensors(
-                    self.folder / MODEL_FILE,
-                    named_tensors(self.network),
-                    {"step": progress.step, "validation_nats_per_char": nats},
-                )
-            sample = None if self._sample is None else self._sample(self.network, progress.step)
+            sample = self._keep(is_best=best) if is_first else None
         self._follow_plateau(is_best=best)
         note_validation(progress, self.config, nats)
+        if is_first:
+            self._report(nats, is_best=best, sample=sample)
+        progress.loss_sum, progress.loss_count = 0.0, 0
+
+    def _validation_nats(self) -> float | None:
+        return None if self._validate is None else self._validate(self.network)
+
+    def _keep(self, *, is_best: bool) -> str | None:
+        """Write the weights if they are the best so far; give a sample of theirs, if wanted."""
+        progress = self.progress
+        if is_best:
+            save_tensors(
+                self.folder / MODEL_FILE,
+                named_tensors(self.network),
+                {"step": progress.step, "validation_nats_per_char": progress.best_nats},
+            )
+        return None if self._sample is None else self._sample(self.network, progress.step)
+
+    def _report(self, nats: float | None, *, is_best: bool, sample: str | None) -> None:
+        """Write the row of a validation, and tell it."""
+        progress = self.progress
         event = Validated(
             step=progress.step,
             steps=self.config.steps,
@@ -323,29 +378,12 @@ class Trainer:
             gradient_norm=self._norm,
             chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
             seconds=self._clock.seconds(),
-            is_best=best,
+            is_best=is_best,
             sample=sample,
         )
         row = row_of(event, passes=self.streams.epoch(event.step))
         progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
-        progress.loss_sum, progress.loss_count = 0.0, 0
         self._tell(event)
-
-    @contextlib.contextmanager
-    def _evaluated_weights(self) -> Iterator[None]:
-        """Put the averaged weights, where there are any, in place for the block."""
-        self.network.eval()
-        kept = None
-        if self._average is not None:
-            kept = {name: tensor.clone() for name, tensor in named_tensors(self.network).items()}
-            load_parameters(self.network, self._average.tensors)
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            if kept is not None:
-                load_parameters(self.network, kept)
-            self.network.train()
 
     def _follow_plateau(self, *, is_best: bool) -> None:
         progress = self.progress
@@ -363,10 +401,9 @@ class Trainer:
             return f"at step {step + 1}, and the weights were not changed by it"
         return f"in the {self._unread.count} steps before step {step + 1}"
 
-    def _diverged(self, what: str) -> NonFiniteLossError:
+    def _diverged(self, what: str) -> NextcharError:
         kept = self.folder if (self.folder / LAST_FILE).exists() else None
-        return NonFiniteLossError(f"{what}; {advice(self.config, self._rate, kept)}")
+        return agreed(NonFiniteLossError(f"{what}; {advice(self.config, self._rate, kept)}"))
 
     def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
+        tell(self._listeners, event)

@@ -1,0 +1,177 @@
+"""From text to a run directory in which nothing is trained yet: symbols, corpus, plan."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from nextchar.config import Config
+from nextchar.errors import ConfigError
+from nextchar.model_files import save_config, save_vocabulary
+from nextchar.nn.network import Network
+from nextchar.nn.precision import faster_dtype
+from nextchar.parts import CORPUS_FOLDER, training_streams
+from nextchar.probe import measure_cost
+from nextchar.storage import atomic_folder, storage_errors
+from nextchar.text.augmentation import Augmenter
+from nextchar.text.corpus import Corpus
+from nextchar.text.encoding import Copy
+from nextchar.text.folds import learn_vocabulary
+from nextchar.text.reading import open_text
+from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Listener, Noticed, Preparing, tell
+from nextchar.training.planning import MOST_PASSES, Cost, plan
+from nextchar.training.processes import Processes
+from nextchar.training.trainer import Trainer
+from nextchar.transfer import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A run that is to be made, by one process.
+
+    Attributes
+    ----------
+    paths, stdin
+        The text, and what ``-`` reads.
+    config, given
+        What was asked for, and the names of the options that were set.
+    source
+        The run that it begins from, or ``None``.
+    processes
+        Those that will train.
+    listeners
+        Told how it goes.
+    began
+        When the time that ``minutes`` counts began (``time.monotonic``).
+    """
+
+    paths: Sequence[str | os.PathLike[str]]
+    config: Config
+    given: frozenset[str]
+    source: Source | None
+    processes: Processes
+    listeners: Sequence[Listener]
+    stdin: BinaryIO | None
+    began: float
+
+    def write(self, folder: Path) -> None:
+        """Make the run directory, whole or not at all."""
+        wanted, source = self.config.text, self.source
+        with (
+            open_text(self.paths, wanted, stdin=self.stdin) as text,
+            atomic_folder(folder) as temporary,
+        ):
+            vocabulary = learn_vocabulary(
+                text,
+                wanted,
+                self._preparing("finding the symbols"),
+                base=None if source is None else source.vocabulary,
+            )
+            corpus = Corpus.build(
+                text,
+                vocabulary,
+                temporary / CORPUS_FOLDER,
+                wanted,
+                copies=self._copies(vocabulary),
+                progress=self._preparing("encoding"),
+            )
+            config = self._decide(corpus, vocabulary)
+            if config.training.minutes is not None:
+                tell(self.listeners, Noticed(message=_planned(config, corpus)))
+            save_vocabulary(temporary, vocabulary)
+            save_config(temporary, config)
+            with storage_errors(temporary):
+                (temporary / METRICS_FILE).touch()
+                (temporary / LAST_FILE).parent.mkdir()
+            if source is not None:
+                self._begin_from(source, temporary, config, vocabulary, corpus)
+
+    def _preparing(self, stage: str) -> Callable[[float], None]:
+        return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
+
+    def _copies(self, vocabulary: Vocabulary) -> list[Copy]:
+        """Give what makes the altered copies; they bring in no symbol that the text has not."""
+        config = self.config
+        if not config.augmentation.copies:
+            return []
+        augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
+        return [
+            functools.partial(augmenter.chunks, config.training.seed, number)
+            for number in range(1, config.augmentation.copies + 1)
+        ]
+
+    def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> Config:
+        """Settle what the options leave open: the precision and, from minutes, the plan."""
+        config, training, world = self.config, self.config.training, self.processes.world
+        Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
+        require_shareable(config, world)
+        # Says at once if the text is too short for B and T, or if B cannot be shared.
+        training_streams(corpus, training, world=world)
+        device = self.processes.device(training.device)
+        if training.precision == "auto":
+            dtype = faster_dtype(training.batch_size // world, config.network.hidden_size, device)
+            config = config.with_options(precision=str(dtype).removeprefix("torch."))
+        if training.minutes is None:
+            return config
+
+        def measure(candidate: Config) -> Cost:
+            # What is frozen at first may learn in the end, and then a step takes longer.
+            learning = candidate.with_options(freeze=0, unfreeze_every=0)
+            return measure_cost(learning, corpus, vocabulary, device, world=world)
+
+        def count_weights(candidate: Config) -> int:
+            return Network(len(vocabulary), candidate.network, generator=None).parameter_count
+
+        ends = self.began + training.minutes * 60
+        return plan(
+            config,
+            self.given | ({"hidden_size"} if self.source else set()),
+            symbols=len(corpus.original),  # Altered copies are no new text.
+            seconds_left=lambda: ends - time.monotonic(),
+            measure=measure,
+            count_weights=count_weights,
+        )
+
+    def _begin_from(
+        self, source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
+    ) -> None:
+        """Save the grown network as a training without a step."""
+        origin = source.origin(vocabulary)
+        origin.save(folder)
+        training = config.training
+        network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
+        network.to(self.processes.device(training.device))
+        Trainer(network, training_streams(corpus, training), training, folder).save()
+        new = len(vocabulary) - len(origin.known)
+        tell(self.listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
+
+
+def _planned(config: Config, corpus: Corpus) -> str:
+    network, training = config.network, config.training
+    read = training.steps * training.batch_size * training.sequence_length
+    passes = read / len(corpus.train)
+    most = 0.99 * MOST_PASSES * len(corpus.original)
+    shorter = ", less than asked for: more would overfit" if read > most else ""
+    return (
+        f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
+        f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
+        f"{network.embedding_dropout:g}, recurrent weights {network.weight_dropout:g}), learning "
+        f"rate {training.learning_rate:g}, {training.steps:,} steps of {training.batch_size} × "
+        f"{training.sequence_length} in {training.precision}: {passes:.3g} passes{shorter}"
+    )
+
+
+def require_shareable(config: Config, world: int) -> None:
+    """Raise ``ConfigError`` if several processes cannot train such a network together."""
+    if world > 1 and config.network.batch_norm:
+        raise ConfigError(
+            f"batch_norm takes its means over the whole batch, of which each of {world} processes "
+            "sees a part: train in one process, or without --batch-norm"
+        )
