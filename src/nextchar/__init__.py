@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation as Evaluation
     from nextchar.evaluation.dynamic import Adaptation as Adaptation
     from nextchar.evaluation.score import Score as Score
+    from nextchar.experiments import Tuning as Tuning
     from nextchar.experiments import compare as compare
+    from nextchar.experiments import tune as tune
     from nextchar.model import LanguageModel as LanguageModel
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
@@ -39,9 +41,11 @@ _HOMES = {
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
     "TrainingResult": "nextchar.run",
+    "Tuning": "nextchar.experiments",
     "compare": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "tune": "nextchar.experiments",
 }
 
 __all__ = [
@@ -53,9 +57,11 @@ __all__ = [
     "NextcharError",
     "Score",
     "TrainingResult",
+    "Tuning",
     "compare",
     "resume",
     "train",
+    "tune",
 ]
 
 

@@ -34,6 +34,8 @@ OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "linear", "cosine", "plateau"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda"]
+SearchMethod = Literal["tpe", "random", "grid"]
+Pruning = Literal["median", "halving", "none"]
 
 
 def _option(
@@ -344,6 +346,19 @@ def allowed_types(part: type, name: str) -> tuple[Any, ...]:
             else (alternative,)
         )
     )
+
+
+def check_option(name: str, value: object) -> object:
+    """Give one option's value in its field's type.
+
+    Raises
+    ------
+    ConfigError
+        The name is unknown, or the value is of another type or out of its range.
+    """
+    reject_unknown({name: value}, option_names())
+    part = next(p for p in PARTS if name in p.__dataclass_fields__)
+    return _check(part.__dataclass_fields__[name], allowed_types(part, name), value)
 
 
 def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    config_parameters,
+    given,
+    parameter,
+)
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
+from nextchar.option_files import overridden, read_options
 
 if TYPE_CHECKING:
     from nextchar.run import TrainingResult
@@ -39,6 +46,7 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
         ),
+        parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -51,12 +59,15 @@ def _run(
     text: list[str] | None,
     out: Path | None,
     resume: Path | None,
+    config: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
     options = given(context, values)
-    _check(text, out, resume, options)
+    _check(text, out, resume, config, options)
+    if config is not None:
+        options = overridden(read_options(config), by=options)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
@@ -77,11 +88,16 @@ def _run(
 
 
 def _check(
-    text: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
+    text: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    config: Path | None,
+    options: dict[str, Any],
 ) -> None:
     if resume is not None:
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += ["--out"] if out is not None else []
+        extra += ["--config"] if config is not None else []
         extra += ["a text"] if text else []
         if extra:
             raise ConfigError(
