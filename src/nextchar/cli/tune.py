@@ -155,9 +155,9 @@ def _run(
 
 def _searched(search: list[str], space: Path | None) -> dict[str, object] | None:
     """Read what is searched; the command line goes before the file."""
-    from nextchar.option_files import read_table
+    from nextchar.experiments.spaces import read_space
 
-    searched: dict[str, object] = {} if space is None else read_table(space)
+    searched: dict[str, object] = {} if space is None else dict(read_space(space))
     for each in search:
         name, equals, values = each.partition("=")
         if not equals:

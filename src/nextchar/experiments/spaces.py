@@ -108,7 +108,7 @@ Space = Mapping[str, Dimension]
 
 
 def parse_space(search: Mapping[str, object]) -> dict[str, Dimension]:
-    """Read what is searched: for each option a text, as above, or a list of values.
+    """Read what is searched: for each option a text, as above, a list of values, or a dimension.
 
     Raises
     ------
@@ -188,6 +188,8 @@ def grid_of(space: Space) -> list[dict[str, Any]]:
 def _dimension(name: str, values: object) -> Dimension:
     if name in _NOT_SEARCHED:
         raise ConfigError(f"{name} cannot be searched: {_NOT_SEARCHED[name]}")
+    if isinstance(values, Range | Choice):
+        return values
     if isinstance(values, str):
         return _range(name, values) if ".." in values else _choice(name, parse_values(name, values))
     return _choice(name, values if isinstance(values, Sequence) else [values])

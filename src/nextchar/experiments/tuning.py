@@ -33,6 +33,7 @@ from nextchar.training.events import Listener
 FORMAT_VERSION = 1
 SPEC_FILE = "tuning.json"
 USUAL_TRIALS = 40
+SHARED_OUT = 0.95  # of the search's minutes among its trials; the rest is for all around them
 
 
 def tune(
@@ -117,6 +118,8 @@ def tune(
         if number is not None and not 0 < number < math.inf:
             raise ConfigError(f"{name} must be above 0; got {number}")
     by_time = "steps" not in options and "steps" not in (start or {})
+    if method == "grid" and search is None:
+        raise ConfigError("a grid is of the values that are named: say what is searched")
     space = default_space(options, by_time=by_time) if search is None else parse_space(search)
     require_unset(space, options)
     if method == "grid":
@@ -188,7 +191,7 @@ def _with_budget(
         before = read_json(folder / SPEC_FILE, RunError).get("options", {})
         if "minutes" in before:
             return {**shared, "minutes": before["minutes"]}
-    return {**shared, "minutes": float(f"{minutes / trials:.3g}")}
+    return {**shared, "minutes": float(f"{SHARED_OUT * minutes / trials:.3g}")}
 
 
 def _require_usable(task: Task) -> None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 BEST_FILE = "best.toml"
 # What a plan for some minutes decides that is no finding of the search.
 _OF_THE_BUDGET = ("steps", "validate_every", "precision")
+# What decides how much text is enough.
+_LEAST_TEXT = ("batch_size", "sequence_length", "vocabulary")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +160,9 @@ class Worker:
             return _Outcome("failed", reason=str(error).partition(";")[0])
         except TextError as error:
             config = Config.from_options({**self._task.shared, **claim.options})
-            require_text(self._task.paths, config.text)  # If it is at fault, the search ends.
+            require_text(self._task.paths, config.text)  # If it is at fault, the search ends;
+            if not any(name in self._task.space for name in _LEAST_TEXT):
+                raise  # so it does if no trial can use it.
             return _Outcome("failed", reason=str(error))
         except (MemoryError, RuntimeError) as error:
             if not is_memory_shortage(error):
