@@ -43,7 +43,8 @@ from nextchar.storage import locked_folder, storage_errors
 from nextchar.training.trainer import seed_of
 
 STUDY_NAME, JOURNAL_FILE = "nextchar", "journal.jsonl"
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 3  # without a validation between them
+NO_ATTEMPTS = (0, 0)  # processes that began, and validations before the first of them
 MOST_SEED = 1 << 32
 TOP_SHARE = 0.25  # of the trials, whose options are held against all others' for importance
 STARTUP_TRIALS = 5  # complete before any is pruned
@@ -91,14 +92,14 @@ class Claim:
                 self._trial.set_user_attr("seconds", seconds)
             return self._trial.should_prune()
 
-    def note(self, name: str, value: float | str) -> None:
+    def note(self, name: str, value: float | str | tuple[int, int]) -> None:
         """Keep something with the trial."""
         with storage_errors(self._journal):
             self._trial.set_user_attr(name, value)
 
     def forgive(self) -> None:
         """Do not count this attempt: the process was asked to stop, not killed by the trial."""
-        self.note("attempts", 0)
+        self.note("attempts", NO_ATTEMPTS)
 
     def release(self) -> None:
         """Give the trial's lock back; while the trial is not ended, it is there for others."""
@@ -206,32 +207,43 @@ class Search:
             return None
         study_id = self._storage.get_study_id_from_name(STUDY_NAME)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        claim = self._claimed(number, lambda: optuna.Trial(self._study, trial_id), lock)
-        attempts = self._study.get_trials(deepcopy=False)[number].user_attrs.get("attempts", 0)
-        if attempts >= MOST_ATTEMPTS:
-            reason = f"its process was killed {attempts} times"
-            self.end(claim, "failed", None, reason)
-            return None
-        claim.note("attempts", attempts + 1)
+        frozen = self._study.get_trials(deepcopy=False)[number]
+        measured = len(frozen.intermediate_values)
+        attempts, measured_before = frozen.user_attrs.get("attempts", NO_ATTEMPTS)
+        if measured > measured_before:
+            attempts = 0
+        with _closed_on_error(lock):
+            trial = optuna.Trial(self._study, trial_id)
+            claim = Claim(trial, self._options(trial), lock, self._journal)
+            if attempts >= MOST_ATTEMPTS:
+                self.end(claim, "failed", None, f"its process was killed {attempts} times")
+                return None
+            claim.note("attempts", (attempts + 1, measured))
         return claim
 
     def _new(self, number: int) -> Claim:
-        first = self._first[number] if number < len(self._first) else {}
-        if first and not self._numbers(OptunaState.WAITING):
-            self._study.enqueue_trial(first)
+        if not self._numbers(OptunaState.WAITING):
+            self._study.enqueue_trial(self._chosen(number))  # All of it is one line.
         lock = self._locked(number)
         if lock is None:
-            raise RunError(f"{self._folder} has a lock on trial {number}, which has not begun")
-        claim = self._claimed(number, self._study.ask, lock)
-        claim.note("attempts", 1)
+            raise RunError(f"{self._folder} has a lock on trial {number + 1}, which has not begun")
+        with _closed_on_error(lock):
+            trial = self._study.ask()
+            claim = Claim(trial, self._options(trial), lock, self._journal)
+            claim.note("attempts", (1, 0))
         return claim
 
-    def _claimed(self, number: int, make: Callable[[], optuna.Trial], lock: BinaryIO) -> Claim:
-        """Give a trial all its values; those that it has, it keeps."""
-        self._study.sampler = _SAMPLERS[self._method](seed_of(self._seed, number) % MOST_SEED)
-        trial = make()
-        options = {name: _suggested(trial, name, each) for name, each in self._space.items()}
-        return Claim(trial, options, lock, self._journal)
+    def _chosen(self, number: int) -> dict[str, Any]:
+        """Choose a trial's values, in memory, so that no process can be killed half-way."""
+        seed = seed_of(self._seed, number) % MOST_SEED
+        study = optuna.create_study(sampler=_SAMPLERS[self._method](seed))
+        study.add_trials(self._study.get_trials())
+        if number < len(self._first):
+            study.enqueue_trial(self._first[number])
+        return self._options(study.ask())
+
+    def _options(self, trial: optuna.Trial) -> dict[str, Any]:
+        return {name: _suggested(trial, name, each) for name, each in self._space.items()}
 
     def _locked(self, number: int) -> BinaryIO | None:
         """Lock a trial, or give ``None`` where a process has it."""
@@ -324,6 +336,15 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log, int(dimension.step or 1))
     return FloatDistribution(low, high, log, dimension.step)
+
+
+@contextlib.contextmanager
+def _closed_on_error(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
 
 
 class _JournalLock:

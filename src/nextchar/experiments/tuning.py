@@ -230,9 +230,9 @@ def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
         elif any(folder.iterdir()):
             raise RunError(f"{folder} exists already and is no search: choose another --out")
         else:
-            with storage_errors(folder):
-                (folder / TRIALS_FOLDER).mkdir()
             write_json(folder / SPEC_FILE, spec)
+        with storage_errors(folder):
+            (folder / TRIALS_FOLDER).mkdir(exist_ok=True)
 
 
 def _nothing_found(trials: Sequence[Trial], minutes: float | None) -> str:

@@ -31,7 +31,7 @@ from nextchar.experiments.trials import (
 )
 from nextchar.model_files import load_config
 from nextchar.option_files import write_options
-from nextchar.run import CORPUS_FOLDER, TrainingResult, resume, train
+from nextchar.run import CORPUS_FOLDER, TrainingResult, history, resume, train
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import learn
 from nextchar.training.checkpoint import LAST_FILE
@@ -109,27 +109,12 @@ class Worker:
             claim = self._search.claim(self._most)
             if claim is None:
                 return
-            self._announce(
-                TrialBegun(number=claim.number, trials=self._most, options=claim.options)
-            )
             try:
-                outcome = self._outcome(claim)
+                trials = self._make(claim)
             except _TimeIsUp:
-                claim.forgive()
                 return
-            except KeyboardInterrupt:
-                claim.forgive()
-                raise
-            except Interrupted as stop:
-                claim.forgive()
-                message = (
-                    f"stopped in trial {claim.number} of {self._most}; saved. The same command "
-                    "goes on"
-                )
-                raise Interrupted(message, stop.signal_number) from stop
             finally:
                 claim.release()
-            trials = self._end(claim, outcome)
             done = _ended(trials)
             pace = (time.monotonic() - began) / max(1, done - before)
             left = min(pace * (self._most - done), self._ends - time.monotonic())
@@ -142,7 +127,20 @@ class Worker:
                 )
             )
 
-    def _end(self, claim: Claim, outcome: _Outcome) -> tuple[Trial, ...]:
+    def _make(self, claim: Claim) -> tuple[Trial, ...]:
+        """Make a trial, and give all that have begun."""
+        self._announce(TrialBegun(number=claim.number, trials=self._most, options=claim.options))
+        try:
+            outcome = self._outcome(claim)
+        except (_TimeIsUp, KeyboardInterrupt):
+            claim.forgive()
+            raise
+        except Interrupted as stop:
+            claim.forgive()
+            message = (
+                f"stopped in trial {claim.number} of {self._most}; saved. The same command goes on"
+            )
+            raise Interrupted(message, stop.signal_number) from stop
         with self._search.alone():
             self._search.end(claim, outcome.state, outcome.nats_per_char, outcome.reason)
             trials = self._search.trials()
@@ -168,7 +166,7 @@ class Worker:
             if not is_memory_shortage(error):
                 raise
             return _Outcome("failed", reason="not enough memory")
-        if not watch.measured:
+        if "validation_nats_per_char" not in history(result.run)[-1]:
             return _Outcome("failed", reason="the validation part is too short to be measured")
         claim.note("seconds", result.seconds)
         return _Outcome("complete", nats_per_char=result.nats_per_char)
@@ -241,16 +239,9 @@ class _TimeIsUp(Exception):  # noqa: N818
 
 
 class _Watch:
-    """A listener that ends a training which is behind, or for which there is no time left.
-
-    Attributes
-    ----------
-    measured
-        Whether the validation part was measured.
-    """
+    """A listener that ends a training which is behind, or for which there is no time left."""
 
     def __init__(self, claim: Claim, ends: float) -> None:
-        self.measured = False
         self._claim = claim
         self._ends = ends
 
@@ -258,7 +249,7 @@ class _Watch:
         """Look at an event; raises to end the training."""
         is_last = False
         if isinstance(event, Validated) and event.validation_nats_per_char is not None:
-            self.measured, is_last = True, event.step == event.steps
+            is_last = event.step == event.steps
             percent = round(100 * event.step / event.steps)
             is_behind = self._claim.report(percent, event.validation_nats_per_char, event.seconds)
             if is_behind and not is_last:
