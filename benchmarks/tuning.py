@@ -46,11 +46,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--method", default="tpe", choices=("tpe", "random"))
     parser.add_argument("--seeds", type=int, default=2, help="how often each is trained at the end")
+    parser.add_argument("--out", type=Path, help="keep all in this folder, and go on with it")
     parser.add_argument("--picture", type=Path, help="also draw the search to this file")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = options.out or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         text = folder / "text.txt"
         text.write_text(options.text.read_text(encoding="utf-8")[: options.first], encoding="utf-8")
         began = time.monotonic()
@@ -67,7 +69,7 @@ def main() -> None:
         }
         nats = {
             label: [
-                nextchar.train(text, folder / f"{label}-{seed}", seed=seed, **row).nats_per_char
+                trained(text, folder / f"{label}-{seed}", seed=seed, **row)
                 for seed in range(1, options.seeds + 1)
             ]
             for label, row in rows.items()
@@ -90,6 +92,13 @@ def main() -> None:
             "found_minus_recipe_nats_per_char": behind, "search": tuning.to_dict(),
         }  # fmt: skip
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def trained(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
+    """Train, or go on with a run; give its nats per character."""
+    if run.exists():
+        return nextchar.resume(run).nats_per_char
+    return nextchar.train(text, run, **options).nats_per_char
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ SECONDS = 120
         ["evaluate", "--help"],
         ["info", "--help"],
         ["compare", "--help"],
+        ["tune", "--help"],
         ["complete", "--help"],
         ["play", "--help"],
         ["score", "--help"],

@@ -105,18 +105,7 @@ def tune(
     ends = math.inf if minutes is None else time.monotonic() + minutes * 60
     engine = require_search()
     folder = Path(out)
-    for name, value, allowed in (("method", method, SearchMethod), ("pruning", pruning, Pruning)):
-        if value not in get_args(allowed):
-            raise ConfigError(
-                f"{name} must be one of {', '.join(get_args(allowed))}; got {value!r}"
-            )
-    for name, number in (
-        ("trials", trials),
-        ("minutes", minutes),
-        ("trial_minutes", trial_minutes),
-    ):
-        if number is not None and not 0 < number < math.inf:
-            raise ConfigError(f"{name} must be above 0; got {number}")
+    _require_sensible(method, pruning, trials=trials, minutes=minutes, trial_minutes=trial_minutes)
     by_time = "steps" not in options and "steps" not in (start or {})
     if method == "grid" and search is None:
         raise ConfigError("a grid is of the values that are named: say what is searched")
@@ -165,6 +154,17 @@ def require_search() -> ModuleType:
             "a search needs the package optuna, which is not installed: "
             "pip install 'nextchar[tune]'"
         ) from None
+
+
+def _require_sensible(method: str, pruning: str, **numbers: float | None) -> None:
+    for name, value, allowed in (("method", method, SearchMethod), ("pruning", pruning, Pruning)):
+        if value not in get_args(allowed):
+            raise ConfigError(
+                f"{name} must be one of {', '.join(get_args(allowed))}; got {value!r}"
+            )
+    for name, number in numbers.items():
+        if number is not None and not 0 < number < math.inf:
+            raise ConfigError(f"{name} must be above 0; got {number}")
 
 
 def _with_budget(
