@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation as Evaluation
     from nextchar.evaluation.dynamic import Adaptation as Adaptation
     from nextchar.evaluation.score import Score as Score
+    from nextchar.experiments import Tuning as Tuning
     from nextchar.experiments import compare as compare
     from nextchar.experiments import crossval as crossval
+    from nextchar.experiments import tune as tune
     from nextchar.model import LanguageModel as LanguageModel
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
@@ -42,10 +44,12 @@ _HOMES = {
     "Score": "nextchar.evaluation.score",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
+    "Tuning": "nextchar.experiments",
     "compare": "nextchar.experiments",
     "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "tune": "nextchar.experiments",
 }
 
 __all__ = [
@@ -57,11 +61,13 @@ __all__ = [
     "NextcharError",
     "Score",
     "TrainingResult",
+    "Tuning",
     "augment",
     "compare",
     "crossval",
     "resume",
     "train",
+    "tune",
 ]
 
 

@@ -34,7 +34,9 @@ class Checked:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value = _check(field, allowed_types(type(self), field.name), getattr(self, field.name))
+            value = check_value(
+                field, allowed_types(type(self), field.name), getattr(self, field.name)
+            )
             object.__setattr__(self, field.name, value)
 
     @classmethod
@@ -71,8 +73,8 @@ def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
     raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")
 
 
-def _check(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: object) -> object:
-    """Give the value in its field's type, or raise ``ConfigError``."""
+def check_value(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: object) -> object:
+    """Give a value in its field's type, or raise ``ConfigError``."""
     if value is None and types.NoneType in allowed:
         return value
     if isinstance(allowed[0], str):

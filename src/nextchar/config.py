@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
-from nextchar.checking import Checked, option
+from nextchar.checking import Checked, check_value, option
 from nextchar.checking import allowed_types as allowed_types
 from nextchar.checking import reject_unknown as reject_unknown
 from nextchar.errors import ConfigError
@@ -37,6 +37,8 @@ Edit = Literal[
 ]  # fmt: skip
 CHARACTER_EDITS: tuple[Edit, ...] = ("swap", "drop", "repeat", "neighbor", "case")
 WORD_EDITS: tuple[Edit, ...] = ("word_drop", "word_swap", "synonym")
+SearchMethod = Literal["tpe", "random", "grid"]
+Pruning = Literal["median", "halving", "none"]
 
 
 def _probability(what: str) -> Any:  # noqa: ANN401  (as option)
@@ -489,6 +491,19 @@ def _fold_fractions(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if options.get("folds"):
         return {"validation_fraction": 0.0, **options}
     return options
+
+
+def check_option(name: str, value: object) -> object:
+    """Give one option's value in its field's type.
+
+    Raises
+    ------
+    ConfigError
+        The name is unknown, or the value is of another type or out of its range.
+    """
+    reject_unknown({name: value}, option_names())
+    part = next(p for p in PARTS if name in p.__dataclass_fields__)
+    return check_value(part.__dataclass_fields__[name], allowed_types(part, name), value)
 
 
 def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:

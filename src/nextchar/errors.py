@@ -97,3 +97,12 @@ class Interrupted(NextcharError):  # noqa: N818  (an interruption is not an erro
         super().__init__(message)
         self.signal_number = signal.Signals(signal_number)
         self.exit_code = 128 + signal_number
+
+
+def is_memory_shortage(error: Exception) -> bool:
+    """Tell torch's own signs of a full memory, without importing torch for it."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )

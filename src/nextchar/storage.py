@@ -7,6 +7,7 @@ This file imports nothing of nextchar but its errors.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -75,6 +76,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for parent in made:
                 parent.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock for the block, waiting for it; the kernel frees that of a dead process.
+
+    Entering it again in the block waits forever.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_leftovers(folder: Path) -> None:

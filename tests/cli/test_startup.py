@@ -31,6 +31,7 @@ SECONDS = 120
         ["compare", "--help"],
         ["crossval", "--help"],
         ["augment", "--help"],
+        ["tune", "--help"],
         ["complete", "--help"],
         ["play", "--help"],
         ["score", "--help"],

@@ -24,8 +24,15 @@ from nextchar.cli import (
     play,
     score,
     train,
+    tune,
 )
-from nextchar.errors import InputError, Interrupted, NextcharError, OtherProcessError
+from nextchar.errors import (
+    InputError,
+    Interrupted,
+    NextcharError,
+    OtherProcessError,
+    is_memory_shortage,
+)
 from nextchar.training.torchrun import is_first_process
 
 # typer names only some of its usage errors; this is what they all are.
@@ -42,6 +49,7 @@ app = typer.Typer(
 train.add_to(app)
 compare.add_to(app)
 crossval.add_to(app)
+tune.add_to(app)
 generate.add_to(app)
 complete.add_to(app)
 play.add_to(app)
@@ -94,22 +102,13 @@ def _run() -> int:
         name = "" if error.filename is None else f"{error.filename}: "
         return _fail(f"{name}{error.strerror or error}", NextcharError.exit_code)
     except (MemoryError, RuntimeError) as error:
-        if not _is_memory_shortage(error):
+        if not is_memory_shortage(error):
             raise
         advice = "try a smaller --hidden-size, --batch-size or --sequence-length"
         return _fail(f"not enough memory: {advice}", NextcharError.exit_code)
     if code == 128 + signal.SIGINT:
         return _fail("interrupted", code)
     return code if isinstance(code, int) else 0
-
-
-def _is_memory_shortage(error: Exception) -> bool:
-    """Tell torch's own signs of a full memory, without importing torch for it."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
 
 
 def _fail(message: str, code: int) -> int:

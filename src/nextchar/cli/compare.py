@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    add_command,
+    config_parameters,
+    given,
+    parameter,
+    picture_format,
+)
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
 from nextchar.errors import ConfigError
 
@@ -78,7 +84,7 @@ def _run(
     **values: Any,  # noqa: ANN401
 ) -> None:
     varied = _varied(cells, inputs, vary or [])
-    picture_format = _picture_format(picture)
+    drawn_as = picture_format(picture)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.experiments import compare
     from nextchar.experiments.plots import learning_curves, require_drawing
@@ -105,7 +111,7 @@ def _run(
     else:
         _print(comparison)
     if picture is not None:
-        write_bytes(picture, learning_curves(comparison, picture_format))
+        write_bytes(picture, learning_curves(comparison, drawn_as))
 
 
 def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str, list[Any]]:
@@ -122,18 +128,6 @@ def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str,
     if not texts:
         raise ConfigError("nothing is compared: give --cells, --inputs or --vary")
     return {name: parse_values(name, values) for name, values in texts.items()}
-
-
-def _picture_format(picture: Path | None) -> str:
-    from nextchar.experiments.plots import PICTURE_FORMATS
-
-    if picture is None:
-        return ""
-    suffix = picture.suffix.lower().removeprefix(".")
-    if suffix not in PICTURE_FORMATS:
-        allowed = ", ".join(f".{each}" for each in PICTURE_FORMATS)
-        raise ConfigError(f"--picture is a file that ends in {allowed}; got {picture}")
-    return suffix
 
 
 def _print(comparison: Comparison) -> None:

@@ -7,6 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
@@ -17,6 +18,10 @@ from nextchar.errors import ConfigError
 if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation
 
+# Read by option_files.read_options; what stands on the command line goes before it.
+CONFIG_OPTION: Any = typer.Option(
+    None, "--config", help="Options from a TOML file, as learning_rate = 0.004."
+)
 _PANELS = {
     "TextConfig": "Text",
     "AugmentationConfig": "Augmentation",
@@ -86,6 +91,19 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
     if not dynamic:
         return None
     return Adaptation() if rate is None else Adaptation(rate=rate)
+
+
+def picture_format(picture: Path | None) -> str:
+    """Give the format that a picture's name asks for, or nothing where there is none."""
+    from nextchar.experiments.plots import PICTURE_FORMATS
+
+    if picture is None:
+        return ""
+    suffix = picture.suffix.lower().removeprefix(".")
+    if suffix not in PICTURE_FORMATS:
+        allowed = ", ".join(f".{each}" for each in PICTURE_FORMATS)
+        raise ConfigError(f"--picture is a file that ends in {allowed}; got {picture}")
+    return suffix
 
 
 def _option(part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)

@@ -15,9 +15,15 @@ class ProgressDisplay:
     """A listener that writes to stderr.
 
     On a terminal a line is redrawn in place; elsewhere only the lines of the validations appear.
+
+    Parameters
+    ----------
+    label
+        What stands at the beginning of the moving line; it may be set anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "") -> None:
+        self.label = label
         self._show = stderr_line()
         self._shown_at = 0.0
         self._validation: float | None = None
@@ -56,7 +62,8 @@ class ProgressDisplay:
         if now - self._shown_at < _REFRESH_SECONDS:
             return
         self._shown_at = now
-        parts = [
+        parts = [self.label] if self.label else []
+        parts += [
             f"step {event.step}/{event.steps}",
             f"pass {event.passes:.1f}",
             f"train {_loss(event.train_nats_per_char)}",

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    config_parameters,
+    given,
+    parameter,
+)
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
+from nextchar.option_files import overridden, read_options
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
@@ -53,6 +60,7 @@ def add_to(app: typer.Typer) -> None:
             Path | None,
             typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
         ),
+        parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -67,12 +75,15 @@ def _run(
     resume: Path | None,
     from_run: Path | None,
     tensorboard: Path | None,
+    config: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
     options = given(context, values)
-    _check(text, out, resume, from_run, options)
+    _check(text, out, resume, from_run, config, options)
+    if config is not None:
+        options = overridden(read_options(config), by=options)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
@@ -105,12 +116,14 @@ def _check(
     out: Path | None,
     resume: Path | None,
     from_run: Path | None,
+    config: Path | None,
     options: dict[str, Any],
 ) -> None:
     if resume is not None:
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += ["--out"] if out is not None else []
         extra += ["--from"] if from_run is not None else []
+        extra += ["--config"] if config is not None else []
         extra += ["a text"] if text else []
         if extra:
             problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"

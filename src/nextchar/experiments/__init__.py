@@ -5,6 +5,8 @@ from nextchar.experiments.comparison import Comparison, Figures, Group
 from nextchar.experiments.crossvalidating import crossval
 from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
 from nextchar.experiments.folds import contiguous_folds, stratified_folds
+from nextchar.experiments.trials import Trial, TrialBegun, TrialEnded, Tuning
+from nextchar.experiments.tuning import tune
 
 __all__ = [
     "Comparison",
@@ -12,8 +14,13 @@ __all__ = [
     "Figures",
     "FoldFigures",
     "Group",
+    "Trial",
+    "TrialBegun",
+    "TrialEnded",
+    "Tuning",
     "compare",
     "contiguous_folds",
     "crossval",
     "stratified_folds",
+    "tune",
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import io
 import math
+import statistics
 from typing import Any
 
 from nextchar.errors import NextcharError
 from nextchar.experiments.comparison import Comparison
+from nextchar.experiments.trials import Tuning
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
@@ -49,6 +51,67 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     axes.set_ylabel("bits per character, validation")
     axes.grid(alpha=0.3)
     axes.legend(title="best, mean of the seeds", fontsize="small")
+    picture = io.BytesIO()
+    figure.savefig(picture, format=picture_format, dpi=150)
+    return picture.getvalue()
+
+
+def search_picture(tuning: Tuning, picture_format: str) -> bytes:
+    """Draw a search: its trials with the best so far, and the importance of the options.
+
+    Parameters
+    ----------
+    picture_format
+        One of ``PICTURE_FORMATS``.
+
+    Returns
+    -------
+    bytes
+        The picture. Pruned trials stand at the loss at which they were given up.
+
+    Raises
+    ------
+    NextcharError
+        matplotlib is not installed.
+    """
+    figure_class = require_drawing()
+    figure: Any = figure_class(figsize=(11, 4.5), layout="constrained")
+    history, importance = figure.subplots(1, 2, width_ratios=(3, 2))
+    best = [
+        (number, nats / math.log(2))
+        for number, nats in enumerate(tuning.history(), 1)
+        if nats is not None
+    ]
+    lowest, first = best[-1][1], best[0][1]
+    complete = [trial.nats_per_char for trial in tuning.trials if trial.state == "complete"]
+    usual = statistics.median(nats for nats in complete if nats is not None) / math.log(2)
+    # A trial that went astray must not press the others together: it stands at the upper edge.
+    top = lowest + 1.5 * max(usual - lowest, first - lowest, 0.02)
+    for state, marker, color in (("complete", "o", "C0"), ("pruned", "x", "0.5")):
+        points = [
+            (trial.number, min(trial.nats_per_char / math.log(2), top))
+            for trial in tuning.trials
+            if trial.state == state and trial.nats_per_char is not None
+        ]
+        if points:
+            history.scatter(
+                *zip(*points, strict=True), s=22, c=color, marker=marker, label=state, clip_on=False
+            )
+    failed = [trial.number for trial in tuning.trials if trial.state == "failed"]
+    if failed:
+        history.scatter(
+            failed, [top] * len(failed), s=22, c="C3", marker="v", label="failed", clip_on=False
+        )
+    history.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
+    history.set_ylim(lowest - 0.05 * (top - lowest), top)
+    history.set_xlabel("trial")
+    history.set_ylabel("bits per character, validation")
+    history.grid(alpha=0.3)
+    history.legend(fontsize="small")
+    names = list(tuning.importance)[::-1]
+    importance.barh(names, [tuning.importance[name] for name in names])
+    importance.set_xlabel("importance" if names else "too few trials to tell the importance")
+    importance.set_xlim(0, 1)
     picture = io.BytesIO()
     figure.savefig(picture, format=picture_format, dpi=150)
     return picture.getvalue()

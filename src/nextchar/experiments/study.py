@@ -1,0 +1,367 @@
+"""The search itself, which is Optuna's, in a file that processes of one machine share.
+
+The only file here that knows Optuna (an extra). It keeps Optuna's journal, one line for all that
+happens to a trial, and adds what a journal does not do by itself:
+
+- Whoever writes holds the kernel's lock on the journal, so that a process that is killed leaves no
+  lock behind; half a line, as a full disk leaves, is cut off by the next who writes.
+- A trial belongs to the process that holds its own lock. So a trial that is marked as running and
+  whose lock is free has lost its process, and is gone on with, at once and without a timeout.
+- What is tried next depends on the seed, the number of the trial and the trials before it, not on
+  the process; so a search that was killed goes on with the trials that it would have made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from nextchar.config import Pruning, SearchMethod
+from nextchar.errors import RunError
+from nextchar.experiments.spaces import Dimension, Range, Space, grid_of
+from nextchar.experiments.trials import Trial, TrialState, run_folder
+from nextchar.storage import locked_folder, storage_errors
+from nextchar.training.seeds import seed_of
+
+STUDY_NAME, JOURNAL_FILE = "nextchar", "journal.jsonl"
+MOST_ATTEMPTS = 3  # without a validation between them
+NO_ATTEMPTS = (0, 0)  # processes that began, and validations before the first of them
+MOST_SEED = 1 << 32
+TOP_SHARE = 0.25  # of the trials, whose options are held against all others' for importance
+STARTUP_TRIALS = 5  # complete before any is pruned
+WARM_UP_PERCENT = 30  # of a trial, before it is pruned
+
+# Trials are measured at percents of their steps, so that those of other lengths compare.
+_PRUNERS: Mapping[Pruning, Callable[[], BasePruner]] = {
+    "median": lambda: MedianPruner(STARTUP_TRIALS, n_warmup_steps=WARM_UP_PERCENT),
+    "halving": lambda: SuccessiveHalvingPruner(min_resource=20, reduction_factor=3),
+    "none": NopPruner,
+}
+_SAMPLERS: Mapping[SearchMethod, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed),
+    "random": lambda seed: RandomSampler(seed=seed),
+    "grid": lambda seed: RandomSampler(seed=seed),  # not asked: every value is set before
+}
+
+
+class Claim:
+    """A trial that this process makes.
+
+    Attributes
+    ----------
+    number
+        Its place in the search, from 1 (Optuna counts from 0).
+    options
+        The searched options' values.
+    """
+
+    def __init__(
+        self, trial: optuna.Trial, options: Mapping[str, Any], lock: BinaryIO, journal: Path
+    ) -> None:
+        self.number = trial.number + 1
+        self.options = options
+        self._trial = trial
+        self._lock = lock
+        self._journal = journal
+
+    def report(self, percent: int, nats_per_char: float, seconds: float) -> bool:
+        """Note a validation after so much of the steps; tell whether the trial is to be pruned."""
+        known = self._trial.study.get_trials(deepcopy=False)[self.number - 1].intermediate_values
+        with storage_errors(self._journal):
+            if percent not in known:  # A trial that is gone on with repeats some.
+                self._trial.report(nats_per_char, percent)
+                self._trial.set_user_attr("seconds", seconds)
+            return self._trial.should_prune()
+
+    def note(self, name: str, value: float | str | tuple[int, int]) -> None:
+        """Keep something with the trial."""
+        with storage_errors(self._journal):
+            self._trial.set_user_attr(name, value)
+
+    def forgive(self) -> None:
+        """Do not count this attempt: the process was asked to stop, not killed by the trial."""
+        self.note("attempts", NO_ATTEMPTS)
+
+    def release(self) -> None:
+        """Give the trial's lock back; while the trial is not ended, it is there for others."""
+        self._lock.close()
+
+
+class Search:
+    """The trials of a folder, which other processes may be making as well.
+
+    Parameters
+    ----------
+    folder
+        Where the journal and the locks are.
+    space
+        What is searched.
+    method
+        Tree-structured Parzen estimators (Bergstra et al. 2011, in their
+        multivariate form), random search, or a grid.
+    pruning
+        Which trials are given up early: those worse than the median of the others at the same
+        part of their steps, all but the best third at a fifth and at three fifths of them
+        (asynchronous successive halving, Li et al. 2020), or none.
+    seed
+        Decides, with the trials before it, each trial.
+    start
+        The first trial's values of some options, or of none; not for a grid.
+
+    Raises
+    ------
+    StorageError
+        The journal cannot be written.
+    RunError
+        The journal is damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        space: Space,
+        *,
+        method: SearchMethod,
+        pruning: Pruning,
+        seed: int,
+        start: Mapping[str, Any],
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._folder = folder
+        self._space = space
+        self._method = method
+        self._seed = seed
+        self._first = _grid(space, seed) if method == "grid" else [dict(start)]
+        self._journal = folder / JOURNAL_FILE
+        with self.alone():
+            backend = JournalFileBackend(str(self._journal), _JournalLock(self._journal))  # type: ignore[arg-type]
+            try:
+                self._storage = JournalStorage(backend)
+                self._study = optuna.create_study(
+                    storage=self._storage,
+                    study_name=STUDY_NAME,
+                    pruner=_PRUNERS[pruning](),
+                    load_if_exists=True,
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(f"{self._journal} is damaged: {error}") from error
+
+    def claim(self, most: int) -> Claim | None:
+        """Take a trial that lost its process or, where there are fewer than ``most``, a new one."""
+        with self.alone():
+            for number in self._numbers(OptunaState.RUNNING):
+                claim = self._adopted(number)
+                if claim is not None:
+                    return claim
+            begun = len(self._study.get_trials(deepcopy=False)) - len(
+                self._numbers(OptunaState.WAITING)
+            )
+            return self._new(begun) if begun < most else None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from choosing a trial or ending one meanwhile."""
+        with storage_errors(self._journal), locked_folder(self._folder):
+            yield
+
+    def end(
+        self, claim: Claim, state: TrialState, nats_per_char: float | None, reason: str | None
+    ) -> None:
+        """Write down how a trial ended, and give its lock back; for a block of ``alone``."""
+        # What failed is a pruned trial to Optuna, so that the search turns away from it.
+        if reason is not None:
+            claim.note("reason", reason)
+        if state == "complete":
+            self._study.tell(claim.number - 1, nats_per_char)
+        else:
+            self._study.tell(claim.number - 1, state=OptunaState.PRUNED)
+        self._lock_path(claim.number - 1).unlink(missing_ok=True)
+        claim.release()
+
+    def _numbers(self, state: OptunaState) -> list[int]:
+        return [t.number for t in self._study.get_trials(deepcopy=False, states=(state,))]
+
+    def _adopted(self, number: int) -> Claim | None:
+        """Take over a running trial, if its process is gone."""
+        lock = self._locked(number)
+        if lock is None:
+            return None
+        study_id = self._storage.get_study_id_from_name(STUDY_NAME)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        frozen = self._study.get_trials(deepcopy=False)[number]
+        measured = len(frozen.intermediate_values)
+        attempts, measured_before = frozen.user_attrs.get("attempts", NO_ATTEMPTS)
+        if measured > measured_before:
+            attempts = 0
+        with _closed_on_error(lock):
+            trial = optuna.Trial(self._study, trial_id)
+            claim = Claim(trial, self._options(trial), lock, self._journal)
+            if attempts >= MOST_ATTEMPTS:
+                self.end(claim, "failed", None, f"its process was killed {attempts} times")
+                return None
+            claim.note("attempts", (attempts + 1, measured))
+        return claim
+
+    def _new(self, number: int) -> Claim:
+        if not self._numbers(OptunaState.WAITING):
+            self._study.enqueue_trial(self._chosen(number))  # All of it is one line.
+        lock = self._locked(number)
+        if lock is None:
+            raise RunError(f"{self._folder} has a lock on trial {number + 1}, which has not begun")
+        with _closed_on_error(lock):
+            trial = self._study.ask()
+            claim = Claim(trial, self._options(trial), lock, self._journal)
+            claim.note("attempts", (1, 0))
+        return claim
+
+    def _chosen(self, number: int) -> dict[str, Any]:
+        """Choose a trial's values, in memory, so that no process can be killed half-way."""
+        seed = seed_of(self._seed, number) % MOST_SEED
+        study = optuna.create_study(sampler=_SAMPLERS[self._method](seed))
+        study.add_trials(self._study.get_trials())
+        if number < len(self._first):
+            study.enqueue_trial(self._first[number])
+        return self._options(study.ask())
+
+    def _options(self, trial: optuna.Trial) -> dict[str, Any]:
+        return {name: _suggested(trial, name, each) for name, each in self._space.items()}
+
+    def _locked(self, number: int) -> BinaryIO | None:
+        """Lock a trial, or give ``None`` where a process has it."""
+        lock = self._lock_path(number).open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        return lock
+
+    def _lock_path(self, number: int) -> Path:
+        return run_folder(self._folder, number + 1).with_suffix(".lock")
+
+    def trials(self) -> tuple[Trial, ...]:
+        """List the trials that have begun, in their order."""
+        return tuple(
+            self._trial(each)
+            for each in self._study.get_trials(deepcopy=False)
+            if each.state != OptunaState.WAITING
+        )
+
+    def _trial(self, frozen: FrozenTrial) -> Trial:
+        state: TrialState = "running"
+        if frozen.state.is_finished():
+            pruned: TrialState = "failed" if "reason" in frozen.user_attrs else "pruned"
+            state = "complete" if frozen.state == OptunaState.COMPLETE else pruned
+        measured = frozen.intermediate_values
+        nats = frozen.value if state == "complete" else min(measured.values(), default=None)
+        run = run_folder(self._folder, frozen.number + 1)
+        return Trial(
+            number=frozen.number + 1,
+            state=state,
+            options={name: frozen.params[name] for name in self._space if name in frozen.params},
+            nats_per_char=nats,
+            progress=1.0 if state == "complete" else max(measured, default=0) / 100,
+            seconds=frozen.user_attrs.get("seconds", 0.0),
+            reason=frozen.user_attrs.get("reason"),
+            run=run if run.exists() else None,
+        )
+
+
+def importance_of(trials: Sequence[Trial], space: Space) -> dict[str, float]:
+    """Share out what sets the best trials apart among the searched options (PED-ANOVA).
+
+    Pruned trials count with the loss at which they were given up, as they would not have been
+    among the best. Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance
+    in Arbitrary Subspaces" (2023).
+
+    Returns
+    -------
+    dict
+        Shares that sum to 1, the largest first; empty where there are too few trials to tell.
+    """
+    measured = [t for t in trials if t.state in ("complete", "pruned") and t.nats_per_char]
+    if len(measured) * TOP_SHARE < 2:
+        return {}
+    study = optuna.create_study()
+    distributions = {name: _distribution(each) for name, each in space.items()}
+    study.add_trials(
+        optuna.trial.create_trial(
+            params=dict(trial.options), distributions=distributions, value=trial.nats_per_char
+        )
+        for trial in measured
+    )
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE)
+    return dict(get_param_importances(study, evaluator=evaluator))
+
+
+def _grid(space: Space, seed: int) -> list[dict[str, Any]]:
+    """List the grid's combinations, mixed, so that a part of them is spread over all."""
+    grid = grid_of(space)
+    random.Random(seed).shuffle(grid)
+    return grid
+
+
+def _suggested(trial: optuna.Trial, name: str, dimension: Dimension) -> Any:  # noqa: ANN401
+    if not isinstance(dimension, Range):
+        return trial.suggest_categorical(name, dimension.values)
+    low, high, log = dimension.low, dimension.high, dimension.log
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(name, low, high, step=int(dimension.step or 1), log=log)
+    return trial.suggest_float(name, low, high, step=dimension.step, log=log)
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if not isinstance(dimension, Range):
+        return CategoricalDistribution(dimension.values)
+    low, high, log = dimension.low, dimension.high, dimension.log
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log, int(dimension.step or 1))
+    return FloatDistribution(low, high, log, dimension.step)
+
+
+@contextlib.contextmanager
+def _closed_on_error(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
+
+
+class _JournalLock:
+    """The kernel's lock on the journal for who writes it; cuts off what was half-written."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._file = self._journal.open("r+b")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        content = self._file.read()
+        if content and not content.endswith(b"\n"):
+            self._file.truncate(content.rfind(b"\n") + 1)
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._file.close()
