@@ -109,9 +109,10 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     history.grid(alpha=0.3)
     history.legend(fontsize="small")
     names = list(tuning.importance)[::-1]
-    importance.barh(names, [tuning.importance[name] for name in names])
+    importance.barh(range(len(names)), [tuning.importance[name] for name in names])
     importance.set_xlabel("importance" if names else "too few trials to tell the importance")
     importance.set_xlim(0, 1)
+    importance.set_yticks(range(len(names)), names)
     picture = io.BytesIO()
     figure.savefig(picture, format=picture_format, dpi=150)
     return picture.getvalue()
