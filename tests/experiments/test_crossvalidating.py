@@ -68,8 +68,9 @@ def test_a_cross_validation_goes_on_where_it_stopped(text: Path, tmp_path: Path)
 
 
 def test_with_minutes_the_first_run_is_planned_for_all(text: Path, tmp_path: Path) -> None:
+    text.write_text(english(400))  # So short that a hundred passes end long before the minutes.
     sizes: dict[str, Any] = {"hidden_size": 8, "batch_size": 4, "sequence_length": 8}
-    crossval(text, tmp_path / "out", folds=2, minutes=0.03, **sizes)
+    crossval(text, tmp_path / "out", folds=2, minutes=0.3, **sizes)
     first, second = (load_config(tmp_path / "out" / "runs" / f"fold-{n}") for n in (1, 2))
     assert first.network == second.network
     assert dataclasses.replace(first.training, minutes=None) == second.training

@@ -28,7 +28,7 @@ from nextchar.experiments.spaces import parse_space
 from nextchar.model import LanguageModel
 from nextchar.option_files import read_options
 from nextchar.run import train
-from nextchar.training.events import Event, StepDone
+from nextchar.training.events import Event, Listener, StepDone
 from nextchar.training.trainer import Trainer
 from tests.conftest import TINY_OPTIONS, contents, english
 
@@ -127,14 +127,21 @@ def test_a_trial_that_kills_its_process_again_and_again_is_given_up(
 
 
 def test_a_signal_is_no_death(text: Path, tmp_path: Path) -> None:
-    def stop(event: Event) -> None:
-        if isinstance(event, StepDone):
-            os.kill(os.getpid(), signal.SIGINT)
+    def stop_once() -> Listener:
+        stopped = False
+
+        def stop(event: Event) -> None:
+            nonlocal stopped
+            if isinstance(event, StepDone) and not stopped:
+                stopped = True  # A second signal would act at once.
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return stop
 
     few = {**FEW, "validate_every": 10, "trials": 1}
-    for _ in range(4):  # One step each.
+    for _ in range(4):  # More often than a trial may die.
         with pytest.raises(Interrupted, match="stopped in trial 1 of 1; saved"):
-            tune(text, tmp_path / "out", listeners=[stop], **few)
+            tune(text, tmp_path / "out", listeners=[stop_once()], **few)
     assert figures(tune(text, tmp_path / "out", **few)) == figures(
         tune(text, tmp_path / "whole", **few)
     )
