@@ -29,7 +29,7 @@ InputKind = Literal["embedding", "onehot"]
 Initialization = Literal["orthogonal", "xavier", "he"]
 OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "linear", "cosine", "plateau"]
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
 Shuffled = Literal["none", "lines", "paragraphs"]
 Edit = Literal[
@@ -340,7 +340,8 @@ class TrainingConfig(Checked):
         above=0, at_most=1,
     )  # fmt: skip
     precision: Precision = option(
-        "auto", "Arithmetic of training; auto is bfloat16 where it is clearly faster."
+        "auto",
+        "Arithmetic of training: auto is bfloat16 where clearly faster; float16 needs a GPU.",
     )
     device: Device = option("auto", "Where to train; auto is a GPU where there is one.")
     validate_every: int = option(

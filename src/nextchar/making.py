@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import torch
+
 from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.model_files import save_config, save_vocabulary
@@ -111,10 +113,10 @@ class NewRun:
         """Settle what the options leave open: the precision and, from minutes, the plan."""
         config, training, world = self.config, self.config.training, self.processes.world
         Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
-        require_shareable(config, world)
+        device = self.processes.device(training.device)
+        require_trainable(config, world, device)
         # Says at once if the text is too short for B and T, or if B cannot be shared.
         training_streams(corpus, training, world=world)
-        device = self.processes.device(training.device)
         if training.precision == "auto":
             dtype = faster_dtype(training.batch_size // world, config.network.hidden_size, device)
             config = config.with_options(precision=str(dtype).removeprefix("torch."))
@@ -168,8 +170,13 @@ def _planned(config: Config, corpus: Corpus) -> str:
     )
 
 
-def require_shareable(config: Config, world: int) -> None:
-    """Raise ``ConfigError`` if several processes cannot train such a network together."""
+def require_trainable(config: Config, world: int, device: torch.device) -> None:
+    """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
+    if config.training.precision == "float16" and device.type != "cuda":
+        raise ConfigError(
+            f"precision 'float16' needs a GPU, and this trains on {device.type}: take float32, "
+            "or bfloat16 where the processor has it"
+        )
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
             f"batch_norm takes its means over the whole batch, of which each of {world} processes "

@@ -34,7 +34,8 @@ def training_streams(
 
 def training_dtype(training: TrainingConfig) -> torch.dtype:
     """Give the type of the products in training, once ``precision`` is decided."""
-    return torch.bfloat16 if training.precision == "bfloat16" else torch.float32
+    dtypes = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+    return dtypes.get(training.precision, torch.float32)
 
 
 def validation(

@@ -31,7 +31,7 @@ from typing import Any, BinaryIO
 from nextchar.config import Config
 from nextchar.errors import RunError
 from nextchar.evaluation import perplexity
-from nextchar.making import NewRun, require_shareable
+from nextchar.making import NewRun, require_trainable
 from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary
@@ -221,8 +221,8 @@ def _is_begun(folder: Path, processes: Processes, listeners: Sequence[Listener])
 def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> TrainingResult:
     config = load_config(folder)
     vocabulary = load_vocabulary(folder)
-    require_shareable(config, processes.world)
     device = processes.device(config.training.device)
+    require_trainable(config, processes.world, device)
     with _only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)

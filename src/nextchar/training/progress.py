@@ -24,6 +24,8 @@ class Progress:
         What schedule ``plateau`` has made of the rate, and validations since the last best.
     improved_nats, validations_waited
         The validation loss that counts for early stopping, and validations since it was reached.
+    loss_scale, loss_scale_steps
+        In float16, the factor of the loss, and the steps since it changed.
     metrics_size
         Bytes of ``metrics.jsonl`` that belong to the steps done.
     seconds
@@ -41,6 +43,8 @@ class Progress:
     stale_validations: int = 0
     improved_nats: float | None = None
     validations_waited: int = 0
+    loss_scale: float | None = None
+    loss_scale_steps: int = 0
     metrics_size: int = 0
     seconds: float = 0.0
     threads: int = dataclasses.field(default_factory=torch.get_num_threads)

@@ -52,6 +52,7 @@ from nextchar.training.optimization import (
 )
 from nextchar.training.processes import Processes
 from nextchar.training.progress import Progress
+from nextchar.training.scaling import LossScale
 from nextchar.training.seeds import seed_of
 from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
@@ -121,6 +122,7 @@ class Trainer:
             network.levels, config, undecayed=self._freezing.partly_frozen
         )
         self._rate = config.learning_rate
+        self._scale = LossScale(config, self._device)
         self._average = build_average(network, config)
         self._state: State = network.initial_state(config.batch_size // streams.world)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
@@ -190,15 +192,16 @@ class Trainer:
         self._freezing.begin(number)
         objective, state = self._objective(number)
         self._optimizer.zero_grad(set_to_none=True)
-        objective.minimized.backward()  # type: ignore[no-untyped-call]
+        self._scale.scaled(objective.minimized).backward()  # type: ignore[no-untyped-call]
         news = self._summed_up(objective.nats)
+        self._scale.undo(self._optimizer)
         add_penalties(self.network.parameters(), self.config)
         self._freezing.clear_known(number)
         norm = clip_gradients(self.network.parameters(), self.config)
-        self._unread.add(news, norm)
+        self._unread.add(news, self._scale.counted(norm))
         if self._device.type == "cpu":
             self._read()
-        self._optimizer.step()
+        self._scale.step(self._optimizer)
         self._state = detach(state)
         if self._average is not None:
             self._average.update(self.network, number)
@@ -213,6 +216,7 @@ class Trainer:
         """Write everything that resume needs to ``last/``."""
         self._read()
         self.progress.seconds = self._clock.seconds()
+        self._scale.save(self.progress)
         state = tuple(tuple(map(self._processes.gather, layer)) for layer in self._state)
         if self._processes.is_first:
             tensors = tensors_of(self.network, self._optimizer, self._average, state)
@@ -250,6 +254,7 @@ class Trainer:
         state = self.network.initial_state(self.config.batch_size)
         put_back(tensors, self.network, self._optimizer, self._average, state)
         self._state = tuple(tuple(map(self._processes.share_of, layer)) for layer in state)
+        self._scale.restore(self.progress)
         before = self.progress.machinery
         self.progress.device = self._device.type
         self.progress.threads = torch.get_num_threads()
@@ -294,9 +299,9 @@ class Trainer:
         return values.to(self._device)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self._device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
-        )
+        low = self.config.precision not in ("auto", "float32")
+        dtype = torch.float16 if self.config.precision == "float16" else torch.bfloat16
+        return torch.autocast(self._device.type, dtype, enabled=low)
 
     def _read(self) -> None:
         """Bring the losses of the newest steps to the host; they must be finite."""
@@ -304,13 +309,11 @@ class Trainer:
         if unread.count == 0:
             return
         (loss, *wishes), self._norm = unread.news.tolist(), float(unread.norm)
-        if not math.isfinite(loss) or not math.isfinite(self._norm):
-            what = (
-                f"the loss is {loss}"
-                if not math.isfinite(loss)
-                else (f"the gradient norm is {self._norm}")
-            )
-            raise self._diverged(f"{what} {self._where()}")
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss} {self._where()}")
+        if not math.isfinite(self._norm) or self._scale.is_lost():
+            norm = f"{self._norm}" if not math.isfinite(self._norm) else "not finite at any scale"
+            raise self._diverged(f"the gradient norm is {norm} {self._where()}")
         self._wishes = Wishes(*wishes)
         progress.loss_sum += loss
         progress.loss_count += unread.count
