@@ -56,7 +56,7 @@ def _evaluate(
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Measure nats and bits per character and perplexity, over the whole text."""
-    from nextchar.cli.options import adaptation_of
+    from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
     from nextchar.model import LanguageModel
     from nextchar.run import open_corpus
@@ -69,10 +69,7 @@ def _evaluate(
     part = part or "validation"
     adaptation = adaptation_of(dynamic, dynamic_rate)
     if text:
-        reading = {"encoding": encoding, "errors": errors}
-        set_here = {name: value for name, value in reading.items() if value is not None}
-        text_config = model.config.with_options(**set_here).text
-        with open_text(text, text_config) as source:
+        with open_text(text, reading_config(model.config, encoding, errors)) as source:
             result = model.evaluate(
                 source.chunks(progress),
                 unknown=unknown,

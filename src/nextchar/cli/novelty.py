@@ -39,6 +39,7 @@ def _novelty(
 
     Symbols that the vocabulary does not have match nothing.
     """
+    from nextchar.cli.options import reading_config
     from nextchar.model_files import load_config, load_vocabulary
     from nextchar.novelty import novelty
     from nextchar.run import open_corpus
@@ -46,9 +47,7 @@ def _novelty(
 
     lengths = _lengths(ngrams)
     config, vocabulary, corpus = load_config(run), load_vocabulary(run), open_corpus(run)
-    reading = {"encoding": encoding, "errors": errors}
-    set_here = {name: value for name, value in reading.items() if value is not None}
-    with open_text(text, config.with_options(**set_here).text) as source:
+    with open_text(text, reading_config(config, encoding, errors)) as source:
         whole = "".join(source.chunks())
     result = novelty(
         vocabulary,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nextchar.config import PARTS, allowed_types
+from nextchar.config import PARTS, Config, DecodingErrors, TextConfig, allowed_types
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,6 +80,15 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
         return source is not None and source.name != "DEFAULT"
 
     return {name: value for name, value in options.items() if is_given(name)}
+
+
+def reading_config(
+    config: Config, encoding: str | None, errors: DecodingErrors | None
+) -> TextConfig:
+    """Give how a run's texts are read, with what was set anew on the command line."""
+    anew = {"encoding": encoding, "errors": errors}
+    set_here = {name: value for name, value in anew.items() if value is not None}
+    return config.with_options(**set_here).text
 
 
 def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:

@@ -61,7 +61,7 @@ def _score(
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Show what each character of a text costs in bits: shaded text, lists, or a page."""
-    from nextchar.cli.options import adaptation_of
+    from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError
     from nextchar.model import LanguageModel
     from nextchar.rendering.score_page import score_page
@@ -74,9 +74,7 @@ def _score(
         raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
     adaptation = adaptation_of(dynamic, dynamic_rate)
     model = LanguageModel.load(run, device=device)
-    reading = {"encoding": encoding, "errors": errors}
-    set_here = {name: value for name, value in reading.items() if value is not None}
-    with open_text(text, model.config.with_options(**set_here).text) as source:
+    with open_text(text, reading_config(model.config, encoding, errors)) as source:
         name, whole = ", ".join(source.names), "".join(source.chunks())
     score = model.score(
         whole,

@@ -19,7 +19,7 @@ from nextchar.cli.options import (
     parameter,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, NextcharError
 from nextchar.option_files import overridden, read_options
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
@@ -83,7 +83,10 @@ def _run(
     options = given(context, values)
     _check(text, out, resume, from_run, config, options)
     if config is not None:
-        options = overridden(read_options(config), by=options)
+        try:
+            options = overridden(read_options(config), by=options)
+        except NextcharError as error:
+            raise agreed(error) from error
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run

@@ -21,6 +21,7 @@ from nextchar.errors import ConfigError, InputError, RunError
 from nextchar.run import TrainingResult, resume, train
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
+from nextchar.training.torchrun import require_one_process
 
 TABLE_FILE = "table.md"
 
@@ -28,7 +29,14 @@ Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def files_of(inputs: Inputs, kind: str) -> list[str | os.PathLike[str]]:
-    """List the inputs of an experiment; ``ConfigError`` for standard input, which is read once."""
+    """List the inputs of an experiment.
+
+    Raises
+    ------
+    ConfigError
+        One is standard input, which is read once, or ``torchrun`` has started several processes.
+    """
+    require_one_process(f"a {kind}")
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if "-" in paths:
         raise ConfigError(f"a {kind} reads its text many times: name files, not -")

@@ -23,6 +23,7 @@ from typing import Any, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
 from nextchar.errors import ConfigError, NextcharError, RunError
+from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
 from nextchar.experiments.worker import BEST_FILE, Task, Worker, keep_best, require_text
@@ -119,7 +120,7 @@ def tune(
     if "steps" not in space or trial_minutes is not None:
         shared = _with_budget(shared, space, folder, trials, minutes, trial_minutes)
     task = Task(
-        paths=tuple([inputs] if isinstance(inputs, str | os.PathLike) else inputs),
+        paths=tuple(files_of(inputs, "search")),
         space=space,
         shared=shared,
     )
@@ -196,8 +197,6 @@ def _with_budget(
 
 def _require_usable(task: Task) -> None:
     """Find before anything is written what no trial could use."""
-    if "-" in task.paths:
-        raise ConfigError("a search reads its text many times: name files, not -")
     config = Config.from_options(task.shared)
     if config.text.validation_fraction == 0:
         raise ConfigError(

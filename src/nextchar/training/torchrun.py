@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from nextchar.errors import NextcharError, OtherProcessError
+from nextchar.errors import ConfigError, NextcharError, OtherProcessError
 
 
 def is_one_of_many() -> bool:
@@ -48,6 +48,17 @@ def store_address() -> tuple[str, int]:
 def keeps_store() -> bool:
     """Say whether ``torchrun`` keeps the store itself; else the first process has to."""
     return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
+def require_one_process(what: str) -> None:
+    """Raise ``ConfigError`` in one of many processes: they would all do the same."""
+    if is_one_of_many():
+        raise agreed(
+            ConfigError(
+                f"{what} trains one run after the other in one process, and torchrun has started "
+                f"{world_size()}: start it without torchrun"
+            )
+        )
 
 
 def agreed(error: NextcharError) -> NextcharError:
