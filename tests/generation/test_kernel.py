@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,10 +24,9 @@ sizes = st.integers(1, 40)
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
-    options = {
-        "cell": draw(
-            st.sampled_from(["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
-        ),
+    cell = draw(st.sampled_from(["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"]))
+    options: dict[str, Any] = {
+        "cell": cell,
         "activation": draw(st.sampled_from(["tanh", "relu", "sigmoid"])),
         "peepholes": draw(st.sampled_from(["vector", "matrix"])),
         "reset": draw(st.sampled_from(["after", "before"])),
@@ -34,7 +34,13 @@ def networks(draw: st.DrawFn) -> Network:
         "layers": draw(st.integers(1, 3)),
         "residual": draw(st.booleans()),
         "hidden_size": draw(sizes),
+        "batch_norm": draw(st.booleans()),
     }
+    if not cell.startswith("min"):
+        options["layer_norm"] = draw(st.booleans())
+        options["zoneout"] = draw(st.sampled_from([0.0, 0.3]))
+    if cell in ("lstm", "peephole_lstm"):
+        options["zoneout_cell"] = draw(st.sampled_from([0.0, 0.6]))
     options["embedding_size"] = draw(sizes | st.just(options["hidden_size"]))
     options["tied"] = (
         options["input"] == "embedding"
@@ -50,6 +56,9 @@ def random_network(vocabulary: int, *, seed: int = 0, **options: object) -> Netw
     network = Network(vocabulary, NetworkConfig.from_dict(options), generator=None).eval()
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.7 / math.sqrt(weight.shape[-1]), generator=generator)
+    for name, average in network.named_buffers():
+        low = 0.5 if name.endswith("variance") else -1.0
+        torch.nn.init.uniform_(average, low, 2.0, generator=generator)
     return network
 
 

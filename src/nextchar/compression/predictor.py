@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError
-from nextchar.generation.engine import COMPILED, obstacle_to_compiled
 from nextchar.generation.kernel import Memory, Weights, step
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import not_finite
@@ -52,13 +51,16 @@ class Predictor:
     Raises
     ------
     ConfigError
-        The network has what the compiled step has not.
+        The network is of another type or on another device.
     """
 
     def __init__(self, network: Network, context: int, streams: int) -> None:
-        obstacle = obstacle_to_compiled(network)
-        if obstacle is not None:
-            raise ConfigError(f"compression takes {COMPILED}; got {obstacle}")
+        weight = network.head.weight
+        if weight.device.type != "cpu" or weight.dtype != torch.float32:
+            raise ConfigError(
+                f"compression takes a float32 network on the CPU; got {weight.dtype} on "
+                f"{weight.device}"
+            )
         self.streams = streams
         self.vocabulary_size = network.vocabulary_size
         self.columns = max(self.vocabulary_size, _FEWEST_COLUMNS)

@@ -29,7 +29,6 @@ from nextchar.nn.network import Network
 
 Engine = Literal["auto", "compiled", "plain", "captured"]
 
-COMPILED = "a float32 network on the CPU without zoneout and normalisation"
 PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
 
 
@@ -127,15 +126,6 @@ class Writer:
         )
 
 
-def obstacle_to_compiled(network: Network) -> str | None:
-    """Give what of a network the compiled step does not have, or ``None``."""
-    weight, config = network.head.weight, network.config
-    if weight.device.type != "cpu" or weight.dtype != torch.float32:
-        return f"{weight.dtype} on {weight.device}"
-    absent = ("zoneout", "zoneout_cell", "layer_norm", "batch_norm")
-    return next((name for name in absent if getattr(config, name)), None)
-
-
 def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:
     """Give how many symbols the plain loop writes before the compiled one goes on."""
     if engine not in get_args(Engine):
@@ -153,10 +143,13 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
                 f"{weight.device}"
             )
         return sys.maxsize
-    obstacle = obstacle_to_compiled(network)
-    if obstacle is not None and (engine == "compiled" or weights != "float32"):
-        raise ConfigError(f"the compiled engine takes {COMPILED}; got {obstacle}")
-    if engine == "plain" or obstacle is not None:
+    suits = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if not suits and (engine == "compiled" or weights != "float32"):
+        raise ConfigError(
+            f"the compiled engine takes a float32 network on the CPU; got {weight.dtype} on "
+            f"{weight.device}"
+        )
+    if engine == "plain" or not suits:
         return sys.maxsize
     return PLAIN_SYMBOLS if engine == "auto" and weights == "float32" else 0
 

@@ -29,6 +29,7 @@ from nextchar.jit import compiled, inlined, sigmoid, tanh
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
 TANH, RELU, SIGMOID = range(3)
 VECTOR_PEEPHOLES, MATRIX_PEEPHOLES = 1, 2
+EPSILON = np.float32(1e-5)  # that of torch's layer normalisation
 
 
 class Weights(NamedTuple):
@@ -51,6 +52,14 @@ class Weights(NamedTuple):
     line_weights
         Weights that are lines, float32[L, 3, H]: vector peepholes of i, f and o, or the gru's
         second bias.
+    gains, memory_norm
+        Of layer normalisation: gains of the input's and of the recurrent part of the gates,
+        float32[L, 2, G·H]; gain and bias of the lstm's c, float32[L, 2, H]. Empty without it.
+    output_norm
+        Factor and summand of each layer's output, which batch normalisation comes to,
+        float32[L, 2, H]; empty without it.
+    zoneout
+        Shares of h and of c that stay as they were, float32[2].
     head_bias
         float32[V].
     """
@@ -65,6 +74,10 @@ class Weights(NamedTuple):
     starts: NDArray[np.int64]
     bias: NDArray[np.float32]
     line_weights: NDArray[np.float32]
+    gains: NDArray[np.float32]
+    memory_norm: NDArray[np.float32]
+    output_norm: NDArray[np.float32]
+    zoneout: Line
     head_bias: NDArray[np.float32]
 
 
@@ -83,6 +96,10 @@ class Memory(NamedTuple):
         The input of a layer, and a value within one, float32[B, C].
     gates, candidates
         float32[G, B, H], and the recurrent part of the gru's candidate, float32[1, B, H].
+    recurrent
+        The recurrent part of the gates before it is normalised, float32[G, B, H].
+    before
+        A layer's h and c before the step, float32[2, B, H].
     desk
         Where a second thread may help with products. Its vectors are the outputs, the cells,
         below and passing.
@@ -95,6 +112,8 @@ class Memory(NamedTuple):
     passing: Lines
     gates: Blocks
     candidates: Blocks
+    recurrent: Blocks
+    before: Blocks
     desk: Desk
 
 
@@ -125,17 +144,39 @@ def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
     """Read one symbol of each sample [B]: the memory then has the next logits."""
     (L, B, _), (G, _, H) = memory.outputs.shape, memory.gates.shape
     gates, below = memory.gates, memory.below
+    zoned = weights.zoneout[0] > 0 or weights.zoneout[1] > 0
     for layer in range(L):
-        for b in range(B):
-            projected = weights.table[symbols[b]] if layer == 0 else weights.bias[layer]
-            for gate in range(G):
-                _copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
         row = int(weights.starts[layer])
-        if layer > 0:
+        if layer > 0 and len(weights.gains) > 0:
+            _clear(gates)
             row = product(weights.rows, memory.desk, 2 * L, row, gates)
+            _normalize(gates, weights.gains[layer, 0])
+            for b in range(B):
+                for gate in range(G):
+                    _add(weights.bias[layer, gate * H : (gate + 1) * H], gates[gate, b])
+        else:
+            for b in range(B):
+                projected = weights.table[symbols[b]] if layer == 0 else weights.bias[layer]
+                for gate in range(G):
+                    _copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
+            if layer > 0:
+                row = product(weights.rows, memory.desk, 2 * L, row, gates)
+        if zoned:
+            for b in range(B):
+                _copy(memory.outputs[layer, b, :H], memory.before[0, b])
+                _copy(memory.cells[layer, b, :H], memory.before[1, b])
         _recur(weights, memory, layer, row)
+        if zoned:
+            for b in range(B):
+                _mix(weights.zoneout[0], memory.before[0, b], memory.outputs[layer, b, :H])
+                _mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b, :H])
         for b in range(B):
             h = memory.outputs[layer, b, :H]
+            if len(weights.output_norm) > 0:
+                normalized = memory.passing[b, :H]
+                _copy(weights.output_norm[layer, 1], normalized)
+                _add_product(weights.output_norm[layer, 0], h, normalized)
+                h = normalized
             if weights.residual and layer > 0:
                 _add(h, below[b, :H])
                 continue
@@ -150,14 +191,14 @@ def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
 @inlined
 def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> None:
     """Finish a layer, whose gates have the input's part; its other rows begin with ``row``."""
-    (L, B, _), H = memory.outputs.shape, memory.gates.shape[2]
+    (L, B, _), (G, _, H) = memory.outputs.shape, memory.gates.shape
     rows, desk, gates, passing = weights.rows, memory.desk, memory.gates, memory.passing
     if weights.cell == RNN:
-        product(rows, desk, layer, row, gates)
+        _see(weights, memory, layer, layer, row, 0, G)
         for b in range(B):
             _rnn(weights.activation, gates[0, b], memory.outputs[layer, b, :H])
     elif weights.cell == LSTM:
-        row = product(rows, desk, layer, row, gates)
+        row = _see(weights, memory, layer, layer, row, 0, G)
         if weights.peepholes == MATRIX_PEEPHOLES:
             row = product(rows, desk, L + layer, row, gates[:2])
         for b in range(B):
@@ -168,25 +209,86 @@ def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> None:
             h, c = memory.outputs[layer, b, :H], memory.cells[layer, b, :H]
             _lstm_output(weights, layer, gates[3, b], c, h)
     elif weights.cell == GRU_AFTER:
-        row = product(rows, desk, layer, row, gates[:2])
-        for b in range(B):
-            _copy(weights.line_weights[layer, 0], memory.candidates[0, b])
-        product(rows, desk, layer, row, memory.candidates)
+        row = _see(weights, memory, layer, layer, row, 0, 2)
+        if len(weights.gains) > 0:
+            _clear(memory.candidates)
+            product(rows, desk, layer, row, memory.candidates)
+            _normalize(memory.candidates, weights.gains[layer, 1, 2 * H :])
+            for b in range(B):
+                _add(weights.line_weights[layer, 0], memory.candidates[0, b])
+        else:
+            for b in range(B):
+                _copy(weights.line_weights[layer, 0], memory.candidates[0, b])
+            product(rows, desk, layer, row, memory.candidates)
         for b in range(B):
             _sigmoid(gates[0, b])
             _add_product(gates[0, b], memory.candidates[0, b], gates[2, b])
             _gru_output(gates, b, memory.outputs[layer, b, :H])
     elif weights.cell == GRU_BEFORE:
-        row = product(rows, desk, layer, row, gates[:2])
+        row = _see(weights, memory, layer, layer, row, 0, 2)
         for b in range(B):
             _sigmoid(gates[0, b])
             _multiply(gates[0, b], memory.outputs[layer, b, :H], passing[b, :H])
-        product(rows, desk, 2 * L + 1, row, gates[2:])
+        _see(weights, memory, layer, 2 * L + 1, row, 2, 3)
         for b in range(B):
             _gru_output(gates, b, memory.outputs[layer, b, :H])
     else:
         for b in range(B):
             _min(weights.cell, gates, b, memory.outputs[layer, b, :H])
+
+
+@inlined
+def _see(
+    weights: Weights, memory: Memory, layer: int, which: int, row: int, first: int, end: int
+) -> int:
+    """Add to some gates what their recurrent rows make of a vector; give the row after them."""
+    if len(weights.gains) == 0:
+        return product(weights.rows, memory.desk, which, row, memory.gates[first:end])
+    recurrent, H = memory.recurrent[first:end], memory.gates.shape[2]
+    _clear(recurrent)
+    row = product(weights.rows, memory.desk, which, row, recurrent)
+    _normalize(recurrent, weights.gains[layer, 1, first * H :])
+    for gate in range(end - first):
+        for b in range(recurrent.shape[1]):
+            _add(recurrent[gate, b], memory.gates[first + gate, b])
+    return row
+
+
+@compiled
+def _clear(blocks: Blocks) -> None:
+    blocks[:] = 0
+
+
+@compiled
+def _normalize(blocks: Blocks, gains: Line) -> None:
+    """Bring each line of each gate to mean 0 and deviation 1, times its gain."""
+    G, B, H = blocks.shape
+    for gate in range(G):
+        gain = gains[gate * H : (gate + 1) * H]
+        for b in range(B):
+            _normalize_line(blocks[gate, b], blocks[gate, b])
+            _multiply(gain, blocks[gate, b], blocks[gate, b])
+
+
+@compiled
+def _normalize_line(values: Line, line: Line) -> None:
+    """Put into a line the values, brought to mean 0 and deviation 1."""
+    mean, square = np.float32(0), np.float32(0)
+    for j in range(values.size):
+        mean += values[j]
+    mean /= np.float32(values.size)
+    for j in range(values.size):
+        square += (values[j] - mean) * (values[j] - mean)
+    scale = np.float32(1) / np.sqrt(square / np.float32(values.size) + EPSILON)
+    for j in range(values.size):
+        line[j] = (values[j] - mean) * scale
+
+
+@compiled
+def _mix(share: np.float32, before: Line, line: Line) -> None:
+    """Let a share of what was there before stay."""
+    for j in range(line.size):
+        line[j] += share * (before[j] - line[j])
 
 
 @compiled
@@ -221,7 +323,12 @@ def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> Non
     if weights.peepholes == VECTOR_PEEPHOLES:
         _add_product(weights.line_weights[layer, 2], c, o)
     _sigmoid(o)
-    _copy(c, h)
+    if len(weights.memory_norm) > 0:
+        _normalize_line(c, h)
+        _multiply(weights.memory_norm[layer, 0], h, h)
+        _add(weights.memory_norm[layer, 1], h)
+    else:
+        _copy(c, h)
     _tanh(h)
     _multiply(o, h, h)
 

@@ -6,6 +6,8 @@ multiple of ``COLUMNS``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from nextchar.generation.product import Rows, make_desk
 from nextchar.nn.cell import Cell, GatedCell
 from nextchar.nn.cells import GRUCell, LSTMCell, MinGRUCell, PeepholeLSTMCell, RNNCell
 from nextchar.nn.network import Network, State
+from nextchar.nn.normalization import BatchNorm
 
 COLUMNS = 16  # float32 in a vector register of 512 bits
 INT8_LIMIT = 127
@@ -53,6 +56,10 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
             starts=np.cumsum([0, *map(len, layers)]),
             bias=_array(torch.stack([cell.bias for cell in cells])),
             line_weights=_array(torch.stack([_line_weights(cell) for cell in cells])),
+            gains=_stacked(cells, ("gain_ih", "gain_hh")),
+            memory_norm=_stacked(cells, ("gain_c", "bias_c")),
+            output_norm=_output_norm(network),
+            zoneout=np.array((*cells[0].zoneout, 0.0)[:2], np.float32),
             head_bias=_array(network.head.bias),
         )
 
@@ -73,6 +80,8 @@ def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
         passing=vectors[2 * L + 1],
         gates=np.zeros((G, B, H), np.float32),
         candidates=np.zeros((1, B, H), np.float32),
+        recurrent=np.zeros((G, B, H), np.float32),
+        before=np.zeros((2, B, H), np.float32),
         desk=make_desk(vectors, max(G * H, V)),
     )
 
@@ -132,6 +141,22 @@ def _line_weights(cell: Cell) -> Tensor:
     elif isinstance(cell, GRUCell) and cell.bias_hh is not None:
         lines[0] = cell.bias_hh
     return lines
+
+
+def _stacked(cells: Sequence[Cell], names: Sequence[str]) -> NDArray[np.float32]:
+    """Give weights [·] of these names, float32[L, n, ·]; empty where the cells have none."""
+    weights = [dict(cell.named_parameters()) for cell in cells]
+    if names[0] not in weights[0]:
+        return np.empty((0, len(names), 0), np.float32)
+    return _array(torch.stack([torch.stack([each[name] for name in names]) for each in weights]))
+
+
+def _output_norm(network: Network) -> NDArray[np.float32]:
+    """Give what batch normalisation multiplies outputs by and adds to them, float32[L, 2, H]."""
+    norms = [norm for norm in network.stack.norms if isinstance(norm, BatchNorm)]
+    if not norms:
+        return np.empty((0, 2, 0), np.float32)
+    return _array(torch.stack([torch.stack(norm.factors()) for norm in norms]))
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

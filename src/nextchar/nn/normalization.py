@@ -43,6 +43,11 @@ class BatchNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(hidden_size))
         self.register_buffer("variance", torch.ones(hidden_size))
 
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """Give the factor and the summand [H] that it comes to in evaluation mode."""
+        factor = self.gain / (self.variance + EPSILON).sqrt()
+        return factor, self.bias - factor * self.mean
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Normalise [..., H]; in training mode at least two positions, and the averages move.
 
