@@ -3,8 +3,8 @@
     python benchmarks/regularization.py plays.txt --json regularization.json --picture curves.png
 
 On the first 100,000 characters (a tenth of them held out), an LSTM of 256 units is trained for the
-same 600 steps of 32 × 64 symbols (some 14 passes): without any regulariser, with each alone in two
-strengths, and with several together. The table has the validation loss where it was lowest and at
+same 1,000 steps of 32 × 64 symbols (some 23 passes): without any regulariser, with each alone, and
+with several together. The table has the validation loss where it was lowest and at
 the end, and the loss in training. Then the default of ``--minutes`` stands against the network of
 the same size and the same steps without any regulariser, with ``--seeds`` seeds; the picture has
 the curves of both.
@@ -41,19 +41,15 @@ WEIGHTS = {"activation_regularization": 2.0, "temporal_activation_regularization
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "nothing": {},
     "dropout on inputs 0.2": {"input_dropout": 0.2},
-    "dropout on inputs 0.4": {"input_dropout": 0.4},
     "dropout on outputs 0.3": {"dropout": 0.3},
     "dropout on outputs 0.5": {"dropout": 0.5},
     "the same, locked": {"dropout": 0.5, "locked_dropout": True},
     "dropout on the embedding 0.2": {"embedding_dropout": 0.2},
-    "dropout on recurrent weights 0.3": {"weight_dropout": 0.3},
     "dropout on recurrent weights 0.5": {"weight_dropout": 0.5},
     "zoneout h 0.1": {"zoneout": 0.1},
     "zoneout h 0.2, c 0.3": {"zoneout": 0.2, "zoneout_cell": 0.3},
     "L1 1e-5": {"l1_penalty": 1e-5},
-    "L1 1e-4": {"l1_penalty": 1e-4},
     "L2 1e-4": {"l2_penalty": 1e-4},
-    "L2 1e-3": {"l2_penalty": 1e-3},
     "decoupled weight decay 0.1": {"weight_decay": 0.1},
     "decoupled weight decay 1": {"weight_decay": 1.0},
     "AR 2, TAR 1": WEIGHTS,
@@ -70,7 +66,6 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "the rule, EMA 0.99": {**RULE, "ema_decay": 0.99},
     "the rule, label smoothing 0.1": {**RULE, "label_smoothing": 0.1},
     "the rule, layer normalisation": {**RULE, "layer_norm": True},
-    "the rule, weight decay 1": {**RULE, "weight_decay": 1.0},
 }
 
 
@@ -174,7 +169,7 @@ def draw(runs: Mapping[str, list[Any]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=1.5, help="of the default")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--picture", type=Path, help="draw the curves of the default and its twin")

@@ -153,3 +153,10 @@ def test_every_option_has_a_help_text() -> None:
     for part in (TextConfig, NetworkConfig, TrainingConfig):
         for field in part.__dataclass_fields__.values():
             assert field.metadata["help"].endswith("."), field.name
+
+
+def test_batch_normalisation_of_a_single_position_is_refused() -> None:
+    options = {"batch_norm": True, "batch_size": 1, "sequence_length": 1}
+    with pytest.raises(ConfigError, match="batch_norm needs at least 2 positions in a step"):
+        Config.from_options(options)
+    Config.from_options({**options, "sequence_length": 2})

@@ -16,7 +16,7 @@ from nextchar.option_files import overridden, read_options, write_options
     rate=st.floats(1e-300, 1e30, allow_subnormal=False),
     size=st.integers(1, 1 << 30),
     tied=st.booleans(),
-    encoding=st.text(st.characters(codec="ascii")),
+    encoding=st.text(st.characters(codec="utf-8")),
 )
 def test_written_options_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, rate: float, size: int, tied: bool, encoding: str

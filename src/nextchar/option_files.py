@@ -61,9 +61,7 @@ def read_options(path: Path) -> dict[str, Any]:
 def write_options(path: Path, options: Mapping[str, Any], *, heading: str = "") -> None:
     """Write options whole, below a comment; ``None`` is left out, as TOML has no such value."""
     lines = [f"# {line}" for line in heading.splitlines()]
-    lines += [
-        f"{name} = {json.dumps(value)}" for name, value in options.items() if value is not None
-    ]
+    lines += [f"{name} = {_written(value)}" for name, value in options.items() if value is not None]
     write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
@@ -71,3 +69,8 @@ def overridden(options: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, A
     """Put options over others; one budget (``steps`` or ``minutes``) takes the other's place."""
     replaced = _BUDGETS if any(name in by for name in _BUDGETS) else ()
     return {name: value for name, value in options.items() if name not in replaced} | dict(by)
+
+
+def _written(value: object) -> str:
+    """Write a value as TOML, which is as in JSON but for DEL and characters beyond U+FFFF."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

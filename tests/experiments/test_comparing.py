@@ -53,6 +53,18 @@ def test_every_combination_is_trained_with_every_seed(text: Path, tmp_path: Path
     assert comparison.markdown().count("±") == 4
 
 
+def test_a_value_that_is_a_path_names_no_folder(text: Path, tmp_path: Path) -> None:
+    tables = [tmp_path / "a" / f"{number}.tsv" for number in (1, 2)]
+    tables[0].parent.mkdir()
+    for table in tables:
+        table.write_text("dog\thound\n")
+    options = {**FEW, "steps": 1, "augment_synonym": 0.5}
+    out = tmp_path / "out"
+    for _ in range(2):
+        comparison = compare(text, out, vary={"synonyms": list(map(str, tables))}, **options)
+    assert len(comparison.groups) == len(list((out / "runs").iterdir())) == 2
+
+
 def test_a_comparison_goes_on_where_it_stopped(text: Path, tmp_path: Path) -> None:
     vary = {"cell": ["rnn", "gru"]}
     out = tmp_path / "out"
@@ -148,6 +160,7 @@ def test_values_are_read_as_their_options_are() -> None:
     assert parse_values("dropout", "0,0.5") == [0.0, 0.5]
     assert parse_values("tied", "true,false") == [True, False]
     assert parse_values("minutes", "1,2.5") == [1.0, 2.5]
+    assert parse_values("output_dropout", "none,0.1") == [None, 0.1]
     for name, values, reason in (
         ("cell", "rnn,lstn", "cell must be one of"),
         ("hidden_size", "64,big", "hidden_size must be whole numbers; got 'big'"),

@@ -42,10 +42,15 @@ def test_a_dimension_is_what_was_written(name: str, written: object, meant: Rang
     assert parse_space({name: written}) == {name: meant}
 
 
+def test_a_range_does_not_hold_what_is_no_number() -> None:
+    assert not Range(low=0.0, high=0.5).holds(None)
+
+
 @pytest.mark.parametrize(
     ("name", "written", "reason"),
     [
         ("droput", "0..0.5", "did you mean 'dropout'"),
+        ("folds", "2,3", "losses would not compare"),
         ("dropout", "0..1", "dropout must be at least 0 and below 1; got 1.0"),
         ("dropout", "-0.1..0.5", "got -0.1"),
         ("dropout", [0.1, 2.0], "got 2.0"),

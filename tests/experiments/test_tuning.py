@@ -26,6 +26,7 @@ from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, tune
 from nextchar.experiments.plots import search_picture
 from nextchar.experiments.spaces import parse_space
 from nextchar.model import LanguageModel
+from nextchar.model_files import load_config
 from nextchar.option_files import read_options
 from nextchar.run import train
 from nextchar.training.events import Event, Listener, StepDone
@@ -392,3 +393,9 @@ def test_without_optuna_it_is_said_what_to_install(
     with pytest.raises(NextcharError, match="pip install 'nextchar\\[tune\\]'"):
         tune(text, tmp_path / "out", **FEW)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_search_may_hold_out_a_fold(text: Path, tmp_path: Path) -> None:
+    tuning = tune(text, tmp_path / "out", folds=3, fold=2, **{**FEW, "trials": 1, "steps": 2})
+    assert tuning.best.run is not None
+    assert load_config(tuning.best.run).text.fold == 2

@@ -227,6 +227,34 @@ def test_batch_norm_stands_after_every_layer() -> None:
     assert len(network.stack.norms) == 2
 
 
+# Together
+
+
+@pytest.mark.parametrize("kind", ["onehot", "embedding"])
+def test_training_without_effect_is_evaluation(kind: str) -> None:
+    """A dropout of next to nothing: what enters a residual layer is the same either way."""
+    network = network_with(
+        input=kind, hidden_size=V, embedding_size=V, residual=True, input_dropout=1e-9
+    )
+    state = network.initial_state(B)
+    learning, _ = network(ids(), state, generator=generator())
+    evaluated, _ = network.eval()(ids(), state)
+    torch.testing.assert_close(learning, evaluated)
+
+
+@pytest.mark.parametrize("name", GATED)
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_cells_with_zoneout_train_in_bfloat16(name: str, layer_norm: bool) -> None:
+    cell = cell_with(name, zoneout=0.3, layer_norm=layer_norm).float()
+    xs, state = normal(T, B, INPUTS, dtype=torch.float32), cell.initial_state(B)
+    zones = tuple(draw_zones(part.expand(T, *part.shape), 0.3, generator()) for part in state)
+    expected, _ = unroll(cell, xs, state, kept=zones)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, after = unroll(cell, xs, state, kept=zones)
+    assert {part.dtype for part in after} == {torch.float32}
+    torch.testing.assert_close(outputs.float(), expected, rtol=0.1, atol=0.1)
+
+
 # What cannot be
 
 

@@ -28,6 +28,11 @@ def targets() -> torch.Tensor:
     return symbols
 
 
+def real() -> torch.Tensor:
+    """What counts: where there is a target."""
+    return (targets() != NO_TARGET).unsqueeze(-1)
+
+
 def value(**options: float) -> tuple[float, float]:
     objective = objective_of(reading(), targets(), TrainingConfig(**options))  # type: ignore[arg-type]
     return objective.minimized.item(), objective.nats.item()
@@ -50,7 +55,7 @@ def test_label_smoothing_mixes_the_target_with_all_symbols_and_reports_the_plain
 
 def test_activation_regularisation_is_on_the_dropped_output() -> None:
     plain = value()[0]
-    squares = reading().dropped.detach().square().mean().item()
+    squares = (reading().dropped.detach().square() * real()).mean().item()
     assert value(activation_regularization=3.0) == pytest.approx((plain + 3 * squares, plain))
 
 
@@ -73,7 +78,7 @@ def test_the_shares_of_a_batch_add_up_to_the_objective_of_the_whole() -> None:
 def test_temporal_regularisation_is_on_the_change_of_the_output_itself() -> None:
     plain = value()[0]
     outputs = reading().outputs.detach()
-    squares = (outputs[1:] - outputs[:-1]).square().mean().item()
+    squares = ((outputs[1:] - outputs[:-1]).square() * real()[1:]).mean().item()
     regularized = value(temporal_activation_regularization=3.0)
     assert regularized == pytest.approx((plain + 3 * squares, plain))
 

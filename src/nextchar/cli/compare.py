@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nextchar.cli.options import (
+    CONFIG_OPTION,
     add_command,
+    chosen,
     config_parameters,
-    given,
     parameter,
     picture_format,
 )
@@ -61,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
             Path | None,
             typer.Option(None, "--picture", help="Draw the curves: a .png, .svg or .pdf file."),
         ),
+        parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -79,6 +81,7 @@ def _run(
     seeds: int,
     parameters: int | None,
     picture: Path | None,
+    config: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
@@ -102,7 +105,7 @@ def _run(
             parameters=parameters,
             listeners=[] if quiet else [display],
             announce=(lambda _line: None) if quiet else (lambda s: write_progress(f"{s}\n")),
-            **given(context, values),
+            **chosen(context, values, config),
         )
     finally:
         display.close()

@@ -9,7 +9,13 @@ from typing import Any
 
 import typer
 
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    chosen,
+    config_parameters,
+    parameter,
+)
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
 
 _HELP = """Cross-validate: cut a text into folds, train once without each, and measure it.
@@ -32,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "folds", int, typer.Option(5, "--folds", help="Equal pieces of the text, at least 2.")
         ),
+        parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
@@ -45,6 +52,7 @@ def _run(
     text: list[str],
     out: Path,
     folds: int,
+    config: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
@@ -60,7 +68,7 @@ def _run(
             folds=folds,
             listeners=[] if quiet else [display],
             announce=(lambda _line: None) if quiet else (lambda s: write_progress(f"{s}\n")),
-            **given(context, values),
+            **chosen(context, values, config),
         )
     finally:
         display.close()

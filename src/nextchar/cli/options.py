@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from nextchar.config import PARTS, Config, DecodingErrors, TextConfig, allowed_types
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, NextcharError
+from nextchar.option_files import overridden, read_options
+from nextchar.training.torchrun import agreed
 
 if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation
@@ -80,6 +82,17 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
         return source is not None and source.name != "DEFAULT"
 
     return {name: value for name, value in options.items() if is_given(name)}
+
+
+def chosen(context: typer.Context, values: dict[str, Any], config: Path | None) -> dict[str, Any]:
+    """Give the options of a file, if there is one, below those of the command line."""
+    options = given(context, values)
+    if config is None:
+        return options
+    try:
+        return overridden(read_options(config), by=options)
+    except NextcharError as error:
+        raise agreed(error) from error
 
 
 def reading_config(

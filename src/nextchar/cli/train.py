@@ -14,13 +14,13 @@ import typer
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
+    chosen,
     config_parameters,
     given,
     parameter,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
-from nextchar.errors import ConfigError, NextcharError
-from nextchar.option_files import overridden, read_options
+from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
@@ -80,13 +80,8 @@ def _run(
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
-    options = given(context, values)
-    _check(text, out, resume, from_run, config, options)
-    if config is not None:
-        try:
-            options = overridden(read_options(config), by=options)
-        except NextcharError as error:
-            raise agreed(error) from error
+    _check(text, out, resume, from_run, config, given(context, values))
+    options = chosen(context, values, config)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run

@@ -87,7 +87,15 @@ class Config:
                 f"freeze must be below {len(levels)}, so that something learns (the network has "
                 f"{', '.join(levels)}); got {self.training.freeze}"
             )
-        if self.text.validation_fraction > 0 or self.text.folds > 0:
+        if (
+            self.network.batch_norm
+            and self.training.batch_size == self.training.sequence_length == 1
+        ):
+            raise ConfigError(
+                "batch_norm needs at least 2 positions in a step; got batch_size 1 and "
+                "sequence_length 1"
+            )
+        if self.text.holds_out:
             return
         for name, follows in (
             ("schedule 'plateau'", self.training.schedule == "plateau"),
@@ -100,7 +108,7 @@ class Config:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Distribute flat options over the three parts; what is not given has its usual value.
+        """Distribute flat options over the parts; what is not given has its usual value.
 
         Raises
         ------

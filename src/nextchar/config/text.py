@@ -48,6 +48,11 @@ class TextConfig(Checked):
     )  # fmt: skip
     fold: int = option(1, "Which of --folds is held out for validation, from 1.", at_least=1)
 
+    @property
+    def holds_out(self) -> bool:
+        """Whether some of the text is held out for validation."""
+        return self.validation_fraction > 0 or self.folds > 0
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_folds()

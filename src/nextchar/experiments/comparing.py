@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -116,7 +117,7 @@ def _run(
     listeners: Sequence[Listener],
 ) -> Figures:
     """Train, resume or only look up one run."""
-    label = f"{name.replace(' ', '-')}-{seed}"
+    label = re.sub(r"[^\w.=+-]", "-", f"{name}-{seed}")
     known = folder.figures(label)
     if known is not None:
         return Figures(**{**known, "curve": [tuple(point) for point in known["curve"]]})

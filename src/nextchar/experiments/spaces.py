@@ -36,6 +36,8 @@ _NOT_SEARCHED: Mapping[str, str] = {
             "errors",
             "validation_fraction",
             "test_fraction",
+            "folds",
+            "fold",
         ),
         "it changes the text that is measured, so that losses would not compare",
     ),
@@ -76,7 +78,7 @@ class Range:
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401
         """Tell whether a value is one of the range's."""
-        if not self.low <= value <= self.high:
+        if value is None or not self.low <= value <= self.high:
             return False
         return self.step is None or not _remainder(self.low, value, self.step)
 

@@ -198,7 +198,7 @@ def _with_budget(
 def _require_usable(task: Task) -> None:
     """Find before anything is written what no trial could use."""
     config = Config.from_options(task.shared)
-    if config.text.validation_fraction == 0:
+    if not config.text.holds_out:
         raise ConfigError(
             "a search follows the loss on the validation part, and validation_fraction is 0"
         )

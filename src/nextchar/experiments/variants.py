@@ -69,6 +69,8 @@ def _parsed(name: str, text: str, allowed: tuple[Any, ...]) -> Any:  # noqa: ANN
         if text not in allowed:
             raise ConfigError(f"{name} must be one of {', '.join(allowed)}; got {text!r}")
         return text
+    if text == "none" and types.NoneType in allowed:
+        return None
     kind = next(each for each in allowed if each is not types.NoneType)
     if kind is bool and text in ("true", "false"):
         return text == "true"

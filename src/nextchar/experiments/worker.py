@@ -33,8 +33,8 @@ from nextchar.model_files import load_config
 from nextchar.option_files import write_options
 from nextchar.parts import CORPUS_FOLDER
 from nextchar.run import TrainingResult, history, resume, train
+from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import learn
 from nextchar.training.checkpoint import LAST_FILE
 from nextchar.training.events import Event, Listener, Validated
 
@@ -187,7 +187,7 @@ class Worker:
 def require_text(paths: Sequence[str | os.PathLike[str]], config: TextConfig) -> None:
     """Raise ``TextError`` where a text cannot be read or has no symbols."""
     with open_text(paths, config) as source:
-        learn(config.vocabulary, source.chunks(), config.min_count)
+        learn_vocabulary(source, config)
 
 
 def keep_best(folder: Path, task: Task, trials: Sequence[Trial]) -> Trial | None:

@@ -29,6 +29,7 @@ from nextchar.jit import compiled, inlined, sigmoid, tanh
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
 TANH, RELU, SIGMOID = range(3)
 VECTOR_PEEPHOLES, MATRIX_PEEPHOLES = 1, 2
+NEXT_TO_NOTHING = np.float32(1e-30)
 EPSILON = np.float32(1e-5)  # that of torch's layer normalisation
 
 
@@ -172,6 +173,8 @@ def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
                 _mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b, :H])
         for b in range(B):
             h = memory.outputs[layer, b, :H]
+            _flush(h)
+            _flush(memory.cells[layer, b, :H])
             if len(weights.output_norm) > 0:
                 normalized = memory.passing[b, :H]
                 _copy(weights.output_norm[layer, 1], normalized)
@@ -364,6 +367,13 @@ def _input_share(f: Line, i: Line) -> None:
         of_f = min(np.float64(f[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(f[j]))))
         of_i = min(np.float64(i[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(i[j]))))
         i[j] = 1 / (1 + np.exp(of_f - of_i))
+
+
+@compiled
+def _flush(line: Line) -> None:
+    """Make nothing of what is next to nothing, which processors multiply many times slower."""
+    for j in range(line.size):
+        line[j] = np.float32(0) if np.abs(line[j]) < NEXT_TO_NOTHING else line[j]
 
 
 @compiled

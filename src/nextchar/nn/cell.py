@@ -169,7 +169,7 @@ class Cell(nn.Module, ABC):
         if self.is_zoned:
             shares: tuple[Tensor | float, ...] = self.zoneout if kept is None else kept
             moved = zip(after, state, shares, strict=True)
-            after = tuple(torch.lerp(new, old, share) for new, old, share in moved)
+            after = tuple(torch.lerp(new.to(old.dtype), old, share) for new, old, share in moved)
         return after[0], after
 
     def forward(

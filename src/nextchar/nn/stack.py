@@ -29,7 +29,9 @@ class StackedCells(nn.Module):
     cells
         L cells, from the input to the output.
     residual
-        Add a layer's input to its output where the sizes agree. One-hot ids are never added.
+        Add a layer's input to its output where the sizes agree.
+    one_hot
+        Whether what enters is one-hot symbols, which are never added.
     batch_norm
         Normalise each unit of every layer's output over all its positions: the "sequence-wise"
         batch normalisation of Laurent et al. 2016 (Ioffe & Szegedy 2015).
@@ -47,6 +49,7 @@ class StackedCells(nn.Module):
         cells: Sequence[Cell],
         *,
         residual: bool = False,
+        one_hot: bool = False,
         batch_norm: bool = False,
         dropout: float = 0.0,
         locked_dropout: bool = False,
@@ -55,6 +58,7 @@ class StackedCells(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(cells)
         self.residual = residual
+        self.one_hot = one_hot
         self.norms = nn.ModuleList(BatchNorm(cell.hidden_size) for cell in cells if batch_norm)
         self.dropout = Dropout(dropout, locked=locked_dropout)
         self.weight_dropout = Dropout(weight_dropout, per_stream=False)
@@ -128,7 +132,7 @@ class StackedCells(nn.Module):
             after.append(new)
             if self.norms:
                 outputs = self.norms[layer](outputs)
-            if self.residual:
+            if self.residual and not (layer == 0 and self.one_hot):
                 outputs = _added(outputs, below)
             below = outputs if layer == len(self.cells) - 1 else self.dropout(outputs, generator)
         return outputs, tuple(after)
@@ -140,9 +144,10 @@ class StackedCells(nn.Module):
         if not (self.training and cell.is_zoned):
             return None
         steps = positions(inputs)[:-1]
+        parts = [part.expand(*steps, *part.shape) for part in state]
         return tuple(
-            draw_zones(part.expand(*steps, *part.shape), p, generator)
-            for part, p in zip(state, cell.zoneout, strict=True)
+            draw_zones(part, p, generator) if p > 0 else torch.zeros(()).expand_as(part)
+            for part, p in zip(parts, cell.zoneout, strict=True)
         )
 
     def _thinned(self, cell: Cell, generator: torch.Generator | None) -> Cell:
@@ -165,6 +170,7 @@ def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
     return StackedCells(
         cells,
         residual=config.residual,
+        one_hot=config.input == "onehot",
         batch_norm=config.batch_norm,
         dropout=config.dropout,
         locked_dropout=config.locked_dropout,

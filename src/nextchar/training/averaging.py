@@ -33,7 +33,8 @@ class WeightAverage:
     Attributes
     ----------
     tensors
-        The average by name; running averages of batch normalisation are averaged too.
+        The average by name. Running averages of batch normalisation are averaged too, which is
+        near to what the averaged weights would have, and not the same.
     """
 
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:

@@ -74,12 +74,16 @@ def objective_of(
         )
     alpha = stream_share * config.activation_regularization
     beta = stream_share * config.temporal_activation_regularization
+    real = targets != NO_TARGET
     if alpha > 0:
-        minimized = minimized + alpha * _mean_square(reading.dropped)
+        minimized = minimized + alpha * _mean_square(reading.dropped, real)
     if beta > 0 and len(targets) > 1:
-        minimized = minimized + beta * _mean_square(reading.outputs[1:] - reading.outputs[:-1])
+        changes = reading.outputs[1:] - reading.outputs[:-1]
+        minimized = minimized + beta * _mean_square(changes, real[1:])
     return Objective(minimized, nats)
 
 
-def _mean_square(values: Tensor) -> Tensor:
-    return values.to(torch.promote_types(values.dtype, torch.float32)).square().mean()
+def _mean_square(values: Tensor, real: Tensor) -> Tensor:
+    """Give the mean square of values [T, B, H], nothing where there is no target."""
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    return wide.masked_fill(~real.unsqueeze(-1), 0).square().mean()

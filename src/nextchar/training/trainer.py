@@ -260,7 +260,7 @@ class Trainer:
         self.progress.threads = torch.get_num_threads()
         self.progress.processes = self._processes.world
         now = self.progress.machinery
-        if before != now:
+        if before != now and self.progress.step > 0:
             self._tell(
                 Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
             )
