@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextchar.config import Config, NetworkConfig, TextConfig, TrainingConfig, option_names
+from nextchar.config.effects import without_effect
 from nextchar.errors import ConfigError
 
 
@@ -61,7 +63,7 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
             {"weight_dropout": 0.1, "cell": "min_gru"},
             "weight_dropout needs recurrent weights, which min_gru has not; got 0.1",
         ),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0 and at most 3.4e+38; got nan"),
+        ({"learning_rate": math.nan}, "learning_rate must be finite and above 0 and at most 3.4e"),
         ({"learning_rate": 0}, "learning_rate must be above 0 and at most 3.4e+38; got 0"),
         ({"forget_bias": math.inf}, "forget_bias must be finite; got inf"),
         ({"minutes": 0.0}, "minutes must be above 0; got 0"),
@@ -160,3 +162,24 @@ def test_batch_normalisation_of_a_single_position_is_refused() -> None:
     with pytest.raises(ConfigError, match="batch_norm needs at least 2 positions in a step"):
         Config.from_options(options)
     Config.from_options({**options, "sequence_length": 2})
+
+
+@pytest.mark.parametrize(
+    ("options", "idle"),
+    [
+        ({"activation": "relu"}, ["activation is of cell rnn"]),
+        ({"activation": "relu", "cell": "rnn"}, []),
+        ({"residual": True}, ["residual needs a second layer"]),
+        ({"residual": True, "layers": 2}, []),
+        ({"dropout": 0.1, "output_dropout": 0.2}, ["dropout is between layers"]),
+        ({"locked_dropout": True}, ["locked_dropout needs input_dropout"]),
+        ({"locked_dropout": True, "dropout": 0.1}, []),
+        ({"min_improvement": 0.1}, ["min_improvement needs patience"]),
+        ({"freeze": 1, "unfreeze_every": 9, "steps": 5}, ["unfreeze_every comes after"]),
+    ],
+)
+def test_options_that_change_nothing_are_told(options: dict[str, Any], idle: list[str]) -> None:
+    config = Config.from_options(options)
+    told = without_effect(config.network, config.training, options)
+    assert len(told) == len(idle)
+    assert all(text.startswith(start) for text, start in zip(told, idle, strict=True))

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import torch
 
 from nextchar.config import Config
+from nextchar.config.effects import without_effect
 from nextchar.errors import ConfigError
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.network import Network
@@ -85,6 +86,8 @@ class NewRun:
                 progress=self._preparing("encoding"),
             )
             config = self._decide(corpus, vocabulary)
+            for idle in without_effect(config.network, config.training, self.given):
+                tell(self.listeners, Noticed(message=f"without effect: {idle}"))
             if config.training.minutes is not None:
                 tell(self.listeners, Noticed(message=_planned(config, corpus)))
             save_vocabulary(temporary, vocabulary)

@@ -36,6 +36,9 @@ def read_table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    section = next((name for name, value in table.items() if isinstance(value, dict)), None)
+    if section is not None:
+        raise ConfigError(f"{path}: options stand without sections; got [{section}]")
     try:
         reject_unknown(table, option_names())
     except ConfigError as error:

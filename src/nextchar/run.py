@@ -68,6 +68,7 @@ class TrainingResult:
 
     run: Path
     steps: int
+    steps_planned: int
     best_step: int
     nats_per_char: float
     train_nats_per_char: float
@@ -87,6 +88,8 @@ class TrainingResult:
             "train_bits_per_char": self.train_nats_per_char / math.log(2),
             "parameters": self.parameters,
             "steps": self.steps,
+            "steps_planned": self.steps_planned,
+            "stopped_early": self.steps < self.steps_planned,
             "best_step": self.best_step,
             "characters": self.characters,
             "seconds": round(self.seconds, 3),
@@ -304,6 +307,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
     return TrainingResult(
         run=folder,
         steps=progress.step,
+        steps_planned=training.steps,
         best_step=progress.best_step or progress.step,
         nats_per_char=best,
         train_nats_per_char=last["train_nats_per_char"],

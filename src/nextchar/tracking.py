@@ -48,6 +48,8 @@ class TensorBoard:
         self._folder = Path(folder)
         self._writer: SummaryWriter | None = None
         self._written = -STEPS_BETWEEN
+        if self._folder.exists() and not self._folder.is_dir():
+            raise RunError(f"TensorBoard's events go into a folder; {folder} is a file")
         if not resumes and any(self._folder.glob("events.out.tfevents.*")):
             raise RunError(
                 f"{folder} holds the events of another run, and nothing is mixed: choose another "

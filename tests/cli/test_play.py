@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from tests.conftest import Run
@@ -111,6 +112,9 @@ def test_an_interrupt_stops_the_writing_and_keeps_what_was_written(
         process.send_signal(signal.SIGINT)
         process.stdin.write(f"/save {tmp_path}/text\n/quit\n")
         process.stdin.close()
+        deadline = threading.Timer(60, process.kill)  # What goes on writing must not stay behind.
+        deadline.start()
         process.stdout.read()
-        assert process.wait(60) == 0
+        deadline.cancel()
+        assert process.wait() == 0
     assert (tmp_path / "text").read_text().startswith("The")

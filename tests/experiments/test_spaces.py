@@ -42,6 +42,13 @@ def test_a_dimension_is_what_was_written(name: str, written: object, meant: Rang
     assert parse_space({name: written}) == {name: meant}
 
 
+def test_a_file_without_an_option_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text("# nothing\n")
+    with pytest.raises(ConfigError, match=r"space\.toml names no option to search"):
+        read_space(path)
+
+
 def test_a_range_does_not_hold_what_is_no_number() -> None:
     assert not Range(low=0.0, high=0.5).holds(None)
 
@@ -62,8 +69,8 @@ def test_a_range_does_not_hold_what_is_no_number() -> None:
         ("dropout", "0.1..0.5:log:step=0.1", "LOW..HIGH:log or"),
         ("dropout", "0..0.5:log", "begins above 0"),
         ("dropout", "0..0.5:step=0.2", "whole number of steps"),
-        ("dropout", "0..0.5:step=0", "whole number of steps"),
-        ("dropout", "0..0.5:step=nan", "whole number of steps"),
+        ("dropout", "0..0.5:step=0", "step of a range must be above 0"),
+        ("dropout", "0..0.5:step=nan", "step of a range must be above 0"),
         ("hidden_size", "16..32.5", "whole numbers; got '32.5'"),
         ("layers", "0..3", "layers must be at least 1"),
         ("cell", "lstm,lstn", "cell must be one of"),

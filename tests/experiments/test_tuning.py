@@ -68,7 +68,8 @@ def test_the_best_trial_is_ready_to_use(text: Path, tmp_path: Path) -> None:
         assert (trial.run / "last").exists() == (trial == tuning.best)
     assert tuning.trials[0].options == {"learning_rate": 6e-3, "dropout": 0.0}
     json.dumps(tuning.to_dict(), allow_nan=False)
-    assert "| trial | nats/char | bits/char | s | learning_rate | dropout |" in tuning.markdown()
+    head = [cell.strip() for cell in tuning.markdown().splitlines()[0].split("|")]
+    assert head[1:-1] == ["trial", "nats/char", "bits/char", "s", "learning_rate", "dropout"]
 
 
 @pytest.mark.parametrize("method", ["tpe", "random", "grid"])

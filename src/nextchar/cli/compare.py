@@ -127,7 +127,12 @@ def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str,
         name, equals, values = each.partition("=")
         if not equals:
             raise ConfigError(f"--vary needs NAME=VALUE,VALUE; got {each!r}")
-        texts[name.replace("-", "_")] = values
+        name = name.strip().replace("-", "_")
+        if name in texts:
+            raise ConfigError(
+                f"{name} is given twice: name all its values at once, as in --vary a,b"
+            )
+        texts[name] = values
     if not texts:
         raise ConfigError("nothing is compared: give --cells, --inputs or --vary")
     return {name: parse_values(name, values) for name, values in texts.items()}

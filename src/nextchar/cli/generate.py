@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,14 +144,30 @@ def _generate(
         texts = model.generate_batch(prompt, samples=samples, **options)
         print_json({"prompt": prompt, "seed": seed, "texts": texts})
     elif samples == 1:
-        for piece in model.stream(prompt, **options):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
+        _stream(model.stream(prompt, **options))
     else:
         texts = model.generate_batch(prompt, samples=samples, **options)
         for index, text in enumerate(texts):
             sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n{text}\n")
+
+
+def _stream(pieces: Iterator[str]) -> None:
+    """Print a text as it appears.
+
+    A signal is looked at between pieces: an exception that it raises anywhere, while code is being
+    compiled for instance, may be lost on the way.
+    """
+    from nextchar.errors import Interrupted
+    from nextchar.training.interruption import StopSignals
+
+    with StopSignals() as stop:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            if stop.received is not None:
+                what = "interrupted" if stop.received == signal.SIGINT else "terminated"
+                raise Interrupted(what, stop.received)
+    sys.stdout.write("\n")
 
 
 def _search(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nextchar.cli.output import JSON_HELP, duration, print_json, print_rows
+from nextchar.config import Config
 
 if TYPE_CHECKING:
     from nextchar.origin import Origin
 
+_ALWAYS = ("vocabulary", "cell", "hidden_size", "layers", "input", "steps", "learning_rate")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -64,14 +67,23 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
             ("parameters", f"{values['parameters']:,}"),
             ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
         ]
-        + [
-            (part, ", ".join(f"{name} {_shown(value)}" for name, value in fields.items()))
-            for part, fields in values["config"].items()
-        ]
+        + [(part, text) for part, text in _choices(values["config"]) if text]
     )
     rows = values["history"]
     if rows:
         sys.stdout.write(f"\n{_history(rows)}\n")
+
+
+def _choices(config: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Give for each part what is not as usual, and always the sizes."""
+    usual = Config().to_dict()
+    for part, fields in config.items():
+        shown = {
+            name: value
+            for name, value in fields.items()
+            if name in _ALWAYS or value != usual[part][name]
+        }
+        yield part, ", ".join(f"{name} {_shown(value)}" for name, value in shown.items())
 
 
 def _shown(value: object) -> str:

@@ -125,6 +125,8 @@ def picture_format(picture: Path | None) -> str:
     if suffix not in PICTURE_FORMATS:
         allowed = ", ".join(f".{each}" for each in PICTURE_FORMATS)
         raise ConfigError(f"--picture is a file that ends in {allowed}; got {picture}")
+    if not picture.absolute().parent.is_dir():  # Now, and not after hours of training.
+        raise ConfigError(f"--picture is a file in a folder that is there; got {picture}")
     return suffix
 
 

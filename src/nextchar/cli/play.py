@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import typer
 
 from nextchar.cli.output import UNKNOWN_HELP
 from nextchar.errors import InputError, Interrupted, NextcharError
+from nextchar.training.interruption import StopSignals
 
 if TYPE_CHECKING:
     from nextchar.model import LanguageModel
@@ -169,19 +171,25 @@ class _Game:
         pieces: list[str] = []
         self._seed += 1
         sys.stdout.write(before.rpartition("\n")[2])
-        try:
-            shown = len(before)
-            for piece in self._model.stream(before, seed=self._seed, **self._settings):
-                # The stream begins with the prompt, which stands there already.
-                new = piece[shown:]
-                shown = max(0, shown - len(piece))
-                pieces.append(new)
-                sys.stdout.write(new)
-                sys.stdout.flush()
-        finally:
-            if written := "".join(pieces):
-                self._added.append(_Part(written, is_written=True))
-            sys.stdout.write("\n")
+        # Looked at between pieces: an exception that is raised anywhere may be lost on the way.
+        with StopSignals() as stop:
+            try:
+                shown = len(before)
+                for piece in self._model.stream(before, seed=self._seed, **self._settings):
+                    # The stream begins with the prompt, which stands there already.
+                    new = piece[shown:]
+                    shown = max(0, shown - len(piece))
+                    pieces.append(new)
+                    sys.stdout.write(new)
+                    sys.stdout.flush()
+                    if stop.received is not None:
+                        break
+            finally:
+                if written := "".join(pieces):
+                    self._added.append(_Part(written, is_written=True))
+                sys.stdout.write("\n")
+        if stop.received == signal.SIGTERM:
+            raise Interrupted("stopped", signal.SIGTERM)
 
     def _back(self, count: str = "1") -> None:
         if not self._added:

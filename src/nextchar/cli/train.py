@@ -122,7 +122,7 @@ def _check(
         extra += ["--out"] if out is not None else []
         extra += ["--from"] if from_run is not None else []
         extra += ["--config"] if config is not None else []
-        extra += ["a text"] if text else []
+        extra += ["text"] if text else []
         if extra:
             problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
             raise agreed(ConfigError(problem))
@@ -141,13 +141,19 @@ def _print(result: TrainingResult) -> None:
         [
             ("run", figures["run"]),
             ("parameters", f"{result.parameters:,}"),
-            ("steps", f"{result.steps:,} in {time}, best at {result.best_step:,}"),
+            ("steps", f"{_steps(result)} in {time}, best at {result.best_step:,}"),
             ("speed", f"{result.chars_per_second:,.0f} chars/s"),
             ("train", _loss(result.train_nats_per_char)),
             ("best", f"{_loss(result.nats_per_char)}, perplexity {figures['perplexity']:.3f}"),
         ]
     )
     sys.stdout.write(f"\nnextchar generate {result.run}\n")
+
+
+def _steps(result: TrainingResult) -> str:
+    if result.steps == result.steps_planned:
+        return f"{result.steps:,}"
+    return f"{result.steps:,} of {result.steps_planned:,} (stopped early)"
 
 
 def _loss(nats: float) -> str:

@@ -158,11 +158,16 @@ def _searched(search: list[str], space: Path | None) -> dict[str, object] | None
     from nextchar.experiments.spaces import read_space
 
     searched: dict[str, object] = {} if space is None else dict(read_space(space))
+    named: dict[str, object] = {}
     for each in search:
         name, equals, values = each.partition("=")
         if not equals:
             raise ConfigError(f"--search needs NAME=LOW..HIGH or NAME=VALUE,VALUE; got {each!r}")
-        searched[name.strip().replace("-", "_")] = values
+        name = name.strip().replace("-", "_")
+        if name in named:
+            raise ConfigError(f"{name} is given twice: name all its values in one --search")
+        named[name] = values
+    searched |= named
     return searched if search or space is not None else None
 
 
@@ -210,7 +215,11 @@ def _print(tuning: Tuning) -> None:
     """Print the best trials, what mattered, and how to use it."""
     sys.stdout.write(tuning.markdown())
     counts = ", ".join(f"{count} {state}" for state, count in tuning.counts().items() if count)
-    sys.stdout.write(f"\n{len(tuning.trials)} trials: {counts}\n")
+    sys.stdout.write(f"\ntrials: {counts}\n")
+    if tuning.counts()["running"]:
+        sys.stdout.write(
+            "the time is over, or another process is at it: the same command goes on\n"
+        )
     if tuning.importance:
         sys.stdout.write("\nimportance\n")
         print_rows([(name, f"{share:.0%}") for name, share in tuning.importance.items()])

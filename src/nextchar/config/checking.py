@@ -105,4 +105,5 @@ def _check_range(field: dataclasses.Field[Any], value: float) -> None:
     is_finite = isinstance(value, int) or math.isfinite(value)
     if not is_finite or not all(holds[name](stated[name]) for name in stated):
         words = " and ".join(f"{name.replace('_', ' ')} {bound}" for name, bound in stated.items())
-        raise ConfigError(f"{field.name} must be {words or 'finite'}; got {value}")
+        finite = "" if is_finite else "finite" + " and " * bool(words)
+        raise ConfigError(f"{field.name} must be {finite}{words}; got {value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import statistics
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -103,9 +104,17 @@ def _run_all(
     for seed in range(seeds):
         for variant in variants:
             name = name_of({k: v for k, v in variant.items() if k in vary})
-            announce(f"{len(figures) + 1}/{total}: {name}, seed {seed}")
+            announce(f"{len(figures) + 1}/{total}: {name}, seed {seed}{_left(figures, total)}")
             figures.append(_run(folder, paths, name, {**options, **variant}, seed, listeners))
     return figures
+
+
+def _left(figures: Sequence[Figures], total: int) -> str:
+    """Say how long the rest will take, going by the runs that are complete."""
+    if not figures:
+        return ""
+    seconds = statistics.mean(run.seconds for run in figures) * (total - len(figures))
+    return f", about {max(1, round(seconds / 60))} min left"
 
 
 def _run(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.experiments.tables import markdown_table
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
@@ -102,18 +104,20 @@ class Comparison:
 
     def markdown(self) -> str:
         """Give the table."""
-        lines = [
-            "| | H | weights | steps | s | chars/s | bits/char | in training | writes chars/s |",
-            "|---|---|---|---|---|---|---|---|---|",
-        ]
-        for group in self.groups:
-            spread = f" ± {group.deviation_bits:.3f}" if len(group.runs) > 1 else ""
-            lines.append(
-                f"| {group.variant} | {group.median('hidden_size'):.0f} "
-                f"| {group.median('parameters'):,.0f} | {group.median('steps'):,.0f} "
-                f"| {group.median('seconds'):.0f} | {group.median('chars_per_second'):,.0f} "
-                f"| {group.mean_bits:.3f}{spread} "
-                f"| {group.median('train_nats_per_char') / math.log(2):.3f} "
-                f"| {group.median('generated_chars_per_second'):,.0f} |"
-            )
-        return "\n".join(lines) + "\n"
+        head = ("", "H", "weights", "steps", "s", "chars/s", "bits/char", "training", "writes/s")
+        return markdown_table(head, [_cells(group) for group in self.groups])
+
+
+def _cells(group: Group) -> list[str]:
+    spread = f" ± {group.deviation_bits:.3f}" if len(group.runs) > 1 else ""
+    return [
+        group.variant,
+        f"{group.median('hidden_size'):.0f}",
+        f"{group.median('parameters'):,.0f}",
+        f"{group.median('steps'):,.0f}",
+        f"{group.median('seconds'):.0f}",
+        f"{group.median('chars_per_second'):,.0f}",
+        f"{group.mean_bits:.3f}{spread}",
+        f"{group.median('train_nats_per_char') / math.log(2):.3f}",
+        f"{group.median('generated_chars_per_second'):,.0f}",
+    ]

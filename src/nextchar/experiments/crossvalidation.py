@@ -7,6 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.experiments.tables import markdown_table
+
 
 @dataclass(frozen=True, kw_only=True)
 class FoldFigures:
@@ -81,20 +83,19 @@ class CrossValidation:
 
     def markdown(self) -> str:
         """Give the table."""
-        lines = [
-            "| fold | characters | unknown | steps | s | bits/char | at the end | in training |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {fold.fold} | {fold.start:,}–{fold.end:,} | {fold.unknown:,} | {fold.steps:,} "
-            f"| {fold.seconds:.0f} | {fold.nats_per_char / math.log(2):.3f} "
-            f"| {fold.last_nats_per_char / math.log(2):.3f} "
-            f"| {fold.train_nats_per_char / math.log(2):.3f} |"
+        head = "fold", "characters", "unknown", "steps", "s", "bits/char", "at the end", "training"
+        rows = [
+            [
+                f"{fold.fold}",
+                f"{fold.start:,}–{fold.end:,}",
+                f"{fold.unknown:,}",
+                f"{fold.steps:,}",
+                f"{fold.seconds:.0f}",
+                f"{fold.nats_per_char / math.log(2):.3f}",
+                f"{fold.last_nats_per_char / math.log(2):.3f}",
+                f"{fold.train_nats_per_char / math.log(2):.3f}",
+            ]
             for fold in self.folds
         ]
-        (mean, deviation), (last_mean, last_deviation) = self.bits(), self.bits(last=True)
-        lines.append(
-            f"| mean ± sd | | | | | {mean:.3f} ± {deviation:.3f} "
-            f"| {last_mean:.3f} ± {last_deviation:.3f} | |"
-        )
-        return "\n".join(lines) + "\n"
+        means = [f"{mean:.3f} ± {sd:.3f}" for mean, sd in (self.bits(), self.bits(last=True))]
+        return markdown_table(head, [*rows, ["mean ± sd", "", "", "", "", *means, ""]])

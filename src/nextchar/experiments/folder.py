@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nextchar.errors import ConfigError, InputError, RunError
+from nextchar.errors import ConfigError, InputError, Interrupted, RunError
 from nextchar.run import TrainingResult, resume, train
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
@@ -112,9 +112,13 @@ class ExperimentFolder:
         **options: Any,  # noqa: ANN401
     ) -> TrainingResult:
         """Train the run of a label, or go on with it."""
-        if self.run(label).exists():
-            return resume(self.run(label), listeners=listeners)
-        return train(paths, self.run(label), listeners=listeners, **options)
+        try:
+            if self.run(label).exists():
+                return resume(self.run(label), listeners=listeners)
+            return train(paths, self.run(label), listeners=listeners, **options)
+        except Interrupted as stop:
+            message = f"stopped in {self.run(label)}; saved. The same command goes on"
+            raise Interrupted(message, stop.signal_number) from stop
 
     def figures(self, label: str) -> dict[str, Any] | None:
         """Read the figures of a label, or ``None`` if its run is not complete."""

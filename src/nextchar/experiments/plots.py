@@ -75,8 +75,10 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
         matplotlib is not installed.
     """
     figure_class = require_drawing()
-    figure: Any = figure_class(figsize=(11, 4.5), layout="constrained")
-    history, importance = figure.subplots(1, 2, width_ratios=(3, 2))
+    names = list(tuning.importance)[::-1]
+    figure: Any = figure_class(figsize=(11 if names else 7, 4.5), layout="constrained")
+    ratios = (3, 2) if names else (1,)
+    history, *others = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
     best = [
         (number, nats / math.log(2))
         for number, nats in enumerate(tuning.history(), 1)
@@ -105,14 +107,15 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     history.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
     history.set_ylim(lowest - 0.05 * (top - lowest), top)
     history.set_xlabel("trial")
+    history.xaxis.get_major_locator().set_params(integer=True)
     history.set_ylabel("bits per character, validation")
     history.grid(alpha=0.3)
     history.legend(fontsize="small")
-    names = list(tuning.importance)[::-1]
-    importance.barh(range(len(names)), [tuning.importance[name] for name in names])
-    importance.set_xlabel("importance" if names else "too few trials to tell the importance")
-    importance.set_xlim(0, 1)
-    importance.set_yticks(range(len(names)), names)
+    for importance in others:  # Too few trials tell none.
+        importance.barh(range(len(names)), [tuning.importance[name] for name in names])
+        importance.set_xlabel("importance")
+        importance.set_xlim(0, 1)
+        importance.set_yticks(range(len(names)), names)
     picture = io.BytesIO()
     figure.savefig(picture, format=picture_format, dpi=150)
     return picture.getvalue()

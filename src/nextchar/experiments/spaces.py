@@ -130,6 +130,8 @@ def read_space(path: Path) -> dict[str, Dimension]:
         As ``parse_space``, or the file cannot be read.
     """
     table = read_table(path)
+    if not table:
+        raise ConfigError(f"{path} names no option to search")
     try:
         return parse_space(table)
     except ConfigError as error:
@@ -221,8 +223,12 @@ def _range(name: str, text: str) -> Range:
     if not steps:
         return Range(low=low, high=high, log=log)
     [step] = parse_values(name, steps[0])
-    if not 0 < step < math.inf or _remainder(low, high, step):
-        raise ConfigError(f"{name}: a range must be a whole number of steps above 0; got {text}")
+    if not 0 < step < math.inf:
+        raise ConfigError(f"{name}: the step of a range must be above 0; got {text}")
+    if _remainder(low, high, step):
+        raise ConfigError(
+            f"{name}: from {low} to {high} must be a whole number of steps of {step}; got {text}"
+        )
     return Range(low=low, high=high, step=step)
 
 

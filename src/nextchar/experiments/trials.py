@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from nextchar.experiments.tables import markdown_table
+
 TrialState = Literal["complete", "pruned", "failed", "running"]
 TRIALS_FOLDER = "trials"
 SHOWN = 10
@@ -142,18 +144,13 @@ class Tuning:
         complete = [trial for trial in self.trials if trial.state == "complete"]
         best = sorted(complete, key=lambda trial: trial.nats_per_char or math.inf)[:SHOWN]
         names = list(self.best.options)
-        lines = [
-            f"| trial | nats/char | bits/char | s | {' | '.join(names)} |",
-            "|---" * (4 + len(names)) + "|",
-        ]
+        rows = []
         for trial in best:
             nats = trial.nats_per_char or math.nan
-            values = " | ".join(shown(trial.options[name]) for name in names)
-            lines.append(
-                f"| {trial.number} | {nats:.4f} | {nats / math.log(2):.4f} "
-                f"| {trial.seconds:.0f} | {values} |"
-            )
-        return "\n".join(lines) + "\n"
+            figures = [str(trial.number), f"{nats:.4f}", f"{nats / math.log(2):.4f}"]
+            values = [shown(trial.options[name]) for name in names]
+            rows.append([*figures, f"{trial.seconds:.0f}", *values])
+        return markdown_table(["trial", "nats/char", "bits/char", "s", *names], rows)
 
 
 def shown(value: object) -> str:

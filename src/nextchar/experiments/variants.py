@@ -33,7 +33,9 @@ def variants_of(vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> 
     for name, values in vary.items():
         if not values or len(set(values)) < len(values):
             raise ConfigError(f"{name} must vary over different values; got {list(values)}")
-        if name in fixed or name == "seed":
+        if name == "seed":
+            raise ConfigError("seed is varied by the number of seeds; got values of its own")
+        if name in fixed:
             raise ConfigError(f"{name} cannot be varied and set at the same time")
     combined: list[Variant] = [
         dict(zip(vary, each, strict=True)) for each in itertools.product(*vary.values())
