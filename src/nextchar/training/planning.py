@@ -8,7 +8,8 @@ The rule, in the order in which it decides; the experiments behind it are in doc
 - a learning rate that falls with the root of its width;
 - as many steps as fit, but no more than a hundred passes over the text;
 - the more often a weight sees the same text, the more dropout: on outputs, a quarter of that on
-  the embedding, and where it is strong, nearly as much on the recurrent weights.
+  the embedding, and where it is strong, on the recurrent weights too, growing with the passes to
+  nearly as much.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ WEIGHTS_PER_ROOT_SYMBOL = 3000
 MOST_PASSES = 100
 RATE_AT_256 = 1e-2
 STRONG_DROPOUT = 0.2
+PASSES_FOR_WEIGHTS = 70
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
 
@@ -171,6 +173,7 @@ def _with_dropout(config: Config, given: Collection[str], weights: int, symbols:
     if network.input == "embedding":
         choices["embedding_dropout"] = dropout / 4
     if network.cell not in ("min_gru", "min_lstm"):
-        choices["weight_dropout"] = dropout - 0.1 if dropout >= STRONG_DROPOUT else 0.0
+        grown = min(1.0, read / symbols / PASSES_FOR_WEIGHTS)
+        choices["weight_dropout"] = grown * (dropout - 0.1) if dropout >= STRONG_DROPOUT else 0.0
     new = {name: round(p, 2) for name, p in choices.items() if name not in given}
     return config.with_options(**new)
