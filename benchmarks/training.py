@@ -35,6 +35,7 @@ from nextchar.config import Config
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
 from nextchar.text.streams import Streams
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.trainer import Trainer
 
@@ -140,7 +141,8 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
     config = config.with_options(precision=str(dtype).removeprefix("torch."))
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
-    trainer = Trainer(network, streams, config.training, Path())
+    lessons = StreamLessons(network, streams, config.training)
+    trainer = Trainer(network, lessons, config.training, Path())
     return trainer.step, config.training.precision
 
 

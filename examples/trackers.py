@@ -13,8 +13,8 @@ def mlflow_listener(mlflow: Any) -> Listener:
     def log(event: Event) -> None:
         if isinstance(event, Validated):
             figures = {
-                "train_nats_per_char": event.train_nats_per_char,
-                "validation_nats_per_char": event.validation_nats_per_char,
+                "train_nats_per_char": event.train_nats,
+                "validation_nats_per_char": event.validation_nats,
                 "learning_rate": event.learning_rate,
                 "gradient_norm": event.gradient_norm,
             }
@@ -28,8 +28,8 @@ def wandb_listener(run: Any, every: int = 10) -> Listener:
 
     def log(event: Event) -> None:
         if isinstance(event, StepDone) and event.step % every == 0:
-            run.log({"train_nats_per_char": event.train_nats_per_char}, step=event.step)
+            run.log({"train_nats_per_char": event.train_nats}, step=event.step)
         elif isinstance(event, Validated):
-            run.log({"validation_nats_per_char": event.validation_nats_per_char}, step=event.step)
+            run.log({"validation_nats_per_char": event.validation_nats}, step=event.step)
 
     return log

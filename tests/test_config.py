@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.config import Config, NetworkConfig, TextConfig, TrainingConfig, option_names
+from nextchar.config import Config, NetworkConfig, TextConfig, TrainingConfig
 from nextchar.config.effects import without_effect
 from nextchar.errors import ConfigError
 
 
 def test_no_option_name_occurs_twice() -> None:
-    names = option_names()
+    names = Config.option_names()
     assert len(names) == len(set(names))
 
 

@@ -29,6 +29,7 @@ from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Listener, Noticed, Preparing, tell
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.planning import MOST_PASSES, Cost, plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
@@ -153,7 +154,8 @@ class NewRun:
         training = config.training
         network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
         network.to(self.processes.device(training.device))
-        Trainer(network, training_streams(corpus, training), training, folder).save()
+        lessons = StreamLessons(network, training_streams(corpus, training), training)
+        Trainer(network, lessons, training, folder).save()
         new = len(vocabulary) - len(origin.known)
         tell(self.listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
 

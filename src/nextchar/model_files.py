@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 from torch import Tensor
 
-from nextchar.config import Config
+from nextchar.config import Choices, Config
 from nextchar.errors import ConfigError, RunError, TextError
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
@@ -17,15 +18,56 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocabulary.json"
 
+ChoicesT = TypeVar("ChoicesT", bound=Choices)
+
 
 def load_config(folder: Path) -> Config:
+    """Read the configuration of a language model's run; see ``load_choices``."""
+    return load_choices(folder, Config)
+
+
+def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = None) -> ChoicesT:
     """Read a run's configuration.
+
+    Parameters
+    ----------
+    folder
+        The run directory.
+    choices
+        What kind of configuration it has.
+    task
+        What the run was trained for, by its command; ``None`` is a language model.
 
     Raises
     ------
     RunError
-        The folder is no run directory, its configuration is damaged, or a newer nextchar wrote it.
+        The folder is no run directory or one of another task, its configuration is damaged, or a
+        newer nextchar wrote it.
     """
+    path = folder / CONFIG_FILE
+    values = _configuration(folder)
+    found = values.pop("task", None)
+    if found != task:
+        raise RunError(
+            f"{folder} is a run of {_command(found)}; this takes one of {_command(task)}"
+        )
+    try:
+        return choices.from_dict(values)
+    except ConfigError as error:
+        raise RunError(f"{path}: {error}") from error
+
+
+def task_of(folder: Path) -> str | None:
+    """Tell what a run was trained for; errors are those of ``load_choices``."""
+    found = _configuration(folder).get("task")
+    return None if found is None else str(found)
+
+
+def _command(task: object) -> str:
+    return "nextchar train" if task is None else f"nextchar {task} train"
+
+
+def _configuration(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG_FILE
     try:
         if not folder.is_dir():
@@ -46,15 +88,13 @@ def load_config(folder: Path) -> Config:
             f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
             f"nextchar made it"
         )
-    try:
-        return Config.from_dict(values)
-    except ConfigError as error:
-        raise RunError(f"{path}: {error}") from error
+    return values
 
 
-def save_config(folder: Path, config: Config) -> None:
+def save_config(folder: Path, config: Choices, *, task: str | None = None) -> None:
     """Write a run's configuration."""
-    write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **config.to_dict()})
+    kind = {} if task is None else {"task": task}
+    write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **kind, **config.to_dict()})
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nextchar.config import check_option, option_names, reject_unknown
+from nextchar.config import Choices, Config, reject_unknown
 from nextchar.errors import ConfigError
 from nextchar.storage import write_bytes
 
 _BUDGETS = ("steps", "minutes")
 
 
-def read_table(path: Path) -> dict[str, Any]:
+def read_table(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
     """Read a TOML file whose names are those of options.
 
     Raises
@@ -40,13 +40,13 @@ def read_table(path: Path) -> dict[str, Any]:
     if section is not None:
         raise ConfigError(f"{path}: options stand without sections; got [{section}]")
     try:
-        reject_unknown(table, option_names())
+        reject_unknown(table, choices.option_names())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return table
 
 
-def read_options(path: Path) -> dict[str, Any]:
+def read_options(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
     """Read options, each of its type and in its range.
 
     Raises
@@ -55,7 +55,8 @@ def read_options(path: Path) -> dict[str, Any]:
         As ``read_table``, or a value that its option does not take.
     """
     try:
-        return {name: check_option(name, value) for name, value in read_table(path).items()}
+        table = read_table(path, choices)
+        return {name: choices.check_option(name, value) for name, value in table.items()}
     except ConfigError as error:
         message = str(error)
         raise ConfigError(message if str(path) in message else f"{path}: {message}") from error

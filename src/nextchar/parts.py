@@ -12,6 +12,7 @@ from nextchar.nn.network import Network
 from nextchar.text.corpus import Corpus
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Ids, Vocabulary
+from nextchar.training.lessons import Measured
 
 CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
@@ -40,7 +41,7 @@ def training_dtype(training: TrainingConfig) -> torch.dtype:
 
 def validation(
     corpus: Corpus, vocabulary: Vocabulary, training: TrainingConfig
-) -> Callable[[Network], float] | None:
+) -> Callable[[Network], Measured] | None:
     """Give what measures a network on the validation part, or ``None`` if that is too short."""
     ids = corpus.validation
     if len(ids) < 2:
@@ -54,7 +55,10 @@ def validation(
             corpus.check()
             yield ids[start : start + _IDS_AT_ONCE]
 
-    return lambda network: nats_parallel(network, pieces(), dtype=dtype) / characters
+    def measure(network: Network) -> Measured:
+        return Measured(nats=nats_parallel(network, pieces(), dtype=dtype) / characters)
+
+    return measure
 
 
 def symbols_per_char(corpus: Corpus, vocabulary: Vocabulary) -> float:

@@ -15,6 +15,7 @@ from nextchar.nn.network import Network
 from nextchar.parts import training_dtype, training_streams
 from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.planning import Cost
 from nextchar.training.trainer import Trainer
 
@@ -38,7 +39,8 @@ def measure_cost(
     model = LanguageModel.create(config, vocabulary)
     model.network.to(device)
     streams = training_streams(corpus, config.training, world=world)
-    trainer = Trainer(model.network, streams, config.training, Path())
+    lessons = StreamLessons(model.network, streams, config.training)
+    trainer = Trainer(model.network, lessons, config.training, Path())
     times: list[float] = []
     began = time.monotonic()
     while time.monotonic() - began < PROBE_SECONDS or len(times) < PROBE_STEPS:

@@ -19,11 +19,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,10 +37,13 @@ from nextchar.model_files import load_config, load_vocabulary
 from nextchar.nn.network import Network
 from nextchar.origin import load_origin
 from nextchar.parts import CORPUS_FOLDER, symbols_per_char, training_streams, validation
-from nextchar.storage import remove_leftovers, storage_errors, write_bytes
+from nextchar.storage import write_bytes
 from nextchar.text.corpus import Corpus
 from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
+from nextchar.training.freezing import GrownWeight
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
 from nextchar.training.processes import Processes, together
@@ -205,16 +207,9 @@ def _is_begun(folder: Path, processes: Processes, listeners: Sequence[Listener])
     RunError
         The folder is in the way.
     """
-    with storage_errors(folder):
-        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        is_current = folder.exists() and folder.samefile(Path.cwd())
-    if is_current:
-        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
+    in_the_way = is_in_the_way(folder)
     if in_the_way and not processes.has_begun(folder):
-        raise RunError(
-            f"{folder} exists already and is not overwritten: choose another --out, or go on "
-            f"with --resume {folder}"
-        )
+        raise in_the_way_error(folder)
     if in_the_way:
         tell(listeners, Noticed(message=f"going on with {folder} from what was saved last"))
     processes.begin(folder)
@@ -226,7 +221,7 @@ def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> T
     vocabulary = load_vocabulary(folder)
     device = processes.device(config.training.device)
     require_trainable(config, processes.world, device)
-    with _only_trainer(folder) if processes.is_first else contextlib.nullcontext():
+    with only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)
         model.network.to(device)
@@ -275,24 +270,39 @@ def _trainer(
             f"its vocabulary has {len(model.vocabulary)}"
         )
 
-    def sample(network: Network, step: int) -> str:
-        writer = LanguageModel(model.config, model.vocabulary, network)
-        return writer.generate(
+    def sample(step: int) -> str:
+        return model.generate(
             length=training.sample_length, seed=seed_of(training.seed, step), temperature=0.8
         )
 
-    return Trainer(
-        model.network,
+    network = model.network
+    lessons = StreamLessons(
+        network,
         training_streams(corpus, training, rank=processes.rank, world=processes.world),
         training,
-        folder,
         symbols_per_char=symbols_per_char(corpus, model.vocabulary),
-        known=None if origin is None else origin.known,
-        validate=validation(corpus, model.vocabulary, training),
+        processes=processes,
+    )
+    measure = validation(corpus, model.vocabulary, training)
+    return Trainer(
+        network,
+        lessons,
+        training,
+        folder,
+        grown=None if origin is None else _grown(network, origin.known),
+        validate=None if measure is None else lambda: measure(network),
         sample=sample if training.sample_length else None,
         listeners=listeners,
         processes=processes,
     )
+
+
+def _grown(network: Network, known: range) -> GrownWeight | None:
+    """Say where the symbols enter that a network has grown, if there are any."""
+    name, dimension = next(iter(network.symbol_weights.items()))
+    if len(known) == network.vocabulary_size:
+        return None
+    return GrownWeight(network.get_parameter(name), dimension, known)
 
 
 def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer) -> TrainingResult:
@@ -316,15 +326,3 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
         seconds=progress.seconds,
         chars_per_second=last["chars_per_second"],
     )
-
-
-@contextlib.contextmanager
-def _only_trainer(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, so that two trainings never write into one run, and tidy up."""
-    with (folder / "config.json").open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(f"{folder} is in training by another process") from error
-        remove_leftovers(folder)
-        yield

@@ -73,22 +73,24 @@ class TensorBoard:
 
     def _step(self, event: StepDone) -> None:
         self._written = event.step
-        self._loss("train", event.train_nats_per_char, event.step)
+        self._loss("train", event.train_nats, event)
         for name in ("learning_rate", "gradient_norm", "chars_per_second"):
             self._open(event.step).add_scalar(f"training/{name}", getattr(event, name), event.step)
 
     def _validated(self, event: Validated) -> None:
-        if event.validation_nats_per_char is not None:
-            self._loss("validation", event.validation_nats_per_char, event.step)
+        if event.validation_nats is not None:
+            self._loss("validation", event.validation_nats, event)
+        for name, value in event.figures.items():
+            self._open(event.step).add_scalar(f"validation/{name}", value, event.step)
         if event.sample is not None:
             indented = "".join(f"    {line}\n" for line in event.sample.split("\n"))
             self._open(event.step).add_text("sample", indented, event.step)  # as code: Markdown
         self._open(event.step).flush()
 
-    def _loss(self, part: str, nats: float, step: int) -> None:
-        writer = self._open(step)
-        writer.add_scalar(f"nats_per_char/{part}", nats, step)
-        writer.add_scalar(f"bits_per_char/{part}", nats / math.log(2), step)
+    def _loss(self, part: str, nats: float, event: StepDone | Validated) -> None:
+        writer = self._open(event.step)
+        writer.add_scalar(f"nats_per_{event.unit}/{part}", nats, event.step)
+        writer.add_scalar(f"bits_per_{event.unit}/{part}", nats / math.log(2), event.step)
 
     def _open(self, step: int) -> SummaryWriter:
         """Give the writer, made at the first step that it is to write."""

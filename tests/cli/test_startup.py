@@ -58,7 +58,7 @@ def test_what_needs_no_network_does_not_import_torch(arguments: list[str]) -> No
 
 
 def test_help_of_training_lists_every_option_with_its_default() -> None:
-    from nextchar.config import option_names
+    from nextchar.config import Config
 
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
     ended = subprocess.run(
@@ -69,7 +69,7 @@ def test_help_of_training_lists_every_option_with_its_default() -> None:
         timeout=SECONDS,
         env=environment,
     )
-    missing = [n for n in option_names() if f"--{n.replace('_', '-')}" not in ended.stdout]
+    missing = [n for n in Config.option_names() if f"--{n.replace('_', '-')}" not in ended.stdout]
     assert missing == []
     assert "\x1b" not in ended.stdout
     assert "default: 5000" in ended.stdout

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.config import check_option
+from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.experiments.spaces import (
     Choice,
@@ -106,7 +106,7 @@ def test_a_stepped_range_is_written_as_it_is_read_and_holds_its_points(
         assert len(points) == count + 1
         assert points[0] == dimension.low
         assert points[-1] == dimension.high
-        assert all(dimension.holds(check_option(name, point)) for point in points)
+        assert all(dimension.holds(Config.check_option(name, point)) for point in points)
         assert not dimension.holds(dimension.high + distance)
 
 

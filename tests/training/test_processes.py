@@ -25,6 +25,7 @@ from nextchar.parts import training_streams
 from nextchar.run import open_corpus
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.processes import together
 from nextchar.training.torchrun import is_first_process
 from nextchar.training.trainer import Trainer
@@ -259,7 +260,13 @@ def _take_steps(folder: Path, run: Path) -> None:
         model = nextchar.LanguageModel.create(config, load_vocabulary(run))
         rank, world = processes.rank, processes.world
         streams = training_streams(corpus, config.training, rank=rank, world=world)
-        trainer = Trainer(model.network, streams, config.training, folder, processes=processes)
+        trainer = Trainer(
+            model.network,
+            StreamLessons(model.network, streams, config.training, processes=processes),
+            config.training,
+            folder,
+            processes=processes,
+        )
         for _ in range(30):
             trainer.step()
         save_tensors(folder / f"{rank}", dict(model.network.named_parameters()), {})

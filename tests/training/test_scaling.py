@@ -14,6 +14,7 @@ from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.nn.network import Network
 from nextchar.run import train
 from nextchar.text.streams import Streams
+from nextchar.training.lessons import StreamLessons
 from nextchar.training.scaling import LossScale
 from nextchar.training.trainer import Trainer
 from tests.nn.cases import generator
@@ -27,7 +28,8 @@ def trainer(folder: Path, config: TrainingConfig = HALF) -> Trainer:
     # Layer normalisation goes step by step, which a CPU can do in float16 too.
     network = Network(5, NetworkConfig(hidden_size=8, layer_norm=True), generator=generator())
     ids = np.random.default_rng(0).integers(0, 5, 400)
-    return Trainer(network, Streams(ids=ids, batch_size=4, sequence_length=8), config, folder)
+    streams = Streams(ids=ids, batch_size=4, sequence_length=8)
+    return Trainer(network, StreamLessons(network, streams, config), config, folder)
 
 
 def weights(made: Trainer) -> list[torch.Tensor]:
@@ -86,7 +88,8 @@ def test_a_restored_training_goes_on_with_its_factor(tmp_path: Path) -> None:
 def test_gradients_that_no_factor_makes_finite_are_a_divergence(tmp_path: Path) -> None:
     made = trainer(tmp_path)
     made.step()
-    made.network.embedding.weight.register_hook(lambda grad: grad * math.inf)  # type: ignore[union-attr]
+    weight = made.network.get_parameter("embedding.weight")
+    weight.register_hook(lambda grad: grad * math.inf)  # type: ignore[no-untyped-call]
     steps = iter(made.step, object())
     with pytest.raises(NonFiniteLossError, match="not finite at any scale"):
         next(each for number, each in enumerate(steps) if number > 60)

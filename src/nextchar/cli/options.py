@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nextchar.config import PARTS, Config, DecodingErrors, TextConfig, allowed_types
+from nextchar.config import Choices, Config, DecodingErrors, TextConfig, allowed_types
 from nextchar.errors import ConfigError, NextcharError
 from nextchar.option_files import overridden, read_options
 from nextchar.training.torchrun import agreed
@@ -57,20 +57,19 @@ def add_command(
     app.command(name)(command)
 
 
-def config_parameters() -> list[inspect.Parameter]:
-    """Make a keyword parameter of every configuration field.
+def config_parameters(choices: type[Choices] = Config) -> list[inspect.Parameter]:
+    """Make a keyword parameter of every option.
 
     The help shows the defaults; ``given`` tells what the user set.
     """
     return [
         inspect.Parameter(
-            field.name,
+            name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=_option(part, field),
-            annotation=_annotation(part, field.name),
+            default=_option(choices, part, field),
+            annotation=_annotation(part, name),
         )
-        for part in PARTS
-        for field in dataclasses.fields(part)
+        for name, (part, field) in choices.options().items()
     ]
 
 
@@ -84,13 +83,18 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if is_given(name)}
 
 
-def chosen(context: typer.Context, values: dict[str, Any], config: Path | None) -> dict[str, Any]:
+def chosen(
+    context: typer.Context,
+    values: dict[str, Any],
+    config: Path | None,
+    choices: type[Choices] = Config,
+) -> dict[str, Any]:
     """Give the options of a file, if there is one, below those of the command line."""
     options = given(context, values)
     if config is None:
         return options
     try:
-        return overridden(read_options(config), by=options)
+        return overridden(read_options(config, choices), by=options)
     except NextcharError as error:
         raise agreed(error) from error
 
@@ -130,11 +134,11 @@ def picture_format(picture: Path | None) -> str:
     return suffix
 
 
-def _option(part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)
+def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)
     name = field.name.replace("_", "-")
     is_flag = isinstance(field.default, bool)
     return typer.Option(
-        field.default,
+        choices.default(field.name),
         f"--{name}/--no-{name}" if is_flag else f"--{name}",
         help=field.metadata["help"],
         rich_help_panel=_PANELS[part.__name__],

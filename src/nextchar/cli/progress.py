@@ -37,7 +37,7 @@ class ProgressDisplay:
         elif isinstance(event, Preparing):
             self._preparing(event)
         elif isinstance(event, Validated):
-            self._validation = event.validation_nats_per_char
+            self._validation = event.validation_nats
             self._line(_validated(event))
             if event.sample is not None:
                 self._line(f"{event.sample}\n")
@@ -66,7 +66,7 @@ class ProgressDisplay:
         parts += [
             f"step {event.step}/{event.steps}",
             f"pass {event.passes:.1f}",
-            f"train {_loss(event.train_nats_per_char)}",
+            f"train {_loss(event.train_nats)}",
         ]
         if self._validation is not None:
             parts.append(f"val {_loss(self._validation)}")
@@ -77,9 +77,11 @@ class ProgressDisplay:
 
 def _validated(event: Validated) -> str:
     width = len(str(event.steps))
-    text = f"step {event.step:>{width}}/{event.steps}  train {_loss(event.train_nats_per_char)}"
-    if event.validation_nats_per_char is not None:
-        text += f"  val {_loss(event.validation_nats_per_char)}{' *' if event.is_best else '  '}"
+    text = f"step {event.step:>{width}}/{event.steps}  train {_loss(event.train_nats)}"
+    if event.validation_nats is not None:
+        text += f"  val {_loss(event.validation_nats)}{' *' if event.is_best else '  '}"
+    for name, value in event.figures.items():
+        text += f"  {name.replace('_', ' ')} {value:.3f}"
     return f"{text}  {_speed(event.chars_per_second)} chars/s  {duration(event.seconds)}"
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, allowed_types, check_value, reject_unknown
+from nextchar.config.checking import Checked, allowed_types, reject_unknown
+from nextchar.config.choices import Choices
+from nextchar.config.items import ItemChoices, ItemsConfig, SymbolKind
 from nextchar.config.network import (
     Activation,
     CellName,
@@ -32,32 +34,34 @@ from nextchar.config.text import (
     TextConfig,
     VocabularyKind,
 )
-from nextchar.config.training import TrainingConfig
+from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
 from nextchar.errors import ConfigError
 
 __all__ = [
     "CHARACTER_EDITS",
-    "PARTS",
     "WORD_EDITS",
     "Activation",
     "AugmentationConfig",
     "CellName",
+    "Checked",
+    "Choices",
     "Config",
     "DecodingErrors",
     "Edit",
     "Initialization",
     "InputKind",
+    "ItemChoices",
+    "ItemsConfig",
     "NetworkConfig",
     "Peepholes",
     "Pruning",
     "Reset",
     "SearchMethod",
+    "SymbolKind",
     "TextConfig",
     "TrainingConfig",
     "VocabularyKind",
     "allowed_types",
-    "check_option",
-    "option_names",
     "reject_unknown",
 ]
 
@@ -66,14 +70,16 @@ Pruning = Literal["median", "halving", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """All choices of a run.
+class Config(Choices):
+    """All choices of a language model's run.
 
     Attributes
     ----------
     text, augmentation, network, training
         The parts, each with the options that it owns.
     """
+
+    LATER_PARTS: ClassVar[frozenset[str]] = frozenset({"augmentation"})
 
     text: TextConfig = dataclasses.field(default_factory=TextConfig)
     augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
@@ -107,83 +113,21 @@ class Config:
                 )
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Distribute flat options over the parts; what is not given has its usual value.
+    def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add what folds, tied sizes and the optimiser bring along.
 
         Raises
         ------
         ConfigError
-            An unknown name (with the nearest known one), a value out of its range, or both
-            ``steps`` and ``minutes``.
+            Both ``steps`` and ``minutes``.
         """
-        reject_unknown(options, option_names())
         if options.get("minutes") is not None and "steps" in options:
             raise ConfigError(
                 f"steps and minutes exclude each other, got {options['steps']} steps and "
                 f"{options['minutes']} minutes"
             )
-        usual = _USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {})
-        return cls(
-            text=_pick(TextConfig, _fold_fractions(options)),
-            augmentation=_pick(AugmentationConfig, options),
-            network=_pick(NetworkConfig, _tied_sizes(options)),
-            training=_pick(TrainingConfig, {**usual, **options}),
-        )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what ``to_dict`` wrote; strict about keys, types and ranges.
-
-        Only the part ``augmentation`` may be missing, as it is from older runs.
-        """
-        reject_unknown(values, ["text", "augmentation", "network", "training"])
-        values = {"augmentation": {}, **values}
-        for name in ("text", "augmentation", "network", "training"):
-            if not isinstance(values.get(name), Mapping):
-                raise ConfigError(f"key '{name}' must hold an object, got {values.get(name)!r}")
-        return cls(
-            text=TextConfig.from_dict(values["text"]),
-            augmentation=AugmentationConfig.from_dict(values["augmentation"]),
-            network=NetworkConfig.from_dict(values["network"]),
-            training=TrainingConfig.from_dict(values["training"]),
-        )
-
-    def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Give all values as nested dictionaries that JSON can hold."""
-        return dataclasses.asdict(self)
-
-    def with_options(self, **options: Any) -> Self:  # noqa: ANN401
-        """Give a copy in which the named options have new values."""
-        flat = {name: value for part in self.to_dict().values() for name, value in part.items()}
-        reject_unknown(options, option_names())
-        flat.update(options)
-        return type(self)(
-            text=_pick(TextConfig, flat),
-            augmentation=_pick(AugmentationConfig, flat),
-            network=_pick(NetworkConfig, flat),
-            training=_pick(TrainingConfig, flat),
-        )
-
-
-# What an optimiser takes where nothing else is said; adamw's are the fields' own defaults.
-_USUAL_BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
-    "adam": {"weight_decay": 0.0},
-    "rmsprop": {"weight_decay": 0.0, "learning_rate": 2e-3},
-    "sgd": {"weight_decay": 0.0, "learning_rate": 0.5},
-}
-
-PartT = TypeVar("PartT", bound=Checked)
-PARTS: tuple[type[Checked], ...] = (
-    TextConfig,
-    AugmentationConfig,
-    NetworkConfig,
-    TrainingConfig,
-)
-
-
-def option_names() -> list[str]:
-    """List the names of all options, in the order of the parts."""
-    return [field.name for part in PARTS for field in dataclasses.fields(part)]
+        usual = USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {})
+        return {**usual, **_tied_sizes(_fold_fractions(options))}
 
 
 def _fold_fractions(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -191,19 +135,6 @@ def _fold_fractions(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if options.get("folds"):
         return {"validation_fraction": 0.0, **options}
     return options
-
-
-def check_option(name: str, value: object) -> object:
-    """Give one option's value in its field's type.
-
-    Raises
-    ------
-    ConfigError
-        The name is unknown, or the value is of another type or out of its range.
-    """
-    reject_unknown({name: value}, option_names())
-    part = next(p for p in PARTS if name in p.__dataclass_fields__)
-    return check_value(part.__dataclass_fields__[name], allowed_types(part, name), value)
 
 
 def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,8 +145,3 @@ def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if options.get("tied") and "hidden_size" not in options:
         return {**options, "hidden_size": options["embedding_size"]}
     return options
-
-
-def _pick(part: type[PartT], options: Mapping[str, Any]) -> PartT:
-    names = {field.name for field in dataclasses.fields(part)}
-    return part(**{name: value for name, value in options.items() if name in names})

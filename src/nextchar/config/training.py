@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,13 @@ OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "linear", "cosine", "plateau"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
+
+# What an optimiser takes where nothing else is said; adamw's are the fields' own defaults.
+USUAL_BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
+    "adam": {"weight_decay": 0.0},
+    "rmsprop": {"weight_decay": 0.0, "learning_rate": 2e-3},
+    "sgd": {"weight_decay": 0.0, "learning_rate": 0.5},
+}
 
 
 @dataclass(frozen=True, kw_only=True)

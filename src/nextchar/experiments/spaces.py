@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from nextchar.config import Config, check_option
+from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.experiments.variants import parse_values
 from nextchar.option_files import read_table
@@ -200,7 +200,7 @@ def _dimension(name: str, values: object) -> Dimension:
 
 
 def _choice(name: str, values: Sequence[Any]) -> Choice:
-    checked = tuple(check_option(name, value) for value in values)
+    checked = tuple(Config.check_option(name, value) for value in values)
     if not checked or len(set(checked)) < len(checked):
         raise ConfigError(f"{name} must be searched over different values; got {list(values)}")
     return Choice(checked)
@@ -236,7 +236,7 @@ def _number(name: str, text: str) -> Any:  # noqa: ANN401  (an int or a float, a
     [value] = parse_values(name, text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{name} has no range: name its values, as {name}=A,B; got {text!r}")
-    return check_option(name, value)
+    return Config.check_option(name, value)
 
 
 def _remainder(low: float, value: float, step: float) -> bool:

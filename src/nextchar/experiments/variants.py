@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nextchar.config import PARTS, Config, allowed_types, option_names, reject_unknown
+from nextchar.config import Config, allowed_types, reject_unknown
 from nextchar.errors import ConfigError
 
 Variant = Mapping[str, Any]
@@ -29,7 +29,7 @@ def variants_of(vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> 
         An option is unknown, has no values or one twice, is fixed as well, or a combination
         cannot be.
     """
-    reject_unknown(vary, option_names())
+    reject_unknown(vary, Config.option_names())
     for name, values in vary.items():
         if not values or len(set(values)) < len(values):
             raise ConfigError(f"{name} must vary over different values; got {list(values)}")
@@ -60,9 +60,8 @@ def parse_values(name: str, text: str) -> list[Any]:
     ConfigError
         The option is unknown, or a value is none of its kind.
     """
-    reject_unknown({name: text}, option_names())
-    part = next(p for p in PARTS if name in p.__dataclass_fields__)
-    allowed = allowed_types(part, name)
+    reject_unknown({name: text}, Config.option_names())
+    allowed = allowed_types(Config.options()[name][0], name)
     return [_parsed(name, value.strip(), allowed) for value in text.split(",")]
 
 

@@ -249,10 +249,10 @@ class _Watch:
     def __call__(self, event: Event) -> None:
         """Look at an event; raises to end the training."""
         is_last = False
-        if isinstance(event, Validated) and event.validation_nats_per_char is not None:
+        if isinstance(event, Validated) and event.validation_nats is not None:
             is_last = event.step == event.steps
             percent = round(100 * event.step / event.steps)
-            is_behind = self._claim.report(percent, event.validation_nats_per_char, event.seconds)
+            is_behind = self._claim.report(percent, event.validation_nats, event.seconds)
             if is_behind and not is_last:
                 raise _Pruned
         if time.monotonic() >= self._ends and not is_last:

@@ -7,7 +7,6 @@ Shapes: T time steps, B streams, V vocabulary size, E embedding, H hidden, L lay
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
@@ -15,23 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cell import Embedded, Inputs
+from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
+from nextchar.nn.entrance import Embedding, Linear, enter
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
+from nextchar.nn.trainable import Trainable, levels_of
 
 __all__ = ["Network", "State", "clear", "detach"]
-
-
-class _Embedding(nn.Embedding):
-    def reset_parameters(self) -> None:
-        """Leave the values undrawn: the constructor would draw from the global generator."""
-
-
-class _Linear(nn.Linear):
-    def reset_parameters(self) -> None:
-        """Leave the values undrawn: the constructor would draw from the global generator."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Reading:
     dropped: Tensor
 
 
-class Network(nn.Module):
+class Network(Trainable):
     """A character-level recurrent network.
 
     State is passed in and returned; nothing about a stream is kept here. Dropout is active
@@ -87,7 +78,7 @@ class Network(nn.Module):
         self.vocabulary_size = vocabulary_size
         self.config = config
         self.embedding = (
-            _Embedding(vocabulary_size, config.embedding_size)
+            Embedding(vocabulary_size, config.embedding_size)
             if config.input == "embedding"
             else None
         )
@@ -97,7 +88,7 @@ class Network(nn.Module):
         self.stack = build_stack(config, input_size)
         last = config.dropout if config.output_dropout is None else config.output_dropout
         self.output_dropout = Dropout(last, locked=config.locked_dropout)
-        self.head = _Linear(config.hidden_size, vocabulary_size)
+        self.head = Linear(config.hidden_size, vocabulary_size)
         if self.embedding is not None and config.tied:
             self.head.weight = self.embedding.weight
         if generator is not None:
@@ -112,24 +103,13 @@ class Network(nn.Module):
         initialize_head(self.head, generator, tied=self.config.tied)
 
     @property
-    def parameter_count(self) -> int:
-        """Number of learned values; shared ones count once."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    @property
     def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The parameters of each level of ``config.level_names``, in the order of ``parameters``.
 
         What is shared belongs to the first that has it: a tied head has only its bias.
         """
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
-        levels, known = [], set[int]()
-        head: list[nn.Module] = [self.head]
-        for modules in [*first, *self.stack.levels, head]:
-            each = itertools.chain.from_iterable(module.parameters() for module in modules)
-            levels.append(tuple(p for p in each if id(p) not in known))
-            known.update(map(id, levels[-1]))
-        return tuple(levels)
+        return levels_of([*first, *self.stack.levels, [self.head]])
 
     @property
     def symbol_weights(self) -> dict[str, int]:
@@ -205,23 +185,15 @@ class Network(nn.Module):
         return self._leave(self.output_dropout(outputs, None)), state
 
     def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        """Give embedded symbols, or the ids themselves, which cells take as one-hot.
-
-        Embedding dropout is on the table, so that a symbol has one mask wherever it stands in a
-        window (Gal & Ghahramani 2016); input dropout is on the vectors, at each place anew.
-        """
-        if self.embedding is None:
-            inputs: Inputs = ids
-        else:
-            inputs = Embedded(ids, self.embedding_dropout(self.embedding.weight, generator))
-        if not self.input_dropout.is_active:
-            return inputs
-        if isinstance(inputs, Embedded):
-            vectors = inputs.vectors()
-        else:
-            vectors = functional.one_hot(ids, self.vocabulary_size).to(self.head.weight.dtype)
-        dropped: Tensor = self.input_dropout(vectors, generator)
-        return dropped
+        return enter(
+            ids,
+            self.embedding,
+            self.vocabulary_size,
+            embedding_dropout=self.embedding_dropout,
+            input_dropout=self.input_dropout,
+            dtype=self.head.weight.dtype,
+            generator=generator,
+        )
 
     def _leave(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)

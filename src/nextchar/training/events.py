@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -27,8 +27,10 @@ class StepDone:
         Steps done, and steps of the whole run.
     passes
         How often the training part has been read so far.
-    train_nats_per_char
-        Mean training loss since the last validation.
+    train_nats
+        Mean training loss since the last validation, per unit.
+    unit
+        What losses are for: ``"char"``, or what a task says.
     gradient_norm
         Global norm of the newest gradient, before it was clipped.
     chars_per_second
@@ -40,7 +42,8 @@ class StepDone:
     step: int
     steps: int
     passes: float
-    train_nats_per_char: float
+    train_nats: float
+    unit: str
     learning_rate: float
     gradient_norm: float
     chars_per_second: float
@@ -51,13 +54,22 @@ class StepDone:
 class Validated:
     """The validation part was measured; the row is in ``metrics.jsonl``.
 
-    ``validation_nats_per_char`` is ``None`` where no text is held out.
+    Attributes
+    ----------
+    train_nats, validation_nats
+        The losses per unit; ``None`` where nothing is held out.
+    unit
+        What losses are for: ``"char"``, or what a task says.
+    figures
+        What else was measured, by name.
     """
 
     step: int
     steps: int
-    train_nats_per_char: float
-    validation_nats_per_char: float | None
+    train_nats: float
+    validation_nats: float | None
+    unit: str
+    figures: Mapping[str, float]
     learning_rate: float
     gradient_norm: float
     chars_per_second: float

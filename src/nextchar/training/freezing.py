@@ -14,10 +14,29 @@ Legend: V symbols.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from torch import nn
 
 from nextchar.config import TrainingConfig
-from nextchar.nn.network import Network
+
+
+@dataclass(frozen=True)
+class GrownWeight:
+    """The weight of a grown network where symbols enter.
+
+    Attributes
+    ----------
+    weight, dimension
+        It has a part for each symbol along this dimension, of size V.
+    known
+        Ids of the symbols that were there before the network grew.
+    """
+
+    weight: nn.Parameter
+    dimension: int
+    known: range
 
 
 class Freezing:
@@ -25,12 +44,12 @@ class Freezing:
 
     Parameters
     ----------
-    network
-        Whose ``requires_grad`` is set.
+    levels
+        The parameters from the input to the output, whose ``requires_grad`` is set.
     config
         With ``freeze`` below the number of levels.
-    known
-        The ids of the symbols that were there before the network grew; ``None`` is all.
+    grown
+        Where new symbols enter, or ``None`` if there are none.
 
     Attributes
     ----------
@@ -40,16 +59,15 @@ class Freezing:
     """
 
     def __init__(
-        self, network: Network, config: TrainingConfig, known: range | None = None
+        self,
+        levels: Sequence[Sequence[nn.Parameter]],
+        config: TrainingConfig,
+        grown: GrownWeight | None = None,
     ) -> None:
-        self._levels = network.levels
+        self._levels = levels
         self._config = config
-        self._known = range(network.vocabulary_size) if known is None else known
-        name, self._dimension = next(iter(network.symbol_weights.items()))
-        has_grown = len(self._known) < network.vocabulary_size
-        self.partly_frozen: nn.Parameter | None = (
-            network.get_parameter(name) if config.freeze and has_grown else None
-        )
+        self._grown = grown if config.freeze else None
+        self.partly_frozen = None if self._grown is None else self._grown.weight
 
     def frozen_levels(self, step: int) -> int:
         """Give how many levels are fixed in a step (counted from 0)."""
@@ -67,7 +85,7 @@ class Freezing:
 
     def clear_known(self, step: int) -> None:
         """Take the gradient of the known symbols out of a weight that is partly frozen."""
-        weight = self.partly_frozen
-        if weight is None or weight.grad is None or self.frozen_levels(step) == 0:
+        grown = self._grown
+        if grown is None or grown.weight.grad is None or self.frozen_levels(step) == 0:
             return
-        weight.grad.narrow(self._dimension, self._known.start, len(self._known)).zero_()
+        grown.weight.grad.narrow(grown.dimension, grown.known.start, len(grown.known)).zero_()

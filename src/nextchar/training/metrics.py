@@ -16,13 +16,14 @@ from nextchar.training.events import Validated
 
 def row_of(event: Validated, *, passes: float) -> dict[str, float]:
     """Give the row of a validation, after so many passes over the training part."""
-    losses = {"train": event.train_nats_per_char, "validation": event.validation_nats_per_char}
+    losses = {"train": event.train_nats, "validation": event.validation_nats}
     row = {"step": event.step, "passes": passes}
     for part, nats in losses.items():
         if nats is not None:
-            row[f"{part}_nats_per_char"] = nats
-            row[f"{part}_bits_per_char"] = nats / math.log(2)
-    return row | {
+            row[f"{part}_nats_per_{event.unit}"] = nats
+            row[f"{part}_bits_per_{event.unit}"] = nats / math.log(2)
+    figures = {f"validation_{name}": value for name, value in event.figures.items()}
+    return {**row, **figures} | {
         "learning_rate": event.learning_rate,
         "gradient_norm": event.gradient_norm,
         "seconds": round(event.seconds, 3),
@@ -54,8 +55,8 @@ def cut_rows(path: Path, size: int) -> None:
         file.truncate(size)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read the rows; none where there is no file.
+def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
+    """Read the rows, whose losses are for a unit; none where there is no file.
 
     Raises
     ------
@@ -64,19 +65,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = path.read_bytes().split(b"\n")[:-1]  # A row that was cut off has no line end.
-        return [_checked_row(json.loads(line)) for line in lines]
+        return [_checked_row(json.loads(line), unit) for line in lines]
     except FileNotFoundError:
         return []
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _checked_row(row: object) -> dict[str, Any]:
+def _checked_row(row: object, unit: str) -> dict[str, Any]:
     needed = (
         "step",
         "passes",
-        "train_nats_per_char",
-        "train_bits_per_char",
+        f"train_nats_per_{unit}",
+        f"train_bits_per_{unit}",
         "learning_rate",
         "seconds",
         "chars_per_second",

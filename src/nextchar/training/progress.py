@@ -18,12 +18,13 @@ class Progress:
         Optimiser steps done; also the cursor into the streams.
     loss_sum, loss_count
         Sum of the training losses (nats per symbol) since the last validation, and their number.
-    best_nats, best_step
-        The lowest validation loss (nats per character) and its step.
+    best_nats, best_value, best_step
+        The validation loss (nats per unit) of the best weights, the value that decided that they
+        are (``lessons.Measured``), and their step.
     rate_factor, stale_validations
         What schedule ``plateau`` has made of the rate, and validations since the last best.
     improved_nats, validations_waited
-        The validation loss that counts for early stopping, and validations since it was reached.
+        The value that counts for early stopping, and validations since it was reached.
     loss_scale, loss_scale_steps
         In float16, the factor of the loss, and the steps since it changed.
     metrics_size
@@ -38,6 +39,7 @@ class Progress:
     loss_sum: float = 0.0
     loss_count: int = 0
     best_nats: float | None = None
+    best_value: float | None = None
     best_step: int | None = None
     rate_factor: float = 1.0
     stale_validations: int = 0
@@ -50,6 +52,10 @@ class Progress:
     threads: int = dataclasses.field(default_factory=torch.get_num_threads)
     device: str = "cpu"
     processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.best_value is None:  # As in runs from before another value could decide.
+            self.best_value = self.best_nats
 
     @property
     def machinery(self) -> str:

@@ -9,13 +9,13 @@ from nextchar.config import TrainingConfig
 from nextchar.training.progress import Progress
 
 
-def note_validation(progress: Progress, config: TrainingConfig, nats: float | None) -> None:
-    """Count the validations since the loss was last lower by ``min_improvement`` or more."""
+def note_validation(progress: Progress, config: TrainingConfig, value: float | None) -> None:
+    """Count the validations since what decides was last lower by ``min_improvement`` or more."""
     reference = progress.improved_nats
-    if nats is None:
+    if value is None:
         return
-    if reference is None or nats < reference - config.min_improvement:
-        progress.improved_nats, progress.validations_waited = nats, 0
+    if reference is None or value < reference - config.min_improvement:
+        progress.improved_nats, progress.validations_waited = value, 0
     else:
         progress.validations_waited += 1
 
@@ -25,12 +25,12 @@ def stops_early(progress: Progress, config: TrainingConfig) -> bool:
     return 0 < config.patience <= progress.validations_waited
 
 
-def reason_of(progress: Progress, config: TrainingConfig) -> str:
-    """Say in one line why the training ended."""
+def reason_of(progress: Progress, config: TrainingConfig, unit: str = "") -> str:
+    """Say in one line why the training ended; ``unit`` stands behind the value that decided."""
     by = f" by more than {config.min_improvement:g} nats" if config.min_improvement else ""
     last = "validation was" if config.patience == 1 else f"{config.patience} validations were"
     return (
         f"stopped early after step {progress.step:,} of {config.steps:,}: the last {last} no "
-        f"better{by} than {progress.improved_nats:.4f} nats/char; kept are the best weights, "
+        f"better{by} than {progress.improved_nats:.4f}{unit}; kept are the best weights, "
         f"those of step {progress.best_step:,}"
     )

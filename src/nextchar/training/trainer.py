@@ -1,10 +1,12 @@
-"""The training loop: stateful truncated backpropagation through time (Williams & Peng 1990).
+"""The training loop.
 
-Each step reads the next T symbols of B parallel streams, starts from the state in which the step
-before ended (its value, not its gradient), and makes one update. The trainer is handed the
-network, its batches, and what to call for validation and for samples; it knows no text.
+Each step asks the lessons for its objective and makes one update. On running text that is stateful
+truncated backpropagation through time (Williams & Peng 1990): a step reads the next T symbols of B
+parallel streams, from the state in which the step before ended (its value, not its gradient). The
+trainer is handed the network, its lessons, and what to call for validation and for samples; it
+knows no text.
 
-Everything that decides the next step is in the weights, the optimiser, the hidden state and
+Everything that decides the next step is in the weights, the optimiser, the lessons' tensors and
 ``Progress``, or follows from the seed and the step's number; so a run that is interrupted
 anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
 
@@ -18,16 +20,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
-from nextchar.nn.draws import SharedGenerator
-from nextchar.nn.network import Network, State, clear, detach
 from nextchar.nn.parameters import named_tensors
-from nextchar.text.streams import Streams
+from nextchar.nn.trainable import Trainable
 from nextchar.training.averaging import build_average, in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
@@ -39,10 +40,10 @@ from nextchar.training.checkpoint import (
 from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
-from nextchar.training.freezing import Freezing
+from nextchar.training.freezing import Freezing, GrownWeight
 from nextchar.training.interruption import StopSignals
+from nextchar.training.lessons import Lessons, Measured, on_device
 from nextchar.training.metrics import append_row, cut_rows, row_of
-from nextchar.training.objective import Objective, objective_of
 from nextchar.training.optimization import (
     add_penalties,
     build_optimizer,
@@ -53,7 +54,6 @@ from nextchar.training.optimization import (
 from nextchar.training.processes import Processes
 from nextchar.training.progress import Progress
 from nextchar.training.scaling import LossScale
-from nextchar.training.seeds import seed_of
 from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.torchrun import agreed
@@ -69,67 +69,66 @@ class Trainer:
     ----------
     network
         On the device where it is to be trained.
-    streams
-        The training part's batches, or this process's share of them.
+    lessons
+        What its steps learn from.
     config
         With ``steps`` and ``precision`` decided (not ``auto``).
     folder
         The run directory; the trainer writes ``model.safetensors``, ``metrics.jsonl`` and
         ``last/`` there.
-    symbols_per_char
-        Symbols per original character of the training part, for losses per character.
-    known
-        Ids of the symbols that the network was begun with, where it has grown others since.
+    grown
+        Where new symbols enter a network that was begun with others.
     validate
-        Gives the network's loss on the validation part, in nats per character; ``None`` where
-        nothing is held out, and then the newest weights count as the best.
+        Measures the network on what is held out; ``None`` where nothing is, and then the newest
+        weights count as the best.
     sample
         Gives a sample text of the network at a step, or ``None`` for no samples.
     listeners
         Called with each event, in order.
     processes
         Those that train together; this one alone if not given. The first one writes.
+    command
+        Of the command line, that goes on with the run.
     """
 
     def __init__(
         self,
-        network: Network,
-        streams: Streams,
+        network: Trainable,
+        lessons: Lessons,
         config: TrainingConfig,
         folder: Path,
         *,
-        symbols_per_char: float = 1.0,
-        known: range | None = None,
-        validate: Callable[[Network], float] | None = None,
-        sample: Callable[[Network, int], str] | None = None,
+        grown: GrownWeight | None = None,
+        validate: Callable[[], Measured] | None = None,
+        sample: Callable[[int], str] | None = None,
         listeners: Sequence[Listener] = (),
         processes: Processes | None = None,
+        command: str = "nextchar train",
     ) -> None:
         self.network = network
-        self.streams = streams
+        self.lessons = lessons
         self.config = config
         self.folder = folder
         self._processes = processes or Processes()
         self._device = next(network.parameters()).device
         self.progress = Progress(device=self._device.type, processes=self._processes.world)
-        self._symbols_per_char = symbols_per_char
         self._validate = validate
         self._sample = sample
         self._listeners = listeners
-        self._generator = SharedGenerator(self._device, rank=streams.rank, world=streams.world)
-        self._freezing = Freezing(network, config, known)
+        self._command = command
+        self._freezing = Freezing(network.levels, config, grown)
         self._optimizer = build_optimizer(
             network.levels, config, undecayed=self._freezing.partly_frozen
         )
         self._rate = config.learning_rate
         self._scale = LossScale(config, self._device)
         self._average = build_average(network, config)
-        self._state: State = network.initial_state(config.batch_size // streams.world)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
         self._unread = Unread(self._device)
         self._wishes = Wishes()
         self._norm = math.nan
+        self._decided_in = f" nats/{lessons.unit}"
 
     @property
     def validate_every(self) -> int:
@@ -172,12 +171,12 @@ class Trainer:
                     raise agreed(
                         Interrupted(
                             f"stopped after step {self.progress.step} of {self.config.steps}; "
-                            f"saved. Go on with: nextchar train --resume {self.folder}",
+                            f"saved. Go on with: {self._command} --resume {self.folder}",
                             signal_number,
                         )
                     )
         if stops_early(self.progress, self.config):
-            self._tell(Noticed(message=reason_of(self.progress, self.config)))
+            self._tell(Noticed(message=reason_of(self.progress, self.config, self._decided_in)))
 
     def step(self) -> None:
         """Make one update.
@@ -190,7 +189,7 @@ class Trainer:
         self._rate = scheduled_rate(self.config, number) * self.progress.rate_factor
         set_learning_rate(self._optimizer, self._rate)
         self._freezing.begin(number)
-        objective, state = self._objective(number)
+        objective = self.lessons.objective(number)
         self._optimizer.zero_grad(set_to_none=True)
         self._scale.scaled(objective.minimized).backward()  # type: ignore[no-untyped-call]
         news = self._summed_up(objective.nats)
@@ -202,11 +201,11 @@ class Trainer:
         if self._device.type == "cpu":
             self._read()
         self._scale.step(self._optimizer)
-        self._state = detach(state)
+        self.lessons.keep()
         if self._average is not None:
             self._average.update(self.network, number)
         self.progress.step += 1
-        self._clock.count(self.streams.batch_size * self.streams.sequence_length)
+        self._clock.count(self.lessons.symbols(number))
         if self._unread.count == READ_EVERY:
             self._read()
         if self._unread.count == 0:
@@ -217,9 +216,8 @@ class Trainer:
         self._read()
         self.progress.seconds = self._clock.seconds()
         self._scale.save(self.progress)
-        state = tuple(tuple(map(self._processes.gather, layer)) for layer in self._state)
+        tensors = tensors_of(self.network, self._optimizer, self._average, self.lessons)
         if self._processes.is_first:
-            tensors = tensors_of(self.network, self._optimizer, self._average, state)
             save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
 
@@ -251,9 +249,7 @@ class Trainer:
             self.progress = Progress(**content)
         except TypeError as error:
             raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
-        state = self.network.initial_state(self.config.batch_size)
-        put_back(tensors, self.network, self._optimizer, self._average, state)
-        self._state = tuple(tuple(map(self._processes.share_of, layer)) for layer in state)
+        put_back(tensors, self.network, self._optimizer, self._average, self.lessons)
         self._scale.restore(self.progress)
         before = self.progress.machinery
         self.progress.device = self._device.type
@@ -265,43 +261,14 @@ class Trainer:
                 Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
             )
 
-    def _objective(self, number: int) -> tuple[Objective, State]:
-        batch = self.streams.batch(number)
-        inputs, targets, fresh = (
-            self._on_device(torch.from_numpy(values))
-            for values in (batch.inputs, batch.targets, batch.fresh)
-        )
-        state = clear(self._state, fresh) if batch.fresh.any() else self._state
-        self._generator.manual_seed(seed_of(self.config.seed, number))
-        with self._autocast():
-            reading = self.network.read(inputs, state, generator=self._generator)
-        objective = objective_of(
-            reading,
-            targets,
-            self.config,
-            target_share=batch.target_share,
-            stream_share=1 / self.streams.world,
-        )
-        return objective, reading.state
-
     def _summed_up(self, nats: Tensor) -> Tensor:
         """Sum the gradients of all processes, in place; give the sums of losses and wishes."""
         wishes = Wishes.of(self._signals.received, save=self._clock.save_is_due())
-        news = torch.cat([nats.reshape(1), self._on_device(torch.tensor(wishes))])
+        news = torch.cat([nats.reshape(1), on_device(torch.tensor(wishes), self._device)])
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         self._processes.sum_up([*gradients, news])
         self._wishes = Wishes()  # Those of the steps before are fulfilled.
         return news
-
-    def _on_device(self, values: Tensor) -> Tensor:
-        if self._device.type == "cuda":  # From pinned memory the copy need not be waited for.
-            return values.pin_memory().to(self._device, non_blocking=True)
-        return values.to(self._device)
-
-    def _autocast(self) -> torch.autocast:
-        low = self.config.precision not in ("auto", "float32")
-        dtype = torch.float16 if self.config.precision == "float16" else torch.bfloat16
-        return torch.autocast(self._device.type, dtype, enabled=low)
 
     def _read(self) -> None:
         """Bring the losses of the newest steps to the host; they must be finite."""
@@ -325,66 +292,73 @@ class Trainer:
             StepDone(
                 step=progress.step,
                 steps=self.config.steps,
-                passes=self.streams.epoch(progress.step),
-                train_nats_per_char=self._train_nats(),
+                passes=self.lessons.passes(progress.step),
+                train_nats=self._train_nats(),
+                unit=self.lessons.unit,
                 learning_rate=self._rate,
                 gradient_norm=self._norm,
-                chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
+                chars_per_second=self._clock.symbols_per_second() / self.lessons.symbols_per_char,
                 seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
             )
         )
 
     def _train_nats(self) -> float:
-        return self.progress.loss_sum / self.progress.loss_count * self._symbols_per_char
+        return self.progress.loss_sum / self.progress.loss_count * self.lessons.targets_per_unit
 
     def _measure(self) -> None:
         """Validate, keep the best weights, and write the row."""
         self._read()
         progress, is_first = self.progress, self._processes.is_first
         with self._clock.validating(), in_evaluation(self.network, self._average):
-            nats = self._processes.first(self._validation_nats)
-            if nats is not None and not math.isfinite(nats):
-                raise self._diverged(f"the validation loss is {nats} after step {progress.step}")
-            best = nats is None or progress.best_nats is None or nats < progress.best_nats
+            found = self._processes.first(self._validated)
+            measured = None if found is None else Measured(**found)
+            value = None if measured is None else measured.value
+            if measured is not None and not math.isfinite(measured.nats):
+                raise self._diverged(
+                    f"the validation loss is {measured.nats} after step {progress.step}"
+                )
+            best = measured is None or measured.is_better(progress.best_value, progress.best_nats)
             if best:
-                progress.best_nats, progress.best_step = nats, progress.step
+                progress.best_nats = None if measured is None else measured.nats
+                progress.best_value, progress.best_step = value, progress.step
             sample = self._keep(is_best=best) if is_first else None
         self._follow_plateau(is_best=best)
-        note_validation(progress, self.config, nats)
+        note_validation(progress, self.config, value)
+        self._decided_in = _unit_of(measured, self.lessons)
         if is_first:
-            self._report(nats, is_best=best, sample=sample)
+            self._report(measured, is_best=best, sample=sample)
         progress.loss_sum, progress.loss_count = 0.0, 0
 
-    def _validation_nats(self) -> float | None:
-        return None if self._validate is None else self._validate(self.network)
+    def _validated(self) -> dict[str, Any] | None:
+        return None if self._validate is None else dataclasses.asdict(self._validate())
 
     def _keep(self, *, is_best: bool) -> str | None:
         """Write the weights if they are the best so far; give a sample of theirs, if wanted."""
         progress = self.progress
         if is_best:
-            save_tensors(
-                self.folder / MODEL_FILE,
-                named_tensors(self.network),
-                {"step": progress.step, "validation_nats_per_char": progress.best_nats},
-            )
-        return None if self._sample is None else self._sample(self.network, progress.step)
+            name = f"validation_nats_per_{self.lessons.unit}"
+            content = {"step": progress.step, name: progress.best_nats}
+            save_tensors(self.folder / MODEL_FILE, named_tensors(self.network), content)
+        return None if self._sample is None else self._sample(progress.step)
 
-    def _report(self, nats: float | None, *, is_best: bool, sample: str | None) -> None:
+    def _report(self, measured: Measured | None, *, is_best: bool, sample: str | None) -> None:
         """Write the row of a validation, and tell it."""
         progress = self.progress
         event = Validated(
             step=progress.step,
             steps=self.config.steps,
-            train_nats_per_char=self._train_nats(),
-            validation_nats_per_char=nats,
+            train_nats=self._train_nats(),
+            validation_nats=None if measured is None else measured.nats,
+            unit=self.lessons.unit,
+            figures={} if measured is None else measured.figures,
             learning_rate=self._rate,
             gradient_norm=self._norm,
-            chars_per_second=self._clock.symbols_per_second() / self._symbols_per_char,
+            chars_per_second=self._clock.symbols_per_second() / self.lessons.symbols_per_char,
             seconds=self._clock.seconds(),
             is_best=is_best,
             sample=sample,
         )
-        row = row_of(event, passes=self.streams.epoch(event.step))
+        row = row_of(event, passes=self.lessons.passes(event.step))
         progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
         self._tell(event)
 
@@ -410,3 +384,8 @@ class Trainer:
 
     def _tell(self, event: Event) -> None:
         tell(self._listeners, event)
+
+
+def _unit_of(measured: Measured | None, lessons: Lessons) -> str:
+    """Give what stands behind the value that decided: a unit if it was the loss."""
+    return f" nats/{lessons.unit}" if measured is None or measured.decides is None else ""

@@ -1,0 +1,91 @@
+"""The choices about items: texts learned one by one, each with what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from nextchar.config.checking import Checked, option
+from nextchar.config.choices import Choices
+from nextchar.config.network import NetworkConfig
+from nextchar.config.text import DecodingErrors, Normalization, TextConfig
+from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
+from nextchar.errors import ConfigError
+
+SymbolKind = Literal["char", "byte", "jamo", "word"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsConfig(Checked):
+    """How items are read and become symbols, and how often they are learned from."""
+
+    vocabulary: SymbolKind = option(
+        "char",
+        "Symbols: char (code points), byte (256), jamo (Hangul decomposed), word (and spaces).",
+    )
+    min_count: int = option(1, "Symbols rarer than this become <unk>.", at_least=1, at_most=1 << 50)
+    normalization: Normalization = option("none", "Unicode normalisation of the texts.")
+    encoding: str = option("utf-8", "Encoding of the files.")
+    errors: DecodingErrors = option("strict", "What to do with bytes that cannot be decoded.")
+    validation_fraction: float = option(
+        0.1, "Share of the items held out for validation.", at_least=0, below=1
+    )
+    max_length: int = option(
+        10_000, "Characters of the longest text that is taken.", at_least=1, at_most=1 << 30
+    )
+    passes: float | None = option(
+        20.0, "Times that each item is learned from, unless --steps or --minutes says how long.",
+        above=0, at_most=1e9,
+    )  # fmt: skip
+    pool: int = option(
+        32, "Batches that are sorted by length together: more is faster, and less mixed.",
+        at_least=1, at_most=1 << 30,
+    )  # fmt: skip
+
+    @property
+    def reading(self) -> TextConfig:
+        """How the bytes of a file are read."""
+        return TextConfig(
+            encoding=self.encoding, errors=self.errors, normalization=self.normalization
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemChoices(Choices):
+    """All choices of a run that learns from items; a task adds a part of its own."""
+
+    # What is of running text alone, or of one continuous state.
+    WITHOUT: ClassVar[frozenset[str]] = frozenset(
+        {
+            "activation_regularization",
+            "batch_norm",
+            "sample_length",
+            "sequence_length",
+            "temporal_activation_regularization",
+            "tied",
+        }
+    )
+
+    items: ItemsConfig
+    network: NetworkConfig
+    training: TrainingConfig
+
+    @classmethod
+    def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let one budget take the place of the others, and add what the optimiser brings.
+
+        Raises
+        ------
+        ConfigError
+            Two of ``passes``, ``steps`` and ``minutes``.
+        """
+        budgets = [name for name in ("passes", "steps", "minutes") if options.get(name) is not None]
+        if len(budgets) > 1:
+            raise ConfigError(
+                f"{' and '.join(budgets)} exclude each other, got "
+                f"{' and '.join(str(options[name]) for name in budgets)}"
+            )
+        if budgets and budgets != ["passes"]:
+            options = {**options, "passes": None}
+        return {**USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {}), **options}

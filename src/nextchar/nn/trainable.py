@@ -1,0 +1,33 @@
+"""What a trainer asks of a network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from torch import nn
+
+
+class Trainable(nn.Module, ABC):
+    """A network whose parameters are arranged in levels, from the input to the output."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each level, every one once: the first level that has it."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of learned values; shared ones count once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
+    """Give the parameters of groups of modules; what is shared belongs to the first."""
+    levels: list[tuple[nn.Parameter, ...]] = []
+    known: set[int] = set()
+    for modules in groups:
+        each = [parameter for module in modules for parameter in module.parameters()]
+        levels.append(tuple(p for p in each if id(p) not in known))
+        known.update(map(id, levels[-1]))
+    return tuple(levels)

@@ -1,0 +1,90 @@
+"""Encoded items: columns of numbers of which a step takes some rows.
+
+Legend: N items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nextchar.errors import CorpusError, RunError
+from nextchar.text.sequences import Sequences
+from nextchar.training.checkpoint import load_tensors, save_tensors
+
+_VALUES, _OFFSETS = ".values", ".offsets"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N encoded items.
+
+    Attributes
+    ----------
+    texts
+        Columns of ids, by name.
+    arrays
+        Columns of numbers, by name: [N] or [N, …].
+
+    Raises
+    ------
+    CorpusError
+        The columns are not equally long.
+    """
+
+    texts: Mapping[str, Sequences]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        lengths = self._column_lengths
+        if len(set(lengths.values())) > 1:
+            raise CorpusError(f"the columns of examples must be equally long, got {lengths}")
+
+    @property
+    def _column_lengths(self) -> dict[str, int]:
+        texts = {name: len(column) for name, column in self.texts.items()}
+        return texts | {name: len(column) for name, column in self.arrays.items()}
+
+    def __len__(self) -> int:
+        return next(iter(self._column_lengths.values()))
+
+    def subset(self, indices: NDArray[np.integer]) -> Self:
+        """Give some of the items, in this order."""
+        return type(self)(
+            {name: column.subset(indices) for name, column in self.texts.items()},
+            {name: column[indices] for name, column in self.arrays.items()},
+        )
+
+    def save(self, path: Path) -> None:
+        """Write them as one whole file, which ``load`` reads."""
+        columns: dict[str, NDArray[Any]] = dict(self.arrays)
+        for name, column in self.texts.items():
+            columns[name + _VALUES] = column.values.astype(np.int32)
+            columns[name + _OFFSETS] = column.offsets
+        save_tensors(path, {name: torch.from_numpy(c) for name, c in columns.items()}, {})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises
+        ------
+        CorpusError
+            It is missing, or damaged in any bit.
+        """
+        try:
+            tensors, _ = load_tensors(path)
+            columns = {name: tensor.numpy() for name, tensor in tensors.items()}
+            names = [name.removesuffix(_OFFSETS) for name in columns if name.endswith(_OFFSETS)]
+            texts = {
+                n: Sequences(columns.pop(n + _VALUES), columns.pop(n + _OFFSETS)) for n in names
+            }
+            return cls(texts, columns)
+        except (RunError, KeyError) as error:
+            raise CorpusError(f"the run's items cannot be used: {error}") from error

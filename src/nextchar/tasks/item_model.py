@@ -1,0 +1,94 @@
+"""What people load of a task's run: a network, and what turns items to numbers and back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nextchar.config import ItemChoices
+from nextchar.model_files import load_choices, load_weights
+from nextchar.nn.device import pick_device
+from nextchar.nn.parameters import load_parameters
+from nextchar.nn.trainable import Trainable
+from nextchar.tasks.examples import Examples
+from nextchar.training.lessons import Measured
+from nextchar.training.objective import Objective
+
+ChoicesT = TypeVar("ChoicesT", bound=ItemChoices)
+
+
+class ItemModel(ABC, Generic[ChoicesT]):
+    """A network that was made for a task, with what it takes to speak of items.
+
+    Attributes
+    ----------
+    task
+        The task's command, as in ``nextchar classify train``; it stands in ``config.json``.
+    choices_type
+        What kind of configuration its runs have.
+    unit
+        What a reported loss is for: ``"item"``, ``"label"``, ….
+    choices, network
+        Of this one.
+    """
+
+    task: ClassVar[str]
+    choices_type: ClassVar[type[ItemChoices]]
+    unit: ClassVar[str]
+
+    choices: ChoicesT
+    network: Trainable
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
+        """Read a model from a run directory: its best weights, or the newest if none is best yet.
+
+        Raises
+        ------
+        RunError
+            No run of this task is there, it is damaged, or a newer nextchar wrote it.
+        """
+        folder = Path(path)
+        model = cls.untrained(folder, load_choices(folder, cls.choices_type, task=cls.task))
+        load_parameters(model.network, load_weights(folder))
+        model.network.to(pick_device(device)).eval()
+        return model
+
+    @classmethod
+    @abstractmethod
+    def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401  (each has its own)
+        """Make the model of a run as it was before its training; it follows from the seed.
+
+        Reads what ``save_symbols`` wrote.
+        """
+
+    @abstractmethod
+    def save_symbols(self, folder: Path) -> None:
+        """Write what turns items to numbers: vocabularies, labels, …."""
+
+    @abstractmethod
+    def lengths(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the symbols of each item, int64[N]: items of similar lengths are read together."""
+
+    @abstractmethod
+    def judge(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
+    ) -> Objective:
+        """Read some items in training mode, and judge what the network makes of them.
+
+        Called under the autocast of the training; the generator draws what is random.
+        """
+
+    @abstractmethod
+    def measure(self, examples: Examples) -> Measured:
+        """Measure the network, in evaluation mode, on items that it has not learned from."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device

@@ -1,0 +1,58 @@
+"""Items as lessons: batches of similar lengths, each pass in another order.
+
+Legend: N items.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.text.batches import ItemBatches
+from nextchar.training.lessons import Lessons, autocast
+from nextchar.training.objective import Objective
+from nextchar.training.seeds import seed_of
+
+
+class ItemLessons(Lessons):
+    """What an item model learns from.
+
+    Parameters
+    ----------
+    model
+        On the device where it is to be trained.
+    examples
+        The training part.
+    """
+
+    def __init__(self, model: ItemModel[Any], examples: Examples) -> None:
+        training, items = model.choices.training, model.choices.items
+        self.unit = model.unit
+        self._model = model
+        self._examples = examples
+        self._lengths = model.lengths(examples)
+        self._generator = torch.Generator(model.device)
+        self.batches = ItemBatches(
+            lengths=self._lengths,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            pool=items.pool,
+        )
+
+    def objective(self, step: int) -> Objective:
+        """Read a step's items; see ``ItemBatches``."""
+        training = self._model.choices.training
+        self._generator.manual_seed(seed_of(training.seed, step))
+        with autocast(training, self._model.device):
+            return self._model.judge(self._examples, self.batches.batch(step), self._generator)
+
+    def symbols(self, step: int) -> int:
+        """Count the symbols of a step's items; padding is none."""
+        return int(self._lengths[self.batches.batch(step)].sum())
+
+    def passes(self, step: int) -> float:
+        """Give how often all items have been read."""
+        return self.batches.passes(step)

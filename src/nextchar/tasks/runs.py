@@ -1,0 +1,274 @@
+"""Runs of tasks: make a run directory from encoded items, train in it, resume it.
+
+A run directory holds, beside what the task itself writes (``ItemModel.save_symbols``),
+
+    config.json         the task and all choices, with a format version
+    model.safetensors   the weights that were best on what is held out
+    metrics.jsonl       one row a validation
+    README.md           a model card
+    items/              the encoded items, so that resuming needs nothing else
+    last/               everything that resume needs
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nextchar.config import ItemChoices
+from nextchar.errors import ConfigError, RunError
+from nextchar.model_files import load_choices, save_config
+from nextchar.nn.device import pick_device
+from nextchar.nn.precision import faster_dtype
+from nextchar.storage import atomic_folder, storage_errors, write_bytes
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.lessons import ItemLessons
+from nextchar.tasks.model_card import model_card
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
+from nextchar.training.memory import keep_freed_memory
+from nextchar.training.metrics import read_rows
+from nextchar.training.trainer import Trainer
+
+ITEMS_FOLDER = "items"
+CARD_FILE = "README.md"
+_TRAIN, _VALIDATION = "train.safetensors", "validation.safetensors"
+_PROBE_SECONDS, _PROBE_STEPS = 1.0, 3
+
+Model = ItemModel[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemResult:
+    """What a training on items came to.
+
+    Attributes
+    ----------
+    run
+        The run directory.
+    unit
+        What losses are for.
+    nats
+        The loss of the kept weights on what was held out, or the last training loss where nothing
+        was.
+    figures
+        What else was measured of the kept weights, by name.
+    items, held_out
+        Items that were learned from, and that were held out.
+    """
+
+    run: Path
+    unit: str
+    nats: float
+    train_nats: float
+    figures: dict[str, float]
+    items: int
+    held_out: int
+    steps: int
+    steps_planned: int
+    best_step: int
+    passes: float
+    parameters: int
+    seconds: float
+    chars_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the figures by name, each name with its unit."""
+        return {
+            "run": str(self.run),
+            **self.figures,
+            f"nats_per_{self.unit}": self.nats,
+            f"train_nats_per_{self.unit}": self.train_nats,
+            "items": self.items,
+            "held_out_items": self.held_out,
+            "parameters": self.parameters,
+            "steps": self.steps,
+            "steps_planned": self.steps_planned,
+            "stopped_early": self.steps < self.steps_planned,
+            "best_step": self.best_step,
+            "passes": round(self.passes, 3),
+            "seconds": round(self.seconds, 3),
+            "chars_per_second": round(self.chars_per_second, 1),
+        }
+
+
+def train_items(
+    model: Model,
+    train: Examples,
+    validation: Examples,
+    out: Path,
+    *,
+    listeners: Sequence[Listener] = (),
+) -> ItemResult:
+    """Make a run directory, whole or not at all, and train in it.
+
+    Parameters
+    ----------
+    model
+        Untrained, or begun from another run; its ``choices`` may leave steps and precision open.
+    train, validation
+        The encoded items; the second may be empty.
+    out
+        The run directory to make; it must not exist yet, or be empty.
+    listeners
+        Called with each event of the training.
+
+    Raises
+    ------
+    RunError
+        Something stands in the way.
+    Interrupted, NonFiniteLossError, StorageError
+        As ``Trainer.fit``.
+    """
+    began = time.monotonic()
+    keep_freed_memory()
+    if is_in_the_way(out):
+        raise in_the_way_error(out)
+    model.network.to(pick_device(model.choices.training.device))
+    model.choices = _decided(model, train, began)
+    told = model.choices.training
+    if told.minutes is not None:
+        passes = told.steps / ItemLessons(model, train).batches.steps_per_pass
+        note = f"planned for {told.minutes:g} min: {told.steps:,} steps, {passes:.3g} passes"
+        tell(listeners, Noticed(message=f"{note} in {told.precision}"))
+    with atomic_folder(out) as temporary:
+        save_config(temporary, model.choices, task=model.task)
+        model.save_symbols(temporary)
+        with storage_errors(temporary):
+            (temporary / METRICS_FILE).touch()
+            (temporary / LAST_FILE).parent.mkdir()
+            (temporary / ITEMS_FOLDER).mkdir()
+        train.save(temporary / ITEMS_FOLDER / _TRAIN)
+        validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
+        # The first weights may come from elsewhere, and resuming must not need that.
+        Trainer(model.network, ItemLessons(model, train), told, temporary).save()
+    return _fit(model, train, validation, out, listeners)
+
+
+def resume_items(kind: type[Model], run: Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
+    """Go on with a run from where it was saved last; bit for bit as if it had not stopped.
+
+    Raises
+    ------
+    RunError
+        The run is missing, damaged, of another task or a newer format, or in training elsewhere.
+    CorpusError
+        Its items are damaged.
+    """
+    keep_freed_memory()
+    choices = load_choices(run, kind.choices_type, task=kind.task)
+    model = kind.untrained(run, choices)
+    model.network.to(pick_device(choices.training.device))
+    train, validation = (Examples.load(run / ITEMS_FOLDER / n) for n in (_TRAIN, _VALIDATION))
+    return _fit(model, train, validation, run, listeners)
+
+
+def _fit(
+    model: Model,
+    train: Examples,
+    validation: Examples,
+    folder: Path,
+    listeners: Sequence[Listener],
+) -> ItemResult:
+    with only_trainer(folder):
+        lessons = ItemLessons(model, train)
+        trainer = Trainer(
+            model.network,
+            lessons,
+            model.choices.training,
+            folder,
+            validate=(lambda: model.measure(validation)) if len(validation) else None,
+            listeners=listeners,
+            command=f"nextchar {model.task} train",
+        )
+        trainer.restore()
+        if trainer.is_finished:
+            tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
+        trainer.fit()
+        result = _result(model, trainer, folder, len(train), len(validation))
+        card = model_card(result.to_dict(), model.task, asdict(model.choices.network))
+        write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
+        return result
+
+
+def _result(model: Model, trainer: Trainer, folder: Path, items: int, held_out: int) -> ItemResult:
+    rows = read_rows(folder / METRICS_FILE, unit=model.unit)
+    progress = trainer.progress
+    best = next((row for row in rows if row["step"] == progress.best_step), None)
+    if best is None:
+        raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row of the best step")
+    last, loss = rows[-1], f"nats_per_{model.unit}"
+    return ItemResult(
+        run=folder,
+        unit=model.unit,
+        nats=best.get(f"validation_{loss}", last[f"train_{loss}"]),
+        train_nats=last[f"train_{loss}"],
+        figures=_figures(best, model.unit),
+        items=items,
+        held_out=held_out,
+        steps=progress.step,
+        steps_planned=model.choices.training.steps,
+        best_step=progress.best_step or progress.step,
+        passes=trainer.lessons.passes(progress.step),
+        parameters=model.network.parameter_count,
+        seconds=progress.seconds,
+        chars_per_second=last["chars_per_second"],
+    )
+
+
+def _figures(row: Mapping[str, float], unit: str) -> dict[str, float]:
+    """Give what a validation measured beside the loss."""
+    losses = {f"{measure}_per_{unit}" for measure in ("nats", "bits")}
+    measured = {
+        name.removeprefix("validation_"): value
+        for name, value in row.items()
+        if name.startswith("validation_")
+    }
+    return {name: value for name, value in measured.items() if name not in losses}
+
+
+def _decided(model: Model, train: Examples, began: float) -> ItemChoices:
+    """Settle what the options leave open: precision and steps."""
+    choices: ItemChoices = model.choices
+    training = choices.training
+    if training.precision == "auto":
+        dtype = faster_dtype(training.batch_size, choices.network.hidden_size, model.device)
+        choices = choices.with_options(precision=str(dtype).removeprefix("torch."))
+    if training.precision == "float16" and model.device.type != "cuda":
+        raise ConfigError(
+            f"precision 'float16' needs a GPU, and this trains on {model.device.type}: take "
+            "float32, or bfloat16 where the processor has it"
+        )
+    model.choices = choices
+    per_pass = ItemLessons(model, train).batches.steps_per_pass
+    if training.minutes is not None:
+        seconds = training.minutes * 60 - (time.monotonic() - began) - _PROBE_SECONDS
+        steps = max(1, int(seconds / _seconds_per_step(model, train)))
+    elif choices.items.passes is not None:
+        steps = math.ceil(choices.items.passes * per_pass)
+    else:
+        steps = training.steps
+    return choices.with_options(steps=steps)
+
+
+def _seconds_per_step(model: Model, train: Examples) -> float:
+    """Train a copy for a moment."""
+    trial = copy.copy(model)
+    trial.network = copy.deepcopy(model.network)
+    trainer = Trainer(trial.network, ItemLessons(trial, train), model.choices.training, Path())
+    times: list[float] = []
+    began = time.monotonic()
+    while time.monotonic() - began < _PROBE_SECONDS or len(times) < _PROBE_STEPS:
+        before = time.monotonic()
+        trainer.step()
+        times.append(time.monotonic() - before)
+    # The first steps are slower than all that follow; the others differ by the items' lengths.
+    return statistics.mean(times[len(times) // 3 :])

@@ -1,0 +1,99 @@
+"""The smallest task: whether the first symbol of an item comes again at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from nextchar.config import ItemChoices
+from nextchar.nn.encoder import Encoder
+from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.text.sequences import Sequences
+from nextchar.training.lessons import Measured, on_device
+from nextchar.training.objective import Objective
+
+SYMBOLS = 3
+
+
+class ToyNetwork(Trainable):
+    def __init__(self, choices: ItemChoices) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(choices.training.seed)
+        self.encoder = Encoder(SYMBOLS, choices.network, bidirectional=True, generator=generator)
+        self.head = nn.Linear(self.encoder.output_size, 2)
+        nn.init.normal_(self.head.weight, std=0.1, generator=generator)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        return levels_of([*self.encoder.groups, [self.head]])
+
+    def forward(
+        self, ids: torch.Tensor, lengths: torch.Tensor, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        ends = self.encoder.read(ids, lengths, generator=generator).ends
+        return functional.linear(ends.to(self.head.weight.dtype), self.head.weight, self.head.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyChoices(ItemChoices):
+    pass
+
+
+class ToyModel(ItemModel[ToyChoices]):
+    task = "toy"
+    choices_type = ToyChoices
+    unit = "item"
+
+    def __init__(self, choices: ToyChoices) -> None:
+        self.choices = choices
+        self.network = ToyNetwork(choices)
+
+    @classmethod
+    def untrained(cls, folder: Path, choices: Any) -> Self:
+        return cls(choices)
+
+    def save_symbols(self, folder: Path) -> None:
+        pass
+
+    def lengths(self, examples: Examples) -> NDArray[np.int64]:
+        return examples.texts["text"].lengths
+
+    def judge(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
+    ) -> Objective:
+        loss, _ = self._loss(examples, indices, generator)
+        return Objective(loss, loss.detach())
+
+    def measure(self, examples: Examples) -> Measured:
+        with torch.no_grad():
+            loss, right = self._loss(examples, np.arange(len(examples)), None)
+        return Measured(nats=float(loss), figures={"accuracy": right}, decides=1 - right)
+
+    def _loss(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator | None
+    ) -> tuple[torch.Tensor, float]:
+        texts, labels = examples.texts["text"], examples.arrays["label"][indices]
+        ids, lengths, targets = (
+            on_device(torch.from_numpy(values), self.device)
+            for values in (texts.padded(indices, 0), texts.lengths[indices], labels)
+        )
+        logits = self.network(ids, lengths, generator)
+        right = (logits.argmax(-1) == targets).double().mean()
+        return functional.cross_entropy(logits, targets), float(right)
+
+
+def toy_examples(count: int, seed: int) -> Examples:
+    draw = np.random.default_rng(seed)
+    items = [draw.integers(0, SYMBOLS, draw.integers(1, 9)) for _ in range(count)]
+    labels = np.array([int(item[0] == item[-1]) for item in items])
+    return Examples({"text": Sequences.of(items)}, {"label": labels})
