@@ -25,6 +25,8 @@ CONFIG_OPTION: Any = typer.Option(
     None, "--config", help="Options from a TOML file, as learning_rate = 0.004."
 )
 _PANELS = {
+    "ItemsConfig": "Items",
+    "ClassifierConfig": "Classifier",
     "TextConfig": "Text",
     "AugmentationConfig": "Augmentation",
     "NetworkConfig": "Network",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cell import Embedded, Inputs
+from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.entrance import Embedding, enter
@@ -124,11 +124,17 @@ class Encoder(nn.Module):
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         return first + [list[nn.Module](directions) for directions in self._layers]
 
+    @property
+    def forward_cells(self) -> tuple[Cell, ...]:
+        """The cells that read from the beginning, from the input to the output."""
+        return tuple(layer[0].cells[0] for layer in self._layers)
+
     def read(
         self,
         ids: Tensor,
         lengths: Tensor,
         *,
+        added: Tensor | None = None,
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> Encoded:
@@ -140,6 +146,8 @@ class Encoder(nn.Module):
             Symbols int64[T, B]; behind the end of an item, any.
         lengths
             Of the items, int64[B], 1 to T.
+        added
+            Vectors [T, B, E] that are added to the embedded symbols, if any.
         generator
             Draws the dropout, on the device of the ids; it moves on.
         path
@@ -157,6 +165,7 @@ class Encoder(nn.Module):
             input_dropout=self.input_dropout,
             dtype=self._dtype,
             generator=generator,
+            added=added,
         )
         for number, directions in enumerate(self._layers):
             below = inputs
