@@ -30,18 +30,23 @@ if TYPE_CHECKING:
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
+    from nextchar.tasks.classification.model import TextClassifier as TextClassifier
+    from nextchar.tasks.classification.training import train_classifier as train_classifier
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Adaptation": "nextchar.evaluation.dynamic",
+    "CharClassifier": "nextchar.tasks.classification.estimator",
     "Config": "nextchar.config",
     "Continuation": "nextchar.continuations",
     "Evaluation": "nextchar.evaluation",
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
+    "TextClassifier": "nextchar.tasks.classification.model",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -49,17 +54,20 @@ _HOMES = {
     "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "train_classifier": "nextchar.tasks.classification.training",
     "tune": "nextchar.experiments",
 }
 
 __all__ = [
     "Adaptation",
+    "CharClassifier",
     "Config",
     "Continuation",
     "Evaluation",
     "LanguageModel",
     "NextcharError",
     "Score",
+    "TextClassifier",
     "TrainingResult",
     "Tuning",
     "augment",
@@ -67,6 +75,7 @@ __all__ = [
     "crossval",
     "resume",
     "train",
+    "train_classifier",
     "tune",
 ]
 

@@ -12,6 +12,7 @@ import typer
 
 from nextchar.cli import (
     augment,
+    classify,
     compare,
     complete,
     compress,
@@ -59,6 +60,7 @@ novelty.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
+app.add_typer(classify.app, name="classify")
 app.add_typer(data.app, name="data")
 
 

@@ -52,6 +52,9 @@ class ClassifierConfig(Checked):
         at_least=0, at_most=1,
     )  # fmt: skip
     keep_by: KeptBy = option("loss", "Which figure on what is held out decides the kept weights.")
+    keep_duplicates: bool = option(
+        False, "Learn from every repetition of a text with the same label, too."
+    )
     cut: bool = option(False, "Read only the first --max-length characters of longer texts.")
 
 

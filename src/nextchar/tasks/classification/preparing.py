@@ -59,6 +59,8 @@ def prepare(
         Nothing to learn from, one label only, or a text that is too long.
     """
     usable = _usable(checked_lengths(items, choices, listeners), listeners)
+    if not choices.classifier.keep_duplicates:
+        usable = _distinct(usable, listeners)
     labels = Labels.of(item.label for item in usable)
     named = labels.numbers([item.label for item in usable])
     learned, held_out = hold_out(
@@ -97,24 +99,29 @@ def checked_lengths(
 
 
 def _usable(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
-    """Leave out what has no text or no label, and what is there already."""
-    whole = [item for item in items if item.text and item.label]
+    """Leave out what has no text or no label."""
+    usable = [item for item in items if item.text and item.label]
     missing = [item for item in items if not (item.text and item.label)]
     if missing:
         what = "text" if missing[0].label else "label"
         tell(listeners, _left_out(missing, f"have no text or no label (the first, no {what}: "))
+    if not usable:
+        raise TextError("there is nothing to learn from: no item has a text and a label")
+    return usable
+
+
+def _distinct(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
+    """Leave out what is there already; the same text with another label stays."""
     first: dict[tuple[str, str], Item] = {}
-    for item in whole:
+    for item in items:
         first.setdefault((item.text, item.label), item)
-    if len(first) < len(whole):
-        seen = [item for item in whole if first[item.text, item.label] is not item]
+    if len(first) < len(items):
+        seen = [item for item in items if first[item.text, item.label] is not item]
         tell(listeners, _left_out(seen, "repeat another, text and label (the first: "))
     texts = len({item.text for item in first.values()})
     if texts < len(first):
-        message = f"{len(first) - texts} texts occur with more than one label; all are kept"
+        message = f"{len(first) - texts:,} texts occur with more than one label; all are kept"
         tell(listeners, Noticed(message=message))
-    if not first:
-        raise TextError("there is nothing to learn from: no item has a text and a label")
     return list(first.values())
 
 

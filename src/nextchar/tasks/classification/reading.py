@@ -5,7 +5,8 @@
     lines     each line a label, a space, and a text
 
 ``auto`` takes columns for a file whose name ends like a table's, files for all others in a folder,
-and lines for other files. White space around texts and labels is not theirs.
+and lines for other files. White space around texts and labels is not theirs, and a line of nothing
+else is no item.
 """
 
 from __future__ import annotations
@@ -86,12 +87,12 @@ class Source:
                 yield Item(row[0], text, label)
         elif layout == "files":
             label = Path(path).name.removesuffix(".gz").rpartition(".")[0] or Path(path).name
-            for number, line in _lines(path, config):
+            for number, line in _written(path, config):
                 yield Item(f"{path}, line {number}", line, label)
         else:
-            for number, line in _lines(path, config):
+            for number, line in _written(path, config):
                 label, _, text = line.partition(" ") if " " in line else line.partition("\t")
-                if line and not text.strip():
+                if not text.strip():
                     raise TextError(
                         f"{path}, line {number} has no text behind its label {label[:40]!r}: a "
                         "line is a label, a space and a text (--layout files: one file a class)"
@@ -130,6 +131,11 @@ def _lines(path: Input, config: TextConfig) -> Iterator[tuple[int, str]]:
     """Give each line with its number from 1; what stands behind the last line end is a line too."""
     lines = whole_text(path, config).removesuffix("\n").split("\n")
     yield from ((number, line.strip()) for number, line in enumerate(lines, 1))
+
+
+def _written(path: Input, config: TextConfig) -> Iterator[tuple[int, str]]:
+    """Give the lines on which something stands, with their numbers: a blank line is no item."""
+    return ((number, line) for number, line in _lines(path, config) if line)
 
 
 def _paths(given: Input) -> Sequence[Path | str]:
