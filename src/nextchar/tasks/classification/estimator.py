@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import ClassifierChoices
-from nextchar.errors import NextcharError
+from nextchar.errors import Interrupted, NextcharError
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.tasks.classification.labels import Labels
@@ -93,7 +94,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  (un
             X is no sequence of texts, or the labels do not go with it.
         InputError
             An option, or fewer than two classes; see ``prepare``.
-        Interrupted
+        KeyboardInterrupt
             SIGINT or SIGTERM came.
         """
         texts = _checked_texts(X)
@@ -121,9 +122,16 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  (un
         prepared = prepare(items, choices, listeners=[self._listen])
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
-            result = train_items(
-                prepared.model, prepared.train, prepared.validation, out, listeners=[self._listen]
-            )
+            try:
+                result = train_items(
+                    prepared.model,
+                    prepared.train,
+                    prepared.validation,
+                    out,
+                    listeners=[self._listen],
+                )
+            except Interrupted as error:  # There is no folder to go on with.
+                raise KeyboardInterrupt("stopped before the training was done") from error
             trained = TextClassifier.load(out)
         self.n_iter_ = result.steps
         self.vocabulary_ = trained.vocabulary.to_dict()
@@ -131,16 +139,15 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  (un
         self.choices_ = trained.choices.to_dict()
         tensors = named_tensors(trained.network)
         self.weights_ = {name: tensor.numpy() for name, tensor in tensors.items()}
-        self.__dict__.pop(_MODEL, None)
+        self._model = self._loaded()
         return self
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """Give the probability of each class for each text, [N, C]; an empty text has them too."""
         check_is_fitted(self)
         items = [Item(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))]
-        model = self._loaded()
-        read = checked_lengths(items, model.choices, [self._listen])
-        return model.probabilities([item.text for item in read])
+        read = checked_lengths(items, self._model.choices, [_warn])
+        return self._model.probabilities([item.text for item in read])
 
     def predict_log_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """Give the logarithms of ``predict_proba``, [N, C]."""
@@ -158,22 +165,28 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  (un
             self.notes_.append(event.message)
 
     def _loaded(self) -> TextClassifier:
-        """Give the network with what was learned; made once, and never pickled."""
-        found = self.__dict__.get(_MODEL)
-        if isinstance(found, TextClassifier):
-            return found
+        """Make the network again from what was learned."""
         names = tuple(f"{place:09}" for place in range(len(self.classes_)))
         choices = ClassifierChoices.from_dict(self.choices_)
         labels = Labels(names, tuple(self.label_counts_))
         model = TextClassifier(choices, vocabularies.from_dict(self.vocabulary_), labels)
         load_parameters(model.network, {n: torch.from_numpy(w) for n, w in self.weights_.items()})
         model.network.to(pick_device(choices.training.device)).eval()
-        self.__dict__[_MODEL] = model
         return model
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != _MODEL}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "weights_" in state:
+            self._model = self._loaded()
+
+
+def _warn(event: Event) -> None:
+    if isinstance(event, Noticed):
+        warnings.warn(event.message, UserWarning, stacklevel=3)
 
 
 def _checked_texts(X: object) -> list[str]:
