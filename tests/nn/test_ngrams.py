@@ -9,10 +9,10 @@ from nextchar.nn.ngrams import NgramEmbedding, ngram_rows
 
 
 def table(longest: int = 3, dropout: float = 0.0, buckets: int = 500) -> NgramEmbedding:
-    generator = torch.Generator().manual_seed(1)
-    return NgramEmbedding(
-        longest=longest, buckets=buckets, size=4, dropout=dropout, generator=generator
-    )
+    embedding = NgramEmbedding(longest=longest, buckets=buckets, size=4, dropout=dropout)
+    assert not embedding.table.weight.any()
+    torch.nn.init.normal_(embedding.table.weight, generator=torch.Generator().manual_seed(1))
+    return embedding
 
 
 def test_an_ngram_has_the_same_row_wherever_it_stands() -> None:
@@ -60,6 +60,6 @@ def test_dropout_keeps_the_mean_and_needs_a_generator() -> None:
     ids = torch.zeros(20_000, 1, dtype=torch.long)
     generator = torch.Generator().manual_seed(3)
     mean = embedding(ids, generator).mean((0, 1))
-    assert torch.allclose(mean, embedding.eval()(ids[:1])[0, 0], rtol=0.05, atol=0.005)
+    assert torch.allclose(mean, embedding.eval()(ids[:1])[0, 0], rtol=0.05, atol=0.02)
     with pytest.raises(ValueError, match="needs a generator"):
         embedding.train()(ids)

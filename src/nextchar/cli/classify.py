@@ -40,9 +40,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.training.events import Event, Listener
 
-app = typer.Typer(
-    help="A label for each text: sentiment, language, spam, …", no_args_is_help=True
-)
+app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
@@ -167,7 +165,10 @@ def _print_result(result: ItemResult) -> None:
         ("parameters", f"{result.parameters:,}"),
         ("items", f"{result.items:,}, {result.passes:.3g} passes"),
         ("steps", f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}"),
-        *((name.replace("_", " "), f"{value:.4f} {held}") for name, value in result.figures.items()),
+        *(
+            (name.replace("_", " "), f"{value:.4f} {held}")
+            for name, value in result.figures.items()
+        ),
         ("loss", f"{result.nats:.4f} nats/item, {result.nats / math.log(2):.4f} bits/item {held}"),
     ]
     print_rows(rows)
@@ -285,8 +286,8 @@ def _explain(
     if page is not None and page.exists():
         raise ConfigError(f"{page} exists already and is not overwritten")
     model = TextClassifier.load(run)
-    tell_strangers(model, [text], [_note])
     explanation = explain(model, text, label=label, by=by)
+    tell_strangers(model, [text], [_note])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
     if as_json:
@@ -325,7 +326,9 @@ def _print_figures(figures: ClassificationFigures) -> None:
     rows = [("label", "precision", "recall", "F1", "items", "most often taken for")]
     for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True)):
         numbers = [f"{value:.3f}" for value in (each.precision, each.recall, each.f1)]
-        rows.append((name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place)))
+        rows.append(
+            (name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place))
+        )
     _print_table(rows, left=(0, 5))
     if len(figures.labels) <= _SHOWN:
         confusion = [("has \\ said", *figures.labels)]

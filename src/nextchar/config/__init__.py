@@ -32,7 +32,6 @@ from nextchar.config.text import (
     AugmentationConfig,
     DecodingErrors,
     Edit,
-    SymbolKind,
     TextConfig,
     VocabularyKind,
 )

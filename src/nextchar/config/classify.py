@@ -99,7 +99,7 @@ class ClassifierChoices(ItemChoices):
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what a vocabulary of bytes and one-hot input bring, which have no <unk> or vectors."""
+        """Add what bytes bring, which have no <unk>, and one-hot input, which has no vectors."""
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}
         if options.get("input") == "onehot":

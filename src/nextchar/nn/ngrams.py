@@ -35,11 +35,9 @@ class NgramEmbedding(nn.Module):
         E.
     dropout
         Probability that an n-gram is left out, each by itself, in training mode.
-    generator
-        Draws the table, on the CPU: normal, of deviation ``DEVIATION``; ``None`` leaves it undrawn.
-    """
 
-    DEVIATION = 0.1
+    The table begins at zero, so that an n-gram that was never learned from says nothing.
+    """
 
     def __init__(
         self,
@@ -48,14 +46,12 @@ class NgramEmbedding(nn.Module):
         buckets: int,
         size: int,
         dropout: float,
-        generator: torch.Generator | None,
     ) -> None:
         super().__init__()
         self.longest = longest
         self.dropout = dropout
         self.table = Embedding(buckets, size)
-        if generator is not None:
-            nn.init.normal_(self.table.weight, std=self.DEVIATION, generator=generator)
+        nn.init.zeros_(self.table.weight)
 
     def forward(self, ids: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Give the vectors [T, B, E] of symbols int64[T, B].

@@ -11,7 +11,6 @@ import html
 import itertools
 from collections.abc import Iterator, Sequence
 
-
 from nextchar.rendering.characters import cells, printable
 
 # Shares of the strongest part at which each level begins.
@@ -19,7 +18,9 @@ STEPS = (0.1, 0.3, 0.55, 0.8)
 _FOR, _AGAINST = "▁▃▅▇", "-=≡#"
 _RESET = "\x1b[0m"
 _BLUES = tuple(f"\x1b[48;5;{b};38;5;{f}m" for b, f in ((17, 231), (19, 231), (26, 231), (75, 16)))
-_ORANGES = tuple(f"\x1b[48;5;{b};38;5;{f}m" for b, f in ((52, 231), (94, 231), (166, 16), (214, 16)))
+_ORANGES = tuple(
+    f"\x1b[48;5;{b};38;5;{f}m" for b, f in ((52, 231), (94, 231), (166, 16), (214, 16))
+)
 _PAGE = """\
 <!doctype html>
 <meta charset="utf-8">
@@ -46,8 +47,6 @@ def level(weight: float, strongest: float) -> int:
     share = abs(weight) / strongest if strongest else 0.0
     steps = sum(share >= step for step in STEPS)
     return steps if weight > 0 else -steps
-
-
 
 
 def contribution_lines(

@@ -13,9 +13,7 @@ TINY: dict[str, Any] = {
     "ngrams": 2, "ngram_buckets": 64,
 }  # fmt: skip
 TINY_WORDS = tuple(
-    word
-    for name, value in TINY.items()
-    for word in (f"--{name.replace('_', '-')}", str(value))
+    word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", str(value))
 )
 
 _SYLLABLES = {

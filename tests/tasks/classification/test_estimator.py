@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections import Counter
 from typing import Any
-
 from unittest import SkipTest
 
 import numpy as np
@@ -138,7 +137,7 @@ def test_nextchar_can_be_imported_without_scikit_learn() -> None:
 
 
 class RowsAsTexts(CharClassifier):
-    """Rows of numbers written as texts, so that scikit-learn's checks can run: a letter a number."""
+    """Rows of numbers written as texts, a letter a number, so that scikit-learn's checks can run."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -159,8 +158,6 @@ class RowsAsTexts(CharClassifier):
 def written(rows: Any) -> list[str]:
     levels = np.clip(np.round(rows * 4) + 12, 0, 25).astype(int)
     return ["".join(chr(ord("a") + level) for level in row) for row in levels.tolist()]
-
-
 
 
 # How many checks there are with the scikit-learn that these tests were written for.
@@ -187,12 +184,12 @@ def test_scikit_learns_own_checks_hold() -> None:
             try:
                 check(each)
             except SkipTest as reason:
-                if name not in CANNOT_APPLY:
-                    assert "pandas is not installed" in str(reason), name
-                    outcomes["executed"] += 1
+                # What asks for pandas does so at its end, after all that arrays are asked.
+                known = "pandas is not installed" in str(reason) or name in CANNOT_APPLY
+                outcomes["at its end" if known else name] += name not in CANNOT_APPLY
                 continue
             outcomes["executed"] += 1
-    assert outcomes["executed"] == CHECKS_EXECUTED
+    assert outcomes == {"executed": CHECKS_EXECUTED, "at its end": 1}
     with pytest.warns(SkipTestWarning, match="requires input  of type"):
         own = list(estimator_checks_generator(CharClassifier()))
     assert len(own) == 1

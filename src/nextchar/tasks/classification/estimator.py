@@ -219,4 +219,3 @@ def _signature() -> inspect.Signature:
 
 
 CharClassifier.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
-

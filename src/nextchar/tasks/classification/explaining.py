@@ -99,9 +99,7 @@ def explain(
         More than ``MOST_PARTS`` parts, each of which is a reading of the text.
     """
     if label is not None and not model.labels.knows(label):
-        raise ConfigError(
-            f"--label must be one of {', '.join(model.labels.names)}; got {label!r}"
-        )
+        raise ConfigError(f"--label must be one of {', '.join(model.labels.names)}; got {label!r}")
     pieces = list(text) if by == "char" else split_words(text)
     ends = np.cumsum([0, *map(len, pieces)]).tolist()
     asked = [n for n, piece in enumerate(pieces) if by == "char" or not piece.isspace()]
@@ -125,9 +123,7 @@ def explain(
         text=text,
         label=names[place],
         probabilities={names[n]: math.exp(whole[n]) for n in order},
-        parts=tuple(
-            Part(start=ends[n], end=ends[n + 1], nats=nats[n]) for n in range(len(pieces))
-        ),
+        parts=tuple(Part(start=ends[n], end=ends[n + 1], nats=nats[n]) for n in range(len(pieces))),
     )
 
 

@@ -132,7 +132,8 @@ class ClassificationFigures:
             "bits_per_item": self.nats / math.log(2),
             "expected_calibration_error": self.calibration_error,
             "labels": {
-                name: vars(figures) for name, figures in zip(self.labels, self.by_label, strict=True)
+                name: vars(figures)
+                for name, figures in zip(self.labels, self.by_label, strict=True)
             },
             "confusion": self.confusion.tolist(),
             "reliability": [vars(each) for each in self.bins],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -115,7 +115,9 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
         classifier = self.choices.classifier
         if classifier.consistency > 0:
-            ids, lengths, targets = (torch.cat([part, part], -1) for part in (ids, lengths, targets))
+            ids, lengths, targets = (
+                torch.cat([part, part], -1) for part in (ids, lengths, targets)
+            )
         ids = self._with_unknown(ids, generator)
         logits = self.network(ids, lengths, generator=generator)
         minimized = functional.cross_entropy(
@@ -194,5 +196,5 @@ def _divergence(logits: Tensor) -> Tensor:
 
 def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:
     """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
-    weights = labels.shares ** -choices.classifier.class_weights
+    weights = labels.shares**-choices.classifier.class_weights
     return (weights / (labels.shares * weights).sum()).astype(np.float32)

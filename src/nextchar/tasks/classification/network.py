@@ -55,7 +55,6 @@ class ClassifierNetwork(Trainable):
                 buckets=config.ngram_buckets,
                 size=network.embedding_size,
                 dropout=config.ngram_dropout,
-                generator=generator,
             )
             if choices.has_ngrams
             else None

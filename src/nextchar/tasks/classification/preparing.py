@@ -68,7 +68,9 @@ def prepare(
     )
     train, validation = ([usable[i] for i in part] for part in (learned, held_out))
     model = _model(train, choices, source, listeners)
-    examples = [model.examples([i.text for i in p], [i.label for i in p]) for p in (train, validation)]
+    examples = [
+        model.examples([i.text for i in p], [i.label for i in p]) for p in (train, validation)
+    ]
     _tell_size(model, examples[0], listeners)
     return Prepared(model, *examples)
 
@@ -113,11 +115,14 @@ def _usable(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
 def _distinct(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
     """Leave out what is there already; the same text with another label stays."""
     first: dict[tuple[str, str], Item] = {}
+    repeated = []
     for item in items:
-        first.setdefault((item.text, item.label), item)
-    if len(first) < len(items):
-        seen = [item for item in items if first[item.text, item.label] is not item]
-        tell(listeners, _left_out(seen, "repeat another, text and label (the first: "))
+        if (item.text, item.label) in first:
+            repeated.append(item)
+        else:
+            first[item.text, item.label] = item
+    if repeated:
+        tell(listeners, _left_out(repeated, "repeat another, text and label (the first: "))
     texts = len({item.text for item in first.values()})
     if texts < len(first):
         message = f"{len(first) - texts:,} texts occur with more than one label; all are kept"

@@ -91,13 +91,13 @@ class Source:
                 yield Item(f"{path}, line {number}", line, label)
         else:
             for number, line in _written(path, config):
-                label, _, text = line.partition(" ") if " " in line else line.partition("\t")
-                if not text.strip():
+                label, text = (*line.split(maxsplit=1), "")[:2]
+                if not text:
                     raise TextError(
                         f"{path}, line {number} has no text behind its label {label[:40]!r}: a "
                         "line is a label, a space and a text (--layout files: one file a class)"
                     )
-                yield Item(f"{path}, line {number}", text.strip(), label)
+                yield Item(f"{path}, line {number}", text, label)
 
 
 def read_texts(path: Input, column: str, config: TextConfig) -> list[Item]:
