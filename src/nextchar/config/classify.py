@@ -32,9 +32,10 @@ class ClassifierConfig(Checked):
     ngram_dropout: float = option(
         0.5, "Share of the n-grams that are left out in a step.", at_least=0, below=1
     )
-    ngram_bag: bool = option(
-        False, "Let the head see the sum of all n-grams' vectors too, past the layers."
-    )
+    ngram_bag: int = option(
+        0, "Longest n-grams that speak for labels directly, past the layers; 0 is none.",
+        at_least=0, at_most=16,
+    )  # fmt: skip
     symbol_dropout: float = option(
         0.02, "Share of the symbols that a step reads as <unk>, so that it means something.",
         at_least=0, below=1,
@@ -82,7 +83,7 @@ class ClassifierChoices(ItemChoices):
                 f"freeze must be below {levels}, so that something learns (the network has "
                 f"{', '.join(self.network.level_names)}); got {self.training.freeze}"
             )
-        if self.has_ngrams and self.network.input != "embedding":
+        if self.classifier.ngrams > 1 and self.network.input != "embedding":
             raise ConfigError(
                 f"n-grams are added to embedded symbols, and input is {self.network.input!r}"
             )
@@ -92,16 +93,11 @@ class ClassifierChoices(ItemChoices):
                 f"{self.classifier.symbol_dropout}"
             )
 
-    @property
-    def has_ngrams(self) -> bool:
-        """Whether there are vectors of n-grams."""
-        return self.classifier.ngrams > 1 or self.classifier.ngram_bag
-
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add what bytes bring, which have no <unk>, and one-hot input, which has no vectors."""
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}
         if options.get("input") == "onehot":
-            options = {"ngrams": 1, "ngram_bag": False, **options}
+            options = {"ngrams": 1, **options}
         return super().completed(options)

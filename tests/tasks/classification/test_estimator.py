@@ -137,7 +137,7 @@ def test_nextchar_can_be_imported_without_scikit_learn() -> None:
 
 
 class RowsAsTexts(CharClassifier):
-    """Rows of numbers written as texts, a letter a number, so that scikit-learn's checks can run."""
+    """Rows of numbers written as texts, a letter a number, for scikit-learn's checks."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -50,7 +50,7 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
     assert model.predict(["skavikgard", "olaini"]) == ["north", "south"]
 
 
-@pytest.mark.parametrize("options", [{"ngram_bag": True, "consistency": 1.0}, {"layers": 2}])
+@pytest.mark.parametrize("options", [{"ngram_bag": 2, "consistency": 1.0}, {"layers": 2}])
 def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
     options = {**options, "ema_decay": 0.9, "passes": 2}
     trained(tmp_path / "whole", **options)
@@ -69,7 +69,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
     "options",
     [
         {"pooling": "attention"}, {"pooling": "last", "bidirectional": False},
-        {"vocabulary": "byte"}, {"vocabulary": "word", "ngram_bag": True}, {"layers": 2},
+        {"vocabulary": "byte"}, {"vocabulary": "word", "ngram_bag": 2}, {"layers": 2},
     ],
 )  # fmt: skip
 def test_a_text_has_its_probabilities_whatever_is_read_beside_it(options: dict[str, Any]) -> None:

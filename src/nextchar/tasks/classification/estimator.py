@@ -44,7 +44,7 @@ _OF_FILES = frozenset({"encoding", "errors", "sample_length", "checkpoint_second
 _MODEL = "_model"
 
 
-class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  (untyped)
+class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A recurrent network that reads a text symbol by symbol and gives it a label.
 
     ``X`` is a sequence of N texts (``str``), ``y`` of N labels. Training holds out a stratified

@@ -69,7 +69,8 @@ class Labels:
     def shares(self) -> NDArray[np.float64]:
         """How large a part of the items each has, float64[C]."""
         counts = np.array(self.counts, dtype=np.float64)
-        return counts / counts.sum()
+        shares: NDArray[np.float64] = counts / counts.sum()
+        return shares
 
     @functools.cached_property
     def _places(self) -> dict[str, int]:

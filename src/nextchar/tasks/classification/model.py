@@ -89,10 +89,10 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """Where symbols enter that the language model did not have: the borders at least."""
         if self.origin is None:
             return None
-        encoder = self.network.encoder
-        if encoder.embedding is not None:
-            return GrownWeight(encoder.embedding.weight, 0, self.origin.known)
-        return GrownWeight(encoder.forward_cells[0].weight_ih, 1, self.origin.known)
+        embedded = self.network.encoder.embedding is not None
+        name = "embedding.weight" if embedded else "forwards.0.layers.0.weight_ih"
+        weight = self.network.encoder.get_parameter(name)
+        return GrownWeight(weight, 0 if embedded else 1, self.origin.known)
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         """Give the symbols of each item, int64[N], its borders counted in."""
@@ -169,7 +169,9 @@ class TextClassifier(ItemModel[ClassifierChoices]):
                 logits = self.network(*self._batch(texts, indices)).cpu().double().numpy()
                 logs[indices] = logits - shares
         largest = logs.max(1, keepdims=True) if len(logs) else logs
-        return logs - largest - np.log(np.exp(logs - largest).sum(1, keepdims=True))
+        logs -= largest
+        normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
+        return normalized
 
     def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Give ids int64[T, B] and lengths int64[B]."""
@@ -197,4 +199,5 @@ def _divergence(logits: Tensor) -> Tensor:
 def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:
     """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
     weights = labels.shares**-choices.classifier.class_weights
-    return (weights / (labels.shares * weights).sum()).astype(np.float32)
+    on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
+    return on_average.astype(np.float32)

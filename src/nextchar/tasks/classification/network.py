@@ -1,6 +1,10 @@
 """The network of a classifier.
 
     ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
+     └──▶ bag of n-grams, a weight for each label ────────────────┘
+
+The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
+2016); both parts may be left out, and are where nothing is said of them.
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels. Time first.
 """
@@ -11,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierChoices, ClassifierConfig
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.entrance import Linear
@@ -19,6 +23,11 @@ from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
+
+
+# A rare n-gram is learned from in a few steps, each of which moves a weight by the learning rate:
+# too little for a linear classifier, whose weights are about 1, unless they count for more.
+VOTE = 10.0
 
 
 class ClassifierNetwork(Trainable):
@@ -49,22 +58,12 @@ class ClassifierNetwork(Trainable):
         self.encoder = Encoder(
             vocabulary_size, network, bidirectional=config.bidirectional, generator=generator
         )
-        self.ngrams = (
-            NgramEmbedding(
-                longest=config.ngrams,
-                buckets=config.ngram_buckets,
-                size=network.embedding_size,
-                dropout=config.ngram_dropout,
-            )
-            if choices.has_ngrams
-            else None
-        )
+        self.ngrams = _ngrams(config, config.ngrams, network.embedding_size, least=2)
+        self.bag = _ngrams(config, config.ngram_bag, labels, least=1)
         self.pool = Pool(config.pooling, self.encoder.output_size, generator=generator)
         last = network.dropout if network.output_dropout is None else network.output_dropout
         self.output_dropout = Dropout(last)
-        self.has_bag = config.ngram_bag
-        bag = network.embedding_size if config.ngram_bag else 0
-        self.head = Linear(self.pool.output_size + bag, labels)
+        self.head = Linear(self.pool.output_size, labels)
         if generator is not None:
             initialize_head(self.head, generator, tied=False)
 
@@ -77,7 +76,7 @@ class ClassifierNetwork(Trainable):
         """
         encoder = self.encoder
         first: list[list[nn.Module]] = [] if encoder.embedding is None else [[encoder.embedding]]
-        above = [encoder.backwards, self.ngrams, self.pool, self.head]
+        above = [encoder.backwards, self.ngrams, self.bag, self.pool, self.head]
         forwards: list[list[nn.Module]] = [[layer] for layer in encoder.forwards]
         return levels_of([*first, *forwards, [part for part in above if part is not None]])
 
@@ -102,11 +101,21 @@ class ClassifierNetwork(Trainable):
         """
         grams = None if self.ngrams is None else self.ngrams(ids, generator)
         encoded = self.encoder.read(ids, lengths, added=grams, generator=generator)
-        features = self.pool(encoded)
-        if self.has_bag and grams is not None:
-            # Divided by the root of the length: the sum of independent vectors grows like that.
-            bag = grams.masked_fill(~encoded.inside.unsqueeze(-1), 0).sum(0)
-            features = torch.cat([features, bag / lengths.unsqueeze(-1).sqrt()], dim=-1)
-        dropped = self.output_dropout(features, generator)
-        logits = functional.linear(dropped, self.head.weight, self.head.bias)
-        return logits.float()
+        dropped = self.output_dropout(self.pool(encoded), generator)
+        logits: Tensor = functional.linear(dropped, self.head.weight, self.head.bias).float()
+        if self.bag is None:
+            return logits
+        inside = encoded.inside.unsqueeze(-1)
+        votes: Tensor = self.bag(ids, generator).masked_fill(~inside, 0).sum(0)
+        # The sum of independent votes grows like the root of their number.
+        return logits + VOTE * votes / lengths.unsqueeze(-1).sqrt()
+
+
+def _ngrams(
+    config: ClassifierConfig, longest: int, size: int, *, least: int
+) -> NgramEmbedding | None:
+    if longest < least:
+        return None
+    return NgramEmbedding(
+        longest=longest, buckets=config.ngram_buckets, size=size, dropout=config.ngram_dropout
+    )

@@ -100,7 +100,7 @@ class Source:
                 yield Item(f"{path}, line {number}", text, label)
 
 
-def read_texts(path: Input, column: str, config: TextConfig) -> list[Item]:
+def read_texts(path: str | Path, column: str, config: TextConfig) -> list[Item]:
     """Read texts without labels: a column of a table, or each line of another file, or of ``-``.
 
     Raises
@@ -116,7 +116,7 @@ def read_texts(path: Input, column: str, config: TextConfig) -> list[Item]:
 
 
 def _rows(
-    path: Input, columns: Sequence[str], config: TextConfig
+    path: str | Path, columns: Sequence[str], config: TextConfig
 ) -> list[tuple[str, tuple[str, ...]]]:
     kind = kind_of(path)
     if kind is None:
@@ -127,13 +127,13 @@ def _rows(
     return [(row.place, row.fields) for row in read_rows(path, columns, config, kind=kind)]
 
 
-def _lines(path: Input, config: TextConfig) -> Iterator[tuple[int, str]]:
+def _lines(path: str | Path, config: TextConfig) -> Iterator[tuple[int, str]]:
     """Give each line with its number from 1; what stands behind the last line end is a line too."""
     lines = whole_text(path, config).removesuffix("\n").split("\n")
     yield from ((number, line.strip()) for number, line in enumerate(lines, 1))
 
 
-def _written(path: Input, config: TextConfig) -> Iterator[tuple[int, str]]:
+def _written(path: str | Path, config: TextConfig) -> Iterator[tuple[int, str]]:
     """Give the lines on which something stands, with their numbers: a blank line is no item."""
     return ((number, line) for number, line in _lines(path, config) if line)
 

@@ -58,9 +58,7 @@ def train_classifier(
     """
     begun = None if from_run is None else LanguageModelSource(from_run)
     if begun is not None:
-        options = begun.options(
-            {"bidirectional": False, "ngrams": 1, "ngram_bag": False, **options}
-        )
+        options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
     choices = ClassifierChoices.from_options(options)
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     items = (source or Source()).items(paths, choices.items.reading)
