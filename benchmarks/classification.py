@@ -121,8 +121,14 @@ TASKS: dict[str, tuple[Callable[[Path], Split], dict[str, Callable[[], Any]]]] =
 }
 # With nothing held out, the last weights are kept, and the passes were chosen beforehand.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "names": {"nextchar, as it is": {}, "nextchar, nothing held out": {"validation_fraction": 0.0}},
-    "sentiment": {"nextchar, words": {"vocabulary": "word", "validation_fraction": 0.0}},
+    "names": {
+        "nextchar, nothing held out, prior adjustment": {
+            "validation_fraction": 0.0,
+            "prior_adjustment": 0.25,
+        },
+        "nextchar, as it is": {},
+    },
+    "sentiment": {"nextchar": {"validation_fraction": 0.0, "ngram_bag": 5, "passes": 5.0}},
     "korean": {
         "nextchar, char": {"vocabulary": "char"},
         "nextchar, jamo": {"vocabulary": "jamo"},

@@ -10,7 +10,7 @@ from nextchar.tasks.classification.reading import Item
 # A network and a training that take a moment.
 TINY: dict[str, Any] = {
     "hidden_size": 8, "embedding_size": 6, "batch_size": 8, "passes": 3, "precision": "float32",
-    "ngrams": 2, "ngram_buckets": 64,
+    "ngrams": 2, "ngram_bag": 0, "ngram_buckets": 64, "ema_decay": 0.0, "dropout": 0.2,
 }  # fmt: skip
 TINY_WORDS = tuple(
     word for name, value in TINY.items() for word in (f"--{name.replace('_', '-')}", str(value))

@@ -24,7 +24,6 @@ from nextchar.nn.ngrams import NgramEmbedding
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
 
-
 # A rare n-gram is learned from in a few steps, each of which moves a weight by the learning rate:
 # too little for a linear classifier, whose weights are about 1, unless they count for more.
 VOTE = 10.0
