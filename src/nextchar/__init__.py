@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Adaptation": "nextchar.evaluation.dynamic",
+    "ConditionalModel": "nextchar.tasks.conditioning.model",
     "Config": "nextchar.config",
     "Continuation": "nextchar.continuations",
     "Evaluation": "nextchar.evaluation",
@@ -54,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "Adaptation",
+    "ConditionalModel",
     "Config",
     "Continuation",
     "Evaluation",

@@ -15,6 +15,7 @@ from nextchar.cli import (
     compare,
     complete,
     compress,
+    condition,
     crossval,
     data,
     evaluate,
@@ -59,6 +60,7 @@ novelty.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
+app.add_typer(condition.app, name="condition")
 app.add_typer(data.app, name="data")
 
 

@@ -1,10 +1,10 @@
 """Texts with labels, from the shapes in which people have them.
 
-    table    CSV, TSV or JSON lines with a column of texts and one of labels
+    columns  CSV, TSV or JSON lines: a column of texts and one of labels
     files    one file a label, which is its name without the ending; each line is a text
     lines    "label text" in each line: the label ends at the first space or tab
 
-A line without anything but spaces is no item.
+White space around texts and labels is not theirs, and a line of nothing else is no item.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nextchar.text.files import Input, find_files
 from nextchar.text.reading import STANDARD_INPUT
 from nextchar.text.tables import kind_of, read_rows, whole_text
 
-Layout = Literal["auto", "table", "files", "lines"]
+Layout = Literal["auto", "columns", "files", "lines"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read_labelled(
         Encoding, what to do about decoding errors, normalisation.
     layout
         What the inputs are; ``"auto"`` goes by their names: tables end in .csv, .tsv or .jsonl,
-        several other files or a folder are one a label, and one file alone is lines.
+        other files in a folder are one a label, and other files are lines.
     text, label, columns
         The columns of tables. Where ``label`` is ``None``, nothing has a label, and a line that
         is no row of a table is a text as it stands.
@@ -74,34 +74,47 @@ def read_labelled(
     ConfigError
         The layout does not fit the inputs.
     """
-    files: list[Input] = [STANDARD_INPUT] if STANDARD_INPUT in inputs else [*find_files(inputs)]
-    chosen = _layout(inputs, files) if layout == "auto" else layout
-    if columns and chosen != "table":
-        raise ConfigError(f"columns {', '.join(columns)} are of tables (.csv, .tsv, .jsonl)")
     items = [
         item
-        for file in files
-        for item in (
-            _of_table(file, config, text, label, columns)
-            if chosen == "table"
-            else _of_lines(file, config, chosen, labelled=label is not None)
+        for given in inputs
+        for file in _files(given)
+        for item in _of_file(
+            file, config, _layout(layout, given, file), text=text, label=label, columns=columns
         )
     ]
     if not items:
-        raise TextError(f"no item in {', '.join(map(str, inputs))}")
+        raise TextError(f"there is no item in {', '.join(map(str, inputs))}")
     return items
 
 
-def _layout(inputs: Sequence[Input], files: Sequence[Input]) -> Layout:
-    tables = [kind_of(str(file)) is not None for file in files]
-    if all(tables):
-        return "table"
-    if any(tables):
+def _files(given: Input) -> Sequence[Input]:
+    return [STANDARD_INPUT] if given == STANDARD_INPUT else find_files([given])
+
+
+def _layout(layout: Layout, given: Input, file: Input) -> Layout:
+    if layout != "auto":
+        return layout
+    if kind_of(str(file)) is not None:
+        return "columns"
+    return "files" if given != STANDARD_INPUT and Path(given).is_dir() else "lines"
+
+
+def _of_file(
+    file: Input,
+    config: TextConfig,
+    layout: Layout,
+    *,
+    text: str,
+    label: str | None,
+    columns: Sequence[str],
+) -> Iterator[LabelledText]:
+    if layout == "columns":
+        return _of_table(file, config, text, label, columns)
+    if columns:
         raise ConfigError(
-            f"tables and other files do not go together: {files[tables.index(True)]} and "
-            f"{files[tables.index(False)]}"
+            f"columns {', '.join(columns)} are of tables (.csv, .tsv, .jsonl); got {file}"
         )
-    return "lines" if len(files) == 1 and not Path(inputs[0]).is_dir() else "files"
+    return _of_lines(file, config, layout, labelled=label is not None)
 
 
 def _of_table(
@@ -109,10 +122,10 @@ def _of_table(
 ) -> Iterator[LabelledText]:
     kind = kind_of(str(file))
     if kind is None:
-        raise ConfigError(f"a table's name ends in .csv, .tsv or .jsonl; got {file}")
+        raise TextError(f"{file} is no table: its name must end in .csv, .tsv or .jsonl")
     wanted = [text, *([] if label is None else [label]), *columns]
     for row in read_rows(str(file), wanted, config, kind=kind):
-        first, *others = row.fields
+        first, *others = (field.strip() for field in row.fields)
         named = others.pop(0) if label is not None else ""
         yield LabelledText(first, named, row.place, tuple(others))
 
@@ -122,21 +135,24 @@ def _of_lines(
 ) -> Iterator[LabelledText]:
     own = _label_of(file) if layout == "files" and labelled else ""
     for number, line in enumerate(whole_text(str(file), config).split("\n"), 1):
-        line = line.removesuffix("\r")
-        if not line.strip():
+        written = line.strip()
+        if not written:
             continue
         place = f"{file}, line {number}"
         if own or not labelled:
-            yield LabelledText(line, own, place)
+            yield LabelledText(written, own, place)
             continue
-        label, *rest = line.split(maxsplit=1)
+        name, *rest = written.split(maxsplit=1)
         if not rest:
-            raise TextError(f"{place} must be a label, a space and a text; got {line:.40}")
-        yield LabelledText(rest[0], label, place)
+            raise TextError(
+                f"{place} has no text behind its label {name[:40]!r}: a line is a label, a space "
+                "and a text (--layout files: one file a label)"
+            )
+        yield LabelledText(rest[0], name, place)
 
 
 def _label_of(file: Input) -> str:
     if file == STANDARD_INPUT:
-        raise ConfigError("standard input is one file: it has lines, and no file a label")
+        raise ConfigError("standard input has no name: --layout files is for files, each a label")
     name = Path(file).name.removesuffix(".gz")
     return Path(name).stem
