@@ -29,6 +29,7 @@ from nextchar.config.text import (
     AugmentationConfig,
     DecodingErrors,
     Edit,
+    SymbolKind,
     TextConfig,
     VocabularyKind,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Pruning",
     "Reset",
     "SearchMethod",
+    "SymbolKind",
     "TextConfig",
     "TrainingConfig",
     "VocabularyKind",
