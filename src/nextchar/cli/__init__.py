@@ -17,6 +17,7 @@ from nextchar.cli import (
     compress,
     crossval,
     data,
+    embeddings,
     evaluate,
     generate,
     info,
@@ -59,6 +60,7 @@ novelty.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(data.app, name="data")
 
 

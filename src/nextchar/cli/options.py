@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from nextchar.config import PARTS, Config, DecodingErrors, TextConfig, allowed_types
+from nextchar.config.checking import Checked
 from nextchar.errors import ConfigError, NextcharError
 from nextchar.option_files import overridden, read_options
 from nextchar.training.torchrun import agreed
@@ -29,6 +30,7 @@ _PANELS = {
     "AugmentationConfig": "Augmentation",
     "NetworkConfig": "Network",
     "TrainingConfig": "Training",
+    "EmbeddingConfig": "Vectors",
 }
 
 
@@ -57,8 +59,8 @@ def add_command(
     app.command(name)(command)
 
 
-def config_parameters() -> list[inspect.Parameter]:
-    """Make a keyword parameter of every configuration field.
+def config_parameters(parts: Sequence[type[Checked]] = PARTS) -> list[inspect.Parameter]:
+    """Make a keyword parameter of every field of some parts of the configuration.
 
     The help shows the defaults; ``given`` tells what the user set.
     """
@@ -69,7 +71,7 @@ def config_parameters() -> list[inspect.Parameter]:
             default=_option(part, field),
             annotation=_annotation(part, field.name),
         )
-        for part in PARTS
+        for part in parts
         for field in dataclasses.fields(part)
     ]
 
@@ -117,7 +119,7 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
 
 def picture_format(picture: Path | None) -> str:
     """Give the format that a picture's name asks for, or nothing where there is none."""
-    from nextchar.experiments.plots import PICTURE_FORMATS
+    from nextchar.drawing import PICTURE_FORMATS
 
     if picture is None:
         return ""
