@@ -12,6 +12,7 @@ import typer
 
 from nextchar.cli import (
     augment,
+    bigram,
     compare,
     complete,
     compress,
@@ -57,6 +58,7 @@ play.add_to(app)
 evaluate.add_to(app)
 score.add_to(app)
 novelty.add_to(app)
+bigram.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)

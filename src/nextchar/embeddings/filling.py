@@ -5,12 +5,21 @@ Legend: V symbols of the network, E numbers in a vector.
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from nextchar.embeddings.vectors import SymbolVectors
-from nextchar.errors import ConfigError
+from nextchar.embeddings.vectors import VECTORS_FILE, SymbolVectors
+from nextchar.errors import ConfigError, RunError
+from nextchar.storage import read_json, write_json
 from nextchar.text.vocabulary import Vocabulary
+
+EMBEDDING_FILE = "embedding.json"  # of a run directory
 
 
 def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVectors) -> int:
@@ -59,3 +68,66 @@ def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVector
         scaled = found.to(weight) * (deviation / found.square().mean().sqrt().clamp_min(1e-12))
         weight[torch.tensor(rows, device=weight.device)] = scaled
     return len(rows)
+
+
+class GivenVectors:
+    """A folder of vectors with which the embedding of a language model begins.
+
+    Parameters
+    ----------
+    folder
+        What ``SymbolVectors.save`` wrote.
+
+    Raises
+    ------
+    RunError
+        No vectors are there, they are damaged, or a newer nextchar wrote them.
+    ConfigError
+        They are of words, which a language model does not write.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = str(folder)
+        self.vectors = SymbolVectors.load(folder)
+        if self.vectors.vocabulary.kind == "word":
+            raise ConfigError(
+                f"--embedding-from {self.folder} has vectors of words: a language model reads "
+                "char, byte or jamo"
+            )
+        self._sha256 = hashlib.sha256((Path(folder) / VECTORS_FILE).read_bytes()).hexdigest()
+
+    def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete a run's options by what the vectors are.
+
+        Raises
+        ------
+        ConfigError
+            An option contradicts that.
+        """
+        config = self.vectors.config
+        needed = {
+            "vocabulary": config.vocabulary,
+            "embedding_size": config.size,
+            "input": "embedding",
+        }
+        differing = [
+            f"{name} is {value!r} there, got {given[name]!r}"
+            for name, value in needed.items()
+            if name in given and given[name] != value
+        ]
+        if differing:
+            raise ConfigError(f"--embedding-from {self.folder} fits not: {', '.join(differing)}")
+        return {"normalization": config.normalization, **given, **needed}
+
+    def fill(self, weight: Tensor, vocabulary: Vocabulary, run: Path) -> str:
+        """Fill an embedding [V, E], note it in the run's folder, and say so in one line."""
+        filled = fill_embedding(weight, vocabulary, self.vectors)
+        origin = {"vectors": self.folder, "sha256": self._sha256, "symbols_filled": filled}
+        write_json(run / EMBEDDING_FILE, origin)
+        return f"{filled} of {len(vocabulary)} symbols begin with their vector of {self.folder}"
+
+
+def load_embedding_origin(run: Path) -> dict[str, Any] | None:
+    """Read where a run's embedding began; ``None`` if it was drawn, ``RunError`` if damaged."""
+    path = run / EMBEDDING_FILE
+    return read_json(path, RunError) if path.exists() else None

@@ -219,8 +219,8 @@ class SymbolVectors:
     @functools.cached_property
     def by_frequency(self) -> NDArray[np.int64]:
         """The ids of the symbols that have a vector, the most frequent first."""
-        order = np.argsort(-self.counts, kind="stable")
-        return order[self.counts[order] > 0]
+        order: NDArray[np.int64] = np.argsort(-self.counts, kind="stable")
+        return order[: np.count_nonzero(self.counts)]
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
