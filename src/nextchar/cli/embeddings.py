@@ -166,7 +166,8 @@ def _listed(neighbors: list[Neighbor]) -> list[dict[str, Any]]:
 
 def _print_neighbors(neighbors: list[Neighbor]) -> None:
     for each in neighbors:
-        sys.stdout.write(f"  {each.cosine:6.3f}  {each.symbol}  ×{each.count:,}\n")
+        name = each.symbol.replace(" ", "␣")
+        sys.stdout.write(f"  {each.cosine:6.3f}  {name}  ×{each.count:,}\n")
 
 
 add_command(
