@@ -144,12 +144,18 @@ class NewRun:
         ends = self.began + training.minutes * 60
         return plan(
             config,
-            self.given | ({"hidden_size"} if self.source else set()),
+            self.given | self._sizes_kept,
             symbols=len(corpus.original),  # Altered copies are no new text.
             seconds_left=lambda: ends - time.monotonic(),
             measure=measure,
             count_weights=count_weights,
         )
+
+    @property
+    def _sizes_kept(self) -> set[str]:
+        """The sizes that what the run begins with has decided."""
+        kept = {"hidden_size"} if self.source is not None else set()
+        return kept | ({"embedding_size"} if self.vectors is not None else set())
 
     def _begin_from(
         self, source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus

@@ -155,8 +155,8 @@ def train(
         source = None if from_run is None else Source(from_run)
         vectors = None if embedding_from is None else GivenVectors(embedding_from)
         beginning = source or vectors
-        options = options if beginning is None else beginning.options(options)
-        config = Config.from_options(options)
+        chosen = options if beginning is None else beginning.options(options)
+        config = Config.from_options(chosen)
         told = listeners if processes.is_first else ()
         new = NewRun(
             paths=paths,

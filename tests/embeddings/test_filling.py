@@ -15,7 +15,7 @@ from nextchar.errors import ConfigError, RunError
 from nextchar.model import LanguageModel
 from nextchar.text.vocabulary import learn
 from nextchar.training.checkpoint import load_tensors
-from nextchar.training.events import Event, StepDone
+from nextchar.training.events import Event, Noticed, StepDone
 from tests.conftest import TINY_OPTIONS, Run, english, require_same_training
 from tests.embeddings.test_vectors import made
 
@@ -173,3 +173,20 @@ def test_the_command_begins_with_vectors_and_shows_them(
     assert info["embedding_from"]["symbols_filled"] == count
     line = nextchar("train", "--resume", out, "--embedding-from", folder).problem()
     assert "takes no --embedding-from" in line
+
+
+def test_only_what_was_asked_for_is_told_to_be_without_effect(
+    folder: Path, text: Path, tmp_path: Path
+) -> None:
+    told: list[Event] = []
+    nextchar.train(text, tmp_path / "run", embedding_from=folder, listeners=[told.append], **HOW)
+    notes = [event.message for event in told if isinstance(event, Noticed)]
+    assert len(notes) == 1
+    assert "symbols begin with their vector" in notes[0]
+
+
+@pytest.mark.slow
+def test_a_plan_keeps_the_size_of_the_vectors(folder: Path, text: Path, tmp_path: Path) -> None:
+    nextchar.train(text, tmp_path / "run", embedding_from=folder, minutes=0.2, tied=True)
+    network = LanguageModel.load(tmp_path / "run").config.network
+    assert (network.embedding_size, network.hidden_size) == (12, 12)
