@@ -12,11 +12,13 @@ import typer
 
 from nextchar.cli import (
     augment,
+    bigram,
     compare,
     complete,
     compress,
     crossval,
     data,
+    embeddings,
     evaluate,
     generate,
     info,
@@ -56,9 +58,11 @@ play.add_to(app)
 evaluate.add_to(app)
 score.add_to(app)
 novelty.add_to(app)
+bigram.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(data.app, name="data")
 
 

@@ -31,6 +31,7 @@ def _info(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Show a run's configuration, parameters, vocabulary and history."""
+    from nextchar.embeddings.filling import load_embedding_origin
     from nextchar.model_files import load_config, load_vocabulary
     from nextchar.nn.network import Network
     from nextchar.origin import load_origin
@@ -41,6 +42,7 @@ def _info(
     values = {
         "run": str(run),
         "from": None if origin is None else dataclasses.asdict(origin),
+        "embedding_from": load_embedding_origin(run),
         "parameters": network.parameter_count,
         "vocabulary": {
             "kind": vocabulary.kind,
@@ -64,6 +66,11 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
         [
             ("run", values["run"]),
             *([] if origin is None else [("from", origin.description)]),
+            *(
+                [("embedding", _began(values["embedding_from"]))]
+                if values["embedding_from"]
+                else []
+            ),
             ("parameters", f"{values['parameters']:,}"),
             ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
         ]
@@ -72,6 +79,10 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
     rows = values["history"]
     if rows:
         sys.stdout.write(f"\n{_history(rows)}\n")
+
+
+def _began(embedding: dict[str, Any]) -> str:
+    return f"{embedding.get('symbols_filled')} vectors of {embedding.get('vectors')}"
 
 
 def _choices(config: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
