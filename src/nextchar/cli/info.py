@@ -47,7 +47,7 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
 
     kind = kind_of_task(task)
     choices = load_choices(run, kind.choices_type, task=task)
-    values = {
+    values: dict[str, Any] = {
         "run": str(run),
         "task": task,
         "parameters": kind.untrained(run, choices).network.parameter_count,
