@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nextchar.config import Config as Config
     from nextchar.continuations import Continuation as Continuation
+    from nextchar.embeddings import SymbolVectors as SymbolVectors
+    from nextchar.embeddings import train_embeddings as train_embeddings
     from nextchar.errors import NextcharError as NextcharError
     from nextchar.evaluation import Evaluation as Evaluation
     from nextchar.evaluation.dynamic import Adaptation as Adaptation
@@ -44,6 +46,7 @@ _HOMES = {
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
+    "SymbolVectors": "nextchar.embeddings",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -51,6 +54,7 @@ _HOMES = {
     "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "train_embeddings": "nextchar.embeddings",
     "tune": "nextchar.experiments",
 }
 
@@ -63,6 +67,7 @@ __all__ = [
     "LanguageModel",
     "NextcharError",
     "Score",
+    "SymbolVectors",
     "TrainingResult",
     "Tuning",
     "augment",
@@ -70,6 +75,7 @@ __all__ = [
     "crossval",
     "resume",
     "train",
+    "train_embeddings",
     "tune",
 ]
 

@@ -12,12 +12,14 @@ import typer
 
 from nextchar.cli import (
     augment,
+    bigram,
     compare,
     complete,
     compress,
     condition,
     crossval,
     data,
+    embeddings,
     evaluate,
     generate,
     info,
@@ -57,10 +59,12 @@ play.add_to(app)
 evaluate.add_to(app)
 score.add_to(app)
 novelty.add_to(app)
+bigram.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
 app.add_typer(condition.app, name="condition")
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(data.app, name="data")
 
 
