@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import statistics
 import tempfile
@@ -62,6 +63,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--count", type=int, default=1000, help="Names to write.")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--classifier", type=Path)
     parser.add_argument("--save-split", type=Path)
     parser.add_argument("--run", type=Path, help="A run that was trained on this split already.")
@@ -117,15 +119,16 @@ def measured(
     }
     languages = sorted(set(known[1]))
     shares = np.array([known[1].count(language) for language in languages]) / len(known[1])
-    for temperature in arguments.temperatures:
+    for temperature, strength in itertools.product(arguments.temperatures, arguments.strengths):
         for drawn, weights in (("as in the data", shares), ("uniformly", None)):
             draw = np.random.default_rng(seed)
             wanted = draw.choice(languages, size=arguments.count, p=weights).tolist()
-            names = written(model, wanted, seed, temperature)
+            names = written(model, wanted, seed, temperature=temperature, strength=strength)
             row["written"].append(
                 {
                     "languages": drawn,
                     "temperature": temperature,
+                    "strength": strength,
                     **{
                         f"recognised_by_{name}": accuracy_score(wanted, predict(names))
                         for name, predict in classifiers.items()
@@ -150,13 +153,18 @@ def held_out_figures(predicted: Sequence[str], right: Sequence[str]) -> dict[str
 
 
 def written(
-    model: nextchar.ConditionalModel, wanted: Sequence[str], seed: int, temperature: float
+    model: nextchar.ConditionalModel,
+    wanted: Sequence[str],
+    seed: int,
+    *,
+    temperature: float,
+    strength: float,
 ) -> list[str]:
     """Write a name for each language that is wanted, in their order."""
     names = [""] * len(wanted)
     for number, language in enumerate(sorted(set(wanted))):
         places = [index for index, each in enumerate(wanted) if each == language]
-        texts = model.writer(language).generate_batch(
+        texts = model.writer(language, strength=strength).generate_batch(
             samples=len(places), seed=1000 * (number + 1) + 100_000 * seed, length=60,
             temperature=temperature,
         )  # fmt: skip
@@ -185,15 +193,16 @@ def show(rows: list[dict[str, Any]], classifiers: dict[str, Predict]) -> None:
             values = [row["classifiers"][name][figure] for row in rows]
             print(f"| {figure.replace('_', ' ')} of {name} | {spread(values)} |")
     shares = [f"recognised by {name}" for name in classifiers]
-    header = ["languages drawn", "temperature", *shares, "not in the training part", "in no list",
+    header = ["languages drawn", "temperature", "strength", *shares, "not in the training part", "in no list",
               "repeated"]  # fmt: skip
     print("\n| " + " | ".join(header) + " |")
-    print("|---|---|" + "---|" * (len(classifiers) + 3))
+    print("|---|---|" + "---|" * (len(classifiers) + 4))
     for index, first in enumerate(rows[0]["written"]):
         columns = [f"recognised_by_{name}" for name in classifiers]
         columns += ["new", "new_of_all", "repeated"]
         cells = [spread([row["written"][index][c] for row in rows]) for c in columns]
-        print(f"| {first['languages']} | {first['temperature']} | " + " | ".join(cells) + " |")
+        settings = [first["languages"], f"{first['temperature']:g}", f"{first['strength']:g}"]
+        print("| " + " | ".join([*settings, *cells]) + " |")
     print()
     for language, name in rows[0]["written"][1]["examples"]:
         print(f"{language:<12} {name}")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from nextchar.config.checking import Checked, option
 from nextchar.config.items import ItemChoices
+from nextchar.config.text import TextConfig
 from nextchar.errors import ConfigError
 
 
@@ -42,7 +43,13 @@ class ConditionChoices(ItemChoices):
     condition: ConditionConfig
 
     def __post_init__(self) -> None:
+        _ = self.text  # What cannot be written is refused now.
+
+    @property
+    def text(self) -> TextConfig:
+        """What a language model of one condition has; ``ConfigError`` for words."""
         if self.items.vocabulary == "word":
             raise ConfigError(
                 "vocabulary must be char, byte or jamo where text is written; got 'word'"
             )
+        return TextConfig(vocabulary=self.items.vocabulary)

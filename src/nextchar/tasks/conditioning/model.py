@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.config import Config, NetworkConfig, TextConfig
+from nextchar.config import Config, NetworkConfig
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.model import LanguageModel
@@ -293,8 +293,4 @@ class ConditionalModel(ItemModel[ConditionChoices]):
 
     def _plain_config(self, network: NetworkConfig) -> Config:
         """Give the choices of a language model that is as if it had been trained as this was."""
-        return Config(
-            text=TextConfig(vocabulary=self.symbols.vocabulary.kind),
-            network=network,
-            training=self.choices.training,
-        )
+        return Config(text=self.choices.text, network=network, training=self.choices.training)

@@ -49,7 +49,7 @@ def prepare(
     counted = f"{len(items):,} texts, {len(conditions.names)} {conditions.kind}: {shown}"
     tell(listeners, Noticed(message=counted))
     texts = [items.texts[index] for index in train]
-    symbols = Symbols.learned(texts, boundary_of(items), conditions, choices.items)
+    symbols = Symbols.learned(texts, boundary_of(items), conditions, choices)
     examples = symbols.examples(items)
     return Prepared(symbols, examples.subset(train), examples.subset(held_out))
 

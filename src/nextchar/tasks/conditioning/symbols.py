@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.config import ItemsConfig
+from nextchar.config.condition import ConditionChoices
 from nextchar.errors import RunError, TextError
 from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
@@ -53,17 +53,15 @@ class Symbols:
 
     @classmethod
     def learned(
-        cls, texts: Sequence[str], boundary: str, conditions: Conditions, items: ItemsConfig
+        cls, texts: Sequence[str], boundary: str, conditions: Conditions, choices: ConditionChoices
     ) -> Self:
         """Take the symbols that occur in texts; ``TextError`` if all of them are too rare."""
-        kind = "char" if items.vocabulary == "word" else items.vocabulary
-        # One boundary more than any --min-count asks for.
-        chunks = (*(text + boundary for text in texts), boundary * items.min_count)
-        vocabulary = vocabularies.learn(kind, chunks, items.min_count, unknown=True)
+        least = choices.items.min_count
+        chunks = (*texts, boundary * least)
+        vocabulary = vocabularies.learn(choices.text.vocabulary, chunks, least, unknown=True)
         if not any(vocabulary.knows(symbol) for symbol in set("".join(texts))):
             raise TextError(
-                f"no symbol occurs {items.min_count} times in {len(texts)} texts: give a smaller "
-                "--min-count"
+                f"no symbol occurs {least} times in {len(texts)} texts: give a smaller --min-count"
             )
         return cls(vocabulary, boundary, conditions)
 
