@@ -193,8 +193,8 @@ def show(rows: list[dict[str, Any]], classifiers: dict[str, Predict]) -> None:
             values = [row["classifiers"][name][figure] for row in rows]
             print(f"| {figure.replace('_', ' ')} of {name} | {spread(values)} |")
     shares = [f"recognised by {name}" for name in classifiers]
-    header = ["languages drawn", "temperature", "strength", *shares, "not in the training part", "in no list",
-              "repeated"]  # fmt: skip
+    header = ["languages drawn", "temperature", "strength", *shares]
+    header += ["not in the training part", "in no list", "repeated"]
     print("\n| " + " | ".join(header) + " |")
     print("|---|---|" + "---|" * (len(classifiers) + 4))
     for index, first in enumerate(rows[0]["written"]):

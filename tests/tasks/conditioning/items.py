@@ -16,6 +16,7 @@ SMALL: dict[str, Any] = {
     "hidden_size": 24, "embedding_size": 8, "condition_size": 6, "batch_size": 16, "passes": 2,
     "precision": "float32", "dropout": 0.1,
 }  # fmt: skip
+LONG: dict[str, Any] = {"passes": 12, "learning_rate": 0.01}
 
 
 def words(count: int, seed: int = 1, *, edge: str = "") -> tuple[list[str], list[str]]:

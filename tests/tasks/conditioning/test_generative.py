@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, TextError
 from nextchar.tasks.conditioning.generative import GenerativeClassifier, macro_f1
 from nextchar.tasks.conditioning.model import ConditionalModel
-from tests.tasks.conditioning.items import SMALL, items, untrained, words
+from tests.tasks.conditioning.items import items, untrained, words
 
 
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> GenerativeClassifier:
-    out = tmp_path_factory.mktemp("runs") / "run"
-    ConditionalModel.train_items(items(600), out, **{**SMALL, "passes": 12, "learning_rate": 0.01})
-    return GenerativeClassifier.load(out)
+@pytest.fixture
+def classifier(model: ConditionalModel) -> GenerativeClassifier:
+    return GenerativeClassifier(model)
 
 
 def test_labels_are_found(classifier: GenerativeClassifier) -> None:
@@ -75,6 +71,23 @@ def test_macro_f1_is_scikit_learns() -> None:
         )
 
 
-def test_an_unknown_label_is_one_line(classifier: GenerativeClassifier, tmp_path: Path) -> None:
+def test_an_unknown_label_is_one_line(classifier: GenerativeClassifier) -> None:
     with pytest.raises(ConfigError, match="unknown label 'sof': did you mean 'soft'"):
         classifier.evaluate(["a"], ["sof"])
+
+
+def test_labels_may_be_numbers() -> None:
+    from nextchar.tasks.conditioning.items import Items
+
+    model = untrained(Items.of(["ab", "ba", "aa", "bb"], labels=[0, 1, 0, 1]))
+    assert model.labels.names == ("0", "1")
+    assert model.generate(1, seed=1) == model.generate("1", seed=1)
+    assert GenerativeClassifier(model).evaluate(["ab", "ba"], [0, 1]).items == 2
+
+
+def test_a_text_that_holds_the_mark_of_the_end_has_no_label(
+    classifier: GenerativeClassifier,
+) -> None:
+    with pytest.raises(TextError, match="text 2: the text holds a line break"):
+        classifier.predict(["a", "a\ni"])
+    assert classifier.predict([]) == []

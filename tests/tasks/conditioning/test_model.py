@@ -19,26 +19,11 @@ from nextchar.tasks.conditioning.symbols import TEXT
 from nextchar.tasks.runs import ItemResult
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
-from tests.tasks.conditioning.items import LETTERS, SMALL, items, numbers, untrained, words
-
-LONG = {"passes": 12, "learning_rate": 0.01}
+from tests.tasks.conditioning.items import LETTERS, LONG, SMALL, items, numbers, untrained, words
 
 
 def trained(out: Path, *listeners: Listener, **options: object) -> ItemResult:
     return ConditionalModel.train_items(items(), out, listeners=listeners, **{**SMALL, **options})
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learned which letters each label has."""
-    out = tmp_path_factory.mktemp("runs") / "run"
-    ConditionalModel.train_items(items(600), out, **{**SMALL, **LONG})
-    return out
-
-
-@pytest.fixture(scope="module")
-def model(run: Path) -> ConditionalModel:
-    return ConditionalModel.load(run)
 
 
 @pytest.mark.parametrize("label", LETTERS)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, RunError, TextError
 
-Given = str | Mapping[str, float] | Sequence[float] | None
+Given = str | int | Mapping[str, float] | Sequence[float] | None
 _LISTED = 30
 _ROUNDING = 1e-12
 
@@ -150,8 +150,8 @@ class Labels(Conditions):
         """Take a label, or shares of labels, which are divided by their sum."""
         if given is None:
             return self.none
-        if isinstance(given, str):
-            given = {given: 1.0}
+        if isinstance(given, str | int):
+            given = {str(given): 1.0}
         if not isinstance(given, Mapping):
             raise ConfigError(f"the model was given labels: a vector of numbers is none; {given!r}")
         vector = np.zeros(self.size, np.float32)
@@ -217,7 +217,7 @@ class Features(Conditions):
         """Take F numbers, or some by name: the others are the training part's means."""
         if given is None:
             return self.none
-        if isinstance(given, str):
+        if isinstance(given, str | int):
             raise ConfigError(f"the model was given numbers, not labels: {self._wanted}; {given!r}")
         if isinstance(given, Mapping):
             known = dict(zip(self.names, self.means, strict=True))

@@ -85,9 +85,9 @@ class GenerativeClassifier:
         """Give the most probable label of each text."""
         return [self.labels[number] for number in self.log_probabilities(texts).argmax(axis=1)]
 
-    def evaluate(self, texts: Sequence[str], labels: Sequence[str]) -> ClassificationFigures:
+    def evaluate(self, texts: Sequence[str], labels: Sequence[object]) -> ClassificationFigures:
         """Compare with the right labels; ``ConfigError`` for one that is not known."""
-        right = np.array([self.model.labels.index(label) for label in labels])
+        right = np.array([self.model.labels.index(str(label)) for label in labels])
         log_probabilities = self.log_probabilities(texts)
         predicted = log_probabilities.argmax(axis=1)
         return ClassificationFigures(

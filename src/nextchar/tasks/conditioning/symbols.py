@@ -65,10 +65,22 @@ class Symbols:
             )
         return cls(vocabulary, boundary, conditions)
 
-    def encoded(self, texts: Sequence[str]) -> Sequences:
-        """Give each text with its boundaries, n + 2 ids; ``<unk>`` for what is not known."""
-        replace: Unknown = "replace" if self.vocabulary.unknown_id is not None else "error"
+    def encoded(self, texts: Sequence[str], places: Sequence[str] | None = None) -> Sequences:
+        """Give each text with its boundaries, n + 2 ids; ``<unk>`` for what is not known.
+
+        Parameters
+        ----------
+        places
+            Where each text stands, for messages.
+
+        Raises
+        ------
+        TextError
+            A text holds the boundary.
+        """
+        require_boundary(self.boundary, texts, places)
         edge = self.boundary
+        replace: Unknown = "replace" if self.vocabulary.unknown_id is not None else "error"
         return Sequences.of(
             (self.vocabulary.encode(f"{edge}{text}{edge}", unknown=replace) for text in texts),
             self.vocabulary.dtype,
@@ -81,16 +93,9 @@ class Symbols:
         return counts
 
     def examples(self, items: Items) -> Examples:
-        """Encode items.
-
-        Raises
-        ------
-        TextError
-            A text holds the boundary.
-        """
-        require_boundary(self.boundary, items)
-        column = self.conditions.column
-        return Examples({TEXT: self.encoded(items.texts)}, {column: items.column(self.conditions)})
+        """Encode items; ``TextError`` if a text holds the boundary."""
+        texts = self.encoded(items.texts, items.places)
+        return Examples({TEXT: texts}, {self.conditions.column: items.column(self.conditions)})
 
     def save(self, folder: Path) -> None:
         """Write ``vocabulary.json`` and ``conditions.json``."""
@@ -115,19 +120,18 @@ class Symbols:
 def boundary_of(items: Items) -> str:
     """Choose where texts begin and end; ``TextError`` if a text holds both that are possible."""
     boundary = SEPARATOR if any(LINE_BREAK in text for text in items.texts) else LINE_BREAK
-    require_boundary(boundary, items)
+    require_boundary(boundary, items.texts, items.places)
     return boundary
 
 
-def require_boundary(boundary: str, items: Items) -> None:
+def require_boundary(boundary: str, texts: Sequence[str], places: Sequence[str] | None) -> None:
     """Raise ``TextError`` if a text holds the boundary."""
-    for text, place in zip(items.texts, items.places, strict=True):
-        if boundary not in text:
-            continue
-        if boundary == LINE_BREAK:
-            raise TextError(
-                f"{place}: the text holds a line break, and this run's texts end with one"
-            )
-        raise TextError(
-            f"{place}: the text holds U+001E, which marks the ends of texts that have line breaks"
-        )
+    holding = next((number for number, text in enumerate(texts) if boundary in text), None)
+    if holding is None:
+        return
+    place = f"text {holding + 1}" if places is None else places[holding]
+    if boundary == LINE_BREAK:
+        raise TextError(f"{place}: the text holds a line break, and this run's texts end with one")
+    raise TextError(
+        f"{place}: the text holds U+001E, which marks the ends of texts that have line breaks"
+    )
