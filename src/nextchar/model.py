@@ -45,9 +45,20 @@ class LanguageModel:
         The choices that the model was made with.
     vocabulary, network
         Of the same size.
+
+    Raises
+    ------
+    ConfigError
+        The vocabulary is of words, and the loops that write, measure and constrain a text count on
+        symbols of at most one character.
     """
 
     def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
+        if vocabulary.kind == "word":
+            raise ConfigError(
+                "a language model writes symbols of at most one character: vocabulary must be "
+                "char, byte or jamo; got word"
+            )
         self.config = config
         self.vocabulary = vocabulary
         self.network = network

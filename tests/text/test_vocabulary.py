@@ -274,7 +274,7 @@ def test_the_json_of_a_vocabulary_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "kind must be char, byte or jamo, got None"),
+        ({}, "kind must be char, byte, jamo or word, got None"),
         ({"kind": "word"}, "kind must be char, byte or jamo, got 'word'"),
         ({"kind": ["char"]}, r"kind must be char, byte or jamo, got \['char'\]"),
         ({"kind": "char"}, "keys must be .'kind', 'symbols', 'unknown'.*, got .'kind'"),

@@ -31,6 +31,7 @@ from nextchar.config.text import (
     AugmentationConfig,
     DecodingErrors,
     Edit,
+    SymbolKind,
     TextConfig,
     VocabularyKind,
 )

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from nextchar.config.checking import Checked, option
 from nextchar.errors import ConfigError
 
-VocabularyKind = Literal["char", "byte", "jamo"]
+VocabularyKind = Literal["char", "byte", "jamo"]  # what a language model can have
+SymbolKind = Literal["char", "byte", "jamo", "word"]  # what tasks and embeddings can have
 DecodingErrors = Literal["strict", "replace", "ignore", "backslashreplace"]
 Normalization = Literal["none", "nfc"]
 Shuffled = Literal["none", "lines", "paragraphs"]

@@ -1,24 +1,29 @@
-"""Text to ids and back: the door to the three kinds of vocabulary.
+"""Text to ids and back: the door to the four kinds of vocabulary.
 
 char    one symbol for each code point that occurs in the text
 byte    the 256 bytes of UTF-8; nothing is unknown
 jamo    as char, but Hangul syllables are two or three letters
+word    words, and each space and mark between them: for tasks and embeddings
+
+A language model writes symbols of at most one character, and so has one of the first three kinds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.config import VocabularyKind
+from nextchar.config import SymbolKind
 from nextchar.errors import TextError
 from nextchar.text import hangul
 from nextchar.text.vocabularies.base import Decoder, Ids, Unknown, Vocabulary
 from nextchar.text.vocabularies.byte import ByteVocabulary
 from nextchar.text.vocabularies.code import CharVocabulary, CodeVocabulary, code_blocks
 from nextchar.text.vocabularies.jamo import JamoVocabulary
+from nextchar.text.vocabularies.word import WordVocabulary, count_words
 
 __all__ = [
     "ByteVocabulary",
@@ -28,6 +33,7 @@ __all__ = [
     "JamoVocabulary",
     "Unknown",
     "Vocabulary",
+    "WordVocabulary",
     "from_dict",
     "grow",
     "learn",
@@ -37,12 +43,13 @@ _CODE_VOCABULARIES: Mapping[str, type[CodeVocabulary]] = {
     "char": CharVocabulary,
     "jamo": JamoVocabulary,
 }
+_EMPTY = "the text is empty: a vocabulary needs at least one symbol"
 
 
 def learn(
-    kind: VocabularyKind, chunks: Iterable[str], min_count: int, *, unknown: bool = False
+    kind: SymbolKind, chunks: Iterable[str], min_count: int, *, unknown: bool = False
 ) -> Vocabulary:
-    """Make the vocabulary of a text, in constant memory.
+    """Make the vocabulary of a text, in constant memory; of words, in that of the distinct ones.
 
     Parameters
     ----------
@@ -67,14 +74,13 @@ def learn(
     """
     if kind == "byte":
         return ByteVocabulary()
+    if kind == "word":
+        return _learn_words(_counted_words(chunks), min_count, unknown=unknown)
     vocabulary = _CODE_VOCABULARIES[kind]
     counts = _count(kind, chunks)
     kept = (counts >= min_count) & (counts > 0)
     if not kept.any():
-        raise TextError(
-            f"no symbol occurs {min_count} times, the most frequent {counts.max()} times: "
-            "give a smaller --min-count"
-        )
+        raise _all_rare(min_count, int(counts.max()))
     if kind == "jamo":
         kept[hangul.INITIAL :] = True
     dropped = (counts > 0) & ~kept
@@ -109,6 +115,8 @@ def grow(
     TextError
         An empty text.
     """
+    if isinstance(vocabulary, WordVocabulary):
+        return _grown_words(vocabulary, _counted_words(chunks), min_count, unknown=unknown)
     if not isinstance(vocabulary, CodeVocabulary):
         return vocabulary
     counts = _count(vocabulary.kind, chunks)
@@ -132,8 +140,8 @@ def from_dict(values: Mapping[str, object]) -> Vocabulary:
     kind, symbols, unknown = (values.get(key) for key in ("kind", "symbols", "unknown"))
     if kind == "byte" and len(values) == 1:
         return ByteVocabulary()
-    if not isinstance(kind, str) or kind not in ("byte", *_CODE_VOCABULARIES):
-        raise TextError(f"vocabulary kind must be char, byte or jamo, got {kind!r}")
+    if not isinstance(kind, str) or kind not in ("byte", "word", *_CODE_VOCABULARIES):
+        raise TextError(f"vocabulary kind must be char, byte, jamo or word, got {kind!r}")
     expected = {"kind"} if kind == "byte" else {"kind", "symbols", "unknown"}
     if set(values) != expected:
         raise TextError(f"vocabulary keys must be {sorted(expected)}, got {sorted(values)}")
@@ -141,10 +149,43 @@ def from_dict(values: Mapping[str, object]) -> Vocabulary:
         raise TextError("vocabulary symbols must be a list of strings")
     if not isinstance(unknown, bool):
         raise TextError(f"vocabulary unknown must be true or false, got {unknown!r}")
+    if kind == "word":
+        return WordVocabulary(symbols, unknown=unknown)
     return _CODE_VOCABULARIES[kind](symbols, unknown=unknown)
 
 
-def _count(kind: VocabularyKind, chunks: Iterable[str]) -> NDArray[np.int64]:
+def _learn_words(counts: Counter[str], min_count: int, *, unknown: bool) -> WordVocabulary:
+    kept = sorted(word for word, count in counts.items() if count >= min_count)
+    if not kept:
+        raise _all_rare(min_count, max(counts.values()))
+    return WordVocabulary(kept, unknown=unknown or len(kept) < len(counts))
+
+
+def _grown_words(
+    vocabulary: WordVocabulary, counts: Counter[str], min_count: int, *, unknown: bool
+) -> WordVocabulary:
+    new = sorted(counts.keys() - set(vocabulary.words))
+    kept = [word for word in new if counts[word] >= min_count]
+    unknown = unknown or vocabulary.unknown_id is not None or len(kept) < len(new)
+    return WordVocabulary([*vocabulary.words, *kept], unknown=unknown)
+
+
+def _counted_words(chunks: Iterable[str]) -> Counter[str]:
+    """Count every word of the text; ``TextError`` if it is empty."""
+    counts = count_words(chunks)
+    if not counts:
+        raise TextError(_EMPTY)
+    return counts
+
+
+def _all_rare(min_count: int, most: int) -> TextError:
+    return TextError(
+        f"no symbol occurs {min_count} times, the most frequent {most} times: "
+        "give a smaller --min-count"
+    )
+
+
+def _count(kind: SymbolKind, chunks: Iterable[str]) -> NDArray[np.int64]:
     """Count every code of the text, int64[hangul.CODE_LIMIT]; ``TextError`` if it is empty."""
     counts = np.zeros(hangul.CODE_LIMIT, dtype=np.int64)
     for chunk in chunks:
@@ -152,5 +193,5 @@ def _count(kind: VocabularyKind, chunks: Iterable[str]) -> NDArray[np.int64]:
             found = np.bincount(codes)
             counts[: len(found)] += found
     if not counts.any():
-        raise TextError("the text is empty: a vocabulary needs at least one symbol")
+        raise TextError(_EMPTY)
     return hangul.letter_counts(counts) if kind == "jamo" else counts

@@ -6,16 +6,21 @@ Legend: V symbols, n ids.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.config import VocabularyKind
-from nextchar.errors import TextError
+from nextchar.config import SymbolKind
+from nextchar.errors import TextError, UnknownSymbolsError
 
 Ids: TypeAlias = NDArray[np.unsignedinteger]
 Unknown: TypeAlias = Literal["error", "skip", "replace"]
+
+UNKNOWN_NAME = "<unk>"
+REPLACEMENT = "\ufffd"  # how <unk> is shown in text
+LISTED_SYMBOLS = 10
 
 
 class Decoder(Protocol):
@@ -34,18 +39,23 @@ class Vocabulary(ABC):
     Attributes
     ----------
     kind
-        ``"char"``, ``"byte"`` or ``"jamo"``.
+        ``"char"``, ``"byte"``, ``"jamo"`` or ``"word"``.
     unknown_id
         The id of ``<unk>``, or ``None`` where the vocabulary has none.
     """
 
-    kind: ClassVar[VocabularyKind]
+    kind: ClassVar[SymbolKind]
     unknown_id: int | None = None
 
     @property
     @abstractmethod
     def symbols(self) -> tuple[str, ...]:
         """A printable name for each id."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> tuple[str, ...]:
+        """Each symbol as it is: what names it in JSON, and in other vocabularies of its kind."""
 
     @property
     @abstractmethod
@@ -123,6 +133,30 @@ class Vocabulary(ABC):
                 f"id {outside[0]} is not in the vocabulary: ids are 0 to {len(self) - 1}"
             )
         return array
+
+
+def unknown_symbols(
+    strangers: Sequence[str], vocabulary: Vocabulary, unknown: Unknown
+) -> UnknownSymbolsError:
+    """Say which symbols of a text a vocabulary lacks, and what can be done about them."""
+    more = len(strangers) - LISTED_SYMBOLS
+    what = f"unknown symbols {', '.join(map(repr, strangers[:LISTED_SYMBOLS]))}"
+    what += f" and {more} more" if more > 0 else ""
+    if unknown == "replace":
+        return UnknownSymbolsError(
+            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol "
+            "of its text was rare); --unknown skip leaves them out"
+        )
+    replace = f", --unknown replace reads them as {UNKNOWN_NAME}"
+    return UnknownSymbolsError(
+        f"{what}: not among the {len(vocabulary)} symbols of the vocabulary; --unknown skip leaves "
+        f"them out{replace if vocabulary.unknown_id is not None else ''}"
+    )
+
+
+def printable(symbol: str) -> str:
+    """Write a symbol as it is, or with escapes where it cannot be printed."""
+    return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode("ascii")
 
 
 def lone_surrogate(error: UnicodeEncodeError, start: int) -> TextError:

@@ -24,6 +24,11 @@ class ByteVocabulary(Vocabulary):
         """The printable ASCII characters as they are, all others as ``0x0a``."""
         return tuple(chr(b) if 0x20 <= b < 0x7F else f"0x{b:02x}" for b in range(256))
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names."""
+        return self.symbols
+
     @functools.cached_property
     def starts_character(self) -> NDArray[np.bool_]:
         """False for the continuation bytes 0x80-0xBF, bool[256]."""

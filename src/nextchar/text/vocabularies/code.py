@@ -13,14 +13,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.errors import TextError, UnknownSymbolsError
+from nextchar.errors import TextError
 from nextchar.text import hangul
 from nextchar.text.hangul import Codes
-from nextchar.text.vocabularies.base import Decoder, Ids, Unknown, Vocabulary, lone_surrogate
-
-UNKNOWN_NAME = "<unk>"
-REPLACEMENT = "\ufffd"
-LISTED_SYMBOLS = 10
+from nextchar.text.vocabularies.base import (
+    REPLACEMENT,
+    UNKNOWN_NAME,
+    Decoder,
+    Ids,
+    Unknown,
+    Vocabulary,
+    lone_surrogate,
+    printable,
+    unknown_symbols,
+)
 
 _UNKNOWN_CODE = np.uint32(0xFFFF_FFFF)  # no code of any text
 _BLOCK = 1 << 16
@@ -82,8 +88,13 @@ class CodeVocabulary(Vocabulary):
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
         """The symbols as they are written, with escapes for what cannot be printed."""
+        return tuple(map(printable, self.keys))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The symbols as they are written, after ``<unk>`` where there is one."""
         first = (UNKNOWN_NAME,) if self.unknown_id is not None else ()
-        return (*first, *(_printable(symbol) for symbol in self._written))
+        return (*first, *self._written)
 
     @functools.cached_property
     def starts_character(self) -> NDArray[np.bool_]:
@@ -102,7 +113,7 @@ class CodeVocabulary(Vocabulary):
                 ids = ids[~missing] if unknown == "skip" else ids
             parts.append(ids)
         if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
-            raise self._unknown_symbols(sorted(strangers), unknown)
+            raise unknown_symbols([self.written(code) for code in sorted(strangers)], self, unknown)
         return np.concatenate(parts)
 
     def decoder(self) -> Decoder:
@@ -136,21 +147,6 @@ class CodeVocabulary(Vocabulary):
     def _shown(self) -> Codes:
         unknown = self._codes == _UNKNOWN_CODE
         return np.where(unknown, np.uint32(ord(REPLACEMENT)), self._codes)
-
-    def _unknown_symbols(self, codes: list[int], unknown: Unknown) -> UnknownSymbolsError:
-        names = ", ".join(repr(self.written(code)) for code in codes[:LISTED_SYMBOLS])
-        more = len(codes) - LISTED_SYMBOLS
-        what = f"unknown symbols {names}" + (f" and {more} more" if more > 0 else "")
-        if unknown == "replace":
-            return UnknownSymbolsError(
-                f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol "
-                "of its text was rare); --unknown skip leaves them out"
-            )
-        replace = f", --unknown replace reads them as {UNKNOWN_NAME}"
-        return UnknownSymbolsError(
-            f"{what}: not among the {len(self)} symbols of the vocabulary; --unknown skip leaves "
-            f"them out{replace if self.unknown_id is not None else ''}"
-        )
 
 
 class CharVocabulary(CodeVocabulary):
@@ -219,7 +215,3 @@ class _CodeDecoder:
 
     def _text(self, codes: Codes) -> str:
         return self._vocabulary.join(codes).astype("<u4").tobytes().decode("utf-32-le")
-
-
-def _printable(symbol: str) -> str:
-    return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode("ascii")
