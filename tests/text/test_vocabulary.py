@@ -275,8 +275,8 @@ def test_the_json_of_a_vocabulary_can_be_read() -> None:
     ("values", "message"),
     [
         ({}, "kind must be char, byte, jamo or word, got None"),
-        ({"kind": "word"}, "kind must be char, byte or jamo, got 'word'"),
-        ({"kind": ["char"]}, r"kind must be char, byte or jamo, got \['char'\]"),
+        ({"kind": "line"}, "kind must be char, byte, jamo or word, got 'line'"),
+        ({"kind": ["char"]}, r"kind must be char, byte, jamo or word, got \['char'\]"),
         ({"kind": "char"}, "keys must be .'kind', 'symbols', 'unknown'.*, got .'kind'"),
         ({"kind": "byte", "symbols": []}, r"keys must be \['kind'\], got"),
         ({"kind": "char", "symbols": "abc", "unknown": False}, "must be a list of strings"),
