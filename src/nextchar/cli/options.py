@@ -121,7 +121,7 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
 
 def picture_format(picture: Path | None) -> str:
     """Give the format that a picture's name asks for, or nothing where there is none."""
-    from nextchar.experiments.plots import PICTURE_FORMATS
+    from nextchar.drawing import PICTURE_FORMATS
 
     if picture is None:
         return ""

@@ -120,8 +120,9 @@ def _run(
 ) -> None:
     drawn_as = picture_format(picture)
     from nextchar.cli.progress import ProgressDisplay
+    from nextchar.drawing import require_drawing
     from nextchar.experiments import tune
-    from nextchar.experiments.plots import require_drawing, search_picture
+    from nextchar.experiments.plots import search_picture
     from nextchar.option_files import read_options
     from nextchar.storage import write_bytes
 

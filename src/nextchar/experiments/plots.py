@@ -1,18 +1,13 @@
-"""Pictures of experiments. The only file here that draws; matplotlib is an extra."""
+"""Pictures of experiments. The only file here that draws."""
 
 from __future__ import annotations
 
-import importlib
-import io
 import math
 import statistics
-from typing import Any
 
-from nextchar.errors import NextcharError
+from nextchar.drawing import new_figure, saved_picture
 from nextchar.experiments.comparison import Comparison
 from nextchar.experiments.trials import Tuning
-
-PICTURE_FORMATS = ("png", "svg", "pdf")
 
 
 def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
@@ -21,7 +16,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     Parameters
     ----------
     picture_format
-        One of ``PICTURE_FORMATS``.
+        One of ``drawing.PICTURE_FORMATS``.
 
     Returns
     -------
@@ -33,8 +28,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     NextcharError
         matplotlib is not installed.
     """
-    figure_class = require_drawing()
-    figure: Any = figure_class(figsize=(8, 5), layout="constrained")
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     lowest, highest = math.inf, -math.inf
     for place, group in enumerate(comparison.groups):
@@ -51,9 +45,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     axes.set_ylabel("bits per character, validation")
     axes.grid(alpha=0.3)
     axes.legend(title="best, mean of the seeds", fontsize="small")
-    picture = io.BytesIO()
-    figure.savefig(picture, format=picture_format, dpi=150)
-    return picture.getvalue()
+    return saved_picture(figure, picture_format)
 
 
 def search_picture(tuning: Tuning, picture_format: str) -> bytes:
@@ -62,7 +54,7 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     Parameters
     ----------
     picture_format
-        One of ``PICTURE_FORMATS``.
+        One of ``drawing.PICTURE_FORMATS``.
 
     Returns
     -------
@@ -74,9 +66,8 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     NextcharError
         matplotlib is not installed.
     """
-    figure_class = require_drawing()
     names = list(tuning.importance)[::-1]
-    figure: Any = figure_class(figsize=(11 if names else 7, 4.5), layout="constrained")
+    figure = new_figure(11 if names else 7, 4.5)
     ratios = (3, 2) if names else (1,)
     history, *others = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
     best = [
@@ -116,17 +107,4 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
         importance.set_xlabel("importance")
         importance.set_xlim(0, 1)
         importance.set_yticks(range(len(names)), names)
-    picture = io.BytesIO()
-    figure.savefig(picture, format=picture_format, dpi=150)
-    return picture.getvalue()
-
-
-def require_drawing() -> Any:  # noqa: ANN401  (matplotlib is loaded where it is there)
-    """Give matplotlib's figure, or raise ``NextcharError`` where it is not installed."""
-    try:
-        return importlib.import_module("matplotlib.figure").Figure
-    except ModuleNotFoundError:
-        raise NextcharError(
-            "pictures need the package matplotlib, which is not installed: "
-            "pip install 'nextchar[plots]'"
-        ) from None
+    return saved_picture(figure, picture_format)
