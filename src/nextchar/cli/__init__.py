@@ -24,6 +24,7 @@ from nextchar.cli import (
     play,
     score,
     train,
+    transduce,
     tune,
 )
 from nextchar.errors import (
@@ -60,6 +61,7 @@ compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
 app.add_typer(data.app, name="data")
+app.add_typer(transduce.app, name="transduce")
 
 
 @app.callback(invoke_without_command=True)

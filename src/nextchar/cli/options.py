@@ -29,6 +29,8 @@ _PANELS = {
     "AugmentationConfig": "Augmentation",
     "NetworkConfig": "Network",
     "TrainingConfig": "Training",
+    "ItemsConfig": "Items",
+    "TransductionConfig": "Transduction",
 }
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 from nextchar.config.checking import Checked, option
 from nextchar.config.items import ItemChoices
-from nextchar.errors import ConfigError
 
 AttentionName = Literal["dot", "additive"]
 TargetKind = Literal["char", "byte", "jamo", "token"]
@@ -44,7 +43,3 @@ class TransductionChoices(ItemChoices):
     USUAL: ClassVar[Mapping[str, Any]] = {"batch_size": 64}
 
     transduction: TransductionConfig = field(default_factory=TransductionConfig)
-
-    def __post_init__(self) -> None:
-        if self.items.vocabulary == "word":
-            raise ConfigError("vocabulary must be one of char, byte, jamo; got 'word'")

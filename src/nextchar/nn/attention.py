@@ -75,7 +75,8 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Look from queries [B, T, H]: give contexts [B, T, D·H], and weights [B, T, S]."""
-        scores = self.scores(queries, memory.keys).float()
+        scores = self.scores(queries, memory.keys)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         weights = scores.masked_fill(memory.outside, -torch.inf).softmax(-1)
         return weights.to(memory.values.dtype) @ memory.values, weights
 

@@ -117,8 +117,8 @@ class TransducerNetwork(Trainable):
         """The encoder's, the bridge, the decoder's embedding and layers, and what leads out."""
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         out: list[nn.Module] = [self.attention, self.combine, self.head]
-        groups = [*self.encoder.groups, [self.bridge], *first, *self.stack.levels, out]
-        return levels_of(groups)
+        bridge: list[nn.Module] = [self.bridge]
+        return levels_of([*self.encoder.groups, bridge, *first, *self.stack.levels, out])
 
     def forward(
         self,

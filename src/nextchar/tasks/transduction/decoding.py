@@ -118,7 +118,9 @@ def _greedy(
         for row in ended.nonzero()[:, 0].tolist():
             text, total = tuple(symbols[row].tolist()), float(totals[row])
             forced = bool(wanted[row] != border)
-            found[int(items[row])].append(Written(text, total, beam.score(total, len(text)), forced))
+            found[int(items[row])].append(
+                Written(text, total, beam.score(total, len(text)), forced)
+            )
         going = going & ~ended
         left = int(going.sum())
         if left == 0:
@@ -221,7 +223,7 @@ class _Search:
         hopes = self._totals.amax(1) / weights
         going = (hopes > self._best[:, -1]) & hopes.isfinite()
         left = int(going.sum())
-        if 0 < left and left >= _SHRINK_BELOW * len(going):
+        if left > 0 and left >= _SHRINK_BELOW * len(going):
             return
         kept = going.nonzero()[:, 0]
         K = self._beam.width

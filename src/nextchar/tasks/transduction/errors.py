@@ -50,9 +50,7 @@ class Errors:
 
 def count_errors(written: Sequence[ArrayLike], references: Sequences) -> Errors:
     """Compare what was written with one reference for each."""
-    distances = [
-        edit_distance(each, references[number]) for number, each in enumerate(written)
-    ]
+    distances = [edit_distance(each, references[number]) for number, each in enumerate(written)]
     return Errors(np.array(distances, dtype=np.int64), len(references.values))
 
 
@@ -77,4 +75,4 @@ def _distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
             best = min(best, above + 1, row[j] + 1)
             diagonal = above
             row[j + 1] = best
-    return row[len(b)]
+    return int(row[len(b)])

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.text.tables import KINDS, TableKind, kind_of, read_rows, whole_text
+from nextchar.text.tables import TableKind, kind_of, read_rows, whole_text
 
 PairFormat = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
 
@@ -76,13 +76,12 @@ def read_pairs(
     pairs: list[Pair] = []
     for path in paths:
         kind = format_of(path) if file_format == "auto" else file_format
-        if columns is not None and kind not in KINDS.values():
+        if kind == "csv" or kind == "tsv" or kind == "jsonl":
+            rows = _table(path, config, columns or Columns(), kind)
+        elif columns is not None:
             raise TextError(f"{path} has no named columns: it is read as {kind} (see --format)")
-        rows = (
-            _table(path, config, columns or Columns(), kind)
-            if kind in KINDS.values()
-            else _lines(path, config, is_dictionary=kind == "cmudict")
-        )
+        else:
+            rows = _lines(path, config, is_dictionary=kind == "cmudict")
         before = len(pairs)
         pairs += [_checked(place, pair) for place, pair in rows]
         if len(pairs) == before:

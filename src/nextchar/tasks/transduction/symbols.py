@@ -17,7 +17,7 @@ from nextchar.tasks.examples import Examples
 from nextchar.tasks.transduction.pairs import Pair
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.sequences import Sequences
-from nextchar.text.tokens import KIND, TokenVocabulary
+from nextchar.text.vocabularies.token import KIND, TokenVocabulary
 from nextchar.text.vocabulary import Vocabulary
 
 SOURCE, TARGET = "source", "target"
@@ -46,13 +46,13 @@ class Symbols:
         count, kind = choices.items.min_count, choices.transduction.target_vocabulary
         targets = [pair.target for pair in pairs]
         source = vocabularies.learn(
-            choices.items.vocabulary,  # type: ignore[arg-type]  (words are refused)
+            choices.items.vocabulary,
             (pair.source for pair in pairs),
             count,
             unknown=True,
         )
         target: Vocabulary | TokenVocabulary
-        if kind == KIND:
+        if kind == "token":
             target = TokenVocabulary.learn(targets, count, unknown=True)
         else:
             target = vocabularies.learn(kind, targets, count, unknown=True)
@@ -85,15 +85,12 @@ class Symbols:
         path = folder / _FILE
         values = read_json(path, RunError)
         source, target, longest = (values.get(k) for k in (SOURCE, TARGET, "longest_target"))
+        if not (isinstance(source, dict) and isinstance(target, dict) and isinstance(longest, int)):
+            raise RunError(f"{path} is damaged: it must hold source, target and longest_target")
         try:
-            if not (isinstance(source, Mapping) and isinstance(target, Mapping)):
-                raise TextError("it must hold the objects source and target")
-            if not isinstance(longest, int) or longest < 1:
-                raise TextError(f"longest_target must be a whole number, got {longest!r}")
             return cls(vocabularies.from_dict(source), _target(target), longest)
         except TextError as error:
             raise RunError(f"{path} is damaged: {error}") from error
-
 
 
 def _target(values: Mapping[str, object]) -> Vocabulary | TokenVocabulary:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nextchar.errors import TextError, UnknownSymbolsError
-from nextchar.text.vocabularies.base import Ids, Unknown
-from nextchar.text.vocabularies.code import LISTED_SYMBOLS, UNKNOWN_NAME
+from nextchar.text.vocabularies.base import UNKNOWN_NAME, Ids, Unknown
 
+LISTED_TOKENS = 10
 KIND = "token"
 
 
@@ -58,8 +58,8 @@ class TokenVocabulary:
         tokens = text.split()
         strangers = sorted({token for token in tokens if token not in self._ids})
         if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
-            more = len(strangers) - LISTED_SYMBOLS
-            names = ", ".join(map(repr, strangers[:LISTED_SYMBOLS]))
+            more = len(strangers) - LISTED_TOKENS
+            names = ", ".join(map(repr, strangers[:LISTED_TOKENS]))
             raise UnknownSymbolsError(
                 f"unknown tokens {names}{f' and {more} more' if more > 0 else ''}: not among the "
                 f"{len(self)} of the vocabulary"
@@ -75,7 +75,9 @@ class TokenVocabulary:
         array = np.asarray(ids, dtype=np.int64)
         outside = array[(array < 0) | (array >= len(self))]
         if outside.size:
-            raise TextError(f"id {outside[0]} is not in the vocabulary: ids are 0 to {len(self)-1}")
+            raise TextError(
+                f"id {outside[0]} is not in the vocabulary: ids are 0 to {len(self) - 1}"
+            )
         return " ".join(self.symbols[number] for number in array.tolist())
 
     def to_dict(self) -> dict[str, object]:
@@ -84,7 +86,7 @@ class TokenVocabulary:
         return {"kind": KIND, "symbols": list(self._tokens), "unknown": unknown}
 
     @classmethod
-    def learn(cls, texts: Iterable[str], min_count: int = 1, *, unknown: bool = False) -> Any:
+    def learn(cls, texts: Iterable[str], min_count: int = 1, *, unknown: bool = False) -> Self:
         """Take the tokens of texts, sorted; ``<unk>`` stands for those below ``min_count``.
 
         Raises
@@ -103,7 +105,7 @@ class TokenVocabulary:
         return cls(kept, unknown=unknown or len(kept) < len(counts))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> Any:
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Read back what ``to_dict`` gave; ``TextError`` where it is something else."""
         symbols, unknown = values.get("symbols"), values.get("unknown")
         if set(values) != {"kind", "symbols", "unknown"} or values["kind"] != KIND:
