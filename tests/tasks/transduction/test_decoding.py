@@ -120,9 +120,10 @@ def test_what_is_written_does_not_depend_on_what_stands_beside_it(
 def test_no_text_passes_its_limit_and_one_that_had_to_end_there_is_told(width: int) -> None:
     made = network(0)
     with torch.no_grad():
-        made.head.bias[made.border] = -50  # It never wants to end.
+        made.head.bias[made.border] = -9  # It never wants to end.
     for found in written(made, [[0, 1], [2]], 4, width=width):
-        assert all(len(each.symbols) == 4 and each.reached_limit for each in found)
+        assert max(len(each.symbols) for each in found) == 4
+        assert all(each.reached_limit == (len(each.symbols) == 4) for each in found)
     with torch.no_grad():
         made.head.bias[made.border] = 50
     for found in written(made, [[0, 1], [2]], 4, width=width):
