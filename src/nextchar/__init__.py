@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.tasks.transduction.model import Transducer as Transducer
+    from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
@@ -42,6 +44,7 @@ _HOMES = {
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
+    "Transducer": "nextchar.tasks.transduction.model",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -49,6 +52,7 @@ _HOMES = {
     "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "train_transducer": "nextchar.tasks.transduction.training",
     "tune": "nextchar.experiments",
 }
 
@@ -61,12 +65,14 @@ __all__ = [
     "NextcharError",
     "Score",
     "TrainingResult",
+    "Transducer",
     "Tuning",
     "augment",
     "compare",
     "crossval",
     "resume",
     "train",
+    "train_transducer",
     "tune",
 ]
 

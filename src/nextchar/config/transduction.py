@@ -40,6 +40,8 @@ class TransductionChoices(ItemChoices):
         What is this task's own.
     """
 
-    USUAL: ClassVar[Mapping[str, Any]] = {"batch_size": 64}
+    USUAL: ClassVar[Mapping[str, Any]] = {
+        "batch_size": 64, "dropout": 0.1, "learning_rate": 4e-3, "passes": 10.0,
+    }  # fmt: skip
 
     transduction: TransductionConfig = field(default_factory=TransductionConfig)

@@ -60,11 +60,12 @@ def edit_distance(left: ArrayLike, right: ArrayLike) -> int:
     Levenshtein (1966), by the recurrence of Wagner & Fischer (1974).
     """
     a, b = (np.asarray(each, dtype=np.int64) for each in (left, right))
-    return int(_distance(a, b))
+    return int(distance(a, b))
 
 
 @compiled
-def _distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
+def distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
+    """Do as ``edit_distance``, for other compiled loops."""
     row = np.arange(len(b) + 1)
     for i in range(len(a)):
         diagonal = row[0]
