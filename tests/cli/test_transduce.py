@@ -121,7 +121,7 @@ def test_dates_are_a_table_that_can_be_learned(nextchar: Run, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
-        ("a\tb\n", (), "has no column 'source': it has 'a', 'b'"),
+        ("a\tb\n1\t2\n", (), "has no column 'source': it has 'a', 'b'"),
         ("source\ttarget\n\tb\n", (), "line 2: the source is empty"),
         ("source\ttarget\na\t\n", (), "line 2: the target is empty"),
         ("source\ttarget\na\n", (), "line 2 has 1 fields; the first line names 2"),

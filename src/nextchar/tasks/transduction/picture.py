@@ -76,7 +76,7 @@ def attention_table(attention: AttentionMap) -> str:
     """
     sources, targets = _names(attention.source), _names(attention.target)
     margin = max(map(width, targets), default=0)
-    room = max(map(width, sources))
+    room = max(2, *map(width, sources))
     head = "".join(_padded(name, room) for name in sources)
     lines = [f"{' ' * margin} {head}".rstrip()]
     for name, row in zip(targets, attention.weights.tolist(), strict=True):
