@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,11 @@ def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from nextchar.tasks.transduction.training import train_transducer
 
     out = tmp_path_factory.mktemp("runs") / "run"
-    options = {"hidden_size": 24, "steps": 300, "batch_size": 16, "precision": "float32"}
-    train_transducer(pairs, out, columns=Columns("word", "loud"), learning_rate=0.01, **options)
+    options: dict[str, Any] = {
+        "hidden_size": 24, "steps": 300, "batch_size": 16, "precision": "float32",
+        "learning_rate": 0.01,
+    }  # fmt: skip
+    train_transducer(pairs, out, columns=Columns("word", "loud"), **options)
     return out
 
 

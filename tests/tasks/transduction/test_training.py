@@ -93,7 +93,8 @@ def test_the_pairs_of_a_source_are_not_parted(tmp_path: Path) -> None:
     assert (result.items, result.held_out) == (180, 20)
     model = Transducer.load(tmp_path / "run")
     examples = held_out(tmp_path / "run")
-    assert len({model.symbols.source.decode(ids) for ids in examples.texts["source"]}) == 5
+    sources = examples.texts["source"]
+    assert len({model.symbols.source.decode(sources[item]) for item in range(20)}) == 5
     assert len(sampled(examples, 7, 0)) == 7
     assert len(sampled(examples, 70, 0)) == 20
 
@@ -126,29 +127,40 @@ def test_longer_pairs_are_left_out_and_that_is_told(tmp_path: Path) -> None:
     assert notes == ["1 of 51 pairs are longer than --max-length 8 characters, and were left out"]
 
 
-def test_texts_that_cannot_be_used_are_refused(learned: Path) -> None:
-    model = Transducer.load(learned)
-    for texts, options, words in [
+@pytest.mark.parametrize(
+    ("texts", "options", "words"),
+    [
         ([""], {}, "text 1 is empty, or has no known symbol"),
         (["ab", "a" * 1_000_000], {}, "text 2 has 1,000,000 characters; this run was made for"),
         (["axb"], {}, "unknown symbols 'x'"),
         (["xyz"], {"unknown": "skip"}, "text 1 is empty, or has no known symbol: got 'xyz'"),
-    ]:
-        with pytest.raises(TextError, match=words):
-            model.apply(texts, **options)
+        (["ab"], {"beam": 0}, "beam must be at least 1; got 0"),
+        (["ab"], {"count": 6}, "count must be 1 to the beam's width of 5; got 6"),
+        (["ab"], {"max_length": 0}, "max_length must be at least 1; got 0"),
+        (["ab"], {"length_penalty": -1.0}, "length_penalty must be at least 0"),
+    ],
+)
+def test_texts_and_options_that_cannot_be_used_are_refused(
+    learned: Path, texts: list[str], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises((TextError, ConfigError), match=words):
+        Transducer.load(learned).apply(texts, **options)
+
+
+def test_strangers_can_be_read_as_unknown_or_left_out(learned: Path) -> None:
+    model = Transducer.load(learned)
     assert model.apply(["axb"], unknown="replace")[0][0].text
-    for options, words in [
-        ({"beam": 0}, "beam must be at least 1; got 0"),
-        ({"count": 6}, "count must be 1 to the beam's width of 5; got 6"),
-        ({"max_length": 0}, "max_length must be at least 1; got 0"),
-        ({"length_penalty": -1.0}, "length_penalty must be at least 0"),
-    ]:
-        with pytest.raises(ConfigError, match=words):
-            model.apply(["ab"], **options)
-    with pytest.raises(TextError, match="no pairs were given"):
-        model.evaluate([])
-    with pytest.raises(TextError, match="target 1 is empty"):
-        model.evaluate([("ab", " ")])
+    assert model.apply(["abxd"], unknown="skip") == model.apply(["abd"])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"), [([], "no pairs were given"), ([("ab", " ")], "target 1 is empty")]
+)
+def test_pairs_that_cannot_be_measured_are_refused(
+    learned: Path, pairs: list[tuple[str, str]], words: str
+) -> None:
+    with pytest.raises(TextError, match=words):
+        Transducer.load(learned).evaluate(pairs)
 
 
 def test_a_limit_that_is_reached_is_told(learned: Path) -> None:
