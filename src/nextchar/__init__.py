@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from nextchar.run import resume as resume
     from nextchar.run import train as train
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
+    from nextchar.tasks.transduction.model import Transducer as Transducer
+    from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
@@ -47,6 +49,7 @@ _HOMES = {
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
     "SymbolVectors": "nextchar.embeddings",
+    "Transducer": "nextchar.tasks.transduction.model",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -55,6 +58,7 @@ _HOMES = {
     "resume": "nextchar.run",
     "train": "nextchar.run",
     "train_embeddings": "nextchar.embeddings",
+    "train_transducer": "nextchar.tasks.transduction.training",
     "tune": "nextchar.experiments",
 }
 
@@ -69,6 +73,7 @@ __all__ = [
     "Score",
     "SymbolVectors",
     "TrainingResult",
+    "Transducer",
     "Tuning",
     "augment",
     "compare",
@@ -76,6 +81,7 @@ __all__ = [
     "resume",
     "train",
     "train_embeddings",
+    "train_transducer",
     "tune",
 ]
 

@@ -46,6 +46,9 @@ SECONDS = 120
         ["condition", "generate", "--help"],
         ["data", "--help"],
         ["data", "list"],
+        ["transduce", "--help"],
+        ["transduce", "train", "--help"],
+        ["transduce", "dates", "--count", "5"],
     ],
 )
 def test_what_needs_no_network_does_not_import_torch(arguments: list[str]) -> None:

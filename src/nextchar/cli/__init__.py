@@ -27,6 +27,7 @@ from nextchar.cli import (
     play,
     score,
     train,
+    transduce,
     tune,
 )
 from nextchar.errors import (
@@ -66,6 +67,7 @@ augment.add_to(app)
 app.add_typer(condition.app, name="condition")
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(data.app, name="data")
+app.add_typer(transduce.app, name="transduce")
 
 
 @app.callback(invoke_without_command=True)

@@ -36,12 +36,19 @@ from nextchar.config.text import (
     VocabularyKind,
 )
 from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
+from nextchar.config.transduction import (
+    AttentionName,
+    TargetKind,
+    TransductionChoices,
+    TransductionConfig,
+)
 from nextchar.errors import ConfigError
 
 __all__ = [
     "CHARACTER_EDITS",
     "WORD_EDITS",
     "Activation",
+    "AttentionName",
     "AugmentationConfig",
     "CellName",
     "Checked",
@@ -59,8 +66,11 @@ __all__ = [
     "Reset",
     "SearchMethod",
     "SymbolKind",
+    "TargetKind",
     "TextConfig",
     "TrainingConfig",
+    "TransductionChoices",
+    "TransductionConfig",
     "VocabularyKind",
     "allowed_types",
     "reject_unknown",

@@ -12,7 +12,7 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,11 +86,15 @@ def read_rows(
         a row that is cut short, or a value that is neither text nor a number.
     """
     text = whole_text(path, config)
-    rows = _objects(text, path) if kind == "jsonl" else _records(text, path, _DELIMITERS[kind])
-    return [Row(place, _fields(record, columns, place)) for place, record in rows]
+    found: Iterable[tuple[str, dict[str, Any]]] = (
+        _objects(text, path) if kind == "jsonl" else _records(text, path, _DELIMITERS[kind])
+    )
+    return [Row(place, _fields(record, columns, place)) for place, record in found]
 
 
-def _records(text: str, path: str | Path, delimiter: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(text: str, path: str | Path, delimiter: str) -> list[tuple[str, dict[str, Any]]]:
+    """Read all at once: a generator that is left halfway would hold the lock of ``csv``."""
+    records: list[tuple[str, dict[str, Any]]] = []
     with _long_fields():
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
@@ -101,13 +105,14 @@ def _records(text: str, path: str | Path, delimiter: str) -> Iterator[tuple[str,
             for fields in reader:
                 place = f"{path}, line {reader.line_num}"
                 if len(fields) == len(header):
-                    yield place, dict(zip(header, fields, strict=True))
+                    records.append((place, dict(zip(header, fields, strict=True))))
                 elif fields:  # A line without anything is no row.
                     raise TextError(
                         f"{place} has {len(fields)} fields; the first line names {len(header)}"
                     )
         except csv.Error as error:
             raise TextError(f"{path}, line {reader.line_num}: {error}") from error
+    return records
 
 
 def _objects(text: str, path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
