@@ -5,7 +5,8 @@
 ``names/`` holds one file a language, a name in each line. Equal (name, language) pairs count once;
 80 % of each language are learned from (of which a tenth is held out to choose the weights), and
 20 % are for the classifiers alone. Another classifier than the TF-IDF one is a run of ``nextchar
-classify`` on the same names: ``--save-split DIR`` writes them, ``--classifier RUN`` takes it.
+classify`` on the same names: ``--save-split DIR`` writes them (and does nothing else), and
+``--classifier RUN`` takes it. ``--unconditional`` also trains a model that never has a condition.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     if arguments.save_split is not None:
         save(arguments.save_split / "train.csv", known, known_languages)
         save(arguments.save_split / "test.csv", held_out, held_out_languages)
+        return
     classifiers: dict[str, Predict] = {"TF-IDF": tfidf(known, known_languages)}
     if arguments.classifier is not None:
         classifier: Any = getattr(nextchar, "CharClassifier")  # noqa: B009
@@ -66,6 +68,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--classifier", type=Path)
     parser.add_argument("--save-split", type=Path)
+    parser.add_argument("--unconditional", action="store_true")
     parser.add_argument("--run", type=Path, help="A run that was trained on this split already.")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
@@ -104,11 +107,13 @@ def measured(
             nextchar.ConditionalModel.train(known[0], run, labels=known[1], **options)
             seconds = time.monotonic() - began
         model = nextchar.ConditionalModel.load(run)
+        never = unconditional_bits(arguments, seed, known[0], held_out[0], Path(folder))
     figures = GenerativeClassifier(model).evaluate(*held_out)
     row: dict[str, Any] = {
         "seed": seed,
         "seconds": round(seconds),
         **model.evaluate(Items.of(held_out[0], labels=held_out[1])).to_dict(),
+        **never,
         "generative_accuracy": figures.accuracy,
         "generative_macro_f1": figures.macro_f1,
         "classifiers": {
@@ -142,6 +147,25 @@ def measured(
                 }
             )
     return row
+
+
+def unconditional_bits(
+    arguments: argparse.Namespace,
+    seed: int,
+    known: Sequence[str],
+    held_out: Sequence[str],
+    folder: Path,
+) -> dict[str, float]:
+    """Measure a model whose condition is the same for all names."""
+    if not arguments.unconditional:
+        return {}
+    options = {"seed": seed, **arguments.options}
+    nextchar.ConditionalModel.train(
+        known, folder / "never", features=np.ones((len(known), 1)), **options
+    )
+    model = nextchar.ConditionalModel.load(folder / "never")
+    result = model.evaluate(Items.of(held_out, features=np.ones((len(held_out), 1))))
+    return {"never_conditioned_bits_per_char": result.bits_per_char}
 
 
 def held_out_figures(predicted: Sequence[str], right: Sequence[str]) -> dict[str, float]:
@@ -182,12 +206,14 @@ def show(rows: list[dict[str, Any]], classifiers: dict[str, Predict]) -> None:
         ("bits_per_char", "bits/char, the language is known"),
         ("unknown_label_bits_per_char", "bits/char, the language is to be guessed"),
         ("unconditional_bits_per_char", "bits/char, without any condition"),
+        ("never_conditioned_bits_per_char", "bits/char, a model that never had a condition"),
         ("other_condition_bits_per_char", "bits/char, under a wrong language"),
         ("label_bits_per_item", "bits that the language is worth, a name"),
         ("generative_accuracy", "accuracy of the generative classifier"),
         ("generative_macro_f1", "macro F1 of the generative classifier"),
     ):
-        print(f"| {shown} | {spread([row[name] for row in rows])} |")
+        if name in rows[0]:
+            print(f"| {shown} | {spread([row[name] for row in rows])} |")
     for name in classifiers:
         for figure in ("accuracy", "macro_f1", "mean_recall"):
             values = [row["classifiers"][name][figure] for row in rows]

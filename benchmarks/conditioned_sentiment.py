@@ -32,7 +32,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--count", type=int, default=200, help="Sentences to write a label.")
-    parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0, 0.7])
+    parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 3.0, 6.0])
+    parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument("--run", type=Path, help="A run that was trained on train.txt already.")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
@@ -73,7 +74,7 @@ def measured(
         "seconds": round(seconds),
         **model.evaluate(test).to_dict(),
         "generative_accuracy": figures.accuracy,
-        "written": [written(model, arguments, seed, t, peer) for t in arguments.temperatures],
+        "written": [written(model, arguments, seed, s, peer) for s in arguments.strengths],
     }
 
 
@@ -81,17 +82,17 @@ def written(
     model: nextchar.ConditionalModel,
     arguments: argparse.Namespace,
     seed: int,
-    temperature: float,
+    strength: float,
     peer: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
     texts = {
-        label: model.writer(label).generate_batch(
-            samples=arguments.count, seed=seed, temperature=temperature
+        label: model.writer(label, strength=strength).generate_batch(
+            samples=arguments.count, seed=seed, temperature=arguments.temperature
         )
         for label in model.labels.names
     }
     return {
-        "temperature": temperature,
+        "strength": strength,
         "recognised": {
             label: accuracy_score([label] * len(each), peer.predict(each))
             for label, each in texts.items()
@@ -114,14 +115,14 @@ def show(rows: list[dict[str, Any]], accuracy: float) -> None:
         values = [row[name] for row in rows]
         print(f"| {shown} | {', '.join(f'{value:.4f}' for value in values)} |")
     print(f"| accuracy of TF-IDF, words 1–2 | {accuracy:.4f} |")
-    print("\n| temperature | 1 recognised as 1 | 0 recognised as 0 | mean |\n|---|---|---|---|")
+    print("\n| strength | 1 recognised as 1 | 0 recognised as 0 | mean |\n|---|---|---|---|")
     for index, first in enumerate(rows[0]["written"]):
         shares = [row["written"][index]["recognised"] for row in rows]
         one, zero = (np.mean([share[label] for share in shares]) for label in ("1", "0"))
-        print(f"| {first['temperature']} | {one:.3f} | {zero:.3f} | {(one + zero) / 2:.3f} |")
+        print(f"| {first['strength']} | {one:.3f} | {zero:.3f} | {(one + zero) / 2:.3f} |")
     for first in rows[0]["written"]:
         for label, texts in first["examples"].items():
-            print(f"\n{label}, temperature {first['temperature']}")
+            print(f"\n{label}, strength {first['strength']}")
             print("\n".join(f"  {text}" for text in texts))
 
 
