@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.tasks.tagging.tagger import Tagger as Tagger
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ _HOMES = {
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
+    "Tagger": "nextchar.tasks.tagging.tagger",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -60,6 +62,7 @@ __all__ = [
     "LanguageModel",
     "NextcharError",
     "Score",
+    "Tagger",
     "TrainingResult",
     "Tuning",
     "augment",

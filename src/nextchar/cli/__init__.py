@@ -23,6 +23,7 @@ from nextchar.cli import (
     novelty,
     play,
     score,
+    tag,
     train,
     tune,
 )
@@ -60,6 +61,7 @@ compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
 app.add_typer(data.app, name="data")
+app.add_typer(tag.app, name="tag")
 
 
 @app.callback(invoke_without_command=True)

@@ -25,6 +25,13 @@ from nextchar.config.network import (
     Peepholes,
     Reset,
 )
+from nextchar.config.tagging import (
+    RESTORATION_KINDS,
+    RestorationKind,
+    TaggingChoices,
+    TaggingConfig,
+    Transitions,
+)
 from nextchar.config.text import (
     CHARACTER_EDITS,
     WORD_EDITS,
@@ -39,6 +46,7 @@ from nextchar.errors import ConfigError
 
 __all__ = [
     "CHARACTER_EDITS",
+    "RESTORATION_KINDS",
     "WORD_EDITS",
     "Activation",
     "AugmentationConfig",
@@ -56,8 +64,11 @@ __all__ = [
     "Peepholes",
     "Pruning",
     "Reset",
+    "RestorationKind",
     "SearchMethod",
     "SymbolKind",
+    "TaggingChoices",
+    "TaggingConfig",
     "TextConfig",
     "TrainingConfig",
     "VocabularyKind",
