@@ -30,9 +30,8 @@ from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from nextchar.config import DecodingErrors
     from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
@@ -196,8 +195,8 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         ("nats/label", f"{result.nats_per_label:.4f}"),
     ]
     if result.unknown_characters:
-        count = f"{result.unknown_characters:,} characters are not in the vocabulary"
-        rows.append(("<unk>", f"{count}: they are read as <unk>"))
+        strange = f"{result.unknown_characters:,} characters are not in the vocabulary"
+        rows.append(("<unk>", f"{strange}: they are read as <unk>"))
     if result.unseen_labels:
         count = sum(result.unseen_labels.values())
         shown = ", ".join(map(repr, list(result.unseen_labels)[:5]))
@@ -208,7 +207,7 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         sys.stdout.write(f"\n{_table(scores.parts)}\n")
 
 
-def _table(parts: dict[str, Found] | Any) -> str:  # noqa: ANN401  (a mapping)
+def _table(parts: Mapping[str, Found]) -> str:
     lines = ["label       wanted  precision  recall      F1"]
     for part, found in list(parts.items())[:_LISTED_PARTS]:
         lines.append(

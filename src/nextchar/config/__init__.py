@@ -71,6 +71,7 @@ __all__ = [
     "TaggingConfig",
     "TextConfig",
     "TrainingConfig",
+    "Transitions",
     "VocabularyKind",
     "allowed_types",
     "reject_unknown",

@@ -97,7 +97,10 @@ class TaggingChoices(ItemChoices):
             raise ConfigError(
                 "vocabulary must be char, byte or jamo: a label is for a character; got 'word'"
             )
-        rare = {"min_count": self.items.min_count > 1, "symbol_dropout": self.tagging.symbol_dropout}
+        rare = {
+            "min_count": self.items.min_count > 1,
+            "symbol_dropout": self.tagging.symbol_dropout,
+        }
         if self.items.vocabulary == "byte" and any(rare.values()):
             name = next(name for name, is_set in rare.items() if is_set)
             raise ConfigError(f"vocabulary 'byte' has no <unk>: {name} cannot be set with it")

@@ -65,14 +65,11 @@ def cut(characters: Sequence[str], window: int) -> Iterator[Piece]:
 
 
 def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
-    """Number the symbols of pieces.
+    """Turn the symbols of pieces into numbers.
 
-    Returns
-    -------
-    Examples
-        Texts ``symbols`` (``len(vocabulary)`` is that of the start), ``places`` (where each
-        place's last symbol stands) and ``characters`` (code points); arrays ``first``, ``end`` and
-        ``is_last``.
+    The texts are ``symbols`` (``len(vocabulary)`` is that of the start), ``places`` (where each
+    place's last symbol stands) and ``characters`` (code points); the arrays ``first``, ``end`` and
+    ``is_last``.
     """
     pieces = list(pieces)
     symbols, places, characters = [], [], []
@@ -103,13 +100,10 @@ def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
 def encode_items(
     items: Sequence[Item], vocabulary: Vocabulary, labels: Sequence[str], window: int
 ) -> Examples:
-    """Number items with their labels, cut into windows.
+    """Turn items into numbers with their labels, cut into windows.
 
-    Returns
-    -------
-    Examples
-        As ``encode``, and a text ``labels``: where those of the places that are labelled in the
-        piece stand in ``labels``.
+    There is a text ``labels`` beside those of ``encode``: where the labels of the places that are
+    labelled in the piece stand in ``labels``.
     """
     number = {label: place for place, label in enumerate(labels)}
     pieces: list[Piece] = []

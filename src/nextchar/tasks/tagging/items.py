@@ -95,7 +95,7 @@ def _items_of(
         if restoration is None:
             yield from map(_labelled_row, (row for row in rows if row.fields[0]))
         else:
-            fields = (field for row in rows for field in row.fields)
+            fields = (f"{field}\n" for row in rows for field in row.fields)
             yield from _taken_apart(fields, restoration)
         return
     if kind in ("csv", "jsonl") or (kind is not None and restoration is not None):
@@ -115,7 +115,7 @@ def _taken_apart(chunks: Iterable[str], restoration: Restoration) -> Iterator[It
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Give the lines without their ends, ``\\n`` or ``\\r\\n``."""
+    """Give the lines without their ends, a line feed with or without a carriage return."""
     held: list[str] = []
     for chunk in chunks:
         *whole, rest = chunk.split("\n")
@@ -146,7 +146,7 @@ def _labelled(lines: Iterable[str], path: str | Path) -> Iterator[Item]:
 
 def _pair(line: str, place: str) -> tuple[str, str]:
     character, tab, label = line.rpartition("\t")
-    shown = repr(line if len(line) <= 40 else line[:40] + "…")  # noqa: PLR2004
+    shown = repr(line if len(line) <= 40 else line[:40] + "…")
     if not tab:
         raise TextError(
             f"{place} has no second column: a line is a character, a tab and its label, got {shown}"

@@ -46,7 +46,7 @@ class Labels:
         """Learn the labels of items; ``ConfigError`` where there are not two of them."""
         items = list(items)
         names = sorted({label for item in items for label in item.labels})
-        if len(names) < 2:  # noqa: PLR2004
+        if len(names) < 2:
             what = f"{config.restore}: nothing is to be put back" if config.restore else names[0]
             raise ConfigError(f"there must be two labels to learn, got one: {what}")
         seen = Grammar(*(~allowed for allowed in vars(free(len(names))).values()))
@@ -127,16 +127,17 @@ class Labels:
     def from_dict(cls, values: Mapping[str, Any], config: TaggingConfig) -> Self:
         """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
         try:
-            names = values["labels"]
-            if not all(isinstance(name, str) for name in names) or names != sorted(set(names)):
-                raise ValueError("labels must be distinct strings, sorted")
+            names = [str(name) for name in values["labels"]]
             first, last = (_row(values[key], len(names)) for key in ("first", "last"))
             follows = np.array([_row(row, len(names)) for row in values["follows"]])
-            if follows.shape != (len(names), len(names)):
-                raise ValueError(f"follows must have {len(names)} rows, got {len(follows)}")
-            return cls(names, Grammar(first, follows, last), config)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise RunError(f"the labels of the run are damaged: {error}") from error
+        if names != sorted(set(names)) or follows.shape != (len(names), len(names)):
+            raise RunError(
+                f"the labels of the run are damaged: {len(names)} names must be sorted, distinct "
+                f"and have as many rows of what follows; got {len(follows)}"
+            )
+        return cls(names, Grammar(first, follows, last), config)
 
 
 def _row(places: Sequence[int], count: int) -> NDArray[np.bool_]:

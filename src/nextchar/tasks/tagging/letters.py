@@ -74,11 +74,12 @@ def _cased(character: str, case: str) -> str:
 
 
 def _without_marks(character: str) -> tuple[str, str]:
-    base, *marks = unicodedata.normalize("NFD", character)
+    decomposed = unicodedata.normalize("NFD", character)
+    base, marks = decomposed[0], decomposed[1:]
     if not all(map(is_mark, marks)):
         return character, ""  # such as a Hangul syllable
     plain = _STROKED.get(base)
-    return (base, "".join(marks)) if plain is None else (plain, "".join([_STROKE, *marks]))
+    return (base, marks) if plain is None else (plain, _STROKE + marks)
 
 
 def _with_marks(character: str, marks: str) -> str:

@@ -104,9 +104,7 @@ class TagModel(ItemModel[TaggingChoices]):
         nats, scores = self.score(examples)
         return Measured(nats=nats, figures=scores.figures(), decides=1 - scores.overall.f1)
 
-    def score(
-        self, examples: Examples, strangers: Sequence[str] = ()
-    ) -> tuple[float, Scores]:
+    def score(self, examples: Examples, strangers: Sequence[str] = ()) -> tuple[float, Scores]:
         """Measure the network on pieces of items, which stand in order.
 
         Parameters

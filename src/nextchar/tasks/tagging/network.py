@@ -1,6 +1,6 @@
 """The network of a tagger: logits of the labels at each place.
 
-    symbols ──▶ embedding (+ embedded runs of symbols) ──▶ layers ──▶ at each place, a head ──▶ logits
+    symbols ──▶ embedding (+ embedded runs of them) ──▶ layers ──▶ a head at each place ──▶ logits
 
 Shapes: T symbols of the longest item, B items, n places of the longest item (characters, where a
 symbol is a character), E embedding, H hidden, D directions, K labels, V symbols. Time first.
@@ -135,9 +135,7 @@ class TagNetwork(Trainable):
         kept = draw_kept(like, self._symbol_dropout, _needed(generator))
         return ids.masked_fill(~kept, self._unknown_id)
 
-    def _with_runs(
-        self, inputs: Inputs, ids: Tensor, generator: torch.Generator | None
-    ) -> Inputs:
+    def _with_runs(self, inputs: Inputs, ids: Tensor, generator: torch.Generator | None) -> Inputs:
         """Add to each symbol's vector those of the runs of 2, 3, … symbols that end with it.
 
         As in Bojanowski et al. (2017), but of symbols that follow each other anywhere.
@@ -150,7 +148,8 @@ class TagNetwork(Trainable):
         if self.training and self._run_dropout > 0:
             kept = draw_kept(runs[..., 0].detach(), self._run_dropout, _needed(generator))
             runs = runs * (kept / (1 - self._run_dropout)).unsqueeze(-1)
-        return vectors + runs.sum(0)
+        added: Tensor = vectors + runs.sum(0)
+        return added
 
 
 def run_rows(ids: Tensor, longest: int, buckets: int) -> list[Tensor]:

@@ -54,7 +54,7 @@ class Place:
         What was taken; it may grow while the text is still being read.
     """
 
-    __slots__ = ("character", "change")
+    __slots__ = ("change", "character")
 
     def __init__(self, character: str, change: Change) -> None:
         self.character = character

@@ -90,9 +90,7 @@ def resume(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult
     return resume_items(TagModel, Path(run), listeners=listeners)
 
 
-def split(
-    items: Sequence[Item], fraction: float, seed: int
-) -> tuple[list[Item], list[Item]]:
+def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[Item]]:
     """Hold out a share of the distinct texts: no text is in both parts, whatever its labels."""
     group: dict[tuple[str, ...], int] = {}
     groups: NDArray[np.int64] = np.array(

@@ -71,7 +71,7 @@ def viterbi(
     if len(scores) == 0:
         return np.empty(0, dtype=np.int64)
     if grammar.is_free:
-        return scores.argmax(axis=1).astype(np.int64)
+        return np.asarray(scores.argmax(axis=1), dtype=np.int64)
     begin = grammar.first if before is None else grammar.follows[before]
     step = np.where(grammar.follows, 0.0, FORBIDDEN)
     best = scores[0] + np.where(begin, 0.0, FORBIDDEN)
