@@ -114,6 +114,11 @@ def test_labels_are_written_as_labelled_files_are() -> None:
     assert re.fullmatch(r"a\t\S+\nb\t\S+\n\n\nc\t\S+\n\n?", written)
 
 
+def test_nothing_is_put_between_bytes_that_could_not_be_decoded() -> None:
+    text = "\udcb3\udcaa \udcb4" * 30
+    assert tagger_of("spaces").apply(text) == text
+
+
 def test_nothing_can_be_kept_by_a_run_that_gives_labels() -> None:
     with pytest.raises(ConfigError, match="--keep is for runs that put something back"):
         tagger_of(None).apply("a", keep=True)

@@ -67,9 +67,9 @@ def cut(characters: Sequence[str], window: int) -> Iterator[Piece]:
 def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
     """Turn the symbols of pieces into numbers.
 
-    The texts are ``symbols`` (``len(vocabulary)`` is that of the start), ``places`` (where each
-    place's last symbol stands) and ``characters`` (code points); the arrays ``first``, ``end`` and
-    ``is_last``.
+    The texts are ``symbols`` (where an item begins and ends stand ``len(vocabulary)`` and the
+    number after it), ``places`` (where each place's last symbol stands) and ``characters`` (code
+    points); the arrays ``first``, ``end`` and ``is_last``.
     """
     pieces = list(pieces)
     symbols, places, characters = [], [], []
@@ -78,10 +78,11 @@ def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
         codes = [ord(character) if character else START_CODE for character in piece.characters]
         ids = vocabulary.encode(_readable(text), unknown="replace").astype(np.int64)
         ends = np.flatnonzero(np.append(vocabulary.starts_character[ids[1:]], [True] * bool(text)))
-        if piece.characters[:1] and piece.characters[0] == START:
-            ids, ends = np.append([len(vocabulary)], ids), np.append([0], ends + 1)
-        symbols.append(ids)
-        places.append(ends)
+        has_start = len(piece.characters) > 0 and piece.characters[0] == START
+        before = [len(vocabulary)] if piece.begins else []
+        after = [len(vocabulary) + 1] if piece.is_last else []
+        symbols.append(np.concatenate([before, ids, after]))
+        places.append(np.concatenate([[0] if has_start else [], ends + len(before)]))
         characters.append(codes)
     return Examples(
         {

@@ -32,7 +32,7 @@ class TagNetwork(Trainable):
     Parameters
     ----------
     symbols
-        V, those of the vocabulary; one more stands for the place before the first character.
+        V, those of the vocabulary; two more stand where an item begins and ends.
     unknown_id
         Of ``<unk>``, or ``None``.
     labels
@@ -65,7 +65,7 @@ class TagNetwork(Trainable):
                 f"input {config.input!r}"
             )
         self.encoder = Encoder(
-            symbols + 1, config, bidirectional=tagging.bidirectional, generator=generator
+            symbols + 2, config, bidirectional=tagging.bidirectional, generator=generator
         )
         self.longest_run = tagging.ngrams
         self.runs = (

@@ -17,6 +17,9 @@ from nextchar.tasks.tagging.encoding import Piece, encode, margin_of
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Change, Place, Restoration
 
+# Bytes that could not be decoded (PEP 383) are no characters, and nothing is put between them.
+_BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))
+
 
 class Stream(ABC):
     """A text that is labelled piece by piece.
@@ -154,14 +157,13 @@ class RestoringStream(Stream):
 
     def _text(self, places: Sequence[Place], labels: NDArray[np.int64]) -> str:
         changes = [self._changes[number] for number in labels.tolist()]
-        if self._keep:
-            changes = [
-                change if _has(change, place.change) else place.change
-                for change, place in zip(changes, places, strict=True)
-            ]
-        written = self._restoration.written
-        characters = (place.character for place in places)
-        return "".join(map(written, characters, changes))
+        return "".join(map(self._place, places, changes))
+
+    def _place(self, place: Place, change: Change) -> str:
+        kept = self._keep and not _has(change, place.change)
+        if kept or place.character in _BYTES:
+            change = place.change
+        return self._restoration.written(place.character, change)
 
     def _line_end(self, end: str, *, had_text: bool) -> str:  # noqa: ARG002  (all stay)
         return end
