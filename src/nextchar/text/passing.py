@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,7 @@ from nextchar.text.reading import STANDARD_INPUT
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
 _BYTES = 1 << 16
-_SURROGATES = range(0xDC80, 0xDD00)  # that stand for bytes (PEP 383)
-_MARK = "\ufeff"
+_SURROGATES = re.compile("[\udc80-\udcff]")  # that stand for bytes
 
 
 class PassingText:
@@ -78,7 +78,7 @@ class PassingText:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
                 raise self._undecodable(error, fed) from error
-            self.passed += sum(ord(character) in _SURROGATES for character in text)
+            self.passed += len(_SURROGATES.findall(text))
             if text:
                 yield text
 

@@ -76,7 +76,7 @@ def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
     for piece in pieces:
         text = "".join(piece.characters)
         codes = [ord(character) if character else START_CODE for character in piece.characters]
-        ids = vocabulary.encode(_readable(text), unknown="replace").astype(np.int64)
+        ids = vocabulary.encode(readable(text), unknown="replace").astype(np.int64)
         ends = np.flatnonzero(np.append(vocabulary.starts_character[ids[1:]], [True] * bool(text)))
         has_start = len(piece.characters) > 0 and piece.characters[0] == START
         before = [len(vocabulary)] if piece.begins else []
@@ -121,6 +121,6 @@ def encode_items(
     return Examples(texts, examples.arrays)
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Read bytes that could not be decoded, which stand as lone surrogates, as unknown."""
     return _SURROGATES.sub("\ufffd", text)

@@ -18,6 +18,7 @@ from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
 
+_MOST = 5000  # the head has a row for each, and what may follow what is a square of them
 _BIO = ("B-", "I-")
 
 
@@ -46,6 +47,11 @@ class Labels:
         """Learn the labels of items; ``ConfigError`` where there are not two of them."""
         items = list(items)
         names = sorted({label for item in items for label in item.labels})
+        if len(names) > _MOST:
+            raise ConfigError(
+                f"there must be at most {_MOST:,} different labels, got {len(names):,} such as "
+                f"{names[0]!r} and {names[-1]!r}"
+            )
         if len(names) < 2:
             what = f"{config.restore}: nothing is to be put back" if config.restore else names[0]
             raise ConfigError(f"there must be two labels to learn, got one: {what}")

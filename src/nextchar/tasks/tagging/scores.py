@@ -1,7 +1,6 @@
 """How well labels were given: precision, recall and F1 of what is to be put back, accuracy.
 
-Legend: K labels that can be given, G labels that can be right: the same, then those that only the
-measured items have.
+Legend: K labels that can be given, n places of an item.
 """
 
 from __future__ import annotations
@@ -122,20 +121,19 @@ class Tally:
 
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         self._parts = parts
-        self._counts = np.zeros((len(parts), len(parts)), dtype=np.int64)
+        self._counts = Counter[tuple[int, int]]()
         self._items = self._items_right = 0
 
     def add(self, right: NDArray[np.integer], given: NDArray[np.integer]) -> None:
         """Count one whole item: numbers of labels, int64[n] each."""
-        np.add.at(self._counts, (right, given), 1)
+        self._counts.update(zip(right.tolist(), given.tolist(), strict=True))
         self._items += 1
         self._items_right += bool((right == given).all())
 
     def scores(self) -> Scores:
         """Give what was counted."""
         hits, given, wanted = Counter[str](), Counter[str](), Counter[str]()
-        for right, guess in np.argwhere(self._counts).tolist():
-            count = int(self._counts[right, guess])
+        for (right, guess), count in self._counts.items():
             common = Counter(self._parts[right]) & Counter(self._parts[guess])
             for counter, parts in (
                 (hits, common.elements()),
@@ -149,8 +147,8 @@ class Tally:
         return Scores(
             overall=Found(hits.total(), given.total(), wanted.total()),
             parts={part: found[part] for part in ordered},
-            places=int(self._counts.sum()),
-            places_right=int(self._counts.trace()),
+            places=self._counts.total(),
+            places_right=sum(n for (right, guess), n in self._counts.items() if right == guess),
             items=self._items,
             items_right=self._items_right,
         )

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from nextchar.config import TaggingChoices, TextConfig, Transitions
 from nextchar.errors import ConfigError
-from nextchar.tasks.tagging.encoding import encode_items
+from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import START
@@ -146,9 +146,8 @@ class Tagger:
         """
         restoration = self.model.labels.restoration
         characters = list(text) if restoration is None else restoration.apart(text)[0]
-        item = Item(tuple(characters), (self.labels[0],) * len(characters))
-        window = self.choices.tagging.window
-        examples = encode_items([item], self.model.vocabulary, self.labels, window)
+        pieces = cut(characters, self.choices.tagging.window)
+        examples = encode(pieces, self.model.vocabulary)
         numbers = [number for _, _, chosen in self.model.label(examples) for number in chosen]
         return [(c, self.labels[n]) for c, n in zip(characters, numbers, strict=True)]
 
@@ -182,7 +181,7 @@ class Tagger:
             unseen[label] = unseen.get(label, 0) + 1
         vocabulary = self.model.vocabulary
         characters = {character for item in items for character in item.characters}
-        strange = {c for c in characters if c != START and not vocabulary.knows(c)}
+        strange = {c for c in characters if c != START and not vocabulary.knows(readable(c))}
         examples = encode_items(
             items, vocabulary, (*self.labels, *unseen), self.choices.tagging.window
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text import vocabulary as vocabularies
 from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
+
+_ENOUGH_STEPS, _MOST_PASSES = 1500, 60
 
 
 def train(
@@ -57,6 +60,8 @@ def train(
     given = [data] if isinstance(data, str | Path) else data
     restoration = Restoration(choices.tagging.kinds) if choices.tagging.kinds else None
     items = read_items(given, choices.items.reading, restoration, columns=columns)
+    if not options.keys() & {"passes", "steps", "minutes"}:
+        choices = choices.with_options(passes=_usual_passes(choices, len(items)))
     return train_on(items, out, choices, listeners=listeners)
 
 
@@ -104,6 +109,13 @@ def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item]
     for item, held in parts:
         (other if held else learned).append(item)
     return learned, other
+
+
+def _usual_passes(choices: TaggingChoices, items: int) -> float:
+    """Give more passes over few items, which a network would hardly have begun to learn."""
+    usual = choices.items.passes or 1.0
+    enough = _ENOUGH_STEPS * choices.training.batch_size / items
+    return max(usual, min(_MOST_PASSES, math.ceil(enough)))
 
 
 def _kind(choices: TaggingChoices) -> Any:  # noqa: ANN401  (words were refused)
