@@ -29,7 +29,7 @@ class TaggingConfig(Checked):
     )
     bidirectional: bool = option(True, "Read in both directions, or only what stands before.")
     ngrams: int = option(
-        1, "Embed each symbol with those before it too: runs of 2 to so many symbols, hashed.",
+        2, "Embed each symbol with those before it too: runs of 2 to so many symbols, hashed.",
         at_least=1, at_most=8,
     )  # fmt: skip
     buckets: int = option(
@@ -79,11 +79,11 @@ class TaggingChoices(ItemChoices):
 
     # Measured on Korean spacing (benchmarks/spacing.py).
     USUAL: ClassVar[Mapping[str, Any]] = {
-        "passes": 12.0,
+        "batch_size": 64,
+        "passes": 8.0,
         "hidden_size": 128,
         "embedding_size": 64,
         "dropout": 0.3,
-        "embedding_dropout": 0.0,
         "input_dropout": 0.2,
         "precision": "float32",
     }
@@ -104,10 +104,17 @@ class TaggingChoices(ItemChoices):
         if self.items.vocabulary == "byte" and any(rare.values()):
             name = next(name for name, is_set in rare.items() if is_set)
             raise ConfigError(f"vocabulary 'byte' has no <unk>: {name} cannot be set with it")
+        if self.tagging.ngrams > 1 and self.network.input != "embedding":
+            raise ConfigError(
+                f"ngrams {self.tagging.ngrams} embeds runs of symbols and needs input 'embedding', "
+                f"got input {self.network.input!r}"
+            )
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what follows: bytes have no ``<unk>``; see ``ItemChoices.completed``."""
+        """Add what follows: bytes have no ``<unk>``, and one-hot symbols no n-grams."""
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}
+        if options.get("input") == "onehot":
+            options = {"ngrams": 1, **options}
         return super().completed(options)

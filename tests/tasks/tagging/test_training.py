@@ -114,6 +114,14 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_few_items_are_learned_from_more_often(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"{number} a" for number in range(20)))
+    options = {name: value for name, value in SMALL.items() if name != "passes"}
+    result = train(text, tmp_path / "run", restore="spaces", **options)
+    assert result.passes == 60
+
+
 def test_items_longer_than_the_window_are_told(tmp_path: Path) -> None:
     told: list[Event] = []
     trained(tmp_path / "run", told.append, window=16)
@@ -171,9 +179,11 @@ def test_impossible_choices_are_refused(options: dict[str, Any], words: str) -> 
         TaggingChoices.from_options(options)
 
 
-def test_runs_of_one_hot_symbols_are_refused(tmp_path: Path) -> None:
+def test_one_hot_symbols_have_no_runs() -> None:
+    assert TaggingChoices.from_options({"input": "onehot"}).tagging.ngrams == 1
     with pytest.raises(ConfigError, match="ngrams 2 embeds runs of symbols"):
-        trained(tmp_path / "run", input="onehot", ngrams=2)
+        TaggingChoices.from_options({"input": "onehot", "ngrams": 2})
+    assert untrained("case", input="onehot").apply("abc").lower() == "abc"
 
 
 def test_bio_needs_labels_that_are_made_so() -> None:

@@ -149,7 +149,8 @@ def _pair(line: str, place: str) -> tuple[str, str]:
     shown = repr(line if len(line) <= 40 else line[:40] + "…")
     if not tab:
         raise TextError(
-            f"{place} has no second column: a line is a character, a tab and its label, got {shown}"
+            f"{place} has no second column: a line is a character, a tab and its label (for plain "
+            f"text give --restore), got {shown}"
         )
     if not label:
         raise TextError(f"{place} has no label behind the tab, got {shown}")

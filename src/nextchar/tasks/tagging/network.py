@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig, TaggingConfig
-from nextchar.errors import ConfigError
 from nextchar.nn.cell import Embedded, Inputs
 from nextchar.nn.dropout import Dropout, draw_kept
 from nextchar.nn.encoder import Encoder
@@ -41,11 +40,6 @@ class TagNetwork(Trainable):
         What the network is.
     generator
         Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
-
-    Raises
-    ------
-    ConfigError
-        Runs of symbols that are embedded, with one-hot symbols.
     """
 
     def __init__(
@@ -59,11 +53,6 @@ class TagNetwork(Trainable):
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
-        if tagging.ngrams > 1 and config.input != "embedding":
-            raise ConfigError(
-                f"ngrams {tagging.ngrams} embeds runs of symbols and needs input 'embedding', got "
-                f"input {config.input!r}"
-            )
         self.encoder = Encoder(
             symbols + 2, config, bidirectional=tagging.bidirectional, generator=generator
         )
