@@ -1,4 +1,4 @@
-"""Text that passes through: decoded as it comes, and encoded again, byte for byte.
+"""Text that passes through: decoded as it comes, and encoded again.
 
 Unlike ``reading.open_text`` it is read once, and what has come is given at once.
 """
@@ -14,10 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text.files import cannot_read
-from nextchar.text.reading import STANDARD_INPUT
+from nextchar.text.reading import STANDARD_INPUT, require_encoding
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
 _BYTES = 1 << 16
@@ -41,12 +40,20 @@ class PassingText:
     ----------
     passed
         Bytes that were let through so far.
+
+    Raises
+    ------
+    ConfigError
+        An unknown encoding.
     """
 
     def __init__(self, name: str, encoding: str, errors: Undecodable) -> None:
         self.passed = 0
         self._name = name
-        self._encoding = codecs.lookup(TextConfig(encoding=encoding).encoding).name
+        require_encoding(encoding)
+        codec = codecs.lookup(encoding).name
+        # A mark that is there passes as a character, and none is added where there is none.
+        self._encoding = "utf-8" if codec == "utf-8-sig" else codec
         self._errors = "surrogateescape" if errors == "pass" else errors
         self._encoder = codecs.getincrementalencoder(self._encoding)(self._errors)
         self._closing = contextlib.ExitStack()

@@ -17,8 +17,9 @@ from nextchar.tasks.tagging.encoding import Piece, encode, margin_of
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Change, Place, Restoration
 
-# Bytes that could not be decoded (PEP 383) are no characters, and nothing is put between them.
-_BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))
+# No characters: bytes that could not be decoded (PEP 383), and the byte order mark. Nothing is put
+# behind them.
+_BYTES = frozenset(map(chr, [*range(0xDC80, 0xDD00), 0xFEFF]))
 
 
 class Stream(ABC):
