@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nextchar.run import resume as resume
     from nextchar.run import train as train
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
+    from nextchar.tasks.tagging.tagger import Tagger as Tagger
     from nextchar.tasks.transduction.model import Transducer as Transducer
     from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
@@ -50,6 +51,7 @@ _HOMES = {
     "Score": "nextchar.evaluation.score",
     "SymbolVectors": "nextchar.embeddings",
     "Transducer": "nextchar.tasks.transduction.model",
+    "Tagger": "nextchar.tasks.tagging.tagger",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -72,6 +74,7 @@ __all__ = [
     "NextcharError",
     "Score",
     "SymbolVectors",
+    "Tagger",
     "TrainingResult",
     "Transducer",
     "Tuning",

@@ -26,6 +26,7 @@ from nextchar.cli import (
     novelty,
     play,
     score,
+    tag,
     train,
     transduce,
     tune,
@@ -68,6 +69,7 @@ app.add_typer(condition.app, name="condition")
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(data.app, name="data")
 app.add_typer(transduce.app, name="transduce")
+app.add_typer(tag.app, name="tag")
 
 
 @app.callback(invoke_without_command=True)

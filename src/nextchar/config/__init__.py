@@ -25,6 +25,13 @@ from nextchar.config.network import (
     Peepholes,
     Reset,
 )
+from nextchar.config.tagging import (
+    RESTORATION_KINDS,
+    RestorationKind,
+    TaggingChoices,
+    TaggingConfig,
+    Transitions,
+)
 from nextchar.config.text import (
     CHARACTER_EDITS,
     WORD_EDITS,
@@ -46,6 +53,7 @@ from nextchar.errors import ConfigError
 
 __all__ = [
     "CHARACTER_EDITS",
+    "RESTORATION_KINDS",
     "WORD_EDITS",
     "Activation",
     "AttentionName",
@@ -64,13 +72,17 @@ __all__ = [
     "Peepholes",
     "Pruning",
     "Reset",
+    "RestorationKind",
     "SearchMethod",
     "SymbolKind",
+    "TaggingChoices",
+    "TaggingConfig",
     "TargetKind",
     "TextConfig",
     "TrainingConfig",
     "TransductionChoices",
     "TransductionConfig",
+    "Transitions",
     "VocabularyKind",
     "allowed_types",
     "reject_unknown",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cell import Embedded, Inputs
+from nextchar.nn.cell import Embedded, Inputs, positions
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.entrance import Embedding, enter
@@ -145,11 +145,11 @@ class Encoder(nn.Module):
         path
             How the cells run over time (``recurrent.unroll``).
         """
-        steps = torch.arange(len(ids), device=ids.device).unsqueeze(1)
-        inside = steps < lengths
-        # Where each position's symbol stands when an item is read from its end.
-        turned = torch.where(inside, lengths - 1 - steps, steps)
-        inputs: Inputs = enter(
+        return self.read_inputs(self.enter(ids, generator), lengths, generator=generator, path=path)
+
+    def enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
+        """Give what enters the first layer for symbols int64[T, B]."""
+        return enter(
             ids,
             self.embedding,
             self.vocabulary_size,
@@ -158,6 +158,20 @@ class Encoder(nn.Module):
             dtype=self._dtype,
             generator=generator,
         )
+
+    def read_inputs(
+        self,
+        inputs: Inputs,
+        lengths: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        path: Path = "auto",
+    ) -> Encoded:
+        """Read items that have entered already; see ``read``."""
+        steps = torch.arange(positions(inputs)[0], device=lengths.device).unsqueeze(1)
+        inside = steps < lengths
+        # Where each position's symbol stands when an item is read from its end.
+        turned = torch.where(inside, lengths - 1 - steps, steps)
         for number, directions in enumerate(self._layers):
             below = inputs
             outputs = torch.cat(
@@ -207,7 +221,7 @@ def _one_layer(config: NetworkConfig, input_size: int) -> StackedCells:
 
 
 def _streams(inputs: Inputs) -> int:
-    return (inputs.ids if isinstance(inputs, Embedded) else inputs).shape[1]
+    return positions(inputs)[1]
 
 
 def _taken(inputs: Inputs, turned: Tensor) -> Inputs:
