@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from nextchar.run import TrainingResult as TrainingResult
     from nextchar.run import resume as resume
     from nextchar.run import train as train
+    from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
+    from nextchar.tasks.classification.model import TextClassifier as TextClassifier
+    from nextchar.tasks.classification.training import train_classifier as train_classifier
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
     from nextchar.tasks.tagging.tagger import Tagger as Tagger
     from nextchar.tasks.transduction.model import Transducer as Transducer
@@ -43,6 +46,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Adaptation": "nextchar.evaluation.dynamic",
     "ConditionalModel": "nextchar.tasks.conditioning.model",
+    "CharClassifier": "nextchar.tasks.classification.estimator",
     "Config": "nextchar.config",
     "Continuation": "nextchar.continuations",
     "Evaluation": "nextchar.evaluation",
@@ -52,6 +56,7 @@ _HOMES = {
     "SymbolVectors": "nextchar.embeddings",
     "Transducer": "nextchar.tasks.transduction.model",
     "Tagger": "nextchar.tasks.tagging.tagger",
+    "TextClassifier": "nextchar.tasks.classification.model",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -61,11 +66,13 @@ _HOMES = {
     "train": "nextchar.run",
     "train_embeddings": "nextchar.embeddings",
     "train_transducer": "nextchar.tasks.transduction.training",
+    "train_classifier": "nextchar.tasks.classification.training",
     "tune": "nextchar.experiments",
 }
 
 __all__ = [
     "Adaptation",
+    "CharClassifier",
     "ConditionalModel",
     "Config",
     "Continuation",
@@ -75,6 +82,7 @@ __all__ = [
     "Score",
     "SymbolVectors",
     "Tagger",
+    "TextClassifier",
     "TrainingResult",
     "Transducer",
     "Tuning",
@@ -83,6 +91,7 @@ __all__ = [
     "crossval",
     "resume",
     "train",
+    "train_classifier",
     "train_embeddings",
     "train_transducer",
     "tune",

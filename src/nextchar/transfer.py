@@ -58,8 +58,8 @@ class Source:
         self.run = str(run)
         self.config = load_config(folder)
         self.vocabulary = load_vocabulary(folder)
-        self._network = Network(len(self.vocabulary), self.config.network, generator=None)
-        load_parameters(self._network, load_weights(folder))
+        self.network = Network(len(self.vocabulary), self.config.network, generator=None)
+        load_parameters(self.network, load_weights(folder))
         self._sha256 = hashlib.sha256(weights_file(folder).read_bytes()).hexdigest()
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Source:
         generator = torch.Generator().manual_seed(seed)
         grown = Network(symbols, config, generator=generator)
         dimensions, tensors = grown.symbol_weights, named_tensors(grown)
-        for name, old in named_tensors(self._network).items():
+        for name, old in named_tensors(self.network).items():
             new = tensors[name]
             if name in dimensions:
                 new = new.narrow(dimensions[name], known.start, len(known))

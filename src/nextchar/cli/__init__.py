@@ -13,6 +13,7 @@ import typer
 from nextchar.cli import (
     augment,
     bigram,
+    classify,
     compare,
     complete,
     compress,
@@ -67,6 +68,7 @@ info.add_to(app)
 augment.add_to(app)
 app.add_typer(condition.app, name="condition")
 app.add_typer(embeddings.app, name="embeddings")
+app.add_typer(classify.app, name="classify")
 app.add_typer(data.app, name="data")
 app.add_typer(transduce.app, name="transduce")
 app.add_typer(tag.app, name="tag")

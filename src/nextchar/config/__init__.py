@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from nextchar.config.checking import Checked, allowed_types, reject_unknown
 from nextchar.config.choices import Choices
+from nextchar.config.classify import ClassifierChoices, ClassifierConfig, KeptBy, Pooling
 from nextchar.config.items import ItemChoices, ItemsConfig
 from nextchar.config.network import (
     Activation,
@@ -61,6 +62,8 @@ __all__ = [
     "CellName",
     "Checked",
     "Choices",
+    "ClassifierChoices",
+    "ClassifierConfig",
     "Config",
     "DecodingErrors",
     "Edit",
@@ -68,8 +71,10 @@ __all__ = [
     "InputKind",
     "ItemChoices",
     "ItemsConfig",
+    "KeptBy",
     "NetworkConfig",
     "Peepholes",
+    "Pooling",
     "Pruning",
     "Reset",
     "RestorationKind",

@@ -29,16 +29,13 @@ class TaggingConfig(Checked):
     )
     bidirectional: bool = option(True, "Read in both directions, or only what stands before.")
     ngrams: int = option(
-        2, "Embed each symbol with those before it too: runs of 2 to so many symbols, hashed.",
-        at_least=1, at_most=8,
+        2, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
     )  # fmt: skip
-    buckets: int = option(
-        1 << 15, "Rows of the table in which runs of symbols are hashed.",
-        at_least=1, at_most=1 << 24,
+    ngram_buckets: int = option(
+        1 << 15, "Rows of the table that n-grams are hashed to.", at_least=1, at_most=1 << 30
     )  # fmt: skip
     ngram_dropout: float = option(
-        0.5, "Probability that the embedding of a run of symbols is left out in training.",
-        at_least=0, below=1,
+        0.5, "Share of the n-grams that are left out in a step.", at_least=0, below=1
     )  # fmt: skip
     symbol_dropout: float = option(
         0.02, "Probability that a symbol is read as <unk> in training, to know what to make of it.",

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import NetworkConfig
-from nextchar.nn.cell import Embedded, Inputs, positions
+from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.entrance import Embedding, enter
@@ -124,11 +124,17 @@ class Encoder(nn.Module):
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         return first + [list[nn.Module](directions) for directions in self._layers]
 
+    @property
+    def forward_cells(self) -> tuple[Cell, ...]:
+        """The cells that read from the beginning, from the input to the output."""
+        return tuple(layer[0].cells[0] for layer in self._layers)
+
     def read(
         self,
         ids: Tensor,
         lengths: Tensor,
         *,
+        added: Tensor | None = None,
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> Encoded:
@@ -140,16 +146,18 @@ class Encoder(nn.Module):
             Symbols int64[T, B]; behind the end of an item, any.
         lengths
             Of the items, int64[B], 1 to T.
+        added
+            Vectors [T, B, E] that are added to the embedded symbols, if any.
         generator
             Draws the dropout, on the device of the ids; it moves on.
         path
             How the cells run over time (``recurrent.unroll``).
         """
-        return self.read_inputs(self.enter(ids, generator), lengths, generator=generator, path=path)
-
-    def enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        """Give what enters the first layer for symbols int64[T, B]."""
-        return enter(
+        steps = torch.arange(len(ids), device=ids.device).unsqueeze(1)
+        inside = steps < lengths
+        # Where each position's symbol stands when an item is read from its end.
+        turned = torch.where(inside, lengths - 1 - steps, steps)
+        inputs: Inputs = enter(
             ids,
             self.embedding,
             self.vocabulary_size,
@@ -157,21 +165,8 @@ class Encoder(nn.Module):
             input_dropout=self.input_dropout,
             dtype=self._dtype,
             generator=generator,
+            added=added,
         )
-
-    def read_inputs(
-        self,
-        inputs: Inputs,
-        lengths: Tensor,
-        *,
-        generator: torch.Generator | None = None,
-        path: Path = "auto",
-    ) -> Encoded:
-        """Read items that have entered already; see ``read``."""
-        steps = torch.arange(positions(inputs)[0], device=lengths.device).unsqueeze(1)
-        inside = steps < lengths
-        # Where each position's symbol stands when an item is read from its end.
-        turned = torch.where(inside, lengths - 1 - steps, steps)
         for number, directions in enumerate(self._layers):
             below = inputs
             outputs = torch.cat(
@@ -221,7 +216,7 @@ def _one_layer(config: NetworkConfig, input_size: int) -> StackedCells:
 
 
 def _streams(inputs: Inputs) -> int:
-    return positions(inputs)[1]
+    return (inputs.ids if isinstance(inputs, Embedded) else inputs).shape[1]
 
 
 def _taken(inputs: Inputs, turned: Tensor) -> Inputs:

@@ -36,19 +36,25 @@ def enter(
     input_dropout: Dropout,
     dtype: torch.dtype,
     generator: torch.Generator | None,
+    added: Tensor | None = None,
 ) -> Inputs:
     """Give embedded symbols, or the ids themselves, which cells take as one-hot.
 
     Embedding dropout is on the table, so that a symbol has one mask wherever it stands in a
-    window (Gal & Ghahramani 2016); input dropout is on the vectors, at each place anew.
+    window (Gal & Ghahramani 2016); input dropout is on the vectors, at each place anew. Vectors
+    [T, B, E] that are added to embedded symbols are dropped with them.
     """
     inputs: Inputs = ids
     if embedding is not None:
         inputs = Embedded(ids, embedding_dropout(embedding.weight, generator))
+        if added is not None:
+            inputs = inputs.vectors() + added
     if not input_dropout.is_active:
         return inputs
     if isinstance(inputs, Embedded):
         vectors = inputs.vectors()
+    elif inputs.is_floating_point():
+        vectors = inputs
     else:
         vectors = functional.one_hot(ids, vocabulary_size).to(dtype)
     dropped: Tensor = input_dropout(vectors, generator)

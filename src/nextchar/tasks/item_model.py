@@ -16,6 +16,7 @@ from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.trainable import Trainable
 from nextchar.tasks.examples import Examples
+from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import Measured
 from nextchar.training.objective import Objective
 
@@ -87,6 +88,11 @@ class ItemModel(ABC, Generic[ChoicesT]):
     @abstractmethod
     def measure(self, examples: Examples) -> Measured:
         """Measure the network, in evaluation mode, on items that it has not learned from."""
+
+    @property
+    def grown(self) -> GrownWeight | None:
+        """Where new symbols enter a network that was begun with others, if it was."""
+        return None
 
     @property
     def device(self) -> torch.device:

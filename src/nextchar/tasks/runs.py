@@ -149,7 +149,8 @@ def train_items(
         train.save(temporary / ITEMS_FOLDER / _TRAIN)
         validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
         # The first weights may come from elsewhere, and resuming must not need that.
-        Trainer(model.network, ItemLessons(model, train), told, temporary).save()
+        lessons = ItemLessons(model, train)
+        Trainer(model.network, lessons, told, temporary, grown=model.grown).save()
     return _fit(model, train, validation, out, listeners)
 
 
@@ -190,6 +191,7 @@ def _fit(
             lessons,
             model.choices.training,
             folder,
+            grown=model.grown,
             validate=(lambda: model.measure(validation)) if len(validation) else None,
             listeners=listeners,
             command=f"nextchar {model.task} train",
@@ -268,7 +270,8 @@ def _seconds_per_step(model: Model, train: Examples) -> float:
     """Train a copy for a moment."""
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
-    trainer = Trainer(trial.network, ItemLessons(trial, train), model.choices.training, Path())
+    lessons, training = ItemLessons(trial, train), model.choices.training
+    trainer = Trainer(trial.network, lessons, training, Path(), grown=trial.grown)
     times: list[float] = []
     began = time.monotonic()
     while time.monotonic() - began < _PROBE_SECONDS or len(times) < _PROBE_STEPS:

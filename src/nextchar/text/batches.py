@@ -69,6 +69,11 @@ class ItemBatches:
         """Give how often all items have been read before a step."""
         return step / self.steps_per_pass
 
+    def padding(self, number: int) -> float:
+        """Give the share of the positions of a pass, counted from 0, that hold no symbol."""
+        positions = sum(len(batch) * int(self.lengths[batch[0]]) for batch in self._pass(number))
+        return 1 - int(self.lengths.sum()) / max(1, positions)
+
     @functools.lru_cache(maxsize=2)  # noqa: B019  (as many as the object is; it lives as a run)
     def _pass(self, number: int) -> list[NDArray[np.int64]]:
         draw = np.random.default_rng([self.seed, number])

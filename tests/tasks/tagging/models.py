@@ -36,7 +36,7 @@ def untrained(restore: str | None, **options: Any) -> Tagger:
     """Make a tagger whose weights are large, so that its labels follow from what it reads."""
     choices = TaggingChoices.from_options({**SMALL, "restore": restore, **options})
     items = items_of(TEXT, restore)
-    vocabulary = learn(choices.items.vocabulary, [TEXT, TEXT.lower()], 1, unknown=True)  # type: ignore[arg-type]
+    vocabulary = learn(choices.items.vocabulary, [TEXT, TEXT.lower()], 1, unknown=True)
     model = TagModel(choices, vocabulary, Labels.of(items, choices.tagging))
     with torch.no_grad():
         for parameter in model.network.parameters():

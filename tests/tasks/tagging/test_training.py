@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import nextchar
 from nextchar.config import TaggingChoices
@@ -20,7 +18,6 @@ from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.labels import Labels
-from nextchar.tasks.tagging.network import run_rows
 from nextchar.tasks.tagging.training import resume, split, train, train_on
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import english, korean, require_same_training
@@ -146,19 +143,6 @@ def test_an_item_has_the_same_labels_whatever_stands_beside_it() -> None:
     text, other = "나는 학교에 간다", "x" * 40
     alone = tagger.apply(text)
     assert tagger.apply(f"{other}\n{text}\n{other}").split("\n")[1] == alone
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.integers(2, 5))
-def test_a_run_of_symbols_has_the_same_row_wherever_it_stands(ids: list[int], longest: int) -> None:
-    padded = torch.tensor([[7, 7, 7, 7, 7, *ids]]).T
-    moved = torch.tensor([[7, 7, 7, 7, 7, 9, *ids]]).T
-    for number, (one, two) in enumerate(
-        zip(run_rows(padded, longest, 1000), run_rows(moved, longest, 1000), strict=True)
-    ):
-        first = number + 1  # The symbols before that have the other one in their run.
-        assert torch.equal(one[5 + first :], two[6 + first :])
-        assert (one >= 0).all()
-        assert (one < 1000).all()
 
 
 @pytest.mark.parametrize(

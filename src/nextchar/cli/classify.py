@@ -1,0 +1,407 @@
+"""``nextchar classify``: a label for each text."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    chosen,
+    config_parameters,
+    given,
+    parameter,
+    picture_format,
+)
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    duration,
+    print_json,
+    print_rows,
+    write_progress,
+)
+from nextchar.config import ClassifierChoices, TextConfig
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.tasks.classification.explaining import Explanation
+    from nextchar.tasks.classification.figures import ClassificationFigures
+    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.runs import ItemResult
+    from nextchar.training.events import Event, Listener
+
+app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
+
+_TRAIN_HELP = """Train a classifier on labelled texts.
+
+Texts come from CSV, TSV and JSON lines (--text and --label name the columns), from a folder with
+one file a class (the file's stem is the label, each line a text), or from lines of a label, a space
+and a text. The run directory that --out names holds everything.
+
+With --from, the network begins with the symbols, the embedding and the layers of a language model.
+"""
+_LAYOUT_HELP = "How files are read: columns, files (one a class), lines (a label and a text)."
+_LABEL_COLUMN: Any = typer.Option("label", "--label", help="The column of labels.")
+_TEXT_COLUMN: Any = typer.Option("text", "--text", help="The column of texts.")
+_LAYOUT: Any = typer.Option("auto", "--layout", help=_LAYOUT_HELP)
+_RUN: Any = typer.Argument(help="The run directory of a classifier.")
+_JSON: Any = typer.Option(False, "--json", help=JSON_HELP)
+_ENCODING: Any = typer.Option(
+    None, "--encoding", help="Encoding of the files, unless that of the run."
+)
+_CUT: Any = typer.Option(False, "--cut", help="Read the beginnings of texts that are too long.")
+_Layout = Literal["auto", "columns", "files", "lines"]
+_SHOWN = 10
+
+
+def _add_train() -> None:
+    own = [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter(
+            "data", list[str] | None, typer.Argument(None, help="Files, folders, patterns, or -.")
+        ),
+        parameter(
+            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
+        ),
+        parameter("text", str, _TEXT_COLUMN),
+        parameter("label", str, _LABEL_COLUMN),
+        parameter("layout", _Layout, _LAYOUT),
+        parameter(
+            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
+        ),
+        parameter(
+            "from_run", Path | None, typer.Option(None, "--from", help="A language model's run.")
+        ),
+        parameter(
+            "tensorboard",
+            Path | None,
+            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+        ),
+        parameter("config", Path | None, CONFIG_OPTION),
+        parameter("as_json", bool, _JSON),
+        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+    ]
+    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ClassifierChoices))
+
+
+def _train(
+    *,
+    context: typer.Context,
+    data: list[str] | None,
+    out: Path | None,
+    text: str,
+    label: str,
+    layout: _Layout,
+    resume: Path | None,
+    from_run: Path | None,
+    tensorboard: Path | None,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    own = {"text": text, "label": label, "layout": layout, "from": from_run, "config": config}
+    _check_train(data, out, resume, given(context, {**values, **own, "from_run": from_run}))
+    options = chosen(context, values, config, ClassifierChoices)
+    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.tasks.classification.reading import Source
+    from nextchar.tasks.classification.training import resume_classifier, train_classifier
+    from nextchar.tracking import TensorBoard
+
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None:
+            board = TensorBoard(tensorboard, resumes=resume is not None)
+            closing.callback(board.close)
+            listeners.append(board)
+        if resume is not None:
+            result = resume_classifier(resume, listeners=listeners)
+        elif data and out is not None:
+            source = Source(text_column=text, label_column=label, layout=layout)
+            result = train_classifier(
+                data, out, source=source, from_run=from_run, listeners=listeners, **options
+            )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print_result(result)
+
+
+def _check_train(
+    data: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
+) -> None:
+    if resume is not None:
+        names = ["from" if name == "from_run" else name for name in options]
+        extra = [f"--{name.replace('_', '-')}" for name in names]
+        extra += ["--out"] * (out is not None) + ["data"] * bool(data)
+        if extra:
+            raise ConfigError(
+                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            )
+    elif not data:
+        raise ConfigError("no data was given: name a file, a folder or -, or --resume a run")
+    elif out is None:
+        raise ConfigError("no run directory was given: name the one to make with --out")
+
+
+def _print_result(result: ItemResult) -> None:
+    held = f"of {result.held_out:,} held out" if result.held_out else "of the training"
+    rows = [
+        ("run", str(result.run)),
+        ("parameters", f"{result.parameters:,}"),
+        ("items", f"{result.items:,}, {result.passes:.3g} passes"),
+        ("steps", f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}"),
+        *(
+            (name.replace("_", " "), f"{value:.4f} {held}")
+            for name, value in result.figures.items()
+        ),
+        ("loss", f"{result.nats:.4f} nats/item, {result.nats / math.log(2):.4f} bits/item {held}"),
+    ]
+    print_rows(rows)
+    sys.stdout.write(f"\nnextchar classify predict {result.run}\n")
+
+
+@app.command("predict")
+def _predict(
+    run: Path = _RUN,
+    texts: list[str] | None = typer.Argument(None, help="Texts to be labelled."),
+    data: str | None = typer.Option(
+        None, "--input", help="A table, a file with a text a line, or -."
+    ),
+    column: str = _TEXT_COLUMN,
+    top: int = typer.Option(1, "--top", min=1, help="Labels to show of each text."),
+    encoding: str | None = _ENCODING,
+    cut: bool = _CUT,
+    as_json: bool = _JSON,
+) -> None:
+    """Label texts: the most probable label of each, its probability, and the text."""
+    if bool(texts) == (data is not None):
+        raise ConfigError("give either texts or --input, a file or -")
+    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.preparing import checked_lengths
+    from nextchar.tasks.classification.reading import Item, read_texts
+    from nextchar.tasks.classification.training import tell_strangers
+
+    model = TextClassifier.load(run)
+    _set_cut(model, cut)
+    if data is None:
+        items = [Item(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
+    else:
+        items = read_texts(data, column, _reading(model, encoding))
+    items = checked_lengths(items, model.choices, [_note])
+    tell_strangers(model, [item.text for item in items], [_note])
+    found = model.probabilities([item.text for item in items])
+    names = model.labels.names
+    ranked = [
+        [(names[place], float(row[place])) for place in (-row).argsort(kind="stable")[:top]]
+        for row in found
+    ]
+    if as_json:
+        each = zip(items, ranked, strict=True)
+        rows = [
+            {"text": item.text, "label": labels[0][0], "probabilities": dict(labels)}
+            for item, labels in each
+        ]
+        print_json({"items": len(rows), "predictions": rows})
+        return
+    from nextchar.rendering.characters import printable_text
+
+    for item, labels in zip(items, ranked, strict=True):
+        shown = "\t".join(f"{name}\t{share:.3f}" for name, share in labels)
+        sys.stdout.write(f"{shown}\t{printable_text(item.text)}\n")
+
+
+@app.command("evaluate")
+def _evaluate(
+    run: Path = _RUN,
+    data: list[str] = typer.Argument(help="Labelled texts, as those of train."),
+    text: str = _TEXT_COLUMN,
+    label: str = _LABEL_COLUMN,
+    layout: _Layout = _LAYOUT,
+    encoding: str | None = _ENCODING,
+    cut: bool = _CUT,
+    skip_unseen: bool = typer.Option(
+        False, "--skip-unseen", help="Leave out items whose label was not learned."
+    ),
+    picture: Path | None = typer.Option(
+        None, "--picture", help="Draw confusion and reliability: a .png, .svg or .pdf file."
+    ),
+    as_json: bool = _JSON,
+) -> None:
+    """Measure a classifier: accuracy, F1 of each label, confusion, calibration."""
+    drawn_as = picture_format(picture)
+    from nextchar.drawing import require_drawing
+    from nextchar.storage import write_bytes
+    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.pictures import evaluation_picture
+    from nextchar.tasks.classification.reading import Source
+    from nextchar.tasks.classification.training import evaluate_classifier
+
+    if picture is not None:
+        require_drawing()
+    model = TextClassifier.load(run)
+    _set_cut(model, cut)
+    source = Source(text_column=text, label_column=label, layout=layout)
+    items = source.items(data, _reading(model, encoding))
+    figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
+    if as_json:
+        print_json(figures.to_dict())
+    else:
+        _print_figures(figures)
+    if picture is not None:
+        write_bytes(picture, evaluation_picture(figures, drawn_as))
+
+
+@app.command("explain")
+def _explain(
+    run: Path = _RUN,
+    text: str = typer.Argument(help="The text whose label is explained."),
+    label: str | None = typer.Option(
+        None, "--label", help="Explain this label, and not the most probable one."
+    ),
+    by: Literal["char", "word"] = typer.Option("char", "--by", help="What is left out at a time."),
+    page: Path | None = typer.Option(None, "--html", help="Write a page of its own."),
+    as_json: bool = _JSON,
+) -> None:
+    """Show which characters moved a decision: each is left out, and the label asked for again."""
+    from nextchar.storage import write_bytes
+    from nextchar.tasks.classification.explaining import explain
+    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.training import tell_strangers
+
+    if page is not None and page.exists():
+        raise ConfigError(f"{page} exists already and is not overwritten")
+    model = TextClassifier.load(run)
+    explanation = explain(model, text, label=label, by=by)
+    tell_strangers(model, [text], [_note])
+    if page is not None:
+        write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
+    if as_json:
+        print_json(explanation.to_dict())
+    else:
+        _print_explanation(explanation)
+
+
+def _set_cut(model: TextClassifier, cut: bool) -> None:
+    if cut:
+        model.choices = model.choices.with_options(cut=True)
+
+
+def _reading(model: TextClassifier, encoding: str | None) -> TextConfig:
+    items = model.choices.items
+    return (model.choices.with_options(encoding=encoding).items if encoding else items).reading
+
+
+def _note(event: Event) -> None:
+    from nextchar.training.events import Noticed
+
+    if isinstance(event, Noticed):
+        write_progress(f"note: {event.message}\n")
+
+
+def _print_figures(figures: ClassificationFigures) -> None:
+    print_rows(
+        [
+            ("items", f"{figures.items:,}"),
+            ("accuracy", f"{figures.accuracy:.4f}"),
+            ("macro F1", f"{figures.macro_f1:.4f}"),
+            ("loss", f"{figures.nats:.4f} nats/item, {figures.nats / math.log(2):.4f} bits/item"),
+            ("calibration error", f"{figures.calibration_error:.4f} (expected, {_SHOWN} bins)"),
+        ]
+    )
+    rows = [("label", "precision", "recall", "F1", "items", "most often taken for")]
+    for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True)):
+        numbers = [f"{value:.3f}" for value in (each.precision, each.recall, each.f1)]
+        rows.append(
+            (name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place))
+        )
+    _print_table(rows, left=(0, 5))
+    if len(figures.labels) <= _SHOWN:
+        confusion = [("has \\ said", *figures.labels)]
+        for name, counts in zip(figures.labels, figures.confusion.tolist(), strict=True):
+            confusion.append((name, *map(str, counts)))
+        _print_table(confusion, left=(0,))
+    bins = [("confidence", "items", "mean", "accuracy")]
+    bins += [
+        (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
+        for b in figures.bins
+        if b.items
+    ]
+    _print_table(bins, left=(0,))
+
+
+def _wrong(figures: ClassificationFigures, place: int) -> str:
+    """Name the two labels that items of a label are most often given instead."""
+    counts = figures.confusion[place]
+    others = [n for n in (-counts).argsort(kind="stable").tolist() if n != place and counts[n]]
+    return ", ".join(f"{figures.labels[n]} {counts[n]}" for n in others[:2])
+
+
+def _print_table(rows: list[Any], *, left: tuple[int, ...]) -> None:
+    from nextchar.rendering.characters import printable_text, width
+
+    cells = [[printable_text(cell) for cell in row] for row in rows]
+    widths = [max(width(row[n]) for row in cells) for n in range(len(cells[0]))]
+    sys.stdout.write("\n")
+    for row in cells:
+        padded = [
+            cell + " " * (most - width(cell)) if n in left else " " * (most - width(cell)) + cell
+            for n, (cell, most) in enumerate(zip(row, widths, strict=True))
+        ]
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    from nextchar.rendering.contributions import contribution_lines
+    from nextchar.rendering.terminal import takes_colors
+
+    shown = list(explanation.probabilities.items())[:_SHOWN]
+    print_rows([(name, f"{share:.3f}") for name, share in shown])
+    sys.stdout.write("\n")
+    parts = [(explanation.text[p.start : p.end], p.nats) for p in explanation.parts]
+    columns = shutil.get_terminal_size().columns
+    colors = takes_colors(sys.stdout, os.environ)
+    for line in contribution_lines(parts, width=columns, colors=colors):
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(
+        f"\nnats by which ln p({explanation.label}) falls without a part "
+        "(above 0: it speaks for the label)\n"
+    )
+    for name, nats in _strongest(explanation):
+        sys.stdout.write(f"{nats}  {name}\n")
+
+
+def _strongest(explanation: Explanation) -> list[tuple[str, str]]:
+    from nextchar.rendering.characters import symbol_name
+    from nextchar.tasks.classification.explaining import strongest
+
+    return [
+        (f"{symbol_name(explanation.text[p.start : p.end])} at {p.start}", f"{p.nats:+.3f}")
+        for p in strongest(explanation.parts, _SHOWN)
+    ]
+
+
+def _page_of(explanation: Explanation) -> str:
+    from nextchar.rendering.contributions import contribution_page
+
+    parts = [(explanation.text[p.start : p.end], p.nats) for p in explanation.parts]
+    share = explanation.probabilities[explanation.label]
+    title = f"{explanation.label}: {share:.3f}"
+    return contribution_page(title, explanation.label, parts, _strongest(explanation))
+
+
+_add_train()

@@ -1,0 +1,221 @@
+"""``CharClassifier``: the classifier as an estimator of scikit-learn. The only file that needs it.
+
+Its parameters are the options of ``nextchar classify train``, by the same names and with the same
+defaults.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from nextchar.config import ClassifierChoices
+from nextchar.errors import Interrupted, NextcharError
+from nextchar.nn.device import pick_device
+from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.tasks.classification.labels import Labels
+from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.preparing import checked_lengths, prepare
+from nextchar.tasks.classification.reading import Item
+from nextchar.tasks.runs import train_items
+from nextchar.text import vocabulary as vocabularies
+from nextchar.training.events import Event, Noticed
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+except ModuleNotFoundError:
+    raise NextcharError(
+        "CharClassifier needs the package scikit-learn, which is not installed: "
+        "pip install 'nextchar[learn]'"
+    ) from None
+
+# Of files, which an estimator does not read.
+_OF_FILES = frozenset({"encoding", "errors", "sample_length", "checkpoint_seconds"})
+_MODEL = "_model"
+
+
+class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A recurrent network that reads a text symbol by symbol and gives it a label.
+
+    ``X`` is a sequence of N texts (``str``), ``y`` of N labels. Training holds out a stratified
+    share, ``validation_fraction``, to choose which weights are kept. It is reproducible: equal
+    parameters, texts and labels give equal weights (on one machine, with as many threads); another
+    ``seed`` gives others. Repeated texts with equal labels are learned from once.
+
+    Parameters
+    ----------
+    **options
+        The options of ``ClassifierChoices``, those of files left out.
+
+    Attributes
+    ----------
+    classes_
+        The different labels, sorted: [C].
+    n_iter_
+        Steps that were trained.
+    notes_
+        What training noticed, as items that were left out: one line each.
+    weights_, vocabulary_, label_counts_
+        What was learned, as arrays and what JSON can hold, so that plain pickles hold it.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        names = list(inspect.signature(type(self)).parameters)
+        unknown = [name for name in options if name not in names]
+        if unknown:
+            raise TypeError(f"CharClassifier has no parameter {unknown[0]!r}: see get_params()")
+        for name in names:
+            setattr(self, name, options.get(name, ClassifierChoices.default(name)))
+
+    def __sklearn_tags__(self) -> Any:  # noqa: ANN401  (scikit-learn's own type)
+        """Say that inputs are texts, and no rows of numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        return tags
+
+    def fit(self, X: Sequence[str], y: ArrayLike) -> Self:
+        """Train on texts and their labels.
+
+        Raises
+        ------
+        ValueError
+            X is no sequence of texts, or the labels do not go with it.
+        InputError
+            An option, or fewer than two classes; see ``prepare``.
+        KeyboardInterrupt
+            SIGINT or SIGTERM came.
+        """
+        texts = _checked_texts(X)
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        check_classification_targets(y)
+        targets = column_or_1d(y, warn=True)
+        check_consistent_length(texts, targets)
+        self.classes_, numbers = np.unique(targets, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "a classifier needs at least two classes to tell apart; y has one class: "
+                f"{self.classes_.tolist()}"
+            )
+        given = {name: getattr(self, name) for name in self.get_params(deep=False)}
+        changed = {n: v for n, v in given.items() if v != ClassifierChoices.default(n)}
+        choices = ClassifierChoices.from_options(changed)
+        # Zeros in front keep the order of the classes, which sorts labels as text.
+        digits = len(str(len(self.classes_)))
+        items = [
+            Item(f"X[{place}]", text, f"{number:0{digits}}")
+            for place, (text, number) in enumerate(zip(texts, numbers.tolist(), strict=True))
+        ]
+        self.notes_: list[str] = []
+        prepared = prepare(items, choices, listeners=[self._listen])
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "run"
+            try:
+                result = train_items(
+                    prepared.model,
+                    prepared.train,
+                    prepared.validation,
+                    out,
+                    listeners=[self._listen],
+                )
+            except Interrupted as error:  # There is no folder to go on with.
+                raise KeyboardInterrupt("stopped before the training was done") from error
+            trained = TextClassifier.load(out)
+        self.n_iter_ = result.steps
+        self.vocabulary_ = trained.vocabulary.to_dict()
+        self.label_counts_ = list(trained.labels.counts)
+        self.choices_ = trained.choices.to_dict()
+        tensors = named_tensors(trained.network)
+        self.weights_ = {name: tensor.numpy() for name, tensor in tensors.items()}
+        self._model = self._loaded()
+        return self
+
+    def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
+        """Give the probability of each class for each text, [N, C]; an empty text has them too."""
+        check_is_fitted(self)
+        items = [Item(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))]
+        read = checked_lengths(items, self._model.choices, [_warn])
+        return self._model.probabilities([item.text for item in read])
+
+    def predict_log_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
+        """Give the logarithms of ``predict_proba``, [N, C]."""
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X: Sequence[str]) -> NDArray[Any]:
+        """Give the most probable class of each text, [N]."""
+        check_is_fitted(self)
+        places = self.predict_proba(X).argmax(axis=1)
+        classes: NDArray[Any] = self.classes_[places]
+        return classes
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, Noticed):
+            self.notes_.append(event.message)
+
+    def _loaded(self) -> TextClassifier:
+        """Make the network again from what was learned."""
+        names = tuple(f"{place:09}" for place in range(len(self.classes_)))
+        choices = ClassifierChoices.from_dict(self.choices_)
+        labels = Labels(names, tuple(self.label_counts_))
+        model = TextClassifier(choices, vocabularies.from_dict(self.vocabulary_), labels)
+        load_parameters(model.network, {n: torch.from_numpy(w) for n, w in self.weights_.items()})
+        model.network.to(pick_device(choices.training.device)).eval()
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != _MODEL}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "weights_" in state:
+            self._model = self._loaded()
+
+
+def _warn(event: Event) -> None:
+    if isinstance(event, Noticed):
+        warnings.warn(event.message, UserWarning, stacklevel=3)
+
+
+def _checked_texts(X: object) -> list[str]:
+    """Give texts as a list, or say what is none."""
+    if isinstance(X, str) or not hasattr(X, "__len__") or not hasattr(X, "__iter__"):
+        raise ValueError(f"X must be a sequence of texts, got {type(X).__name__}")
+    shape = getattr(X, "shape", (len(X),))
+    if len(shape) != 1:
+        raise ValueError(f"X must be one-dimensional, a text an item; got the shape {shape}")
+    texts = list(X)
+    if not texts:
+        raise ValueError("X has no text: found 0 samples, and at least 1 is needed")
+    wrong = next((place for place, text in enumerate(texts) if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ValueError(f"X[{wrong}] must be a text (str), got {type(texts[wrong]).__name__}")
+    return [str(text) for text in texts]
+
+
+def _signature() -> inspect.Signature:
+    """Give the parameters of an estimator: what scikit-learn asks for by name."""
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=ClassifierChoices.default(name)
+        )
+        for name in ClassifierChoices.option_names()
+        if name not in _OF_FILES
+    ]
+    return inspect.Signature([self_parameter, *options])
+
+
+CharClassifier.__init__.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -1,0 +1,99 @@
+"""The labels of a classifier, in the order of its logits, and how often each was learned from.
+
+Legend: C labels, N items.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.errors import RunError, TextError
+from nextchar.storage import read_json, write_json
+
+LABELS_FILE = "labels.json"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """C different labels, sorted.
+
+    Attributes
+    ----------
+    names
+        The labels.
+    counts
+        Items of each that are learned from, all above 0.
+    """
+
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, labels: Iterable[str]) -> Self:
+        """Find the labels of the items that are learned from.
+
+        Raises
+        ------
+        TextError
+            There are fewer than two.
+        """
+        counts = Counter(labels)
+        if len(counts) < 2:
+            found = ", ".join(map(repr, counts)) or "none"
+            raise TextError(
+                f"a classifier tells at least two classes apart; the items have one label: {found}"
+            )
+        names = tuple(sorted(counts))
+        return cls(names, tuple(counts[name] for name in names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def numbers(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Give the places of labels, int64[N]; ``KeyError`` for one that is not there."""
+        return np.array([self._places[label] for label in labels], dtype=np.int64)
+
+    def knows(self, label: str) -> bool:
+        """Tell whether a label is there."""
+        return label in self._places
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """How large a part of the items each has, float64[C]."""
+        counts = np.array(self.counts, dtype=np.float64)
+        shares: NDArray[np.float64] = counts / counts.sum()
+        return shares
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
+    def save(self, folder: Path) -> None:
+        """Write ``labels.json``."""
+        write_json(folder / LABELS_FILE, {"labels": list(self.names), "counts": list(self.counts)})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote; ``RunError`` if it is missing or damaged."""
+        path = folder / LABELS_FILE
+        values = read_json(path, RunError)
+        names, counts = values.get("labels"), values.get("counts")
+        if (
+            not isinstance(names, list)
+            or not isinstance(counts, list)
+            or len(names) != len(counts)
+            or len(names) < 2
+            or len(set(map(str, names))) < len(names)
+            or not all(isinstance(name, str) for name in names)
+            or not all(type(count) is int and count > 0 for count in counts)
+        ):
+            raise RunError(f"{path} is damaged: it must have labels and the counts of each")
+        return cls(tuple(names), tuple(counts))

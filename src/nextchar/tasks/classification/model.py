@@ -1,0 +1,202 @@
+"""A classifier of texts: what people load of a run of ``nextchar classify``.
+
+Legend: N texts, C labels, T symbols, B items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from nextchar.config import ClassifierChoices
+from nextchar.model_files import load_vocabulary, save_vocabulary
+from nextchar.nn.dropout import drop_symbols
+from nextchar.origin import Origin, load_origin
+from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
+from nextchar.tasks.classification.labels import Labels
+from nextchar.tasks.classification.network import ClassifierNetwork
+from nextchar.tasks.classification.symbols import encode_texts, symbol_count
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.text.batches import by_length
+from nextchar.text.sequences import Sequences
+from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.freezing import GrownWeight
+from nextchar.training.lessons import Measured, on_device
+from nextchar.training.objective import Objective
+
+TEXT, LABEL = "text", "label"
+SYMBOLS_AT_ONCE = 1 << 15
+
+
+class TextClassifier(ItemModel[ClassifierChoices]):
+    """A network with a vocabulary and labels.
+
+    Parameters
+    ----------
+    choices
+        All choices of its run.
+    vocabulary, labels
+        What its numbers mean.
+    origin
+        The language model that it began from, if any.
+    """
+
+    task = "classify"
+    choices_type = ClassifierChoices
+    unit = "item"
+
+    def __init__(
+        self,
+        choices: ClassifierChoices,
+        vocabulary: Vocabulary,
+        labels: Labels,
+        *,
+        origin: Origin | None = None,
+    ) -> None:
+        self.choices = choices
+        self.vocabulary = vocabulary
+        self.labels = labels
+        self.origin = origin
+        generator = torch.Generator().manual_seed(choices.training.seed)
+        self.network: ClassifierNetwork = ClassifierNetwork(
+            symbol_count(vocabulary), len(labels), choices, generator=generator
+        )
+        self._label_weights = torch.from_numpy(_label_weights(labels, choices))
+
+    @classmethod
+    def untrained(cls, folder: Path, choices: ClassifierChoices) -> Self:
+        """Make the model of a run as it was before its training."""
+        vocabulary, labels = load_vocabulary(folder), Labels.load(folder)
+        return cls(choices, vocabulary, labels, origin=load_origin(folder))
+
+    def save_symbols(self, folder: Path) -> None:
+        """Write ``vocabulary.json``, ``labels.json``, and ``origin.json`` if there is one."""
+        save_vocabulary(folder, self.vocabulary)
+        self.labels.save(folder)
+        if self.origin is not None:
+            self.origin.save(folder)
+
+    @property
+    def grown(self) -> GrownWeight | None:
+        """Where symbols enter that the language model did not have: the borders at least."""
+        if self.origin is None:
+            return None
+        embedded = self.network.encoder.embedding is not None
+        name = "embedding.weight" if embedded else "forwards.0.layers.0.weight_ih"
+        weight = self.network.encoder.get_parameter(name)
+        return GrownWeight(weight, 0 if embedded else 1, self.origin.known)
+
+    def lengths(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the symbols of each item, int64[N], its borders counted in."""
+        return examples.texts[TEXT].lengths
+
+    def examples(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
+        """Encode items whose labels are all known."""
+        numbers = self.labels.numbers(labels)
+        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, {LABEL: numbers})
+
+    def judge(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
+    ) -> Objective:
+        """Read items in training mode: cross-entropy, weighted and smoothed, and R-Drop.
+
+        R-Drop adds the mean divergence, in both directions, between two readings of each item
+        that differ in their dropout (Liang et al. 2021).
+        """
+        ids, lengths = self._batch(examples.texts[TEXT], indices)
+        targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
+        classifier = self.choices.classifier
+        if classifier.consistency > 0:
+            ids, lengths, targets = (
+                torch.cat([part, part], -1) for part in (ids, lengths, targets)
+            )
+        ids = self._with_unknown(ids, generator)
+        logits = self.network(ids, lengths, generator=generator)
+        minimized = functional.cross_entropy(
+            logits,
+            targets,
+            weight=self._label_weights.to(logits),
+            label_smoothing=self.choices.training.label_smoothing,
+            reduction="sum",
+        ) / len(targets)
+        if classifier.consistency > 0:
+            minimized = minimized + classifier.consistency * _divergence(logits)
+        return Objective(minimized, functional.cross_entropy(logits.detach(), targets))
+
+    def measure(self, examples: Examples) -> Measured:
+        """Give loss, accuracy and macro F1 on items."""
+        figures = self.figures(examples)
+        values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        kept_by = self.choices.classifier.keep_by
+        decides = None if kept_by == "loss" else 1 - values[kept_by]
+        return Measured(nats=figures.nats, figures=values, decides=decides)
+
+    def figures(self, examples: Examples) -> ClassificationFigures:
+        """Measure the classifier on encoded items, at least one."""
+        logs = self._log_probabilities(examples.texts[TEXT])
+        return figures_of(logs, examples.arrays[LABEL], self.labels.names)
+
+    def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Give ln p of each label for each text, float64[N, C]; the network is left in eval mode.
+
+        Texts may be empty, and are read to their ends, however long they are. Symbols that are
+        not in the vocabulary are ``<unk>``.
+        """
+        self.network.eval()
+        return self._log_probabilities(encode_texts(self.vocabulary, texts))
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Give the probability of each label for each text, float64[N, C]."""
+        return np.exp(self.log_probabilities(texts))
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """Give the most probable label of each text."""
+        return [self.labels.names[place] for place in self.log_probabilities(texts).argmax(1)]
+
+    def _log_probabilities(self, texts: Sequences) -> NDArray[np.float64]:
+        logs = np.empty((len(texts), len(self.labels)))
+        shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
+        with torch.inference_mode():
+            for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
+                logits = self.network(*self._batch(texts, indices)).cpu().double().numpy()
+                logs[indices] = logits - shares
+        largest = logs.max(1, keepdims=True) if len(logs) else logs
+        logs -= largest
+        normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
+        return normalized
+
+    def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Give ids int64[T, B] and lengths int64[B]."""
+        values = texts.padded(indices, 0), texts.lengths[indices]
+        ids, lengths = (on_device(torch.from_numpy(each), self.device) for each in values)
+        return ids, lengths
+
+    def _with_unknown(self, ids: Tensor, generator: torch.Generator) -> Tensor:
+        """Read a share of the symbols as ``<unk>``, borders not."""
+        unknown = self.vocabulary.unknown_id
+        if unknown is None:
+            return ids
+        share = self.choices.classifier.symbol_dropout
+        return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
+
+
+def _divergence(logits: Tensor) -> Tensor:
+    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [2·B, C], over the items."""
+    first, second = logits.log_softmax(-1).chunk(2)
+    gaps = (first.exp() - second.exp()) * (first - second)
+    return gaps.sum(-1).mean() / 2
+
+
+def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:
+    """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
+    weights = labels.shares**-choices.classifier.class_weights
+    on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
+    return on_average.astype(np.float32)

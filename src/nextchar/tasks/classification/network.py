@@ -1,0 +1,120 @@
+"""The network of a classifier.
+
+    ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
+     └──▶ bag of n-grams, a weight for each label ────────────────┘
+
+The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
+2016); both parts may be left out, and are where nothing is said of them.
+
+Shapes: T symbols of the longest item, B items, V vocabulary size, C labels. Time first.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextchar.config import ClassifierChoices, ClassifierConfig
+from nextchar.nn.dropout import Dropout
+from nextchar.nn.encoder import Encoder
+from nextchar.nn.entrance import Linear
+from nextchar.nn.initialization import initialize_head
+from nextchar.nn.ngrams import NgramEmbedding
+from nextchar.nn.pooling import Pool
+from nextchar.nn.trainable import Trainable, levels_of
+
+# A rare n-gram is learned from in a few steps, each of which moves a weight by the learning rate:
+# too little for a linear classifier, whose weights are about 1, unless they count for more.
+VOTE = 10.0
+
+
+class ClassifierNetwork(Trainable):
+    """Reads items whole and gives the logits of their labels.
+
+    Parameters
+    ----------
+    vocabulary_size
+        V, the borders counted in.
+    labels
+        C, at least 2.
+    choices
+        Of the network and the classifier.
+    generator
+        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        labels: int,
+        choices: ClassifierChoices,
+        *,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        config, network = choices.classifier, choices.network
+        self.encoder = Encoder(
+            vocabulary_size, network, bidirectional=config.bidirectional, generator=generator
+        )
+        self.ngrams = _ngrams(config, config.ngrams, network.embedding_size, least=2)
+        self.bag = _ngrams(config, config.ngram_bag, labels, least=1)
+        self.pool = Pool(config.pooling, self.encoder.output_size, generator=generator)
+        last = network.dropout if network.output_dropout is None else network.output_dropout
+        self.output_dropout = Dropout(last)
+        self.head = Linear(self.pool.output_size, labels)
+        if generator is not None:
+            initialize_head(self.head, generator, tied=False)
+
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The embedding, each forward layer, and all else.
+
+        The first are what may come from a language model, so that freezing them freezes nothing
+        that was never trained.
+        """
+        encoder = self.encoder
+        first: list[list[nn.Module]] = [] if encoder.embedding is None else [[encoder.embedding]]
+        above = [encoder.backwards, self.ngrams, self.bag, self.pool, self.head]
+        forwards: list[list[nn.Module]] = [[layer] for layer in encoder.forwards]
+        return levels_of([*first, *forwards, [part for part in above if part is not None]])
+
+    def forward(
+        self, ids: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Read items.
+
+        Parameters
+        ----------
+        ids
+            Symbols int64[T, B]; behind the end of an item, any.
+        lengths
+            Of the items, int64[B], 1 to T.
+        generator
+            Draws the dropout, on the device of the ids; it moves on.
+
+        Returns
+        -------
+        Tensor
+            Logits float32[B, C], also under autocast.
+        """
+        grams = None if self.ngrams is None else self.ngrams(ids, generator)
+        encoded = self.encoder.read(ids, lengths, added=grams, generator=generator)
+        dropped = self.output_dropout(self.pool(encoded), generator)
+        logits: Tensor = functional.linear(dropped, self.head.weight, self.head.bias).float()
+        if self.bag is None:
+            return logits
+        inside = encoded.inside.unsqueeze(-1)
+        votes: Tensor = self.bag(ids, generator).masked_fill(~inside, 0).sum(0)
+        # The sum of independent votes grows like the root of their number.
+        return logits + VOTE * votes / lengths.unsqueeze(-1).sqrt()
+
+
+def _ngrams(
+    config: ClassifierConfig, longest: int, size: int, *, least: int
+) -> NgramEmbedding | None:
+    if longest < least:
+        return None
+    return NgramEmbedding(
+        longest=longest, buckets=config.ngram_buckets, size=size, dropout=config.ngram_dropout
+    )

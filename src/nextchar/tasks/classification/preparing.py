@@ -1,0 +1,172 @@
+"""From labelled texts to a classifier that can be trained: what is learned from and held out.
+
+Nothing is left out in silence: a ``Noticed`` tells what and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextchar.config import ClassifierChoices
+from nextchar.errors import TextError
+from nextchar.tasks.classification.beginning import LanguageModelSource
+from nextchar.tasks.classification.labels import Labels
+from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.reading import Item
+from nextchar.tasks.classification.symbols import symbol_count
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.holding_out import hold_out
+from nextchar.text import vocabulary as vocabularies
+from nextchar.text.batches import ItemBatches
+from nextchar.training.events import Listener, Noticed, tell
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A classifier that has learned nothing yet, and its items."""
+
+    model: TextClassifier
+    train: Examples
+    validation: Examples
+
+
+def prepare(
+    items: Sequence[Item],
+    choices: ClassifierChoices,
+    *,
+    source: LanguageModelSource | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Prepared:
+    """Make a classifier for items.
+
+    Parameters
+    ----------
+    items
+        As they were read; those without a text or a label and repeated ones are left out.
+    choices
+        All choices, completed by the source's if there is one.
+    source
+        A language model to begin from.
+    listeners
+        Told what is left out.
+
+    Raises
+    ------
+    TextError
+        Nothing to learn from, one label only, or a text that is too long.
+    """
+    usable = _usable(checked_lengths(items, choices, listeners), listeners)
+    if not choices.classifier.keep_duplicates:
+        usable = _distinct(usable, listeners)
+    labels = Labels.of(item.label for item in usable)
+    named = labels.numbers([item.label for item in usable])
+    learned, held_out = hold_out(
+        len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
+    )
+    train, validation = ([usable[i] for i in part] for part in (learned, held_out))
+    model = _model(train, choices, source, listeners)
+    examples = [
+        model.examples([i.text for i in p], [i.label for i in p]) for p in (train, validation)
+    ]
+    _tell_size(model, examples[0], listeners)
+    return Prepared(model, *examples)
+
+
+def checked_lengths(
+    items: Sequence[Item], choices: ClassifierChoices, listeners: Sequence[Listener]
+) -> list[Item]:
+    """Cut texts that are too long, where that is asked for.
+
+    Raises
+    ------
+    TextError
+        A text is too long, and ``cut`` is not set.
+    """
+    most = choices.items.max_length
+    long = [item for item in items if len(item.text) > most]
+    if not long:
+        return list(items)
+    first = f"{long[0].place} has {len(long[0].text):,} characters"
+    more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
+    if not choices.classifier.cut:
+        raise TextError(
+            f"{first}{more}: at most {most:,} are taken (a larger --max-length takes more, --cut "
+            "reads their beginnings)"
+        )
+    tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
+    return [Item(item.place, item.text[:most], item.label) for item in items]
+
+
+def _usable(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
+    """Leave out what has no text or no label."""
+    usable = [item for item in items if item.text and item.label]
+    missing = [item for item in items if not (item.text and item.label)]
+    if missing:
+        what = "text" if missing[0].label else "label"
+        tell(listeners, _left_out(missing, f"have no text or no label (the first, no {what}: "))
+    if not usable:
+        raise TextError("there is nothing to learn from: no item has a text and a label")
+    return usable
+
+
+def _distinct(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
+    """Leave out what is there already; the same text with another label stays."""
+    first: dict[tuple[str, str], Item] = {}
+    repeated = []
+    for item in items:
+        if (item.text, item.label) in first:
+            repeated.append(item)
+        else:
+            first[item.text, item.label] = item
+    if repeated:
+        tell(listeners, _left_out(repeated, "repeat another, text and label (the first: "))
+    texts = len({item.text for item in first.values()})
+    if texts < len(first):
+        message = f"{len(first) - texts:,} texts occur with more than one label; all are kept"
+        tell(listeners, Noticed(message=message))
+    return list(first.values())
+
+
+def _left_out(items: Sequence[Item], why: str) -> Noticed:
+    return Noticed(message=f"{len(items):,} items are left out, which {why}{items[0].place})")
+
+
+def _model(
+    train: Sequence[Item],
+    choices: ClassifierChoices,
+    source: LanguageModelSource | None,
+    listeners: Sequence[Listener],
+) -> TextClassifier:
+    labels = Labels.of(item.label for item in train)
+    texts, options = [item.text for item in train], choices.items
+    if source is None:
+        kind, least = options.vocabulary, options.min_count
+        vocabulary = vocabularies.learn(kind, texts, least, unknown=True)
+        return TextClassifier(choices, vocabulary, labels)
+    vocabulary, origin = source.vocabulary(texts, options.min_count)
+    model = TextClassifier(choices, vocabulary, labels, origin=origin)
+    source.fill(model.network, origin.known)
+    new = symbol_count(vocabulary) - len(origin.known)
+    tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
+    return model
+
+
+def _tell_size(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
+    training, lengths = model.choices.training, model.lengths(train)
+    batches = ItemBatches(
+        lengths=lengths,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        pool=model.choices.items.pool,
+    )
+    tell(
+        listeners,
+        Noticed(
+            message=f"{len(train):,} items with {len(model.labels)} labels, "
+            f"{np.mean(lengths):.1f} symbols on average; {batches.padding(0):.1%} of what is "
+            "computed is padding"
+        ),
+    )

@@ -1,0 +1,141 @@
+"""Training a classifier from files into a run directory, and measuring it on others."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nextchar.config import ClassifierChoices
+from nextchar.errors import TextError
+from nextchar.tasks.classification.beginning import LanguageModelSource
+from nextchar.tasks.classification.figures import ClassificationFigures
+from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.preparing import checked_lengths, prepare
+from nextchar.tasks.classification.reading import Input, Item, Source
+from nextchar.tasks.classification.symbols import strangers
+from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.training.events import Listener, Noticed, tell
+
+_NAMED = 5
+
+
+def train_classifier(
+    inputs: Input | Sequence[Input],
+    out: str | os.PathLike[str],
+    *,
+    source: Source | None = None,
+    from_run: str | os.PathLike[str] | None = None,
+    listeners: Sequence[Listener] = (),
+    **options: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Train a classifier on labelled texts.
+
+    Parameters
+    ----------
+    inputs
+        Files, folders, patterns, or ``-``.
+    out
+        The run directory to make; it must not exist yet, or be empty.
+    source
+        The columns and the layout of the files.
+    from_run
+        A language model to begin from: its network and its symbols, to which new ones are added.
+        Then texts are read forward alone, unless ``bidirectional`` says otherwise.
+    listeners
+        Called with each event.
+    **options
+        The options of ``ClassifierChoices``.
+
+    Raises
+    ------
+    InputError
+        The items or an option cannot be used; nothing was written.
+    Interrupted, NonFiniteLossError, StorageError
+        As ``tasks.runs.train_items``.
+    """
+    begun = None if from_run is None else LanguageModelSource(from_run)
+    if begun is not None:
+        options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
+    choices = ClassifierChoices.from_options(options)
+    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    items = (source or Source()).items(paths, choices.items.reading)
+    prepared = prepare(items, choices, source=begun, listeners=listeners)
+    return train_items(
+        prepared.model, prepared.train, prepared.validation, Path(out), listeners=listeners
+    )
+
+
+def resume_classifier(
+    run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()
+) -> ItemResult:
+    """Go on with a run; see ``tasks.runs.resume_items``."""
+    return resume_items(TextClassifier, Path(run), listeners=listeners)
+
+
+def evaluate_classifier(
+    model: TextClassifier,
+    items: Sequence[Item],
+    *,
+    skip_unseen: bool = False,
+    listeners: Sequence[Listener] = (),
+) -> ClassificationFigures:
+    """Measure a classifier on labelled texts.
+
+    Parameters
+    ----------
+    items
+        An empty text is an item too; one without a label is left out.
+    skip_unseen
+        Leave out items whose label the classifier does not know.
+    listeners
+        Told what is left out, and which symbols are unknown.
+
+    Raises
+    ------
+    TextError
+        A label that the classifier does not know, a text that is too long, or no item.
+    """
+    labelled = [item for item in items if item.label]
+    if len(labelled) < len(items):
+        message = f"{len(items) - len(labelled):,} items without a label are left out"
+        tell(listeners, Noticed(message=message))
+    unseen = [item for item in labelled if not model.labels.knows(item.label)]
+    if unseen:
+        _unseen(model, unseen, skip=skip_unseen, listeners=listeners)
+        labelled = [item for item in labelled if model.labels.knows(item.label)]
+    if not labelled:
+        raise TextError("there is nothing to measure: no item has a label of the classifier")
+    read = checked_lengths(labelled, model.choices, listeners)
+    tell_strangers(model, [item.text for item in read], listeners)
+    model.network.eval()
+    return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
+
+
+def tell_strangers(
+    model: TextClassifier, texts: Sequence[str], listeners: Sequence[Listener]
+) -> None:
+    """Tell which symbols of texts are read as ``<unk>``."""
+    found = strangers(model.vocabulary, texts)
+    if found:
+        named = ", ".join(map(repr, found[:_NAMED])) + ", …" * (len(found) > _NAMED)
+        message = f"{len(found)} symbols were not learned and are read as <unk>: {named}"
+        tell(listeners, Noticed(message=message))
+
+
+def _unseen(
+    model: TextClassifier, unseen: Sequence[Item], *, skip: bool, listeners: Sequence[Listener]
+) -> None:
+    counts = Counter(item.label for item in unseen)
+    named = ", ".join(repr(label) for label, _ in counts.most_common(_NAMED))
+    named += ", …" * (len(counts) > _NAMED)
+    what = f"{len(unseen):,} items have labels that were not learned: {named}"
+    if not skip:
+        known = ", ".join(model.labels.names[:_NAMED]) + ", …" * (len(model.labels) > _NAMED)
+        raise TextError(
+            f"{what} (the first: {unseen[0].place}); known are {known}; --skip-unseen leaves them "
+            "out"
+        )
+    tell(listeners, Noticed(message=f"{what}; they are left out"))

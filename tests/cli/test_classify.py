@@ -1,0 +1,180 @@
+"""``nextchar classify``: train, predict, evaluate, explain."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, contents
+from tests.tasks.classification.data import TINY_WORDS, names
+
+OPTIONS = (*TINY_WORDS, "--learning-rate", "0.02")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table, a folder with a file a class, and lines."""
+    folder = tmp_path_factory.mktemp("labelled")
+    pairs = names(150)
+    with (folder / "data.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "name", "origin"), *((1, *pair) for pair in pairs)])
+    (folder / "classes").mkdir()
+    for label in {label for _, label in pairs}:
+        lines = [text for text, own in pairs if own == label]
+        (folder / "classes" / f"{label}.txt").write_text("\n".join(lines) + "\n")
+    (folder / "lines.txt").write_text("".join(f"{label} {text}\n" for text, label in pairs))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from nextchar.tasks.classification.training import train_classifier
+    from tests.tasks.classification.data import TINY
+
+    out = tmp_path_factory.mktemp("classifiers") / "run"
+    train_classifier(data / "lines.txt", out, **{**TINY, "passes": 10, "learning_rate": 0.02})
+    return out
+
+
+def test_every_layout_trains_the_same_classifier(nextchar: Run, data: Path, tmp_path: Path) -> None:
+    columns = ("--text", "name", "--label", "origin")
+    given = {"csv": (data / "data.csv", *columns), "lines": (data / "lines.txt",)}
+    results = {}
+    for name, arguments in given.items():
+        out = tmp_path / name
+        command = ("classify", "train", *arguments, "--out", out, *OPTIONS, "--json", "-q")
+        results[name] = nextchar(*command).values()
+    files = ("classify", "train", data / "classes", "--out", tmp_path / "files", *OPTIONS, "-q")
+    assert "accuracy" in nextchar(*files).succeeded()
+    assert results["csv"]["accuracy"] == results["lines"]["accuracy"]
+    assert {"macro_f1", "nats_per_item", "items", "held_out_items", "seconds"} <= results[
+        "csv"
+    ].keys()
+    assert {path.name for path in (tmp_path / "csv").iterdir()} == {
+        "config.json", "vocabulary.json", "labels.json", "model.safetensors", "metrics.jsonl",
+        "README.md", "items", "last",
+    }  # fmt: skip
+
+
+def test_a_complete_run_can_be_resumed(nextchar: Run, classifier: Path) -> None:
+    before = contents(classifier)
+    assert "is complete" in nextchar("classify", "train", "--resume", classifier).err
+    assert contents(classifier)["model.safetensors"] == before["model.safetensors"]
+    line = nextchar("classify", "train", "--resume", classifier, "--text", "x", "--from", "y")
+    assert "takes no --text, --from" in line.problem()
+
+
+def test_predictions_stand_line_by_line(nextchar: Run, classifier: Path, tmp_path: Path) -> None:
+    shown = nextchar("classify", "predict", classifier, "vikulf", "olaini").succeeded()
+    assert [line.split("\t")[0] for line in shown.splitlines()] == ["north", "south"]
+    (tmp_path / "in.txt").write_text("vikulf\n\nolaini\n")
+    command = ("classify", "predict", classifier, "--input")
+    for way, stdin in ((tmp_path / "in.txt", b""), ("-", b"vikulf\n\nolaini\n")):
+        values = nextchar(*command, way, "--top", "3", "--json", stdin=stdin).values()
+        assert [each["text"] for each in values["predictions"]] == ["vikulf", "", "olaini"]
+        assert sum(values["predictions"][1]["probabilities"].values()) == pytest.approx(1)
+
+
+def test_an_unknown_symbol_is_told(nextchar: Run, classifier: Path) -> None:
+    outcome = nextchar("classify", "predict", classifier, "Ωvik\x1b[31m")
+    assert "\x1b" not in outcome.succeeded()
+    assert "symbols were not learned and are read as <unk>" in outcome.err
+
+
+def test_evaluation_reports_every_figure(
+    nextchar: Run, classifier: Path, data: Path, tmp_path: Path
+) -> None:
+    command = ("classify", "evaluate", classifier, data / "classes")
+    shown = nextchar(*command).succeeded()
+    for word in ("accuracy", "macro F1", "nats/item", "calibration error", "recall", "has \\ said"):
+        assert word in shown
+    values = nextchar(*command, "--json", "--picture", tmp_path / "p.png").values()
+    assert values["items"] == 150
+    assert sum(map(sum, values["confusion"])) == 150
+    assert sum(row["items"] for row in values["reliability"]) == 150
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_explanations_come_as_text_json_and_a_page(
+    nextchar: Run, classifier: Path, tmp_path: Path
+) -> None:
+    command = ("classify", "explain", classifier, "vikulf")
+    assert "nats by which ln p(north) falls" in nextchar(*command).succeeded()
+    values = nextchar(
+        *command, "--label", "south", "--json", "--html", tmp_path / "e.html"
+    ).values()
+    assert values["label"] == "south"
+    assert [part["text"] for part in values["parts"]] == list("vikulf")
+    assert "<span" in (tmp_path / "e.html").read_text()
+    assert "not overwritten" in nextchar(*command, "--html", tmp_path / "e.html").problem()
+
+
+def test_a_classifier_begins_from_a_language_model(
+    nextchar: Run, finished: Path, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    begun = ("--from", finished, "--freeze", "2", "--passes", "1", "--out", out)
+    outcome = nextchar("classify", "train", data / "lines.txt", *begun)
+    outcome.succeeded()
+    assert "begun from" in outcome.err
+    assert json.loads((out / "config.json").read_text())["network"]["hidden_size"] == 16
+    assert (out / "origin.json").is_file()
+
+
+def bad(folder: Path, name: str, content: str | bytes) -> Path:
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "words"),
+    [
+        ("a.csv", "text,label\nx,1\ny,1\n", (), ("one label: '1'",)),
+        ("a.csv", "text,label\n,1\n,2\n", (), ("nothing to learn from",)),
+        ("a.csv", "text,stars\nx,1\n", (), ("line 2", "no column 'label'", "'stars'")),
+        ("a.csv", "text,label\nx,1\n" + "y" * 20_000 + ",2\n", (), ("line 3", "20,000", "--cut")),
+        ("a.txt", b"1 caf\xe9\n0 no\n", (), ("a.txt", "0xe9", "--errors replace")),
+        ("a.txt", "", (), ("empty",)),
+        ("a.txt", "1 x\n0 y\n", ("--layout", "columns"), ("is no table",)),
+        ("a.txt", "1 x\n0 y\n", ("--dropout", "1"), ("dropout must be",)),
+        ("a.txt", "1 x\n0 y\n", ("--vocabulary", "byte", "--symbol-dropout", "0.1"), ("<unk>",)),
+        ("a.txt", "1 x\n0 y\n", ("--minutes", "1", "--passes", "2"), ("exclude each other",)),
+    ],
+)
+def test_what_cannot_be_learned_is_one_line_and_leaves_nothing(
+    nextchar: Run, name: str, content: str | bytes, options: tuple[str, ...],
+    words: tuple[str, ...], tmp_path: Path,
+) -> None:  # fmt: skip
+    path = bad(tmp_path, name, content)
+    line = nextchar("classify", "train", path, "--out", tmp_path / "run", "-q", *options).problem()
+    assert [word for word in words if word not in line] == []
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_bad_questions_to_a_classifier_are_one_line(
+    nextchar: Run, classifier: Path, finished: Path, tmp_path: Path
+) -> None:
+    predict = ("classify", "predict")
+    assert "either texts or --input" in nextchar(*predict, classifier).problem()
+    assert (
+        "line 1 has 1,000,000"
+        in nextchar(*predict, classifier, "--input", "-", stdin=b"x" * 1_000_000).problem()
+    )
+    assert "run of nextchar train" in nextchar(*predict, finished, "x").problem()
+    unseen = bad(tmp_path, "u.txt", "east x\nnorth vik\n")
+    line = nextchar("classify", "evaluate", classifier, unseen).problem()
+    assert "labels that were not learned: 'east'" in line
+    skipping = nextchar("classify", "evaluate", classifier, unseen, "--skip-unseen", "--json")
+    assert skipping.values()["items"] == 1
+    assert (
+        "--label must be one of"
+        in nextchar("classify", "explain", classifier, "x", "--label", "nowhere").problem()
+    )
+
+
+def test_a_language_model_says_what_a_classifier_is_for(nextchar: Run, classifier: Path) -> None:
+    line = nextchar("generate", classifier).problem()
+    assert "is a run of nextchar classify train" in line

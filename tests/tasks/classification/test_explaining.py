@@ -1,0 +1,75 @@
+"""Explanations: exact by their definition, and shown so that no text commands a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from nextchar.config import ClassifierChoices
+from nextchar.errors import ConfigError, TextError
+from nextchar.rendering.contributions import contribution_lines, contribution_page, level
+from nextchar.tasks.classification.explaining import explain, strongest
+from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.preparing import prepare
+from tests.tasks.classification.data import TINY, items
+
+
+@pytest.fixture(scope="module")
+def model() -> TextClassifier:
+    return prepare(items(60), ClassifierChoices.from_options(TINY)).model
+
+
+@pytest.mark.parametrize("text", ["vik", "ola ini", "a", "Ωß", "e\u0301x"])
+def test_a_weight_is_what_the_probability_loses_without_the_character(
+    model: TextClassifier, text: str
+) -> None:
+    found = explain(model, text, label="south")
+    place = model.labels.names.index("south")
+    assert [text[p.start : p.end] for p in found.parts] == list(text)
+    for number, part in enumerate(found.parts):
+        without = text[:number] + text[number + 1 :]
+        logs = model.log_probabilities([text, without])[:, place]
+        assert part.nats == pytest.approx(float(logs[0] - logs[1]), abs=1e-6)
+
+
+def test_words_are_left_out_whole_and_spaces_stay(model: TextClassifier) -> None:
+    found = explain(model, "mac gil, owen", by="word")
+    assert "".join("mac gil, owen"[p.start : p.end] for p in found.parts) == "mac gil, owen"
+    assert [p.nats == 0 for p in found.parts] == [False, True, False, False, True, False]
+
+
+def test_the_most_probable_label_is_explained_if_none_is_named(model: TextClassifier) -> None:
+    found = explain(model, "vikulf")
+    assert found.label == model.predict(["vikulf"])[0] == next(iter(found.probabilities))
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    assert strongest(found.parts, 2)[0].nats == max((p.nats for p in found.parts), key=abs)
+
+
+def test_an_empty_text_has_no_parts_and_a_long_one_too_many(model: TextClassifier) -> None:
+    assert explain(model, "").parts == ()
+    with pytest.raises(TextError, match=r"3,000 parts.*at most 2,000"):
+        explain(model, "a" * 3000)
+    with pytest.raises(ConfigError, match="--label must be one of north, south, west; got 'x'"):
+        explain(model, "a", label="x")
+
+
+def test_levels_are_shares_of_the_strongest_part() -> None:
+    assert [level(w, 1.0) for w in (1.0, 0.6, 0.3, 0.1, 0.05, 0.0, -0.2, -0.9)] == [
+        4, 3, 2, 1, 0, 0, -1, -4,
+    ]  # fmt: skip
+    assert level(0.0, 0.0) == 0
+
+
+def test_marks_stand_below_their_characters_where_there_is_no_colour() -> None:
+    parts = [("a", 1.0), ("값", -0.9), ("b", 0.0), ("\x1b", 0.3)]
+    assert list(contribution_lines(parts, width=80, colors=False)) == ["a값b␛", "▇## ▃"]
+    assert list(contribution_lines(parts, width=3, colors=False)) == ["a값", "▇##", "b␛", " ▃"]
+    painted = "".join(contribution_lines(parts, width=80, colors=True))
+    assert painted.count("\x1b[0m") == 3
+    assert "␛" in painted
+
+
+def test_a_page_escapes_what_a_text_holds() -> None:
+    page = contribution_page("a<b", "<l>", [("<script>", 1.0), ("x", -1.0)], [("<r>", "+1")])
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "a&lt;b" in page

@@ -1,0 +1,186 @@
+"""A classifier: what it learns, keeps and begins from."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import nextchar
+from nextchar.config import ClassifierChoices
+from nextchar.errors import ConfigError, Interrupted, RunError, TextError
+from nextchar.nn.parameters import named_tensors
+from nextchar.tasks.classification.beginning import LanguageModelSource
+from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.preparing import Prepared, prepare
+from nextchar.tasks.classification.reading import Item
+from nextchar.tasks.classification.training import evaluate_classifier
+from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.training.events import Event, Listener, Noticed, StepDone
+from tests.conftest import TINY_OPTIONS, english, require_same_training
+from tests.tasks.classification.data import TINY, items
+
+
+def prepared(count: int = 100, **options: Any) -> Prepared:
+    return prepare(items(count), ClassifierChoices.from_options({**TINY, **options}))
+
+
+def trained(out: Path, *listeners: Listener, count: int = 100, **options: Any) -> ItemResult:
+    made = prepared(count, **options)
+    return train_items(made.model, made.train, made.validation, out, listeners=listeners)
+
+
+def notes(given: list[Item], **options: Any) -> list[str]:
+    told: list[Event] = []
+    prepare(given, ClassifierChoices.from_options({**TINY, **options}), listeners=[told.append])
+    return [event.message for event in told if isinstance(event, Noticed)]
+
+
+def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path) -> None:
+    result = trained(tmp_path / "run", count=300, passes=15, learning_rate=0.02)
+    assert result.figures["accuracy"] > 0.9
+    model = TextClassifier.load(tmp_path / "run")
+    found = evaluate_classifier(model, items(100, seed=2))
+    assert found.accuracy > 0.9
+    assert model.predict(["skavikgard", "olaini"]) == ["north", "south"]
+
+
+@pytest.mark.parametrize("options", [{"ngram_bag": 2, "consistency": 1.0}, {"layers": 2}])
+def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
+    options = {**options, "ema_decay": 0.9, "passes": 2}
+    trained(tmp_path / "whole", **options)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="nextchar classify train --resume"):
+        trained(tmp_path / "cut", stop, **options)
+    resume_items(TextClassifier, tmp_path / "cut")
+    require_same_training(tmp_path / "whole", tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pooling": "attention"}, {"pooling": "last", "bidirectional": False},
+        {"vocabulary": "byte"}, {"vocabulary": "word", "ngram_bag": 2}, {"layers": 2},
+    ],
+)  # fmt: skip
+def test_a_text_has_its_probabilities_whatever_is_read_beside_it(options: dict[str, Any]) -> None:
+    model = prepared(**options).model
+    texts = ["ulf", "a", "olainiora" * 9, "mac gil, owen", ""]
+    together = model.probabilities(texts)
+    alone = np.concatenate([model.probabilities([text]) for text in texts])
+    assert np.allclose(together, alone, atol=1e-6)
+    assert together.sum(1) == pytest.approx(np.ones(len(texts)))
+
+
+def test_held_out_items_are_a_share_of_every_label() -> None:
+    made = prepared(120, validation_fraction=0.25)
+    counts = np.bincount(made.validation.arrays["label"]), np.bincount(made.train.arrays["label"])
+    assert (np.abs(counts[0] / (counts[0] + counts[1]) - 0.25) < 0.03).all()
+    assert tuple(counts[1]) == made.model.labels.counts
+
+
+def test_class_weights_are_powers_of_inverse_frequency_and_one_on_average() -> None:
+    model = prepared(class_weights=1.0).model
+    shares = model.labels.shares
+    assert np.allclose(model._label_weights.numpy() * shares, 1 / 3)
+    assert np.allclose(prepared(class_weights=0.0).model._label_weights.numpy(), 1)
+
+
+def test_the_prior_adjustment_divides_by_a_power_of_frequency() -> None:
+    plain = prepared(prior_adjustment=0.0).model
+    adjusted = prepared(prior_adjustment=0.5).model
+    expected = plain.probabilities(["ulf"])[0] / plain.labels.shares**0.5
+    assert np.allclose(adjusted.probabilities(["ulf"])[0], expected / expected.sum())
+
+
+def test_what_is_left_out_is_told() -> None:
+    given = [*items(30), Item("line 31", "", "north"), Item("line 32", "ulf", "")]
+    told = notes([*given, given[0], Item("line 34", given[1].text, "other")])
+    assert any("2 items are left out, which have no text or no label" in n for n in told)
+    assert any("1 items are left out, which repeat another" in n for n in told)
+    assert any("1 texts occur with more than one label" in n for n in told)
+    assert not any("repeat" in n for n in notes([*given, given[0]], keep_duplicates=True))
+
+
+def test_padding_is_measured() -> None:
+    assert any("of what is computed is padding" in note for note in notes(items(50)))
+
+
+def test_one_label_only_and_nothing_at_all_are_refused() -> None:
+    with pytest.raises(TextError, match="one label: 'x'"):
+        notes([Item("1", "a", "x"), Item("2", "b", "x")])
+    with pytest.raises(TextError, match="nothing to learn from"):
+        notes([Item("1", "", "x"), Item("2", " ".strip(), "y")])
+
+
+def test_a_text_that_is_too_long_is_named_or_cut() -> None:
+    long = Item("data.csv, line 7", "ab" * 500_000, "north")
+    with pytest.raises(TextError, match=r"line 7 has 1,000,000 characters.*10,000.*--cut"):
+        notes([*items(20), long])
+    told = notes([*items(20), long], cut=True)
+    assert any("line 7 has 1,000,000 characters: the first 10,000" in note for note in told)
+
+
+def test_labels_that_were_not_learned_are_named() -> None:
+    model = prepared().model
+    given = [*items(10), Item("line 11", "x", "east")]
+    with pytest.raises(TextError, match="1 items have labels that were not learned: 'east'"):
+        evaluate_classifier(model, given)
+    told: list[Event] = []
+    found = evaluate_classifier(model, given, skip_unseen=True, listeners=[told.append])
+    assert found.items == 10
+    assert any("left out" in str(event) for event in told)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
+    layers: int, bidirectional: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text(english(2000))
+    run = tmp_path / "lm"
+    nextchar.train(tmp_path / "text.txt", run, **{**TINY_OPTIONS, "layers": layers})
+    source = LanguageModelSource(run)
+    given = {"bidirectional": bidirectional, "passes": 1, "freeze": 1 + layers}
+    choices = ClassifierChoices.from_options(source.options(given))
+    made = prepare([*items(40), Item("last", "ß", "north")], choices, source=source)
+    old, model = nextchar.LanguageModel.load(run), made.model
+    model.network.eval()
+    assert set(old.vocabulary.symbols) <= set(model.vocabulary.symbols)
+    text = "old dog"
+    ids = torch.from_numpy(old.vocabulary.encode(text).astype(np.int64)).unsqueeze(1)
+    new_ids = torch.from_numpy(model.vocabulary.encode(text).astype(np.int64)).unsqueeze(1)
+    before = old.network.read(ids, old.network.initial_state(1)).outputs
+    after = model.network.encoder.read(new_ids, torch.tensor([len(text)])).outputs
+    assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
+    # Frozen, it still reads so after training; the head and the new symbols have learned.
+    first = {name: tensor.clone() for name, tensor in named_tensors(model.network).items()}
+    train_items(model, made.train, made.validation, tmp_path / "run")
+    loaded = TextClassifier.load(tmp_path / "run")
+    after = loaded.network.encoder.read(new_ids, torch.tensor([len(text)])).outputs
+    assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
+    weights = named_tensors(loaded.network)
+    assert not torch.equal(weights["head.weight"], first["head.weight"])
+    borders = "encoder.embedding.weight"
+    assert not torch.equal(weights[borders][-2:], first[borders][-2:])
+
+
+def test_a_classifier_keeps_the_network_of_its_language_model(finished: Path) -> None:
+    with pytest.raises(ConfigError, match="hidden_size is 16 there, got 99"):
+        LanguageModelSource(finished).options({"hidden_size": 99})
+    with pytest.raises(RunError, match="nextchar classify train"):
+        TextClassifier.load(finished)
+
+
+def test_freezing_all_levels_is_refused() -> None:
+    with pytest.raises(ConfigError, match="freeze must be below 3"):
+        ClassifierChoices.from_options({"freeze": 3})
