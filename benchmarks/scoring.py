@@ -5,7 +5,8 @@
 ``evaluate`` as it is, which cuts a long text into parallel streams; ``evaluate(exact=True)``, one
 stream from beginning to end; and the forward pass of training with its loss, on windows of
 the same text: the same network with its dropout, 32 streams of 64 symbols, in the precision that
-it was trained in, without gradients. They are run in turn, and the medians are reported.
+it was trained in, as a training step takes it (it keeps what the backward pass needs), and without
+gradients. They are run in turn, and the medians are reported.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.nn import functional
 
 import nextchar
 from nextchar.evaluation import Evaluation
+from nextchar.nn.network import detach
 from nextchar.text.streams import NO_TARGET, Streams
 
 STREAMS, LENGTH = 32, 64
@@ -29,10 +31,13 @@ NAMES = {
     "parallel": "parallel streams",
     "exact": "exact, one stream",
     "forward": "forward pass of training",
+    "no_grad": "the same without gradients",
 }
 
 
-def training_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], float]:
+def training_forward(
+    model: nextchar.LanguageModel, text: str, *, gradients: bool
+) -> Callable[[], float]:
     """Make a pass over the text as training reads it, which gives the characters it has read."""
     ids = model.vocabulary.encode(text)
     streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
@@ -45,12 +50,13 @@ def training_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], f
         state = model.network.initial_state(STREAMS)
         for step in range(steps):
             batch = streams.batch(step)
-            with torch.no_grad():
+            with torch.set_grad_enabled(gradients):
                 with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
                     inputs = torch.from_numpy(batch.inputs)
-                    logits, state = model.network(inputs, state, generator=generator)
+                    logits, after = model.network(inputs, state, generator=generator)
                 targets = torch.from_numpy(batch.targets).flatten()
                 functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=NO_TARGET)
+            state = detach(after)
         model.network.eval()
         return steps * STREAMS * LENGTH * len(text) / len(ids)
 
@@ -59,9 +65,12 @@ def training_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], f
 
 def measure(model: nextchar.LanguageModel, text: str, rounds: int) -> dict[str, object]:
     """Run the three ways in turn, after a short warm-up of each."""
-    forward = training_forward(model, text)
+    forward = {
+        name: training_forward(model, text, gradients=name == "forward")
+        for name in ("forward", "no_grad")
+    }
     short = text[: len(text) // 10]
-    training_forward(model, short)()
+    training_forward(model, short, gradients=True)()
     model.evaluate(short)
     model.evaluate(short, exact=True)
     rates: dict[str, list[float]] = {name: [] for name in NAMES}
@@ -69,8 +78,8 @@ def measure(model: nextchar.LanguageModel, text: str, rounds: int) -> dict[str, 
     for _ in range(rounds):
         for name in NAMES:
             began = time.perf_counter()
-            if name == "forward":
-                characters = forward()
+            if name in forward:
+                characters = forward[name]()
             else:
                 results[name] = model.evaluate(text, exact=name == "exact")
                 characters = len(text)

@@ -154,6 +154,10 @@ class Command:
         """Give what it has written on standard output so far."""
         return self._streams[0].read_bytes()
 
+    def said(self) -> bytes:
+        """Give what it has written on standard error so far."""
+        return self._streams[1].read_bytes()
+
     def code(self) -> int:
         """Wait for the end and give the exit code."""
         self._process.join(DEADLINE_SECONDS)

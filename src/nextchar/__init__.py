@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nextchar.config import Config as Config
     from nextchar.continuations import Continuation as Continuation
+    from nextchar.embeddings import SymbolVectors as SymbolVectors
+    from nextchar.embeddings import train_embeddings as train_embeddings
     from nextchar.errors import NextcharError as NextcharError
     from nextchar.evaluation import Evaluation as Evaluation
     from nextchar.evaluation.dynamic import Adaptation as Adaptation
@@ -33,12 +35,17 @@ if TYPE_CHECKING:
     from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
     from nextchar.tasks.classification.model import TextClassifier as TextClassifier
     from nextchar.tasks.classification.training import train_classifier as train_classifier
+    from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
+    from nextchar.tasks.tagging.tagger import Tagger as Tagger
+    from nextchar.tasks.transduction.model import Transducer as Transducer
+    from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Adaptation": "nextchar.evaluation.dynamic",
+    "ConditionalModel": "nextchar.tasks.conditioning.model",
     "CharClassifier": "nextchar.tasks.classification.estimator",
     "Config": "nextchar.config",
     "Continuation": "nextchar.continuations",
@@ -46,6 +53,9 @@ _HOMES = {
     "LanguageModel": "nextchar.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
+    "SymbolVectors": "nextchar.embeddings",
+    "Transducer": "nextchar.tasks.transduction.model",
+    "Tagger": "nextchar.tasks.tagging.tagger",
     "TextClassifier": "nextchar.tasks.classification.model",
     "TrainingResult": "nextchar.run",
     "augment": "nextchar.text.augmentation",
@@ -54,6 +64,8 @@ _HOMES = {
     "crossval": "nextchar.experiments",
     "resume": "nextchar.run",
     "train": "nextchar.run",
+    "train_embeddings": "nextchar.embeddings",
+    "train_transducer": "nextchar.tasks.transduction.training",
     "train_classifier": "nextchar.tasks.classification.training",
     "tune": "nextchar.experiments",
 }
@@ -61,14 +73,18 @@ _HOMES = {
 __all__ = [
     "Adaptation",
     "CharClassifier",
+    "ConditionalModel",
     "Config",
     "Continuation",
     "Evaluation",
     "LanguageModel",
     "NextcharError",
     "Score",
+    "SymbolVectors",
+    "Tagger",
     "TextClassifier",
     "TrainingResult",
+    "Transducer",
     "Tuning",
     "augment",
     "compare",
@@ -76,6 +92,8 @@ __all__ = [
     "resume",
     "train",
     "train_classifier",
+    "train_embeddings",
+    "train_transducer",
     "tune",
 ]
 

@@ -14,7 +14,9 @@ import torch
 
 from nextchar.config import Config
 from nextchar.config.effects import without_effect
+from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError
+from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.network import Network
 from nextchar.nn.precision import faster_dtype
@@ -48,6 +50,8 @@ class NewRun:
         What was asked for, and the names of the options that were set.
     source
         The run that it begins from, or ``None``.
+    vectors
+        What its embedding begins with, or ``None``.
     processes
         Those that will train.
     listeners
@@ -60,6 +64,7 @@ class NewRun:
     config: Config
     given: frozenset[str]
     source: Source | None
+    vectors: GivenVectors | None
     processes: Processes
     listeners: Sequence[Listener]
     stdin: BinaryIO | None
@@ -98,6 +103,8 @@ class NewRun:
                 (temporary / LAST_FILE).parent.mkdir()
             if source is not None:
                 self._begin_from(source, temporary, config, vocabulary, corpus)
+            if self.vectors is not None:
+                self._begin_with(self.vectors, temporary, config, vocabulary, corpus)
 
     def _preparing(self, stage: str) -> Callable[[float], None]:
         return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
@@ -138,12 +145,18 @@ class NewRun:
         ends = self.began + training.minutes * 60
         return plan(
             config,
-            self.given | ({"hidden_size"} if self.source else set()),
+            self.given | self._sizes_kept,
             symbols=len(corpus.original),  # Altered copies are no new text.
             seconds_left=lambda: ends - time.monotonic(),
             measure=measure,
             count_weights=count_weights,
         )
+
+    @property
+    def _sizes_kept(self) -> set[str]:
+        """The sizes that what the run begins with has decided."""
+        kept = {"hidden_size"} if self.source is not None else set()
+        return kept | ({"embedding_size"} if self.vectors is not None else set())
 
     def _begin_from(
         self, source: Source, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
@@ -153,11 +166,31 @@ class NewRun:
         origin.save(folder)
         training = config.training
         network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
+        self._save(network, folder, config, corpus)
+        new = len(vocabulary) - len(origin.known)
+        tell(self.listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
+
+    def _begin_with(
+        self,
+        vectors: GivenVectors,
+        folder: Path,
+        config: Config,
+        vocabulary: Vocabulary,
+        corpus: Corpus,
+    ) -> None:
+        """Save the usual network with a filled embedding, as a training without a step."""
+        network = LanguageModel.create(config, vocabulary).network
+        if network.embedding is not None:  # The options that vectors give see to it.
+            filled = vectors.fill(network.embedding.weight, vocabulary, folder)
+            tell(self.listeners, Noticed(message=filled))
+        self._save(network, folder, config, corpus)
+
+    def _save(self, network: Network, folder: Path, config: Config, corpus: Corpus) -> None:
+        """Save a network as a training without a step."""
+        training = config.training
         network.to(self.processes.device(training.device))
         lessons = StreamLessons(network, training_streams(corpus, training), training)
         Trainer(network, lessons, training, folder).save()
-        new = len(vocabulary) - len(origin.known)
-        tell(self.listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
 
 
 def _planned(config: Config, corpus: Corpus) -> str:

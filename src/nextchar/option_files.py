@@ -19,7 +19,7 @@ from nextchar.config import Choices, Config, reject_unknown
 from nextchar.errors import ConfigError
 from nextchar.storage import write_bytes
 
-_BUDGETS = ("steps", "minutes")
+_BUDGETS = ("passes", "steps", "minutes")
 
 
 def read_table(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def write_options(path: Path, options: Mapping[str, Any], *, heading: str = "") 
 
 
 def overridden(options: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, Any]:
-    """Put options over others; one budget (``steps`` or ``minutes``) takes the other's place."""
+    """Put options over others; one budget (steps, minutes, passes) takes another's place."""
     replaced = _BUDGETS if any(name in by for name in _BUDGETS) else ()
     return {name: value for name, value in options.items() if name not in replaced} | dict(by)
 

@@ -8,6 +8,7 @@ This is where text, network, trainer and evaluation meet. A run directory holds
     metrics.jsonl       one row a validation
     README.md           a model card
     origin.json         the run that it was begun from, if it was
+    embedding.json      the vectors that its embedding began with, if it did
     corpus/             the encoded text, so that resuming needs nothing else
     last/               everything that resume needs
 
@@ -28,7 +29,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nextchar.config import Config
-from nextchar.errors import RunError
+from nextchar.embeddings.filling import GivenVectors
+from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
 from nextchar.making import NewRun, require_trainable
 from nextchar.model import LanguageModel
@@ -104,6 +106,7 @@ def train(
     out: str | os.PathLike[str],
     *,
     from_run: str | os.PathLike[str] | None = None,
+    embedding_from: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
     **options: Any,  # noqa: ANN401
@@ -122,6 +125,9 @@ def train(
     from_run
         A run to begin from: network and symbols are its own, and the text's new symbols are
         added (``nextchar.transfer``).
+    embedding_from
+        A folder of vectors with which the embedding begins (``nextchar.embeddings``); they say
+        the kind of symbols and the size. It excludes ``from_run``.
     listeners
         Called with each event of the training.
     stdin
@@ -146,14 +152,20 @@ def train(
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = Path(out)
     with together() as processes:
+        if from_run is not None and embedding_from is not None:
+            raise ConfigError("a run begins from another run or with vectors, and not with both")
         source = None if from_run is None else Source(from_run)
-        config = Config.from_options(options if source is None else source.options(options))
+        vectors = None if embedding_from is None else GivenVectors(embedding_from)
+        beginning = source or vectors
+        chosen = options if beginning is None else beginning.options(options)
+        config = Config.from_options(chosen)
         told = listeners if processes.is_first else ()
         new = NewRun(
             paths=paths,
             config=config,
             given=frozenset(options),
             source=source,
+            vectors=vectors,
             processes=processes,
             listeners=told,
             stdin=stdin,

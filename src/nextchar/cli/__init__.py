@@ -12,19 +12,24 @@ import typer
 
 from nextchar.cli import (
     augment,
+    bigram,
     classify,
     compare,
     complete,
     compress,
+    condition,
     crossval,
     data,
+    embeddings,
     evaluate,
     generate,
     info,
     novelty,
     play,
     score,
+    tag,
     train,
+    transduce,
     tune,
 )
 from nextchar.errors import (
@@ -57,11 +62,16 @@ play.add_to(app)
 evaluate.add_to(app)
 score.add_to(app)
 novelty.add_to(app)
+bigram.add_to(app)
 compress.add_to(app)
 info.add_to(app)
 augment.add_to(app)
+app.add_typer(condition.app, name="condition")
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(classify.app, name="classify")
 app.add_typer(data.app, name="data")
+app.add_typer(transduce.app, name="transduce")
+app.add_typer(tag.app, name="tag")
 
 
 @app.callback(invoke_without_command=True)

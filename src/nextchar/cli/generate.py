@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import typer
 
+from nextchar.cli.options import add_command, parameter
 from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
-
-if TYPE_CHECKING:
-    from nextchar.model import LanguageModel
 
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
 
+_HELP = "Write text with a trained model, as it appears, or search for the most probable one."
+RUN: Any = typer.Argument(help="A run directory.")
+
+
+class Writer(Protocol):
+    """What writes text; the options are those of ``LanguageModel``."""
+
+    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:  # noqa: ANN401
+        """Write a text piece by piece."""
+
+    def generate_batch(self, prompt: str = "", *, samples: int, **options: Any) -> list[str]:  # noqa: ANN401
+        """Write several texts."""
+
+    def search(self, prompt: str = "", **options: Any) -> Sequence[Any]:  # noqa: ANN401
+        """Find the most probable texts."""
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("generate")(_generate)
+    own = [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter("run", Path, RUN),
+    ]
+    add_command(app, "generate", _generate, _HELP, own + writing_parameters())
 
 
-def _generate(
+def _generate(*, context: typer.Context, run: Path, device: str, **values: Any) -> None:  # noqa: ANN401
+    def load() -> Writer:
+        from nextchar.model import LanguageModel
+
+        return LanguageModel.load(run, device=device)
+
+    write(context, load, {}, False, **values)
+
+
+def writing_parameters() -> list[inspect.Parameter]:
+    """Give the options of ``write``, and on which device it is done."""
+    devices: Any = Literal["cpu", "cuda"]
+    taken = inspect.signature(write, eval_str=True).parameters.values()
+    return [
+        *(each for each in taken if each.kind is each.KEYWORD_ONLY),
+        parameter("device", devices, typer.Option("cpu", help="Where to compute.")),
+    ]
+
+
+def write(
     context: typer.Context,
-    run: Path = typer.Argument(help="A run directory."),
+    load: Callable[[], Writer],
+    about: Mapping[str, Any],
+    lines_apart: bool,
+    *,
     prompt: str = typer.Option("", help="What to continue."),
     samples: int = typer.Option(1, help="Texts to write side by side."),
     length: int = typer.Option(
@@ -88,7 +130,6 @@ def _generate(
         0.5, help="Nats by which they avoid them.", rich_help_panel=_SEARCH
     ),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     engine: Literal["auto", "compiled", "plain", "captured"] = typer.Option(
         "auto",
         help="What writes; auto is compiled code once a text is long. captured is for a GPU.",
@@ -98,10 +139,21 @@ def _generate(
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Write text with a trained model, as it appears, or search for the most probable one."""
+    """Write text as the options of the command line say.
+
+    Parameters
+    ----------
+    context
+        Of the command: it knows what was given.
+    load
+        Gives what writes, once the options are known to go together.
+    about
+        What JSON says beside.
+    lines_apart
+        Whether several texts, or several that were found, are a line each.
+    """
     from nextchar.errors import ConfigError
     from nextchar.generation.uniforms import resolve_seed
-    from nextchar.model import LanguageModel
 
     # As other filters do, end quietly when the reader of the text goes away.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -119,13 +171,13 @@ def _generate(
     else:
         drawing = ("samples", "engine", "weights", "endless")
         _refuse(context, "draws something, and --beam does not", _SAMPLING, *drawing)
-        model = LanguageModel.load(run, device=device)
+        model = load()
         search = {"length_penalty": length_penalty, "groups": groups, "diversity": diversity}
-        _search(model, prompt, best, as_json, width=beam, **writing, **search)
+        _search(model, prompt, best, about if as_json else None, width=beam, **writing, **search)
         return
     if endless and (samples > 1 or as_json):
         raise ConfigError("--endless writes one text as it appears: no --samples and no --json")
-    model = LanguageModel.load(run, device=device)
+    model = load()
     seed = resolve_seed(seed)
     options = {
         **writing,
@@ -142,12 +194,15 @@ def _generate(
     }
     if as_json:
         texts = model.generate_batch(prompt, samples=samples, **options)
-        print_json({"prompt": prompt, "seed": seed, "texts": texts})
+        print_json({**about, "prompt": prompt, "seed": seed, "texts": texts})
     elif samples == 1:
         _stream(model.stream(prompt, **options))
     else:
         texts = model.generate_batch(prompt, samples=samples, **options)
         for index, text in enumerate(texts):
+            if lines_apart:
+                sys.stdout.write(f"{text}\n")
+                continue
             sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n{text}\n")
 
 
@@ -171,19 +226,19 @@ def _stream(pieces: Iterator[str]) -> None:
 
 
 def _search(
-    model: LanguageModel,
+    model: Writer,
     prompt: str,
     best: int,
-    as_json: bool,
+    about: Mapping[str, Any] | None,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    """Print the best continuations with their log-probabilities."""
+    """Print the best continuations with their log-probabilities; as JSON with what is given."""
     from nextchar.errors import ConfigError
 
     if best < 1:
         raise ConfigError(f"best must be at least 1; got {best}")
     found = model.search(prompt, **options)[:best]
-    if as_json:
+    if about is not None:
         results = [
             {
                 "text": prompt + each.text,
@@ -193,7 +248,7 @@ def _search(
             }
             for each in found
         ]
-        print_json({"prompt": prompt, "results": results})
+        print_json({**about, "prompt": prompt, "results": results})
     elif best == 1:
         sys.stdout.write(f"{prompt}{found[0].text}\n")
     else:
@@ -206,10 +261,10 @@ def _refuse(context: typer.Context, reason: str, panel: str, *others: str) -> No
     """Refuse the options of a panel, and some others, that were given."""
     from nextchar.errors import ConfigError
 
-    for parameter in context.command.params:
-        name = str(parameter.name)
+    for each in context.command.params:
+        name = str(each.name)
         source = context.get_parameter_source(name)
-        meant = getattr(parameter, "rich_help_panel", None) == panel or name in others
+        meant = getattr(each, "rich_help_panel", None) == panel or name in others
         if meant and source is not None and source.name != "DEFAULT":
             raise ConfigError(f"--{name.replace('_', '-')} {reason}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +30,48 @@ def _info(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Show a run's configuration, parameters, vocabulary and history."""
+    from nextchar.model_files import task_of
+
+    task = task_of(run)
+    if task is not None:
+        _of_task(run, task, as_json=as_json)
+    else:
+        _of_language_model(run, as_json=as_json)
+
+
+def _of_task(run: Path, task: str, *, as_json: bool) -> None:
+    from nextchar.model_files import load_choices
+    from nextchar.tasks.kinds import kind_of_task
+    from nextchar.training.checkpoint import METRICS_FILE
+    from nextchar.training.metrics import read_rows
+
+    kind = kind_of_task(task)
+    choices = load_choices(run, kind.choices_type, task=task)
+    values: dict[str, Any] = {
+        "run": str(run),
+        "task": task,
+        "parameters": kind.untrained(run, choices).network.parameter_count,
+        "config": choices.to_dict(),
+        "history": read_rows(run / METRICS_FILE, unit=kind.unit),
+    }
+    if as_json:
+        print_json(values)
+        return
+    usual = kind.choices_type.from_options({}).to_dict()
+    print_rows(
+        [
+            ("run", values["run"]),
+            ("task", task),
+            ("parameters", f"{values['parameters']:,}"),
+            *((part, text) for part, text in _choices(values["config"], usual) if text),
+        ]
+    )
+    if values["history"]:
+        sys.stdout.write(f"\n{_history(values['history'], kind.unit)}\n")
+
+
+def _of_language_model(run: Path, *, as_json: bool) -> None:
+    from nextchar.embeddings.filling import load_embedding_origin
     from nextchar.model_files import load_config, load_vocabulary
     from nextchar.nn.network import Network
     from nextchar.origin import load_origin
@@ -41,6 +82,7 @@ def _info(
     values = {
         "run": str(run),
         "from": None if origin is None else dataclasses.asdict(origin),
+        "embedding_from": load_embedding_origin(run),
         "parameters": network.parameter_count,
         "vocabulary": {
             "kind": vocabulary.kind,
@@ -64,19 +106,29 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
         [
             ("run", values["run"]),
             *([] if origin is None else [("from", origin.description)]),
+            *(
+                [("embedding", _began(values["embedding_from"]))]
+                if values["embedding_from"]
+                else []
+            ),
             ("parameters", f"{values['parameters']:,}"),
             ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
         ]
-        + [(part, text) for part, text in _choices(values["config"]) if text]
+        + [(part, text) for part, text in _choices(values["config"], Config().to_dict()) if text]
     )
     rows = values["history"]
     if rows:
         sys.stdout.write(f"\n{_history(rows)}\n")
 
 
-def _choices(config: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def _began(embedding: dict[str, Any]) -> str:
+    return f"{embedding.get('symbols_filled')} vectors of {embedding.get('vectors')}"
+
+
+def _choices(
+    config: dict[str, dict[str, Any]], usual: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
     """Give for each part what is not as usual, and always the sizes."""
-    usual = Config().to_dict()
     for part, fields in config.items():
         shown = {
             name: value
@@ -90,17 +142,31 @@ def _shown(value: object) -> str:
     return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _history(rows: list[dict[str, Any]]) -> str:
-    lines = ["    step   passes   train bits   val bits      rate     time"]
+def _history(rows: list[dict[str, Any]], unit: str = "char") -> str:
+    """Show the history: the losses in bits per unit, and what else was measured."""
+    names = [f"validation_bits_per_{unit}", *_figures(rows, unit)]
+    headings = ["val bits", *(name.removeprefix("validation_") for name in names[1:])]
+    widths = [max(10, len(heading)) for heading in headings]
+    lines = [
+        "    step   passes   train bits "
+        + "".join(f" {heading:>{width}}" for heading, width in zip(headings, widths, strict=True))
+        + "      rate     time"
+    ]
     for row in rows:
-        validation = row.get("validation_bits_per_char")
+        shown = (f"{row[name]:.4f}" if name in row else "–" for name in names)
         lines.append(
-            f"{row['step']:8d} {row['passes']:8.2f} {row['train_bits_per_char']:12.4f} "
-            f"{'–' if validation is None else f'{validation:.4f}':>10} "
-            f"{row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
+            f"{row['step']:8d} {row['passes']:8.2f} {row[f'train_bits_per_{unit}']:12.4f}"
+            + "".join(f" {each:>{width}}" for each, width in zip(shown, widths, strict=True))
+            + f" {row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
         )
-    losses = [row.get("validation_nats_per_char", row["train_nats_per_char"]) for row in rows]
-    return "\n".join([*lines, "", f"{_sparkline(losses)}  {min(losses) / math.log(2):.4f} best"])
+    losses = [row.get(names[0], row[f"train_bits_per_{unit}"]) for row in rows]
+    return "\n".join([*lines, "", f"{_sparkline(losses)}  {min(losses):.4f} best"])
+
+
+def _figures(rows: list[dict[str, Any]], unit: str) -> list[str]:
+    """Name what was measured beside the losses."""
+    losses = (f"validation_nats_per_{unit}", f"validation_bits_per_{unit}")
+    return [name for name in rows[-1] if name.startswith("validation_") and name not in losses]
 
 
 def _sparkline(values: list[float]) -> str:

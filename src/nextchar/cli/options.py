@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 CONFIG_OPTION: Any = typer.Option(
     None, "--config", help="Options from a TOML file, as learning_rate = 0.004."
 )
-_PANELS = {
-    "ItemsConfig": "Items",
-    "ClassifierConfig": "Classifier",
-    "TextConfig": "Text",
-    "AugmentationConfig": "Augmentation",
-    "NetworkConfig": "Network",
-    "TrainingConfig": "Training",
-}
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
@@ -143,7 +135,7 @@ def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -
         choices.default(field.name),
         f"--{name}/--no-{name}" if is_flag else f"--{name}",
         help=field.metadata["help"],
-        rich_help_panel=_PANELS[part.__name__],
+        rich_help_panel=part.__name__.removesuffix("Config"),
     )
 
 

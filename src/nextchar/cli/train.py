@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ names holds everything: model, vocabulary, history, and what --resume needs.
 With --from, the new run begins with the network and the symbols of another run, and its vocabulary
 grows by the symbols that are new in the text.
 
+With --embedding-from, the embedding begins with vectors of `embeddings train`.
+
 With --minutes and nothing else, sizes and steps are chosen to suit the text and the time.
 """
 
@@ -56,6 +59,11 @@ def add_to(app: typer.Typer) -> None:
             "from_run", Path | None, typer.Option(None, "--from", help="A run to begin from.")
         ),
         parameter(
+            "embedding_from",
+            Path | None,
+            typer.Option(None, "--embedding-from", help="Vectors for the embedding to begin with."),
+        ),
+        parameter(
             "tensorboard",
             Path | None,
             typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
@@ -74,13 +82,15 @@ def _run(
     out: Path | None,
     resume: Path | None,
     from_run: Path | None,
+    embedding_from: Path | None,
     tensorboard: Path | None,
     config: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,  # noqa: ANN401
 ) -> None:
-    _check(text, out, resume, from_run, config, given(context, values))
+    named = {"--out": out, "--from": from_run, "--embedding-from": embedding_from}
+    _check(text, resume, {**named, "--config": config}, given(context, values))
     options = chosen(context, values, config)
     from nextchar.cli.progress import ProgressDisplay
     from nextchar.run import resume as resume_run
@@ -100,7 +110,14 @@ def _run(
         if resume is not None:
             result = resume_run(resume, listeners=listeners)
         elif text is not None and out is not None:
-            result = train_run(text, out, from_run=from_run, listeners=listeners, **options)
+            result = train_run(
+                text,
+                out,
+                from_run=from_run,
+                embedding_from=embedding_from,
+                listeners=listeners,
+                **options,
+            )
     if not is_first_process():
         return
     if as_json:
@@ -111,17 +128,13 @@ def _run(
 
 def _check(
     text: list[str] | None,
-    out: Path | None,
     resume: Path | None,
-    from_run: Path | None,
-    config: Path | None,
+    named: Mapping[str, Path | None],
     options: dict[str, Any],
 ) -> None:
     if resume is not None:
         extra = [f"--{name.replace('_', '-')}" for name in options]
-        extra += ["--out"] if out is not None else []
-        extra += ["--from"] if from_run is not None else []
-        extra += ["--config"] if config is not None else []
+        extra += [name for name, path in named.items() if path is not None]
         extra += ["text"] if text else []
         if extra:
             problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
@@ -129,7 +142,7 @@ def _check(
     elif not text:
         problem = "no text was given: name a file, a folder or -, or --resume a run"
         raise agreed(ConfigError(problem))
-    elif out is None:
+    elif named["--out"] is None:
         problem = "no run directory was given: name the one to make with --out"
         raise agreed(ConfigError(problem))
 

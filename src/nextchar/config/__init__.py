@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from nextchar.config.checking import Checked, allowed_types, reject_unknown
 from nextchar.config.choices import Choices
 from nextchar.config.classify import ClassifierChoices, ClassifierConfig, KeptBy, Pooling
-from nextchar.config.items import ItemChoices, ItemsConfig, SymbolKind
+from nextchar.config.items import ItemChoices, ItemsConfig
 from nextchar.config.network import (
     Activation,
     CellName,
@@ -26,22 +26,38 @@ from nextchar.config.network import (
     Peepholes,
     Reset,
 )
+from nextchar.config.tagging import (
+    RESTORATION_KINDS,
+    RestorationKind,
+    TaggingChoices,
+    TaggingConfig,
+    Transitions,
+)
 from nextchar.config.text import (
     CHARACTER_EDITS,
     WORD_EDITS,
     AugmentationConfig,
     DecodingErrors,
     Edit,
+    SymbolKind,
     TextConfig,
     VocabularyKind,
 )
 from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
+from nextchar.config.transduction import (
+    AttentionName,
+    TargetKind,
+    TransductionChoices,
+    TransductionConfig,
+)
 from nextchar.errors import ConfigError
 
 __all__ = [
     "CHARACTER_EDITS",
+    "RESTORATION_KINDS",
     "WORD_EDITS",
     "Activation",
+    "AttentionName",
     "AugmentationConfig",
     "CellName",
     "Checked",
@@ -61,10 +77,17 @@ __all__ = [
     "Pooling",
     "Pruning",
     "Reset",
+    "RestorationKind",
     "SearchMethod",
     "SymbolKind",
+    "TaggingChoices",
+    "TaggingConfig",
+    "TargetKind",
     "TextConfig",
     "TrainingConfig",
+    "TransductionChoices",
+    "TransductionConfig",
+    "Transitions",
     "VocabularyKind",
     "allowed_types",
     "reject_unknown",

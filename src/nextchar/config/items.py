@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from nextchar.config.checking import Checked, option
 from nextchar.config.choices import Choices
 from nextchar.config.network import NetworkConfig
-from nextchar.config.text import DecodingErrors, Normalization, TextConfig
+from nextchar.config.text import DecodingErrors, Normalization, SymbolKind, TextConfig
 from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
 from nextchar.errors import ConfigError
-
-SymbolKind = Literal["char", "byte", "jamo", "word"]
 
 
 @dataclass(frozen=True, kw_only=True)

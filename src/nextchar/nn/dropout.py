@@ -81,6 +81,21 @@ def dropout(
     return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - _dropped(p)))
 
 
+def drop_symbols(
+    ids: Tensor, p: float, generator: torch.Generator | None, *, unknown_id: int, symbols: int
+) -> Tensor:
+    """Let ``<unk>`` stand for symbols int64[T, B], each with probability p, so that it is learned.
+
+    Ids from ``symbols`` on stand for no symbol, and stay. ``ValueError`` where a draw is needed
+    and there is no generator.
+    """
+    if p == 0:
+        return ids
+    like = torch.empty(ids.shape, device=ids.device)
+    kept = draw_kept(like, p, _needed(generator, f"dropout {p} of symbols"))
+    return ids.masked_fill(~kept & (ids < symbols), unknown_id)
+
+
 def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
     """Draw what zoneout keeps (Krueger et al. 2017): 1 with probability p, and otherwise 0.
 

@@ -172,6 +172,11 @@ def resume_items(kind: type[Model], run: Path, *, listeners: Sequence[Listener] 
     return _fit(model, train, validation, run, listeners)
 
 
+def held_out_items(run: Path) -> Examples:
+    """Read the items that a run has held out; ``CorpusError`` if they are damaged or missing."""
+    return Examples.load(run / ITEMS_FOLDER / _VALIDATION)
+
+
 def _fit(
     model: Model,
     train: Examples,

@@ -148,7 +148,7 @@ def open_text(
     StorageError
         No room for the copy of standard input.
     """
-    _require_encoding(config.encoding)
+    require_encoding(config.encoding)
     if STANDARD_INPUT not in inputs:
         files = find_files(inputs)
         yield TextSource(tuple(TextFile.at(file, _shown(file)) for file in files), config)
@@ -174,7 +174,7 @@ def _spool(stdin: BinaryIO, folder: Path) -> Path:
     return path
 
 
-def _require_encoding(name: str) -> None:
+def require_encoding(name: str) -> None:
     """Raise ``ConfigError`` unless Python can decode a stream of this encoding to text."""
     try:
         "".encode(name)  # a LookupError for what does not make text, such as base64

@@ -85,6 +85,6 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        if tensor.numel():  # Nothing has no stride that torch could view as bytes.
+        if tensor.numel():  # One without elements has strides that no other type can have.
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from nextchar.config import ClassifierChoices
 from nextchar.model_files import load_vocabulary, save_vocabulary
-from nextchar.nn.dropout import draw_kept
+from nextchar.nn.dropout import drop_symbols
 from nextchar.origin import Origin, load_origin
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
 from nextchar.tasks.classification.labels import Labels
@@ -181,12 +181,11 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
     def _with_unknown(self, ids: Tensor, generator: torch.Generator) -> Tensor:
         """Read a share of the symbols as ``<unk>``, borders not."""
-        share, unknown = self.choices.classifier.symbol_dropout, self.vocabulary.unknown_id
-        if share == 0 or unknown is None:
+        unknown = self.vocabulary.unknown_id
+        if unknown is None:
             return ids
-        like = torch.empty(ids.shape, device=ids.device)
-        kept = draw_kept(like, share, generator) | (ids >= len(self.vocabulary))
-        return torch.where(kept, ids, unknown)
+        share = self.choices.classifier.symbol_dropout
+        return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
 
 
 def _divergence(logits: Tensor) -> Tensor:

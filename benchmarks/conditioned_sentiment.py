@@ -1,0 +1,130 @@
+"""Text of a given sentiment: what the label is worth, and whether a classifier sees it.
+
+    python benchmarks/conditioned_sentiment.py sst2/ --json conditioned_sentiment.json
+
+``sst2/`` holds ``train.txt``, ``dev.txt`` and ``test.txt`` with "label sentence" lines, 1 positive
+and 0 negative. The training lines are learned from; all figures are of the test lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
+
+import nextchar
+from nextchar.config import TextConfig
+from nextchar.tasks.conditioning.generative import GenerativeClassifier
+from nextchar.tasks.conditioning.items import Items, read_items
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--count", type=int, default=200, help="Sentences to write a label.")
+    parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 3.0, 6.0])
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--run", type=Path, help="A run that was trained on train.txt already.")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    arguments = parser.parse_args()
+    parts = {
+        name: read_items([arguments.folder / f"{name}.txt"], TextConfig(), layout="lines")
+        for name in ("train", "test")
+    }
+    peer = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10)
+    )
+    peer.fit(parts["train"].texts, parts["train"].labels)
+    accuracy = accuracy_score(parts["test"].labels or (), peer.predict(parts["test"].texts))
+    rows = [measured(arguments, seed, parts, peer) for seed in arguments.seeds]
+    show(rows, accuracy)
+    if arguments.json is not None:
+        values = {"classifier_accuracy": accuracy, "rows": rows}
+        arguments.json.write_text(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def measured(
+    arguments: argparse.Namespace,
+    seed: int,
+    parts: dict[str, Items],
+    peer: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        run, began = arguments.run or Path(folder) / "run", time.monotonic()
+        if arguments.run is None:
+            options = {"seed": seed, **arguments.options}
+            nextchar.ConditionalModel.train_items(parts["train"], run, **options)
+        seconds = time.monotonic() - began
+        model = nextchar.ConditionalModel.load(run)
+    test = parts["test"]
+    figures = GenerativeClassifier(model).evaluate(test.texts, test.labels or ())
+    return {
+        "seed": seed,
+        "seconds": round(seconds),
+        **model.evaluate(test).to_dict(),
+        "generative_accuracy": figures.accuracy,
+        "written": [written(model, arguments, seed, s, peer) for s in arguments.strengths],
+    }
+
+
+def written(
+    model: nextchar.ConditionalModel,
+    arguments: argparse.Namespace,
+    seed: int,
+    strength: float,
+    peer: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    texts = {
+        label: model.writer(label, strength=strength).generate_batch(
+            samples=arguments.count, seed=seed, temperature=arguments.temperature
+        )
+        for label in model.labels.names
+    }
+    return {
+        "strength": strength,
+        "recognised": {
+            label: accuracy_score([label] * len(each), peer.predict(each))
+            for label, each in texts.items()
+        },
+        "examples": {label: each[:4] for label, each in texts.items()},
+    }
+
+
+def show(rows: list[dict[str, Any]], accuracy: float) -> None:
+    print("| test sentences | |\n|---|---|")
+    for name, shown in (
+        ("seconds", "seconds of training"),
+        ("bits_per_char", "bits/char, the label is known"),
+        ("unknown_label_bits_per_char", "bits/char, the label is to be guessed"),
+        ("unconditional_bits_per_char", "bits/char, without any condition"),
+        ("other_condition_bits_per_char", "bits/char, under the wrong label"),
+        ("label_bits_per_item", "bits that the label is worth, a sentence"),
+        ("generative_accuracy", "accuracy of the generative classifier"),
+    ):
+        values = [row[name] for row in rows]
+        print(f"| {shown} | {', '.join(f'{value:.4f}' for value in values)} |")
+    print(f"| accuracy of TF-IDF, words 1–2 | {accuracy:.4f} |")
+    print("\n| strength | 1 recognised as 1 | 0 recognised as 0 | mean |\n|---|---|---|---|")
+    for index, first in enumerate(rows[0]["written"]):
+        shares = [row["written"][index]["recognised"] for row in rows]
+        one, zero = (np.mean([share[label] for share in shares]) for label in ("1", "0"))
+        print(f"| {first['strength']} | {one:.3f} | {zero:.3f} | {(one + zero) / 2:.3f} |")
+    for first in rows[0]["written"]:
+        for label, texts in first["examples"].items():
+            print(f"\n{label}, strength {first['strength']}")
+            print("\n".join(f"  {text}" for text in texts))
+
+
+if __name__ == "__main__":
+    main()

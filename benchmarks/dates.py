@@ -1,0 +1,97 @@
+"""How many dates that were never seen are written in ISO 8601 without an error.
+
+    python benchmarks/dates.py --seeds 3 --json dates.json
+
+The built-in corpus: 10,000 pairs to learn from, and 1,000 of other dates. All options are the usual
+ones, unless a budget is given. Beside it stands what dateutil's parser, which was written by hand
+for dates in English, makes of the same texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import nextchar
+from nextchar.tasks.transduction.dates import make_dates
+from nextchar.tasks.transduction.pairs import Pair
+from nextchar.tasks.transduction.training import train_on_pairs
+
+
+def trained(
+    pairs: list[Pair], unseen: list[Pair], seed: int, budget: dict[str, Any]
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        wall, processor = time.monotonic(), time.process_time()
+        train_on_pairs(pairs, run, seed=seed, **budget)
+        spent = {
+            "seconds": time.monotonic() - wall,
+            "processor_seconds": time.process_time() - processor,
+        }
+        model = nextchar.Transducer.load(run)
+        found = {beam: model.evaluate(unseen, beam=beam) for beam in (1, 5)}
+    return {
+        "seed": seed,
+        **{name: round(value, 1) for name, value in spent.items()},
+        "greedy_accuracy": 1 - found[1].sequence_error_rate,
+        "beam_5_accuracy": 1 - found[5].sequence_error_rate,
+        "beam_5_items_per_second": found[5].to_dict()["items_per_second"],
+        "wrong": [each._asdict() for each in found[5].wrong],
+    }
+
+
+def parsed(unseen: list[Pair]) -> float | None:
+    """Give the share that dateutil reads rightly; None where it is not installed."""
+    try:
+        parser = importlib.import_module("dateutil.parser")
+    except ModuleNotFoundError:
+        return None
+    right = 0
+    for source, target in unseen:
+        try:
+            right += parser.parse(source).date().isoformat() == target
+        except (ValueError, OverflowError):
+            continue
+    return right / len(unseen)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=10_000)
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float)
+    budget.add_argument("--passes", type=float)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    given = {"minutes": options.minutes, "passes": options.passes}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    print("| | seconds | of the processor | greedy | beam 5 | dates/s |")
+    print("|---|--:|--:|--:|--:|--:|")
+    rows = []
+    unseen = make_dates(1000, seed=1_000_000, part="test")
+    for seed in range(options.seeds):
+        pairs = make_dates(options.count, seed=seed, part="train")
+        row = trained(pairs, unseen, seed, chosen)
+        rows.append(row)
+        print(
+            f"| seed {seed} | {row['seconds']:.0f} | {row['processor_seconds']:.0f} "
+            f"| {row['greedy_accuracy']:.1%} | {row['beam_5_accuracy']:.1%} "
+            f"| {row['beam_5_items_per_second']:,.0f} |",
+            flush=True,
+        )
+    rules = parsed(unseen)
+    if rules is not None:
+        print(f"| dateutil | – | – | {rules:.1%} | – | – |")
+    if options.json is not None:
+        options.json.write_text(json.dumps({"rows": rows, "dateutil_accuracy": rules}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

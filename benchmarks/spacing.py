@@ -1,0 +1,178 @@
+"""How well spaces are put back into Korean, beside what counts alone can do.
+
+    python benchmarks/spacing.py korean_chatbot.csv --columns Q,A --seeds 3 --json spacing.json
+
+Every line, distinct, without its spaces; a fifth of the texts, drawn with seed 0, is the test, and
+no text of it is in the training. A tenth of the training chooses the weights that are kept. With
+``--as-they-are`` the lines keep their repetitions and are split as they come, as people often do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextchar.config import TaggingChoices, TextConfig
+from nextchar.option_files import read_options
+from nextchar.tasks.holding_out import hold_out
+from nextchar.tasks.tagging.items import Item, read_items
+from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.tasks.tagging.scores import Scores, Tally
+from nextchar.tasks.tagging.tagger import Tagger
+from nextchar.tasks.tagging.training import split, train_on
+
+SPACES = Restoration(["spaces"])
+LABELS = ("", " ")
+TEST_SHARE = 0.2
+
+
+def spaced(item: Item) -> list[bool]:
+    """Tell after which places a space stands."""
+    return [label != "" for label in item.labels]
+
+
+def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
+    """Score what a rule says of each place."""
+    tally = Tally([[], ["␣"]])
+    for item in items:
+        tally.add(np.array(spaced(item), dtype=int), np.array(guess(item), dtype=int))
+    return tally.scores()
+
+
+def always(item: Item) -> list[bool]:
+    """Put a space between any two characters."""
+    return [0 < place < len(item.characters) - 1 for place in range(len(item.characters))]
+
+
+def pair_counts(items: Sequence[Item]) -> Callable[[Item], list[bool]]:
+    """Count spaces between two neighbours; for a pair that was never seen, after the first one."""
+    counts: dict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
+    for item in items:
+        for place, space in enumerate(spaced(item)):
+            for key in _keys(item, place):
+                counts[key][space] += 1
+
+    def guess(item: Item) -> list[bool]:
+        found = []
+        for place in range(len(item.characters)):
+            seen = next((counts[key] for key in _keys(item, place) if key in counts), Counter())
+            found.append(seen[True] > seen[False])
+        return found
+
+    return guess
+
+
+def _keys(item: Item, place: int) -> list[tuple[str, ...]]:
+    left, *right = [*item.characters[place : place + 2], "", ""][:2]
+    return [(left, *right), (left,)]
+
+
+def trained(
+    learned: Sequence[Item], test: Sequence[Item], options: dict[str, Any], folder: Path
+) -> tuple[Scores, dict[str, Any], Tagger]:
+    """Train a tagger, and measure it on the test."""
+    began, busy = time.monotonic(), time.process_time()
+    choices = TaggingChoices.from_options({"restore": "spaces", **options})
+    result = train_on(learned, folder, choices)
+    figures = {
+        "seconds": time.monotonic() - began,
+        "cpu_seconds": time.process_time() - busy,
+        "passes": result.passes,
+        "validation_f1": result.figures["f1"],
+        "parameters": result.parameters,
+    }
+    tagger = Tagger.load(folder)
+    return tagger.evaluate_items(test).scores, figures, tagger
+
+
+def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> str:
+    """Write a row of the table: means, and for F1 the deviation over the seeds."""
+
+    def mean(figure: str) -> str:
+        return f"{statistics.mean(each.figures()[figure] for each in scores):.4f}"
+
+    f1 = [each.overall.f1 for each in scores]
+    spread = f" ± {statistics.stdev(f1):.4f}" if len(f1) > 1 else ""
+    time_taken = "" if seconds is None else f"{seconds:.0f}"
+    figures = " | ".join(map(mean, ("precision", "recall", "accuracy", "whole_items")))
+    return f"| {name} | {mean('f1')}{spread} | {figures} | {time_taken} |"
+
+
+def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
+    """Read the items, and cut them into training and test."""
+    items = read_items([options.table], TextConfig(), SPACES, columns=options.columns.split(","))
+    if options.as_they_are:
+        learned, held = hold_out(len(items), TEST_SHARE, 0)
+        return [items[n] for n in learned], [items[n] for n in held]
+    return split(list(dict.fromkeys(items)), TEST_SHARE, 0)
+
+
+def show_examples(tagger: Tagger, test: Sequence[Item], count: int) -> None:
+    """Print lines before, after, and as they are where that differs."""
+    draw = np.random.default_rng(0)
+    for number in draw.choice(len(test), min(count, len(test)), replace=False):
+        item = test[number]
+        before, right = "".join(item.characters), SPACES.together(item.characters, item.labels)
+        after = tagger.apply(before)
+        print(f"    {before}\n    {after}" + ("" if after == right else f"   (is: {right})") + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--columns", default="Q,A")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--examples", type=int, default=10)
+    parser.add_argument("--as-they-are", action="store_true", help="keep repeated lines")
+    parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    learned, test = data(options)
+    texts = {item.characters for item in learned}
+    repeated = sum(item.characters in texts for item in test)
+    print(f"{len(learned):,} lines to learn from, {len(test):,} to test on, of which {repeated:,} "
+          "are in the training too\n")  # fmt: skip
+    baselines = {
+        "never a space": measured(test, lambda item: [False] * len(item.characters)),
+        "always a space": measured(test, always),
+        "counts of the two neighbours": measured(test, pair_counts(learned)),
+    }
+    given = {} if options.config is None else read_options(options.config, TaggingChoices)
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(options.seeds):
+            place = Path(folder, str(seed))
+            runs.append(trained(learned, test, {**given, "seed": seed}, place))
+            print(f"seed {seed}: F1 {runs[-1][0].overall.f1:.4f}", runs[-1][1], file=sys.stderr)
+        print("| | F1 | precision | recall | accuracy | whole lines | s |")
+        print("|---|---|---|---|---|---|---|")
+        for name, scores in baselines.items():
+            print(row(name, [scores]))
+        seconds = statistics.mean(figures["seconds"] for _, figures, _ in runs)
+        print(row("nextchar tag", [scores for scores, _, _ in runs], seconds), end="\n\n")
+        show_examples(runs[0][2], test, options.examples)
+    if options.json is not None:
+        figures = {
+            "options": dataclasses.asdict(
+                TaggingChoices.from_options({"restore": "spaces"} | given)
+            ),
+            "lines": {"training": len(learned), "test": len(test), "repeated": repeated},
+            "baselines": {name: scores.to_dict() for name, scores in baselines.items()},
+            "runs": [{**scores.to_dict(), **figures} for scores, figures, _ in runs],
+        }
+        options.json.write_text(json.dumps(figures, ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The one-to-one shape of a network: from a symbol to the next one, without memory.
+
+                 ┌─────────────┐
+    symbol x ──▶ │ row x of W  │ ──▶ softmax ──▶ probabilities of the next symbol
+                 └─────────────┘
+
+A softmax on the one-hot symbol is a table of logits W, and the table that predicts a text best is
+known without training: the logarithms of the frequencies with which symbols follow each other in
+it. ``BigramNetwork`` is that network, ``BigramModel`` what its training converges to. It is the
+baseline of every network that remembers more than one symbol (Shannon 1948, "A mathematical theory
+of communication", writes English with it).
+
+Legend: V symbols, N symbols of a text.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextchar.errors import ConfigError, TextError
+from nextchar.evaluation import Evaluation
+from nextchar.text.vocabulary import Ids, Vocabulary
+
+MOST_SYMBOLS = 10_000  # of which a table takes 800 MB
+_IDS_AT_ONCE = 1 << 20
+
+
+class BigramModel:
+    """How often each symbol follows each other one.
+
+    Parameters
+    ----------
+    vocabulary
+        The symbols, at most ``MOST_SYMBOLS``.
+    counts
+        How often symbol j followed symbol i in the training part, int64[V, V].
+    smoothing
+        Added to every count, above 0, so that nothing is impossible (Lidstone 1920; Laplace's rule
+        has 1).
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, counts: NDArray[np.int64], *, smoothing: float = 0.1
+    ) -> None:
+        if not 0 < smoothing < math.inf:
+            raise ConfigError(f"smoothing must be above 0 and finite; got {smoothing}")
+        self.vocabulary = vocabulary
+        self.counts = counts
+        self.smoothing = smoothing
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, ids: Ids, *, smoothing: float = 0.1) -> BigramModel:
+        """Count the neighbours in a text [N].
+
+        Raises
+        ------
+        TextError
+            The text has fewer than two symbols.
+        ConfigError
+            The vocabulary is too large, or the smoothing not above 0.
+        """
+        if len(ids) < 2:
+            raise TextError(f"a text has neighbours from two symbols on; got {len(ids)}")
+        return cls(vocabulary, count_pairs(ids, len(vocabulary)), smoothing=smoothing)
+
+    @functools.cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Of each symbol after each, float64[V, V]; rows have the sum 1."""
+        smoothed = self.counts + self.smoothing
+        table: NDArray[np.float64] = smoothed / smoothed.sum(axis=1, keepdims=True)
+        return table
+
+    @functools.cached_property
+    def unigram(self) -> NDArray[np.float64]:
+        """Of each symbol whatever was before it, float64[V]: what knows no neighbour at all."""
+        smoothed = self.counts.sum(axis=0) + self.smoothing
+        row: NDArray[np.float64] = smoothed / smoothed.sum()
+        return row
+
+    @functools.cached_property
+    def training_nats(self) -> float:
+        """Mean nats a symbol of the training part, without smoothing: no bigram has fewer."""
+        rows = self.counts.sum(axis=1, keepdims=True)
+        shares = np.divide(self.counts, rows, where=rows > 0, out=np.ones(self.counts.shape))
+        logarithms = np.log(shares, where=self.counts > 0, out=np.zeros(shares.shape))
+        return float(-(self.counts * logarithms).sum() / self.counts.sum())
+
+    def evaluate(self, ids: Ids, *, context: bool = True) -> Evaluation:
+        """Measure the model on a text [N]; its first symbol is context and no prediction.
+
+        Parameters
+        ----------
+        context
+            Whether the symbol before is known; without it, the unigram is measured.
+
+        Raises
+        ------
+        TextError
+            There is nothing to predict.
+        """
+        began = time.monotonic()
+        table = np.log(self.probabilities if context else self.unigram)
+        nats, characters, unknown = 0.0, 0, 0
+        for before, after in _pairs(ids):
+            nats -= float((table[before, after] if context else table[after]).sum())
+            characters += int(self.vocabulary.starts_character[after].sum())
+            unknown += int((after == self.vocabulary.unknown_id).sum())
+        if characters < 1:
+            raise TextError(
+                f"nothing to evaluate: {len(ids)} symbols with {characters} characters after the "
+                "first; it takes two symbols and a character"
+            )
+        return Evaluation(
+            nats=nats,
+            unit=self.vocabulary.kind,
+            symbols=len(ids) - 1,
+            characters=characters,
+            unknown_symbols=unknown if self.vocabulary.unknown_id is not None else 0,
+            skipped_symbols=0,
+            compressed_bits_per_char={},
+            seconds=time.monotonic() - began,
+        )
+
+    def generate(self, length: int, *, seed: int = 0) -> str:
+        """Write so many symbols, drawn one after the other; ``<unk>`` is never drawn.
+
+        The text begins as after a line break, or else after the most frequent symbol.
+        """
+        draw, table = np.random.default_rng(seed), self.probabilities.copy()
+        if self.vocabulary.unknown_id is not None:
+            table[:, self.vocabulary.unknown_id] = 0
+        sums = table.cumsum(axis=1)
+        last, ids = self._first, []
+        for point in draw.random(max(0, length)).tolist():
+            last = int(np.searchsorted(sums[last], point * sums[last, -1], side="right"))
+            ids.append(last)
+        return self.vocabulary.decode(ids)
+
+    def successors(self, number: int, count: int) -> list[tuple[int, float]]:
+        """Give the most probable symbols after one, each with its probability."""
+        row = self.probabilities[number]
+        return [
+            (each, float(row[each])) for each in np.argsort(-row, kind="stable")[:count].tolist()
+        ]
+
+    @functools.cached_property
+    def by_frequency(self) -> NDArray[np.int64]:
+        """The ids of the symbols that were followed by another, the most frequent first."""
+        frequency = self.counts.sum(axis=1)
+        order: NDArray[np.int64] = np.argsort(-frequency, kind="stable")
+        return order[: np.count_nonzero(frequency)]
+
+    @property
+    def _first(self) -> int:
+        after_break = self.vocabulary.encode("\n", unknown="skip")
+        return int(after_break[0] if len(after_break) else self.by_frequency[0])
+
+
+class BigramNetwork(nn.Module):
+    """A linear softmax on the one-hot symbol, which begins with nothing learned.
+
+    Parameters
+    ----------
+    symbols
+        V.
+
+    Attributes
+    ----------
+    table
+        The logits W [V, V]: a row for each symbol, of the one after it.
+    """
+
+    def __init__(self, symbols: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(symbols, symbols))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Give the logits [..., V] of the symbols after ids [...]: one-hot · W is a row of W."""
+        return functional.embedding(ids, self.table)
+
+    def nats(self, counts: Tensor) -> Tensor:
+        """Give the mean nats of a text in which j followed i ``counts[i, j]`` times, [V, V]."""
+        predicted = functional.log_softmax(self.table, dim=1)
+        return -(counts * predicted).sum() / counts.sum()
+
+    def fit(self, counts: NDArray[np.int64], steps: int, *, rate: float = 0.5) -> Iterator[float]:
+        """Learn from all neighbours of a text at once, by gradient descent (Adam).
+
+        Yields
+        ------
+        float
+            Mean nats before each step, and after the last: ``steps`` + 1 numbers that fall towards
+            ``BigramModel.training_nats``.
+        """
+        target = torch.from_numpy(counts).to(self.table.dtype)
+        optimizer = torch.optim.Adam(self.parameters(), lr=rate)
+        for _ in range(steps):
+            loss = self.nats(target)
+            yield loss.item()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        yield self.nats(target).item()
+
+
+def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
+    """Count how often each symbol follows each in a text [N], int64[V, V]."""
+    if symbols > MOST_SYMBOLS:
+        raise ConfigError(
+            f"a table of {symbols} × {symbols} symbols is too large: at most {MOST_SYMBOLS}; give "
+            "a larger --min-count, or --vocabulary jamo or byte"
+        )
+    counts = np.zeros(symbols * symbols, np.int64)
+    for before, after in _pairs(ids):
+        found, times = np.unique(before * symbols + after, return_counts=True)
+        counts[found] += times
+    return counts.reshape(symbols, symbols)
+
+
+def _pairs(ids: Ids) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Give a text's neighbours in pieces, so that a mapped text is not read into memory whole."""
+    for start in range(0, len(ids) - 1, _IDS_AT_ONCE):
+        piece = np.asarray(ids[start : start + _IDS_AT_ONCE + 1], np.int64)
+        yield piece[:-1], piece[1:]

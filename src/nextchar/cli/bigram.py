@@ -1,0 +1,166 @@
+"""``nextchar bigram``: the baseline that looks at one symbol, and its table."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+
+if TYPE_CHECKING:
+    from nextchar.bigram import BigramModel
+    from nextchar.config import TextConfig
+    from nextchar.text.corpus import Corpus
+
+_ROWS = 12
+_SUCCESSORS = 6
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("bigram")(_bigram)
+
+
+def _bigram(
+    text: list[str] = typer.Argument(help="Files, folders, globs, or -."),
+    vocabulary: Literal["char", "byte", "jamo"] = typer.Option("char", help="Symbols."),
+    min_count: int = typer.Option(1, help="Symbols rarer than this become <unk>."),
+    validation_fraction: float = typer.Option(
+        0.1, help="Share of the text held out at its end, and measured."
+    ),
+    smoothing: float = typer.Option(0.1, help="Added to every count."),
+    length: int = typer.Option(200, help="Symbols of the sample."),
+    seed: int = typer.Option(0, help="Seed of the sample."),
+    network: int = typer.Option(
+        0, help="Steps of training the linear softmax, which converges to the counts."
+    ),
+    picture: Path | None = typer.Option(None, help="Draw the table: .png, .svg or .pdf."),
+    encoding: str = typer.Option("utf-8", help="Encoding of the files."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] = typer.Option(
+        "strict", help="What to do with bytes that cannot be decoded."
+    ),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
+) -> None:
+    """Predict each symbol from the one before it: what every network has to beat.
+
+    The last tenth of the text is held out and measured, as in training.
+    """
+    from nextchar.cli.options import picture_format
+    from nextchar.config import TextConfig
+    from nextchar.errors import ConfigError
+    from nextchar.rendering.bigram_table import table_picture
+    from nextchar.storage import write_bytes
+
+    for name, value in (("length", length), ("seed", seed), ("network", network)):
+        if value < 0:
+            raise ConfigError(f"--{name} must be at least 0; got {value}")
+    drawn_as = picture_format(picture)
+    config = TextConfig(
+        vocabulary=vocabulary,
+        min_count=min_count,
+        validation_fraction=validation_fraction,
+        encoding=encoding,
+        errors=errors,
+    )
+    with tempfile.TemporaryDirectory(prefix="nextchar-") as folder:
+        model, corpus = _learned(text, config, smoothing, Path(folder), quiet=quiet)
+        values = _values(model, corpus, length, seed)
+    values["network_train_nats_per_symbol"] = _network_nats(model, network)
+    if picture is not None:
+        write_bytes(picture, table_picture(model, drawn_as))
+    if as_json:
+        print_json(values)
+    else:
+        _print(values, model)
+
+
+def _learned(
+    text: list[str], config: TextConfig, smoothing: float, folder: Path, *, quiet: bool
+) -> tuple[BigramModel, Corpus]:
+    from nextchar.bigram import BigramModel
+    from nextchar.text.corpus import Corpus
+    from nextchar.text.folds import learn_vocabulary
+    from nextchar.text.reading import open_text
+
+    with open_text(text, config) as source:
+        symbols = learn_vocabulary(source, config)
+        progress = None if quiet else part_display("encoding")
+        corpus = Corpus.build(source, symbols, folder, config, progress=progress)
+    return BigramModel.of(symbols, corpus.train, smoothing=smoothing), corpus
+
+
+def _values(model: BigramModel, corpus: Corpus, length: int, seed: int) -> dict[str, Any]:
+    """Give all figures by name, each name with its unit."""
+    measured: dict[str, Any] = {}
+    if len(corpus.validation) > 1:
+        unigram = model.evaluate(corpus.validation, context=False)
+        measured = {
+            **model.evaluate(corpus.validation).to_dict(),
+            "unigram_nats_per_char": unigram.nats_per_char,
+            "unigram_bits_per_char": unigram.bits_per_char,
+        }
+    names = model.vocabulary.symbols
+    return {
+        "text": ", ".join(corpus.names),
+        **measured,
+        "train_nats_per_symbol": model.training_nats,
+        "symbols": len(names),
+        "pairs_seen": int((model.counts > 0).sum()),
+        "smoothing": model.smoothing,
+        "successors": {
+            names[number]: {names[each]: p for each, p in model.successors(number, _SUCCESSORS)}
+            for number in model.by_frequency[:_ROWS].tolist()
+        },
+        "sample": model.generate(length, seed=seed),
+    }
+
+
+def _network_nats(model: BigramModel, steps: int) -> list[float]:
+    from nextchar.bigram import BigramNetwork
+
+    if not steps:
+        return []
+    return list(BigramNetwork(len(model.vocabulary)).fit(model.counts, steps))
+
+
+def _print(values: dict[str, Any], model: BigramModel) -> None:
+    pairs = len(model.vocabulary) ** 2
+    rows = [("text", values["text"])]
+    if "bits_per_char" in values:
+        rows += [
+            ("measured", f"{values['characters']:,} characters held out"),
+            ("unigram", f"{values['unigram_bits_per_char']:.4f} bits/char"),
+            (
+                "bigram",
+                f"{values['bits_per_char']:.4f} bits/char, {values['nats_per_char']:.4f} nats/char",
+            ),
+        ]
+    rows += [("table", f"{values['pairs_seen']:,} of {pairs:,} pairs occur in training")]
+    print_rows(rows)
+    sys.stdout.write("\nwhat follows the most frequent symbols\n")
+    for name, successors in values["successors"].items():
+        listed = "  ".join(f"{_shown(each)} {p:.2f}" for each, p in successors.items())
+        sys.stdout.write(f"  {_shown(name)} → {listed}\n")
+    _print_network(values["network_train_nats_per_symbol"], values["train_nats_per_symbol"])
+    sys.stdout.write(f"\nsample\n{values['sample']}\n")
+
+
+def _print_network(nats: list[float], optimum: float) -> None:
+    """Show the loss after 0, 1, 2, 5, 10, 20, 50 … steps, and the last."""
+    if not nats:
+        return
+    last = len(nats) - 1
+    steps = {each * 10**power for power in range(7) for each in (1, 2, 5)}
+    sys.stdout.write("\nthe network learns it, training nats/symbol\n")
+    for step in sorted({0, last} | {each for each in steps if each < last}):
+        sys.stdout.write(f"  {step:6,} steps  {nats[step]:.4f}\n")
+    sys.stdout.write(f"  the counts    {optimum:.4f}\n")
+
+
+def _shown(name: str) -> str:
+    return "␣" if name == " " else name

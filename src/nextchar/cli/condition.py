@@ -1,0 +1,358 @@
+"""``nextchar condition``: text from a label or from numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextchar.cli.generate import RUN, Writer, write, writing_parameters
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    chosen,
+    config_parameters,
+    given,
+    parameter,
+)
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.config.condition import ConditionChoices
+from nextchar.errors import ConfigError
+from nextchar.text.labelled import Layout
+
+if TYPE_CHECKING:
+    from nextchar.config import TextConfig
+    from nextchar.tasks.conditioning.items import Items
+    from nextchar.tasks.conditioning.model import ConditionalModel
+    from nextchar.tasks.runs import ItemResult
+    from nextchar.training.events import Listener
+
+app = typer.Typer(help="Text from a label or from numbers: one to many.", no_args_is_help=True)
+
+_TRAIN_HELP = """Train a network that writes text from a label or from numbers.
+
+Texts with labels are tables (.csv, .tsv, .jsonl: --text and --label name the columns), a folder of
+files of which each is named after a label and holds a text a line (else --layout files), or files
+whose lines are a label, a space and a text.
+
+Numbers in place of labels are columns of the table (--features) or a file (--features-file).
+"""
+_GENERATE_HELP = """Write texts under a condition, each to its end, or search for the most probable.
+
+All options are those of `nextchar generate`. Without a condition, any text is written.
+"""
+_GIVEN_HELP = "A label; shares of labels, as Korean=0.7,Italian=0.3; or features, as length=9."
+_STRENGTH_HELP = "Above 1, overdo what tells the condition from any text; 0 is no condition."
+_VECTOR_HELP = "Numbers, one for each feature, as 0.5,12."
+
+
+def _reading_parameters() -> list[inspect.Parameter]:
+    """Give the options that say where texts and conditions are."""
+    return [
+        parameter("text", str | None, typer.Option(None, help="Column of texts [text].")),
+        parameter("label", str | None, typer.Option(None, help="Column of labels [label].")),
+        parameter(
+            "layout",
+            Layout,
+            typer.Option("auto", help="What the inputs are; auto goes by their names."),
+        ),
+        parameter(
+            "features",
+            str | None,
+            typer.Option(None, help="Columns of numbers, in place of labels: a,b,c."),
+        ),
+        parameter(
+            "features_file",
+            Path | None,
+            typer.Option(None, help="The numbers of each text: a .npy array [N, F], or a table."),
+        ),
+    ]
+
+
+def _add_train() -> None:
+    own = [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter(
+            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
+        ),
+        parameter(
+            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
+        ),
+        parameter(
+            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
+        ),
+        *_reading_parameters(),
+        parameter(
+            "tensorboard",
+            Path | None,
+            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+        ),
+        parameter("config", Path | None, CONFIG_OPTION),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+    ]
+    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ConditionChoices))
+
+
+def _train(
+    *,
+    context: typer.Context,
+    data: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    text: str | None,
+    label: str | None,
+    layout: Layout,
+    features: str | None,
+    features_file: Path | None,
+    tensorboard: Path | None,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    reading = {
+        "text": text, "label": label, "layout": layout, "features": features,
+        "features_file": features_file,
+    }  # fmt: skip
+    if resume is not None:
+        others = {**reading, **values, "out": out, "config": config, "data": data}
+        _refuse_beside_resume(given(context, others))
+    elif not data:
+        raise ConfigError("no texts were given: name files or a folder, or --resume a run")
+    elif out is None:
+        raise ConfigError("no run directory was given: name the one to make with --out")
+    options = chosen(context, values, config, ConditionChoices)
+    with _listeners(tensorboard, resumes=resume is not None, quiet=quiet) as listeners:
+        from nextchar.tasks.conditioning.model import ConditionalModel
+
+        if resume is not None:
+            result = ConditionalModel.resume(resume, listeners=listeners)
+        elif data and out is not None:
+            choices = ConditionChoices.from_options(options)
+            items = _read(data, choices.items.reading, reading)
+            result = ConditionalModel.train_items(items, out, listeners=listeners, **options)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print_training(result)
+
+
+def _refuse_beside_resume(others: dict[str, Any]) -> None:
+    if others:
+        names = ", ".join(
+            name if name == "data" else f"--{name.replace('_', '-')}" for name in others
+        )
+        raise ConfigError(f"--resume goes on with a run as it was begun and takes no {names}")
+
+
+@contextlib.contextmanager
+def _listeners(tensorboard: Path | None, *, resumes: bool, quiet: bool) -> Any:  # noqa: ANN401
+    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.tracking import TensorBoard
+
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None:
+            board = TensorBoard(tensorboard, resumes=resumes)
+            closing.callback(board.close)
+            listeners.append(board)
+        yield listeners
+
+
+def _read(data: list[str], config: TextConfig, options: dict[str, Any]) -> Items:
+    from nextchar.tasks.conditioning.items import read_items
+
+    columns = options["features"]
+    if options["label"] is not None and (columns or options["features_file"]):
+        raise ConfigError("a condition is a label or numbers: --label goes with no --features")
+    return read_items(
+        data,
+        config,
+        layout=options["layout"],
+        text=options["text"] or "text",
+        label=options["label"] or "label",
+        features=[name.strip() for name in columns.split(",")] if columns else (),
+        features_file=options["features_file"],
+    )
+
+
+def _add_generate() -> None:
+    own = [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter("run", Path, RUN),
+        *_condition_parameters(),
+    ]
+    add_command(app, "generate", _generate, _GENERATE_HELP, own + writing_parameters())
+
+
+def _condition_parameters() -> list[inspect.Parameter]:
+    return [
+        parameter("given", str | None, typer.Option(None, help=_GIVEN_HELP)),
+        parameter("vector", str | None, typer.Option(None, help=_VECTOR_HELP)),
+        parameter("strength", float, typer.Option(1.0, help=_STRENGTH_HELP)),
+    ]
+
+
+def _generate(
+    *,
+    context: typer.Context,
+    run: Path,
+    given: str | None,
+    vector: str | None,
+    strength: float,
+    device: str,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    from nextchar.tasks.conditioning.model import ConditionalModel
+    from nextchar.tasks.conditioning.symbols import LINE_BREAK
+
+    model = ConditionalModel.load(run, device=device)
+    condition = _condition(model, given, vector)
+
+    def load() -> Writer:
+        return model.writer(condition, strength=strength)
+
+    lines_apart = model.symbols.boundary == LINE_BREAK
+    write(context, load, {"condition": condition, "strength": strength}, lines_apart, **values)
+
+
+def _condition(model: ConditionalModel, given: str | None, vector: str | None) -> Any:  # noqa: ANN401
+    from nextchar.tasks.conditioning.conditions import parse_condition
+
+    if given is not None and vector is not None:
+        raise ConfigError("--given and --vector are two ways to say the condition: give one")
+    written = vector if given is None else given
+    return None if written is None else parse_condition(written, model.symbols.conditions)
+
+
+def _add_save() -> None:
+    own = [
+        parameter("run", Path, RUN),
+        *_condition_parameters(),
+        parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
+    ]
+    help_text = """Save the language model of one condition, for all other commands.
+
+    It is a plain model: generate, score, evaluate, complete, play and compress take it. Its texts
+    begin after a line break and end with one (or with U+001E, where texts hold line breaks).
+    """
+    add_command(app, "save", _save, help_text, own)
+
+
+def _save(*, run: Path, given: str | None, vector: str | None, strength: float, out: Path) -> None:
+    from nextchar.storage import atomic_folder
+    from nextchar.tasks.conditioning.model import ConditionalModel
+    from nextchar.training.folder import in_the_way_error, is_in_the_way
+
+    if is_in_the_way(out):
+        raise in_the_way_error(out)
+    model = ConditionalModel.load(run)
+    plain = model.given(_condition(model, given, vector), strength=strength)
+    with atomic_folder(out) as folder:
+        plain.save(folder)
+    sys.stdout.write(f"nextchar generate {out}\n")
+
+
+def _add_evaluate() -> None:
+    own = [
+        parameter("run", Path, RUN),
+        parameter("data", list[str], typer.Argument(..., help="As for train.")),
+        *_reading_parameters(),
+        parameter("encoding", str | None, typer.Option(None, help="The run's if not set.")),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+    ]
+    help_text = "Measure what the condition is worth: bits a character with it, and without."
+    add_command(app, "evaluate", _evaluate, help_text, own)
+
+
+def _evaluate(
+    *,
+    run: Path,
+    data: list[str],
+    encoding: str | None,
+    as_json: bool,
+    **reading: Any,  # noqa: ANN401
+) -> None:
+    from nextchar.tasks.conditioning.conditions import Features
+    from nextchar.tasks.conditioning.model import ConditionalModel
+
+    model = ConditionalModel.load(run)
+    choices = model.choices
+    if encoding is not None:
+        choices = choices.with_options(encoding=encoding)
+    conditions = model.symbols.conditions
+    if isinstance(conditions, Features) and reading["features_file"] is None:
+        reading["features"] = reading["features"] or ",".join(conditions.names)
+    items = _read(data, choices.items.reading, reading)
+    figures = model.evaluate(items).to_dict()
+    if as_json:
+        print_json({"run": str(run), **figures})
+    else:
+        _print_figures(figures)
+
+
+_NAMES = {
+    "bits_per_char": "with its condition",
+    "unconditional_bits_per_char": "without any",
+    "unknown_label_bits_per_char": "label to be guessed",
+    "other_condition_bits_per_char": "with another one",
+}
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    print_rows(
+        [
+            ("texts", f"{figures['items']:,}, {figures['characters']:,} characters with the ends"),
+            *(
+                (shown, f"{figures[name]:.4f} bits/char")
+                for name, shown in _NAMES.items()
+                if name in figures
+            ),
+            *(
+                [("a label is worth", f"{figures['label_bits_per_item']:.2f} bits a text")]
+                if "label_bits_per_item" in figures
+                else []
+            ),
+        ]
+    )
+
+
+def _bits(nats: float) -> str:
+    return f"{nats / math.log(2):.4f} bits/char"
+
+
+def _print_training(result: ItemResult) -> None:
+    figures = result.to_dict()
+    none = figures.get("unconditional_bits_per_char")
+    print_rows(
+        [
+            ("run", figures["run"]),
+            ("parameters", f"{result.parameters:,}"),
+            ("items", f"{result.items:,}, and {result.held_out:,} held out"),
+            (
+                "steps",
+                f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}",
+            ),
+            ("speed", f"{result.chars_per_second:,.0f} chars/s"),
+            ("train", _bits(result.train_nats)),
+            ("best", _bits(result.nats)),
+            *([] if none is None else [("without condition", f"{none:.4f} bits/char")]),
+        ]
+    )
+    sys.stdout.write(f"\nnextchar condition generate {result.run} --given …\n")
+
+
+_add_train()
+_add_generate()
+_add_evaluate()
+_add_save()

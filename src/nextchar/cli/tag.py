@@ -1,0 +1,251 @@
+"""``nextchar tag``: a label for each character; what is missing in plain text put back."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    chosen,
+    config_parameters,
+    given,
+    parameter,
+)
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    duration,
+    print_json,
+    print_rows,
+    write_progress,
+)
+from nextchar.config import TaggingChoices
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.tagging.scores import Found
+    from nextchar.tasks.tagging.tagger import TagEvaluation
+    from nextchar.training.events import Listener
+
+app = typer.Typer(
+    help="A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
+    no_args_is_help=True,
+)
+_TRAIN_HELP = """Train a tagger.
+
+With --restore, the data are plain text, and each line is an item: what is to be put back is taken
+off, and the network learns to put it back. Without, a line is a character, a tab and its label,
+and an empty line stands between items; or tables have a column of texts and one of labels.
+"""
+_COLUMNS_HELP = "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels."
+_TRANSITIONS_HELP = "Which label may follow which; as the run if not set."
+_LISTED_PARTS = 20
+
+
+def _columns(names: str | None) -> list[str]:
+    return [] if names is None else [name.strip() for name in names.split(",")]
+
+
+def _run(
+    *,
+    context: typer.Context,
+    data: list[str] | None,
+    out: Path | None,
+    columns: str | None,
+    resume: Path | None,
+    tensorboard: Path | None,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    own = {"--out": out, "--columns": columns, "--config": config, "data": data}
+    _check(own, resume, given(context, values))
+    options = chosen(context, values, config, TaggingChoices)
+    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.tasks.tagging import training
+    from nextchar.tracking import TensorBoard
+
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None:
+            board = TensorBoard(tensorboard, resumes=resume is not None)
+            closing.callback(board.close)
+            listeners.append(board)
+        if resume is not None:
+            result = training.resume(resume, listeners=listeners)
+        elif data is not None and out is not None:
+            result = training.train(
+                data, out, columns=_columns(columns), listeners=listeners, **options
+            )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print_result(result)
+
+
+def _check(own: dict[str, Any], resume: Path | None, options: dict[str, Any]) -> None:
+    if resume is not None:
+        extra = [f"--{name.replace('_', '-')}" for name in options]
+        extra += [name for name, value in own.items() if value]
+        if extra:
+            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            raise ConfigError(problem)
+    elif not own["data"]:
+        raise ConfigError("no data were given: name files, a folder or -, or --resume a run")
+    elif own["--out"] is None:
+        raise ConfigError("no run directory was given: name the one to make with --out")
+
+
+def _print_result(result: ItemResult) -> None:
+    early = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
+    rows = [
+        ("run", str(result.run)),
+        ("items", f"{result.items:,} learned from, {result.held_out:,} held out"),
+        ("parameters", f"{result.parameters:,}"),
+        ("steps", f"{result.steps:,}{early} in {duration(result.seconds)}, best at "
+                  f"{result.best_step:,}"),
+        ("speed", f"{result.chars_per_second:,.0f} chars/s"),
+        ("loss", f"{result.nats:.4f} nats/label"),
+    ]  # fmt: skip
+    rows += [(name.replace("_", " "), f"{value:.4f}") for name, value in result.figures.items()]
+    print_rows(rows)
+    sys.stdout.write(f"\nnextchar tag apply {result.run} FILE\n")
+
+
+add_command(
+    app,
+    "train",
+    _run,
+    _TRAIN_HELP,
+    [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter(
+            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
+        ),
+        parameter(
+            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
+        ),
+        parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP)),
+        parameter(
+            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
+        ),
+        parameter(
+            "tensorboard",
+            Path | None,
+            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+        ),
+        parameter("config", Path | None, CONFIG_OPTION),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+        *config_parameters(TaggingChoices),
+    ],
+)
+
+
+@app.command("evaluate")
+def _evaluate(
+    run: Path = typer.Argument(help="A run directory of tag train."),
+    data: list[str] = typer.Argument(help="Data as those of the training."),
+    columns: str | None = typer.Option(None, help=_COLUMNS_HELP),
+    transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
+    encoding: str | None = typer.Option(None, help="Encoding of the data; the run's if not set."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
+    """Measure precision, recall and F1 of what is put back, accuracy, and whole items right."""
+    from nextchar.tasks.tagging.tagger import Tagger
+
+    tagger = Tagger.load(run, device=device, transitions=transitions)
+    anew: dict[str, str | None] = {"encoding": encoding, "errors": errors}
+    reading = tagger.choices.with_options(**{n: v for n, v in anew.items() if v is not None})
+    result = tagger.evaluate(data, columns=_columns(columns), reading=reading.items.reading)
+    if as_json:
+        print_json({"data": data, **result.to_dict()})
+    else:
+        _print_evaluation(", ".join(data), result)
+
+
+def _print_evaluation(name: str, result: TagEvaluation) -> None:
+    scores = result.scores
+    rows = [
+        ("data", f"{name}: {scores.items:,} items, {scores.places:,} places"),
+        ("F1", f"{scores.overall.f1:.4f}"),
+        ("precision", f"{scores.overall.precision:.4f}"),
+        ("recall", f"{scores.overall.recall:.4f}"),
+        ("accuracy", f"{scores.accuracy:.4f}"),
+        ("whole items", f"{scores.whole_items:.4f}"),
+        ("nats/label", f"{result.nats_per_label:.4f}"),
+    ]
+    if result.unknown_characters:
+        strange = f"{result.unknown_characters:,} characters are not in the vocabulary"
+        rows.append(("<unk>", f"{strange}: they are read as <unk>"))
+    if result.unseen_labels:
+        count = sum(result.unseen_labels.values())
+        shown = ", ".join(map(repr, list(result.unseen_labels)[:5]))
+        rows.append(("unseen", f"{count:,} labels that the run does not have and never gives: "
+                               f"{shown}"))  # fmt: skip
+    print_rows(rows)
+    if scores.parts:
+        sys.stdout.write(f"\n{_table(scores.parts)}\n")
+
+
+def _table(parts: Mapping[str, Found]) -> str:
+    lines = ["label       wanted  precision  recall      F1"]
+    for part, found in list(parts.items())[:_LISTED_PARTS]:
+        lines.append(
+            f"{part:<10} {found.wanted:>7,} {found.precision:>10.4f} {found.recall:>7.4f} "
+            f"{found.f1:>7.4f}"
+        )
+    more = len(parts) - _LISTED_PARTS
+    return "\n".join([*lines, *([f"and {more} more (--json has all)"] if more > 0 else [])])
+
+
+@app.command("apply")
+def _apply(
+    run: Path = typer.Argument(help="A run directory of tag train."),
+    file: str = typer.Argument("-", help="A file, or - for standard input."),
+    keep: bool = typer.Option(
+        False, "--keep", help="Let what is there already stay; else it is taken off first."
+    ),
+    transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
+    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
+        "pass", help="What to do with bytes that cannot be decoded: pass leaves them as they are."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No notes."),
+) -> None:
+    """Put back into a running text what is missing, or label its characters.
+
+    The text is read and written as a stream, line by line; all else in it stays as it is.
+    """
+    from nextchar.tasks.tagging.tagger import Tagger
+    from nextchar.text.passing import PassingText
+
+    tagger = Tagger.load(run, device=device, transitions=transitions)
+    encoding = encoding or tagger.choices.items.encoding
+    with PassingText(file, encoding, errors) as text:
+        for piece in tagger.apply_to(text.chunks(), keep=keep):
+            sys.stdout.buffer.write(text.encoded(piece))
+            sys.stdout.buffer.flush()
+    if text.passed and not quiet:
+        what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
+        write_progress(f"note: {what} (--errors)\n")

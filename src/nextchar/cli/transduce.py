@@ -1,0 +1,378 @@
+"""``nextchar transduce``: learn to write one text for another, and write."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from nextchar.cli.options import (
+    CONFIG_OPTION,
+    add_command,
+    chosen,
+    config_parameters,
+    given,
+    parameter,
+    picture_format,
+)
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    UNKNOWN_HELP,
+    duration,
+    print_json,
+    print_rows,
+    write_progress,
+)
+from nextchar.config import TransductionChoices
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.transduction.model import Transducer
+    from nextchar.tasks.transduction.pairs import Columns
+    from nextchar.tasks.transduction.results import TransductionEvaluation
+    from nextchar.training.events import Listener
+
+app = typer.Typer(
+    help="Write one text for another: pronunciation, transliteration, dates, spelling.",
+    no_args_is_help=True,
+)
+
+_TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
+
+A .csv, .tsv or .jsonl file has named columns, which --source and --target name. Of any other file
+each line is a source, a tab (or a blank, where there is no tab), and a target; a .dict file is read
+as CMUdict: words and phonemes, only the first pronunciation of each word.
+"""
+
+_Format = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
+_Unknown = Literal["error", "skip", "replace"]
+_RUN = typer.Argument(help="A run directory of transduce train.")
+_BEAM = typer.Option(5, "--beam", help="Texts that are followed; 1 takes the likeliest symbol.")
+_MAX_LENGTH = typer.Option(
+    None, "--max-length", help="Most symbols that are written; unset, it follows from the source."
+)
+_PENALTY = typer.Option(0.0, "--length-penalty", help="Above 0, longer texts are preferred.")
+_UNKNOWN = typer.Option("error", "--unknown", help=UNKNOWN_HELP)
+_JSON = typer.Option(False, "--json", help=JSON_HELP)
+_FORMAT = typer.Option("auto", "--format", help="Of the files; auto goes by their names.")
+_SOURCE = typer.Option(None, "--source", help="Column of the sources: source, if not given.")
+_TARGET = typer.Option(None, "--target", help="Column of the targets: target, if not given.")
+
+
+def _train(
+    *,
+    context: typer.Context,
+    data: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    source: str | None,
+    target: str | None,
+    file_format: _Format,
+    tensorboard: Path | None,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,  # noqa: ANN401
+) -> None:
+    about_data = {"source": source, "target": target, "format": file_format}
+    set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
+    _check(data, out, resume, config, [*given(context, values), *set_here])
+    options = chosen(context, values, config, TransductionChoices)
+    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.tasks.transduction.training import resume_transducer, train_transducer
+    from nextchar.tracking import TensorBoard
+
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None:
+            board = TensorBoard(tensorboard, resumes=resume is not None)
+            closing.callback(board.close)
+            listeners.append(board)
+        if resume is not None:
+            result = resume_transducer(resume, listeners=listeners)
+        elif data is not None and out is not None:
+            result = train_transducer(
+                data,
+                out,
+                columns=_columns(source, target),
+                file_format=file_format,
+                listeners=listeners,
+                **options,
+            )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print_training(result)
+
+
+def _check(
+    data: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    config: Path | None,
+    set_here: Sequence[str],
+) -> None:
+    if resume is not None:
+        extra = [f"--{name.replace('_', '-')}" for name in set_here]
+        extra += ["--out"] if out is not None else []
+        extra += ["--config"] if config is not None else []
+        extra += ["data"] if data else []
+        if extra:
+            raise ConfigError(
+                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
+            )
+    elif not data:
+        raise ConfigError("no pairs were given: name a file or -, or --resume a run")
+    elif out is None:
+        raise ConfigError("no run directory was given: name the one to make with --out")
+
+
+def _columns(source: str | None, target: str | None) -> Columns | None:
+    from nextchar.tasks.transduction.pairs import Columns
+
+    if source is None and target is None:
+        return None
+    return Columns(source=source or "source", target=target or "target")
+
+
+def _print_training(result: ItemResult) -> None:
+    planned = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
+    steps = f"{result.steps:,}{planned} in {duration(result.seconds)}, best at {result.best_step:,}"
+    figures = [(name.replace("_", " "), f"{100 * v:.2f} %") for name, v in result.figures.items()]
+    print_rows(
+        [
+            ("run", str(result.run)),
+            ("parameters", f"{result.parameters:,}"),
+            ("pairs", f"{result.items:,} learned from, {result.held_out:,} held out"),
+            ("steps", f"{steps}, {result.passes:.3g} passes"),
+            ("best", f"{result.nats:.4f} nats/symbol"),
+            *figures,
+        ]
+    )
+    sys.stdout.write(f"\nnextchar transduce apply {result.run} TEXT\n")
+
+
+add_command(
+    app,
+    "train",
+    _train,
+    _TRAIN_HELP,
+    [
+        parameter("context", typer.Context, inspect.Parameter.empty),
+        parameter("data", list[str] | None, typer.Argument(None, help="Files, or -.")),
+        parameter(
+            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
+        ),
+        parameter(
+            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
+        ),
+        parameter("source", str | None, _SOURCE),
+        parameter("target", str | None, _TARGET),
+        parameter("file_format", _Format, _FORMAT),
+        parameter(
+            "tensorboard",
+            Path | None,
+            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+        ),
+        parameter("config", Path | None, CONFIG_OPTION),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
+        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
+        *config_parameters(TransductionChoices),
+    ],
+)
+
+
+@app.command("apply")
+def _apply(
+    run: Path = _RUN,
+    text: list[str] = typer.Argument(None, help="Texts."),
+    file: str | None = typer.Option(None, "--input", help="A file with a text a line, or -."),
+    beam: int = _BEAM,
+    count: int = typer.Option(1, "--count", help="Texts to give for each, with their nats."),
+    max_length: int | None = _MAX_LENGTH,
+    length_penalty: float = _PENALTY,
+    unknown: _Unknown = _UNKNOWN,
+    as_json: bool = _JSON,
+) -> None:
+    """Write the most probable target of each text, a line each.
+
+    With --count above 1 a line is the text, a target, and its log-probability in nats.
+    """
+    if bool(text) == (file is not None):
+        problem = "one of both" if text else "neither"
+        raise ConfigError(f"apply takes texts or --input; got {problem}")
+    from nextchar.tasks.transduction.model import Transducer
+
+    model = Transducer.load(run)
+    texts = list(text) if file is None else _lines(file, model)
+    found = model.apply(
+        texts,
+        beam=beam,
+        count=count,
+        max_length=max_length,
+        length_penalty=length_penalty,
+        unknown=unknown,
+    )
+    if as_json:
+        items = [
+            {"source": source, "outputs": [each.to_dict() for each in outputs]}
+            for source, outputs in zip(texts, found, strict=True)
+        ]
+        print_json({"items": items})
+        return
+    for source, outputs in zip(texts, found, strict=True):
+        for each in outputs:
+            line = each.text if count == 1 else f"{source}\t{each.text}\t{each.log_probability:.4f}"
+            sys.stdout.write(f"{line}\n")
+    _tell_limit(sum(outputs[0].reached_limit for outputs in found), len(found))
+
+
+def _lines(file: str, model: Transducer) -> list[str]:
+    from nextchar.text.tables import whole_text
+
+    text = whole_text(file, model.choices.items.reading)
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def _tell_limit(reached: int, items: int) -> None:
+    if reached:
+        write_progress(
+            f"note: {reached:,} of {items:,} outputs ended only because they may not be longer "
+            "(--max-length)\n"
+        )
+
+
+@app.command("evaluate")
+def _evaluate(
+    run: Path = _RUN,
+    data: list[str] = typer.Argument(None, help="Files of pairs; without, what was held out."),
+    source: str | None = _SOURCE,
+    target: str | None = _TARGET,
+    file_format: _Format = _FORMAT,
+    beam: int = _BEAM,
+    max_length: int | None = _MAX_LENGTH,
+    length_penalty: float = _PENALTY,
+    sample: int | None = typer.Option(None, "--sample", help="Only so many items, drawn."),
+    seed: int = typer.Option(0, "--seed", help="Of the draw of --sample."),
+    wrong: int = typer.Option(0, "--wrong", help="Show so many items that were not right."),
+    as_json: bool = _JSON,
+) -> None:
+    """Measure the errors of what is written: of symbols, and of whole sequences.
+
+    The symbol error rate is the sum of edit distances over the sum of the targets' lengths. The
+    sequence error rate (of words: word error rate) is the share of items that are not exact.
+    """
+    from nextchar.tasks.transduction.model import Transducer
+    from nextchar.tasks.transduction.pairs import read_pairs
+    from nextchar.tasks.transduction.training import held_out, sampled
+
+    model = Transducer.load(run)
+    columns = _columns(source, target)
+    if data:
+        reading = model.choices.items.reading
+        pairs = read_pairs(data, reading, columns=columns, file_format=file_format)
+        examples = model.examples(pairs)
+    elif columns is not None or file_format != "auto":
+        raise ConfigError("--source, --target and --format are of files; none was given")
+    else:
+        examples = held_out(run)
+    if sample is not None:
+        examples = sampled(examples, sample, seed)
+    found = model.evaluate_examples(
+        examples, beam=beam, max_length=max_length, length_penalty=length_penalty
+    )
+    shown = [each._asdict() for each in found.wrong[: max(0, wrong)]]
+    if as_json:
+        print_json({**found.to_dict(), **({"wrong": shown} if wrong else {})})
+        return
+    _print_evaluation(found)
+    for each in found.wrong[: max(0, wrong)]:
+        sys.stdout.write(f"{each.source}\t{each.target}\t{each.written}\n")
+    _tell_limit(found.reached_limit, found.items)
+
+
+def _print_evaluation(found: TransductionEvaluation) -> None:
+    speed = found.to_dict()["items_per_second"]
+    print_rows(
+        [
+            ("items", f"{found.items:,}"),
+            ("symbol error rate", f"{100 * found.symbol_error_rate:.2f} %"),
+            ("sequence error rate", f"{100 * found.sequence_error_rate:.2f} %"),
+            ("loss", f"{found.nats_per_symbol:.4f} nats/symbol"),
+            ("speed", f"{speed:,.0f} items/s, beam {found.beam}"),
+        ]
+    )
+
+
+@app.command("attention")
+def _attention(
+    run: Path = _RUN,
+    text: str = typer.Argument(help="A text."),
+    picture: Path | None = typer.Option(
+        None, "--picture", help="Draw it too: a .png, .svg or .pdf file (extra plots)."
+    ),
+    beam: int = _BEAM,
+    max_length: int | None = _MAX_LENGTH,
+    unknown: _Unknown = _UNKNOWN,
+    as_json: bool = _JSON,
+) -> None:
+    """Show where the network looks in the text while it writes: rows are what is written."""
+    wanted = picture_format(picture)
+    from nextchar.storage import write_bytes
+    from nextchar.tasks.transduction.model import Transducer
+    from nextchar.tasks.transduction.picture import (
+        attention_picture,
+        attention_table,
+        undrawable,
+    )
+
+    model = Transducer.load(run)
+    found = model.attention(text, beam=beam, max_length=max_length, unknown=unknown)
+    if picture is not None:
+        write_bytes(picture, attention_picture(found, wanted))
+        missing = undrawable(found)
+        if missing:
+            write_progress(
+                f"note: no font for {' '.join(missing[:10])} is installed: boxes stand for them\n"
+            )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        sys.stdout.write(f"{attention_table(found)}\n\n{found.output.text}\n")
+    _tell_limit(int(found.output.reached_limit), 1)
+
+
+@app.command("dates")
+def _dates(
+    count: int = typer.Option(10_000, "--count", help="Pairs, at most 100,000."),
+    seed: int = typer.Option(0, "--seed", help="Of the draw."),
+    part: Literal["all", "train", "test"] = typer.Option(
+        "all", "--part", help="test is a tenth of all dates, which train never has."
+    ),
+    out: Path | None = typer.Option(None, "--out", help="A .tsv file to make; else stdout."),
+) -> None:
+    """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
+    if out is not None and out.suffix.lower() != ".tsv":
+        raise ConfigError(f"--out is a file that ends in .tsv; got {out}")
+    if out is not None and out.exists():
+        raise ConfigError(f"{out} is there already, and is not overwritten")
+    from nextchar.storage import write_bytes
+    from nextchar.tasks.transduction.dates import make_dates
+
+    rows = [("source", "target"), *make_dates(count, seed=seed, part=part)]
+    text = "".join(f"{source}\t{target}\n" for source, target in rows)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_bytes(out, text.encode())

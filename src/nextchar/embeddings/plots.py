@@ -1,0 +1,72 @@
+"""A map of vectors in two dimensions. The only file here that draws.
+
+Legend: n symbols, E numbers in a vector.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.drawing import label_fonts, new_figure, saved_picture
+from nextchar.embeddings.vectors import SymbolVectors
+from nextchar.errors import ConfigError
+
+_BLANK = "␣"
+
+
+def embedding_map(vectors: SymbolVectors, picture_format: str, count: int = 100) -> bytes:
+    """Draw the most frequent symbols where their vectors' first two principal components are.
+
+    The vectors are brought to length 1 first, so that what is near in the map is near in angle.
+
+    Parameters
+    ----------
+    picture_format
+        One of ``drawing.PICTURE_FORMATS``.
+    count
+        How many symbols, at least 3.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than three symbols.
+    NextcharError
+        matplotlib is not installed.
+    """
+    numbers = vectors.by_frequency[: max(count, 0)]
+    if len(numbers) < 3:
+        raise ConfigError(f"a map needs at least 3 symbols, got {len(numbers)}")
+    places, shares = principal_components(vectors.vectors[numbers])
+    figure = new_figure(9, 7)
+    axes = figure.subplots()
+    axes.scatter(places[:, 0], places[:, 1], s=4, color="0.8")
+    fonts = label_fonts()
+    for number, (x, y) in zip(numbers.tolist(), places.tolist(), strict=True):
+        name = vectors.vocabulary.symbols[number].replace(" ", _BLANK)
+        axes.text(x, y, name, ha="center", va="center", fontsize=9, fontfamily=fonts,
+                  parse_math=False)  # fmt: skip
+    axes.set_xlabel(f"first component, {shares[0]:.0%} of the variance")
+    axes.set_ylabel(f"second component, {shares[1]:.0%}")
+    return saved_picture(figure, picture_format)
+
+
+def principal_components(
+    vectors: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give vectors [n, E] of length 1 in their first two principal components, by an SVD.
+
+    Returns
+    -------
+    places, shares
+        [n, 2], and the components' shares of the variance [2]. Of E = 1, the second is 0.
+    """
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    left, sizes, right = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    # The sign of a component is free; the largest coordinate is positive, so that maps agree.
+    signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
+    places, shares = np.zeros((len(vectors), 2)), np.zeros(2)
+    found = min(2, len(sizes))
+    places[:, :found] = (left * sizes * signs)[:, :2]
+    shares[:found] = (sizes**2 / max(float((sizes**2).sum()), 1e-12))[:2]
+    return places, shares

@@ -1,0 +1,298 @@
+"""What a condition is: a vector, made of a label, a mixture of labels, or numbers.
+
+Every condition has one element more than it needs, the last, for "none": the vector of no
+condition is 1 there and 0 elsewhere. So a linear map of the vector is an embedding of labels, or
+an affine map of features, and learns what stands for nothing beside.
+
+Shapes: N items, K labels, F features, D elements of a vector.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.errors import ConfigError, RunError, TextError
+
+Given = str | int | Mapping[str, float] | Sequence[float] | None
+_LISTED = 30
+_ROUNDING = 1e-12
+
+
+class Conditions(ABC):
+    """All conditions that a model knows.
+
+    Attributes
+    ----------
+    kind
+        ``"labels"`` or ``"features"``.
+    column
+        The column of ``Examples`` that holds those of the items.
+    names
+        Of the labels, or of the features.
+    """
+
+    kind: ClassVar[str]
+    column: ClassVar[str]
+    names: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """D."""
+
+    @property
+    @abstractmethod
+    def active(self) -> int:
+        """How many elements of a vector are not 0."""
+
+    @abstractmethod
+    def vector(self, given: Given) -> NDArray[np.float32]:
+        """Give the vector [D] of a condition; see ``ConditionalModel.given``.
+
+        Raises
+        ------
+        ConfigError
+            It is none that the model knows.
+        """
+
+    @abstractmethod
+    def vectors(self, column: NDArray[Any]) -> NDArray[np.float32]:
+        """Give the vectors [N, D] of items from their column."""
+
+    @property
+    def none(self) -> NDArray[np.float32]:
+        """The vector [D] of no condition."""
+        vector = np.zeros(self.size, np.float32)
+        vector[-1] = 1
+        return vector
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all as JSON can hold it."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Labels(Conditions):
+    """K labels: a vector is one-hot, or shares of several.
+
+    Attributes
+    ----------
+    names
+        Distinct, at least two.
+    counts
+        How many items of the training part have each.
+    """
+
+    kind = "labels"
+    column = "label"
+
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _require_table(self.names, self.counts)
+
+    @classmethod
+    def of(cls, labels: Sequence[str]) -> Self:
+        """Take those that occur, sorted.
+
+        Raises
+        ------
+        TextError
+            Only one occurs.
+        """
+        names, counts = np.unique(np.array(labels, dtype=object), return_counts=True)
+        if len(names) < 2:
+            raise TextError(
+                f"all {len(labels)} items have the label {names[0]!r}: a condition needs at least "
+                "two labels (without any, it is nextchar train)"
+            )
+        return cls(tuple(names), tuple(int(count) for count in counts))
+
+    @property
+    def size(self) -> int:
+        """K + 1."""
+        return len(self.names) + 1
+
+    @property
+    def active(self) -> int:
+        """Count one."""
+        return 1
+
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """The share of each label in the training part, [K]."""
+        counts = np.array(self.counts, np.float64)
+        shares: NDArray[np.float64] = counts / counts.sum()
+        return shares
+
+    def index(self, label: str) -> int:
+        """Give a label's number; ``ConfigError`` with the nearest known one."""
+        if label in self.names:
+            return self.names.index(label)
+        near = difflib.get_close_matches(label, self.names, n=1, cutoff=0.5)
+        folded = [name for name in self.names if name.casefold() == label.casefold()]
+        more = " …" if len(self.names) > _LISTED else ""
+        hint = f"known are {', '.join(self.names[:_LISTED])}{more}"
+        if near or folded:
+            hint = f"did you mean {(folded or near)[0]!r}?"
+        raise ConfigError(f"unknown label {label!r}: {hint}")
+
+    def vector(self, given: Given) -> NDArray[np.float32]:
+        """Take a label, or shares of labels, which are divided by their sum."""
+        if given is None:
+            return self.none
+        if isinstance(given, str | int):
+            given = {str(given): 1.0}
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"the model was given labels: a vector of numbers is none; {given!r}")
+        vector = np.zeros(self.size, np.float32)
+        for name, share in given.items():
+            if not (math.isfinite(share) and share >= 0):
+                raise ConfigError(f"the share of {name!r} must be a number of at least 0: {share}")
+            vector[self.index(name)] = share
+        if vector.sum() <= 0:
+            raise ConfigError(f"the shares of labels must have a sum above 0; got {given!r}")
+        shares: NDArray[np.float32] = vector / vector.sum()
+        return shares
+
+    def vectors(self, column: NDArray[Any]) -> NDArray[np.float32]:
+        """Give one-hot vectors from numbers int64[N]."""
+        vectors = np.zeros((len(column), self.size), np.float32)
+        vectors[np.arange(len(column)), column] = 1
+        return vectors
+
+
+@dataclass(frozen=True)
+class Features(Conditions):
+    """F numbers, in units of the training part's deviations from its means, and a 1.
+
+    Attributes
+    ----------
+    names
+        Distinct, at least one.
+    means, deviations
+        Of the training part; a deviation is above 0.
+    """
+
+    kind = "features"
+    column = "features"
+
+    names: tuple[str, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _require_table(self.names, self.means, self.deviations)
+
+    @classmethod
+    def of(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
+        """Measure values [N, F]; a feature that is the same everywhere has deviation 1."""
+        scales = np.abs(values).max(axis=0)
+        scales[scales == 0] = 1.0  # The squares of huge numbers would overflow.
+        means, deviations = (values / scales).mean(axis=0), (values / scales).std(axis=0)
+        # What is the same everywhere has the rounding of its mean for a deviation.
+        deviations = np.where(deviations > _ROUNDING, deviations * scales, 1.0)
+        return cls(tuple(names), tuple((means * scales).tolist()), tuple(deviations.tolist()))
+
+    @property
+    def size(self) -> int:
+        """F + 2."""
+        return len(self.names) + 2
+
+    @property
+    def active(self) -> int:
+        """Count the features and the 1."""
+        return len(self.names) + 1
+
+    def vector(self, given: Given) -> NDArray[np.float32]:
+        """Take F numbers, or some by name: the others are the training part's means."""
+        if given is None:
+            return self.none
+        if isinstance(given, str | int):
+            raise ConfigError(f"the model was given numbers, not labels: {self._wanted}; {given!r}")
+        if isinstance(given, Mapping):
+            known = dict(zip(self.names, self.means, strict=True))
+            unknown = [name for name in given if name not in known]
+            if unknown:
+                raise ConfigError(f"unknown feature {unknown[0]!r}: {self._wanted}")
+            given = list({**known, **given}.values())
+        if len(given) != len(self.names):
+            raise ConfigError(f"a vector of {len(given)} numbers was given: {self._wanted}")
+        values = np.array(given, np.float64)
+        if not np.isfinite(values).all():
+            wrong = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise ConfigError(f"feature {self.names[wrong]!r} must be finite; got {values[wrong]}")
+        vector: NDArray[np.float32] = self.vectors(values[None])[0]
+        return vector
+
+    def vectors(self, column: NDArray[Any]) -> NDArray[np.float32]:
+        """Standardise values [N, F]."""
+        standardised = (column - np.array(self.means)) / np.array(self.deviations)
+        ends = np.tile(np.array([1.0, 0.0]), (len(column), 1))
+        return _narrow(np.concatenate([standardised, ends], axis=1))
+
+    @property
+    def _wanted(self) -> str:
+        names = ", ".join(self.names[:_LISTED]) + (" …" if len(self.names) > _LISTED else "")
+        return f"it takes {len(self.names)} ({names})"
+
+
+def parse_condition(text: str, conditions: Conditions) -> Given:
+    """Read a condition as it is written: ``Korean``, ``Korean=0.7,Italian=0.3``, ``0.5,12``.
+
+    Raises
+    ------
+    ConfigError
+        A number cannot be read. Whether the model knows the condition is found out later.
+    """
+    if isinstance(conditions, Labels) and (text in conditions.names or "=" not in text):
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    if not all("=" in part for part in parts):
+        return [_number(part, text) for part in parts]
+    pairs = [part.rpartition("=") for part in parts]
+    return {name.strip(): _number(value, text) for name, _, value in pairs}
+
+
+def _number(value: str, text: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ConfigError(
+            f"a condition is numbers, as 0.5,12, or name=number; got {text!r:.60}"
+        ) from None
+
+
+def _narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return values.astype(np.float32)
+
+
+def conditions_from(values: Mapping[str, Any]) -> Conditions:
+    """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
+    kinds: dict[str, type[Labels | Features]] = {"labels": Labels, "features": Features}
+    try:
+        kind = kinds[values["kind"]]
+        return kind(*(tuple(values[name]) for name in kind.__dataclass_fields__))
+    except (ConfigError, KeyError, TypeError) as error:
+        raise RunError(f"the conditions are damaged: {error}") from error
+
+
+def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
+    """Raise ``ConfigError`` unless names are texts, with a finite number of each column."""
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ConfigError(f"names must be different texts, got {list(names)}")
+    for column in columns:
+        numbers = [each for each in column if isinstance(each, int | float)]
+        if len(column) != len(names) or not all(map(math.isfinite, numbers)):
+            raise ConfigError(f"{len(names)} names need as many finite numbers, got {list(column)}")
+        if len(numbers) < len(column):
+            raise ConfigError(f"numbers must be numbers, got {list(column)}")

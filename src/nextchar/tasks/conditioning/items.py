@@ -1,0 +1,221 @@
+"""Texts with their conditions, as they were read, and what can be wrong with them.
+
+Shapes: N items, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nextchar.config import TextConfig
+from nextchar.errors import ConfigError, TextError
+from nextchar.tasks.conditioning.conditions import Conditions, Labels
+from nextchar.text.files import Input
+from nextchar.text.labelled import LabelledText, Layout, read_labelled
+from nextchar.text.tables import kind_of, read_rows, whole_text
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """N texts, each with a label or with F numbers.
+
+    Attributes
+    ----------
+    texts
+        Not empty.
+    places
+        Where each stands, for messages.
+    labels
+        Of each, or ``None``.
+    features
+        Finite, [N, F], or ``None``.
+    names
+        Of the features.
+
+    Raises
+    ------
+    TextError
+        A text or a label is empty, a number is not finite, or there is nothing.
+    ConfigError
+        Not just one of labels and features is there, or they are not N.
+    """
+
+    texts: Sequence[str]
+    places: Sequence[str]
+    labels: Sequence[str] | None = None
+    features: NDArray[np.float64] | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.labels is None) == (self.features is None):
+            raise ConfigError("a condition is labels or features: give one of the two")
+        if not self.texts:
+            raise TextError("there is no text")
+        conditions = self.labels if self.features is None else self.features
+        if conditions is not None and len(conditions) != len(self.texts):
+            raise ConfigError(f"{len(self.texts)} texts have {len(conditions)} conditions")
+        self._refuse_empty("text", self.texts)
+        self._refuse_empty("label", self.labels or ())
+        if self.features is not None:
+            _require_finite(self.features, self.names, self.places)
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[str],
+        *,
+        labels: Sequence[object] | None = None,
+        features: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Self:
+        """Take texts from memory; labels that are no text become some."""
+        values = None if features is None else _matrix(np.asarray(features, np.float64), "features")
+        return cls(
+            list(texts),
+            [f"text {number}" for number in range(1, len(texts) + 1)],
+            None if labels is None else [str(label) for label in labels],
+            values,
+            () if values is None else _names(names, values),
+        )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def column(self, conditions: Conditions) -> NDArray[np.int64] | NDArray[np.float64]:
+        """Give what ``conditions.vectors`` takes: numbers of labels [N], or features [N, F]."""
+        if isinstance(conditions, Labels):
+            if self.labels is None:
+                raise ConfigError("the model was given labels, and these items have features")
+            numbers = {label: conditions.index(label) for label in dict.fromkeys(self.labels)}
+            return np.array([numbers[label] for label in self.labels], np.int64)
+        if self.features is None:
+            raise ConfigError("the model was given features, and these items have labels")
+        if self.features.shape[1] != len(conditions.names):
+            raise ConfigError(
+                f"the items have {self.features.shape[1]} features, and the model "
+                f"{len(conditions.names)}: {', '.join(conditions.names)}"
+            )
+        return self.features
+
+    def _refuse_empty(self, what: str, values: Sequence[str]) -> None:
+        empty = [number for number, value in enumerate(values) if not value.strip()]
+        if empty:
+            count = f"the {what} is" if len(empty) == 1 else f"{len(empty)} {what}s are"
+            first = "" if len(empty) == 1 else "the first in "
+            raise TextError(f"{count} empty, {first}{self.places[empty[0]]}: nothing to learn from")
+
+
+def read_items(
+    inputs: Sequence[Input],
+    config: TextConfig,
+    *,
+    layout: Layout = "auto",
+    text: str = "text",
+    label: str = "label",
+    features: Sequence[str] = (),
+    features_file: Path | None = None,
+) -> Items:
+    """Read texts with labels (see ``read_labelled``), or with numbers.
+
+    Parameters
+    ----------
+    features
+        Columns of numbers in tables, in place of labels.
+    features_file
+        A file with the numbers of each text in its order: ``.npy`` [N, F], or a table.
+
+    Raises
+    ------
+    TextError, ConfigError
+        Something cannot be read or used.
+    """
+    numeric = bool(features) or features_file is not None
+    if features and features_file is not None:
+        raise ConfigError("--features are columns of the texts' own table: no --features-file then")
+    read = read_labelled(
+        inputs, config, layout=layout, text=text, label=None if numeric else label, columns=features
+    )
+    texts, places = [item.text for item in read], [item.place for item in read]
+    if not numeric:
+        return Items(texts, places, labels=[item.label for item in read])
+    if features_file is None:
+        return Items(texts, places, features=_numbers(read, features), names=tuple(features))
+    names, values = _features_of(features_file, config)
+    if len(values) != len(texts):
+        raise TextError(f"{features_file} has {len(values)} rows, and there are {len(texts)} texts")
+    rows = [f"{features_file}, row {number}" for number in range(1, len(values) + 1)]
+    _require_finite(values, names, rows)
+    return Items(texts, places, features=values, names=names)
+
+
+def _numbers(items: Sequence[LabelledText], columns: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([_row(item.fields, columns, item.place) for item in items])
+
+
+def _row(fields: Sequence[str], columns: Sequence[str], place: str) -> list[float]:
+    return [_number(field, name, place) for field, name in zip(fields, columns, strict=True)]
+
+
+def _number(field: str, column: str, place: str) -> float:
+    try:
+        return float(field)
+    except ValueError:
+        raise TextError(
+            f"{place}: feature {column!r} must be a number, got {field.strip()!r:.40}"
+        ) from None
+
+
+def _features_of(path: Path, config: TextConfig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    if path.suffix == ".npy":
+        values = _loaded(path)
+        return _names(None, values), values
+    kind = kind_of(path)
+    if kind not in ("csv", "tsv"):
+        raise ConfigError(f"--features-file ends in .npy, .csv or .tsv; got {path}")
+    header = whole_text(path, config).split("\n", 1)[0].rstrip("\r")
+    names = tuple(name.strip() for name in header.split("," if kind == "csv" else "\t"))
+    rows = read_rows(path, names, config, kind=kind)
+    return names, np.array([_row(row.fields, names, row.place) for row in rows]).reshape(
+        -1, len(names)
+    )
+
+
+def _require_finite(
+    features: NDArray[np.float64], names: Sequence[str], places: Sequence[str]
+) -> None:
+    wrong = np.argwhere(~np.isfinite(features))
+    if len(wrong):
+        row, column = wrong[0]
+        raise TextError(
+            f"{places[row]}: feature {names[column]!r} must be a finite number, got "
+            f"{features[row, column]}"
+        )
+
+
+def _loaded(path: Path) -> NDArray[np.float64]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise TextError(f"cannot read {path} as numbers: {error}") from error
+    if not (isinstance(values, np.ndarray) and values.dtype.kind in "iufb"):
+        raise TextError(f"{path} must hold an array of numbers")
+    return _matrix(values.astype(np.float64), str(path))
+
+
+def _matrix(values: NDArray[np.float64], what: str) -> NDArray[np.float64]:
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise TextError(f"{what} must have a row for each text, [N, F]; got {list(values.shape)}")
+    return values
+
+
+def _names(names: Sequence[str] | None, values: NDArray[np.float64]) -> tuple[str, ...]:
+    made = tuple(names or (str(number) for number in range(1, values.shape[1] + 1)))
+    if len(set(made)) != values.shape[1]:
+        raise ConfigError(f"{values.shape[1]} features need as many different names, got {made}")
+    return made

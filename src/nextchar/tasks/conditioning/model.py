@@ -1,0 +1,296 @@
+"""A model that writes from a condition: a conditional network, its symbols and its conditions.
+
+Shapes: N items, K labels, F features, D elements of a condition.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from nextchar.config import Config, NetworkConfig
+from nextchar.config.condition import ConditionChoices
+from nextchar.errors import ConfigError, NonFiniteLossError
+from nextchar.model import LanguageModel
+from nextchar.tasks.conditioning.conditions import Given, Labels
+from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
+from nextchar.tasks.conditioning.items import Items
+from nextchar.tasks.conditioning.measuring import nats_under, nats_under_own, window
+from nextchar.tasks.conditioning.network import ConditionalNetwork
+from nextchar.tasks.conditioning.preparing import prepare
+from nextchar.tasks.conditioning.symbols import TEXT, Symbols
+from nextchar.tasks.conditioning.writing import ItemWriter
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.training.events import Listener
+from nextchar.training.lessons import Measured, on_device
+from nextchar.training.objective import Objective, objective_of
+
+
+class ConditionalModel(ItemModel[ConditionChoices]):
+    """What writes from a label or from numbers.
+
+    Parameters
+    ----------
+    choices
+        That it was made with.
+    symbols
+        Its vocabulary, where its texts end, and its conditions.
+
+    Attributes
+    ----------
+    network
+        Untrained, as it follows from the seed.
+    """
+
+    task = "condition"
+    choices_type = ConditionChoices
+    unit = "char"
+
+    network: ConditionalNetwork
+
+    def __init__(self, choices: ConditionChoices, symbols: Symbols) -> None:
+        self.choices = choices
+        self.symbols = symbols
+        self.network = ConditionalNetwork(
+            len(symbols.vocabulary),
+            symbols.conditions.size,
+            choices.network,
+            condition_size=choices.condition.condition_size,
+            generator=torch.Generator().manual_seed(choices.training.seed),
+            active=symbols.conditions.active,
+        )
+
+    @classmethod
+    def train(
+        cls,
+        texts: Sequence[str],
+        out: str | Path,
+        *,
+        labels: Sequence[object] | None = None,
+        features: ArrayLike | None = None,
+        feature_names: Sequence[str] | None = None,
+        listeners: Sequence[Listener] = (),
+        **options: Any,  # noqa: ANN401
+    ) -> ItemResult:
+        """Train on texts in memory.
+
+        Parameters
+        ----------
+        texts
+            N texts.
+        out
+            The run directory to make.
+        labels, features
+            Of each, one of the two: [N], at least two different ones; or numbers [N, F].
+        feature_names
+            F different names.
+        listeners
+            Called with each event of the training.
+        **options
+            The options of ``nextchar condition train``.
+
+        Raises
+        ------
+        ConfigError, TextError, RunError
+            Something that was given cannot be used.
+        """
+        items = Items.of(texts, labels=labels, features=features, names=feature_names)
+        return cls.train_items(items, out, listeners=listeners, **options)
+
+    @classmethod
+    def train_items(
+        cls,
+        items: Items,
+        out: str | Path,
+        *,
+        listeners: Sequence[Listener] = (),
+        **options: Any,  # noqa: ANN401
+    ) -> ItemResult:
+        """Train on items that were read; see ``train``."""
+        choices = ConditionChoices.from_options(options)
+        prepared = prepare(items, choices, listeners)
+        model = cls(choices, prepared.symbols)
+        return train_items(
+            model, prepared.train, prepared.validation, Path(out), listeners=listeners
+        )
+
+    @classmethod
+    def resume(cls, run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
+        """Go on with a run from where it was saved last; see ``resume_items``."""
+        return resume_items(cls, Path(run), listeners=listeners)
+
+    @classmethod
+    def untrained(cls, folder: Path, choices: ConditionChoices) -> Self:
+        """Make the model of a run as it was before its training."""
+        return cls(choices, Symbols.load(folder))
+
+    def save_symbols(self, folder: Path) -> None:
+        """Write ``vocabulary.json`` and ``conditions.json``."""
+        self.symbols.save(folder)
+
+    def given(self, condition: Given = None, *, strength: float = 1.0) -> LanguageModel:
+        """Make the language model of one condition, exactly.
+
+        Its texts begin after ``symbols.boundary`` and end with it. With a line break as the
+        boundary, ``given("Korean").generate(lines=1)`` writes one text.
+
+        Parameters
+        ----------
+        condition
+            Of a model of labels: a label, or shares of labels by name. Of a model of features: F
+            numbers, or some by name (the others are the training part's means). ``None`` is no
+            condition: any text.
+        strength
+            s in none + s · (condition − none), at least 0: above 1, what tells the condition from
+            any text is overdone. It is what guidance without a classifier does to scores (Ho &
+            Salimans 2022), done to the condition itself, so that the model stays a plain one.
+
+        Raises
+        ------
+        ConfigError
+            The condition is none that the model knows, or ``None`` (or a strength) is asked of a
+            model that never read an item without its condition.
+        """
+        if not (math.isfinite(strength) and strength >= 0):
+            raise ConfigError(f"strength must be a number of at least 0; got {strength}")
+        if (condition is None or strength != 1) and not self._knows_none:
+            raise ConfigError(
+                "this model was trained with condition_dropout 0: it always needs a condition, at "
+                "strength 1"
+            )
+        none = self.symbols.conditions.none
+        vector = none + np.float32(strength) * (self.symbols.conditions.vector(condition) - none)
+        network = self.network.given(torch.from_numpy(vector).to(self.device))
+        return LanguageModel(self._plain_config(network.config), self.symbols.vocabulary, network)
+
+    def writer(self, condition: Given = None, *, strength: float = 1.0) -> ItemWriter:
+        """Give what writes whole texts under a condition; see ``given``."""
+        return ItemWriter(self.given(condition, strength=strength), self.symbols.boundary)
+
+    def generate(
+        self,
+        condition: Given = None,
+        prompt: str = "",
+        *,
+        strength: float = 1.0,
+        **options: Any,  # noqa: ANN401
+    ) -> str:
+        """Write a text to its end; the options are those of ``LanguageModel.generate``."""
+        return self.writer(condition, strength=strength).generate(prompt, **options)
+
+    @property
+    def prior(self) -> NDArray[np.float64]:
+        """The share of each label in the training part, [K]; ``ConfigError`` without labels."""
+        return self.labels.prior
+
+    @property
+    def labels(self) -> Labels:
+        """The labels; ``ConfigError`` where the model was given features."""
+        if not isinstance(self.symbols.conditions, Labels):
+            raise ConfigError("the model was given features and has no labels")
+        return self.symbols.conditions
+
+    def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Give log p(text | label) of texts under every label, in nats, [N, K].
+
+        Each text counts with its end. Symbols that the vocabulary does not have say nothing of
+        labels, and cost nothing.
+        """
+        encoded = self.symbols.encoded(texts)
+        free = self.symbols.vocabulary.unknown_id
+        each = [
+            -nats_under(self.given(name).network, encoded, free=free) for name in self.labels.names
+        ]
+        return np.stack(each, axis=1)
+
+    def evaluate(self, items: Items) -> ConditionEvaluation:
+        """Measure what the conditions of items are worth; see ``ConditionEvaluation``.
+
+        Raises
+        ------
+        ConfigError
+            The items' conditions are not those of the model.
+        """
+        examples = self.symbols.examples(items)
+        conditions, texts = self.symbols.conditions, examples.texts[TEXT]
+        column = examples.arrays[conditions.column]
+        characters = int(self.symbols.characters(texts).sum())
+        none = nats_under(self.given(None).network, texts) if self._knows_none else None
+        if isinstance(conditions, Labels):
+            networks = (self.given(name).network for name in conditions.names)
+            by_label = np.stack([nats_under(network, texts) for network in networks], axis=1)
+            return ConditionEvaluation.of_labels(
+                column, by_label, conditions.prior, none=none, characters=characters
+            )
+        vectors = conditions.vectors(column)
+        return ConditionEvaluation(
+            items=len(items),
+            characters=characters,
+            nats=float(nats_under_own(self.network, texts, vectors).sum()),
+            unconditional_nats=None if none is None else float(none.sum()),
+            other_nats=float(
+                nats_under_own(self.network, texts, np.roll(vectors, 1, axis=0)).sum()
+            ),
+            unknown_label_nats=None,
+        )
+
+    def lengths(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the predictions of each item."""
+        return examples.texts[TEXT].lengths - 1
+
+    def judge(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
+    ) -> Objective:
+        """Judge the network on some items, of which some lose their condition.
+
+        Condition dropout is as in classifier-free guidance (Ho & Salimans 2022).
+        """
+        texts = examples.texts[TEXT]
+        inputs, targets = window(texts, indices, self.device)
+        conditions = self._vectors(examples, indices)
+        draws = torch.rand(len(indices), 1, generator=generator, device=self.device)
+        dropped = draws < self.choices.condition.condition_dropout
+        none = torch.from_numpy(self.symbols.conditions.none).to(self.device)
+        conditions = torch.where(dropped, none, conditions)
+        reading = self.network.read(inputs, conditions, generator=generator)
+        objective = objective_of(reading, targets, self.choices.training)
+        chosen = texts.subset(indices)
+        symbols = int(chosen.lengths.sum()) - len(chosen)
+        per_char = symbols / int(self.symbols.characters(chosen).sum())
+        return Objective(objective.minimized, objective.nats * per_char)
+
+    def measure(self, examples: Examples) -> Measured:
+        """Measure nats per character under the items' own conditions, and without any."""
+        texts, conditions = examples.texts[TEXT], self.symbols.conditions
+        characters = self.symbols.characters(texts).sum()
+        vectors = conditions.vectors(examples.arrays[conditions.column])
+        nats = nats_under_own(self.network, texts, vectors).sum() / characters
+        figures = {}
+        if self._knows_none:
+            none = np.broadcast_to(conditions.none, vectors.shape)
+            without = nats_under_own(self.network, texts, np.ascontiguousarray(none)).sum()
+            figures["unconditional_bits_per_char"] = float(without / characters / np.log(2))
+        if not np.isfinite(nats):
+            raise NonFiniteLossError("the loss on what is held out is not a finite number")
+        return Measured(nats=float(nats), figures=figures)
+
+    @property
+    def _knows_none(self) -> bool:
+        return self.choices.condition.condition_dropout > 0
+
+    def _vectors(self, examples: Examples, indices: NDArray[np.int64]) -> torch.Tensor:
+        conditions = self.symbols.conditions
+        vectors = conditions.vectors(examples.arrays[conditions.column][indices])
+        return on_device(torch.from_numpy(vectors), self.device)
+
+    def _plain_config(self, network: NetworkConfig) -> Config:
+        """Give the choices of a language model that is as if it had been trained as this was."""
+        return Config(text=self.choices.text, network=network, training=self.choices.training)

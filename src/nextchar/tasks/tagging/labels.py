@@ -1,0 +1,152 @@
+"""The labels of a tagger: which there are, what they put back, and which may follow which.
+
+Legend: K labels, n positions.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.config import TaggingConfig, Transitions
+from nextchar.errors import ConfigError, RunError
+from nextchar.tasks.tagging.items import Item
+from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.tasks.tagging.viterbi import Grammar, free
+
+_MOST = 5000  # the head has a row for each, and what may follow what is a square of them
+_BIO = ("B-", "I-")
+
+
+class Labels:
+    """A fixed set of labels, numbered 0 to K - 1.
+
+    Parameters
+    ----------
+    names
+        The labels, sorted.
+    seen
+        Which followed which in training.
+    config
+        What they are labels of.
+    """
+
+    def __init__(self, names: Sequence[str], seen: Grammar, config: TaggingConfig) -> None:
+        self.names = tuple(names)
+        self.seen = seen
+        self.restoration = Restoration(config.kinds) if config.kinds else None
+        self._outside = config.outside
+        self._allowed = functools.lru_cache(1 << 16)(self._compute_allowed)
+
+    @classmethod
+    def of(cls, items: Iterable[Item], config: TaggingConfig) -> Self:
+        """Learn the labels of items; ``ConfigError`` where there are not two of them."""
+        items = list(items)
+        names = sorted({label for item in items for label in item.labels})
+        if len(names) > _MOST:
+            raise ConfigError(
+                f"there must be at most {_MOST:,} different labels, got {len(names):,} such as "
+                f"{names[0]!r} and {names[-1]!r}"
+            )
+        if len(names) < 2:
+            what = f"{config.restore}: nothing is to be put back" if config.restore else names[0]
+            raise ConfigError(f"there must be two labels to learn, got one: {what}")
+        seen = Grammar(*(~allowed for allowed in vars(free(len(names))).values()))
+        made = cls(names, seen, config)
+        number = {name: place for place, name in enumerate(names)}
+        for item in items:
+            numbers = np.array([number[label] for label in item.labels])
+            seen.first[numbers[0]] = seen.last[numbers[-1]] = True
+            seen.follows[numbers[:-1], numbers[1:]] = True
+        return made
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def parts(self, label: str) -> list[str]:
+        """Give what a label says, as it is shown; nothing for the one that says nothing."""
+        if self.restoration is not None:
+            return self.restoration.parts(label)
+        return [] if label == self._outside else [label]
+
+    def allowed(self, characters: Iterable[str]) -> NDArray[np.bool_]:
+        """Tell which labels can stand at each character, bool[n, K]."""
+        rows = [self._allowed(character) for character in characters]
+        return np.array(rows, dtype=np.bool_).reshape(len(rows), len(self))
+
+    def _compute_allowed(self, character: str) -> NDArray[np.bool_]:
+        if self.restoration is None:
+            return np.ones(len(self), dtype=np.bool_)
+        allowed = np.array([self.restoration.allows(character, name) for name in self.names])
+        return allowed if allowed.any() else ~allowed
+
+    def agreeing(self, label: str) -> NDArray[np.bool_]:
+        """Tell which labels put back all that a label does, and perhaps more: bool[K]."""
+        if self.restoration is None:
+            return np.array([name == label for name in self.names])
+        kept = self.restoration.change(label)
+        changes = map(self.restoration.change, self.names)
+        return np.array(
+            [all(not k or k == c for k, c in zip(kept, change, strict=True)) for change in changes]
+        )
+
+    def grammar(self, transitions: Transitions) -> Grammar:
+        """Give which labels may follow which.
+
+        Raises
+        ------
+        ConfigError
+            The rules of BIO, for labels that are not made so.
+        """
+        if transitions == "free":
+            return free(len(self))
+        return self.seen if transitions == "seen" else self._bio()
+
+    def _bio(self) -> Grammar:
+        """Let I-x follow B-x and I-x only (Ramshaw & Marcus 1995, as in CoNLL 2002)."""
+        strange = [n for n in self.names if n != self._outside and not n.startswith(_BIO)]
+        if self.restoration is not None or strange:
+            raise ConfigError(
+                f"transitions 'bio' needs labels {self._outside}, B-… and I-…, got "
+                f"{', '.join(strange or self.names)}"
+            )
+        inside = np.array([name.startswith("I-") for name in self.names])
+        kind = np.array([name[2:] if name.startswith(_BIO) else "" for name in self.names])
+        same = (kind[:, None] == kind[None, :]) & (kind != "")[:, None]
+        return Grammar(~inside, ~inside[None, :] | same, np.ones(len(self), bool))
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the labels as JSON can hold them; ``from_dict`` reads them back."""
+        seen = self.seen
+        return {
+            "labels": list(self.names),
+            "first": np.flatnonzero(seen.first).tolist(),
+            "follows": [np.flatnonzero(row).tolist() for row in seen.follows],
+            "last": np.flatnonzero(seen.last).tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], config: TaggingConfig) -> Self:
+        """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
+        try:
+            names = [str(name) for name in values["labels"]]
+            first, last = (_row(values[key], len(names)) for key in ("first", "last"))
+            follows = np.array([_row(row, len(names)) for row in values["follows"]])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise RunError(f"the labels of the run are damaged: {error}") from error
+        if names != sorted(set(names)) or follows.shape != (len(names), len(names)):
+            raise RunError(
+                f"the labels of the run are damaged: {len(names)} names must be sorted, distinct "
+                f"and have as many rows of what follows; got {len(follows)}"
+            )
+        return cls(names, Grammar(first, follows, last), config)
+
+
+def _row(places: Sequence[int], count: int) -> NDArray[np.bool_]:
+    row = np.zeros(count, dtype=np.bool_)
+    row[np.asarray(places, dtype=np.int64)] = True
+    return row

@@ -1,0 +1,194 @@
+"""A trained tagger: text in, repaired or labelled text out; and how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from nextchar.config import TaggingChoices, TextConfig, Transitions
+from nextchar.errors import ConfigError
+from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
+from nextchar.tasks.tagging.items import Item, read_items
+from nextchar.tasks.tagging.model import TagModel
+from nextchar.tasks.tagging.restoration import START
+from nextchar.tasks.tagging.scores import Scores
+from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
+
+_FED = 1 << 14  # characters at once: as much memory as they take
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagEvaluation:
+    """How well a tagger labels items.
+
+    Attributes
+    ----------
+    nats_per_label
+        The mean cross-entropy, without the labels that the tagger does not have.
+    scores
+        What the labels came to.
+    unknown_characters
+        Places whose character the vocabulary does not have.
+    unseen_labels
+        Labels that the tagger does not have, and so never gives, with the places where they are
+        right.
+    """
+
+    nats_per_label: float
+    scores: Scores
+    unknown_characters: int
+    unseen_labels: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the figures by name."""
+        return {
+            **self.scores.to_dict(),
+            "nats_per_label": self.nats_per_label,
+            "unknown_characters": self.unknown_characters,
+            "unseen_labels": self.unseen_labels,
+        }
+
+
+class Tagger:
+    """What labels the characters of text.
+
+    Parameters
+    ----------
+    model
+        The network, with what its numbers mean, in evaluation mode.
+    transitions
+        Which label may follow which, in place of what the run was made with.
+
+    Raises
+    ------
+    ConfigError
+        The labels are not of the kind that the transitions need.
+    """
+
+    def __init__(self, model: TagModel, *, transitions: Transitions | None = None) -> None:
+        self.model = model
+        if transitions is not None:
+            model.grammar = model.labels.grammar(transitions)
+
+    @classmethod
+    def load(
+        cls, run: str | Path, *, device: str = "cpu", transitions: Transitions | None = None
+    ) -> Self:
+        """Read a tagger from a run directory of ``nextchar tag train``.
+
+        Raises
+        ------
+        RunError
+            No such run is there, it is damaged, or a newer nextchar wrote it.
+        """
+        return cls(TagModel.load(run, device=device), transitions=transitions)
+
+    @property
+    def choices(self) -> TaggingChoices:
+        """How the run was made."""
+        return self.model.choices
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it gives."""
+        return self.model.labels.names
+
+    def stream(self, *, keep: bool = False) -> Stream:
+        """Begin to read running text: ``feed`` gives what is certain, ``finish`` the rest.
+
+        Parameters
+        ----------
+        keep
+            Let what is to be put back stay where it is there already; else it is taken off first.
+
+        Raises
+        ------
+        ConfigError
+            ``keep``, where nothing is put back.
+        """
+        restoration = self.model.labels.restoration
+        if restoration is not None:
+            return RestoringStream(self.model, restoration, keep=keep)
+        if keep:
+            raise ConfigError("--keep is for runs that put something back, and this gives labels")
+        return LabellingStream(self.model)
+
+    def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:
+        """Repair (or label) a text that comes in pieces, in bounded memory; see ``apply``."""
+        stream = self.stream(keep=keep)
+        for chunk in chunks:
+            for start in range(0, len(chunk), _FED):
+                yield stream.feed(chunk[start : start + _FED])
+        yield stream.finish()
+
+    def apply(self, text: str, *, keep: bool = False) -> str:
+        """Put back into a text what the run has learned to put back.
+
+        Everything else in it stays exactly as it is, line ends included. A run of labelled files
+        gives a line for each character, as those files are.
+
+        Parameters
+        ----------
+        text
+            Any text.
+        keep
+            As for ``stream``.
+        """
+        return "".join(self.apply_to([text], keep=keep))
+
+    def tag(self, text: str) -> list[tuple[str, str]]:
+        """Give each character of one item with its label.
+
+        A run that puts something back takes it off the text first; where something can stand
+        behind a character, the first character is ``""``, before all others.
+        """
+        restoration = self.model.labels.restoration
+        characters = list(text) if restoration is None else restoration.apart(text)[0]
+        pieces = cut(characters, self.choices.tagging.window)
+        examples = encode(pieces, self.model.vocabulary)
+        numbers = [number for _, _, chosen in self.model.label(examples) for number in chosen]
+        return [(c, self.labels[n]) for c, n in zip(characters, numbers, strict=True)]
+
+    def evaluate(
+        self,
+        data: Sequence[str | Path],
+        *,
+        columns: Sequence[str] = (),
+        reading: TextConfig | None = None,
+    ) -> TagEvaluation:
+        """Measure how well the characters of files are labelled; see ``items.read_items``.
+
+        Parameters
+        ----------
+        data
+            Plain text or labelled files, as the run was trained on.
+        columns
+            Of tables, those that are read.
+        reading
+            How bytes become text; as for the training if not given.
+        """
+        reading = self.choices.items.reading if reading is None else reading
+        restoration = self.model.labels.restoration
+        return self.evaluate_items(read_items(data, reading, restoration, columns=columns))
+
+    def evaluate_items(self, items: Sequence[Item]) -> TagEvaluation:
+        """Measure how well items are labelled."""
+        known = set(self.labels)
+        unseen: dict[str, int] = {}
+        for label in (label for item in items for label in item.labels if label not in known):
+            unseen[label] = unseen.get(label, 0) + 1
+        vocabulary = self.model.vocabulary
+        characters = {character for item in items for character in item.characters}
+        strange = {c for c in characters if c != START and not vocabulary.knows(readable(c))}
+        examples = encode_items(
+            items, vocabulary, (*self.labels, *unseen), self.choices.tagging.window
+        )
+        nats, scores = self.model.score(examples, tuple(unseen))
+        return TagEvaluation(
+            nats_per_label=nats,
+            scores=scores,
+            unknown_characters=sum(c in strange for item in items for c in item.characters),
+            unseen_labels=unseen,
+        )

@@ -1,0 +1,122 @@
+"""From texts, or files with labels, to a run of a tagger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.config import TaggingChoices
+from nextchar.tasks.holding_out import hold_out
+from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.tasks.tagging.encoding import encode_items
+from nextchar.tasks.tagging.items import Item, read_items
+from nextchar.tasks.tagging.labels import Labels
+from nextchar.tasks.tagging.model import TagModel
+from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.text import vocabulary as vocabularies
+from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.folder import in_the_way_error, is_in_the_way
+
+_ENOUGH_STEPS, _MOST_PASSES = 1500, 60
+
+
+def train(
+    data: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    columns: Sequence[str] = (),
+    listeners: Sequence[Listener] = (),
+    **options: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Train a tagger.
+
+    Parameters
+    ----------
+    data
+        Files, folders or patterns: plain text with ``restore``, else files with labels; see
+        ``items.read_items``. Items of which the characters are the same are held out together.
+    out
+        The run directory to make.
+    columns
+        Of tables, those that are read.
+    listeners
+        Called with each event of the training.
+    options
+        Those of ``TaggingChoices``.
+
+    Raises
+    ------
+    ConfigError, TextError, RunError
+        Bad options, bad data, or something that stands in the way.
+    """
+    choices = TaggingChoices.from_options(options)
+    if is_in_the_way(Path(out)):
+        raise in_the_way_error(Path(out))
+    given = [data] if isinstance(data, str | Path) else data
+    restoration = Restoration(choices.tagging.kinds) if choices.tagging.kinds else None
+    items = read_items(given, choices.items.reading, restoration, columns=columns)
+    if not options.keys() & {"passes", "steps", "minutes"}:
+        choices = choices.with_options(passes=_usual_passes(choices, len(items)))
+    return train_on(items, out, choices, listeners=listeners)
+
+
+def train_on(
+    items: Sequence[Item],
+    out: str | Path,
+    choices: TaggingChoices,
+    *,
+    listeners: Sequence[Listener] = (),
+) -> ItemResult:
+    """Train a tagger on items; see ``train``."""
+    learned, held_out = split(items, choices.items.validation_fraction, choices.training.seed)
+    window = choices.tagging.window
+    vocabulary = vocabularies.learn(
+        _kind(choices), ("".join(item.characters) for item in learned), choices.items.min_count,
+        unknown=True,
+    )  # fmt: skip
+    model = TagModel(choices, vocabulary, Labels.of(items, choices.tagging))
+    longer = sum(len(item.characters) > window for item in items)
+    if longer:
+        what = f"{longer:,} of {len(items):,} items are longer than the window of {window:,}"
+        tell(listeners, Noticed(message=f"{what} characters: they are read in overlapping pieces"))
+    train, validation = (
+        encode_items(part, vocabulary, model.labels.names, window) for part in (learned, held_out)
+    )
+    return train_items(model, train, validation, Path(out), listeners=listeners)
+
+
+def resume(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
+    """Go on with a tagger's training; see ``runs.resume_items``."""
+    return resume_items(TagModel, Path(run), listeners=listeners)
+
+
+def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[Item]]:
+    """Hold out a share of the distinct texts: no text is in both parts, whatever its labels."""
+    group: dict[tuple[str, ...], int] = {}
+    groups: NDArray[np.int64] = np.array(
+        [group.setdefault(item.characters, len(group)) for item in items], dtype=np.int64
+    )
+    _, held_out = hold_out(len(group), fraction, seed)
+    is_held_out = np.isin(groups, held_out)
+    parts = zip(items, is_held_out, strict=True)
+    learned: list[Item] = []
+    other: list[Item] = []
+    for item, held in parts:
+        (other if held else learned).append(item)
+    return learned, other
+
+
+def _usual_passes(choices: TaggingChoices, items: int) -> float:
+    """Give more passes over few items, which a network would hardly have begun to learn."""
+    usual = choices.items.passes or 1.0
+    enough = _ENOUGH_STEPS * choices.training.batch_size / items
+    return max(usual, min(_MOST_PASSES, math.ceil(enough)))
+
+
+def _kind(choices: TaggingChoices) -> Any:  # noqa: ANN401  (words were refused)
+    return choices.items.vocabulary

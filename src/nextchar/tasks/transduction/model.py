@@ -1,0 +1,334 @@
+"""A trained transducer: texts in, texts out.
+
+Shapes: S time steps of the longest source, T of the longest target with its end, B items.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nextchar.config import TransductionChoices
+from nextchar.errors import ConfigError, TextError
+from nextchar.generation.search import Beam
+from nextchar.nn.network import Reading
+from nextchar.nn.transducer import TransducerNetwork
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.transduction.decoding import Written, write
+from nextchar.tasks.transduction.errors import count_errors
+from nextchar.tasks.transduction.pairs import Pair
+from nextchar.tasks.transduction.results import (
+    AttentionMap,
+    Transduction,
+    TransductionEvaluation,
+    Wrong,
+)
+from nextchar.tasks.transduction.symbols import SOURCE, TARGET, Symbols
+from nextchar.text.batches import by_length
+from nextchar.text.sequences import Sequences
+from nextchar.text.streams import NO_TARGET
+from nextchar.text.vocabulary import Unknown
+from nextchar.training.lessons import Measured, on_device
+from nextchar.training.objective import Objective, objective_of
+
+_MEASURED_TOGETHER = 32_768  # symbols
+
+
+class Transducer(ItemModel[TransductionChoices]):
+    """Writes a text for a text: what ``nextchar transduce train`` makes.
+
+    Attributes
+    ----------
+    symbols
+        The vocabularies of sources and targets.
+    """
+
+    task = "transduce"
+    choices_type = TransductionChoices
+    unit = "symbol"
+
+    network: TransducerNetwork
+
+    def __init__(self, choices: TransductionChoices, symbols: Symbols) -> None:
+        self.choices = choices
+        self.symbols = symbols
+        own = choices.transduction
+        self.network = TransducerNetwork(
+            len(symbols.source),
+            len(symbols.target),
+            choices.network,
+            attention=own.attention,
+            bidirectional=own.bidirectional,
+            generator=torch.Generator().manual_seed(choices.training.seed),
+        )
+        levels = len(self.network.levels)
+        if choices.training.freeze >= levels:
+            raise ConfigError(
+                f"freeze must be below {levels}, so that something learns; got "
+                f"{choices.training.freeze}"
+            )
+
+    @classmethod
+    def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
+        """Make the model of a run as it was before its training."""
+        return cls(choices, Symbols.load(folder))
+
+    def save_symbols(self, folder: Path) -> None:
+        """Write the vocabularies."""
+        self.symbols.save(folder)
+
+    def lengths(self, examples: Examples) -> NDArray[np.int64]:
+        """Give the symbols of source and target, int64[N]."""
+        return examples.texts[SOURCE].lengths + examples.texts[TARGET].lengths
+
+    def judge(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
+    ) -> Objective:
+        """Read sources and targets in training mode, and judge what is predicted."""
+        logits, targets = self._predicted(examples, indices, generator)
+        return objective_of(Reading(logits, (), logits, logits), targets, self.choices.training)
+
+    def measure(self, examples: Examples) -> Measured:
+        """Measure the loss on all items, and the errors of what is written for some of them.
+
+        Those are the same at each call, and written greedily; the error rate of their symbols
+        decides.
+        """
+        nats = self._nats(examples)
+        count = min(len(examples), self.choices.transduction.decoded_items)
+        some = np.random.default_rng(self.choices.training.seed).permutation(len(examples))[:count]
+        part = examples.subset(np.sort(some))
+        found = self.write_ids(part.texts[SOURCE], Beam(width=1))
+        errors = count_errors([each[0].symbols for each in found], part.texts[TARGET])
+        return Measured(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
+
+    def _nats(self, examples: Examples) -> float:
+        total, count = 0.0, 0
+        with torch.no_grad():
+            for indices in by_length(self.lengths(examples), _MEASURED_TOGETHER):
+                logits, targets = self._predicted(examples, indices, None)
+                each = torch.nn.functional.cross_entropy(
+                    logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET, reduction="sum"
+                )
+                total += float(each)
+                count += int((targets != NO_TARGET).sum())
+        return total / count
+
+    def _predicted(
+        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Give logits [T, B, V + 1] and what should have been predicted, int64[T, B]."""
+        sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
+        border = self.network.border
+        source = sources.padded(indices, 0)
+        target = targets.padded(indices, border)
+        count = len(indices)
+        edge = np.full((1, count), border)
+        read = np.concatenate([edge, target])
+        wanted = np.concatenate([target, edge])
+        behind = np.arange(len(wanted))[:, None] > targets.lengths[indices]
+        wanted[behind] = NO_TARGET
+        tensors = (source, sources.lengths[indices], read, wanted)
+        ids, lengths, reading, judged = (
+            on_device(torch.from_numpy(values), self.device) for values in tensors
+        )
+        spelling = self.network(ids, lengths, reading, generator=generator)
+        return spelling.logits, judged
+
+    def write_ids(
+        self, sources: Sequences, beam: Beam, *, max_length: int | None = None
+    ) -> list[list[Written]]:
+        """Write targets for encoded sources: for each, what was found, the best first."""
+        limits = self.symbols.limits(sources.lengths)
+        if max_length is not None:
+            limits = np.full(len(sources), max_length)
+        unknown = self.symbols.target.unknown_id
+        excluded = () if unknown is None else (unknown,)
+        found: list[list[Written]] = [[] for _ in range(len(sources))]
+        for items, each in write(self.network, sources, limits, beam, excluded=excluded):
+            for item, texts in zip(items.tolist(), each, strict=True):
+                found[item] = texts
+        return found
+
+    def apply(
+        self,
+        texts: str | Sequence[str],
+        *,
+        beam: int = 5,
+        count: int = 1,
+        max_length: int | None = None,
+        length_penalty: float = 0.0,
+        unknown: Unknown = "error",
+    ) -> list[list[Transduction]]:
+        """Write the most probable texts for each of several.
+
+        Parameters
+        ----------
+        texts
+            Sources; one alone is as a list of it. Many at once are much faster than one by one.
+        beam
+            Texts that are followed for each; 1 takes the most probable symbol at each step.
+        count
+            How many to give for each, at most ``beam``; there may be fewer.
+        max_length
+            Most symbols of a target. If not given, twice those of the source and those of the
+            longest target of the training.
+        length_penalty
+            As ``generation.search.Beam``: above 0, longer texts are not the worse for being long.
+        unknown
+            What to do with symbols that the source's vocabulary does not have: an error, leave
+            them out, or read them as ``<unk>``.
+
+        Returns
+        -------
+        list[list[Transduction]]
+            For each text, the best first.
+
+        Raises
+        ------
+        TextError
+            A text is empty or longer than the run takes, or its symbols are not known.
+        ConfigError
+            An option is out of its range.
+        """
+        search = _search(beam, length_penalty, max_length)
+        if not 1 <= count <= beam:
+            raise ConfigError(f"count must be 1 to the beam's width of {beam}; got {count}")
+        given = [texts] if isinstance(texts, str) else list(texts)
+        sources = self._sources(given, unknown)
+        return [
+            [self._transduction(each) for each in ranked[:count]]
+            for ranked in self.write_ids(sources, search, max_length=max_length)
+        ]
+
+    def attention(
+        self, text: str, *, beam: int = 5, max_length: int | None = None, unknown: Unknown = "error"
+    ) -> AttentionMap:
+        """Write the most probable text, and tell where the network looked at each symbol.
+
+        Options and errors are those of ``apply``.
+        """
+        source = self._sources([text], unknown)
+        search = _search(beam, 0.0, max_length)
+        best = self.write_ids(source, search, max_length=max_length)[0][0]
+        read = torch.tensor([self.network.border, *best.symbols], device=self.device).unsqueeze(1)
+        ids = torch.from_numpy(source.padded(np.zeros(1, np.int64), 0)).to(self.device)
+        lengths = torch.tensor([len(ids)], device=self.device)
+        with torch.inference_mode():
+            weights = self.network(ids, lengths, read).weights[0, :-1]
+        return AttentionMap(
+            source=tuple(self.symbols.source.symbols[each] for each in source[0].tolist()),
+            target=tuple(self.symbols.target.symbols[each] for each in best.symbols),
+            weights=weights.double().cpu().numpy(),
+            output=self._transduction(best),
+        )
+
+    def evaluate(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        beam: int = 5,
+        max_length: int | None = None,
+        length_penalty: float = 0.0,
+    ) -> TransductionEvaluation:
+        """Write targets for the sources of pairs, and compare them with the targets.
+
+        Symbols that a vocabulary does not have are read as ``<unk>``, which is never written.
+        Other options and errors are those of ``apply``.
+        """
+        return self.evaluate_examples(
+            self.examples(pairs), beam=beam, max_length=max_length, length_penalty=length_penalty
+        )
+
+    def examples(self, pairs: Sequence[tuple[str, str]]) -> Examples:
+        """Encode pairs; symbols that a vocabulary does not have are ``<unk>``.
+
+        Raises
+        ------
+        TextError
+            There are none, or one has a text that is empty or longer than the run takes.
+        """
+        if not pairs:
+            raise TextError("there is nothing to evaluate: no pairs were given")
+        for number, pair in enumerate(pairs, 1):
+            for name, text in zip(("source", "target"), pair, strict=True):
+                self._require_length(text, f"{name} {number}")
+                if not text.strip():
+                    raise TextError(f"{name} {number} is empty")
+        return self.symbols.examples([Pair(*pair) for pair in pairs])
+
+    def evaluate_examples(
+        self,
+        examples: Examples,
+        *,
+        beam: int = 5,
+        max_length: int | None = None,
+        length_penalty: float = 0.0,
+    ) -> TransductionEvaluation:
+        """Evaluate on encoded items; see ``evaluate``."""
+        search = _search(beam, length_penalty, max_length)
+        sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
+        began = time.perf_counter()
+        found = self.write_ids(sources, search, max_length=max_length)
+        seconds = time.perf_counter() - began
+        best = [each[0] for each in found]
+        errors = count_errors([each.symbols for each in best], targets)
+        return TransductionEvaluation(
+            items=len(examples),
+            beam=beam,
+            symbol_error_rate=errors.symbol_error_rate,
+            sequence_error_rate=errors.sequence_error_rate,
+            nats_per_symbol=self._nats(examples),
+            reached_limit=sum(each.reached_limit for each in best),
+            seconds=seconds,
+            wrong=tuple(
+                Wrong(
+                    self.symbols.source.decode(sources[item]),
+                    self.symbols.target.decode(targets[item]),
+                    self.symbols.target.decode(best[item].symbols),
+                )
+                for item in np.flatnonzero(errors.distances).tolist()
+            ),
+        )
+
+    def _transduction(self, written: Written) -> Transduction:
+        return Transduction(
+            text=self.symbols.target.decode(written.symbols),
+            log_probability=written.log_probability,
+            score=written.score,
+            reached_limit=written.reached_limit,
+        )
+
+    def _sources(self, texts: Sequence[str], unknown: Unknown) -> Sequences:
+        """Encode sources, each of at least one symbol."""
+        encoded = []
+        for number, text in enumerate(texts, 1):
+            self._require_length(text, f"text {number}")
+            encoded.append(self.symbols.source.encode(text, unknown=unknown))
+            if not len(encoded[-1]):
+                raise TextError(f"text {number} is empty, or has no known symbol: got {text!r:.40}")
+        return Sequences.of(encoded, self.symbols.source.dtype)
+
+    def _require_length(self, text: str, name: str) -> None:
+        most = self.choices.items.max_length
+        if len(text) > most:
+            raise TextError(
+                f"{name} has {len(text):,} characters; this run was made for at most {most:,} "
+                "(--max-length of its training)"
+            )
+
+
+def _search(width: int, length_penalty: float, max_length: int | None) -> Beam:
+    if max_length is not None and max_length < 1:
+        raise ConfigError(f"max_length must be at least 1; got {max_length}")
+    if width < 1:
+        raise ConfigError(f"beam must be at least 1; got {width}")
+    return Beam(width=width, length_penalty=length_penalty)

@@ -1,0 +1,99 @@
+"""The symbols of sources and targets, and how pairs of texts become examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nextchar.config import TransductionChoices
+from nextchar.errors import RunError, TextError
+from nextchar.storage import read_json, write_json
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.transduction.pairs import Pair
+from nextchar.text import vocabulary as vocabularies
+from nextchar.text.sequences import Sequences
+from nextchar.text.vocabularies.token import KIND, TokenVocabulary
+from nextchar.text.vocabulary import Vocabulary
+
+SOURCE, TARGET = "source", "target"
+_FILE = "symbols.json"
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What turns sources and targets to numbers.
+
+    Attributes
+    ----------
+    source, target
+        The vocabularies.
+    longest_target
+        Symbols of the longest target that was learned from.
+    """
+
+    source: Vocabulary
+    target: Vocabulary | TokenVocabulary
+    longest_target: int
+
+    @classmethod
+    def learn(cls, pairs: Sequence[Pair], choices: TransductionChoices) -> Self:
+        """Take the symbols of the pairs that are learned from; both kinds have ``<unk>``."""
+        count, kind = choices.items.min_count, choices.transduction.target_vocabulary
+        targets = [pair.target for pair in pairs]
+        source = vocabularies.learn(
+            choices.items.vocabulary,
+            (pair.source for pair in pairs),
+            count,
+            unknown=True,
+        )
+        target: Vocabulary | TokenVocabulary
+        if kind == "token":
+            target = TokenVocabulary.learn(targets, count, unknown=True)
+        else:
+            target = vocabularies.learn(kind, targets, count, unknown=True)
+        longest = max(len(target.encode(text, unknown="replace")) for text in targets)
+        return cls(source, target, longest)
+
+    def examples(self, pairs: Iterable[Pair]) -> Examples:
+        """Encode pairs; strangers are ``<unk>``."""
+        kept = list(pairs)
+        source = (self.source.encode(pair.source, unknown="replace") for pair in kept)
+        target = (self.target.encode(pair.target, unknown="replace") for pair in kept)
+        # The border of a target is one more id.
+        types = (self.source.dtype, np.min_scalar_type(len(self.target)))
+        return Examples(
+            {SOURCE: Sequences.of(source, types[0]), TARGET: Sequences.of(target, types[1])}, {}
+        )
+
+    def limits(self, lengths: ArrayLike) -> Any:  # noqa: ANN401
+        """Give the most symbols that are written for sources of some lengths, unless said."""
+        return self.longest_target + 2 * np.asarray(lengths, dtype=np.int64)
+
+    def save(self, folder: Path) -> None:
+        """Write them as JSON."""
+        values = {SOURCE: self.source.to_dict(), TARGET: self.target.to_dict()}
+        write_json(folder / _FILE, {**values, "longest_target": self.longest_target})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what ``save`` wrote; ``RunError`` where it is missing or damaged."""
+        path = folder / _FILE
+        values = read_json(path, RunError)
+        source, target, longest = (values.get(k) for k in (SOURCE, TARGET, "longest_target"))
+        if not (isinstance(source, dict) and isinstance(target, dict) and isinstance(longest, int)):
+            raise RunError(f"{path} is damaged: it must hold source, target and longest_target")
+        try:
+            return cls(vocabularies.from_dict(source), _target(target), longest)
+        except TextError as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _target(values: Mapping[str, object]) -> Vocabulary | TokenVocabulary:
+    if values.get("kind") == KIND:
+        return TokenVocabulary.from_dict(values)
+    return vocabularies.from_dict(values)

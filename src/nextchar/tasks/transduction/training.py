@@ -1,0 +1,140 @@
+"""From pairs of texts to a run that writes the one for the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextchar.config import TransductionChoices
+from nextchar.errors import ConfigError, TextError
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.holding_out import hold_out
+from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
+from nextchar.tasks.transduction.model import Transducer
+from nextchar.tasks.transduction.pairs import (
+    Columns,
+    Pair,
+    PairFormat,
+    format_of,
+    read_pairs,
+)
+from nextchar.tasks.transduction.symbols import Symbols
+from nextchar.training.events import Listener, Noticed, Preparing, tell
+from nextchar.training.folder import in_the_way_error, is_in_the_way
+
+
+def train_transducer(
+    data: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    columns: Columns | None = None,
+    file_format: PairFormat = "auto",
+    listeners: Sequence[Listener] = (),
+    **options: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Learn from the pairs of files; see ``read_pairs`` and ``train_on_pairs``.
+
+    Where all files are of the format ``cmudict`` and nothing else is said, targets are tokens.
+    """
+    paths = [data] if isinstance(data, str | Path) else list(data)
+    formats = {format_of(path) if file_format == "auto" else file_format for path in paths}
+    if formats == {"cmudict"}:
+        options = {"target_vocabulary": "token", **options}
+    choices = TransductionChoices.from_options(options)
+    if is_in_the_way(Path(out)):  # Now, and not when all was read.
+        raise in_the_way_error(Path(out))
+    reading = choices.items.reading
+    pairs = read_pairs(paths, reading, columns=columns, file_format=file_format)
+    return train_on_pairs(pairs, out, listeners=listeners, **options)
+
+
+def train_on_pairs(
+    pairs: Sequence[tuple[str, str]],
+    out: str | Path,
+    *,
+    listeners: Sequence[Listener] = (),
+    **options: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Make a run directory and learn pairs in it.
+
+    All pairs of a source are either learned from or held out.
+
+    Parameters
+    ----------
+    pairs
+        Sources and targets.
+    out
+        The run directory to make; it must not exist yet, or be empty.
+    listeners
+        Called with each event of the training.
+    **options
+        The options of ``TransductionChoices``.
+
+    Raises
+    ------
+    TextError
+        No pair is left to learn from.
+    ConfigError, RunError, Interrupted, NonFiniteLossError, StorageError
+        As ``tasks.runs.train_items``.
+    """
+    choices = TransductionChoices.from_options(options)
+    kept = _short_enough([Pair(*pair) for pair in pairs], choices, listeners)
+    learned, held_out = _divided(kept, choices)
+    tell(listeners, Preparing(stage="encoding", fraction=0.0))
+    symbols = Symbols.learn(learned, choices)
+    train, validation = symbols.examples(learned), symbols.examples(held_out)
+    tell(listeners, Preparing(stage="encoding", fraction=1.0))
+    model = Transducer(choices, symbols)
+    return train_items(model, train, validation, Path(out), listeners=listeners)
+
+
+def resume_transducer(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
+    """Go on with a run; see ``tasks.runs.resume_items``."""
+    return resume_items(Transducer, Path(run), listeners=listeners)
+
+
+def held_out(run: str | Path) -> Examples:
+    """Give the items that a run has held out; ``TextError`` if there are none."""
+    examples = held_out_items(Path(run))
+    if not len(examples):
+        raise TextError(f"{run} has held out nothing: name a file of pairs to evaluate on")
+    return examples
+
+
+def sampled(examples: Examples, count: int, seed: int) -> Examples:
+    """Draw some of the items, all if there are fewer."""
+    if count < 1 or seed < 0:
+        raise ConfigError(f"sample must be at least 1 and seed 0; got {count} and {seed}")
+    drawn = np.random.default_rng(seed).permutation(len(examples))[:count]
+    return examples.subset(np.sort(drawn))
+
+
+def _short_enough(
+    pairs: Sequence[Pair], choices: TransductionChoices, listeners: Sequence[Listener]
+) -> list[Pair]:
+    most = choices.items.max_length
+    kept = [pair for pair in pairs if max(map(len, pair)) <= most]
+    if not kept:
+        raise TextError(
+            f"no pair is left: all {len(pairs):,} are longer than --max-length {most:,} characters"
+            if pairs
+            else "there is nothing to learn from: no pairs were given"
+        )
+    if len(kept) < len(pairs):
+        left_out = len(pairs) - len(kept)
+        note = f"{left_out:,} of {len(pairs):,} pairs are longer than --max-length {most:,}"
+        tell(listeners, Noticed(message=f"{note} characters, and were left out"))
+    return kept
+
+
+def _divided(pairs: Sequence[Pair], choices: TransductionChoices) -> tuple[list[Pair], list[Pair]]:
+    """Hold out some of the sources, with all their targets."""
+    sources = list(dict.fromkeys(pair.source for pair in pairs))
+    fraction, seed = choices.items.validation_fraction, choices.training.seed
+    _, held = hold_out(len(sources), fraction, seed)
+    held_sources = {sources[place] for place in held.tolist()}
+    learned = [pair for pair in pairs if pair.source not in held_sources]
+    return learned, [pair for pair in pairs if pair.source in held_sources]

@@ -1,0 +1,117 @@
+"""Tokens as symbols: what stands between blanks, such as the phonemes ``"K AE1 T"``.
+
+Legend: V symbols, n tokens.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nextchar.errors import TextError, UnknownSymbolsError
+from nextchar.text.vocabularies.base import UNKNOWN_NAME, Ids, Unknown
+
+LISTED_TOKENS = 10
+KIND = "token"
+
+
+class TokenVocabulary:
+    """A fixed set of tokens, numbered 0 to V − 1; a text is tokens between single blanks.
+
+    Parameters
+    ----------
+    tokens
+        In the order of their ids, each without white space.
+    unknown
+        Put ``<unk>`` before them, as id 0.
+
+    Raises
+    ------
+    TextError
+        No tokens, one that occurs twice, or one that holds white space.
+    """
+
+    def __init__(self, tokens: Sequence[str], *, unknown: bool = False) -> None:
+        if not tokens:
+            raise TextError("a vocabulary needs at least one symbol, got none")
+        wrong = next((token for token in tokens if token.split() != [token]), None)
+        if wrong is not None:
+            raise TextError(f"a token must be without white space, got {wrong!r}")
+        first = [UNKNOWN_NAME] if unknown else []
+        self.symbols = (*first, *tokens)
+        self.unknown_id = 0 if unknown else None
+        self._ids = {token: number for number, token in enumerate(tokens, len(first))}
+        if len(self._ids) < len(tokens):
+            twice = collections.Counter(tokens).most_common(1)[0][0]
+            raise TextError(f"symbols must be distinct, got {twice!r} more than once")
+        self._tokens = tuple(tokens)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
+        """Turn a text into ids [n]; see ``Vocabulary.encode``."""
+        tokens = text.split()
+        strangers = sorted({token for token in tokens if token not in self._ids})
+        if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
+            more = len(strangers) - LISTED_TOKENS
+            names = ", ".join(map(repr, strangers[:LISTED_TOKENS]))
+            raise UnknownSymbolsError(
+                f"unknown tokens {names}{f' and {more} more' if more > 0 else ''}: not among the "
+                f"{len(self)} of the vocabulary"
+            )
+        ids = [self._ids.get(token, 0) for token in tokens if unknown != "skip" or token in self]
+        return np.array(ids, dtype=np.min_scalar_type(len(self) - 1))
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._ids
+
+    def decode(self, ids: ArrayLike) -> str:
+        """Turn ids [n] into a text."""
+        array = np.asarray(ids, dtype=np.int64)
+        outside = array[(array < 0) | (array >= len(self))]
+        if outside.size:
+            raise TextError(
+                f"id {outside[0]} is not in the vocabulary: ids are 0 to {len(self) - 1}"
+            )
+        return " ".join(self.symbols[number] for number in array.tolist())
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the vocabulary as JSON can hold it; ``from_dict`` reads it back."""
+        unknown = self.unknown_id is not None
+        return {"kind": KIND, "symbols": list(self._tokens), "unknown": unknown}
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], min_count: int = 1, *, unknown: bool = False) -> Self:
+        """Take the tokens of texts, sorted; ``<unk>`` stands for those below ``min_count``.
+
+        Raises
+        ------
+        TextError
+            No token occurs so often.
+        """
+        counts = collections.Counter(token for text in texts for token in text.split())
+        kept = sorted(token for token, count in counts.items() if count >= min_count)
+        if not kept:
+            most = max(counts.values(), default=0)
+            raise TextError(
+                f"no token occurs {min_count} times, the most frequent {most} times: "
+                "give a smaller --min-count"
+            )
+        return cls(kept, unknown=unknown or len(kept) < len(counts))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
+        """Read back what ``to_dict`` gave; ``TextError`` where it is something else."""
+        symbols, unknown = values.get("symbols"), values.get("unknown")
+        if set(values) != {"kind", "symbols", "unknown"} or values["kind"] != KIND:
+            raise TextError(f"a token vocabulary has kind, symbols, unknown; got {sorted(values)}")
+        if not isinstance(symbols, list) or not all(isinstance(each, str) for each in symbols):
+            raise TextError("vocabulary symbols must be a list of strings")
+        if not isinstance(unknown, bool):
+            raise TextError(f"vocabulary unknown must be true or false, got {unknown!r}")
+        return cls(symbols, unknown=unknown)

@@ -1,0 +1,133 @@
+"""Text that is taken apart and put together again."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextchar.config import RESTORATION_KINDS, RestorationKind
+from nextchar.errors import TextError
+from nextchar.tasks.tagging.letters import Letter, can_have, put_on, take_off
+from nextchar.tasks.tagging.restoration import START, Restoration
+
+ALL_KINDS = [
+    kinds
+    for size in range(1, len(RESTORATION_KINDS) + 1)
+    for kinds in itertools.combinations(RESTORATION_KINDS, size)
+]
+ODD = " ,.!|+-_'aAéÉe\u0301\u0308\u0335İıßẞﬁǅǄ한국ᄒ말łŁÅ\u212bが\u3099\t\r\xa0\u3000\ud83d\udc80"
+texts = st.text(st.characters() | st.sampled_from(ODD))
+
+
+@given(st.sampled_from(ALL_KINDS), texts)
+def test_what_was_taken_off_is_put_back_exactly(
+    kinds: tuple[RestorationKind, ...], text: str
+) -> None:
+    restoration = Restoration(kinds)
+    characters, labels = restoration.apart(text)
+    assert restoration.together(characters, labels) == text
+    assert len(characters) == len(labels)
+
+
+@given(st.sampled_from(ALL_KINDS), texts, st.integers(0, 10))
+def test_a_text_in_two_pieces_is_taken_apart_as_in_one(
+    kinds: tuple[RestorationKind, ...], text: str, place: int
+) -> None:
+    restoration = Restoration(kinds)
+    reading = restoration.reading()
+    reading.add(text[:place])
+    reading.add(text[place:])
+    assert (
+        [each.character for each in reading.places],
+        [restoration.label(each.change) for each in reading.places],
+    ) == restoration.apart(text)
+
+
+@given(texts)
+def test_nothing_of_what_is_taken_off_is_left(text: str) -> None:
+    left = {kind: "".join(Restoration([kind]).apart(text)[0]) for kind in RESTORATION_KINDS}
+    assert " " not in left["spaces"]
+    assert not any(unicodedata.category(c).startswith("P") for c in left["punctuation"])
+    assert not any("A" <= c <= "Z" for c in left["case"])
+    assert not any("À" <= c <= "Å" for c in left["diacritics"])
+
+
+@given(texts)
+def test_a_label_that_a_text_has_is_allowed_where_it_stands(text: str) -> None:
+    restoration = Restoration(["spaces", "case", "punctuation"])
+    for character, label in zip(*restoration.apart(text), strict=True):
+        assert restoration.allows(character, label)
+
+
+@given(st.characters(), st.booleans(), st.booleans())
+def test_a_letter_has_what_was_taken_off_it(character: str, case: bool, diacritics: bool) -> None:
+    letter = take_off(character, case=case, diacritics=diacritics)
+    assert put_on(letter) == character
+    assert can_have(letter)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "characters", "labels"),
+    [
+        ("spaces", " a  b ", ["", "a", "b"], [" ", "  ", " "]),
+        ("spaces", "오늘 뭐해", ["", *"오늘뭐해"], ["", "", " ", "", ""]),
+        ("spaces", "   ", [""], ["   "]),
+        ("case", "Éa1ǅ", [*"éa1ǆ"], ["upper", "", "", "title"]),
+        ("case", "ẞİ", [*"ẞİ"], ["", ""]),
+        ("diacritics", "Łódź", [*"Lodz"], ["\u0335", "\u0301", "", "\u0301"]),
+        ("diacritics", "e\u0301é", [*"ee"], ["+\u0301", "\u0301"]),
+        ("diacritics", "\u212b한", ["\u212b", "한"], ["", ""]),
+        ("punctuation", '"Yes!", I', ["", *"Yes I"], ['"', "", "", '!",', "", ""]),
+    ],
+)
+def test_a_text_is_taken_apart_into_characters_and_labels(
+    kind: RestorationKind, text: str, characters: list[str], labels: list[str]
+) -> None:
+    assert Restoration([kind]).apart(text) == (characters, labels)
+
+
+def test_several_kinds_make_one_label_of_several_fields() -> None:
+    restoration = Restoration(["case", "diacritics", "punctuation"])
+    assert restoration.apart("É, e") == (["", "e", " ", "e"], ["||", "upper|\u0301|,", "||", "||"])
+    assert restoration.parts("upper|\u0301|,") == ["upper", "◌\u0301", ","]
+    assert restoration.nothing == "||"
+
+
+@pytest.mark.parametrize(
+    ("kind", "character", "label", "allowed"),
+    [
+        ("case", "a", "upper", True),
+        ("case", "1", "upper", False),
+        ("case", "ß", "upper", False),
+        ("case", "한", "upper", False),
+        ("diacritics", "e", "\u0301", True),
+        ("diacritics", "x", "\u0327", False),
+        ("diacritics", "l", "\u0335", True),
+        ("diacritics", "k", "\u0335", False),
+        ("diacritics", "1", "+\u0301", False),
+        ("diacritics", "x", "+\u0301", True),
+        ("spaces", START, " ", True),
+    ],
+)
+def test_a_label_stands_only_where_it_can(
+    kind: RestorationKind, character: str, label: str, allowed: bool
+) -> None:
+    assert Restoration([kind]).allows(character, label) is allowed
+
+
+def test_vowel_signs_are_letters_and_tone_marks_are_diacritics() -> None:
+    assert Restoration(["diacritics"]).apart("हिन्दी")[0][:2] == ["ह", "ि"]
+    assert Restoration(["diacritics"]).apart("ệ") == (["e"], ["\u0323\u0302"])
+
+
+def test_a_label_of_other_kinds_is_refused() -> None:
+    with pytest.raises(TextError, match=r"a label of case\+punctuation was expected, got 'upper'"):
+        Restoration(["case", "punctuation"]).change("upper")
+
+
+def test_a_mark_that_a_letter_cannot_have_makes_two_characters() -> None:
+    assert put_on(Letter("x", "", "\u0301")) == "x\u0301"
