@@ -8,6 +8,7 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,11 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert same(tensors, TENSORS)
     assert [t.dtype for t in tensors.values()] == [TENSORS[name].dtype for name in tensors]
     assert content == CONTENT
+
+
+def test_a_tensor_without_elements_comes_back(tmp_path: Path) -> None:
+    save_tensors(tmp_path / "a.safetensors", {"x": torch.from_numpy(np.empty(0, np.int32))}, {})
+    assert load_tensors(tmp_path / "a.safetensors")[0]["x"].shape == (0,)
 
 
 def test_the_file_is_a_safetensors_file_with_known_bytes(tmp_path: Path) -> None:
