@@ -29,11 +29,11 @@ class TaggingConfig(Checked):
     )
     bidirectional: bool = option(True, "Read in both directions, or only what stands before.")
     ngrams: int = option(
-        2, "Embed each symbol with those before it too: runs of 2 to so many symbols, hashed.",
+        4, "Embed each symbol with those before it too: runs of 2 to so many symbols, hashed.",
         at_least=1, at_most=8,
     )  # fmt: skip
     buckets: int = option(
-        1 << 15, "Rows of the table in which runs of symbols are hashed.",
+        1 << 16, "Rows of the table in which runs of symbols are hashed.",
         at_least=1, at_most=1 << 24,
     )  # fmt: skip
     ngram_dropout: float = option(
