@@ -71,7 +71,9 @@ def labels(items: Sequence[Item]) -> list[str]:
 
 
 def stratified(items: Sequence[Item]) -> Split:
-    distinct = list({(item.text, item.label): item for item in items if item.text}.values())
+    """Leave out repeated pairs, sort, and hold out a fifth of each label."""
+    pairs = {(item.text, item.label): item for item in items if item.text}
+    distinct = [pairs[pair] for pair in sorted(pairs)]
     train, test = train_test_split(
         distinct, test_size=0.2, random_state=0, stratify=labels(distinct)
     )

@@ -76,3 +76,15 @@ def test_nothing_to_learn_from_is_an_error() -> None:
         batches([], 4)
     with pytest.raises(ConfigError, match="batch_size and pool must be at least 1, got 0 and 32"):
         batches([1], 0)
+
+
+def test_padding_is_the_share_of_positions_without_a_symbol() -> None:
+    assert batches([5] * 7, 2).padding(0) == 0
+    assert batches([4, 2], 2).padding(0) == pytest.approx(2 / 8)
+    assert batches([4, 4, 1, 1], 2).padding(0) == 0
+
+
+def test_larger_pools_have_less_padding() -> None:
+    lengths = np.random.default_rng(1).integers(1, 100, 500).tolist()
+    shares = [batches(lengths, 2, pool=pool).padding(0) for pool in (64, 4, 1)]
+    assert shares == sorted(shares)

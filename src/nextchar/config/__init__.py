@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from nextchar.config.checking import Checked, allowed_types, reject_unknown
 from nextchar.config.choices import Choices
-from nextchar.config.classify import ClassifierChoices, ClassifierConfig, KeptBy, Pooling
+from nextchar.config.classification import ClassifierChoices, ClassifierConfig, KeptBy, Pooling
 from nextchar.config.items import ItemChoices, ItemsConfig
 from nextchar.config.network import (
     Activation,

@@ -50,7 +50,9 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
     assert model.predict(["skavikgard", "olaini"]) == ["north", "south"]
 
 
-@pytest.mark.parametrize("options", [{"ngram_bag": 2, "consistency": 1.0}, {"layers": 2}])
+@pytest.mark.parametrize(
+    "options", [{"ngram_bag": 2, "consistency": 1.0, "members": 2}, {"layers": 2}]
+)
 def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
     options = {**options, "ema_decay": 0.9, "passes": 2}
     trained(tmp_path / "whole", **options)
@@ -160,17 +162,17 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     ids = torch.from_numpy(old.vocabulary.encode(text).astype(np.int64)).unsqueeze(1)
     new_ids = torch.from_numpy(model.vocabulary.encode(text).astype(np.int64)).unsqueeze(1)
     before = old.network.read(ids, old.network.initial_state(1)).outputs
-    after = model.network.encoder.read(new_ids, torch.tensor([len(text)])).outputs
+    after = model.network.networks[0].encoder.read(new_ids, torch.tensor([len(text)])).outputs
     assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
     # Frozen, it still reads so after training; the head and the new symbols have learned.
     first = {name: tensor.clone() for name, tensor in named_tensors(model.network).items()}
     train_items(model, made.train, made.validation, tmp_path / "run")
     loaded = TextClassifier.load(tmp_path / "run")
-    after = loaded.network.encoder.read(new_ids, torch.tensor([len(text)])).outputs
+    after = loaded.network.networks[0].encoder.read(new_ids, torch.tensor([len(text)])).outputs
     assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
     weights = named_tensors(loaded.network)
-    assert not torch.equal(weights["head.weight"], first["head.weight"])
-    borders = "encoder.embedding.weight"
+    assert not torch.equal(weights["members.0.head.weight"], first["members.0.head.weight"])
+    borders = "members.0.encoder.embedding.weight"
     assert not torch.equal(weights[borders][-2:], first[borders][-2:])
 
 
@@ -179,6 +181,16 @@ def test_a_classifier_keeps_the_network_of_its_language_model(finished: Path) ->
         LanguageModelSource(finished).options({"hidden_size": 99})
     with pytest.raises(RunError, match="nextchar classify train"):
         TextClassifier.load(finished)
+
+
+def test_members_differ_and_their_mean_probability_counts() -> None:
+    model = prepared(members=3).model
+    model.network.eval()
+    ids, lengths = model._batch(model.examples(["vikulf"], ["north"]).texts["text"], np.array([0]))
+    each = model.network(ids, lengths).softmax(-1)[:, 0]
+    assert len(each.unique(dim=0)) == 3
+    found = model.probabilities(["vikulf"])[0]
+    assert np.allclose(found, each.mean(0).detach().numpy(), atol=1e-6)
 
 
 def test_freezing_all_levels_is_refused() -> None:

@@ -21,7 +21,7 @@ from nextchar.nn.dropout import drop_symbols
 from nextchar.origin import Origin, load_origin
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
 from nextchar.tasks.classification.labels import Labels
-from nextchar.tasks.classification.network import ClassifierNetwork
+from nextchar.tasks.classification.network import Committee
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
@@ -66,7 +66,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         self.labels = labels
         self.origin = origin
         generator = torch.Generator().manual_seed(choices.training.seed)
-        self.network: ClassifierNetwork = ClassifierNetwork(
+        self.network: Committee = Committee(
             symbol_count(vocabulary), len(labels), choices, generator=generator
         )
         self._label_weights = torch.from_numpy(_label_weights(labels, choices))
@@ -89,9 +89,10 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """Where symbols enter that the language model did not have: the borders at least."""
         if self.origin is None:
             return None
-        embedded = self.network.encoder.embedding is not None
+        encoder = self.network.networks[0].encoder
+        embedded = encoder.embedding is not None
         name = "embedding.weight" if embedded else "forwards.0.layers.0.weight_ih"
-        weight = self.network.encoder.get_parameter(name)
+        weight = encoder.get_parameter(name)
         return GrownWeight(weight, 0 if embedded else 1, self.origin.known)
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
@@ -120,16 +121,18 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             )
         ids = self._with_unknown(ids, generator)
         logits = self.network(ids, lengths, generator=generator)
+        members, everyone = len(logits), targets.repeat(len(logits))
         minimized = functional.cross_entropy(
-            logits,
-            targets,
+            logits.flatten(0, 1),
+            everyone,
             weight=self._label_weights.to(logits),
             label_smoothing=self.choices.training.label_smoothing,
             reduction="sum",
         ) / len(targets)
         if classifier.consistency > 0:
             minimized = minimized + classifier.consistency * _divergence(logits)
-        return Objective(minimized, functional.cross_entropy(logits.detach(), targets))
+        nats = functional.cross_entropy(logits.detach().flatten(0, 1), everyone)
+        return Objective(minimized / members, nats)
 
     def measure(self, examples: Examples) -> Measured:
         """Give loss, accuracy and macro F1 on items."""
@@ -166,8 +169,8 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
         with torch.inference_mode():
             for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
-                logits = self.network(*self._batch(texts, indices)).cpu().double().numpy()
-                logs[indices] = logits - shares
+                each = self.network(*self._batch(texts, indices)).double().log_softmax(-1)
+                logs[indices] = each.logsumexp(0).cpu().numpy() - shares
         largest = logs.max(1, keepdims=True) if len(logs) else logs
         logs -= largest
         normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
@@ -189,10 +192,13 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
 
 def _divergence(logits: Tensor) -> Tensor:
-    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [2·B, C], over the items."""
-    first, second = logits.log_softmax(-1).chunk(2)
+    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [M, 2·B, C], over the items.
+
+    Summed over the members.
+    """
+    first, second = logits.log_softmax(-1).chunk(2, dim=1)
     gaps = (first.exp() - second.exp()) * (first - second)
-    return gaps.sum(-1).mean() / 2
+    return gaps.sum((0, 2)).mean() / 2
 
 
 def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:

@@ -6,10 +6,12 @@
 The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
 2016); both parts may be left out, and are where nothing is said of them.
 
-Shapes: T symbols of the longest item, B items, V vocabulary size, C labels. Time first.
+Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +110,50 @@ class ClassifierNetwork(Trainable):
         votes: Tensor = self.bag(ids, generator).masked_fill(~inside, 0).sum(0)
         # The sum of independent votes grows like the root of their number.
         return logits + VOTE * votes / lengths.unsqueeze(-1).sqrt()
+
+
+class Committee(Trainable):
+    """Classifiers that differ in what was drawn for them and learn side by side.
+
+    Their mean probability is better than any one of them, as a rule, and better calibrated (deep
+    ensembles: Lakshminarayanan, Pritzel & Blundell 2017). Parameters as of ``ClassifierNetwork``.
+
+    Attributes
+    ----------
+    members
+        M networks, each drawn after the one before.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        labels: int,
+        choices: ClassifierChoices,
+        *,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(
+            ClassifierNetwork(vocabulary_size, labels, choices, generator=generator)
+            for _ in range(choices.classifier.members)
+        )
+
+    @property
+    def networks(self) -> tuple[ClassifierNetwork, ...]:
+        """The members."""
+        return tuple(each for each in self.members if isinstance(each, ClassifierNetwork))
+
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The levels of all members, side by side."""
+        sides = zip(*(network.levels for network in self.networks), strict=True)
+        return tuple(tuple(itertools.chain(*side)) for side in sides)
+
+    def forward(
+        self, ids: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Give the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``."""
+        return torch.stack([each(ids, lengths, generator=generator) for each in self.networks])
 
 
 def _ngrams(

@@ -148,7 +148,7 @@ def _model(
         return TextClassifier(choices, vocabulary, labels)
     vocabulary, origin = source.vocabulary(texts, options.min_count)
     model = TextClassifier(choices, vocabulary, labels, origin=origin)
-    source.fill(model.network, origin.known)
+    source.fill(model.network.networks[0], origin.known)
     new = symbol_count(vocabulary) - len(origin.known)
     tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
     return model

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import ClassifierChoices
-from nextchar.errors import TextError
+from nextchar.errors import ConfigError, TextError
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
@@ -60,6 +60,10 @@ def train_classifier(
     if begun is not None:
         options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
     choices = ClassifierChoices.from_options(options)
+    if begun is not None and choices.classifier.members > 1:
+        raise ConfigError(
+            f"--from {begun.run} begins one network, and members is {choices.classifier.members}"
+        )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     items = (source or Source()).items(paths, choices.items.reading)
     prepared = prepare(items, choices, source=begun, listeners=listeners)

@@ -23,6 +23,10 @@ class ClassifierConfig(Checked):
         "mean_max",
         "How the outputs at all positions become one vector; mean_max is both, side by side.",
     )
+    members: int = option(
+        1, "Networks that learn side by side; the mean of their probabilities counts.",
+        at_least=1, at_most=1000,
+    )  # fmt: skip
     ngrams: int = option(
         1, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
     )
