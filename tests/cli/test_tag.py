@@ -26,7 +26,7 @@ def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text.txt").write_text(korean(4000), encoding="utf-8")
     options: dict[str, Any] = {
         "hidden_size": 16, "embedding_size": 8, "batch_size": 16, "passes": 12,
-        "learning_rate": 0.02, "window": 64, "buckets": 512,
+        "learning_rate": 0.02, "window": 64, "ngram_buckets": 512,
     }  # fmt: skip
     train(folder / "text.txt", folder / "run", restore="spaces", **options)
     return folder / "run"
