@@ -13,7 +13,7 @@ from tests.conftest import Run, Start, contents, english, korean
 
 SMALL = (
     "--hidden-size", "16", "--embedding-size", "8", "--batch-size", "16", "--passes", "8",
-    "--learning-rate", "0.02", "--window", "64", "--buckets", "512",
+    "--learning-rate", "0.02", "--window", "64", "--ngram-buckets", "512",
 )  # fmt: skip
 
 
