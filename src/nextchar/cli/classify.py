@@ -193,13 +193,14 @@ def _predict(
         raise ConfigError("give either texts or --input, a file or -")
     from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.classification.preparing import checked_lengths
-    from nextchar.tasks.classification.reading import Item, read_texts
+    from nextchar.tasks.classification.reading import read_texts
     from nextchar.tasks.classification.training import tell_strangers
+    from nextchar.text.labelled import LabelledText
 
     model = TextClassifier.load(run)
     _set_cut(model, cut)
     if data is None:
-        items = [Item(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
+        items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
         items = read_texts(data, column, _reading(model, encoding))
     items = checked_lengths(items, model.choices, [_note])

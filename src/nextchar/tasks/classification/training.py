@@ -14,9 +14,11 @@ from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import checked_lengths, prepare
-from nextchar.tasks.classification.reading import Input, Item, Source
+from nextchar.tasks.classification.reading import Source
 from nextchar.tasks.classification.symbols import strangers
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.text.files import Input
+from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener, Noticed, tell
 
 _NAMED = 5
@@ -81,7 +83,7 @@ def resume_classifier(
 
 def evaluate_classifier(
     model: TextClassifier,
-    items: Sequence[Item],
+    items: Sequence[LabelledText],
     *,
     skip_unseen: bool = False,
     listeners: Sequence[Listener] = (),
@@ -130,7 +132,11 @@ def tell_strangers(
 
 
 def _unseen(
-    model: TextClassifier, unseen: Sequence[Item], *, skip: bool, listeners: Sequence[Listener]
+    model: TextClassifier,
+    unseen: Sequence[LabelledText],
+    *,
+    skip: bool,
+    listeners: Sequence[Listener],
 ) -> None:
     counts = Counter(item.label for item in unseen)
     named = ", ".join(repr(label) for label, _ in counts.most_common(_NAMED))
