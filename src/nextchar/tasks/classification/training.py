@@ -104,20 +104,35 @@ def evaluate_classifier(
     TextError
         A label that the classifier does not know, a text that is too long, or no item.
     """
-    labelled = [item for item in items if item.label]
-    if len(labelled) < len(items):
-        message = f"{len(items) - len(labelled):,} items without a label are left out"
-        tell(listeners, Noticed(message=message))
-    unseen = [item for item in labelled if not model.labels.knows(item.label)]
-    if unseen:
-        _unseen(model, unseen, skip=skip_unseen, listeners=listeners)
-        labelled = [item for item in labelled if model.labels.knows(item.label)]
-    if not labelled:
-        raise TextError("there is nothing to measure: no item has a label of the classifier")
+    labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
     read = checked_lengths(labelled, model.choices, listeners)
     tell_strangers(model, [item.text for item in read], listeners)
     model.network.eval()
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
+
+
+def known_items(
+    names: Sequence[str],
+    items: Sequence[LabelledText],
+    *,
+    skip_unseen: bool,
+    listeners: Sequence[Listener],
+) -> list[LabelledText]:
+    """Give the items whose label is one of ``names``; errors are those of ``evaluate_classifier``.
+
+    Those without a label are left out, and told; those with another one too, if that is wanted.
+    """
+    labelled = [item for item in items if item.label]
+    if len(labelled) < len(items):
+        message = f"{len(items) - len(labelled):,} items without a label are left out"
+        tell(listeners, Noticed(message=message))
+    unseen = [item for item in labelled if item.label not in names]
+    if unseen:
+        _unseen(names, unseen, skip=skip_unseen, listeners=listeners)
+        labelled = [item for item in labelled if item.label in names]
+    if not labelled:
+        raise TextError("there is nothing to measure: no item has a label of the classifier")
+    return labelled
 
 
 def tell_strangers(
@@ -132,7 +147,7 @@ def tell_strangers(
 
 
 def _unseen(
-    model: TextClassifier,
+    names: Sequence[str],
     unseen: Sequence[LabelledText],
     *,
     skip: bool,
@@ -143,7 +158,7 @@ def _unseen(
     named += ", …" * (len(counts) > _NAMED)
     what = f"{len(unseen):,} items have labels that were not learned: {named}"
     if not skip:
-        known = ", ".join(model.labels.names[:_NAMED]) + ", …" * (len(model.labels) > _NAMED)
+        known = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         raise TextError(
             f"{what} (the first: {unseen[0].place}); known are {known}; --skip-unseen leaves them "
             "out"
