@@ -35,15 +35,16 @@ from nextchar.storage import write_bytes
 from nextchar.tasks.classification.estimator import CharClassifier
 from nextchar.tasks.classification.figures import figures_of
 from nextchar.tasks.classification.pictures import evaluation_picture
-from nextchar.tasks.classification.reading import Item, Source
+from nextchar.tasks.classification.reading import Source
+from nextchar.text.labelled import LabelledText
 
 
 @dataclass(frozen=True)
 class Split:
     """What is learned from, and what is measured on."""
 
-    train: Sequence[Item]
-    test: Sequence[Item]
+    train: Sequence[LabelledText]
+    test: Sequence[LabelledText]
 
 
 @dataclass
@@ -62,15 +63,15 @@ class Row:
         self.seconds.append(round(seconds, 1))
 
 
-def texts(items: Sequence[Item]) -> list[str]:
+def texts(items: Sequence[LabelledText]) -> list[str]:
     return [item.text for item in items]
 
 
-def labels(items: Sequence[Item]) -> list[str]:
+def labels(items: Sequence[LabelledText]) -> list[str]:
     return [item.label for item in items]
 
 
-def stratified(items: Sequence[Item]) -> Split:
+def stratified(items: Sequence[LabelledText]) -> Split:
     """Leave out repeated pairs, sort, and hold out a fifth of each label."""
     pairs = {(item.text, item.label): item for item in items if item.text}
     distinct = [pairs[pair] for pair in sorted(pairs)]

@@ -25,7 +25,7 @@ from nextchar.cli.progress import ProgressDisplay
 from nextchar.drawing import new_figure, saved_picture
 from nextchar.jit import compiled
 from nextchar.tasks.examples import Examples
-from nextchar.tasks.transduction.errors import count_errors, distance
+from nextchar.tasks.transduction.edit_distance import count_errors, distance
 from nextchar.tasks.transduction.training import held_out, sampled
 from nextchar.training.metrics import read_rows
 

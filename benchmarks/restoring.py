@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from nextchar.config import TaggingChoices, TextConfig
+from nextchar.option_files import overridden, read_options
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.scores import Scores, Tally
@@ -138,12 +139,14 @@ def main() -> None:
     parser.add_argument("texts", nargs="+", help="files, or WHEEL:LANGUAGE")
     parser.add_argument("--restore", default="diacritics")
     parser.add_argument("--passes", type=float)
+    parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--labels", type=int, default=12, help="how many labels are listed")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
+    file = {} if options.config is None else read_options(options.config, TaggingChoices)
     given = {"restore": options.restore, "passes": options.passes}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen = overridden(file, {name: value for name, value in given.items() if value is not None})
     restoration = Restoration(TaggingChoices.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
     print(f"{len(learned):,} lines to learn from, {len(test):,} to test on\n")

@@ -51,4 +51,5 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, reason: str) -> 
 def test_one_budget_takes_the_place_of_the_other() -> None:
     assert overridden({"steps": 5, "layers": 2}, by={"minutes": 1.0}) == {"layers": 2, "minutes": 1}
     assert overridden({"minutes": 1.0}, by={"steps": 5}) == {"steps": 5}
+    assert overridden({"passes": 3.0}, by={"steps": 5}) == {"steps": 5}
     assert overridden({"steps": 5}, by={"layers": 1}) == {"steps": 5, "layers": 1}

@@ -178,3 +178,19 @@ def test_bad_questions_to_a_classifier_are_one_line(
 def test_a_language_model_says_what_a_classifier_is_for(nextchar: Run, classifier: Path) -> None:
     line = nextchar("generate", classifier).problem()
     assert "is a run of nextchar classify train" in line
+
+
+def test_a_run_of_condition_classifies_by_bayes_rule(nextchar: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\n" + "".join(f"{'ab' * n},x\n{'cd' * n},y\n" for n in range(1, 30)))
+    folder = tmp_path / "run"
+    options = ["--hidden-size", "16", "--embedding-size", "8", "--steps", "60", "--quiet"]
+    nextchar("condition", "train", str(data), "--out", str(folder), *options).succeeded()
+    figures = nextchar("classify", "evaluate", str(folder), str(data), "--json").values()
+    assert figures["accuracy"] > 0.9
+    found = nextchar("classify", "predict", str(folder), "abab", "cdcdcd", "--json").values()
+    assert [each["label"] for each in found["predictions"]] == ["x", "y"]
+    assert (
+        "--cut is of runs of classify"
+        in nextchar("classify", "predict", str(folder), "abab", "--cut").problem()
+    )

@@ -254,6 +254,15 @@ def test_lines_without_a_label_are_one_line(nextchar: Run, tmp_path: Path) -> No
     assert "line 2 has no text behind its label 'bad'" in line.problem()
 
 
+def test_few_items_hold_nothing_out_and_are_learned(nextchar: Run, tmp_path: Path) -> None:
+    data, out = tmp_path / "data.csv", tmp_path / "run"
+    data.write_text('text,label\n"two\nlines",x\nb,y\n"c\n\nd",x\n')
+    figures = nextchar("condition", "train", data, "--out", out, *QUICK, "--json").values()
+    assert figures["held_out_items"] == 0
+    nextchar("condition", "evaluate", out, data).succeeded()
+    nextchar("condition", "train", "--resume", out).succeeded()
+
+
 def test_a_damaged_run_is_one_line(nextchar: Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     data = table(tmp_path / "data.csv")

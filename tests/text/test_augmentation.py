@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextchar.config import AugmentationConfig
@@ -131,6 +131,7 @@ def test_a_text_is_altered_alike_in_whatever_pieces_it_comes(
 
 
 @given(texts, st.integers(0, 1000))
+@example("Z.Z \u0301", 343)
 def test_no_edit_touches_a_line_break_or_what_belongs_to_another_character(
     text: str, seed: int
 ) -> None:

@@ -34,10 +34,16 @@ from nextchar.config import ClassifierChoices, TextConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nextchar.config import ItemChoices
     from nextchar.tasks.classification.explaining import Explanation
     from nextchar.tasks.classification.figures import ClassificationFigures
     from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.runs import ItemResult
+    from nextchar.text.labelled import LabelledText
     from nextchar.training.events import Event, Listener
 
 app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
@@ -191,21 +197,16 @@ def _predict(
     """Label texts: the most probable label of each, its probability, and the text."""
     if bool(texts) == (data is not None):
         raise ConfigError("give either texts or --input, a file or -")
-    from nextchar.tasks.classification.model import TextClassifier
-    from nextchar.tasks.classification.preparing import checked_lengths
-    from nextchar.tasks.classification.reading import Item, read_texts
-    from nextchar.tasks.classification.training import tell_strangers
+    from nextchar.tasks.classification.reading import read_texts
+    from nextchar.text.labelled import LabelledText
 
-    model = TextClassifier.load(run)
-    _set_cut(model, cut)
+    model = _loaded(run, cut=cut)
     if data is None:
-        items = [Item(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
+        items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
-        items = read_texts(data, column, _reading(model, encoding))
-    items = checked_lengths(items, model.choices, [_note])
-    tell_strangers(model, [item.text for item in items], [_note])
-    found = model.probabilities([item.text for item in items])
-    names = model.labels.names
+        items = read_texts(data, column, _reading(model.choices, encoding))
+    items, found = _probabilities(model, items)
+    names = model.label_names
     ranked = [
         [(names[place], float(row[place])) for place in (-row).argsort(kind="stable")[:top]]
         for row in found
@@ -246,18 +247,20 @@ def _evaluate(
     drawn_as = picture_format(picture)
     from nextchar.drawing import require_drawing
     from nextchar.storage import write_bytes
-    from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.classification.pictures import evaluation_picture
     from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import evaluate_classifier
+    from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if picture is not None:
         require_drawing()
-    model = TextClassifier.load(run)
-    _set_cut(model, cut)
+    model = _loaded(run, cut=cut)
     source = Source(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model, encoding))
-    figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
+    items = source.items(data, _reading(model.choices, encoding))
+    if isinstance(model, GenerativeClassifier):
+        figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[_note])
+    else:
+        figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
     if as_json:
         print_json(figures.to_dict())
     else:
@@ -296,14 +299,39 @@ def _explain(
         _print_explanation(explanation)
 
 
-def _set_cut(model: TextClassifier, cut: bool) -> None:
+def _loaded(run: Path, *, cut: bool) -> TextClassifier | GenerativeClassifier:
+    """Load a run of ``classify``, or one of ``condition``, turned round by Bayes' rule."""
+    from nextchar.model_files import task_of
+    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.conditioning.generative import GenerativeClassifier
+
+    if task_of(run) == GenerativeClassifier.task:
+        if cut:
+            raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
+        return GenerativeClassifier.load(run)
+    model = TextClassifier.load(run)
     if cut:
         model.choices = model.choices.with_options(cut=True)
+    return model
 
 
-def _reading(model: TextClassifier, encoding: str | None) -> TextConfig:
-    items = model.choices.items
-    return (model.choices.with_options(encoding=encoding).items if encoding else items).reading
+def _reading(choices: ItemChoices, encoding: str | None) -> TextConfig:
+    return (choices.with_options(encoding=encoding) if encoding else choices).items.reading
+
+
+def _probabilities(
+    model: TextClassifier | GenerativeClassifier, items: list[LabelledText]
+) -> tuple[list[LabelledText], NDArray[np.float64]]:
+    """Give the items as they are read, and the probability of each label for each."""
+    from nextchar.tasks.classification.preparing import checked_lengths
+    from nextchar.tasks.classification.training import tell_strangers
+    from nextchar.tasks.conditioning.generative import GenerativeClassifier
+
+    if isinstance(model, GenerativeClassifier):
+        return items, model.predict_proba([item.text for item in items])
+    items = checked_lengths(items, model.choices, [_note])
+    tell_strangers(model, [item.text for item in items], [_note])
+    return items, model.probabilities([item.text for item in items])
 
 
 def _note(event: Event) -> None:

@@ -29,10 +29,10 @@ class TaggingConfig(Checked):
     )
     bidirectional: bool = option(True, "Read in both directions, or only what stands before.")
     ngrams: int = option(
-        2, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
+        4, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
     )  # fmt: skip
     ngram_buckets: int = option(
-        1 << 15, "Rows of the table that n-grams are hashed to.", at_least=1, at_most=1 << 30
+        1 << 16, "Rows of the table that n-grams are hashed to.", at_least=1, at_most=1 << 30
     )  # fmt: skip
     ngram_dropout: float = option(
         0.5, "Share of the n-grams that are left out in a step.", at_least=0, below=1

@@ -33,7 +33,7 @@ from nextchar.nn.trainable import Trainable, levels_of
 
 
 @dataclass(frozen=True)
-class Spelling:
+class Prediction:
     """What a decoder gives with teacher forcing.
 
     Attributes
@@ -128,7 +128,7 @@ class TransducerNetwork(Trainable):
         *,
         generator: torch.Generator | None = None,
         path: Path = "auto",
-    ) -> Spelling:
+    ) -> Prediction:
         """Predict each symbol of the targets from the source and the symbols before it.
 
         Parameters
@@ -149,7 +149,7 @@ class TransducerNetwork(Trainable):
         entered = self._enter(read, generator)
         outputs, _ = self.stack.unroll(entered, state, generator=generator, path=path)
         logits, weights = self._leave(outputs.transpose(0, 1), memory, generator)
-        return Spelling(logits.transpose(0, 1), weights)
+        return Prediction(logits.transpose(0, 1), weights)
 
     def begin(
         self,

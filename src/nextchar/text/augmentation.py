@@ -269,7 +269,7 @@ def _word_spans(line: str) -> list[tuple[int, int]]:
 
 def _with_space(line: str, start: int, end: int, at: int) -> tuple[int, int]:
     """Take the space after a word to it, or else the one before, but nothing before ``at``."""
-    if line[end : end + 1] == " ":
+    if line[end : end + 1] == " " and not _combines(line[end + 1 : end + 2]):
         return start, end + 1
     return (start - 1, end) if start > at and line[start - 1] == " " else (start, end)
 

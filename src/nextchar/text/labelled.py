@@ -29,17 +29,17 @@ class LabelledText:
 
     Attributes
     ----------
-    text, label
-        As they stand there; without a label, it is empty.
     place
         Where it stands, for messages: ``"data.csv, line 17"``.
+    text, label
+        As they stand there; without a label, it is empty.
     fields
         What other columns of a table were asked for.
     """
 
-    text: str
-    label: str
     place: str
+    text: str
+    label: str = ""
     fields: tuple[str, ...] = ()
 
 
@@ -127,7 +127,7 @@ def _of_table(
     for row in read_rows(str(file), wanted, config, kind=kind):
         first, *others = (field.strip() for field in row.fields)
         named = others.pop(0) if label is not None else ""
-        yield LabelledText(first, named, row.place, tuple(others))
+        yield LabelledText(row.place, first, named, tuple(others))
 
 
 def _of_lines(
@@ -140,7 +140,7 @@ def _of_lines(
             continue
         place = f"{file}, line {number}"
         if own or not labelled:
-            yield LabelledText(written, own, place)
+            yield LabelledText(place, written, own)
             continue
         name, *rest = written.split(maxsplit=1)
         if not rest:
@@ -148,7 +148,7 @@ def _of_lines(
                 f"{place} has no text behind its label {name[:40]!r}: a line is a label, a space "
                 "and a text (--layout files: one file a label)"
             )
-        yield LabelledText(rest[0], name, place)
+        yield LabelledText(place, rest[0], name)
 
 
 def _label_of(file: Input) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from nextchar.tasks.classification.reading import Item
+from nextchar.text.labelled import LabelledText
 
 # A network and a training that take a moment.
 TINY: dict[str, Any] = {
@@ -33,5 +33,5 @@ def names(count: int, seed: int = 1) -> list[tuple[str, str]]:
     return list(made.items())
 
 
-def items(count: int, seed: int = 1) -> list[Item]:
-    return [Item(f"line {n}", *pair) for n, pair in enumerate(names(count, seed), 1)]
+def items(count: int, seed: int = 1) -> list[LabelledText]:
+    return [LabelledText(f"line {n}", *pair) for n, pair in enumerate(names(count, seed), 1)]

@@ -18,9 +18,9 @@ from nextchar.nn.parameters import named_tensors
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import Prepared, prepare
-from nextchar.tasks.classification.reading import Item
 from nextchar.tasks.classification.training import evaluate_classifier
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import TINY_OPTIONS, english, require_same_training
 from tests.tasks.classification.data import TINY, items
@@ -35,7 +35,7 @@ def trained(out: Path, *listeners: Listener, count: int = 100, **options: Any) -
     return train_items(made.model, made.train, made.validation, out, listeners=listeners)
 
 
-def notes(given: list[Item], **options: Any) -> list[str]:
+def notes(given: list[LabelledText], **options: Any) -> list[str]:
     told: list[Event] = []
     prepare(given, ClassifierChoices.from_options({**TINY, **options}), listeners=[told.append])
     return [event.message for event in told if isinstance(event, Noticed)]
@@ -105,8 +105,8 @@ def test_the_prior_adjustment_divides_by_a_power_of_frequency() -> None:
 
 
 def test_what_is_left_out_is_told() -> None:
-    given = [*items(30), Item("line 31", "", "north"), Item("line 32", "ulf", "")]
-    told = notes([*given, given[0], Item("line 34", given[1].text, "other")])
+    given = [*items(30), LabelledText("line 31", "", "north"), LabelledText("line 32", "ulf", "")]
+    told = notes([*given, given[0], LabelledText("line 34", given[1].text, "other")])
     assert any("2 items are left out, which have no text or no label" in n for n in told)
     assert any("1 items are left out, which repeat another" in n for n in told)
     assert any("1 texts occur with more than one label" in n for n in told)
@@ -119,13 +119,13 @@ def test_padding_is_measured() -> None:
 
 def test_one_label_only_and_nothing_at_all_are_refused() -> None:
     with pytest.raises(TextError, match="one label: 'x'"):
-        notes([Item("1", "a", "x"), Item("2", "b", "x")])
+        notes([LabelledText("1", "a", "x"), LabelledText("2", "b", "x")])
     with pytest.raises(TextError, match="nothing to learn from"):
-        notes([Item("1", "", "x"), Item("2", " ".strip(), "y")])
+        notes([LabelledText("1", "", "x"), LabelledText("2", " ".strip(), "y")])
 
 
 def test_a_text_that_is_too_long_is_named_or_cut() -> None:
-    long = Item("data.csv, line 7", "ab" * 500_000, "north")
+    long = LabelledText("data.csv, line 7", "ab" * 500_000, "north")
     with pytest.raises(TextError, match=r"line 7 has 1,000,000 characters.*10,000.*--cut"):
         notes([*items(20), long])
     told = notes([*items(20), long], cut=True)
@@ -134,7 +134,7 @@ def test_a_text_that_is_too_long_is_named_or_cut() -> None:
 
 def test_labels_that_were_not_learned_are_named() -> None:
     model = prepared().model
-    given = [*items(10), Item("line 11", "x", "east")]
+    given = [*items(10), LabelledText("line 11", "x", "east")]
     with pytest.raises(TextError, match="1 items have labels that were not learned: 'east'"):
         evaluate_classifier(model, given)
     told: list[Event] = []
@@ -154,7 +154,7 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     source = LanguageModelSource(run)
     given = {"bidirectional": bidirectional, "passes": 1, "freeze": 1 + layers}
     choices = ClassifierChoices.from_options(source.options(given))
-    made = prepare([*items(40), Item("last", "ß", "north")], choices, source=source)
+    made = prepare([*items(40), LabelledText("last", "ß", "north")], choices, source=source)
     old, model = nextchar.LanguageModel.load(run), made.model
     model.network.eval()
     assert set(old.vocabulary.symbols) <= set(model.vocabulary.symbols)

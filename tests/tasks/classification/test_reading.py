@@ -9,12 +9,13 @@ import pytest
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.tasks.classification.reading import Item, Source, read_texts
+from nextchar.tasks.classification.reading import Source, read_texts
+from nextchar.text.labelled import LabelledText
 
 CONFIG = TextConfig()
 
 
-def pairs(items: list[Item]) -> list[tuple[str, str]]:
+def pairs(items: list[LabelledText]) -> list[tuple[str, str]]:
     return [(item.text, item.label) for item in items]
 
 

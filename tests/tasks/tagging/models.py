@@ -17,7 +17,7 @@ from nextchar.text.vocabulary import learn
 WINDOW = 16
 SMALL: dict[str, Any] = {
     "hidden_size": 12, "embedding_size": 6, "window": WINDOW, "batch_size": 8,
-    "precision": "float32", "passes": 2,
+    "precision": "float32", "passes": 2, "ngram_buckets": 512,
 }  # fmt: skip
 TEXT = 'One day, "Élan" said: go  away! 오늘 뭐해? 나는 학교에 간다. Ño, ñandú Łódź.'
 

@@ -76,14 +76,14 @@ def test_the_score_is_the_sum_of_the_log_probabilities(
 @given(sources=SOURCE_LISTS, seed=st.integers(0, 50), limit=st.integers(1, 8))
 def test_a_beam_of_one_is_greedy(sources: list[list[int]], seed: int, limit: int) -> None:
     made = network(seed)
-    greedy = written(made, sources, limit, width=1)
-    for source, found in zip(sources, greedy, strict=True):
+    for source in sources:
+        (found,) = written(made, [source], limit, width=1)
         memory, state = made.begin(torch.tensor([source]).t(), torch.tensor([len(source)]))
         search = decoding._Search(made, memory, state, torch.tensor([limit]), [], Beam(width=1))
         with torch.inference_mode():
             (single,) = search.run()
         assert [each.symbols for each in single] == [each.symbols for each in found]
-        assert single[0].log_probability == pytest.approx(found[0].log_probability)
+        assert single[0].log_probability == pytest.approx(found[0].log_probability, abs=1e-5)
         assert single[0].reached_limit == found[0].reached_limit
 
 

@@ -24,9 +24,9 @@ from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.tasks.classification.labels import Labels
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import checked_lengths, prepare
-from nextchar.tasks.classification.reading import Item
 from nextchar.tasks.runs import train_items
 from nextchar.text import vocabulary as vocabularies
+from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Noticed
 
 try:
@@ -115,7 +115,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         # Zeros in front keep the order of the classes, which sorts labels as text.
         digits = len(str(len(self.classes_)))
         items = [
-            Item(f"X[{place}]", text, f"{number:0{digits}}")
+            LabelledText(f"X[{place}]", text, f"{number:0{digits}}")
             for place, (text, number) in enumerate(zip(texts, numbers.tolist(), strict=True))
         ]
         self.notes_: list[str] = []
@@ -145,7 +145,9 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """Give the probability of each class for each text, [N, C]; an empty text has them too."""
         check_is_fitted(self)
-        items = [Item(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))]
+        items = [
+            LabelledText(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))
+        ]
         read = checked_lengths(items, self._model.choices, [_warn])
         return self._model.probabilities([item.text for item in read])
 

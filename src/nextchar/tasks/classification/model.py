@@ -77,6 +77,11 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         vocabulary, labels = load_vocabulary(folder), Labels.load(folder)
         return cls(choices, vocabulary, labels, origin=load_origin(folder))
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The C labels."""
+        return self.labels.names
+
     def save_symbols(self, folder: Path) -> None:
         """Write ``vocabulary.json``, ``labels.json``, and ``origin.json`` if there is one."""
         save_vocabulary(folder, self.vocabulary)

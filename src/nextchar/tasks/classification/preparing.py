@@ -15,12 +15,12 @@ from nextchar.errors import TextError
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.labels import Labels
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.reading import Item
 from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
+from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener, Noticed, tell
 
 
@@ -34,7 +34,7 @@ class Prepared:
 
 
 def prepare(
-    items: Sequence[Item],
+    items: Sequence[LabelledText],
     choices: ClassifierChoices,
     *,
     source: LanguageModelSource | None = None,
@@ -76,8 +76,8 @@ def prepare(
 
 
 def checked_lengths(
-    items: Sequence[Item], choices: ClassifierChoices, listeners: Sequence[Listener]
-) -> list[Item]:
+    items: Sequence[LabelledText], choices: ClassifierChoices, listeners: Sequence[Listener]
+) -> list[LabelledText]:
     """Cut texts that are too long, where that is asked for.
 
     Raises
@@ -97,10 +97,10 @@ def checked_lengths(
             "reads their beginnings)"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
-    return [Item(item.place, item.text[:most], item.label) for item in items]
+    return [LabelledText(item.place, item.text[:most], item.label) for item in items]
 
 
-def _usable(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
+def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
     """Leave out what has no text or no label."""
     usable = [item for item in items if item.text and item.label]
     missing = [item for item in items if not (item.text and item.label)]
@@ -112,9 +112,9 @@ def _usable(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
     return usable
 
 
-def _distinct(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item]:
+def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
     """Leave out what is there already; the same text with another label stays."""
-    first: dict[tuple[str, str], Item] = {}
+    first: dict[tuple[str, str], LabelledText] = {}
     repeated = []
     for item in items:
         if (item.text, item.label) in first:
@@ -130,12 +130,12 @@ def _distinct(items: Sequence[Item], listeners: Sequence[Listener]) -> list[Item
     return list(first.values())
 
 
-def _left_out(items: Sequence[Item], why: str) -> Noticed:
+def _left_out(items: Sequence[LabelledText], why: str) -> Noticed:
     return Noticed(message=f"{len(items):,} items are left out, which {why}{items[0].place})")
 
 
 def _model(
-    train: Sequence[Item],
+    train: Sequence[LabelledText],
     choices: ClassifierChoices,
     source: LanguageModelSource | None,
     listeners: Sequence[Listener],

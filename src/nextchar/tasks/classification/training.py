@@ -14,9 +14,11 @@ from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import checked_lengths, prepare
-from nextchar.tasks.classification.reading import Input, Item, Source
+from nextchar.tasks.classification.reading import Source
 from nextchar.tasks.classification.symbols import strangers
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.text.files import Input
+from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener, Noticed, tell
 
 _NAMED = 5
@@ -81,7 +83,7 @@ def resume_classifier(
 
 def evaluate_classifier(
     model: TextClassifier,
-    items: Sequence[Item],
+    items: Sequence[LabelledText],
     *,
     skip_unseen: bool = False,
     listeners: Sequence[Listener] = (),
@@ -102,20 +104,35 @@ def evaluate_classifier(
     TextError
         A label that the classifier does not know, a text that is too long, or no item.
     """
-    labelled = [item for item in items if item.label]
-    if len(labelled) < len(items):
-        message = f"{len(items) - len(labelled):,} items without a label are left out"
-        tell(listeners, Noticed(message=message))
-    unseen = [item for item in labelled if not model.labels.knows(item.label)]
-    if unseen:
-        _unseen(model, unseen, skip=skip_unseen, listeners=listeners)
-        labelled = [item for item in labelled if model.labels.knows(item.label)]
-    if not labelled:
-        raise TextError("there is nothing to measure: no item has a label of the classifier")
+    labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
     read = checked_lengths(labelled, model.choices, listeners)
     tell_strangers(model, [item.text for item in read], listeners)
     model.network.eval()
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
+
+
+def known_items(
+    names: Sequence[str],
+    items: Sequence[LabelledText],
+    *,
+    skip_unseen: bool,
+    listeners: Sequence[Listener],
+) -> list[LabelledText]:
+    """Give the items whose label is one of ``names``; errors are those of ``evaluate_classifier``.
+
+    Those without a label are left out, and told; those with another one too, if that is wanted.
+    """
+    labelled = [item for item in items if item.label]
+    if len(labelled) < len(items):
+        message = f"{len(items) - len(labelled):,} items without a label are left out"
+        tell(listeners, Noticed(message=message))
+    unseen = [item for item in labelled if item.label not in names]
+    if unseen:
+        _unseen(names, unseen, skip=skip_unseen, listeners=listeners)
+        labelled = [item for item in labelled if item.label in names]
+    if not labelled:
+        raise TextError("there is nothing to measure: no item has a label of the classifier")
+    return labelled
 
 
 def tell_strangers(
@@ -130,14 +147,18 @@ def tell_strangers(
 
 
 def _unseen(
-    model: TextClassifier, unseen: Sequence[Item], *, skip: bool, listeners: Sequence[Listener]
+    names: Sequence[str],
+    unseen: Sequence[LabelledText],
+    *,
+    skip: bool,
+    listeners: Sequence[Listener],
 ) -> None:
     counts = Counter(item.label for item in unseen)
     named = ", ".join(repr(label) for label, _ in counts.most_common(_NAMED))
     named += ", …" * (len(counts) > _NAMED)
     what = f"{len(unseen):,} items have labels that were not learned: {named}"
     if not skip:
-        known = ", ".join(model.labels.names[:_NAMED]) + ", …" * (len(model.labels) > _NAMED)
+        known = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         raise TextError(
             f"{what} (the first: {unseen[0].place}); known are {known}; --skip-unseen leaves them "
             "out"

@@ -9,37 +9,19 @@ Shapes: N texts, K labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
+from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
+from nextchar.tasks.classification.training import known_items
 from nextchar.tasks.conditioning.model import ConditionalModel
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassificationFigures:
-    """How often the label was right.
-
-    Attributes
-    ----------
-    items
-        N.
-    accuracy
-        Share of the texts whose label was found, 0 to 1.
-    macro_f1
-        Mean of the labels' F1, of all labels that were right or predicted anywhere.
-    nats_per_item
-        −log p(right label | text), the mean.
-    """
-
-    items: int
-    accuracy: float
-    macro_f1: float
-    nats_per_item: float
+from nextchar.text.labelled import LabelledText
+from nextchar.training.events import Listener
 
 
 class GenerativeClassifier:
@@ -52,6 +34,8 @@ class GenerativeClassifier:
     prior
         p(label) in place of the shares in the training part, [K]: above 0, with a sum of 1.
     """
+
+    task = ConditionalModel.task
 
     def __init__(
         self, model: ConditionalModel, *, prior: NDArray[np.float64] | None = None
@@ -67,8 +51,13 @@ class GenerativeClassifier:
         return cls(ConditionalModel.load(run, device=device))
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the K labels."""
+    def choices(self) -> ConditionChoices:
+        """Those of its run."""
+        return self.model.choices
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The K labels."""
         return self.model.labels.names
 
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -83,26 +72,20 @@ class GenerativeClassifier:
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Give the most probable label of each text."""
-        return [self.labels[number] for number in self.log_probabilities(texts).argmax(axis=1)]
+        return [self.label_names[number] for number in self.log_probabilities(texts).argmax(axis=1)]
 
     def evaluate(self, texts: Sequence[str], labels: Sequence[object]) -> ClassificationFigures:
         """Compare with the right labels; ``ConfigError`` for one that is not known."""
-        right = np.array([self.model.labels.index(str(label)) for label in labels])
-        log_probabilities = self.log_probabilities(texts)
-        predicted = log_probabilities.argmax(axis=1)
-        return ClassificationFigures(
-            items=len(right),
-            accuracy=float((predicted == right).mean()),
-            macro_f1=macro_f1(right, predicted),
-            nats_per_item=float(-log_probabilities[np.arange(len(right)), right].mean()),
-        )
+        right = np.array([self.model.labels.index(str(label)) for label in labels], np.int64)
+        return figures_of(self.log_probabilities(texts), right, self.label_names)
 
-
-def macro_f1(right: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Give the mean of 2 tp / (2 tp + fp + fn) over all classes that occur in either [N]."""
-    scores = [
-        2 * ((right == each) & (predicted == each)).sum()
-        / ((right == each).sum() + (predicted == each).sum())
-        for each in np.union1d(right, predicted)
-    ]  # fmt: skip
-    return float(np.mean(scores))
+    def evaluate_items(
+        self,
+        items: Sequence[LabelledText],
+        *,
+        skip_unseen: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> ClassificationFigures:
+        """Compare with the labels that were read; see ``classification.training.known_items``."""
+        known = known_items(self.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
+        return self.evaluate([item.text for item in known], [item.label for item in known])

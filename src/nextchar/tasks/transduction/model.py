@@ -23,7 +23,7 @@ from nextchar.nn.transducer import TransducerNetwork
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.transduction.decoding import Written, write
-from nextchar.tasks.transduction.errors import count_errors
+from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.pairs import Pair
 from nextchar.tasks.transduction.results import (
     AttentionMap,
@@ -140,8 +140,8 @@ class Transducer(ItemModel[TransductionChoices]):
         ids, lengths, reading, judged = (
             on_device(torch.from_numpy(values), self.device) for values in tensors
         )
-        spelling = self.network(ids, lengths, reading, generator=generator)
-        return spelling.logits, judged
+        prediction = self.network(ids, lengths, reading, generator=generator)
+        return prediction.logits, judged
 
     def write_ids(
         self, sources: Sequences, beam: Beam, *, max_length: int | None = None

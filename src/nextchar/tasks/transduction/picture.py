@@ -39,7 +39,7 @@ def attention_picture(attention: AttentionMap, picture_format: str) -> bytes:
         raise ConfigError(
             f"a picture of attention has at most {MOST_SYMBOLS} symbols along a side; got {longest}"
         )
-    figure = new_figure(1.6 + 0.3 * len(sources), 1.3 + 0.3 * len(targets))
+    figure = new_figure(1.6 + 0.3 * len(sources), 0.8 + 0.3 * len(targets))
     axes = figure.subplots()
     image = axes.imshow(attention.weights, cmap="Blues", vmin=0, vmax=1, aspect="equal")
     fonts = label_fonts()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.tasks.transduction.errors import count_errors, edit_distance
+from nextchar.tasks.transduction.edit_distance import count_errors, edit_distance
 from nextchar.text.sequences import Sequences
 
 TEXTS = st.lists(st.integers(0, 3), max_size=7)
