@@ -132,7 +132,7 @@ def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -
     name = field.name.replace("_", "-")
     is_flag = isinstance(field.default, bool)
     return typer.Option(
-        choices.default(field.name),
+        choices.USUAL.get(field.name, field.default),
         f"--{name}/--no-{name}" if is_flag else f"--{name}",
         help=field.metadata["help"],
         rich_help_panel=part.__name__.removesuffix("Config"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -46,9 +47,15 @@ class Checked:
         return cls(**values)
 
 
+@functools.cache
+def _hints(part: type) -> dict[str, Any]:
+    """Give the annotations of a class as types: looked up once, as the command line asks often."""
+    return typing.get_type_hints(part)
+
+
 def allowed_types(part: type, name: str) -> tuple[Any, ...]:
     """List the alternatives of a field's annotation: types, ``None``'s type, or literal strings."""
-    annotation = typing.get_type_hints(part)[name]
+    annotation = _hints(part)[name]
     union = isinstance(annotation, types.UnionType)
     alternatives = typing.get_args(annotation) if union else (annotation,)
     return tuple(
