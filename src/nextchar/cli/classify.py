@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import math
 import os
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.runs import ItemResult
     from nextchar.text.labelled import LabelledText
-    from nextchar.training.events import Event, Listener
+    from nextchar.training.events import Event
 
 app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
 
@@ -119,21 +118,12 @@ def _train(
     own = {"text": text, "label": label, "layout": layout, "from": from_run, "config": config}
     _check_train(data, out, resume, given(context, {**values, **own, "from_run": from_run}))
     options = chosen(context, values, config, ClassifierChoices)
-    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.cli.progress import training_listeners
     from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import resume_classifier, train_classifier
-    from nextchar.tracking import TensorBoard
 
-    with contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        if tensorboard is not None:
-            board = TensorBoard(tensorboard, resumes=resume is not None)
-            closing.callback(board.close)
-            listeners.append(board)
+    resumes = resume is not None
+    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
             result = resume_classifier(resume, listeners=listeners)
         elif data and out is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import math
 import sys
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.runs import ItemResult
-    from nextchar.training.events import Listener
 
 app = typer.Typer(help="Text from a label or from numbers: one to many.", no_args_is_help=True)
 
@@ -128,7 +126,10 @@ def _train(
     elif out is None:
         raise ConfigError("no run directory was given: name the one to make with --out")
     options = chosen(context, values, config, ConditionChoices)
-    with _listeners(tensorboard, resumes=resume is not None, quiet=quiet) as listeners:
+    from nextchar.cli.progress import training_listeners
+
+    resumes = resume is not None
+    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         from nextchar.tasks.conditioning.model import ConditionalModel
 
         if resume is not None:
@@ -149,24 +150,6 @@ def _refuse_beside_resume(others: dict[str, Any]) -> None:
             name if name == "data" else f"--{name.replace('_', '-')}" for name in others
         )
         raise ConfigError(f"--resume goes on with a run as it was begun and takes no {names}")
-
-
-@contextlib.contextmanager
-def _listeners(tensorboard: Path | None, *, resumes: bool, quiet: bool) -> Any:  # noqa: ANN401
-    from nextchar.cli.progress import ProgressDisplay
-    from nextchar.tracking import TensorBoard
-
-    with contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        if tensorboard is not None:
-            board = TensorBoard(tensorboard, resumes=resumes)
-            closing.callback(board.close)
-            listeners.append(board)
-        yield listeners
 
 
 def _read(data: list[str], config: TextConfig, options: dict[str, Any]) -> Items:

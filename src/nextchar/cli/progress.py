@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from nextchar.cli.output import duration, part_display, stderr_line, write_progress
-from nextchar.training.events import Event, Preparing, StepDone, Validated
+from nextchar.training.events import Event, Listener, Preparing, StepDone, Validated
+from nextchar.training.torchrun import is_first_process
 
 _REFRESH_SECONDS = 0.2
 
@@ -91,3 +95,26 @@ def _loss(nats: float) -> str:
 
 def _speed(speed: float) -> str:
     return f"{speed / 1000:.1f}k" if speed >= 1000 else f"{speed:.0f}"
+
+
+@contextlib.contextmanager
+def training_listeners(
+    tensorboard: Path | None, *, resumes: bool, quiet: bool
+) -> Iterator[list[Listener]]:
+    """Give those who follow a training: the progress, unless quiet, and TensorBoard's folder.
+
+    Of several processes only the first one writes for TensorBoard.
+    """
+    from nextchar.tracking import TensorBoard
+
+    with contextlib.ExitStack() as closing:
+        listeners: list[Listener] = []
+        if not quiet:
+            display = ProgressDisplay()
+            closing.callback(display.close)
+            listeners.append(display)
+        if tensorboard is not None and is_first_process():
+            board = TensorBoard(tensorboard, resumes=resumes)
+            closing.callback(board.close)
+            listeners.append(board)
+        yield listeners

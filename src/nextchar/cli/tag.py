@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import sys
 from pathlib import Path
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
-    from nextchar.training.events import Listener
 
 app = typer.Typer(
     help="A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
@@ -72,20 +70,11 @@ def _run(
     own = {"--out": out, "--columns": columns, "--config": config, "data": data}
     _check(own, resume, given(context, values))
     options = chosen(context, values, config, TaggingChoices)
-    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.cli.progress import training_listeners
     from nextchar.tasks.tagging import training
-    from nextchar.tracking import TensorBoard
 
-    with contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        if tensorboard is not None:
-            board = TensorBoard(tensorboard, resumes=resume is not None)
-            closing.callback(board.close)
-            listeners.append(board)
+    resumes = resume is not None
+    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
             result = training.resume(resume, listeners=listeners)
         elif data is not None and out is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import math
 import sys
@@ -26,7 +25,6 @@ from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
     from nextchar.run import TrainingResult
-    from nextchar.training.events import Listener
 
 _HELP = """Train a language model on text.
 
@@ -92,21 +90,12 @@ def _run(
     named = {"--out": out, "--from": from_run, "--embedding-from": embedding_from}
     _check(text, resume, {**named, "--config": config}, given(context, values))
     options = chosen(context, values, config)
-    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.cli.progress import training_listeners
     from nextchar.run import resume as resume_run
     from nextchar.run import train as train_run
-    from nextchar.tracking import TensorBoard
 
-    with contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        if tensorboard is not None and is_first_process():
-            board = TensorBoard(tensorboard, resumes=resume is not None or restarts() > 0)
-            closing.callback(board.close)
-            listeners.append(board)
+    resumes = resume is not None or restarts() > 0
+    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
             result = resume_run(resume, listeners=listeners)
         elif text is not None and out is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import sys
 from collections.abc import Sequence
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
-    from nextchar.training.events import Listener
 
 app = typer.Typer(
     help="Write one text for another: pronunciation, transliteration, dates, spelling.",
@@ -85,20 +83,11 @@ def _train(
     set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
     _check(data, out, resume, config, [*given(context, values), *set_here])
     options = chosen(context, values, config, TransductionChoices)
-    from nextchar.cli.progress import ProgressDisplay
+    from nextchar.cli.progress import training_listeners
     from nextchar.tasks.transduction.training import resume_transducer, train_transducer
-    from nextchar.tracking import TensorBoard
 
-    with contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        if tensorboard is not None:
-            board = TensorBoard(tensorboard, resumes=resume is not None)
-            closing.callback(board.close)
-            listeners.append(board)
+    resumes = resume is not None
+    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
             result = resume_transducer(resume, listeners=listeners)
         elif data is not None and out is not None:
