@@ -71,10 +71,13 @@ class TextSource:
     ----------
     files, config
         Where the text is, and how its bytes are read.
+    takes_bytes
+        Whether what cannot be decoded could be read as bytes: then a message says so.
     """
 
     files: tuple[TextFile, ...]
     config: TextConfig
+    takes_bytes: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ class TextSource:
         """
         before, empty = 0, True
         for file in self.files:
-            for text, position in _normalized(_decoded(file, self.config), self.config):
+            for text, position in _normalized(self._decoded(file), self.config):
                 if text:
                     empty = False
                     yield text
@@ -116,10 +119,20 @@ class TextSource:
         if empty:
             raise TextError(f"the text is empty: no character in {_listed(self.names)}")
 
+    def _decoded(self, file: TextFile) -> Iterator[tuple[str, int]]:
+        hint = "give --encoding, or --errors replace"
+        if self.takes_bytes:
+            hint += ", or --vocabulary byte"
+        return _decoded(file, self.config, hint)
+
 
 @contextlib.contextmanager
 def open_text(
-    inputs: Sequence[Input], config: TextConfig, *, stdin: BinaryIO | None = None
+    inputs: Sequence[Input],
+    config: TextConfig,
+    *,
+    stdin: BinaryIO | None = None,
+    takes_bytes: bool = True,
 ) -> Iterator[TextSource]:
     """Open files, folders, patterns, or ``-`` (alone) for standard input, as one text.
 
@@ -133,6 +146,8 @@ def open_text(
     stdin
         What ``-`` reads; ``sys.stdin.buffer`` if not given. It is copied to a temporary file,
         so that it can be read twice, and the copy is removed at the end.
+    takes_bytes
+        As ``TextSource``.
 
     Yields
     ------
@@ -151,7 +166,9 @@ def open_text(
     require_encoding(config.encoding)
     if STANDARD_INPUT not in inputs:
         files = find_files(inputs)
-        yield TextSource(tuple(TextFile.at(file, _shown(file)) for file in files), config)
+        yield TextSource(
+            tuple(TextFile.at(file, _shown(file)) for file in files), config, takes_bytes
+        )
         return
     if len(inputs) > 1:
         raise TextError(f"- (standard input) must be the only input, got {len(inputs)} inputs")
@@ -159,7 +176,7 @@ def open_text(
         if stdin is None and sys.stdin is None:
             raise TextError("standard input is closed: pipe a text into it, or name a file")
         copy = _spool(stdin or sys.stdin.buffer, Path(folder))
-        yield TextSource((TextFile.at(copy, "standard input"),), config)
+        yield TextSource((TextFile.at(copy, "standard input"),), config, takes_bytes)
 
 
 def _shown(path: Path) -> str:
@@ -206,7 +223,7 @@ def _bytes(file: TextFile) -> Iterator[tuple[bytes, int]]:
     file.require_unchanged()
 
 
-def _decoded(file: TextFile, config: TextConfig) -> Iterator[tuple[str, int]]:
+def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[str, int]]:
     """Decode a file piece by piece, each with the position reached on disk."""
     encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
     marked = encoding in ("utf-8", "utf-8-sig")
@@ -221,7 +238,7 @@ def _decoded(file: TextFile, config: TextConfig) -> Iterator[tuple[str, int]]:
         try:
             text = decoder.decode(data, final=not data)
         except UnicodeError as error:
-            raise _undecodable(file.name, encoding, error, fed) from error
+            raise _undecodable(file.name, encoding, error, fed, hint) from error
         if marked and text:
             text, marked = text.removeprefix(_BYTE_ORDER_MARK), False
         yield text, position
@@ -233,9 +250,8 @@ def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[b
     yield b"", size
 
 
-def _undecodable(name: str, encoding: str, error: UnicodeError, fed: int) -> TextError:
+def _undecodable(name: str, encoding: str, error: UnicodeError, fed: int, hint: str) -> TextError:
     """Say which byte cannot be decoded, after ``fed`` bytes were given to the decoder."""
-    hint = "give --encoding, or --errors replace, or --vocabulary byte"
     if not isinstance(error, UnicodeDecodeError):
         return TextError(f"{name} is not {encoding}: {error}; {hint}")
     # The error counts from the bytes that the decoder had kept; their end is the end of all.

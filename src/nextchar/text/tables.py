@@ -59,7 +59,7 @@ def whole_text(path: str | Path, config: TextConfig) -> str:
     TextError
         It cannot be read or decoded, or is empty.
     """
-    with open_text([path], config) as source:
+    with open_text([path], config, takes_bytes=False) as source:
         return "".join(source.chunks())
 
 

@@ -77,7 +77,7 @@ def _files(data: Sequence[str | Path], reading: TextConfig) -> list[str | Path]:
     """List the files; standard input is read where it is opened."""
     if [str(each) for each in data] == [STANDARD_INPUT]:
         return [STANDARD_INPUT]
-    with open_text(data, reading) as source:
+    with open_text(data, reading, takes_bytes=False) as source:
         return [file.path for file in source.files]
 
 
@@ -100,7 +100,7 @@ def _items_of(
         return
     if kind in ("csv", "jsonl") or (kind is not None and restoration is not None):
         raise ConfigError(f"{path} is a table: name the columns that are read with --columns")
-    with open_text([path], reading) as source:
+    with open_text([path], reading, takes_bytes=False) as source:
         if restoration is not None:
             yield from _taken_apart(source.chunks(), restoration)
         else:
