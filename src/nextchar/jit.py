@@ -11,11 +11,14 @@ A change here does not reach the stored code of other files: touch them, or dele
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -26,7 +29,22 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 def compiled(function: FunctionT) -> FunctionT:
     """Compile a function at its first call; it then runs without the interpreter's lock."""
+    return _compiled(function, counting=True)
+
+
+def compiled_for_teams(function: FunctionT) -> FunctionT:
+    """Compile a function that several threads run on the same arrays, and that makes none.
+
+    It does not count who has an array: the counts would go to and fro between the cores at each
+    view, which takes as long as all else that a step of a recurrence does with a line.
+    """
+    return _compiled(function, counting=False)
+
+
+def _compiled(function: FunctionT, *, counting: bool) -> FunctionT:
     options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    if not counting:
+        options["_nrt"] = False  # Numba's runtime, of which the counts are a part
     try:
         return cast(FunctionT, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # nowhere to store: neither beside the file nor in the user's cache
@@ -60,6 +78,36 @@ def _store_release(typing: Any, array: Any, place: Any, value: Any) -> Any:  # n
 # ``array[place]`` of an int64[n], the other sees after it has loaded that number.
 load_acquire = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_load_acquire))
 store_release = cast(Callable[[NDArray[np.int64], int, int], None], intrinsic(_store_release))
+
+
+def _yield_processor(typing: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
+        if hasattr(os, "sched_yield"):
+            kind = ir.FunctionType(ir.IntType(32), [])
+            utilities: Any = cgutils  # which has no types
+            entry = utilities.get_or_insert_function(builder.module, kind, "sched_yield")
+            builder.call(entry, [])
+        return context.get_dummy_value()
+
+    return numba.void(), generate
+
+
+# Lets another thread run on this processor, if one waits for it.
+yield_processor = cast(Callable[[], None], intrinsic(_yield_processor))
+
+
+def _widest_vectors(typing: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
+        # llvmlite knows no attribute that has a value, and would refuse this one.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return numba.void(), generate
+
+
+# Called anywhere in a compiled function: its loops become code for the widest vectors there are.
+# LLVM by itself is content with 32 bytes where a processor has 64.
+use_widest_vectors = cast(Callable[[], None], intrinsic(_widest_vectors))
 
 
 @inlined

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
+from nextchar.nn import steps, team
 from nextchar.nn.cell import Cell, CellState, Embedded
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
@@ -202,7 +203,7 @@ def test_second_derivatives_of_own_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "chosen"),
     [
-        ("lstm", "fused"),
+        ("lstm", "own"),
         ("rnn tanh", "own"),
         ("rnn sigmoid", "own"),
         ("gru after", "own"),
@@ -216,22 +217,24 @@ def test_auto_takes_the_path_that_measured_fastest_on_a_cpu(name: str, chosen: P
     assert choose_path(random_cell(name), normal(STEPS, STREAMS, INPUTS)) == chosen
 
 
+def test_auto_takes_torchs_lstm_in_bfloat16_unless_a_wide_one_trains() -> None:
+    wide, narrow = (build_cell(NetworkConfig(hidden_size=H), INPUTS) for H in (640, 128))
+    xs = normal(STEPS, STREAMS, INPUTS, dtype=torch.float32)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        assert choose_path(wide, xs) == "own"
+        assert choose_path(narrow, xs) == "fused"
+        with torch.no_grad():
+            assert choose_path(wide, xs) == "fused"
+    assert choose_path(narrow, xs) == "own"
+
+
 def test_auto_takes_own_for_an_lstm_over_a_vocabulary_wider_than_its_layer() -> None:
     ids = torch.zeros(STEPS, STREAMS, dtype=torch.int64)
 
-    assert choose_path(random_cell("lstm", HIDDEN), ids) == "fused"
-    assert choose_path(random_cell("lstm", HIDDEN + 1), ids) == "own"
-
-
-def test_auto_takes_own_for_a_wide_lstm_that_trains_in_bfloat16() -> None:
-    cell = build_cell(NetworkConfig(hidden_size=640), INPUTS)
-    xs = normal(STEPS, STREAMS, INPUTS, dtype=torch.float32)
-
-    assert choose_path(cell, xs) == "fused"
     with torch.autocast("cpu", torch.bfloat16):
-        assert choose_path(cell, xs) == "own"
-        with torch.no_grad():
-            assert choose_path(cell, xs) == "fused"
+        assert choose_path(random_cell("lstm", HIDDEN).float(), ids) == "fused"
+        assert choose_path(random_cell("lstm", HIDDEN + 1).float(), ids) == "own"
 
 
 def test_auto_takes_the_plain_step_for_a_window_of_one() -> None:
@@ -312,10 +315,46 @@ def test_a_gate_that_is_closed_for_good_leaves_no_subnormal_gradients() -> None:
     h = torch.full((STREAMS, HIDDEN), 0.1)
     weight = dict(cell.named_parameters())["weight_hh"]
 
-    outputs, _ = LSTMThroughTime.apply(rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN))  # type: ignore[no-untyped-call]
+    outputs, _ = LSTMThroughTime.apply(
+        rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN), True
+    )  # type: ignore[no-untyped-call]
     torch.autograd.backward(outputs.sum() * 1e-3)
 
     assert rows.grad is not None
     sizes = rows.grad.abs()
     assert ((sizes == 0) | (sizes > torch.finfo(torch.float32).tiny)).all()
     assert (sizes[:, 3 * HIDDEN :] > 0).all()
+
+
+@pytest.mark.parametrize("name", [name for name, path in ways() if path == "own"])
+def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(CONFIGS[name], hidden_size=72)
+    cell = build_cell(config, INPUTS)
+    initialize_cell(cell, config, generator())
+    xs, state = normal(STEPS, 11, INPUTS, dtype=torch.float32), cell.initial_state(11)
+    usual = torch.get_num_threads()
+    torch.set_num_threads(3)
+
+    results = []
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(steps, "suggested_workers", lambda *_, n=workers: n)
+        outputs, last = unroll(cell, xs, state, path="own")
+        results.append([outputs, *last, *gradients(cell, xs, state, "own").values()])
+    torch.set_num_threads(usual)
+
+    for others in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], others, strict=True))
+
+
+def test_where_a_team_cannot_be_had_one_worker_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = random_cell("gru after").float()
+    xs, state = normal(STEPS, STREAMS, INPUTS).float(), cell.initial_state(STREAMS)
+    expected, _ = unroll(cell, xs, state, path="own")
+    monkeypatch.setattr(steps, "suggested_workers", lambda *_: 2)
+    monkeypatch.setattr(team, "_pool", lambda: None)
+
+    outputs, _ = unroll(cell, xs, state, path="own")
+
+    assert torch.equal(outputs, expected)

@@ -15,9 +15,22 @@ from numpy.typing import NDArray
 from nextchar.jit import inlined, sigmoid, tanh
 
 Array = NDArray[Any]
+Units = tuple[int, int]  # the first, and the one after the last
 
 BFLOAT16_BYTES, FLOAT64_BYTES = 2, 8
 NEXT_TO_NOTHING = np.float32(1e-30)
+
+
+@inlined
+def of(line: Array, units: Units) -> Array:
+    """Take the values of some units out of a stored line [H]."""
+    return line[units[0] : units[1]]
+
+
+@inlined
+def of_gate(line: Array, gate: int, hidden_size: int, units: Units) -> Array:
+    """Take the values of a gate's units out of a stored line [G·H]."""
+    return line[gate * hidden_size + units[0] : gate * hidden_size + units[1]]
 
 
 @inlined
@@ -66,6 +79,13 @@ def narrow(line: Array, target: Array) -> None:
         for j in range(line.size):
             is_tiny = np.abs(line[j]) < NEXT_TO_NOTHING
             target[j] = np.float32(0.0) if is_tiny else line[j]
+
+
+@inlined
+def copy(source: Array, target: Array) -> None:
+    """Copy the beginning of a stored line to one of the same type."""
+    for j in range(target.size):
+        target[j] = source[j]
 
 
 @inlined

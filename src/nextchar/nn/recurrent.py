@@ -4,9 +4,9 @@
 - ``own``: one projection of the whole window, then ``through_time`` (on a CPU) or ``scan``;
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
-``auto`` goes by what was measured on a CPU (benchmarks/cells.py): ``own`` is twice as fast as
-torch's gru and rnn; of the lstm, oneDNN's is as fast or faster but where layers of more than
-192 units train in bfloat16. On a GPU it takes cuDNN's where there is one.
+``auto`` goes by what was measured on a CPU (benchmarks/cells.py): ``own`` is the fastest but for
+an lstm in bfloat16 that does not train or has at most 192 units: there it is oneDNN's. On a GPU it
+takes cuDNN's where there is one.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """
@@ -57,11 +57,10 @@ def choose_path(cell: Cell, inputs: Inputs) -> Path:
 
 
 def _fused_is_faster(cell: Cell) -> bool:
-    """Say what was measured on CPUs: of torch's, only the lstm is, and not in wide training."""
-    if not isinstance(cell, LSTMCell):
+    """Say what was measured on CPUs: only an lstm in bfloat16, unless it is wide and trains."""
+    if not isinstance(cell, LSTMCell) or _product_dtype(cell.bias) != torch.bfloat16:
         return False
-    training = torch.is_grad_enabled() and _product_dtype(cell.bias) == torch.bfloat16
-    return not (training and cell.hidden_size > LARGEST_FUSED_LSTM)
+    return not (torch.is_grad_enabled() and cell.hidden_size > LARGEST_FUSED_LSTM)
 
 
 def unroll(
@@ -169,29 +168,30 @@ def _own(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellStat
 def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Call the function of ``through_time`` with all tensors in the type of the products."""
     # Here and not above: it brings the compiler along, which a short generation does not need.
+    from nextchar.nn.steps import wide_dtype
     from nextchar.nn.through_time import (
         GRUAfterThroughTime,
         GRUBeforeThroughTime,
         LSTMThroughTime,
         RNNThroughTime,
-        wide_dtype,
     )
 
     dtype = _product_dtype(cell.bias)
     rows, index = cell.rows(inputs)
     weights = {name: weight.to(dtype) for name, weight in cell.named_parameters()}
     given = (rows.to(dtype), index, state[0].to(dtype))
-    weight_hh = weights["weight_hh"]
+    weight_hh, keep = weights["weight_hh"], torch.is_grad_enabled()
     match cell:
         case RNNCell():
             outputs = _apply(RNNThroughTime, *given, weight_hh, cell.activation)
         case GRUCell(reset="after"):
-            outputs = _apply(GRUAfterThroughTime, *given, weight_hh, weights["bias_hh"])
+            outputs = _apply(GRUAfterThroughTime, *given, weight_hh, weights["bias_hh"], keep)
         case GRUCell():
-            outputs = _apply(GRUBeforeThroughTime, *given, weight_hh)
+            outputs = _apply(GRUBeforeThroughTime, *given, weight_hh, keep)
         case _:
             c = state[1].to(wide_dtype(dtype))
-            outputs, c = _apply(LSTMThroughTime, *given, c, weight_hh, _peepholes(cell, weights))
+            peepholes = _peepholes(cell, weights)
+            outputs, c = _apply(LSTMThroughTime, *given, c, weight_hh, peepholes, keep)
             return outputs, (_last(outputs), c)
     return outputs, (_last(outputs),)
 

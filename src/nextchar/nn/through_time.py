@@ -1,9 +1,11 @@
 """Backward through time by hand, for every gated cell on a CPU.
 
-Each function takes the projected inputs of a whole window, so that what is left in its loop is
-one product with the recurrent weights (two where a cell needs two) and one compiled call
-(``pointwise``). On the way back the loop does the same in the other direction; each weight
-gradient is then one product over the T·B rows. (Werbos, 1990: backpropagation through time.)
+Each function takes the projected inputs of a whole window, so that what is left of a step is
+one product with the recurrent weights (two where a cell needs two) and what is pointwise. In
+float32 and float64 all steps are one compiled call (``windows``); in bfloat16, whose products only
+torch can take, a step is a call of torch and a compiled one (``pointwise``). On the way back the
+same goes in the other direction; each weight gradient is then one product over the T·B rows.
+(Werbos, 1990: backpropagation through time.)
 
 The projected inputs come as *rows* [R, G·H] and an index int64[T, B] that says which row stands
 at a position: a vocabulary of R symbols is projected once, not at each of its T·B places. Where
@@ -27,20 +29,25 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
 from nextchar.config import Activation
-from nextchar.nn import pointwise
-from nextchar.nn.lines import Array
+from nextchar.nn import pointwise, pointwise_gru, windows
 from nextchar.nn.products import product_with
+from nextchar.nn.steps import (
+    Arrays,
+    as_array,
+    as_arrays,
+    go,
+    go_back,
+    is_compiled,
+    new_lines,
+    run_window,
+    wide_dtype,
+)
 
 ACTIVATIONS: dict[Activation, int] = {
     "tanh": pointwise.TANH,
     "relu": pointwise.RELU,
     "sigmoid": pointwise.SIGMOID,
 }
-
-
-def wide_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Give the type of c and of sums within a step: float64 for float64, else float32."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 class RNNThroughTime(Function):
@@ -62,10 +69,11 @@ class RNNThroughTime(Function):
         """Run all steps."""
         index, several = _positions(rows, index, initial)
         hidden = _buffer_after(initial, len(index))
-        multiply = product_with(weight_hh, len(initial))
-        arrays = _arrays(rows.contiguous(), index.contiguous(), hidden, _lines(initial))
-        for t, h in enumerate(hidden[:-1].unbind()):
-            pointwise.rnn_forward(t, _array(multiply(h)), ACTIVATIONS[activation], *arrays)
+        arrays = (
+            ACTIVATIONS[activation],
+            *as_arrays(rows.contiguous(), index.contiguous(), hidden),
+        )
+        go(windows.rnn_forward, pointwise.rnn_forward, weight_hh, hidden, arrays)
         ctx.several = several
         ctx.save_for_backward(rows, index, hidden, weight_hh)
         ctx.activation = activation
@@ -76,14 +84,11 @@ class RNNThroughTime(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of rows, initial and weight_hh."""
         rows, index, hidden, weight_hh = ctx.saved_tensors
-        d_gates, product = torch.empty_like(hidden[1:]), torch.zeros_like(hidden[0])
-        arrays = _arrays(grad.contiguous(), hidden, d_gates, _lines(product))
-        multiply = product_with(weight_hh.t(), len(product))
-        for t, d in _backwards(d_gates):
-            pointwise.rnn_backward(t, _array(product), ACTIVATIONS[ctx.activation], *arrays)
-            product = multiply(d)
+        d_gates = torch.empty_like(hidden[1:])
+        arrays = (ACTIVATIONS[ctx.activation], *as_arrays(grad.contiguous(), hidden, d_gates))
+        initial = go_back(windows.rnn_backward, pointwise.rnn_backward, weight_hh, d_gates, arrays)
         d_weight = _weight_gradient(d_gates, hidden[:-1])
-        return _of_rows(d_gates, rows, index, ctx.several), None, product, d_weight, None
+        return _of_rows(d_gates, rows, index, ctx.several), None, initial, d_weight, None
 
 
 class LSTMThroughTime(Function):
@@ -103,23 +108,17 @@ class LSTMThroughTime(Function):
         initial_c: Tensor,
         weight_hh: Tensor,
         peepholes: Tensor,
+        keep: bool,
     ) -> tuple[Tensor, Tensor]:
         """Run all steps."""
         index, several = _positions(rows, index, initial_h)
-        (T, B), G = index.shape, len(weight_hh)
+        T, B = index.shape
         hidden, cells = _buffer_after(initial_h, T), _buffer_after(initial_c, T)
-        gates, multiply = rows.new_empty(T, B, G), product_with(weight_hh, B)
-        arrays = _arrays(
-            rows.contiguous(),
-            index.contiguous(),
-            _wide(peepholes),
-            gates,
-            cells,
-            hidden,
-            _lines(initial_h),
+        gates = rows.new_empty(T if keep else 1, B, len(weight_hh))
+        arrays = as_arrays(
+            rows.contiguous(), index.contiguous(), _wide(peepholes), gates, cells, hidden
         )
-        for t, h in enumerate(hidden[:-1].unbind()):
-            pointwise.lstm_forward(t, _array(multiply(h)), *arrays)
+        go(windows.lstm_forward, pointwise.lstm_forward, weight_hh, hidden, arrays)
         ctx.several = several
         ctx.save_for_backward(rows, index, gates, hidden, cells, weight_hh, peepholes)
         return hidden[1:], cells[-1].clone()
@@ -129,24 +128,25 @@ class LSTMThroughTime(Function):
     def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of the arguments; the index has none."""
         rows, index, gates, hidden, cells, weight_hh, peepholes = ctx.saved_tensors
-        d_gates, product = torch.empty_like(gates), torch.zeros_like(hidden[0])
-        carry = grad_c.clone(memory_format=torch.contiguous_format)
+        d_gates, carry = (
+            torch.empty_like(gates),
+            grad_c.clone(memory_format=torch.contiguous_format),
+        )
         d_peepholes = torch.zeros_like(_wide(peepholes))
-        arrays = _arrays(
-            grad_h.contiguous(), carry, _wide(peepholes), gates, cells, d_gates, d_peepholes,
-            _lines(product),
-        )  # fmt: skip
-        multiply = product_with(weight_hh.t(), len(product))
-        for t, d in _backwards(d_gates):
-            pointwise.lstm_backward(t, _array(product), *arrays)
-            product = multiply(d)
+        arrays = as_arrays(
+            grad_h.contiguous(), carry, _wide(peepholes), gates, cells, d_gates, d_peepholes
+        )
+        initial = go_back(
+            windows.lstm_backward, pointwise.lstm_backward, weight_hh, d_gates, arrays
+        )
         return (
             _of_rows(d_gates, rows, index, ctx.several),
             None,
-            product,
+            initial,
             carry,
             _weight_gradient(d_gates, hidden[:-1]),
             d_peepholes.to(rows.dtype),
+            None,
         )
 
 
@@ -165,22 +165,14 @@ class GRUAfterThroughTime(Function):
         initial: Tensor,
         weight_hh: Tensor,
         bias_hh: Tensor,
+        keep: bool,
     ) -> Tensor:
         """Run all steps."""
         index, several = _positions(rows, index, initial)
         (T, B), H = index.shape, initial.shape[1]
-        hidden, multiply = _buffer_after(initial, T), product_with(weight_hh, B)
-        gates = rows.new_empty(T, B, 4 * H)
-        arrays = _arrays(
-            rows.contiguous(),
-            index.contiguous(),
-            _wide(bias_hh),
-            gates,
-            hidden,
-            _lines(initial),
-        )
-        for t, h in enumerate(hidden[:-1].unbind()):
-            pointwise.gru_after_forward(t, _array(multiply(h)), *arrays)
+        hidden, gates = _buffer_after(initial, T), rows.new_empty(T if keep else 1, B, 4 * H)
+        arrays = as_arrays(rows.contiguous(), index.contiguous(), _wide(bias_hh), gates, hidden)
+        go(windows.gru_after_forward, pointwise_gru.gru_after_forward, weight_hh, hidden, arrays)
         ctx.several = several
         ctx.save_for_backward(rows, index, gates, hidden, weight_hh, bias_hh)
         return hidden[1:]
@@ -191,28 +183,25 @@ class GRUAfterThroughTime(Function):
         """Give the gradients of the arguments; the index has none."""
         rows, index, gates, hidden, weight_hh, bias_hh = ctx.saved_tensors
         d_projected = rows.new_empty(*index.shape, len(weight_hh))
-        d_recurrent, product = torch.empty_like(d_projected), torch.zeros_like(hidden[0])
-        carry, d_bias = torch.zeros_like(_wide(product)), torch.zeros_like(_wide(bias_hh))
-        arrays = _arrays(
-            grad.contiguous(),
-            carry,
-            gates,
-            hidden,
-            d_projected,
-            d_recurrent,
-            d_bias,
-            _lines(product),
+        d_recurrent = torch.empty_like(d_projected)
+        carry, d_bias = torch.zeros_like(_wide(hidden[0])), torch.zeros_like(_wide(bias_hh))
+        arrays = as_arrays(
+            grad.contiguous(), carry, gates, hidden, d_projected, d_recurrent, d_bias
         )
-        multiply = product_with(weight_hh.t(), len(product))
-        for t, d in _backwards(d_recurrent):
-            pointwise.gru_after_backward(t, _array(product), *arrays)
-            product = multiply(d)
+        initial = go_back(
+            windows.gru_after_backward,
+            pointwise_gru.gru_after_backward,
+            weight_hh,
+            d_recurrent,
+            arrays,
+        )
         return (
             _of_rows(d_projected, rows, index, ctx.several),
             None,
-            carry.add_(product).to(rows.dtype),
+            carry.add_(initial).to(rows.dtype),
             _weight_gradient(d_recurrent, hidden[:-1]),
             d_bias.to(rows.dtype),
+            None,
         )
 
 
@@ -230,20 +219,27 @@ class GRUBeforeThroughTime(Function):
         index: Tensor | None,
         initial: Tensor,
         weight_hh: Tensor,
+        keep: bool,
     ) -> Tensor:
         """Run all steps."""
         index, several = _positions(rows, index, initial)
         (T, B), (G, H) = index.shape, weight_hh.shape
         hidden, remembered = _buffer_after(initial, T), rows.new_empty(T, B, H)
-        gates, lines = rows.new_empty(T, B, G), _lines(initial)
-        to_rz = product_with(weight_hh[: 2 * H], B)
-        to_n = product_with(weight_hh[2 * H :], B)
-        rows_at = _arrays(rows.contiguous(), index.contiguous())
-        opening = _arrays(gates, hidden, remembered, lines)
-        closing = _arrays(gates, hidden, lines)
-        for t, (h, m) in enumerate(zip(hidden[:-1].unbind(), remembered.unbind(), strict=True)):
-            pointwise.gru_before_open(t, _array(to_rz(h)), *rows_at, *opening)
-            pointwise.gru_before_close(t, _array(to_n(m)), *rows_at, *closing)
+        gates, weights = (
+            rows.new_empty(T if keep else 1, B, G),
+            (weight_hh[: 2 * H], weight_hh[2 * H :]),
+        )
+        read: Arrays = as_arrays(rows.contiguous(), index.contiguous(), gates, hidden)
+        if is_compiled(rows):
+            arrays = (*as_arrays(*weights), *read, as_array(remembered))
+            run_window(windows.gru_before_forward, T, B, weights, arrays)
+        else:
+            lines: Arrays = (as_array(new_lines(initial)),)
+            units, kept = (0, H), (*read, as_array(remembered), *lines)
+            to_rz, to_n = (product_with(weight, B) for weight in weights)
+            for t, (h, m) in enumerate(zip(hidden[:-1].unbind(), remembered.unbind(), strict=True)):
+                pointwise_gru.gru_before_open(t, units, as_array(to_rz(h)), *kept)
+                pointwise_gru.gru_before_close(t, units, as_array(to_n(m)), *read, *lines)
         ctx.several = several
         ctx.save_for_backward(rows, index, gates, remembered, hidden, weight_hh)
         return hidden[1:]
@@ -253,25 +249,32 @@ class GRUBeforeThroughTime(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of the arguments; the index has none."""
         rows, index, gates, remembered, hidden, weight_hh = ctx.saved_tensors
-        (B, H), lines = hidden.shape[1:], _lines(hidden[0])
-        d_gates, product = torch.empty_like(gates), torch.zeros_like(hidden[0])
-        d_opened, d_candidate = product.new_empty(B, 2 * H), torch.empty_like(product)
-        carry = torch.zeros_like(_wide(product))
-        from_rz = product_with(weight_hh[: 2 * H].t(), B)
-        from_n = product_with(weight_hh[2 * H :].t(), B)
-        closing = _arrays(grad.contiguous(), carry, gates, hidden, d_gates, d_candidate, lines)
-        opening = _arrays(carry, gates, hidden, d_gates, d_opened, lines)
-        for t, _ in _backwards(d_gates):
-            pointwise.gru_before_backward_close(t, _array(product), *closing)
-            pointwise.gru_before_backward_open(t, _array(from_n(d_candidate)), *opening)
-            product = from_rz(d_opened)
+        B, H = hidden.shape[1:]
+        d_gates, initial = torch.empty_like(gates), torch.zeros_like(hidden[0])
+        d_opened, d_candidate = initial.new_empty(B, 2 * H), torch.empty_like(initial)
+        carry, weights = torch.zeros_like(_wide(initial)), (weight_hh[: 2 * H], weight_hh[2 * H :])
+        closing = (grad.contiguous(), carry, gates, hidden, d_gates, d_candidate)
+        if is_compiled(rows):
+            arrays = as_arrays(*weights, initial, *closing, d_opened)
+            run_window(windows.gru_before_backward, len(d_gates), B, weights, arrays, back=True)
+        else:
+            lines, units = new_lines(initial), (0, H)
+            first = as_arrays(*closing, lines)
+            second = as_arrays(carry, gates, hidden, d_gates, d_opened, lines)
+            from_rz, from_n = (product_with(weight.t(), B) for weight in weights)
+            for t in reversed(range(len(d_gates))):
+                pointwise_gru.gru_before_backward_close(t, units, as_array(initial), *first)
+                product = as_array(from_n(d_candidate))
+                pointwise_gru.gru_before_backward_open(t, units, product, *second)
+                initial = from_rz(d_opened)
         d_rz = _weight_gradient(d_gates[:, :, : 2 * H], hidden[:-1])
         d_n = _weight_gradient(d_gates[:, :, 2 * H :], remembered)
         return (
             _of_rows(d_gates, rows, index, ctx.several),
             None,
-            carry.add_(product).to(rows.dtype),
+            carry.add_(initial).to(rows.dtype),
             torch.cat((d_rz, d_n)),
+            None,
         )
 
 
@@ -294,27 +297,6 @@ def _wide(tensor: Tensor) -> Tensor:
     return tensor.to(wide_dtype(tensor.dtype))
 
 
-def _lines(state: Tensor) -> Tensor:
-    """Make the memory that ``pointwise`` works in, for states [B, H] like this one."""
-    return _wide(state.new_empty(pointwise.LINES, state.shape[1]))
-
-
-def _array(tensor: Tensor) -> Array:
-    """Give a tensor as an array of ``pointwise``, on the same memory."""
-    bits = tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor
-    array: Array = bits.detach().numpy()
-    return array
-
-
-def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
-    return tuple(_array(tensor) for tensor in tensors)
-
-
-def _backwards(d_gates: Tensor) -> list[tuple[int, Tensor]]:
-    """List the steps and the gradients of their gates from the last to the first."""
-    return list(reversed(list(enumerate(d_gates.unbind()))))
-
-
 def _weight_gradient(d_gates: Tensor, seen: Tensor) -> Tensor:
     """Sum over T and B the outer products of d_gates [T, B, G·H] and what they saw [T, B, H]."""
     return d_gates.flatten(0, 1).t() @ seen.flatten(0, 1)
@@ -325,6 +307,6 @@ def _of_rows(d_projected: Tensor, rows: Tensor, index: Tensor, several: bool) ->
     if not several:
         return d_projected.flatten(0, 1)
     sums = rows.new_zeros(rows.shape, dtype=wide_dtype(rows.dtype))
-    values, at, total = _arrays(d_projected.flatten(0, 1), index.flatten(), sums)
+    values, at, total = as_arrays(d_projected.flatten(0, 1), index.flatten(), sums)
     pointwise.add_rows(values, at, total, total[0].copy())
     return sums.to(rows.dtype)
