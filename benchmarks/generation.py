@@ -41,7 +41,7 @@ from nextchar.generation.kernel import step
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
-from nextchar.jit import compiled
+from nextchar.jit import compiled, use_widest_vectors
 from nextchar.model import LanguageModel
 from nextchar.nn.network import Network
 
@@ -95,7 +95,7 @@ def measure(name: str, rounds: int) -> Report:
     """Measure one network and print a line."""
     config = NetworkConfig.from_dict({**NETWORKS[name], "embedding_size": E})
     network = Network(V, config, generator=torch.Generator().manual_seed(0))
-    weights = pack(network).rows.values
+    weights = pack(network).panels.values
     ways: dict[str, Write] = {
         "plain": writer(network, "plain"),
         "engine": writer(network, "compiled"),
@@ -184,6 +184,7 @@ def sums(weights: NDArray[np.float32]) -> Write:
 @compiled
 def total(values: NDArray[np.float32]) -> np.float32:
     """Add up values [n], a read of memory with next to no arithmetic."""
+    use_widest_vectors()
     result = np.float32(0)
     for j in range(values.size):
         result += values[j]

@@ -153,7 +153,7 @@ def other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def packed(network: Network) -> Weights:
         weights = pack(network)
-        weights.rows.values[0, 0] = np.nextafter(weights.rows.values[0, 0], np.float32(1))
+        weights.panels.values[0, 0] = np.nextafter(weights.panels.values[0, 0], np.float32(1))
         return weights
 
     monkeypatch.setattr(predictor, "pack", packed)
@@ -175,7 +175,7 @@ def test_a_difference_that_no_fingerprint_shows_gives_no_wrong_text(
 
     def packed(network: Network) -> Weights:
         weights = pack(network)
-        weights.rows.values[:] *= scale
+        weights.panels.values[:] *= scale
         return weights
 
     monkeypatch.setattr(predictor, "pack", packed)

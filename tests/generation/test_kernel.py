@@ -16,6 +16,7 @@ from nextchar.config import NetworkConfig
 from nextchar.generation.kernel import Memory, Weights, step
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.product import COLUMNS
 from nextchar.nn.network import Network
 
 Logits = NDArray[np.float32]
@@ -106,12 +107,14 @@ def test_int8_rows_hold_their_largest_weight_exactly_and_zeros_are_zeros() -> No
     network = random_network(7, cell="rnn", hidden_size=20)
     with torch.no_grad():
         network.head.weight[2] = 0
-    rows, exact = pack(network, "int8").rows, pack(network).rows
-    restored = rows.values * rows.scales[:, None]
-    half_a_step = rows.scales[:, None] / 2 * (1 + 1e-5)
-    assert rows.values.dtype == np.int8
-    assert (np.abs(restored - exact.values) <= half_a_step).all()
-    assert (restored[-5] == 0).all()
+    panels, exact = pack(network, "int8").panels, pack(network).panels
+    shape = (len(panels.values), 20, COLUMNS)
+    restored = panels.values.reshape(shape) * panels.scales[:, None]
+    half_a_step = panels.scales[:, None] / 2 * (1 + 1e-5)
+    assert panels.values.dtype == np.int8
+    assert (np.abs(restored - exact.values.reshape(shape)) <= half_a_step).all()
+    assert (restored[-1, :, 2] == 0).all()
+    assert (restored[-1, :, 3] != 0).any()
 
 
 def test_large_inputs_of_a_min_lstm_stay_finite() -> None:

@@ -14,10 +14,11 @@ from nextchar.generation.engine import Writer
 from nextchar.generation.product import (
     ANSWERED,
     ASKED,
+    COLUMNS,
     SHARED_VALUES,
     Blocks,
     Desk,
-    Rows,
+    Panels,
     close_desk,
     help_out,
     make_desk,
@@ -27,39 +28,41 @@ from nextchar.generation.product import (
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 
-N, C = 1030, 80
-FIRST, COUNT = 3, 1020  # in 3 blocks
+PANELS, H = 20, 80
+FIRST, COUNT = 3, 1020  # in 3 blocks, in 16 panels
+END = FIRST + 16
 SECONDS = 30
 
 
-def rows() -> Rows:
+def panels() -> Panels:
     generator = np.random.default_rng(0)
-    values = generator.standard_normal((N, C)).astype(np.float32)
-    return Rows(values, generator.standard_normal(N).astype(np.float32))
+    values = generator.standard_normal((PANELS, H * COLUMNS)).astype(np.float32)
+    return Panels(values, generator.standard_normal((PANELS, COLUMNS)).astype(np.float32))
 
 
 def desk_of(samples: int) -> Desk:
-    vectors = np.random.default_rng(1).standard_normal((2, samples, C)).astype(np.float32)
-    return make_desk(vectors, COUNT)
+    vectors = np.random.default_rng(1).standard_normal((2, samples, H)).astype(np.float32)
+    return make_desk(vectors, END - FIRST)
 
 
-def sums(of: Rows, desk: Desk) -> Blocks:
+def sums(of: Panels, desk: Desk) -> Blocks:
     result = np.ones((3, desk.vectors.shape[1], COUNT // 3), np.float32)
-    assert product(of, desk, 1, FIRST, result) == FIRST + COUNT
+    assert product(of, desk, 1, FIRST, result) == END
     return result
 
 
 @pytest.mark.parametrize("samples", [1, 3, 4, 70])
-def test_a_product_adds_what_rows_scales_and_vectors_give(samples: int) -> None:
-    some, desk = rows(), desk_of(samples)
-    expected = (1 + desk.vectors[1] @ some.values.T * some.scales)[:, FIRST : FIRST + COUNT]
+def test_a_product_adds_what_panels_scales_and_vectors_give(samples: int) -> None:
+    some, desk = panels(), desk_of(samples)
+    rows = some.values.reshape(PANELS, H, COLUMNS).transpose(0, 2, 1) * some.scales[:, :, None]
+    expected = 1 + desk.vectors[1] @ rows[FIRST:END].reshape(-1, H)[:COUNT].T
     found = sums(some, desk).transpose(1, 0, 2).reshape(samples, COUNT)
     assert np.allclose(found, expected, atol=1e-4)
-    assert COUNT * C >= SHARED_VALUES
+    assert COUNT * H >= SHARED_VALUES
 
 
 def test_a_helper_changes_no_bit() -> None:
-    some = rows()
+    some = panels()
     alone, desk = sums(some, desk_of(3)), desk_of(3)
     open_desk(desk)
     helper = Thread(target=help_out, args=(some, desk))
@@ -74,7 +77,7 @@ def test_a_helper_changes_no_bit() -> None:
 
 
 def test_nobody_waits_for_a_helper_that_does_not_answer() -> None:
-    some = rows()
+    some = panels()
     alone, desk = sums(some, desk_of(3)), desk_of(3)
     open_desk(desk)
     assert np.array_equal(sums(some, desk), alone)
@@ -117,6 +120,20 @@ def test_the_faster_way_is_taken_and_the_other_tried_now_and_then() -> None:
     assert seen.count(False) == 1 + 3
     single._seconds = {True: 2.0, False: 1.0}
     assert [single._shares_next() for _ in range(RETRY)].count(True) == 1
+
+
+def test_one_slow_piece_does_not_hide_which_way_is_faster() -> None:
+    single = loop(2)
+    for _ in range(RETRY - 2):
+        shared = single._shares_next()
+        single._measured(shared, 1.0 if shared else 2.0)
+    single._measured(True, 4.0)
+    assert single._shares_next()
+    single._measured(True, 50.0)
+    assert not any(single._shares_next() for _ in range(RETRY - single._pieces % RETRY - 1))
+    assert single._shares_next()
+    single._measured(True, 1.0)
+    assert single._shares_next()
 
 
 def test_where_torch_may_use_one_core_there_is_no_helper() -> None:

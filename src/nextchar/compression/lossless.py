@@ -94,8 +94,8 @@ def decompress(
     if header.numbers != fingerprint(predictor):
         raise TextError(
             "the file was compressed where this model's numbers are others in their last bits: "
-            "decompress it on that kind of processor, with those versions of torch, numba and "
-            "constriction"
+            "decompress it on that kind of processor, with those versions of nextchar, torch, "
+            "numba and constriction"
         )
     restored = bytes_of(model.vocabulary, decode(predictor, body, header.symbols, progress))
     if header.content != _content_digest(restored):

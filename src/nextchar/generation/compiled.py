@@ -23,7 +23,8 @@ from nextchar.generation.product import close_desk, help_out, open_desk
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 
-PIECE = 512  # symbols of each sample between two looks at the clock
+PIECE_SECONDS = 0.02  # of text between two looks at the clock
+LONGEST_PIECE = 512  # symbols of each sample
 SHORT_PIECE = 64  # symbols in all; in fewer, to begin a thread takes longer than it saves
 RETRY, PIECES_AVERAGED = 16, 4
 CLEARLY = 0.9  # of the time
@@ -78,7 +79,7 @@ class CompiledLoop:
         B = self._memory.logits.shape[1]
         write(self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int))
         if self._can_share:
-            help_out(self._weights.rows, self._memory.desk)  # goes home at once: nobody asks
+            help_out(self._weights.panels, self._memory.desk)  # goes home at once: nobody asks
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
         """Give the next symbols of each sample, int64[count, B], none of them excluded."""
@@ -86,10 +87,19 @@ class CompiledLoop:
         self._chooser.barred[list(excluded)] = True
         uniforms = self._uniforms.draw(count)
         symbols = np.empty(uniforms.shape, np.int64)
-        for start in range(0, count, PIECE):
-            piece = slice(start, start + PIECE)
+        start = 0
+        while start < count:
+            piece = slice(start, start + self._next_piece())
             self._write_piece(uniforms[piece], symbols[piece])
+            start = piece.stop
         return symbols
+
+    def _next_piece(self) -> int:
+        """Give how many symbols of each sample to write next."""
+        shortest = -(-SHORT_PIECE // int(self._memory.logits.shape[1]))
+        known = [seconds for seconds in self._seconds.values() if seconds > 0]
+        fitting = int(PIECE_SECONDS / min(known)) if known else 0
+        return min(LONGEST_PIECE, max(shortest, fitting))
 
     def _write_piece(self, uniforms: NDArray[np.float64], symbols: Symbols) -> None:
         measured = symbols.size >= SHORT_PIECE
@@ -105,21 +115,26 @@ class CompiledLoop:
             self._measured(shared, (time.perf_counter() - began) / len(symbols))
 
     def _measured(self, shared: bool, seconds: float) -> None:
-        """Average what a symbol took: a single piece says little on a busy machine."""
+        """Follow what a symbol takes: down at once, up slowly, as other programs only delay."""
         before = self._seconds[shared] or seconds
-        self._seconds[shared] = before + (seconds - before) / PIECES_AVERAGED
+        slower = before + (seconds - before) / PIECES_AVERAGED
+        self._seconds[shared] = min(seconds, slower)
 
     def _shares_next(self) -> bool:
         """Take what was faster when it was last tried, and now and then try the other."""
+        if not self._can_share:
+            return False
         self._pieces += 1
+        if self._seconds[True] == 0:
+            return self._seconds[False] > 0
         faster = self._seconds[True] < CLEARLY * self._seconds[False]
-        return self._can_share and faster != (self._pieces % RETRY == 0)
+        return faster != (self._pieces % RETRY == 0)
 
     @contextmanager
     def _helper(self) -> Iterator[None]:
-        rows, desk = self._weights.rows, self._memory.desk
+        panels, desk = self._weights.panels, self._memory.desk
         open_desk(desk)
-        thread = Thread(target=help_out, args=(rows, desk))
+        thread = Thread(target=help_out, args=(panels, desk))
         thread.start()
         try:
             yield

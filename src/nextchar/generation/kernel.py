@@ -3,16 +3,16 @@
 A symbol's way to the next logits is a row of a table (its part of the first layer's gates) and,
 for each layer, products of a matrix with a vector [H] and passes over lines [H]. The products
 take almost all of the time, and that time is the reading of the weights. So all weights but the
-table are rows of one matrix, laid out in the order in which they are read::
+table are panels of rows (``product``), laid out in the order in which they are read::
 
     layer 0               recurrent [G·H]  peepholes [3·H]
     layer 1…   input [G·H]  recurrent [G·H]  peepholes [3·H]
     head       [V]
 
-and every product is a range of these rows with one of the vectors. Min cells have no recurrent
-rows; only matrix peepholes are rows.
+and every product is a range of these panels with one of the vectors; the rows of a product begin
+with a panel. Min cells have no recurrent rows; only matrix peepholes are rows.
 
-Shapes: B samples, V vocabulary size, H hidden, L layers, G gates, C columns: H rounded up.
+Shapes: B samples, V vocabulary size, H hidden, L layers, G gates.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.generation.choosing import Chooser, choose_each
-from nextchar.generation.product import Blocks, Desk, Line, Lines, Rows, product
-from nextchar.jit import compiled, inlined, sigmoid, tanh
+from nextchar.generation.product import Blocks, Desk, Line, Lines, Panels, product
+from nextchar.jit import compiled, inlined, sigmoid, tanh, use_widest_vectors
 
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
 TANH, RELU, SIGMOID = range(3)
@@ -46,8 +46,8 @@ class Weights(NamedTuple):
         A symbol's part of the gates of the first layer, with the bias, float32[V, G·H].
     embedding
         What a residual first layer adds, float32[V, H]; empty where it adds nothing.
-    rows, starts
-        All other matrices, and the first row of each layer and of the head, int64[L + 1].
+    panels, starts
+        All other matrices, and the first panel of each layer and of the head, int64[L + 1].
     bias
         Of the gates, float32[L, G·H]; the table has that of the first layer.
     line_weights
@@ -71,7 +71,7 @@ class Weights(NamedTuple):
     residual: bool
     table: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    rows: Rows
+    panels: Panels
     starts: NDArray[np.int64]
     bias: NDArray[np.float32]
     line_weights: NDArray[np.float32]
@@ -90,11 +90,11 @@ class Memory(NamedTuple):
     logits
         Of the next symbol, float32[1, B, V].
     outputs
-        The newest output of each layer, float32[L, B, C].
+        The newest output of each layer, float32[L, B, H].
     cells
-        The lstm's c, float32[L, B, C].
+        The lstm's c, float32[L, B, H].
     below, passing
-        The input of a layer, and a value within one, float32[B, C].
+        The input of a layer, and a value within one, float32[B, H].
     gates, candidates
         float32[G, B, H], and the recurrent part of the gru's candidate, float32[1, B, H].
     recurrent
@@ -133,6 +133,7 @@ def write(
     How many of each were written: fewer than n where logits are no longer numbers, or where all
     samples have ended. What has ended reads on with any symbol; nobody looks at it again.
     """
+    use_widest_vectors()
     for n in range(len(uniforms)):
         if not choose_each(memory.logits[0], chooser, uniforms[n], symbols[n]):
             return n
@@ -143,14 +144,15 @@ def write(
 @compiled
 def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
     """Read one symbol of each sample [B]: the memory then has the next logits."""
+    use_widest_vectors()
     (L, B, _), (G, _, H) = memory.outputs.shape, memory.gates.shape
     gates, below = memory.gates, memory.below
     zoned = weights.zoneout[0] > 0 or weights.zoneout[1] > 0
     for layer in range(L):
-        row = int(weights.starts[layer])
+        panel = int(weights.starts[layer])
         if layer > 0 and len(weights.gains) > 0:
             _clear(gates)
-            row = product(weights.rows, memory.desk, 2 * L, row, gates)
+            panel = product(weights.panels, memory.desk, 2 * L, panel, gates)
             _normalize(gates, weights.gains[layer, 0])
             for b in range(B):
                 for gate in range(G):
@@ -161,110 +163,112 @@ def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
                 for gate in range(G):
                     _copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
             if layer > 0:
-                row = product(weights.rows, memory.desk, 2 * L, row, gates)
+                panel = product(weights.panels, memory.desk, 2 * L, panel, gates)
         if zoned:
             for b in range(B):
-                _copy(memory.outputs[layer, b, :H], memory.before[0, b])
-                _copy(memory.cells[layer, b, :H], memory.before[1, b])
-        _recur(weights, memory, layer, row)
+                _copy(memory.outputs[layer, b], memory.before[0, b])
+                _copy(memory.cells[layer, b], memory.before[1, b])
+        _recur(weights, memory, layer, panel)
         if zoned:
             for b in range(B):
-                _mix(weights.zoneout[0], memory.before[0, b], memory.outputs[layer, b, :H])
-                _mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b, :H])
+                _mix(weights.zoneout[0], memory.before[0, b], memory.outputs[layer, b])
+                _mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b])
         for b in range(B):
-            h = memory.outputs[layer, b, :H]
+            h = memory.outputs[layer, b]
             _flush(h)
-            _flush(memory.cells[layer, b, :H])
+            _flush(memory.cells[layer, b])
             if len(weights.output_norm) > 0:
-                normalized = memory.passing[b, :H]
+                normalized = memory.passing[b]
                 _copy(weights.output_norm[layer, 1], normalized)
                 _add_product(weights.output_norm[layer, 0], h, normalized)
                 h = normalized
             if weights.residual and layer > 0:
-                _add(h, below[b, :H])
+                _add(h, below[b])
                 continue
-            _copy(h, below[b, :H])
+            _copy(h, below[b])
             if weights.residual and len(weights.embedding) > 0:
-                _add(weights.embedding[symbols[b]], below[b, :H])
+                _add(weights.embedding[symbols[b]], below[b])
     for b in range(B):
         _copy(weights.head_bias, memory.logits[0, b])
-    product(weights.rows, memory.desk, 2 * L, int(weights.starts[L]), memory.logits)
+    product(weights.panels, memory.desk, 2 * L, int(weights.starts[L]), memory.logits)
 
 
 @inlined
-def _recur(weights: Weights, memory: Memory, layer: int, row: int) -> None:
-    """Finish a layer, whose gates have the input's part; its other rows begin with ``row``."""
+def _recur(weights: Weights, memory: Memory, layer: int, panel: int) -> None:
+    """Finish a layer, whose gates have the input's part; its other rows begin with ``panel``."""
     (L, B, _), (G, _, H) = memory.outputs.shape, memory.gates.shape
-    rows, desk, gates, passing = weights.rows, memory.desk, memory.gates, memory.passing
+    panels, desk, gates, passing = weights.panels, memory.desk, memory.gates, memory.passing
     if weights.cell == RNN:
-        _see(weights, memory, layer, layer, row, 0, G)
+        _see(weights, memory, layer, layer, panel, 0, G)
         for b in range(B):
-            _rnn(weights.activation, gates[0, b], memory.outputs[layer, b, :H])
+            _rnn(weights.activation, gates[0, b], memory.outputs[layer, b])
     elif weights.cell == LSTM:
-        row = _see(weights, memory, layer, layer, row, 0, G)
+        panel = _see(weights, memory, layer, layer, panel, 0, G)
         if weights.peepholes == MATRIX_PEEPHOLES:
-            row = product(rows, desk, L + layer, row, gates[:2])
+            panel = product(panels, desk, L + layer, panel, gates[:2])
         for b in range(B):
-            _lstm_cell(weights, layer, gates, b, memory.cells[layer, b, :H])
+            _lstm_cell(weights, layer, gates, b, memory.cells[layer, b])
         if weights.peepholes == MATRIX_PEEPHOLES:
-            product(rows, desk, L + layer, row, gates[3:])
+            product(panels, desk, L + layer, panel, gates[3:])
         for b in range(B):
-            h, c = memory.outputs[layer, b, :H], memory.cells[layer, b, :H]
+            h, c = memory.outputs[layer, b], memory.cells[layer, b]
             _lstm_output(weights, layer, gates[3, b], c, h)
     elif weights.cell == GRU_AFTER:
-        row = _see(weights, memory, layer, layer, row, 0, 2)
+        panel = _see(weights, memory, layer, layer, panel, 0, 2)
         if len(weights.gains) > 0:
             _clear(memory.candidates)
-            product(rows, desk, layer, row, memory.candidates)
+            product(panels, desk, layer, panel, memory.candidates)
             _normalize(memory.candidates, weights.gains[layer, 1, 2 * H :])
             for b in range(B):
                 _add(weights.line_weights[layer, 0], memory.candidates[0, b])
         else:
             for b in range(B):
                 _copy(weights.line_weights[layer, 0], memory.candidates[0, b])
-            product(rows, desk, layer, row, memory.candidates)
+            product(panels, desk, layer, panel, memory.candidates)
         for b in range(B):
             _sigmoid(gates[0, b])
             _add_product(gates[0, b], memory.candidates[0, b], gates[2, b])
-            _gru_output(gates, b, memory.outputs[layer, b, :H])
+            _gru_output(gates, b, memory.outputs[layer, b])
     elif weights.cell == GRU_BEFORE:
-        row = _see(weights, memory, layer, layer, row, 0, 2)
+        panel = _see(weights, memory, layer, layer, panel, 0, 2)
         for b in range(B):
             _sigmoid(gates[0, b])
-            _multiply(gates[0, b], memory.outputs[layer, b, :H], passing[b, :H])
-        _see(weights, memory, layer, 2 * L + 1, row, 2, 3)
+            _multiply(gates[0, b], memory.outputs[layer, b], passing[b])
+        _see(weights, memory, layer, 2 * L + 1, panel, 2, 3)
         for b in range(B):
-            _gru_output(gates, b, memory.outputs[layer, b, :H])
+            _gru_output(gates, b, memory.outputs[layer, b])
     else:
         for b in range(B):
-            _min(weights.cell, gates, b, memory.outputs[layer, b, :H])
+            _min(weights.cell, gates, b, memory.outputs[layer, b])
 
 
 @inlined
 def _see(
-    weights: Weights, memory: Memory, layer: int, which: int, row: int, first: int, end: int
+    weights: Weights, memory: Memory, layer: int, which: int, panel: int, first: int, end: int
 ) -> int:
-    """Add to some gates what their recurrent rows make of a vector; give the row after them."""
+    """Add to some gates what their recurrent rows make of a vector; give the panel after them."""
     if len(weights.gains) == 0:
-        return product(weights.rows, memory.desk, which, row, memory.gates[first:end])
+        return product(weights.panels, memory.desk, which, panel, memory.gates[first:end])
     recurrent, H = memory.recurrent[first:end], memory.gates.shape[2]
     _clear(recurrent)
-    row = product(weights.rows, memory.desk, which, row, recurrent)
+    panel = product(weights.panels, memory.desk, which, panel, recurrent)
     _normalize(recurrent, weights.gains[layer, 1, first * H :])
     for gate in range(end - first):
         for b in range(recurrent.shape[1]):
             _add(recurrent[gate, b], memory.gates[first + gate, b])
-    return row
+    return panel
 
 
 @compiled
 def _clear(blocks: Blocks) -> None:
+    use_widest_vectors()
     blocks[:] = 0
 
 
 @compiled
 def _normalize(blocks: Blocks, gains: Line) -> None:
     """Bring each line of each gate to mean 0 and deviation 1, times its gain."""
+    use_widest_vectors()
     G, B, H = blocks.shape
     for gate in range(G):
         gain = gains[gate * H : (gate + 1) * H]
@@ -276,6 +280,7 @@ def _normalize(blocks: Blocks, gains: Line) -> None:
 @compiled
 def _normalize_line(values: Line, line: Line) -> None:
     """Put into a line the values, brought to mean 0 and deviation 1."""
+    use_widest_vectors()
     mean, square = np.float32(0), np.float32(0)
     for j in range(values.size):
         mean += values[j]
@@ -290,12 +295,14 @@ def _normalize_line(values: Line, line: Line) -> None:
 @compiled
 def _mix(share: np.float32, before: Line, line: Line) -> None:
     """Let a share of what was there before stay."""
+    use_widest_vectors()
     for j in range(line.size):
         line[j] += share * (before[j] - line[j])
 
 
 @compiled
 def _rnn(activation: int, gate: Line, h: Line) -> None:
+    use_widest_vectors()
     _copy(gate, h)
     if activation == TANH:
         _tanh(h)
@@ -309,6 +316,7 @@ def _rnn(activation: int, gate: Line, h: Line) -> None:
 @compiled
 def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> None:
     """Take the lstm's c from its gates; those have all but what vector peepholes see."""
+    use_widest_vectors()
     i, f, g = gates[0, b], gates[1, b], gates[2, b]
     if weights.peepholes == VECTOR_PEEPHOLES:
         _add_product(weights.line_weights[layer, 0], c, i)
@@ -323,6 +331,7 @@ def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> 
 @compiled
 def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> None:
     """Take the lstm's h from its new c."""
+    use_widest_vectors()
     if weights.peepholes == VECTOR_PEEPHOLES:
         _add_product(weights.line_weights[layer, 2], c, o)
     _sigmoid(o)
@@ -339,6 +348,7 @@ def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> Non
 @compiled
 def _gru_output(gates: Blocks, b: int, h: Line) -> None:
     """Take the gru's h from z and the candidate, both not yet through their functions."""
+    use_widest_vectors()
     z, candidate = gates[1, b], gates[2, b]
     _sigmoid(z)
     _tanh(candidate)
@@ -349,6 +359,7 @@ def _gru_output(gates: Blocks, b: int, h: Line) -> None:
 @compiled
 def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
     """Take the h of a min cell: a share of the candidate, the last of its gates, and of before."""
+    use_widest_vectors()
     if cell == MIN_GRU:
         share, candidate = gates[0, b], gates[1, b]
         _sigmoid(share)
@@ -362,6 +373,7 @@ def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
 @compiled
 def _input_share(f: Line, i: Line) -> None:
     """Put into i its share σ(i) / (σ(f) + σ(i)), finite also where both round to 0."""
+    use_widest_vectors()
     for j in range(f.size):
         # = σ(log σ(i) − log σ(f)), with log σ(x) = min(x, 0) − log(1 + e^−|x|)
         of_f = min(np.float64(f[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(f[j]))))
@@ -372,41 +384,48 @@ def _input_share(f: Line, i: Line) -> None:
 @compiled
 def _flush(line: Line) -> None:
     """Make nothing of what is next to nothing, which processors multiply many times slower."""
+    use_widest_vectors()
     for j in range(line.size):
         line[j] = np.float32(0) if np.abs(line[j]) < NEXT_TO_NOTHING else line[j]
 
 
 @compiled
 def _sigmoid(line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] = sigmoid(line[j])
 
 
 @compiled
 def _tanh(line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] = tanh(line[j])
 
 
 @compiled
 def _copy(values: Line, line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] = values[j]
 
 
 @compiled
 def _add(values: Line, line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] += values[j]
 
 
 @compiled
 def _multiply(one: Line, other: Line, line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] = one[j] * other[j]
 
 
 @compiled
 def _add_product(one: Line, other: Line, line: Line) -> None:
+    use_widest_vectors()
     for j in range(line.size):
         line[j] += one[j] * other[j]

@@ -1,11 +1,11 @@
 """A network's weights and state, laid out for the compiled loop.
 
-Shapes: V vocabulary size, H hidden, L layers, G gates, N rows, C columns: H rounded up to a
-multiple of ``COLUMNS``.
+Shapes: V vocabulary size, H hidden, L layers, G gates, N rows, P panels, C columns of a panel.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +16,12 @@ from torch import Tensor
 from nextchar.generation import kernel
 from nextchar.generation.kernel import Memory, Weights
 from nextchar.generation.plain import StoredWeights
-from nextchar.generation.product import Rows, make_desk
+from nextchar.generation.product import COLUMNS, Panels, make_desk
 from nextchar.nn.cell import Cell, GatedCell
 from nextchar.nn.cells import GRUCell, LSTMCell, MinGRUCell, PeepholeLSTMCell, RNNCell
 from nextchar.nn.network import Network, State
 from nextchar.nn.normalization import BatchNorm
 
-COLUMNS = 16  # float32 in a vector register of 512 bits
 INT8_LIMIT = 127
 
 
@@ -32,7 +31,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
     Parameters
     ----------
     stored
-        What the rows are kept in. int8 is symmetric with a scale a row: a quarter of the bytes,
+        What the panels are kept in. int8 is symmetric with a scale a row: a quarter of the bytes,
         each weight off by at most half of 1/127 of the largest of its row.
     """
     cells = network.stack.cells
@@ -44,7 +43,11 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
         added = table.new_empty(0, config.hidden_size)
         if config.residual and embedding is not None and config.embedding_size == added.shape[1]:
             added = embedding.weight
-        layers = [torch.cat(_matrices(cell, layer)) for layer, cell in enumerate(cells)]
+        layers = [
+            [_in_panels(matrix) for matrix in _matrices(cell, layer)]
+            for layer, cell in enumerate(cells)
+        ]
+        head = _in_panels(network.head.weight)
         return Weights(
             cell=_code(cells[0]),
             activation=("tanh", "relu", "sigmoid").index(config.activation),
@@ -52,8 +55,8 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
             residual=config.residual,
             table=_array(table),
             embedding=_array(added),
-            rows=_stored(torch.cat([*layers, network.head.weight]), stored),
-            starts=np.cumsum([0, *map(len, layers)]),
+            panels=_stored(np.concatenate([*itertools.chain(*layers), head]), stored),
+            starts=np.cumsum([0, *(sum(map(len, layer)) for layer in layers)]),
             bias=_array(torch.stack([cell.bias for cell in cells])),
             line_weights=_array(torch.stack([_line_weights(cell) for cell in cells])),
             gains=_stacked(cells, ("gain_ih", "gain_hh")),
@@ -68,10 +71,10 @@ def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
     """Make what the loop writes to, from the logits [B, V] and the state of B streams."""
     (L, _, H), (B, V) = weights.line_weights.shape, logits.shape
     G = weights.bias.shape[1] // H
-    vectors = np.zeros((2 * L + 2, B, weights.rows.values.shape[1]), np.float32)
+    vectors = np.zeros((2 * L + 2, B, H), np.float32)
     for layer, cell_state in enumerate(state):
         for part, tensor in enumerate(cell_state):
-            vectors[part * L + layer, :, :H] = tensor.numpy()
+            vectors[part * L + layer] = tensor.numpy()
     return Memory(
         logits=_array(logits)[None],
         outputs=vectors[:L],
@@ -82,29 +85,40 @@ def make_memory(weights: Weights, logits: Tensor, state: State) -> Memory:
         candidates=np.zeros((1, B, H), np.float32),
         recurrent=np.zeros((G, B, H), np.float32),
         before=np.zeros((2, B, H), np.float32),
-        desk=make_desk(vectors, max(G * H, V)),
+        desk=make_desk(vectors, -(-max(G * H, V) // COLUMNS)),
     )
 
 
 def _matrices(cell: Cell, layer: int) -> list[Tensor]:
-    """Give the matrices [·, H] of a layer in the order in which the loop reads them."""
+    """Give the matrices [·, H] of a layer, one a product, in the order in which they are read."""
     matrices: list[Tensor] = [cell.weight_ih] if layer > 0 else []
     if isinstance(cell, GatedCell):
-        matrices.append(cell.weight_hh)
+        H = cell.hidden_size
+        parts = [2 * H, H] if isinstance(cell, GRUCell) else [len(cell.weight_hh)]
+        matrices.extend(torch.split(cell.weight_hh, parts))
     if _peepholes(cell) == kernel.MATRIX_PEEPHOLES:
-        matrices.extend(_peephole_weights(cell))
-    return matrices or [cell.bias.new_empty(0, cell.hidden_size)]
+        of_i, of_f, of_o = _peephole_weights(cell)
+        matrices.extend([torch.cat([of_i, of_f]), of_o])
+    return matrices
 
 
-def _stored(matrix: Tensor, stored: StoredWeights) -> Rows:
-    """Give the rows of a matrix [N, H]."""
-    width = -matrix.shape[1] % COLUMNS
-    rows = np.pad(matrix.numpy(), ((0, 0), (0, width)))
+def _in_panels(matrix: Tensor) -> NDArray[np.float32]:
+    """Give a matrix [N, H] as panels [P, H, C]; what its rows do not fill is zero."""
+    (N, H), count = matrix.shape, -(-len(matrix) // COLUMNS)
+    rows = np.zeros((count * COLUMNS, H), np.float32)
+    rows[:N] = matrix.numpy()
+    return np.ascontiguousarray(rows.reshape(count, COLUMNS, H).transpose(0, 2, 1))
+
+
+def _stored(panels: NDArray[np.float32], stored: StoredWeights) -> Panels:
+    """Give panels [P, H, C] as they are kept."""
+    count, H, C = panels.shape
     if stored == "float32":
-        return Rows(rows, np.ones(len(rows), np.float32))
-    scales = np.abs(rows).max(1) / np.float32(INT8_LIMIT)
+        return Panels(panels.reshape(count, H * C), np.ones((count, C), np.float32))
+    scales = np.abs(panels).max(1) / np.float32(INT8_LIMIT)
     scales[scales == 0] = 1
-    return Rows(np.rint(rows / scales[:, None]).astype(np.int8), scales)
+    values = np.rint(panels / scales[:, None]).astype(np.int8)
+    return Panels(values.reshape(count, H * C), scales)
 
 
 def _code(cell: Cell) -> int:
