@@ -23,14 +23,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.generation.choosing import Chooser, choose_each
+from nextchar.generation.passes import (
+    add,
+    add_product,
+    clear,
+    copy,
+    flush,
+    mix,
+    multiply,
+    normalize,
+    normalize_line,
+    squash,
+    squash_tanh,
+)
 from nextchar.generation.product import Blocks, Desk, Line, Lines, Panels, product
-from nextchar.jit import compiled, inlined, sigmoid, tanh, use_widest_vectors
+from nextchar.jit import compiled, inlined, use_widest_vectors
 
 RNN, LSTM, GRU_AFTER, GRU_BEFORE, MIN_GRU, MIN_LSTM = range(6)
 TANH, RELU, SIGMOID = range(3)
 VECTOR_PEEPHOLES, MATRIX_PEEPHOLES = 1, 2
-NEXT_TO_NOTHING = np.float32(1e-30)
-EPSILON = np.float32(1e-5)  # that of torch's layer normalisation
 
 
 class Weights(NamedTuple):
@@ -151,45 +162,45 @@ def step(weights: Weights, memory: Memory, symbols: NDArray[np.int64]) -> None:
     for layer in range(L):
         panel = int(weights.starts[layer])
         if layer > 0 and len(weights.gains) > 0:
-            _clear(gates)
+            clear(gates)
             panel = product(weights.panels, memory.desk, 2 * L, panel, gates)
-            _normalize(gates, weights.gains[layer, 0])
+            normalize(gates, weights.gains[layer, 0])
             for b in range(B):
                 for gate in range(G):
-                    _add(weights.bias[layer, gate * H : (gate + 1) * H], gates[gate, b])
+                    add(weights.bias[layer, gate * H : (gate + 1) * H], gates[gate, b])
         else:
             for b in range(B):
                 projected = weights.table[symbols[b]] if layer == 0 else weights.bias[layer]
                 for gate in range(G):
-                    _copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
+                    copy(projected[gate * H : (gate + 1) * H], gates[gate, b])
             if layer > 0:
                 panel = product(weights.panels, memory.desk, 2 * L, panel, gates)
         if zoned:
             for b in range(B):
-                _copy(memory.outputs[layer, b], memory.before[0, b])
-                _copy(memory.cells[layer, b], memory.before[1, b])
+                copy(memory.outputs[layer, b], memory.before[0, b])
+                copy(memory.cells[layer, b], memory.before[1, b])
         _recur(weights, memory, layer, panel)
         if zoned:
             for b in range(B):
-                _mix(weights.zoneout[0], memory.before[0, b], memory.outputs[layer, b])
-                _mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b])
+                mix(weights.zoneout[0], memory.before[0, b], memory.outputs[layer, b])
+                mix(weights.zoneout[1], memory.before[1, b], memory.cells[layer, b])
         for b in range(B):
             h = memory.outputs[layer, b]
-            _flush(h)
-            _flush(memory.cells[layer, b])
+            flush(h)
+            flush(memory.cells[layer, b])
             if len(weights.output_norm) > 0:
                 normalized = memory.passing[b]
-                _copy(weights.output_norm[layer, 1], normalized)
-                _add_product(weights.output_norm[layer, 0], h, normalized)
+                copy(weights.output_norm[layer, 1], normalized)
+                add_product(weights.output_norm[layer, 0], h, normalized)
                 h = normalized
             if weights.residual and layer > 0:
-                _add(h, below[b])
+                add(h, below[b])
                 continue
-            _copy(h, below[b])
+            copy(h, below[b])
             if weights.residual and len(weights.embedding) > 0:
-                _add(weights.embedding[symbols[b]], below[b])
+                add(weights.embedding[symbols[b]], below[b])
     for b in range(B):
-        _copy(weights.head_bias, memory.logits[0, b])
+        copy(weights.head_bias, memory.logits[0, b])
     product(weights.panels, memory.desk, 2 * L, int(weights.starts[L]), memory.logits)
 
 
@@ -216,24 +227,24 @@ def _recur(weights: Weights, memory: Memory, layer: int, panel: int) -> None:
     elif weights.cell == GRU_AFTER:
         panel = _see(weights, memory, layer, layer, panel, 0, 2)
         if len(weights.gains) > 0:
-            _clear(memory.candidates)
+            clear(memory.candidates)
             product(panels, desk, layer, panel, memory.candidates)
-            _normalize(memory.candidates, weights.gains[layer, 1, 2 * H :])
+            normalize(memory.candidates, weights.gains[layer, 1, 2 * H :])
             for b in range(B):
-                _add(weights.line_weights[layer, 0], memory.candidates[0, b])
+                add(weights.line_weights[layer, 0], memory.candidates[0, b])
         else:
             for b in range(B):
-                _copy(weights.line_weights[layer, 0], memory.candidates[0, b])
+                copy(weights.line_weights[layer, 0], memory.candidates[0, b])
             product(panels, desk, layer, panel, memory.candidates)
         for b in range(B):
-            _sigmoid(gates[0, b])
-            _add_product(gates[0, b], memory.candidates[0, b], gates[2, b])
+            squash(gates[0, b])
+            add_product(gates[0, b], memory.candidates[0, b], gates[2, b])
             _gru_output(gates, b, memory.outputs[layer, b])
     elif weights.cell == GRU_BEFORE:
         panel = _see(weights, memory, layer, layer, panel, 0, 2)
         for b in range(B):
-            _sigmoid(gates[0, b])
-            _multiply(gates[0, b], memory.outputs[layer, b], passing[b])
+            squash(gates[0, b])
+            multiply(gates[0, b], memory.outputs[layer, b], passing[b])
         _see(weights, memory, layer, 2 * L + 1, panel, 2, 3)
         for b in range(B):
             _gru_output(gates, b, memory.outputs[layer, b])
@@ -250,64 +261,23 @@ def _see(
     if len(weights.gains) == 0:
         return product(weights.panels, memory.desk, which, panel, memory.gates[first:end])
     recurrent, H = memory.recurrent[first:end], memory.gates.shape[2]
-    _clear(recurrent)
+    clear(recurrent)
     panel = product(weights.panels, memory.desk, which, panel, recurrent)
-    _normalize(recurrent, weights.gains[layer, 1, first * H :])
+    normalize(recurrent, weights.gains[layer, 1, first * H :])
     for gate in range(end - first):
         for b in range(recurrent.shape[1]):
-            _add(recurrent[gate, b], memory.gates[first + gate, b])
+            add(recurrent[gate, b], memory.gates[first + gate, b])
     return panel
-
-
-@compiled
-def _clear(blocks: Blocks) -> None:
-    use_widest_vectors()
-    blocks[:] = 0
-
-
-@compiled
-def _normalize(blocks: Blocks, gains: Line) -> None:
-    """Bring each line of each gate to mean 0 and deviation 1, times its gain."""
-    use_widest_vectors()
-    G, B, H = blocks.shape
-    for gate in range(G):
-        gain = gains[gate * H : (gate + 1) * H]
-        for b in range(B):
-            _normalize_line(blocks[gate, b], blocks[gate, b])
-            _multiply(gain, blocks[gate, b], blocks[gate, b])
-
-
-@compiled
-def _normalize_line(values: Line, line: Line) -> None:
-    """Put into a line the values, brought to mean 0 and deviation 1."""
-    use_widest_vectors()
-    mean, square = np.float32(0), np.float32(0)
-    for j in range(values.size):
-        mean += values[j]
-    mean /= np.float32(values.size)
-    for j in range(values.size):
-        square += (values[j] - mean) * (values[j] - mean)
-    scale = np.float32(1) / np.sqrt(square / np.float32(values.size) + EPSILON)
-    for j in range(values.size):
-        line[j] = (values[j] - mean) * scale
-
-
-@compiled
-def _mix(share: np.float32, before: Line, line: Line) -> None:
-    """Let a share of what was there before stay."""
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] += share * (before[j] - line[j])
 
 
 @compiled
 def _rnn(activation: int, gate: Line, h: Line) -> None:
     use_widest_vectors()
-    _copy(gate, h)
+    copy(gate, h)
     if activation == TANH:
-        _tanh(h)
+        squash_tanh(h)
     elif activation == SIGMOID:
-        _sigmoid(h)
+        squash(h)
     else:
         for j in range(h.size):
             h[j] = max(h[j], np.float32(0))
@@ -319,13 +289,13 @@ def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> 
     use_widest_vectors()
     i, f, g = gates[0, b], gates[1, b], gates[2, b]
     if weights.peepholes == VECTOR_PEEPHOLES:
-        _add_product(weights.line_weights[layer, 0], c, i)
-        _add_product(weights.line_weights[layer, 1], c, f)
-    _sigmoid(i)
-    _sigmoid(f)
-    _tanh(g)
-    _multiply(f, c, c)
-    _add_product(i, g, c)
+        add_product(weights.line_weights[layer, 0], c, i)
+        add_product(weights.line_weights[layer, 1], c, f)
+    squash(i)
+    squash(f)
+    squash_tanh(g)
+    multiply(f, c, c)
+    add_product(i, g, c)
 
 
 @compiled
@@ -333,16 +303,16 @@ def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> Non
     """Take the lstm's h from its new c."""
     use_widest_vectors()
     if weights.peepholes == VECTOR_PEEPHOLES:
-        _add_product(weights.line_weights[layer, 2], c, o)
-    _sigmoid(o)
+        add_product(weights.line_weights[layer, 2], c, o)
+    squash(o)
     if len(weights.memory_norm) > 0:
-        _normalize_line(c, h)
-        _multiply(weights.memory_norm[layer, 0], h, h)
-        _add(weights.memory_norm[layer, 1], h)
+        normalize_line(c, h)
+        multiply(weights.memory_norm[layer, 0], h, h)
+        add(weights.memory_norm[layer, 1], h)
     else:
-        _copy(c, h)
-    _tanh(h)
-    _multiply(o, h, h)
+        copy(c, h)
+    squash_tanh(h)
+    multiply(o, h, h)
 
 
 @compiled
@@ -350,8 +320,8 @@ def _gru_output(gates: Blocks, b: int, h: Line) -> None:
     """Take the gru's h from z and the candidate, both not yet through their functions."""
     use_widest_vectors()
     z, candidate = gates[1, b], gates[2, b]
-    _sigmoid(z)
-    _tanh(candidate)
+    squash(z)
+    squash_tanh(candidate)
     for j in range(h.size):
         h[j] = candidate[j] + z[j] * (h[j] - candidate[j])
 
@@ -362,7 +332,7 @@ def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
     use_widest_vectors()
     if cell == MIN_GRU:
         share, candidate = gates[0, b], gates[1, b]
-        _sigmoid(share)
+        squash(share)
     else:
         share, candidate = gates[1, b], gates[2, b]
         _input_share(gates[0, b], share)
@@ -379,53 +349,3 @@ def _input_share(f: Line, i: Line) -> None:
         of_f = min(np.float64(f[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(f[j]))))
         of_i = min(np.float64(i[j]), 0.0) - np.log1p(np.exp(-np.abs(np.float64(i[j]))))
         i[j] = 1 / (1 + np.exp(of_f - of_i))
-
-
-@compiled
-def _flush(line: Line) -> None:
-    """Make nothing of what is next to nothing, which processors multiply many times slower."""
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] = np.float32(0) if np.abs(line[j]) < NEXT_TO_NOTHING else line[j]
-
-
-@compiled
-def _sigmoid(line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] = sigmoid(line[j])
-
-
-@compiled
-def _tanh(line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] = tanh(line[j])
-
-
-@compiled
-def _copy(values: Line, line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] = values[j]
-
-
-@compiled
-def _add(values: Line, line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] += values[j]
-
-
-@compiled
-def _multiply(one: Line, other: Line, line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] = one[j] * other[j]
-
-
-@compiled
-def _add_product(one: Line, other: Line, line: Line) -> None:
-    use_widest_vectors()
-    for j in range(line.size):
-        line[j] += one[j] * other[j]
