@@ -96,6 +96,8 @@ class ClassifierChoices(ItemChoices):
             raise ConfigError(
                 f"n-grams are added to embedded symbols, and input is {self.network.input!r}"
             )
+        if self.classifier.ngram_evidence and self.classifier.ngram_bag == 0:
+            raise ConfigError("ngram_evidence is of n-grams that vote, and ngram_bag 0 has none")
         if self.classifier.symbol_dropout > 0 and self.items.vocabulary == "byte":
             raise ConfigError(
                 f"symbol_dropout reads symbols as <unk>, which bytes have not; got "

@@ -104,6 +104,11 @@ def test_evidence_is_of_what_is_learned_from_and_kept_with_the_weights(tmp_path:
     assert torch.equal(before, loaded.table)
 
 
+def test_evidence_without_ngrams_that_vote_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ngram_bag 0 has none"):
+        prepared(ngram_bag=0, ngram_evidence=True)
+
+
 def test_a_configuration_from_before_evidence_has_none() -> None:
     values = ClassifierChoices.from_options({}).to_dict()
     del values["classifier"]["ngram_evidence"]
