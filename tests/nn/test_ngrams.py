@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from nextchar.nn.ngrams import NgramEmbedding, ngram_rows
+from nextchar.nn.ngrams import NgramEmbedding, NgramEvidence, NgramVotes, ngram_rows
 
 
 def table(longest: int = 3, dropout: float = 0.0, buckets: int = 500) -> NgramEmbedding:
@@ -63,3 +65,47 @@ def test_dropout_keeps_the_mean_and_needs_a_generator() -> None:
     assert torch.allclose(mean, embedding.eval()(ids[:1])[0, 0], rtol=0.05, atol=0.02)
     with pytest.raises(ValueError, match="needs a generator"):
         embedding.train()(ids)
+
+
+def evidence() -> NgramEvidence:
+    """Evidence of items "1 2 1 2", "1 3" of label 0 and "3 3", "3 1" of label 1."""
+    ids = torch.tensor([[1, 2, 1, 2], [1, 3, 0, 0], [3, 3, 0, 0], [3, 1, 0, 0]]).T
+    made = NgramEvidence(longest=2, buckets=1 << 20, labels=2)
+    labels = torch.tensor([0, 0, 1, 1])
+    made.count(made.counts(ids, torch.tensor([4, 2, 2, 2]), labels))
+    return made
+
+
+def row(made: NgramEvidence, *gram: int) -> int:
+    rows, _ = ngram_rows(torch.tensor([gram]).T, made.longest, len(made.table))
+    return int(rows[len(gram) - 1, -1, 0])
+
+
+def test_evidence_is_the_log_ratio_of_shares_and_counts_an_ngram_once_a_text() -> None:
+    made = evidence()
+    # Of two texts each: 1 is in two and one, 2 in one and none; all of the other kind, mirrored.
+    counts = {(1,): (2, 1), (2,): (1, 0), (3,): (1, 2), (1, 2): (1, 0), (3, 1): (0, 1)}
+    totals = (7 + (1 << 20), 5 + (1 << 20))  # 1 2 12 21 and 1 3 13; 3 33 and 3 1 31
+    for gram, (first, second) in counts.items():
+        expected = math.log((first + 1) / totals[0] / ((second + 1) / totals[1]))
+        assert made.table[row(made, *gram), 0].item() == pytest.approx(expected, abs=1e-5)
+    assert torch.allclose(made.table[:, 0], -made.table[:, 1])
+
+
+def test_what_was_never_seen_has_no_evidence() -> None:
+    made = evidence()
+    assert not made.table[row(made, 4)].any()
+    assert int(made.table.any(1).sum()) == 8
+
+
+def test_votes_are_of_different_ngrams_whatever_stands_behind_an_item() -> None:
+    made, votes = evidence(), NgramVotes(1 << 20, 2)
+    lengths = torch.tensor([2, 4])
+    ids = torch.tensor([[1, 2, 9, 9], [1, 2, 1, 2]]).T
+    assert not votes(made(ids, lengths)).any()
+    torch.nn.init.ones_(votes.table.weight)
+    found = votes(made(ids, lengths))
+    grams = [[(1,), (2,), (1, 2)], [(1,), (2,), (1, 2), (2, 1)]]
+    for given, item in zip(grams, found, strict=True):
+        rows = torch.tensor([row(made, *gram) for gram in given])
+        assert torch.allclose(item, made.table[rows].sum(0) / len(given) ** 0.5)

@@ -40,6 +40,9 @@ class ClassifierConfig(Checked):
         4, "Longest n-grams that speak for labels directly, past the layers; 0 is none.",
         at_least=0, at_most=16,
     )  # fmt: skip
+    ngram_evidence: bool = option(
+        False, "Let n-grams speak once a text, and by how unevenly the labels have them."
+    )
     symbol_dropout: float = option(
         0.1, "Share of the symbols that a step reads as <unk>, so that it means something.",
         at_least=0, below=1,
@@ -93,6 +96,8 @@ class ClassifierChoices(ItemChoices):
             raise ConfigError(
                 f"n-grams are added to embedded symbols, and input is {self.network.input!r}"
             )
+        if self.classifier.ngram_evidence and self.classifier.ngram_bag == 0:
+            raise ConfigError("ngram_evidence is of n-grams that vote, and ngram_bag 0 has none")
         if self.classifier.symbol_dropout > 0 and self.items.vocabulary == "byte":
             raise ConfigError(
                 f"symbol_dropout reads symbols as <unk>, which bytes have not; got "

@@ -51,7 +51,12 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "options", [{"ngram_bag": 2, "consistency": 1.0, "members": 2}, {"layers": 2}]
+    "options",
+    [
+        {"ngram_bag": 2, "consistency": 1.0, "members": 2},
+        {"ngram_bag": 2, "ngram_evidence": True, "members": 2},
+        {"layers": 2},
+    ],
 )
 def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
     options = {**options, "ema_decay": 0.9, "passes": 2}
@@ -72,6 +77,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
     [
         {"pooling": "attention"}, {"pooling": "last", "bidirectional": False},
         {"vocabulary": "byte"}, {"vocabulary": "word", "ngram_bag": 2}, {"layers": 2},
+        {"ngram_bag": 3, "ngram_evidence": True},
     ],
 )  # fmt: skip
 def test_a_text_has_its_probabilities_whatever_is_read_beside_it(options: dict[str, Any]) -> None:
@@ -81,6 +87,32 @@ def test_a_text_has_its_probabilities_whatever_is_read_beside_it(options: dict[s
     alone = np.concatenate([model.probabilities([text]) for text in texts])
     assert np.allclose(together, alone, atol=1e-6)
     assert together.sum(1) == pytest.approx(np.ones(len(texts)))
+
+
+def test_evidence_is_of_what_is_learned_from_and_kept_with_the_weights(tmp_path: Path) -> None:
+    options = {"ngram_bag": 3, "ngram_evidence": True, "ngram_buckets": 1 << 12, "members": 2}
+    made = prepared(**options)
+    evidence = made.model.network.evidence
+    assert evidence is not None
+    assert evidence.table.any()
+    before = evidence.table.clone()
+    made.model.count_ngrams(made.validation)
+    assert not torch.equal(before, evidence.table)
+    trained(tmp_path / "run", **options)
+    loaded = TextClassifier.load(tmp_path / "run").network.evidence
+    assert loaded is not None
+    assert torch.equal(before, loaded.table)
+
+
+def test_evidence_without_ngrams_that_vote_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ngram_bag 0 has none"):
+        prepared(ngram_bag=0, ngram_evidence=True)
+
+
+def test_a_configuration_from_before_evidence_has_none() -> None:
+    values = ClassifierChoices.from_options({}).to_dict()
+    del values["classifier"]["ngram_evidence"]
+    assert ClassifierChoices.from_dict(values).classifier.ngram_evidence is False
 
 
 def test_held_out_items_are_a_share_of_every_label() -> None:

@@ -109,6 +109,21 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         numbers = self.labels.numbers(labels)
         return Examples({TEXT: encode_texts(self.vocabulary, texts)}, {LABEL: numbers})
 
+    def count_ngrams(self, examples: Examples) -> None:
+        """Find out from what is learned from how unevenly the labels have n-grams.
+
+        Where n-grams vote by that; see ``NgramEvidence``.
+        """
+        evidence = self.network.evidence
+        if evidence is None:
+            return
+        texts, labels = examples.texts[TEXT], examples.arrays[LABEL]
+        counts = torch.zeros_like(evidence.table)
+        for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
+            targets = torch.from_numpy(labels[indices]).to(self.device)
+            counts += evidence.counts(*self._batch(texts, indices), targets)
+        evidence.count(counts)
+
     def judge(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
     ) -> Objective:
@@ -124,8 +139,8 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             ids, lengths, targets = (
                 torch.cat([part, part], -1) for part in (ids, lengths, targets)
             )
-        ids = self._with_unknown(ids, generator)
-        logits = self.network(ids, lengths, generator=generator)
+        read = self._with_unknown(ids, generator)
+        logits = self.network(ids, lengths, read=read, generator=generator)
         members, everyone = len(logits), targets.repeat(len(logits))
         minimized = functional.cross_entropy(
             logits.flatten(0, 1),

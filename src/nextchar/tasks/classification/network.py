@@ -4,7 +4,8 @@
      └──▶ bag of n-grams, a weight for each label ────────────────┘
 
 The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
-2016); both parts may be left out, and are where nothing is said of them.
+2016); both parts may be left out. Its weights count for as much as their n-gram tells the labels
+apart in what is learned from (``NgramEvidence``), or all for the same.
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """
@@ -22,7 +23,7 @@ from nextchar.nn.dropout import Dropout
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.entrance import Linear
 from nextchar.nn.initialization import initialize_head
-from nextchar.nn.ngrams import NgramEmbedding
+from nextchar.nn.ngrams import Found, NgramEmbedding, NgramEvidence, NgramVotes
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
 
@@ -60,7 +61,9 @@ class ClassifierNetwork(Trainable):
             vocabulary_size, network, bidirectional=config.bidirectional, generator=generator
         )
         self.ngrams = _ngrams(config, config.ngrams, network.embedding_size, least=2)
-        self.bag = _ngrams(config, config.ngram_bag, labels, least=1)
+        longest = 0 if config.ngram_evidence else config.ngram_bag
+        self.bag = _ngrams(config, longest, labels, least=1)
+        self.votes = NgramVotes(config.ngram_buckets, labels) if _has_evidence(config) else None
         self.pool = Pool(config.pooling, self.encoder.output_size, generator=generator)
         last = network.dropout if network.output_dropout is None else network.output_dropout
         self.output_dropout = Dropout(last)
@@ -77,12 +80,18 @@ class ClassifierNetwork(Trainable):
         """
         encoder = self.encoder
         first: list[list[nn.Module]] = [] if encoder.embedding is None else [[encoder.embedding]]
-        above = [encoder.backwards, self.ngrams, self.bag, self.pool, self.head]
+        bags = [self.ngrams, self.bag, self.votes]
+        above = [encoder.backwards, *bags, self.pool, self.head]
         forwards: list[list[nn.Module]] = [[layer] for layer in encoder.forwards]
         return levels_of([*first, *forwards, [part for part in above if part is not None]])
 
     def forward(
-        self, ids: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None
+        self,
+        ids: Tensor,
+        lengths: Tensor,
+        *,
+        found: Found | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Read items.
 
@@ -92,6 +101,8 @@ class ClassifierNetwork(Trainable):
             Symbols int64[T, B]; behind the end of an item, any.
         lengths
             Of the items, int64[B], 1 to T.
+        found
+            Their n-grams, where the bag has evidence.
         generator
             Draws the dropout, on the device of the ids; it moves on.
 
@@ -104,6 +115,9 @@ class ClassifierNetwork(Trainable):
         encoded = self.encoder.read(ids, lengths, added=grams, generator=generator)
         dropped = self.output_dropout(self.pool(encoded), generator)
         logits: Tensor = functional.linear(dropped, self.head.weight, self.head.bias).float()
+        if self.votes is not None and found is not None:
+            evident: Tensor = self.votes(found)
+            return logits + VOTE * evident
         if self.bag is None:
             return logits
         inside = encoded.inside.unsqueeze(-1)
@@ -122,6 +136,8 @@ class Committee(Trainable):
     ----------
     members
         M networks, each drawn after the one before.
+    evidence
+        Of the n-grams that vote, the same for all members; ``None`` where they have none.
     """
 
     def __init__(
@@ -133,6 +149,12 @@ class Committee(Trainable):
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
+        config = choices.classifier
+        self.evidence = (
+            NgramEvidence(longest=config.ngram_bag, buckets=config.ngram_buckets, labels=labels)
+            if _has_evidence(config)
+            else None
+        )
         self.members = nn.ModuleList(
             ClassifierNetwork(vocabulary_size, labels, choices, generator=generator)
             for _ in range(choices.classifier.members)
@@ -150,10 +172,26 @@ class Committee(Trainable):
         return tuple(tuple(itertools.chain(*side)) for side in sides)
 
     def forward(
-        self, ids: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None
+        self,
+        ids: Tensor,
+        lengths: Tensor,
+        *,
+        read: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Give the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``."""
-        return torch.stack([each(ids, lengths, generator=generator) for each in self.networks])
+        """Give the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``.
+
+        Parameters
+        ----------
+        read
+            What is read in place of ``ids``, as with ``<unk>`` here and there. Evidence is of the
+            ids themselves: one ``<unk>`` would hide all n-grams that it is in.
+        """
+        found = None if self.evidence is None else self.evidence(ids, lengths)
+        symbols = ids if read is None else read
+        return torch.stack(
+            [each(symbols, lengths, found=found, generator=generator) for each in self.networks]
+        )
 
 
 def _ngrams(
@@ -164,3 +202,7 @@ def _ngrams(
     return NgramEmbedding(
         longest=longest, buckets=config.ngram_buckets, size=size, dropout=config.ngram_dropout
     )
+
+
+def _has_evidence(config: ClassifierConfig) -> bool:
+    return config.ngram_evidence and config.ngram_bag > 0

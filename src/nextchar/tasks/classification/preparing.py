@@ -71,6 +71,7 @@ def prepare(
     examples = [
         model.examples([i.text for i in p], [i.label for i in p]) for p in (train, validation)
     ]
+    model.count_ngrams(examples[0])
     _tell_size(model, examples[0], listeners)
     return Prepared(model, *examples)
 
