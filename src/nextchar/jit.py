@@ -74,10 +74,21 @@ def _store_release(typing: Any, array: Any, place: Any, value: Any) -> Any:  # n
     return numba.void(array, numba.intp, numba.int64), generate
 
 
-# How two threads that run compiled code talk: what one has written before it stores a number in
-# ``array[place]`` of an int64[n], the other sees after it has loaded that number.
+def _count(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        counter = builder.gep(data, [arguments[1]])
+        return builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return numba.int64(array, numba.intp), generate
+
+
+# How threads that run compiled code talk: what one has written before it stores a number in
+# ``array[place]`` of an int64[n], the other sees after it has loaded that number. Who counts gets
+# the number that was there, which nobody else gets.
 load_acquire = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_load_acquire))
 store_release = cast(Callable[[NDArray[np.int64], int, int], None], intrinsic(_store_release))
+count = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_count))
 
 
 def _yield_processor(typing: Any) -> Any:  # noqa: ANN401, ARG001

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
-from nextchar.nn import steps, team
+from nextchar.nn import steps
 from nextchar.nn.cell import Cell, CellState, Embedded
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
@@ -346,15 +346,3 @@ def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
 
     for others in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], others, strict=True))
-
-
-def test_where_a_team_cannot_be_had_one_worker_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = random_cell("gru after").float()
-    xs, state = normal(STEPS, STREAMS, INPUTS).float(), cell.initial_state(STREAMS)
-    expected, _ = unroll(cell, xs, state, path="own")
-    monkeypatch.setattr(steps, "suggested_workers", lambda *_: 2)
-    monkeypatch.setattr(team, "_pool", lambda: None)
-
-    outputs, _ = unroll(cell, xs, state, path="own")
-
-    assert torch.equal(outputs, expected)

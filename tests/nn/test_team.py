@@ -1,8 +1,9 @@
-"""Workers on torch's threads: who does what, when they meet, and what happens when one fails."""
+"""Workers on torch's threads: who does what, when they meet, and that no interrupt loses one."""
 
 from __future__ import annotations
 
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from nextchar.jit import compiled_for_teams
 from nextchar.nn import team
 from nextchar.nn.lines import Array, Units
 from nextchar.nn.team import (
     Signals,
+    join_team,
     largest_share,
     make_signals,
     meet,
@@ -36,8 +39,11 @@ def two_threads() -> Iterator[None]:
 
 
 @compiled_for_teams
-def add_in_turn(worker: int, signals: Signals, sums: Array) -> None:
+def add_in_turn(signals: Signals, sums: Array, _data: None) -> None:
     """Make each number of the sum of all that the workers wrote before it."""
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
     for time in range(1, len(sums)):
         total = 0
         for other in range(sums.shape[1]):
@@ -57,47 +63,65 @@ def share(units: int, worker: int, workers: int) -> Units:
     return int(found[0]), int(found[1])
 
 
-def test_workers_see_what_the_others_wrote_before_they_met() -> None:
-    expected, sums = np.ones((2000, 2), np.int64), np.ones((2000, 2), np.int64)
-    for time in range(1, 2000):
-        expected[time] = expected[time - 1].sum() % 1000 + np.arange(2)
-    signals = make_signals(2)
-
-    assert run_team(lambda worker: add_in_turn(worker, signals, sums), signals)
-
-    assert np.array_equal(sums, expected)
+def sums_of(workers: int, times: int = 2000) -> NDArray[np.int64]:
+    sums = np.ones((times, workers), np.int64)
+    for time in range(1, times):
+        sums[time] = sums[time - 1].sum() % 1000 + np.arange(workers)
+    return sums
 
 
-def test_each_worker_is_a_thread_of_its_own() -> None:
-    threads: dict[int, int] = {}
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_workers_see_what_the_others_wrote_before_they_met(workers: int) -> None:
+    torch.set_num_threads(workers)
+    sums = np.ones((2000, workers), np.int64)
 
-    assert run_team(lambda worker: threads.update({worker: threading.get_ident()}), make_signals(2))
+    run_team(add_in_turn, make_signals(workers), sums)
 
-    assert sorted(threads) == [0, 1]
-    assert len(set(threads.values())) == 2
-
-
-def test_what_a_worker_raises_reaches_the_caller_and_nobody_waits_for_it() -> None:
-    signals, sums = make_signals(2), np.ones((50, 2), np.int64)
-
-    def work(worker: int) -> None:
-        if worker == 1:
-            raise KeyboardInterrupt
-        add_in_turn(worker, signals, sums)
-
-    with pytest.raises(KeyboardInterrupt):
-        run_team(work, signals)
+    assert np.array_equal(sums, sums_of(workers))
 
 
-def test_a_team_of_one_needs_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_pool_one_worker_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(team, "_pool", lambda: None)
-    done: list[int] = []
+    sums = np.ones((2000, 1), np.int64)
 
-    assert run_team(done.append, make_signals(1))
-    assert not run_team(done.append, make_signals(2))
-
-    assert done == [0]
     assert suggested_workers(512, LARGE) == 1
+    run_team(add_in_turn, make_signals(1), sums)
+
+    assert np.array_equal(sums, sums_of(1))
+
+
+INTERRUPTED = """
+import signal, time
+import numpy as np
+from nextchar.nn.team import make_signals, run_team
+from tests.nn.test_team import add_in_turn
+
+class Alarm(Exception):
+    pass
+
+def ring(number, frame):
+    raise Alarm
+
+signal.signal(signal.SIGALRM, ring)
+ends, interrupted = time.monotonic() + 3, 0
+while time.monotonic() < ends:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-4 + interrupted % 50 * 1e-5)
+        while True:
+            run_team(add_in_turn, make_signals(2), np.ones((20, 2), np.int64))
+    except Alarm:
+        interrupted += 1
+print(interrupted)
+"""
+
+
+def test_interrupts_at_any_time_leave_nobody_waiting() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert int(done.stdout) > 50
+    assert done.stderr == ""
 
 
 def test_workers_are_no_more_than_threads_and_than_the_work_is_worth() -> None:

@@ -9,7 +9,6 @@ Shapes: T time steps, B streams, H hidden, G gates. Weights are [G·H, H].
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor
 from nextchar.nn import pointwise, windows
 from nextchar.nn.lines import Array
 from nextchar.nn.products import product_with
-from nextchar.nn.team import run_team, suggested_workers
+from nextchar.nn.team import make_signals, run_team, suggested_workers
 
 Arrays = tuple[Any, ...]
 Window = Callable[..., None]
@@ -79,21 +78,19 @@ def run_window(
     weights
         Of the products of a step.
     arrays
-        What the window takes besides its worker and its memory.
+        What the window takes besides the team's signals and room.
     back
         Whether the products are those of the way back.
     """
     H, like = weights[0].shape[1], as_array(weights[0])
-    sizes = [(1, len(each)) if back else (len(each) // H, H) for each in weights]
     products = steps * streams * sum(each.numel() for each in weights)
-    for workers in (suggested_workers(H, products), 1):
-        memory = windows.make_memory(workers, streams, H, like, *sizes)
-        if run_team(partial(_work, window, memory, arrays), memory.signals):
-            return
-
-
-def _work(window: Window, memory: windows.Memory, arrays: Arrays, worker: int) -> None:
-    window(worker, memory, *arrays)
+    workers = suggested_workers(H, products)
+    rooms: list[Array] = []
+    for weight in weights:
+        gates, inner = (1, len(weight)) if back else (len(weight) // H, H)
+        rooms.extend(windows.make_room(workers, streams, H, like, gates, inner))
+    lines = windows.make_lines(workers, H, like)
+    run_team(window, make_signals(workers), lines, *rooms, *arrays)
 
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:

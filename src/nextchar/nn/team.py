@@ -6,16 +6,18 @@ call for OpenMP (``GOMP_parallel``, which libgomp and LLVM's library have), and 
 microseconds. Where there is no such entry, one worker does everything.
 
 A team splits the H units of a layer. At the end of each step its workers *meet*: nobody goes on
-before all have come.
+before all have come. So none may be lost on its way. What a thread calls is therefore compiled
+through and through: were there a line of Python in it, an interrupt could end it there, and the
+others would wait for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import itertools
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 
 from nextchar.jit import (
     compiled_for_teams,
+    count,
     inlined,
     load_acquire,
     store_release,
@@ -30,18 +33,18 @@ from nextchar.jit import (
 )
 
 Signals = NDArray[np.int64]
-Work = Callable[[int], None]
+Work = Callable[..., None]
 
 UNITS_AT_ONCE = 16  # a worker's first unit is a multiple: no two write to one line of the cache
 _LINE = 8  # int64 in a line of the cache
-_ALWAYS = np.iinfo(np.int64).max
 _PATIENCE = 20_000  # looks at the others before the processor is offered to whoever wants it
 _WORTH_A_WORKER = 1 << 23  # products of values, for each worker beyond the first
 _Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_ENTRIES = ("GOMP_parallel", "omp_in_parallel", "omp_get_dynamic", "omp_get_thread_limit")
 
 
 def suggested_workers(units: int, products: int) -> int:
-    """Say how many workers are worth their start: at most torch's threads, and one without a pool.
+    """Say how many workers are worth their start, of those that can be had.
 
     Parameters
     ----------
@@ -50,13 +53,16 @@ def suggested_workers(units: int, products: int) -> int:
     products
         How many products of two values the work has.
     """
-    most = min(torch.get_num_threads(), units // UNITS_AT_ONCE, 1 + products // _WORTH_A_WORKER)
-    return most if most > 1 and _pool() is not None else 1
+    wanted = min(torch.get_num_threads(), units // UNITS_AT_ONCE, 1 + products // _WORTH_A_WORKER)
+    pool = _pool()
+    if wanted <= 1 or pool is None or pool.omp_in_parallel() or pool.omp_get_dynamic():
+        return 1
+    return min(wanted, int(pool.omp_get_thread_limit()))
 
 
 def make_signals(workers: int) -> Signals:
-    """Make what the workers of one team meet by."""
-    return np.zeros(workers * _LINE, np.int64)
+    """Make what the workers of one team are numbered and meet by."""
+    return np.zeros((workers + 1) * _LINE, np.int64)
 
 
 def largest_share(units: int, workers: int) -> int:
@@ -73,11 +79,18 @@ def share_of(units: int, worker: int, workers: int) -> tuple[int, int]:
     return first, units if worker == workers - 1 else last
 
 
+@inlined
+def join_team(signals: Signals) -> tuple[int, int]:
+    """Come into the team: give a worker's number, and how many they are."""
+    workers = len(signals) // _LINE - 1
+    return count(signals, workers * _LINE), workers
+
+
 @compiled_for_teams
 def meet(signals: Signals, worker: int, time: int) -> None:
     """Come to a meeting, the ``time``-th from 1 on, and wait for all others."""
     store_release(signals, worker * _LINE, time)
-    for other in range(len(signals) // _LINE):
+    for other in range(len(signals) // _LINE - 1):
         looks = 0
         while load_acquire(signals, other * _LINE) < time:
             looks += 1
@@ -85,41 +98,29 @@ def meet(signals: Signals, worker: int, time: int) -> None:
                 yield_processor()
 
 
-def run_team(work: Work, signals: Signals) -> bool:
-    """Run ``work`` in every worker at once, with its number; most of it must not hold the GIL.
+def run_team(work: Work, signals: Signals, *arguments: Any) -> None:  # noqa: ANN401
+    """Run a compiled function in every worker of a team at once.
 
-    Returns
-    -------
-    bool
-        Whether it was run: not where fewer threads are to be had than the team has workers.
-
-    Raises
-    ------
-    BaseException
-        What a worker raised; then the others did not wait for it, and their results are worthless.
+    Parameters
+    ----------
+    work
+        Takes the signals, the arguments and ``None``; begins with ``join_team``, and ends there
+        for a worker whose number is not below theirs.
+    signals
+        Of at most as many workers as were suggested.
+    arguments
+        Of types that Numba recognises without Python: arrays and numbers.
     """
-    workers, pool = len(signals) // _LINE, _pool()
+    workers, pool = len(signals) // _LINE - 1, _pool()
     if workers == 1 or pool is None:
-        if workers == 1:
-            work(0)
-        return workers == 1
-    numbers, raised, refused = itertools.count(), list[BaseException](), list[int]()
-
-    def take_part(_: object) -> None:
-        number = next(numbers)
-        try:
-            if pool.omp_get_num_threads() == workers:
-                work(number)
-            else:
-                refused.append(number)
-        except BaseException as error:  # noqa: BLE001  (it is raised again, in the caller's thread)
-            raised.append(error)
-            signals[number * _LINE] = _ALWAYS
-
-    pool.GOMP_parallel(_Task(take_part), None, workers, 0)
-    if raised:
-        raise raised[0]
-    return not refused
+        work(signals, *arguments, None)
+        return
+    # Who comes too late goes at once; but the work is compiled then, in Python, where an interrupt
+    # finds no worker that waits.
+    late = signals.copy()
+    late[workers * _LINE] = workers
+    work(late, *arguments, None)
+    pool.GOMP_parallel(_Task(partial(work, signals, *arguments)), None, workers, 0)
 
 
 @cache
@@ -129,7 +130,7 @@ def _pool() -> ctypes.CDLL | None:
         return None
     with contextlib.suppress(OSError, AttributeError, TypeError):
         library = ctypes.CDLL(None)
-        for entry in ("GOMP_parallel", "omp_get_num_threads"):
+        for entry in _ENTRIES:
             getattr(library, entry)
         return library
     return None

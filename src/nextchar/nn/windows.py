@@ -7,13 +7,12 @@ back the steps come in the other order; the last product is the gradient of the 
 
 Results do not depend on the number of workers.
 
-Shapes: T time steps, B streams, H hidden, G gates, W workers. Arrays are those of ``pointwise``;
-``memory`` is what the team works in.
+Shapes: T time steps, B streams, H hidden, G gates, W workers. ``signals`` are the team's;
+``lines``, ``panels`` and ``products`` are room for each worker (``make_lines``, ``make_room``);
+other arrays are those of ``pointwise``. The last argument is what OpenMP hands over: nothing.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,39 +20,14 @@ from nextchar.jit import compiled_for_teams, inlined, use_widest_vectors
 from nextchar.nn import pointwise, pointwise_gru
 from nextchar.nn.lines import Array, Units, copy, of
 from nextchar.nn.pointwise import LINES, Index
-from nextchar.nn.team import Signals, largest_share, make_signals, meet, share_of
+from nextchar.nn.team import Signals, join_team, largest_share, meet, share_of
 from nextchar.nn.tiles import multiply, pack_columns, pack_rows, panel_columns
 
 
-class Memory(NamedTuple):
-    """What a team of W workers works in.
-
-    Attributes
-    ----------
-    signals
-        By which they meet.
-    panels
-        The weights that each multiplies with, [W, P, K · C]: P panels of C columns.
-    products
-        What each finds, [W, B, P · C].
-    more_panels, more_products
-        The same for the second product of a step, if there is one.
-    lines
-        For the pointwise part, [W, LINES, H].
-    """
-
-    signals: Signals
-    panels: Array
-    products: Array
-    more_panels: Array
-    more_products: Array
-    lines: Array
-
-
-def make_memory(
-    workers: int, streams: int, hidden_size: int, like: Array, *sizes: tuple[int, int]
-) -> Memory:
-    """Make the memory of a team.
+def make_room(
+    workers: int, streams: int, hidden_size: int, like: Array, gates: int, inner: int
+) -> tuple[Array, Array]:
+    """Make the room for one of the products of a step.
 
     Parameters
     ----------
@@ -61,74 +35,89 @@ def make_memory(
         W, B and H.
     like
         An array of the type.
-    sizes
-        Of the one or two products of a step: the gates G that they give, and what they sum over.
+    gates, inner
+        How many gates G the product gives, and what it sums over.
+
+    Returns
+    -------
+    Array, Array
+        For the weights that each worker multiplies with, [W, P, inner · C]: P panels of C columns;
+        and for what each finds, [W, B, P · C].
     """
     columns = panel_columns(like.itemsize)
-    share = largest_share(hidden_size, workers)
-    rooms: list[tuple[Array, Array]] = []
-    for gates, inner in (*sizes, (0, 0))[:2]:
-        count = -(-gates * share // columns)
-        panels = np.empty((workers, count, inner * columns), like.dtype)
-        rooms.append((panels, np.empty((workers, streams, count * columns), like.dtype)))
-    lines = np.empty((workers, LINES, share), like.dtype)
-    return Memory(make_signals(workers), *rooms[0], *rooms[1], lines)
+    count = -(-gates * largest_share(hidden_size, workers) // columns)
+    panels = np.empty((workers, count, inner * columns), like.dtype)
+    return panels, np.empty((workers, streams, count * columns), like.dtype)
 
 
-@inlined
-def _units(memory: Memory, worker: int, hidden_size: int) -> Units:
-    return share_of(hidden_size, worker, len(memory.panels))
+def make_lines(workers: int, hidden_size: int, like: Array) -> Array:
+    """Make the memory for what is pointwise, [W, LINES, units]."""
+    return np.empty((workers, LINES, largest_share(hidden_size, workers)), like.dtype)
 
 
 @compiled_for_teams
 def rnn_forward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     activation: int,
     rows: Array,
     index: Index,
     hidden: Array,
+    _data: None,
 ) -> None:
     """Run the simple recurrence."""
     use_widest_vectors()
-    units = _units(memory, worker, hidden.shape[2])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_rows(weight, 1, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(hidden.shape[2], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_rows(weight, 1, units, own)
     for t in range(len(index)):
-        multiply(hidden[t], panels, product)
-        pointwise.rnn_forward(t, units, product, activation, rows, index, hidden, lines)
-        meet(memory.signals, worker, t + 1)
+        multiply(hidden[t], own, product)
+        pointwise.rnn_forward(t, units, product, activation, rows, index, hidden, line)
+        meet(signals, worker, t + 1)
 
 
 @compiled_for_teams
 def rnn_backward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     d_initial: Array,
     activation: int,
     arriving: Array,
     hidden: Array,
     d_gates: Array,
+    _data: None,
 ) -> None:
     """Go back through the simple recurrence; ``d_initial`` [B, H] is the gradient of its start."""
     use_widest_vectors()
-    units = _units(memory, worker, hidden.shape[2])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_columns(weight, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(hidden.shape[2], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_columns(weight, units, own)
     product[:] = 0
     for t in range(len(d_gates) - 1, -1, -1):
-        pointwise.rnn_backward(t, units, product, activation, arriving, hidden, d_gates, lines)
-        meet(memory.signals, worker, len(d_gates) - t)
-        multiply(d_gates[t], panels, product)
+        pointwise.rnn_backward(t, units, product, activation, arriving, hidden, d_gates, line)
+        meet(signals, worker, len(d_gates) - t)
+        multiply(d_gates[t], own, product)
     _keep(product, units, d_initial)
 
 
 @compiled_for_teams
 def lstm_forward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     rows: Array,
     index: Index,
@@ -136,24 +125,30 @@ def lstm_forward(
     gates: Array,
     cells: Array,
     hidden: Array,
+    _data: None,
 ) -> None:
     """Run the LSTM, with peepholes or without."""
     use_widest_vectors()
-    units = _units(memory, worker, hidden.shape[2])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_rows(weight, 4, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(hidden.shape[2], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_rows(weight, 4, units, own)
     for t in range(len(index)):
-        multiply(hidden[t], panels, product)
+        multiply(hidden[t], own, product)
         pointwise.lstm_forward(
-            t, units, product, rows, index, peepholes, gates, cells, hidden, lines
+            t, units, product, rows, index, peepholes, gates, cells, hidden, line
         )
-        meet(memory.signals, worker, t + 1)
+        meet(signals, worker, t + 1)
 
 
 @compiled_for_teams
 def lstm_backward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     d_initial: Array,
     arriving: Array,
@@ -163,49 +158,61 @@ def lstm_backward(
     cells: Array,
     d_gates: Array,
     d_peepholes: Array,
+    _data: None,
 ) -> None:
     """Go back through the LSTM."""
     use_widest_vectors()
-    units = _units(memory, worker, carry.shape[1])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_columns(weight, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(carry.shape[1], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_columns(weight, units, own)
     product[:] = 0
     for t in range(len(d_gates) - 1, -1, -1):
         pointwise.lstm_backward(
             t, units, product, arriving, carry, peepholes, gates, cells, d_gates, d_peepholes,
-            lines,
+            line,
         )  # fmt: skip
-        meet(memory.signals, worker, len(d_gates) - t)
-        multiply(d_gates[t], panels, product)
+        meet(signals, worker, len(d_gates) - t)
+        multiply(d_gates[t], own, product)
     _keep(product, units, d_initial)
 
 
 @compiled_for_teams
 def gru_after_forward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     rows: Array,
     index: Index,
     bias: Array,
     gates: Array,
     hidden: Array,
+    _data: None,
 ) -> None:
     """Run the GRU that resets after the product."""
     use_widest_vectors()
-    units = _units(memory, worker, hidden.shape[2])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_rows(weight, 3, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(hidden.shape[2], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_rows(weight, 3, units, own)
     for t in range(len(index)):
-        multiply(hidden[t], panels, product)
-        pointwise_gru.gru_after_forward(t, units, product, rows, index, bias, gates, hidden, lines)
-        meet(memory.signals, worker, t + 1)
+        multiply(hidden[t], own, product)
+        pointwise_gru.gru_after_forward(t, units, product, rows, index, bias, gates, hidden, line)
+        meet(signals, worker, t + 1)
 
 
 @compiled_for_teams
 def gru_after_backward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
     weight: Array,
     d_initial: Array,
     arriving: Array,
@@ -215,27 +222,35 @@ def gru_after_backward(
     d_projected: Array,
     d_recurrent: Array,
     d_bias: Array,
+    _data: None,
 ) -> None:
     """Go back through the GRU that resets after the product."""
     use_widest_vectors()
-    units = _units(memory, worker, carry.shape[1])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    pack_columns(weight, units, panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(carry.shape[1], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    pack_columns(weight, units, own)
     product[:] = 0
     for t in range(len(d_recurrent) - 1, -1, -1):
         pointwise_gru.gru_after_backward(
             t, units, product, arriving, carry, gates, hidden, d_projected, d_recurrent, d_bias,
-            lines,
+            line,
         )  # fmt: skip
-        meet(memory.signals, worker, len(d_recurrent) - t)
-        multiply(d_recurrent[t], panels, product)
+        meet(signals, worker, len(d_recurrent) - t)
+        multiply(d_recurrent[t], own, product)
     _keep(product, units, d_initial)
 
 
 @compiled_for_teams
 def gru_before_forward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
+    more_panels: Array,
+    more_products: Array,
     weight_rz: Array,
     weight_n: Array,
     rows: Array,
@@ -243,29 +258,37 @@ def gru_before_forward(
     gates: Array,
     hidden: Array,
     remembered: Array,
+    _data: None,
 ) -> None:
     """Run the GRU that resets before the product; its weights are [2·H, H] and [H, H]."""
     use_widest_vectors()
-    units = _units(memory, worker, hidden.shape[2])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    more_panels, more_product = memory.more_panels[worker], memory.more_products[worker]
-    pack_rows(weight_rz, 2, units, panels)
-    pack_rows(weight_n, 1, units, more_panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(hidden.shape[2], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    more_own, more_product = more_panels[worker], more_products[worker]
+    pack_rows(weight_rz, 2, units, own)
+    pack_rows(weight_n, 1, units, more_own)
     for t in range(len(index)):
-        multiply(hidden[t], panels, product)
+        multiply(hidden[t], own, product)
         pointwise_gru.gru_before_open(
-            t, units, product, rows, index, gates, hidden, remembered, lines
+            t, units, product, rows, index, gates, hidden, remembered, line
         )
-        meet(memory.signals, worker, 2 * t + 1)
-        multiply(remembered[t], more_panels, more_product)
-        pointwise_gru.gru_before_close(t, units, more_product, rows, index, gates, hidden, lines)
-        meet(memory.signals, worker, 2 * t + 2)
+        meet(signals, worker, 2 * t + 1)
+        multiply(remembered[t], more_own, more_product)
+        pointwise_gru.gru_before_close(t, units, more_product, rows, index, gates, hidden, line)
+        meet(signals, worker, 2 * t + 2)
 
 
 @compiled_for_teams
 def gru_before_backward(
-    worker: int,
-    memory: Memory,
+    signals: Signals,
+    lines: Array,
+    panels: Array,
+    products: Array,
+    more_panels: Array,
+    more_products: Array,
     weight_rz: Array,
     weight_n: Array,
     d_initial: Array,
@@ -276,27 +299,31 @@ def gru_before_backward(
     d_gates: Array,
     d_candidate: Array,
     d_opened: Array,
+    _data: None,
 ) -> None:
     """Go back through the GRU that resets before the product."""
     use_widest_vectors()
-    units = _units(memory, worker, carry.shape[1])
-    panels, product, lines = memory.panels[worker], memory.products[worker], memory.lines[worker]
-    more_panels, more_product = memory.more_panels[worker], memory.more_products[worker]
-    pack_columns(weight_rz, units, panels)
-    pack_columns(weight_n, units, more_panels)
+    worker, workers = join_team(signals)
+    if worker >= workers:
+        return
+    units = share_of(carry.shape[1], worker, workers)
+    own, product, line = panels[worker], products[worker], lines[worker]
+    more_own, more_product = more_panels[worker], more_products[worker]
+    pack_columns(weight_rz, units, own)
+    pack_columns(weight_n, units, more_own)
     product[:] = 0
     for t in range(len(d_gates) - 1, -1, -1):
         meetings = 2 * (len(d_gates) - t)
         pointwise_gru.gru_before_backward_close(
-            t, units, product, arriving, carry, gates, hidden, d_gates, d_candidate, lines
+            t, units, product, arriving, carry, gates, hidden, d_gates, d_candidate, line
         )
-        meet(memory.signals, worker, meetings - 1)
-        multiply(d_candidate, more_panels, more_product)
+        meet(signals, worker, meetings - 1)
+        multiply(d_candidate, more_own, more_product)
         pointwise_gru.gru_before_backward_open(
-            t, units, more_product, carry, gates, hidden, d_gates, d_opened, lines
+            t, units, more_product, carry, gates, hidden, d_gates, d_opened, line
         )
-        meet(memory.signals, worker, meetings)
-        multiply(d_opened, panels, product)
+        meet(signals, worker, meetings)
+        multiply(d_opened, own, product)
     _keep(product, units, d_initial)
 
 

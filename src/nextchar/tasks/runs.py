@@ -12,9 +12,7 @@ A run directory holds, beside what the task itself writes (``ItemModel.save_symb
 
 from __future__ import annotations
 
-import copy
 import math
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +25,7 @@ from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
 from nextchar.nn.precision import faster_dtype
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
+from nextchar.tasks.budget import steps_in_time
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
@@ -41,7 +40,6 @@ from nextchar.training.trainer import Trainer
 ITEMS_FOLDER = "items"
 CARD_FILE = "README.md"
 _TRAIN, _VALIDATION = "train.safetensors", "validation.safetensors"
-_PROBE_SECONDS, _PROBE_STEPS = 1.0, 3
 
 Model = ItemModel[Any]
 
@@ -133,7 +131,7 @@ def train_items(
     if is_in_the_way(out):
         raise in_the_way_error(out)
     model.network.to(pick_device(model.choices.training.device))
-    model.choices = _decided(model, train, began)
+    model.choices = _decided(model, train, validation, began)
     told = model.choices.training
     if told.minutes is not None:
         passes = told.steps / ItemLessons(model, train).batches.steps_per_pass
@@ -242,7 +240,7 @@ def _figures(row: Mapping[str, float], unit: str) -> dict[str, float]:
     return {name: value for name, value in measured.items() if name not in losses}
 
 
-def _decided(model: Model, train: Examples, began: float) -> ItemChoices:
+def _decided(model: Model, train: Examples, validation: Examples, began: float) -> ItemChoices:
     """Settle what the options leave open: precision and steps."""
     choices: ItemChoices = model.choices
     training = choices.training
@@ -257,26 +255,10 @@ def _decided(model: Model, train: Examples, began: float) -> ItemChoices:
     model.choices = choices
     per_pass = ItemLessons(model, train).batches.steps_per_pass
     if training.minutes is not None:
-        seconds = training.minutes * 60 - (time.monotonic() - began) - _PROBE_SECONDS
-        steps = max(1, int(seconds / _seconds_per_step(model, train)))
+        seconds = training.minutes * 60 - (time.monotonic() - began)
+        steps = steps_in_time(model, train, validation, seconds=seconds)
     elif choices.items.passes is not None:
         steps = math.ceil(choices.items.passes * per_pass)
     else:
         steps = training.steps
     return choices.with_options(steps=steps)
-
-
-def _seconds_per_step(model: Model, train: Examples) -> float:
-    """Train a copy for a moment."""
-    trial = copy.copy(model)
-    trial.network = copy.deepcopy(model.network)
-    lessons, training = ItemLessons(trial, train), model.choices.training
-    trainer = Trainer(trial.network, lessons, training, Path(), grown=trial.grown)
-    times: list[float] = []
-    began = time.monotonic()
-    while time.monotonic() - began < _PROBE_SECONDS or len(times) < _PROBE_STEPS:
-        before = time.monotonic()
-        trainer.step()
-        times.append(time.monotonic() - before)
-    # The first steps are slower than all that follow; the others differ by the items' lengths.
-    return statistics.mean(times[len(times) // 3 :])

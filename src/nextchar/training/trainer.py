@@ -59,6 +59,7 @@ from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.torchrun import agreed
 from nextchar.training.wishes import Wishes
 
+VALIDATIONS = 10  # of a run, unless it is told otherwise
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
 
 
@@ -133,7 +134,7 @@ class Trainer:
     @property
     def validate_every(self) -> int:
         """Steps between two validations."""
-        return self.config.validate_every or max(1, self.config.steps // 10)
+        return self.config.validate_every or max(1, self.config.steps // VALIDATIONS)
 
     @property
     def is_finished(self) -> bool:
