@@ -6,7 +6,9 @@
 stream from beginning to end; and the forward pass of training with its loss, on windows of
 the same text: the same network with its dropout, 32 streams of 64 symbols, in the precision that
 it was trained in, as a training step takes it (it keeps what the backward pass needs), and without
-gradients. They are run in turn, and the medians are reported.
+gradients. ``stock`` is the forward pass of the loop of the tutorials on the same windows: an
+embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear layer of these sizes, in float32. They
+are run in turn, and the medians are reported.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 import nextchar
@@ -32,7 +35,9 @@ NAMES = {
     "exact": "exact, one stream",
     "forward": "forward pass of training",
     "no_grad": "the same without gradients",
+    "stock": "forward pass of the tutorials' training",
 }
+STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def training_forward(
@@ -63,20 +68,49 @@ def training_forward(
     return forward
 
 
+def stock_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], float]:
+    """Make the same pass with torch's modules, whose weights are drawn anew."""
+    config, ids = model.config.network, model.vocabulary.encode(text)
+    streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
+    steps = (len(ids) - 1) // (STREAMS * LENGTH)
+    embedding = nn.Embedding(model.network.vocabulary_size, config.embedding_size)
+    recurrence = STOCK[config.cell](config.embedding_size, config.hidden_size, config.layers)
+    head = nn.Linear(config.hidden_size, model.network.vocabulary_size)
+
+    def forward() -> float:
+        state = None
+        for step in range(steps):
+            batch = streams.batch(step)
+            outputs, after = recurrence(embedding(torch.from_numpy(batch.inputs)), state)
+            targets = torch.from_numpy(batch.targets).flatten()
+            logits = head(outputs).flatten(0, 1)
+            functional.cross_entropy(logits, targets, ignore_index=NO_TARGET)
+            state = (
+                tuple(part.detach() for part in after) if config.cell == "lstm" else after.detach()
+            )
+        return steps * STREAMS * LENGTH * len(text) / len(ids)
+
+    return forward
+
+
 def measure(model: nextchar.LanguageModel, text: str, rounds: int) -> dict[str, object]:
-    """Run the three ways in turn, after a short warm-up of each."""
+    """Run all ways in turn, after a short warm-up of each."""
     forward = {
         name: training_forward(model, text, gradients=name == "forward")
         for name in ("forward", "no_grad")
     }
+    if model.config.network.cell in STOCK:
+        forward["stock"] = stock_forward(model, text)
     short = text[: len(text) // 10]
     training_forward(model, short, gradients=True)()
     model.evaluate(short)
     model.evaluate(short, exact=True)
-    rates: dict[str, list[float]] = {name: [] for name in NAMES}
+    rates: dict[str, list[float]] = {
+        name: [] for name in NAMES if name in forward or name in ("parallel", "exact")
+    }
     results: dict[str, Evaluation] = {}
     for _ in range(rounds):
-        for name in NAMES:
+        for name in rates:
             began = time.perf_counter()
             if name in forward:
                 characters = forward[name]()
@@ -104,7 +138,8 @@ def print_table(figures: dict[str, object]) -> None:
     if not (isinstance(speeds, dict) and isinstance(ratios, dict) and isinstance(bits, dict)):
         raise TypeError(figures)
     print("| | chars/s | times the forward pass | bits/char |\n|---|---|---|---|")
-    for name, words in NAMES.items():
+    for name in speeds:
+        words = NAMES[name]
         shown = f"{bits[name]:.6f}" if name in bits else "–"
         print(f"| {words} | {speeds[name]:,.0f} | {ratios[name]:.2f} | {shown} |")
     print(f"\nparallel − exact: {figures['bits_per_char_difference']:+.6f} bits/char")
