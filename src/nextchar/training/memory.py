@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
 _KEPT_BYTES = 1 << 30
-_LARGEST_ALLOWED = 32 << 20
 
 
 def keep_freed_memory() -> None:
@@ -14,9 +13,11 @@ def keep_freed_memory() -> None:
 
     By default it gives back the tens of megabytes of a training step when they are freed, and
     the next step gets them anew from the system, page by page, each of them cleared: that was
-    measured to take a third of the step's time. Does nothing where the C library is not glibc.
+    measured to take a third of the step's time. What is larger than 32 MB it gives back whatever
+    is said of sizes, unless it may not ask for single pieces at all. Does nothing where the C
+    library is not glibc.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(_MMAP_THRESHOLD, _LARGEST_ALLOWED)
+        library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
