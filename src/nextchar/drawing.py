@@ -33,7 +33,7 @@ def saved_picture(figure: Any, picture_format: str) -> bytes:  # noqa: ANN401
     picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # A box says as much.
-        figure.savefig(picture, format=picture_format, dpi=150)
+        figure.savefig(picture, format=picture_format, dpi=150, bbox_inches="tight")
     return picture.getvalue()
 
 
