@@ -88,6 +88,8 @@ def test_without_a_pool_one_worker_is_suggested(monkeypatch: pytest.MonkeyPatch)
     run_team(add_in_turn, make_signals(1), sums)
 
     assert np.array_equal(sums, sums_of(1))
+    with pytest.raises(ValueError, match="no pool of threads here, and the team has 2 workers"):
+        run_team(add_in_turn, make_signals(2), sums)
 
 
 INTERRUPTED = """
@@ -102,16 +104,19 @@ class Alarm(Exception):
 def ring(number, frame):
     raise Alarm
 
+run_team(add_in_turn, make_signals(2), np.ones((20, 2), np.int64))  # is compiled here
 signal.signal(signal.SIGALRM, ring)
-ends, interrupted = time.monotonic() + 3, 0
+ends, interrupted, whole = time.monotonic() + 3, 0, 0
 while time.monotonic() < ends:
     try:
         signal.setitimer(signal.ITIMER_REAL, 1e-4 + interrupted % 50 * 1e-5)
         while True:
             run_team(add_in_turn, make_signals(2), np.ones((20, 2), np.int64))
+            whole += 1
     except Alarm:
         interrupted += 1
-print(interrupted)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(interrupted, whole)
 """
 
 
@@ -120,8 +125,9 @@ def test_interrupts_at_any_time_leave_nobody_waiting() -> None:
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert int(done.stdout) > 50
-    assert done.stderr == ""
+    assert min(map(int, done.stdout.split())) > 50
+    # what Python says of an interrupt that ended a worker
+    assert "ctypes callback" not in done.stderr
 
 
 def test_workers_are_no_more_than_threads_and_than_the_work_is_worth() -> None:

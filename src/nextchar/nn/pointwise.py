@@ -1,8 +1,8 @@
 """The pointwise half of a step through time on a CPU: rnn and lstm (``pointwise_gru``: the gru).
 
 A step is a product with the recurrent weights and one of these calls, which does all that is left
-of it for the whole batch: in ``windows`` all steps are compiled together, in ``through_time`` the
-products are torch's. A *forward* call adds the product to the input's part, applies the gates and
+of it for the whole batch: in ``windows`` all steps are compiled together, in ``steps`` the products
+are torch's. A *forward* call adds the product to the input's part, applies the gates and
 writes the new h; a *backward* call turns the gradient that reaches h into those of the gates,
 which the next product takes one step back.
 

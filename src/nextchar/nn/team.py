@@ -110,11 +110,18 @@ def run_team(work: Work, signals: Signals, *arguments: Any) -> None:  # noqa: AN
         Of at most as many workers as were suggested.
     arguments
         Of types that Numba recognises without Python: arrays and numbers.
+
+    Raises
+    ------
+    ValueError
+        There are several workers, and no pool to have them from: they would wait for each other.
     """
     workers, pool = len(signals) // _LINE - 1, _pool()
-    if workers == 1 or pool is None:
+    if workers == 1:
         work(signals, *arguments, None)
         return
+    if pool is None:
+        raise ValueError(f"torch has no pool of threads here, and the team has {workers} workers")
     # Who comes too late goes at once; but the work is compiled then, in Python, where an interrupt
     # finds no worker that waits.
     late = signals.copy()

@@ -11,6 +11,8 @@ The projected inputs come as *rows* [R, G·H] and an index int64[T, B] that says
 at a position: a vocabulary of R symbols is projected once, not at each of its T·B places. Where
 the index is None, every position has its own row, R = T·B.
 
+Without ``keep`` nobody will go back, and the gates of one step are remembered, not of all.
+
 All tensors of a call have one dtype, float32, float64 or bfloat16, and so have the gradients; but
 c and whatever a step adds up are in float32, or float64 for float64. A second derivative is an
 error.
