@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from nextchar.config import Config
 from nextchar.nn.network import Network
-from nextchar.nn.precision import faster_dtype
+from nextchar.nn.precision import fastest_arithmetic
 from nextchar.text.streams import Streams
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
@@ -141,8 +141,8 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
             "batch_size": B, "sequence_length": T, "steps": 1_000_000,
         }
     )  # fmt: skip
-    dtype = faster_dtype(B, hidden_size, torch.device("cpu"))
-    config = config.with_options(precision=str(dtype).removeprefix("torch."))
+    precision = fastest_arithmetic(cell, B, hidden_size, torch.device("cpu"))
+    config = config.with_options(precision=precision)
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
     lessons = StreamLessons(network, streams, config.training)

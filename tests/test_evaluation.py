@@ -12,14 +12,16 @@ from torch.nn import functional
 from nextchar.config import NetworkConfig
 from nextchar.evaluation import nats_parallel, nats_sequential, nats_windowed
 from nextchar.nn.network import Network
+from nextchar.nn.precision import Arithmetic
 from nextchar.text.vocabulary import Ids
 
 V = 7
 IDS: Ids = np.random.default_rng(0).integers(V, size=9000).astype(np.uint8)
 
 
-def network(cell: str = "lstm") -> Network:
-    config = NetworkConfig.from_dict({"cell": cell, "hidden_size": 8, "embedding_size": 4})
+def network(cell: str = "lstm", hidden_size: int = 8) -> Network:
+    options = {"cell": cell, "hidden_size": hidden_size, "embedding_size": 4}
+    config = NetworkConfig.from_dict(options)
     return Network(V, config, generator=torch.Generator().manual_seed(1))
 
 
@@ -97,10 +99,12 @@ def test_a_text_too_short_for_two_streams_is_read_in_order() -> None:
     )
 
 
-def test_parallel_in_bfloat16_is_near() -> None:
-    model = network()
+@pytest.mark.parametrize(("arithmetic", "tolerance"), [("bfloat16", 1e-3), ("int16", 1e-5)])
+def test_parallel_in_low_precision_is_near(arithmetic: Arithmetic, tolerance: float) -> None:
+    model = network(hidden_size=96)
     exact = nats_sequential(model, [IDS])
-    assert nats_parallel(model, [IDS], dtype=torch.bfloat16) == pytest.approx(exact, rel=1e-3)
+    found = nats_parallel(model, [IDS], arithmetic=arithmetic)
+    assert found == pytest.approx(exact, rel=tolerance)
 
 
 def test_windowed_is_each_window_from_zero_state() -> None:

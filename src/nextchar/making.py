@@ -19,7 +19,7 @@ from nextchar.errors import ConfigError
 from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.network import Network
-from nextchar.nn.precision import faster_dtype
+from nextchar.nn.precision import fastest_arithmetic, has_int16
 from nextchar.parts import CORPUS_FOLDER, training_streams
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, storage_errors
@@ -129,8 +129,9 @@ class NewRun:
         # Says at once if the text is too short for B and T, or if B cannot be shared.
         training_streams(corpus, training, world=world)
         if training.precision == "auto":
-            dtype = faster_dtype(training.batch_size // world, config.network.hidden_size, device)
-            config = config.with_options(precision=str(dtype).removeprefix("torch."))
+            network, batch = config.network, training.batch_size // world
+            precision = fastest_arithmetic(network.cell, batch, network.hidden_size, device)
+            config = config.with_options(precision=precision)
         if training.minutes is None:
             return config
 
@@ -214,6 +215,11 @@ def require_trainable(config: Config, world: int, device: torch.device) -> None:
         raise ConfigError(
             f"precision 'float16' needs a GPU, and this trains on {device.type}: take float32, "
             "or bfloat16 where the processor has it"
+        )
+    if config.training.precision == "int16" and not has_int16(device):
+        raise ConfigError(
+            f"precision 'int16' needs a processor with AVX-512 VNNI; {device.type} here has none: "
+            "take float32, or auto"
         )
     if world > 1 and config.network.batch_norm:
         raise ConfigError(

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, TextError
@@ -19,6 +18,7 @@ from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
 from nextchar.evaluation.score import Score
 from nextchar.evaluation.surprisal import measure_surprisal
 from nextchar.nn.network import Network
+from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
@@ -72,7 +72,7 @@ def evaluate_chunks(
     chunks: Iterable[Ids],
     tally: Tally,
     *,
-    dtype: torch.dtype,
+    arithmetic: Arithmetic,
     exact: bool,
     reset_every: int,
     adaptation: Adaptation | None,
@@ -94,7 +94,7 @@ def evaluate_chunks(
     elif exact or adaptation is not None:
         nats = sum_nats(_predictions(network, chunks, adaptation))
     else:
-        nats = nats_parallel(network, chunks, dtype=dtype)
+        nats = nats_parallel(network, chunks, arithmetic=arithmetic)
     seconds = time.monotonic() - began - tally.seconds
     if tally.symbols < 2 or tally.characters < 1:
         raise TextError(

@@ -30,7 +30,7 @@ from nextchar.model_files import (
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
-from nextchar.nn.precision import has_bfloat16
+from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
 from nextchar.writing import Ending, write_on
@@ -388,19 +388,20 @@ class LanguageModel:
         )
 
     def _evaluate(self, chunks: Iterable[Ids], tally: Tally, **options: Any) -> Evaluation:  # noqa: ANN401
-        dtype = self._evaluation_dtype()
+        arithmetic = self._evaluation_arithmetic()
         return evaluate_chunks(
-            self.network, self.vocabulary.kind, chunks, tally, dtype=dtype, **options
+            self.network, self.vocabulary.kind, chunks, tally, arithmetic=arithmetic, **options
         )
 
-    def _evaluation_dtype(self) -> torch.dtype:
-        """Give the type of the training's products, where this machine has it.
+    def _evaluation_arithmetic(self) -> Arithmetic:
+        """Give the arithmetic of the training, where this machine has it.
 
         It is the same at each call, unlike what is timed.
         """
-        weight = self.network.head.weight
-        low = self.config.training.precision == "bfloat16" and weight.dtype == torch.float32
-        return torch.bfloat16 if low and has_bfloat16(weight.device) else torch.float32
+        weight, arithmetic = self.network.head.weight, arithmetic_of(self.config.training.precision)
+        here = {"bfloat16": has_bfloat16, "int16": has_int16}.get(arithmetic)
+        is_here = here is not None and weight.dtype == torch.float32 and here(weight.device)
+        return arithmetic if is_here else "float32"
 
 
 def _require_length(length: int | None) -> None:

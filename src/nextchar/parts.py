@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
-
 from nextchar.config import TrainingConfig
 from nextchar.evaluation import nats_parallel
 from nextchar.nn.network import Network
+from nextchar.nn.precision import arithmetic_of
 from nextchar.text.corpus import Corpus
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Ids, Vocabulary
@@ -33,12 +32,6 @@ def training_streams(
     )
 
 
-def training_dtype(training: TrainingConfig) -> torch.dtype:
-    """Give the type of the products in training, once ``precision`` is decided."""
-    dtypes = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-    return dtypes.get(training.precision, torch.float32)
-
-
 def validation(
     corpus: Corpus, vocabulary: Vocabulary, training: TrainingConfig
 ) -> Callable[[Network], Measured] | None:
@@ -48,7 +41,7 @@ def validation(
         return None
     corpus.check()
     characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
-    dtype = training_dtype(training)
+    arithmetic = arithmetic_of(training.precision)
 
     def pieces() -> Iterator[Ids]:
         for start in range(0, len(ids), _IDS_AT_ONCE):
@@ -56,7 +49,7 @@ def validation(
             yield ids[start : start + _IDS_AT_ONCE]
 
     def measure(network: Network) -> Measured:
-        return Measured(nats=nats_parallel(network, pieces(), dtype=dtype) / characters)
+        return Measured(nats=nats_parallel(network, pieces(), arithmetic=arithmetic) / characters)
 
     return measure
 

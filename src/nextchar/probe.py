@@ -12,7 +12,8 @@ from nextchar.config import Config
 from nextchar.evaluation import nats_parallel
 from nextchar.model import LanguageModel
 from nextchar.nn.network import Network
-from nextchar.parts import training_dtype, training_streams
+from nextchar.nn.precision import Arithmetic, arithmetic_of
+from nextchar.parts import training_streams
 from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.lessons import StreamLessons
@@ -55,12 +56,12 @@ def measure_cost(
         weights=model.parameters,
         step_seconds=step_seconds,
         validation_seconds=_validation_seconds(
-            model.network, corpus, training_dtype(config.training)
+            model.network, corpus, arithmetic_of(config.training.precision)
         ),
     )
 
 
-def _validation_seconds(network: Network, corpus: Corpus, dtype: torch.dtype) -> float:
+def _validation_seconds(network: Network, corpus: Corpus, arithmetic: Arithmetic) -> float:
     corpus.check()
     part = corpus.validation[:VALIDATED_SYMBOLS]
     if len(part) < 2:
@@ -68,6 +69,6 @@ def _validation_seconds(network: Network, corpus: Corpus, dtype: torch.dtype) ->
     seconds = 0.0
     for _ in range(2):  # The first time, torch prepares what every later time has ready.
         began = time.monotonic()
-        nats_parallel(network, [part], dtype=dtype)
+        nats_parallel(network, [part], arithmetic=arithmetic)
         seconds = time.monotonic() - began
     return seconds * len(corpus.validation) / len(part)

@@ -316,7 +316,7 @@ def test_a_gate_that_is_closed_for_good_leaves_no_subnormal_gradients() -> None:
     weight = dict(cell.named_parameters())["weight_hh"]
 
     outputs, _ = LSTMThroughTime.apply(
-        rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN), True
+        rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN), True, False
     )  # type: ignore[no-untyped-call]
     torch.autograd.backward(outputs.sum() * 1e-3)
 

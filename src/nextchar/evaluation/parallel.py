@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nextchar.evaluation.exact import nats_of, overlapping_pieces, tensor_of
 from nextchar.nn.network import Network, State
+from nextchar.nn.precision import Arithmetic, computing_in
 from nextchar.text.vocabulary import Ids
 
 STREAMS = 128
@@ -37,7 +38,7 @@ def nats_parallel(
     streams: int = STREAMS,
     warm_up: int = WARM_UP,
     longest: int = LONGEST_STREAM,
-    dtype: torch.dtype = torch.float32,
+    arithmetic: Arithmetic = "float32",
 ) -> float:
     """Sum the nats of a text that is cut into parallel streams.
 
@@ -54,12 +55,13 @@ def nats_parallel(
     streams, warm_up, longest
         The most streams of a block, the symbols that each reads before it counts, and the length
         of a stream where the text is long enough.
-    dtype
-        The type of the products: bfloat16 where that is faster.
+    arithmetic
+        Of the products.
     """
     network.eval()
     total, state = 0.0, network.initial_state(1)
-    with torch.inference_mode(), _in(dtype, network):
+    device = next(network.parameters()).device
+    with torch.inference_mode(), computing_in(arithmetic, device):
         for ids in overlapping_pieces(chunks, streams * longest):
             predictions = len(ids) - 1
             count = max(1, min(streams, predictions // max(SHORTEST_STREAM, 2 * warm_up)))
@@ -75,12 +77,6 @@ def nats_parallel(
             )
             total += nats + rest
     return total
-
-
-def _in(dtype: torch.dtype, network: Network) -> torch.autocast:
-    device = next(network.parameters()).device.type
-    low = dtype != torch.float32
-    return torch.autocast(device, dtype if low else torch.bfloat16, enabled=low)
 
 
 def _warmed(

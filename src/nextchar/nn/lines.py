@@ -89,6 +89,13 @@ def copy(source: Array, target: Array) -> None:
 
 
 @inlined
+def add(source: Array, target: Array) -> None:
+    """Add a stored line to one of the same type, which is not bfloat16."""
+    for j in range(target.size):
+        target[j] += source[j]
+
+
+@inlined
 def squash(line: Array) -> None:
     """Apply the logistic sigmoid."""
     if line.itemsize == FLOAT64_BYTES:

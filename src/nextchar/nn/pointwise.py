@@ -100,7 +100,7 @@ def rnn_backward(
         else:
             for j in range(size):
                 d[j] = d[j] if h[j] > 0 else d[j] * h[j]
-        narrow(d, of(d_gates[t, b], units))
+        narrow(d, of(d_gates[t % len(d_gates), b], units))
 
 
 @compiled_for_teams
@@ -186,7 +186,7 @@ def lstm_backward(
     )
     d, d_o = lines[5, :size], lines[6, :size]
     for b in range(B):
-        kept, towards, d_c = gates[t, b], d_gates[t, b], of(carry[b], units)
+        kept, towards, d_c = gates[t, b], d_gates[t % len(d_gates), b], of(carry[b], units)
         c, c_new = of(cells[t, b], units), of(cells[t + 1, b], units)
         widen(of_gate(kept, 0, H, units), i)
         widen(of_gate(kept, 1, H, units), f)

@@ -101,7 +101,11 @@ def gru_after_backward(
     )
     d, d_part, d_shift = lines[5, :size], lines[6, :size], of(d_bias, units)
     for b in range(B):
-        kept, to_input, to_product = gates[t, b], d_projected[t, b], d_recurrent[t, b]
+        kept, to_input, to_product = (
+            gates[t, b],
+            d_projected[t % len(d_projected), b],
+            d_recurrent[t % len(d_recurrent), b],
+        )
         past = of(carry[b], units)
         widen(of_gate(kept, 0, H, units), r)
         widen(of_gate(kept, 1, H, units), z)
@@ -215,7 +219,7 @@ def gru_before_backward_close(
     z, n, h = lines[0, :size], lines[1, :size], lines[2, :size]
     d, d_part = lines[3, :size], lines[4, :size]
     for b in range(B):
-        kept, towards, past = gates[t, b], d_gates[t, b], of(carry[b], units)
+        kept, towards, past = gates[t, b], d_gates[t % len(d_gates), b], of(carry[b], units)
         widen(of_gate(kept, 1, H, units), z)
         widen(of_gate(kept, 2, H, units), n)
         widen(of(hidden[t, b], units), h)
@@ -253,7 +257,7 @@ def gru_before_backward_open(
     (B, H), size = carry.shape, units[1] - units[0]
     r, h, d, d_r = lines[0, :size], lines[1, :size], lines[2, :size], lines[3, :size]
     for b in range(B):
-        towards, past, opened = d_gates[t, b], of(carry[b], units), d_opened[b]
+        towards, past, opened = d_gates[t % len(d_gates), b], of(carry[b], units), d_opened[b]
         widen(of_gate(gates[t, b], 0, H, units), r)
         widen(of(hidden[t, b], units), h)
         widen(product[b, :size], d)

@@ -1,13 +1,57 @@
-"""Which arithmetic is faster here: a product is tried in both for a moment."""
+"""In which arithmetic the products of training are taken, and which is the fastest here.
+
+All else is in float32 in any case.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
 
 import torch
 
+from nextchar.config.training import Precision
+
+Arithmetic = Literal["float32", "bfloat16", "float16", "int16"]
+
+INTEGER_CELLS = ("rnn", "lstm", "peephole_lstm", "gru")
+INTEGER_UNITS = 16  # H must be a multiple
+
 _SECONDS = 0.1
 _CLEARLY = 1.2
+_INTEGERS: ContextVar[bool] = ContextVar("integers", default=False)
+
+
+def arithmetic_of(precision: Precision) -> Arithmetic:
+    """Give the arithmetic that an option names; while ``auto`` is not decided, float32."""
+    return "float32" if precision == "auto" else precision
+
+
+@contextmanager
+def computing_in(arithmetic: Arithmetic, device: torch.device) -> Iterator[None]:
+    """Take the products in the block in an arithmetic.
+
+    ``int16`` is float32 where the processor has no fast 16-bit integers, and in layers that do not
+    take them.
+    """
+    if arithmetic == "int16":
+        token = _INTEGERS.set(has_int16(device))
+        try:
+            yield
+        finally:
+            _INTEGERS.reset(token)
+        return
+    dtype = torch.float16 if arithmetic == "float16" else torch.bfloat16
+    with torch.autocast(device.type, dtype, enabled=arithmetic != "float32"):
+        yield
+
+
+def are_integers_wanted() -> bool:
+    """Say whether this is in a block ``computing_in("int16")``."""
+    return _INTEGERS.get()
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -19,8 +63,22 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
 
 
-def faster_dtype(batch: int, hidden: int, device: torch.device) -> torch.dtype:
-    """Give bfloat16 where a recurrent step's product [B, H] · [H, 4·H] is clearly faster in it."""
+def has_int16(device: torch.device) -> bool:
+    """Say whether a device multiplies and adds pairs of 16-bit integers in one instruction."""
+    if device.type != "cpu":
+        return False
+    # Here and not above: it brings the compiler along, which not everybody needs.
+    from nextchar.nn.integer_tiles import has_instruction
+
+    return has_instruction()
+
+
+def fastest_arithmetic(cell: str, batch: int, hidden: int, device: torch.device) -> Arithmetic:
+    """Give the arithmetic for a cell's recurrent products [B, H] · [H, 4·H].
+
+    That is bfloat16 where torch is clearly faster in it, which is tried; else integers, of which a
+    product takes about half the time, where the device has them and the cell takes them.
+    """
 
     def seconds(dtype: torch.dtype) -> float:
         left = torch.ones(batch, hidden, dtype=dtype, device=device)
@@ -35,5 +93,7 @@ def faster_dtype(batch: int, hidden: int, device: torch.device) -> torch.dtype:
             times.append(time.perf_counter() - began)
         return min(times)
 
-    is_faster = seconds(torch.bfloat16) * _CLEARLY < seconds(torch.float32)
-    return torch.bfloat16 if is_faster else torch.float32
+    if seconds(torch.bfloat16) * _CLEARLY < seconds(torch.float32):
+        return "bfloat16"
+    takes_integers = cell in INTEGER_CELLS and hidden % INTEGER_UNITS == 0
+    return "int16" if takes_integers and has_int16(device) else "float32"

@@ -22,10 +22,12 @@ from torch.nn import functional
 
 from nextchar.nn.cell import Cell, CellState, Embedded, GatedCell, Inputs, LinearCell, positions
 from nextchar.nn.cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell
+from nextchar.nn.precision import INTEGER_UNITS, are_integers_wanted
 from nextchar.nn.scan import linear_recurrence
 
 Path = Literal["auto", "fused", "own", "stepwise"]
 
+LEAST_INTEGER_WEIGHTS = 1 << 15  # of a recurrence; of fewer, integers are not worth their making
 LARGEST_FUSED_LSTM = 192  # wider, oneDNN's in bfloat16 falls behind, forward and backward
 
 
@@ -177,23 +179,48 @@ def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor,
     )
 
     dtype = _product_dtype(cell.bias)
-    rows, index = cell.rows(inputs)
+    integers = _takes_integers(cell, state[0])
+    rows, index = _integer_rows(cell, inputs) if integers else cell.rows(inputs)
     weights = {name: weight.to(dtype) for name, weight in cell.named_parameters()}
     given = (rows.to(dtype), index, state[0].to(dtype))
     weight_hh, keep = weights["weight_hh"], torch.is_grad_enabled()
+    options = keep, integers
     match cell:
         case RNNCell():
-            outputs = _apply(RNNThroughTime, *given, weight_hh, cell.activation)
+            outputs = _apply(RNNThroughTime, *given, weight_hh, cell.activation, *options)
         case GRUCell(reset="after"):
-            outputs = _apply(GRUAfterThroughTime, *given, weight_hh, weights["bias_hh"], keep)
+            outputs = _apply(GRUAfterThroughTime, *given, weight_hh, weights["bias_hh"], *options)
         case GRUCell():
-            outputs = _apply(GRUBeforeThroughTime, *given, weight_hh, keep)
+            outputs = _apply(GRUBeforeThroughTime, *given, weight_hh, *options)
         case _:
             c = state[1].to(wide_dtype(dtype))
             peepholes = _peepholes(cell, weights)
-            outputs, c = _apply(LSTMThroughTime, *given, c, weight_hh, peepholes, keep)
+            outputs, c = _apply(LSTMThroughTime, *given, c, weight_hh, peepholes, *options)
             return outputs, (_last(outputs), c)
     return outputs, (_last(outputs),)
+
+
+def _takes_integers(cell: Cell, h: Tensor) -> bool:
+    """Say whether products are of integers: where that was asked for, and no state exceeds 1."""
+    if not are_integers_wanted() or cell.bias.dtype != torch.float32:
+        return False
+    weights = dict(cell.named_parameters())["weight_hh"].numel()
+    grows = isinstance(cell, RNNCell) and cell.activation == "relu"
+    if grows or weights < LEAST_INTEGER_WEIGHTS or cell.hidden_size % INTEGER_UNITS > 0:
+        return False
+    return bool((h.abs() <= 1).all())
+
+
+def _integer_rows(cell: Cell, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
+    """Give ``Cell.rows``, where every input has its own as products of integers."""
+    is_dense = isinstance(inputs, Tensor) and inputs.is_floating_point()
+    if not is_dense or cell.input_size % INTEGER_UNITS > 0:
+        return cell.rows(inputs)
+    from nextchar.nn.projection import IntegerProjection
+
+    keep = torch.is_grad_enabled()
+    given = inputs, cell.weight_ih, cell.bias, cell.hidden_size, keep
+    return _apply(IntegerProjection, *given), None
 
 
 def _last(outputs: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ The projected inputs come as *rows* [R, G·H] and an index int64[T, B] that says
 at a position: a vocabulary of R symbols is projected once, not at each of its T·B places. Where
 the index is None, every position has its own row, R = T·B.
 
-Without ``keep`` nobody will go back, and the gates of one step are remembered, not of all.
+Without ``keep`` nobody will go back, and the gates of one step are remembered, not of all. With
+``integers`` the products with the recurrent weights are those of ``fixed_point``: for float32, H a
+multiple of 16, and states of at most 1.
 
 All tensors of a call have one dtype, float32, float64 or bfloat16, and so have the gradients; but
 c and whatever a step adds up are in float32, or float64 for float64. A second derivative is an
@@ -31,17 +33,22 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
 from nextchar.config import Activation
-from nextchar.nn import pointwise, pointwise_gru, windows
+from nextchar.nn import pointwise, pointwise_gru, windows, windows_gru
 from nextchar.nn.products import product_with
 from nextchar.nn.steps import (
+    STEP_OF_STATES,
     Arrays,
+    IntegerGradients,
+    IntegerStates,
     as_array,
     as_arrays,
     go,
     go_back,
     is_compiled,
     new_lines,
+    new_panels,
     run_window,
+    weight_gradient,
     wide_dtype,
 )
 
@@ -67,6 +74,8 @@ class RNNThroughTime(Function):
         initial: Tensor,
         weight_hh: Tensor,
         activation: Activation,
+        keep: bool,
+        integers: bool,
     ) -> Tensor:
         """Run all steps."""
         index, several = _positions(rows, index, initial)
@@ -75,9 +84,10 @@ class RNNThroughTime(Function):
             ACTIVATIONS[activation],
             *as_arrays(rows.contiguous(), index.contiguous(), hidden),
         )
-        go(windows.rnn_forward, pointwise.rnn_forward, weight_hh, hidden, arrays)
+        forward = windows.rnn_forward, pointwise.rnn_forward
+        states = go(*forward, weight_hh, hidden, arrays, integers=integers, keep=keep)
         ctx.several = several
-        ctx.save_for_backward(rows, index, hidden, weight_hh)
+        ctx.save_for_backward(rows, index, hidden, weight_hh, states)
         ctx.activation = activation
         return hidden[1:]
 
@@ -85,12 +95,15 @@ class RNNThroughTime(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of rows, initial and weight_hh."""
-        rows, index, hidden, weight_hh = ctx.saved_tensors
-        d_gates = torch.empty_like(hidden[1:])
+        rows, index, hidden, weight_hh, states = ctx.saved_tensors
+        d_rows = _sums_of(rows, ctx.several)
+        d_gates = _gradients(rows, index, ctx.several, full=len(states) == 0)
         arrays = (ACTIVATIONS[ctx.activation], *as_arrays(grad.contiguous(), hidden, d_gates))
-        initial = go_back(windows.rnn_backward, pointwise.rnn_backward, weight_hh, d_gates, arrays)
-        d_weight = _weight_gradient(d_gates, hidden[:-1])
-        return _of_rows(d_gates, rows, index, ctx.several), None, initial, d_weight, None
+        backward = windows.rnn_backward, pointwise.rnn_backward
+        initial, d_weight = go_back(
+            *backward, weight_hh, d_gates, hidden, states, as_arrays(index, d_rows), arrays
+        )
+        return _of_rows(d_gates, index, d_rows), None, initial, d_weight, *[None] * 3
 
 
 class LSTMThroughTime(Function):
@@ -111,6 +124,7 @@ class LSTMThroughTime(Function):
         weight_hh: Tensor,
         peepholes: Tensor,
         keep: bool,
+        integers: bool,
     ) -> tuple[Tensor, Tensor]:
         """Run all steps."""
         index, several = _positions(rows, index, initial_h)
@@ -120,34 +134,36 @@ class LSTMThroughTime(Function):
         arrays = as_arrays(
             rows.contiguous(), index.contiguous(), _wide(peepholes), gates, cells, hidden
         )
-        go(windows.lstm_forward, pointwise.lstm_forward, weight_hh, hidden, arrays)
+        forward = windows.lstm_forward, pointwise.lstm_forward
+        states = go(*forward, weight_hh, hidden, arrays, integers=integers, keep=keep)
         ctx.several = several
-        ctx.save_for_backward(rows, index, gates, hidden, cells, weight_hh, peepholes)
+        ctx.save_for_backward(rows, index, gates, hidden, cells, weight_hh, peepholes, states)
         return hidden[1:], cells[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of the arguments; the index has none."""
-        rows, index, gates, hidden, cells, weight_hh, peepholes = ctx.saved_tensors
-        d_gates, carry = (
-            torch.empty_like(gates),
-            grad_c.clone(memory_format=torch.contiguous_format),
-        )
+        rows, index, gates, hidden, cells, weight_hh, peepholes, states = ctx.saved_tensors
+        d_rows = _sums_of(rows, ctx.several)
+        d_gates = _gradients(rows, index, ctx.several, full=len(states) == 0)
+        carry = grad_c.clone(memory_format=torch.contiguous_format)
         d_peepholes = torch.zeros_like(_wide(peepholes))
         arrays = as_arrays(
             grad_h.contiguous(), carry, _wide(peepholes), gates, cells, d_gates, d_peepholes
         )
-        initial = go_back(
-            windows.lstm_backward, pointwise.lstm_backward, weight_hh, d_gates, arrays
+        backward = windows.lstm_backward, pointwise.lstm_backward
+        initial, d_weight = go_back(
+            *backward, weight_hh, d_gates, hidden, states, as_arrays(index, d_rows), arrays
         )
         return (
-            _of_rows(d_gates, rows, index, ctx.several),
+            _of_rows(d_gates, index, d_rows),
             None,
             initial,
             carry,
-            _weight_gradient(d_gates, hidden[:-1]),
+            d_weight,
             d_peepholes.to(rows.dtype),
+            None,
             None,
         )
 
@@ -168,41 +184,42 @@ class GRUAfterThroughTime(Function):
         weight_hh: Tensor,
         bias_hh: Tensor,
         keep: bool,
+        integers: bool,
     ) -> Tensor:
         """Run all steps."""
         index, several = _positions(rows, index, initial)
         (T, B), H = index.shape, initial.shape[1]
         hidden, gates = _buffer_after(initial, T), rows.new_empty(T if keep else 1, B, 4 * H)
         arrays = as_arrays(rows.contiguous(), index.contiguous(), _wide(bias_hh), gates, hidden)
-        go(windows.gru_after_forward, pointwise_gru.gru_after_forward, weight_hh, hidden, arrays)
+        forward = windows_gru.gru_after_forward, pointwise_gru.gru_after_forward
+        states = go(*forward, weight_hh, hidden, arrays, integers=integers, keep=keep)
         ctx.several = several
-        ctx.save_for_backward(rows, index, gates, hidden, weight_hh, bias_hh)
+        ctx.save_for_backward(rows, index, gates, hidden, weight_hh, bias_hh, states)
         return hidden[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of the arguments; the index has none."""
-        rows, index, gates, hidden, weight_hh, bias_hh = ctx.saved_tensors
-        d_projected = rows.new_empty(*index.shape, len(weight_hh))
-        d_recurrent = torch.empty_like(d_projected)
+        rows, index, gates, hidden, weight_hh, bias_hh, states = ctx.saved_tensors
+        d_rows = _sums_of(rows, ctx.several)
+        d_projected = _gradients(rows, index, ctx.several, full=False)
+        d_recurrent = _gradients(rows, index, True, full=len(states) == 0)
         carry, d_bias = torch.zeros_like(_wide(hidden[0])), torch.zeros_like(_wide(bias_hh))
         arrays = as_arrays(
             grad.contiguous(), carry, gates, hidden, d_projected, d_recurrent, d_bias
         )
-        initial = go_back(
-            windows.gru_after_backward,
-            pointwise_gru.gru_after_backward,
-            weight_hh,
-            d_recurrent,
-            arrays,
+        backward = windows_gru.gru_after_backward, pointwise_gru.gru_after_backward
+        initial, d_weight = go_back(
+            *backward, weight_hh, d_recurrent, hidden, states, as_arrays(index, d_rows), arrays
         )
         return (
-            _of_rows(d_projected, rows, index, ctx.several),
+            _of_rows(d_projected, index, d_rows),
             None,
             carry.add_(initial).to(rows.dtype),
-            _weight_gradient(d_recurrent, hidden[:-1]),
+            d_weight,
             d_bias.to(rows.dtype),
+            None,
             None,
         )
 
@@ -222,6 +239,7 @@ class GRUBeforeThroughTime(Function):
         initial: Tensor,
         weight_hh: Tensor,
         keep: bool,
+        integers: bool,
     ) -> Tensor:
         """Run all steps."""
         index, several = _positions(rows, index, initial)
@@ -232,9 +250,15 @@ class GRUBeforeThroughTime(Function):
             (weight_hh[: 2 * H], weight_hh[2 * H :]),
         )
         read: Arrays = as_arrays(rows.contiguous(), index.contiguous(), gates, hidden)
+        states, more_states = (
+            IntegerStates.make(T, B, H, integers=integers, keep=keep) for _ in weights
+        )
         if is_compiled(rows):
-            arrays = (*as_arrays(*weights), *read, as_array(remembered))
-            run_window(windows.gru_before_forward, T, B, weights, arrays)
+            if integers:
+                states.begin(hidden)
+            seen = (*states.arrays, *more_states.arrays, STEP_OF_STATES)
+            arrays = (*seen, *as_arrays(*weights), *read, as_array(remembered))
+            run_window(windows_gru.gru_before_forward, T, B, weights, arrays, integers=integers)
         else:
             lines: Arrays = (as_array(new_lines(initial)),)
             units, kept = (0, H), (*read, as_array(remembered), *lines)
@@ -243,39 +267,60 @@ class GRUBeforeThroughTime(Function):
                 pointwise_gru.gru_before_open(t, units, as_array(to_rz(h)), *kept)
                 pointwise_gru.gru_before_close(t, units, as_array(to_n(m)), *read, *lines)
         ctx.several = several
-        ctx.save_for_backward(rows, index, gates, remembered, hidden, weight_hh)
+        pairs = states.pairs, more_states.pairs
+        ctx.save_for_backward(rows, index, gates, remembered, hidden, weight_hh, *pairs)
         return hidden[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of the arguments; the index has none."""
-        rows, index, gates, remembered, hidden, weight_hh = ctx.saved_tensors
-        B, H = hidden.shape[1:]
-        d_gates, initial = torch.empty_like(gates), torch.zeros_like(hidden[0])
+        rows, index, gates, remembered, hidden, weight_hh, *pairs = ctx.saved_tensors
+        (B, H), integers = hidden.shape[1:], len(pairs[0]) > 0
+        T, d_rows, initial = len(gates), _sums_of(rows, ctx.several), torch.zeros_like(hidden[0])
+        d_gates = _gradients(rows, index, ctx.several, full=not integers)
         d_opened, d_candidate = initial.new_empty(B, 2 * H), torch.empty_like(initial)
         carry, weights = torch.zeros_like(_wide(initial)), (weight_hh[: 2 * H], weight_hh[2 * H :])
         closing = (grad.contiguous(), carry, gates, hidden, d_gates, d_candidate)
+        gradients = [
+            IntegerGradients.make(T, B, weight, H, integers=integers) for weight in weights
+        ]
         if is_compiled(rows):
-            arrays = as_arrays(*weights, initial, *closing, d_opened)
-            run_window(windows.gru_before_backward, len(d_gates), B, weights, arrays, back=True)
+            seen: Arrays = ()
+            for each, of_states in zip(gradients, pairs, strict=True):
+                seen = (*seen, *each.arrays(of_states))
+            arrays = (
+                *seen,
+                STEP_OF_STATES,
+                new_panels(B),
+                *as_arrays(index, d_rows),
+                *as_arrays(*weights, initial, *closing[:-1], d_candidate[None], d_opened[None]),
+            )
+            run_window(
+                windows_gru.gru_before_backward, T, B, weights, arrays, back=True,
+                integers=integers,
+            )  # fmt: skip
         else:
             lines, units = new_lines(initial), (0, H)
             first = as_arrays(*closing, lines)
             second = as_arrays(carry, gates, hidden, d_gates, d_opened, lines)
             from_rz, from_n = (product_with(weight.t(), B) for weight in weights)
-            for t in reversed(range(len(d_gates))):
+            for t in reversed(range(T)):
                 pointwise_gru.gru_before_backward_close(t, units, as_array(initial), *first)
                 product = as_array(from_n(d_candidate))
                 pointwise_gru.gru_before_backward_open(t, units, product, *second)
                 initial = from_rz(d_opened)
-        d_rz = _weight_gradient(d_gates[:, :, : 2 * H], hidden[:-1])
-        d_n = _weight_gradient(d_gates[:, :, 2 * H :], remembered)
+        if integers:
+            d_rz, d_n = (each.d_weight for each in gradients)
+        else:
+            d_rz = weight_gradient(d_gates[:, :, : 2 * H], hidden[:-1])
+            d_n = weight_gradient(d_gates[:, :, 2 * H :], remembered)
         return (
-            _of_rows(d_gates, rows, index, ctx.several),
+            _of_rows(d_gates, index, d_rows),
             None,
             carry.add_(initial).to(rows.dtype),
             torch.cat((d_rz, d_n)),
+            None,
             None,
         )
 
@@ -299,16 +344,24 @@ def _wide(tensor: Tensor) -> Tensor:
     return tensor.to(wide_dtype(tensor.dtype))
 
 
-def _weight_gradient(d_gates: Tensor, seen: Tensor) -> Tensor:
-    """Sum over T and B the outer products of d_gates [T, B, G·H] and what they saw [T, B, H]."""
-    return d_gates.flatten(0, 1).t() @ seen.flatten(0, 1)
+def _sums_of(rows: Tensor, several: bool) -> Tensor:
+    """Make where the gradients of rows [R, G·H] are summed up; empty if each stands once."""
+    R, K = rows.shape
+    return rows.new_zeros(R if several else 0, K, dtype=wide_dtype(rows.dtype))
 
 
-def _of_rows(d_projected: Tensor, rows: Tensor, index: Tensor, several: bool) -> Tensor:
-    """Sum the gradients [T, B, G·H] of all positions of each row; gives [R, G·H]."""
-    if not several:
+def _gradients(rows: Tensor, index: Tensor, several: bool, *, full: bool) -> Tensor:
+    """Make room for the gradients of all steps [T, B, G·H], or of one where nobody needs all."""
+    T, B = index.shape
+    every = full or not several or not is_compiled(rows)
+    return rows.new_empty(T if every else 1, B, rows.shape[1])
+
+
+def _of_rows(d_projected: Tensor, index: Tensor, sums: Tensor) -> Tensor:
+    """Give the gradient of the rows [R, G·H]: their sums, which compiled windows have made."""
+    if len(sums) == 0:
         return d_projected.flatten(0, 1)
-    sums = rows.new_zeros(rows.shape, dtype=wide_dtype(rows.dtype))
-    values, at, total = as_arrays(d_projected.flatten(0, 1), index.flatten(), sums)
-    pointwise.add_rows(values, at, total, total[0].copy())
-    return sums.to(rows.dtype)
+    if not is_compiled(d_projected):
+        values, at, total = as_arrays(d_projected.flatten(0, 1), index.flatten(), sums)
+        pointwise.add_rows(values, at, total, total[0].copy())
+    return sums.to(d_projected.dtype)

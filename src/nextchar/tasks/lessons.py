@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from nextchar.nn.precision import arithmetic_of, computing_in
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.text.batches import ItemBatches
-from nextchar.training.lessons import Lessons, autocast
+from nextchar.training.lessons import Lessons
 from nextchar.training.objective import Objective
 from nextchar.training.seeds import seed_of
 
@@ -46,7 +47,7 @@ class ItemLessons(Lessons):
         """Read a step's items; see ``ItemBatches``."""
         training = self._model.choices.training
         self._generator.manual_seed(seed_of(training.seed, step))
-        with autocast(training, self._model.device):
+        with computing_in(arithmetic_of(training.precision), self._model.device):
             return self._model.judge(self._examples, self.batches.batch(step), self._generator)
 
     def symbols(self, step: int) -> int:

@@ -23,7 +23,7 @@ from nextchar.config import ItemChoices
 from nextchar.errors import ConfigError, RunError
 from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
-from nextchar.nn.precision import faster_dtype
+from nextchar.nn.precision import fastest_arithmetic
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.tasks.budget import steps_in_time
 from nextchar.tasks.examples import Examples
@@ -245,8 +245,11 @@ def _decided(model: Model, train: Examples, validation: Examples, began: float) 
     choices: ItemChoices = model.choices
     training = choices.training
     if training.precision == "auto":
-        dtype = faster_dtype(training.batch_size, choices.network.hidden_size, model.device)
-        choices = choices.with_options(precision=str(dtype).removeprefix("torch."))
+        network = choices.network
+        precision = fastest_arithmetic(
+            network.cell, training.batch_size, network.hidden_size, model.device
+        )
+        choices = choices.with_options(precision=precision)
     if training.precision == "float16" and model.device.type != "cuda":
         raise ConfigError(
             f"precision 'float16' needs a GPU, and this trains on {model.device.type}: take "

@@ -19,6 +19,7 @@ from nextchar.config import TrainingConfig
 from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.network import Network, State, clear, detach
 from nextchar.nn.parameters import copy_by_name
+from nextchar.nn.precision import arithmetic_of, computing_in
 from nextchar.text.streams import Streams
 from nextchar.training.objective import Objective, objective_of
 from nextchar.training.processes import Processes
@@ -142,7 +143,7 @@ class StreamLessons(Lessons):
         )
         state = clear(self._state, fresh) if batch.fresh.any() else self._state
         self._generator.manual_seed(seed_of(self._config.seed, step))
-        with autocast(self._config, self._device):
+        with computing_in(arithmetic_of(self._config.precision), self._device):
             reading = self._network.read(inputs, state, generator=self._generator)
         self._newest = detach(reading.state)
         return objective_of(
@@ -182,13 +183,6 @@ def on_device(values: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
-
-
-def autocast(config: TrainingConfig, device: torch.device) -> torch.autocast:
-    """Compute in the block in the arithmetic of the training."""
-    low = config.precision not in ("auto", "float32")
-    dtype = torch.float16 if config.precision == "float16" else torch.bfloat16
-    return torch.autocast(device.type, dtype, enabled=low)
 
 
 def _named_state(state: State) -> dict[str, Tensor]:
