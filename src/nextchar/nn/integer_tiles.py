@@ -28,6 +28,10 @@ _SIZE = 0x7FFFFFFF  # of a float32's bits, all but the sign
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 _INTEGERS, _REALS = ir.VectorType(_LANE, LANES), ir.VectorType(ir.FloatType(), LANES)
 
+# LLVM ends the process where it meets an instruction by its name without this. It may meet it at
+# any time: stored code is put together with new code.
+llvmlite.binding.initialize_native_asmparser()
+
 
 @cache
 def has_instruction() -> bool:
@@ -161,7 +165,6 @@ class _Tile:
         builder = self.builder
         if has_instruction():
             # By its name: LLVM would make two others of it, at the rate of float32.
-            llvmlite.binding.initialize_native_asmparser()
             kind = ir.FunctionType(_INTEGERS, [_INTEGERS] * 3)
             instruction = ir.InlineAsm(kind, "vpdpwssd $3, $2, $0", "=v,0,v,v")
             return builder.call(instruction, [total, ours, theirs])
