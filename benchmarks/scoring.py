@@ -27,6 +27,7 @@ from torch.nn import functional
 import nextchar
 from nextchar.evaluation import Evaluation
 from nextchar.nn.network import detach
+from nextchar.nn.precision import arithmetic_of, computing_in
 from nextchar.text.streams import NO_TARGET, Streams
 
 STREAMS, LENGTH = 32, 64
@@ -48,7 +49,7 @@ def training_forward(
     streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
     steps = (len(ids) - 1) // (STREAMS * LENGTH)
     generator = torch.Generator()
-    low_precision = model.config.training.precision == "bfloat16"
+    arithmetic = arithmetic_of(model.config.training.precision)
 
     def forward() -> float:
         model.network.train()
@@ -56,7 +57,7 @@ def training_forward(
         for step in range(steps):
             batch = streams.batch(step)
             with torch.set_grad_enabled(gradients):
-                with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
+                with computing_in(arithmetic, torch.device("cpu")):
                     inputs = torch.from_numpy(batch.inputs)
                     logits, after = model.network(inputs, state, generator=generator)
                 targets = torch.from_numpy(batch.targets).flatten()

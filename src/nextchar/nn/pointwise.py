@@ -7,9 +7,9 @@ writes the new h; a *backward* call turns the gradient that reaches h into those
 which the next product takes one step back.
 
 Arrays are C-contiguous. Storage is float32, float64, or uint16 that holds the bits of bfloat16;
-what stays within a step is in float64 for float64 and in float32 otherwise. ``lines`` is memory
-for that, [at least LINES, U] in that type. Every loop runs over one line [U] and few arrays, which
-is what compilers turn into vector code.
+what stays within a step is in float64 for float64 and in float32 otherwise. The equations are
+formulas over lines [U] (``vectors``); an array in a call of one is followed by the place of its
+first unit, and by how far a gate is from the next.
 
 Shapes: T time steps, B streams, H hidden, G gates, R rows of projected inputs, U units of a call.
 ``t`` is the step; the position (t, b) has the input's part ``rows[index[t, b]]``. ``units`` are the
@@ -23,27 +23,98 @@ backward the gradient that comes from the step after.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.jit import compiled_for_teams, use_widest_vectors
-from nextchar.nn.lines import (
-    Array,
-    Units,
-    add_product,
-    narrow,
-    of,
-    of_gate,
-    squash,
-    squash_tanh,
-    widen,
-    widen_sum,
-)
+from nextchar.jit import compiled_for_teams
+from nextchar.nn.lines import Array, Units
+from nextchar.nn.vectors import Lines, formula
 
 Index = NDArray[np.int64]
 
-LINES = 9
 TANH, RELU, SIGMOID = 0, 1, 2
+
+
+def _rnn_forward(lines: Lines, *, activation: int) -> None:
+    total = lines.read("row") + lines.read("product")
+    if activation == RELU:
+        lines.keep("h", total.rectified())
+    else:
+        lines.keep("h", total.tanh() if activation == TANH else total.sigmoid())
+
+
+def _rnn_backward(lines: Lines, *, activation: int) -> None:
+    d, h = lines.read("arriving") + lines.read("product"), lines.read("h")
+    if activation == RELU:
+        lines.keep("d_gates", d.chosen(h.above(0), d * h))  # h is 0, or no number
+    else:
+        lines.keep("d_gates", d * (1 - h * h) if activation == TANH else d * (h - h * h))
+
+
+def _lstm_forward(lines: Lines, *, peepholes: bool) -> None:
+    i, f, g, o = (lines.read("row", gate) + lines.read("product", gate) for gate in range(4))
+    c = lines.read("c")
+    if peepholes:
+        i += lines.read("peepholes", 0) * c
+        f += lines.read("peepholes", 1) * c
+    i, f, g = i.sigmoid(), f.sigmoid(), g.tanh()
+    c = f * c + i * g
+    if peepholes:
+        o += lines.read("peepholes", 2) * c
+    o = o.sigmoid()
+    lines.write("c_new", c)
+    lines.keep("h", o * c.tanh())
+    for gate, values in enumerate((i, f, g, o)):
+        lines.keep("kept", values, gate)
+
+
+def _lstm_backward(lines: Lines, *, peepholes: bool) -> None:
+    i, f, g, o = (lines.read("kept", gate) for gate in range(4))
+    c, c_new = lines.read("c"), lines.read("c_new")
+    squashed = c_new.tanh()
+    d = lines.read("arriving") + lines.read("product")
+    d_o = d * squashed * (o - o * o)
+    d_c = lines.read("carry") + d * o * (1 - squashed * squashed)
+    if peepholes:
+        d_c += d_o * lines.read("peepholes", 2)
+    d_g = d_c * i * (1 - g * g)
+    d_i = d_c * g * (i - i * i)
+    d_f = d_c * c * (f - f * f)
+    d_c *= f
+    if peepholes:
+        d_c += d_i * lines.read("peepholes", 0) + d_f * lines.read("peepholes", 1)
+        for gate, seen in enumerate((d_i * c, d_f * c, d_o * c_new)):
+            lines.write("d_peepholes", lines.read("d_peepholes", gate) + seen, gate)
+    lines.write("carry", d_c)
+    for gate, values in enumerate((d_i, d_f, d_g, d_o)):
+        lines.keep("d_gates", values, gate)
+
+
+_OF_RNN, _OF_RNN_BACK = ("row", "product", "h"), ("arriving", "product", "h", "d_gates")
+_tanh_forward, _relu_forward, _sigmoid_forward = (
+    formula(*_OF_RNN)(partial(_rnn_forward, activation=each)) for each in (TANH, RELU, SIGMOID)
+)
+_tanh_backward, _relu_backward, _sigmoid_backward = (
+    formula(*_OF_RNN_BACK)(partial(_rnn_backward, activation=each))
+    for each in (TANH, RELU, SIGMOID)
+)
+_OF_LSTM = "row", "product", "c", "peepholes", "c_new", "h", "kept"
+_OF_LSTM_BACK = (
+    "kept", "c", "c_new", "arriving", "product", "carry", "peepholes", "d_peepholes", "d_gates",
+)  # fmt: skip
+_plain_forward, _peephole_forward = (
+    formula(*_OF_LSTM)(partial(_lstm_forward, peepholes=each)) for each in (False, True)
+)
+_plain_backward, _peephole_backward = (
+    formula(*_OF_LSTM_BACK)(partial(_lstm_backward, peepholes=each)) for each in (False, True)
+)
+
+
+@formula("values", "sums")
+def _add(lines: Lines) -> None:
+    lines.write("sums", lines.read("sums") + lines.read("values"))
 
 
 @compiled_for_teams
@@ -55,22 +126,17 @@ def rnn_forward(
     rows: Array,
     index: Index,
     hidden: Array,
-    lines: Array,
 ) -> None:
     """Take a step of the simple recurrence."""
-    use_widest_vectors()
-    size = units[1] - units[0]
-    h = lines[0, :size]
+    size, first = units[1] - units[0], units[0]
     for b in range(hidden.shape[1]):
-        widen_sum(of(rows[index[t, b]], units), product[b, :size], h)
+        row, found, h = rows[index[t, b]], product[b], hidden[t + 1, b]
         if activation == TANH:
-            squash_tanh(h)
+            _tanh_forward(size, row, first, 0, found, 0, 0, h, first, 0)
         elif activation == SIGMOID:
-            squash(h)
+            _sigmoid_forward(size, row, first, 0, found, 0, 0, h, first, 0)
         else:
-            for j in range(size):
-                h[j] = max(h[j], 0.0)
-        narrow(h, of(hidden[t + 1, b], units))
+            _relu_forward(size, row, first, 0, found, 0, 0, h, first, 0)
 
 
 @compiled_for_teams
@@ -82,25 +148,22 @@ def rnn_backward(
     arriving: Array,
     hidden: Array,
     d_gates: Array,
-    lines: Array,
 ) -> None:
     """Give the gradient of the sum inside φ."""
-    use_widest_vectors()
-    size = units[1] - units[0]
-    d, h = lines[0, :size], lines[1, :size]
+    size, first = units[1] - units[0], units[0]
     for b in range(hidden.shape[1]):
-        widen_sum(of(arriving[t, b], units), product[b, :size], d)
-        widen(of(hidden[t + 1, b], units), h)
+        d, found, h, towards = (
+            arriving[t, b],
+            product[b],
+            hidden[t + 1, b],
+            d_gates[t % len(d_gates), b],
+        )
         if activation == TANH:
-            for j in range(size):
-                d[j] *= 1 - h[j] * h[j]
+            _tanh_backward(size, d, first, 0, found, 0, 0, h, first, 0, towards, first, 0)
         elif activation == SIGMOID:
-            for j in range(size):
-                d[j] *= h[j] - h[j] * h[j]
+            _sigmoid_backward(size, d, first, 0, found, 0, 0, h, first, 0, towards, first, 0)
         else:
-            for j in range(size):
-                d[j] = d[j] if h[j] > 0 else d[j] * h[j]
-        narrow(d, of(d_gates[t % len(d_gates), b], units))
+            _relu_backward(size, d, first, 0, found, 0, 0, h, first, 0, towards, first, 0)
 
 
 @compiled_for_teams
@@ -114,47 +177,22 @@ def lstm_forward(
     gates: Array,
     cells: Array,
     hidden: Array,
-    lines: Array,
 ) -> None:
     """Take a step of the LSTM; ``peepholes`` is [3, H] for i, f and o, or [0, H] for none."""
-    use_widest_vectors()
-    (B, H), size = hidden.shape[1:], units[1] - units[0]
-    i, f, g, o, s = (
-        lines[0, :size],
-        lines[1, :size],
-        lines[2, :size],
-        lines[3, :size],
-        lines[4, :size],
-    )
+    (B, H), size, first = hidden.shape[1:], units[1] - units[0], units[0]
     for b in range(B):
-        row, recurrent, kept = rows[index[t, b]], product[b], gates[t % len(gates), b]
-        c, c_new = of(cells[t, b], units), of(cells[t + 1, b], units)
-        widen_sum(of_gate(row, 0, H, units), recurrent[:size], i)
-        widen_sum(of_gate(row, 1, H, units), recurrent[size : 2 * size], f)
-        widen_sum(of_gate(row, 2, H, units), recurrent[2 * size : 3 * size], g)
-        widen_sum(of_gate(row, 3, H, units), recurrent[3 * size : 4 * size], o)
+        row, found, kept = rows[index[t, b]], product[b], gates[t % len(gates), b]
+        c, c_new, h = cells[t, b], cells[t + 1, b], hidden[t + 1, b]
         if len(peepholes) > 0:
-            add_product(i, of(peepholes[0], units), c)
-            add_product(f, of(peepholes[1], units), c)
-        squash(i)
-        squash(f)
-        squash_tanh(g)
-        for j in range(size):
-            c_new[j] = f[j] * c[j] + i[j] * g[j]
-        if len(peepholes) > 0:
-            add_product(o, of(peepholes[2], units), c_new)
-        squash(o)
-        for j in range(size):
-            s[j] = c_new[j]
-        squash_tanh(s)
-        for j in range(size):
-            s[j] *= o[j]
-        narrow(s, of(hidden[t + 1, b], units))
-        if len(gates) == len(index):
-            narrow(i, of_gate(kept, 0, H, units))
-            narrow(f, of_gate(kept, 1, H, units))
-            narrow(g, of_gate(kept, 2, H, units))
-            narrow(o, of_gate(kept, 3, H, units))
+            _peephole_forward(
+                size, row, first, H, found, 0, size, c, first, 0, peepholes, first, H,
+                c_new, first, 0, h, first, 0, kept, first, H,
+            )  # fmt: skip
+        else:
+            _plain_forward(
+                size, row, first, H, found, 0, size, c, first, 0, peepholes, first, H,
+                c_new, first, 0, h, first, 0, kept, first, H,
+            )  # fmt: skip
 
 
 @compiled_for_teams
@@ -169,65 +207,29 @@ def lstm_backward(
     cells: Array,
     d_gates: Array,
     d_peepholes: Array,
-    lines: Array,
 ) -> None:
     """Give the gradients of the gates; ``carry`` [B, H] goes from the gradient of c to that of c₋.
 
     Those of the peepholes are added to ``d_peepholes``.
     """
-    use_widest_vectors()
-    (B, H), size = carry.shape, units[1] - units[0]
-    i, f, g, o, s = (
-        lines[0, :size],
-        lines[1, :size],
-        lines[2, :size],
-        lines[3, :size],
-        lines[4, :size],
-    )
-    d, d_o = lines[5, :size], lines[6, :size]
+    (B, H), size, first = carry.shape, units[1] - units[0], units[0]
     for b in range(B):
-        kept, towards, d_c = gates[t, b], d_gates[t % len(d_gates), b], of(carry[b], units)
-        c, c_new = of(cells[t, b], units), of(cells[t + 1, b], units)
-        widen(of_gate(kept, 0, H, units), i)
-        widen(of_gate(kept, 1, H, units), f)
-        widen(of_gate(kept, 2, H, units), g)
-        widen(of_gate(kept, 3, H, units), o)
-        for j in range(size):
-            s[j] = c_new[j]
-        squash_tanh(s)
-        widen_sum(of(arriving[t, b], units), product[b, :size], d)
-        for j in range(size):
-            d_o[j] = d[j] * s[j] * (o[j] - o[j] * o[j])
-        for j in range(size):
-            d_c[j] += d[j] * o[j] * (1 - s[j] * s[j])
+        kept, towards, d_c = gates[t, b], d_gates[t % len(d_gates), b], carry[b]
+        c, c_new, d, found = cells[t, b], cells[t + 1, b], arriving[t, b], product[b]
         if len(peepholes) > 0:
-            add_product(d_c, d_o, of(peepholes[2], units))
-            add_product(of(d_peepholes[2], units), d_o, c_new)
-        narrow(d_o, of_gate(towards, 3, H, units))
-        for j in range(size):
-            d[j] = d_c[j] * i[j] * (1 - g[j] * g[j])
-        narrow(d, of_gate(towards, 2, H, units))
-        for j in range(size):
-            d[j] = d_c[j] * g[j] * (i[j] - i[j] * i[j])
-        narrow(d, of_gate(towards, 0, H, units))
-        for j in range(size):
-            d_o[j] = d_c[j] * c[j] * (f[j] - f[j] * f[j])
-        narrow(d_o, of_gate(towards, 1, H, units))
-        for j in range(size):
-            d_c[j] *= f[j]
-        if len(peepholes) > 0:
-            add_product(d_c, d, of(peepholes[0], units))
-            add_product(d_c, d_o, of(peepholes[1], units))
-            add_product(of(d_peepholes[0], units), d, c)
-            add_product(of(d_peepholes[1], units), d_o, c)
+            _peephole_backward(
+                size, kept, first, H, c, first, 0, c_new, first, 0, d, first, 0, found, 0, 0,
+                d_c, first, 0, peepholes, first, H, d_peepholes, first, H, towards, first, H,
+            )  # fmt: skip
+        else:
+            _plain_backward(
+                size, kept, first, H, c, first, 0, c_new, first, 0, d, first, 0, found, 0, 0,
+                d_c, first, 0, peepholes, first, H, d_peepholes, first, H, towards, first, H,
+            )  # fmt: skip
 
 
 @compiled_for_teams
-def add_rows(values: Array, index: Index, sums: Array, line: Array) -> None:
+def add_rows(values: Array, index: Index, sums: Array) -> None:
     """Add each row of ``values`` [N, W] to the row of ``sums`` [R, W] that ``index`` [N] names."""
-    use_widest_vectors()
     for n in range(len(values)):
-        total = sums[index[n]]
-        widen(values[n], line)
-        for j in range(line.size):
-            total[j] += line[j]
+        _add(values.shape[1], values[n], 0, 0, sums[index[n]], 0, 0)

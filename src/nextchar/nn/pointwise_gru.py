@@ -5,21 +5,72 @@ Shapes and arrays are those of ``pointwise``.
 
 from __future__ import annotations
 
-from nextchar.jit import compiled_for_teams, use_widest_vectors
-from nextchar.nn.lines import (
-    Array,
-    Units,
-    add_product,
-    copy,
-    narrow,
-    of,
-    of_gate,
-    squash,
-    squash_tanh,
-    widen,
-    widen_sum,
-)
+from nextchar.jit import compiled_for_teams
+from nextchar.nn.lines import Array, Units
 from nextchar.nn.pointwise import Index
+from nextchar.nn.vectors import Lines, formula
+
+
+@formula("row", "product", "bias", "h", "h_new", "kept")
+def _after_forward(lines: Lines) -> None:
+    r = (lines.read("row", 0) + lines.read("product", 0)).sigmoid()
+    z = (lines.read("row", 1) + lines.read("product", 1)).sigmoid()
+    u = lines.read("product", 2) + lines.read("bias")
+    n = (lines.read("row", 2) + r * u).tanh()
+    lines.keep("h_new", n + z * (lines.read("h") - n))
+    for gate, values in enumerate((r, z, n, u)):
+        lines.keep("kept", values, gate)
+
+
+@formula("kept", "h", "arriving", "product", "carry", "d_bias", "to_input", "to_product")
+def _after_backward(lines: Lines) -> None:
+    r, z, n, u = (lines.read("kept", gate) for gate in range(4))
+    d = lines.read("arriving") + lines.read("product") + lines.read("carry")
+    lines.write("carry", d * z)
+    d_z = d * (lines.read("h") - n) * (z - z * z)
+    d_n = d * (1 - z) * (1 - n * n)
+    d_r, d_u = d_n * u * (r - r * r), d_n * r
+    lines.write("d_bias", lines.read("d_bias") + d_u)
+    for gate, values in enumerate((d_r, d_z, d_n)):
+        lines.keep("to_input", values, gate)
+    for gate, values in enumerate((d_r, d_z, d_u)):
+        lines.keep("to_product", values, gate)
+
+
+@formula("row", "product", "h", "remembered", "kept")
+def _before_open(lines: Lines) -> None:
+    r, z = ((lines.read("row", gate) + lines.read("product", gate)).sigmoid() for gate in (0, 1))
+    lines.keep("kept", r, 0)
+    lines.keep("kept", z, 1)
+    lines.keep("remembered", r * lines.read("h"))
+
+
+@formula("row", "product", "h", "h_new", "kept")
+def _before_close(lines: Lines) -> None:
+    n, z = (lines.read("row", 2) + lines.read("product")).tanh(), lines.read("kept", 1)
+    lines.keep("kept", n, 2)
+    lines.keep("h_new", n + z * (lines.read("h") - n))
+
+
+@formula("kept", "h", "arriving", "product", "carry", "d_candidate", "d_gates")
+def _before_backward_close(lines: Lines) -> None:
+    z, n = lines.read("kept", 1), lines.read("kept", 2)
+    d = lines.read("arriving") + lines.read("product") + lines.read("carry")
+    lines.write("carry", d * z)
+    lines.keep("d_gates", d * (lines.read("h") - n) * (z - z * z), 1)
+    d_n = d * (1 - z) * (1 - n * n)
+    lines.keep("d_gates", d_n, 2)
+    lines.keep("d_candidate", d_n)
+
+
+@formula("kept", "h", "product", "carry", "d_opened", "d_gates")
+def _before_backward_open(lines: Lines) -> None:
+    r, d = lines.read("kept", 0), lines.read("product")
+    lines.write("carry", lines.read("carry") + d * r)
+    d_r = d * lines.read("h") * (r - r * r)
+    lines.keep("d_gates", d_r, 0)
+    lines.keep("d_opened", d_r, 0)
+    lines.write("d_opened", lines.read("d_gates", 1), 1)
 
 
 @compiled_for_teams
@@ -32,43 +83,18 @@ def gru_after_forward(
     bias: Array,
     gates: Array,
     hidden: Array,
-    lines: Array,
 ) -> None:
     """Take a step of the GRU that resets after the product; ``bias`` is b' [H].
 
     ``gates`` [T, B, 4·H] keeps r, z, the candidate and U h + b', which the reset gate multiplies.
     """
-    use_widest_vectors()
-    (B, H), size = hidden.shape[1:], units[1] - units[0]
-    r, z, n, u, h = (
-        lines[0, :size],
-        lines[1, :size],
-        lines[2, :size],
-        lines[3, :size],
-        lines[4, :size],
-    )
-    shift = of(bias, units)
+    (B, H), size, first = hidden.shape[1:], units[1] - units[0], units[0]
     for b in range(B):
-        row, recurrent, kept = rows[index[t, b]], product[b], gates[t % len(gates), b]
-        widen_sum(of_gate(row, 0, H, units), recurrent[:size], r)
-        squash(r)
-        widen_sum(of_gate(row, 1, H, units), recurrent[size : 2 * size], z)
-        squash(z)
-        widen(recurrent[2 * size : 3 * size], u)
-        for j in range(size):
-            u[j] += shift[j]
-        widen(of_gate(row, 2, H, units), n)
-        add_product(n, r, u)
-        squash_tanh(n)
-        widen(of(hidden[t, b], units), h)
-        for j in range(size):
-            h[j] = n[j] + z[j] * (h[j] - n[j])
-        narrow(h, of(hidden[t + 1, b], units))
-        if len(gates) == len(index):
-            narrow(r, of_gate(kept, 0, H, units))
-            narrow(z, of_gate(kept, 1, H, units))
-            narrow(n, of_gate(kept, 2, H, units))
-            narrow(u, of_gate(kept, 3, H, units))
+        row, kept = rows[index[t, b]], gates[t % len(gates), b]
+        _after_forward(
+            size, row, first, H, product[b], 0, size, bias, first, 0, hidden[t, b], first, 0,
+            hidden[t + 1, b], first, 0, kept, first, H,
+        )  # fmt: skip
 
 
 @compiled_for_teams
@@ -83,56 +109,21 @@ def gru_after_backward(
     d_projected: Array,
     d_recurrent: Array,
     d_bias: Array,
-    lines: Array,
 ) -> None:
     """Give the gradients of the input's part and of the recurrent part of the gates.
 
     The two differ in the candidate. ``carry`` [B, H] is the gradient that reaches h₋ past the
     gates; it is added to that of the product and written anew.
     """
-    use_widest_vectors()
-    (B, H), size = carry.shape, units[1] - units[0]
-    r, z, n, u, h = (
-        lines[0, :size],
-        lines[1, :size],
-        lines[2, :size],
-        lines[3, :size],
-        lines[4, :size],
-    )
-    d, d_part, d_shift = lines[5, :size], lines[6, :size], of(d_bias, units)
+    (B, H), size, first = carry.shape, units[1] - units[0], units[0]
     for b in range(B):
-        kept, to_input, to_product = (
-            gates[t, b],
-            d_projected[t % len(d_projected), b],
-            d_recurrent[t % len(d_recurrent), b],
-        )
-        past = of(carry[b], units)
-        widen(of_gate(kept, 0, H, units), r)
-        widen(of_gate(kept, 1, H, units), z)
-        widen(of_gate(kept, 2, H, units), n)
-        widen(of_gate(kept, 3, H, units), u)
-        widen(of(hidden[t, b], units), h)
-        widen_sum(of(arriving[t, b], units), product[b, :size], d)
-        for j in range(size):
-            d[j] += past[j]
-        for j in range(size):
-            past[j] = d[j] * z[j]
-        for j in range(size):
-            d_part[j] = d[j] * (h[j] - n[j]) * (z[j] - z[j] * z[j])
-        narrow(d_part, of_gate(to_input, 1, H, units))
-        narrow(d_part, of_gate(to_product, 1, H, units))
-        for j in range(size):
-            d[j] *= (1 - z[j]) * (1 - n[j] * n[j])
-        narrow(d, of_gate(to_input, 2, H, units))
-        for j in range(size):
-            d_part[j] = d[j] * u[j] * (r[j] - r[j] * r[j])
-        narrow(d_part, of_gate(to_input, 0, H, units))
-        narrow(d_part, of_gate(to_product, 0, H, units))
-        for j in range(size):
-            d[j] *= r[j]
-        narrow(d, of_gate(to_product, 2, H, units))
-        for j in range(size):
-            d_shift[j] += d[j]
+        to_input = d_projected[t % len(d_projected), b]
+        to_product = d_recurrent[t % len(d_recurrent), b]
+        _after_backward(
+            size, gates[t, b], first, H, hidden[t, b], first, 0, arriving[t, b], first, 0,
+            product[b], 0, 0, carry[b], first, 0, d_bias, first, 0, to_input, first, H,
+            to_product, first, H,
+        )  # fmt: skip
 
 
 @compiled_for_teams
@@ -145,28 +136,18 @@ def gru_before_open(
     gates: Array,
     hidden: Array,
     remembered: Array,
-    lines: Array,
 ) -> None:
     """Begin a step of the GRU that resets before the product: r, z, and r ⊙ h₋.
 
     ``product`` is [B, 2·H]; ``gates`` [T, B, 3·H] keeps r, z and the candidate, ``remembered``
     [T, B, H] r ⊙ h₋, which the next product takes.
     """
-    use_widest_vectors()
-    (B, H), size = hidden.shape[1:], units[1] - units[0]
-    r, z, h = lines[0, :size], lines[1, :size], lines[2, :size]
+    (B, H), size, first = hidden.shape[1:], units[1] - units[0], units[0]
     for b in range(B):
-        row, recurrent, kept = rows[index[t, b]], product[b], gates[t % len(gates), b]
-        widen_sum(of_gate(row, 0, H, units), recurrent[:size], r)
-        squash(r)
-        narrow(r, of_gate(kept, 0, H, units))
-        widen_sum(of_gate(row, 1, H, units), recurrent[size : 2 * size], z)
-        squash(z)
-        narrow(z, of_gate(kept, 1, H, units))
-        widen(of(hidden[t, b], units), h)
-        for j in range(size):
-            h[j] *= r[j]
-        narrow(h, of(remembered[t, b], units))
+        _before_open(
+            size, rows[index[t, b]], first, H, product[b], 0, size, hidden[t, b], first, 0,
+            remembered[t, b], first, 0, gates[t % len(gates), b], first, H,
+        )  # fmt: skip
 
 
 @compiled_for_teams
@@ -178,23 +159,14 @@ def gru_before_close(
     index: Index,
     gates: Array,
     hidden: Array,
-    lines: Array,
 ) -> None:
     """End the step: the candidate from ``product`` [B, H] = U (r ⊙ h₋), and the new h."""
-    use_widest_vectors()
-    (B, H), size = hidden.shape[1:], units[1] - units[0]
-    z, n, h = lines[0, :size], lines[1, :size], lines[2, :size]
+    (B, H), size, first = hidden.shape[1:], units[1] - units[0], units[0]
     for b in range(B):
-        row, kept = rows[index[t, b]], gates[t % len(gates), b]
-        widen_sum(of_gate(row, 2, H, units), product[b, :size], n)
-        squash_tanh(n)
-        if len(gates) == len(index):
-            narrow(n, of_gate(kept, 2, H, units))
-        widen(of_gate(kept, 1, H, units), z)
-        widen(of(hidden[t, b], units), h)
-        for j in range(size):
-            h[j] = n[j] + z[j] * (h[j] - n[j])
-        narrow(h, of(hidden[t + 1, b], units))
+        _before_close(
+            size, rows[index[t, b]], first, H, product[b], 0, 0, hidden[t, b], first, 0,
+            hidden[t + 1, b], first, 0, gates[t % len(gates), b], first, H,
+        )  # fmt: skip
 
 
 @compiled_for_teams
@@ -208,33 +180,18 @@ def gru_before_backward_close(
     hidden: Array,
     d_gates: Array,
     d_candidate: Array,
-    lines: Array,
 ) -> None:
     """Give the gradients of z and of the candidate; ``carry`` as in ``gru_after_backward``.
 
     ``d_candidate`` [B, H] is a copy for the product that gives the gradient of r ⊙ h₋.
     """
-    use_widest_vectors()
-    (B, H), size = carry.shape, units[1] - units[0]
-    z, n, h = lines[0, :size], lines[1, :size], lines[2, :size]
-    d, d_part = lines[3, :size], lines[4, :size]
+    (B, H), size, first = carry.shape, units[1] - units[0], units[0]
     for b in range(B):
-        kept, towards, past = gates[t, b], d_gates[t % len(d_gates), b], of(carry[b], units)
-        widen(of_gate(kept, 1, H, units), z)
-        widen(of_gate(kept, 2, H, units), n)
-        widen(of(hidden[t, b], units), h)
-        widen_sum(of(arriving[t, b], units), product[b, :size], d)
-        for j in range(size):
-            d[j] += past[j]
-        for j in range(size):
-            past[j] = d[j] * z[j]
-        for j in range(size):
-            d_part[j] = d[j] * (h[j] - n[j]) * (z[j] - z[j] * z[j])
-        narrow(d_part, of_gate(towards, 1, H, units))
-        for j in range(size):
-            d[j] *= (1 - z[j]) * (1 - n[j] * n[j])
-        narrow(d, of_gate(towards, 2, H, units))
-        narrow(d, of(d_candidate[b], units))
+        _before_backward_close(
+            size, gates[t, b], first, H, hidden[t, b], first, 0, arriving[t, b], first, 0,
+            product[b], 0, 0, carry[b], first, 0, d_candidate[b], first, 0,
+            d_gates[t % len(d_gates), b], first, H,
+        )  # fmt: skip
 
 
 @compiled_for_teams
@@ -247,23 +204,14 @@ def gru_before_backward_open(
     hidden: Array,
     d_gates: Array,
     d_opened: Array,
-    lines: Array,
 ) -> None:
     """Give the gradient of r from ``product`` [B, H], that of r ⊙ h₋.
 
     ``d_opened`` [B, 2·H] is a copy of those of r and z for the next product.
     """
-    use_widest_vectors()
-    (B, H), size = carry.shape, units[1] - units[0]
-    r, h, d, d_r = lines[0, :size], lines[1, :size], lines[2, :size], lines[3, :size]
+    (B, H), size, first = carry.shape, units[1] - units[0], units[0]
     for b in range(B):
-        towards, past, opened = d_gates[t % len(d_gates), b], of(carry[b], units), d_opened[b]
-        widen(of_gate(gates[t, b], 0, H, units), r)
-        widen(of(hidden[t, b], units), h)
-        widen(product[b, :size], d)
-        add_product(past, d, r)
-        for j in range(size):
-            d_r[j] = d[j] * h[j] * (r[j] - r[j] * r[j])
-        narrow(d_r, of_gate(towards, 0, H, units))
-        narrow(d_r, of_gate(opened, 0, H, units))
-        copy(of_gate(towards, 1, H, units), of_gate(opened, 1, H, units))
+        _before_backward_open(
+            size, gates[t, b], first, H, hidden[t, b], first, 0, product[b], 0, 0,
+            carry[b], first, 0, d_opened[b], first, H, d_gates[t % len(d_gates), b], first, H,
+        )  # fmt: skip

@@ -19,7 +19,7 @@ from torch.autograd.function import Function, once_differentiable
 
 from nextchar.jit import compiled_for_teams, use_widest_vectors
 from nextchar.nn.fixed_point import COLUMNS, ONE, Integers, Pairs
-from nextchar.nn.lines import Array, copy, of, of_gate, widen_sum
+from nextchar.nn.lines import Array, copy, of, of_gate, write_sum
 from nextchar.nn.step_products import (
     add_weights,
     keep_gradients,
@@ -125,7 +125,7 @@ def project_forward(
         for b in range(inputs.shape[1]):
             for gate in range(gates):
                 found = product[b, gate * size : (gate + 1) * size]
-                widen_sum(found, of_gate(bias, gate, H, units), of_gate(rows[t, b], gate, H, units))
+                write_sum(found, of_gate(bias, gate, H, units), of_gate(rows[t, b], gate, H, units))
 
 
 @compiled_for_teams

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nextchar.nn import fixed_point, pointwise, windows
+from nextchar.nn import fixed_point
 from nextchar.nn.lines import Array
 from nextchar.nn.products import product_with
 from nextchar.nn.step_products import make_room
@@ -57,9 +57,9 @@ def go(
         given = (*states.arrays, STEP_OF_STATES, as_array(weight), *arrays)
         run_window(window, T, B, [weight], given, integers=integers)
         return states.pairs
-    multiply, lines = product_with(weight, B), as_array(new_lines(hidden))
+    multiply = product_with(weight, B)
     for t, h in enumerate(hidden[:-1].unbind()):
-        step(t, (0, H), as_array(multiply(h)), *arrays, lines)
+        step(t, (0, H), as_array(multiply(h)), *arrays)
     return states.pairs
 
 
@@ -90,9 +90,9 @@ def go_back(
         if integers:
             return initial, gradients.d_weight
         return initial, weight_gradient(d_gates, hidden[:-1])
-    multiply, lines = product_with(weight.t(), B), as_array(new_lines(initial))
+    multiply = product_with(weight.t(), B)
     for t, d in reversed(list(enumerate(d_gates.unbind()))):
-        step(t, (0, H), as_array(initial), *arrays, lines)
+        step(t, (0, H), as_array(initial), *arrays)
         initial = multiply(d)
     return initial, weight_gradient(d_gates, hidden[:-1])
 
@@ -219,18 +219,12 @@ def run_window(
     for weight in weights:
         gates, inner = (1, len(weight)) if back else (len(weight) // H, H)
         rooms.extend(make_room(workers, streams, H, like, gates, inner, integers=integers))
-    lines = windows.make_lines(workers, H, like)
-    run_team(window, make_signals(workers), lines, *rooms, *arrays)
+    run_team(window, make_signals(workers), *rooms, *arrays)
 
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:
     """Give the type of c and of sums within a step: float64 for float64, else float32."""
     return torch.float64 if dtype == torch.float64 else torch.float32
-
-
-def new_lines(state: Tensor) -> Tensor:
-    """Make the memory that a step of ``pointwise`` works in, for states [..., H] like this one."""
-    return state.new_empty(pointwise.LINES, state.shape[-1], dtype=wide_dtype(state.dtype))
 
 
 def as_array(tensor: Tensor) -> Array:

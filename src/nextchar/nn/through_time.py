@@ -45,7 +45,6 @@ from nextchar.nn.steps import (
     go,
     go_back,
     is_compiled,
-    new_lines,
     new_panels,
     run_window,
     weight_gradient,
@@ -260,12 +259,11 @@ class GRUBeforeThroughTime(Function):
             arrays = (*seen, *as_arrays(*weights), *read, as_array(remembered))
             run_window(windows_gru.gru_before_forward, T, B, weights, arrays, integers=integers)
         else:
-            lines: Arrays = (as_array(new_lines(initial)),)
-            units, kept = (0, H), (*read, as_array(remembered), *lines)
+            units, kept = (0, H), (*read, as_array(remembered))
             to_rz, to_n = (product_with(weight, B) for weight in weights)
             for t, (h, m) in enumerate(zip(hidden[:-1].unbind(), remembered.unbind(), strict=True)):
                 pointwise_gru.gru_before_open(t, units, as_array(to_rz(h)), *kept)
-                pointwise_gru.gru_before_close(t, units, as_array(to_n(m)), *read, *lines)
+                pointwise_gru.gru_before_close(t, units, as_array(to_n(m)), *read)
         ctx.several = several
         pairs = states.pairs, more_states.pairs
         ctx.save_for_backward(rows, index, gates, remembered, hidden, weight_hh, *pairs)
@@ -301,9 +299,8 @@ class GRUBeforeThroughTime(Function):
                 integers=integers,
             )  # fmt: skip
         else:
-            lines, units = new_lines(initial), (0, H)
-            first = as_arrays(*closing, lines)
-            second = as_arrays(carry, gates, hidden, d_gates, d_opened, lines)
+            units, first = (0, H), as_arrays(*closing)
+            second = as_arrays(carry, gates, hidden, d_gates, d_opened)
             from_rz, from_n = (product_with(weight.t(), B) for weight in weights)
             for t in reversed(range(T)):
                 pointwise_gru.gru_before_backward_close(t, units, as_array(initial), *first)
@@ -363,5 +360,5 @@ def _of_rows(d_projected: Tensor, index: Tensor, sums: Tensor) -> Tensor:
         return d_projected.flatten(0, 1)
     if not is_compiled(d_projected):
         values, at, total = as_arrays(d_projected.flatten(0, 1), index.flatten(), sums)
-        pointwise.add_rows(values, at, total, total[0].copy())
+        pointwise.add_rows(values, at, total)
     return sums.to(d_projected.dtype)

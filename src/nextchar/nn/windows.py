@@ -10,7 +10,7 @@ back the steps come in the other order; the last product is the gradient of the 
 Results do not depend on the number of workers.
 
 Shapes: T time steps, B streams, H hidden, G gates, W workers. ``signals`` are the team's;
-``lines``, ``panels``, ``products``, ``factors`` and ``room`` are memory for each worker. Where
+``panels``, ``products``, ``factors`` and ``room`` are memory for each worker. Where
 products are of integers, ``integers``, ``states``, ``pairs``, ``steps``, ``unit`` and ``d_weight``
 are those of ``fixed_point``, else empty (``steps.IntegerStates``, ``steps.IntegerGradients``).
 ``d_rows`` [R, G·H] gets the sums of the gradients at each row of ``index``, unless it is empty.
@@ -20,13 +20,11 @@ argument is what OpenMP hands over: nothing.
 
 from __future__ import annotations
 
-import numpy as np
-
 from nextchar.jit import compiled_for_teams, use_widest_vectors
 from nextchar.nn import pointwise
 from nextchar.nn.fixed_point import Integers, Pairs
 from nextchar.nn.lines import Array
-from nextchar.nn.pointwise import LINES, Index
+from nextchar.nn.pointwise import Index
 from nextchar.nn.step_products import (
     add_rows,
     add_weights,
@@ -38,18 +36,12 @@ from nextchar.nn.step_products import (
     multiply_gradients,
     multiply_states,
 )
-from nextchar.nn.team import Signals, join_team, largest_share, meet, share_of
-
-
-def make_lines(workers: int, hidden_size: int, like: Array) -> Array:
-    """Make the memory for what is pointwise, [W, LINES, units]."""
-    return np.empty((workers, LINES, largest_share(hidden_size, workers)), like.dtype)
+from nextchar.nn.team import Signals, join_team, meet, share_of
 
 
 @compiled_for_teams
 def rnn_forward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -69,12 +61,12 @@ def rnn_forward(
     if worker >= workers:
         return
     units = share_of(hidden.shape[2], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_rows(weight, 1, units, own, factor)
     for t in range(len(index)):
         multiply_states(t, hidden, integers, steps, own, factor, product)
-        pointwise.rnn_forward(t, units, product, activation, rows, index, hidden, line)
+        pointwise.rnn_forward(t, units, product, activation, rows, index, hidden)
         keep_states(t + 1, units, hidden, own, steps, integers, states)
         meet(signals, worker, t + 1)
 
@@ -82,7 +74,6 @@ def rnn_forward(
 @compiled_for_teams
 def rnn_backward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -109,12 +100,12 @@ def rnn_backward(
     if worker >= workers:
         return
     units = share_of(hidden.shape[2], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_columns(weight, 1, units, own, factor)
     product[:] = 0
     for t in range(len(arriving) - 1, -1, -1):
-        pointwise.rnn_backward(t, units, product, activation, arriving, hidden, d_gates, line)
+        pointwise.rnn_backward(t, units, product, activation, arriving, hidden, d_gates)
         keep_gradients(t, units, 1, d_gates, own, integers, pairs, steps)
         meet(signals, worker, len(arriving) - t)
         multiply_gradients(t, 1, d_gates, integers, steps, own, factor, product)
@@ -128,7 +119,6 @@ def rnn_backward(
 @compiled_for_teams
 def lstm_forward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -150,14 +140,12 @@ def lstm_forward(
     if worker >= workers:
         return
     units = share_of(hidden.shape[2], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_rows(weight, 4, units, own, factor)
     for t in range(len(index)):
         multiply_states(t, hidden, integers, steps, own, factor, product)
-        pointwise.lstm_forward(
-            t, units, product, rows, index, peepholes, gates, cells, hidden, line
-        )
+        pointwise.lstm_forward(t, units, product, rows, index, peepholes, gates, cells, hidden)
         keep_states(t + 1, units, hidden, own, steps, integers, states)
         meet(signals, worker, t + 1)
 
@@ -165,7 +153,6 @@ def lstm_forward(
 @compiled_for_teams
 def lstm_backward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -195,14 +182,13 @@ def lstm_backward(
     if worker >= workers:
         return
     units = share_of(carry.shape[1], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_columns(weight, 4, units, own, factor)
     product[:] = 0
     for t in range(len(arriving) - 1, -1, -1):
         pointwise.lstm_backward(
             t, units, product, arriving, carry, peepholes, gates, cells, d_gates, d_peepholes,
-            line,
         )  # fmt: skip
         keep_gradients(t, units, 4, d_gates, own, integers, pairs, steps)
         meet(signals, worker, len(arriving) - t)

@@ -27,7 +27,6 @@ from nextchar.nn.team import Signals, join_team, meet, share_of
 @compiled_for_teams
 def gru_after_forward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -48,12 +47,12 @@ def gru_after_forward(
     if worker >= workers:
         return
     units = share_of(hidden.shape[2], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_rows(weight, 3, units, own, factor)
     for t in range(len(index)):
         multiply_states(t, hidden, integers, steps, own, factor, product)
-        pointwise_gru.gru_after_forward(t, units, product, rows, index, bias, gates, hidden, line)
+        pointwise_gru.gru_after_forward(t, units, product, rows, index, bias, gates, hidden)
         keep_states(t + 1, units, hidden, own, steps, integers, states)
         meet(signals, worker, t + 1)
 
@@ -61,7 +60,6 @@ def gru_after_forward(
 @compiled_for_teams
 def gru_after_backward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -91,14 +89,13 @@ def gru_after_backward(
     if worker >= workers:
         return
     units = share_of(carry.shape[1], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     factor = factors[worker]
     load_columns(weight, 3, units, own, factor)
     product[:] = 0
     for t in range(len(arriving) - 1, -1, -1):
         pointwise_gru.gru_after_backward(
             t, units, product, arriving, carry, gates, hidden, d_projected, d_recurrent, d_bias,
-            line,
         )  # fmt: skip
         keep_gradients(t, units, 3, d_recurrent, own, integers, pairs, steps)
         meet(signals, worker, len(arriving) - t)
@@ -113,7 +110,6 @@ def gru_after_backward(
 @compiled_for_teams
 def gru_before_forward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -140,20 +136,18 @@ def gru_before_forward(
     if worker >= workers:
         return
     units = share_of(hidden.shape[2], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     more_own, more_product = more_panels[worker], more_products[worker]
     factor, more_factor = factors[worker], more_factors[worker]
     load_rows(weight_rz, 2, units, own, factor)
     load_rows(weight_n, 1, units, more_own, more_factor)
     for t in range(len(index)):
         multiply_states(t, hidden, integers, steps, own, factor, product)
-        pointwise_gru.gru_before_open(
-            t, units, product, rows, index, gates, hidden, remembered, line
-        )
+        pointwise_gru.gru_before_open(t, units, product, rows, index, gates, hidden, remembered)
         keep_states(t, units, remembered, own, steps, more_integers, more_states)
         meet(signals, worker, 2 * t + 1)
         multiply_states(t, remembered, more_integers, steps, more_own, more_factor, more_product)
-        pointwise_gru.gru_before_close(t, units, more_product, rows, index, gates, hidden, line)
+        pointwise_gru.gru_before_close(t, units, more_product, rows, index, gates, hidden)
         keep_states(t + 1, units, hidden, own, steps, integers, states)
         meet(signals, worker, 2 * t + 2)
 
@@ -161,7 +155,6 @@ def gru_before_forward(
 @compiled_for_teams
 def gru_before_backward(
     signals: Signals,
-    lines: Array,
     panels: Array,
     products: Array,
     factors: Array,
@@ -200,7 +193,7 @@ def gru_before_backward(
     if worker >= workers:
         return
     units = share_of(carry.shape[1], worker, workers)
-    own, product, line = panels[worker], products[worker], lines[worker]
+    own, product = panels[worker], products[worker]
     more_own, more_product = more_panels[worker], more_products[worker]
     factor, more_factor = factors[worker], more_factors[worker]
     load_columns(weight_rz, 2, units, own, factor)
@@ -210,7 +203,7 @@ def gru_before_backward(
     for t in range(len(arriving) - 1, -1, -1):
         meetings = 2 * (len(arriving) - t)
         pointwise_gru.gru_before_backward_close(
-            t, units, product, arriving, carry, gates, hidden, d_gates, d_candidate[0], line
+            t, units, product, arriving, carry, gates, hidden, d_gates, d_candidate[0]
         )
         keep_gradients(t, units, 1, d_candidate, more_own, more_integers, more_pairs, more_steps)
         meet(signals, worker, meetings - 1)
@@ -218,7 +211,7 @@ def gru_before_backward(
             t, 1, d_candidate, more_integers, more_steps, more_own, more_factor, more_product
         )
         pointwise_gru.gru_before_backward_open(
-            t, units, more_product, carry, gates, hidden, d_gates, d_opened[0], line
+            t, units, more_product, carry, gates, hidden, d_gates, d_opened[0]
         )
         keep_gradients(t, units, 2, d_opened, own, integers, pairs, steps)
         meet(signals, worker, meetings)

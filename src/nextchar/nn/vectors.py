@@ -1,0 +1,258 @@
+"""Formulas over lines, in registers from beginning to end.
+
+A formula is a Python function that is run once, while code is made for it: what it does with
+``Vector`` values becomes instructions on 16 float32 (or 8 float64) at once. Loops over lines would
+do the same with each intermediate result in memory, and with a check of all arrays for overlap
+before each of them, which for short lines is half of the time.
+
+Storage is float32, float64, or uint16 that holds the bits of bfloat16. A formula computes in
+float64 where one of its arrays is, and in float32 otherwise.
+"""
+
+# ruff: noqa: ANN401  (Numba's compiler hands over what it does not type)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any, cast
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_INDEX, _BITS, _HALF_BITS = ir.IntType(64), ir.IntType(32), ir.IntType(16)
+_FLAGS = ("contract", "arcp", "nsz")
+_VECTOR_BYTES = 64
+_NEXT_TO_NOTHING = 1e-30
+_PARTS = ("array", "start", "stride")
+
+Formula = Callable[["Lines"], None]
+Number = float | int
+
+
+class Vector:
+    """Values of neighbouring units in a register; arithmetic is written as code."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    @property
+    def type(self) -> Any:
+        """The type of the register."""
+        return self.value.type
+
+    def of(self, number: Number) -> Vector:
+        """Give a number as a vector like this one."""
+        return Vector(self.builder, ir.Constant(self.type, [float(number)] * self.type.count))
+
+    def __add__(self, other: Vector | Number) -> Vector:
+        return self._combined(self.builder.fadd, other)
+
+    def __sub__(self, other: Vector | Number) -> Vector:
+        return self._combined(self.builder.fsub, other)
+
+    def __mul__(self, other: Vector | Number) -> Vector:
+        return self._combined(self.builder.fmul, other)
+
+    def __truediv__(self, other: Vector | Number) -> Vector:
+        return self._combined(self.builder.fdiv, other)
+
+    def __rsub__(self, other: Number) -> Vector:
+        return self.of(other) - self
+
+    def __rtruediv__(self, other: Number) -> Vector:
+        return self.of(other) / self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def above(self, number: Number) -> Any:
+        """Say where values are greater than a number."""
+        return self.builder.fcmp_ordered(">", self.value, self.of(number).value)
+
+    def below(self, number: Number) -> Any:
+        """Say where values are less than a number."""
+        return self.builder.fcmp_ordered("<", self.value, self.of(number).value)
+
+    def chosen(self, where: Any, other: Vector) -> Vector:
+        """Take these values where a condition holds, else others."""
+        return Vector(self.builder, self.builder.select(where, self.value, other.value))
+
+    def held(self, least: Number, most: Number) -> Vector:
+        """Keep values between two numbers; what is no number stays none."""
+        low, high = self.of(least), self.of(most)
+        raised = low.chosen(self.below(least), self)
+        return high.chosen(raised.above(most), raised)
+
+    def rectified(self) -> Vector:
+        """Give values above 0, and 0 for those below; what is no number stays none."""
+        return self.of(0.0).chosen(self.below(0.0), self)
+
+    def size(self) -> Vector:
+        """Give values without their signs."""
+        return self._called("llvm.fabs")
+
+    def floor(self) -> Vector:
+        """Give the greatest whole numbers that are not above."""
+        return self._called("llvm.floor")
+
+    def exp(self) -> Vector:
+        """Give e^x: in float64 as libm does, in float32 as ``jit.exp``, by the same numbers."""
+        if isinstance(self.type.element, ir.DoubleType):
+            return self._called("llvm.exp")
+        x = self.held(-87.0, 87.0)
+        power = (x * 1.44269504 + 0.5).floor()
+        r = x - power * 0.693359375
+        r = r + power * 2.12194440e-4
+        p = r.of(1.9875691500e-4)
+        for coefficient in (
+            1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+        ):  # fmt: skip
+            p = p * r + coefficient
+        p = p * r * r + r + 1.0
+        whole = ir.VectorType(_BITS, self.type.count)
+        exponent = self.builder.add(
+            self.builder.fptosi(power.value, whole), ir.Constant(whole, [127] * whole.count)
+        )
+        bits = self.builder.shl(exponent, ir.Constant(whole, [23] * whole.count))
+        return p * Vector(self.builder, self.builder.bitcast(bits, self.type))
+
+    def sigmoid(self) -> Vector:
+        """Give 1 / (1 + e^−x)."""
+        return 1.0 / (1.0 + (self * -1.0).exp())
+
+    def tanh(self) -> Vector:
+        """Give the hyperbolic tangent."""
+        return 1.0 - 2.0 / (1.0 + (self * 2.0).exp())
+
+    def _combined(self, operation: Callable[..., Any], other: Vector | Number) -> Vector:
+        right = other if isinstance(other, Vector) else self.of(other)
+        return Vector(self.builder, operation(self.value, right.value, flags=_FLAGS))
+
+    def _called(self, name: str) -> Vector:
+        utilities: Any = cgutils  # which has no types
+        element = "f64" if isinstance(self.type.element, ir.DoubleType) else "f32"
+        kind = ir.FunctionType(self.type, [self.type])
+        whole = f"{name}.v{self.type.count}{element}"
+        function = utilities.get_or_insert_function(self.builder.module, kind, whole)
+        return Vector(self.builder, self.builder.call(function, [self.value]))
+
+
+class Lines:
+    """What a formula reads and writes: some neighbouring units of each line, by name."""
+
+    def __init__(
+        self,
+        builder: Any,
+        places: dict[str, tuple[Any, Any, Any]],
+        unit: Any,
+        lanes: int,
+        real: Any,
+    ) -> None:
+        self._builder, self._places, self._unit = builder, places, unit
+        self._lanes, self._real = lanes, real
+
+    def read(self, name: str, gate: int = 0) -> Vector:
+        """Read the units of a line, or of one of its gates."""
+        place, element = self._place(name, gate)
+        found = self._builder.load(place, align=_bytes_of(element))
+        return Vector(self._builder, self._widened(found, element))
+
+    def write(self, name: str, values: Vector, gate: int = 0) -> None:
+        """Write the units of a line, or of one of its gates, as they are."""
+        place, element = self._place(name, gate)
+        stored = values.value if element == self._real else self._narrowed(values)
+        self._builder.store(stored, place, align=_bytes_of(element))
+
+    def keep(self, name: str, values: Vector, gate: int = 0) -> None:
+        """Write what a product takes later: in float32, next to nothing becomes nothing.
+
+        A gate that is closed for good makes gradients of less than float32's normal numbers, and a
+        product with a few of those among its factors takes up to a hundred times as long.
+        """
+        if isinstance(self._element(name), ir.FloatType):
+            values = values.of(0.0).chosen(values.size().below(_NEXT_TO_NOTHING), values)
+        self.write(name, values, gate)
+
+    def _place(self, name: str, gate: int) -> tuple[Any, Any]:
+        data, start, stride = self._places[name]
+        element = data.type.pointee
+        at = self._builder.add(start, self._builder.mul(stride, _INDEX(gate)))
+        first = self._builder.gep(data, [self._builder.add(at, self._unit)])
+        vector = ir.VectorType(element, self._lanes)
+        return self._builder.bitcast(first, vector.as_pointer()), element
+
+    def _element(self, name: str) -> Any:
+        return self._places[name][0].type.pointee
+
+    def _widened(self, found: Any, element: Any) -> Any:
+        builder = self._builder
+        real = ir.VectorType(self._real, self._lanes)
+        if element == self._real:
+            return found
+        if isinstance(element, ir.FloatType):
+            return builder.fpext(found, real)
+        whole = ir.VectorType(_BITS, self._lanes)
+        bits = builder.shl(builder.zext(found, whole), ir.Constant(whole, [16] * self._lanes))
+        return builder.bitcast(bits, ir.VectorType(ir.FloatType(), self._lanes))
+
+    def _narrowed(self, values: Vector) -> Any:
+        """Round to bfloat16: to the nearest, ties to even, and what is no number stays none."""
+        builder, whole = self._builder, ir.VectorType(_BITS, self._lanes)
+
+        def constant(number: int) -> Any:
+            return ir.Constant(whole, [number] * self._lanes)
+
+        bits = builder.bitcast(values.value, whole)
+        odd = builder.and_(builder.lshr(bits, constant(16)), constant(1))
+        rounded = builder.lshr(builder.add(bits, builder.add(odd, constant(0x7FFF))), constant(16))
+        size = builder.and_(bits, constant(0x7FFFFFFF))
+        is_none = builder.icmp_unsigned(">", size, constant(0x7F800000))
+        chosen = builder.select(is_none, constant(0x7FC0), rounded)
+        return builder.trunc(chosen, ir.VectorType(_HALF_BITS, self._lanes))
+
+
+def formula(*names: str) -> Callable[[Formula], Callable[..., None]]:
+    """Make a formula over lines callable in compiled code.
+
+    It is called with the number of units, and for each name an array, the place in it of the first
+    unit, and how far a gate is from the next; places are counted in values of the C-contiguous
+    array.
+    """
+
+    def made(body: Formula) -> Callable[..., None]:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            places, kinds = {}, []
+            for number, name in enumerate(names):
+                at = 1 + 3 * number
+                array = context.make_array(signature.args[at])(context, builder, arguments[at])
+                places[name] = (array.data, arguments[at + 1], arguments[at + 2])
+                kinds.append(array.data.type.pointee)
+            wide = any(isinstance(kind, ir.DoubleType) for kind in kinds)
+            real = ir.DoubleType() if wide else ir.FloatType()
+            utilities: Any = cgutils
+            size, lanes = arguments[0], _VECTOR_BYTES // _bytes_of(real)
+            rest = builder.srem(size, _INDEX(lanes))
+            whole = builder.sub(size, rest)
+            for start, end, at_once in ((_INDEX(0), whole, lanes), (whole, size, 1)):
+                with utilities.for_range_slice(builder, start, end, _INDEX(at_once)) as (unit, _):
+                    body(Lines(builder, places, unit, at_once, real))
+            return context.get_dummy_value()
+
+        def typed(_typing: Any, *kinds: Any) -> Any:
+            return numba.void(*kinds), generate
+
+        # Numba wants to know how many there are.
+        several = ("typing", "size", *(f"{name}_{part}" for name in names for part in _PARTS))
+        parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in several]
+        cast(Any, typed).__signature__ = Signature(parameters)
+        return cast(Callable[..., None], intrinsic(typed))
+
+    return made
+
+
+def _bytes_of(element: Any) -> int:
+    if isinstance(element, ir.DoubleType):
+        return 8
+    return 4 if isinstance(element, ir.FloatType) else 2
