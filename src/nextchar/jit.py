@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast
 
+import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
@@ -55,6 +57,15 @@ def inlined(function: FunctionT) -> FunctionT:
     """Compile a function into those that call it, so that their loops become vector code."""
     inlining = numba.njit(inline="always", fastmath=_FASTMATH, error_model="numpy")
     return cast(FunctionT, inlining(function))
+
+
+@cache
+def processor_has(feature: str) -> bool:
+    """Say whether Numba compiles for a processor with some instructions, by LLVM's name of them."""
+    chosen: Any = numba.config  # which has no types
+    if chosen.CPU_NAME or chosen.CPU_FEATURES:  # it is not for this processor
+        return False
+    return bool(llvmlite.binding.get_host_cpu_features().get(feature))
 
 
 def _load_acquire(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, cast
 
 import llvmlite.binding
@@ -19,6 +18,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from nextchar.jit import processor_has
 
 LANES = 16
 ROUNDING = np.float32(3 << 22)  # added to a number below 2²¹, leaves the nearest integer in front
@@ -33,13 +34,9 @@ _INTEGERS, _REALS = ir.VectorType(_LANE, LANES), ir.VectorType(ir.FloatType(), L
 llvmlite.binding.initialize_native_asmparser()
 
 
-@cache
 def has_instruction() -> bool:
-    """Say whether the processor that Numba compiles for has the instruction; else others do it."""
-    chosen: Any = numba.config  # which has no types
-    if chosen.CPU_NAME or chosen.CPU_FEATURES:
-        return False
-    return bool(llvmlite.binding.get_host_cpu_features().get("avx512vnni"))
+    """Say whether the processor has the instruction; else others do the same."""
+    return processor_has("avx512vnni")
 
 
 def integer_tile_of(rows: int, vectors: int, *, adds: bool = False) -> Callable[..., None]:

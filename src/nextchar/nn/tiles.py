@@ -18,12 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import llvmlite.binding
 import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from nextchar.jit import compiled_for_teams, inlined
+from nextchar.jit import compiled_for_teams, inlined, processor_has
 from nextchar.nn.lines import Array, Units
 
 
@@ -33,10 +32,9 @@ def _shape_of_tiles() -> tuple[int, int, int]:
     Rows times vectors are the sums that stay in registers, of which there are 32 of 64 bytes with
     AVX-512, else 16 of 32 or, taken for all others, of 16.
     """
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512f"):
+    if processor_has("avx512f"):
         return 64, 8, 2
-    return (32, 4, 2) if features.get("avx2") else (16, 4, 2)
+    return (32, 4, 2) if processor_has("avx2") else (16, 4, 2)
 
 
 VECTOR_BYTES, ROWS, VECTORS = _shape_of_tiles()

@@ -131,11 +131,11 @@ class Vector:
         return Vector(self.builder, operation(self.value, right.value, flags=_FLAGS))
 
     def _called(self, name: str) -> Vector:
-        utilities: Any = cgutils  # which has no types
         element = "f64" if isinstance(self.type.element, ir.DoubleType) else "f32"
         kind = ir.FunctionType(self.type, [self.type])
-        whole = f"{name}.v{self.type.count}{element}"
-        function = utilities.get_or_insert_function(self.builder.module, kind, whole)
+        utilities: Any = cgutils  # which has no types
+        name = f"{name}.v{self.type.count}{element}"
+        function = utilities.get_or_insert_function(self.builder.module, kind, name)
         return Vector(self.builder, self.builder.call(function, [self.value]))
 
 
