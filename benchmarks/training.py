@@ -36,8 +36,8 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import Config
+from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.network import Network
-from nextchar.nn.precision import fastest_arithmetic
 from nextchar.text.streams import Streams
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory

@@ -18,8 +18,9 @@ from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError
 from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
+from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.network import Network
-from nextchar.nn.precision import fastest_arithmetic, has_int16
+from nextchar.nn.precision import has_int16
 from nextchar.parts import CORPUS_FOLDER, training_streams
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, storage_errors

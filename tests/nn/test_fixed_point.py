@@ -17,9 +17,10 @@ from torch import Tensor
 
 from nextchar.config import Activation
 from nextchar.jit import compiled_for_teams
-from nextchar.nn import recurrent, steps
+from nextchar.nn import fastest, steps
 from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
+from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.fixed_point import (
     BLOCK,
     COLUMNS,
@@ -40,7 +41,7 @@ from nextchar.nn.fixed_point import (
 )
 from nextchar.nn.initialization import initialize_cell
 from nextchar.nn.lines import Array, Units
-from nextchar.nn.precision import Arithmetic, computing_in, fastest_arithmetic, has_int16
+from nextchar.nn.precision import Arithmetic, computing_in, has_bfloat16, has_int16
 from nextchar.nn.recurrent import unroll
 from nextchar.nn.steps import STEP_OF_STATES
 from tests.nn.cases import CONFIGS, generator, normal
@@ -303,14 +304,16 @@ def test_without_the_instruction_int16_is_float32(monkeypatch: pytest.MonkeyPatc
 
 
 @needs_the_instruction
-def test_auto_is_int16_only_for_cells_that_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nextchar.nn import precision
-
-    monkeypatch.setattr(precision, "_CLEARLY", float("inf"))  # as where bfloat16 is slow
-    assert fastest_arithmetic("gru", 8, 96, CPU) == "int16"
-    assert fastest_arithmetic("gru", 8, 100, CPU) == "float32"
-    assert fastest_arithmetic("min_gru", 8, 96, CPU) == "float32"
-    assert recurrent.LEAST_INTEGER_WEIGHTS <= 4 * 96 * 96
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_is_int16_only_for_cells_that_take_it(
+    native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where bfloat16 has to be tried, which is slow on a processor without it."""
+    if not native or not has_bfloat16(CPU):
+        monkeypatch.setattr(fastest, "has_bfloat16", lambda _device: native)
+        assert fastest_arithmetic("gru", 8, 96, CPU) == "int16"
+    assert fastest_arithmetic("gru", 8, 100, CPU) != "int16"
+    assert fastest_arithmetic("min_gru", 8, 96, CPU) != "int16"
 
 
 def test_other_processors_compute_the_same(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from nextchar.nn.integer_tiles import (
     LANES,
     LOW,
     ROUNDING,
+    SIZE,
     fix_pairs,
     integer_tile_of,
     largest_size,
@@ -249,24 +250,24 @@ def pack_integer_rows(
     K, C = weight.shape[1], COLUMNS
     H, count = len(weight) // gates, units[1] - units[0]
     for place in range(len(panels)):
-        panel = panels[place]
+        panel = panels[place].view(np.int32)
         for column in range(C):
             row = place * C + column
             if row >= gates * count:
                 factors[row] = 0
-                for k in range(K):
-                    panel[(k // 2 * C + column) * 2 + k % 2] = 0
+                for pair in range(K // 2):
+                    panel[pair * C + column] = 0
                 continue
             line = weight[row // count * H + units[0] + row % count]
-            largest = np.float32(0)
+            bits = np.int32(0)
             for k in range(K):
-                largest = max(largest, np.abs(np.float32(line[k])))
+                bits = max(bits, np.float32(line[k]).view(np.int32) & SIZE)
+            largest = np.int32(bits).view(np.float32)
             factors[row] = largest / np.float32(LARGEST_WEIGHT)
             scale = _share(largest, LARGEST_WEIGHT)
             for pair in range(K // 2):
-                start = (pair * C + column) * 2
-                panel[start] = np.int16(_integer(line[2 * pair], scale))
-                panel[start + 1] = np.int16(_integer(line[2 * pair + 1], scale))
+                low, high = _integer(line[2 * pair], scale), _integer(line[2 * pair + 1], scale)
+                panel[pair * C + column] = (low & LOW) | np.int32(high << np.int32(16))
 
 
 @inlined
@@ -276,29 +277,32 @@ def pack_integer_columns(
     """Make panels for x · W of the columns of some units of weight [G·H, H], K in blocks."""
     H, C = len(weight) // gates, COLUMNS
     for place in range(len(panels)):
-        panel, first = panels[place], units[0] + place * C
+        panel, first = panels[place].view(np.int32), units[0] + place * C
         count = max(0, min(C, units[1] - first))
-        largest = factors[place * C : place * C + C]
+        scales = factors[place * C : place * C + C]
         for column in range(C):
-            largest[column] = 0
+            scales[column] = 0
         for k in range(len(weight)):
-            line = weight[k]
+            line = weight[k, first : first + count]
             for column in range(count):
-                largest[column] = max(largest[column], np.abs(np.float32(line[first + column])))
+                scales[column] = max(scales[column], np.abs(np.float32(line[column])))
+        for column in range(C):
+            scales[column] = _share(scales[column], LARGEST_WEIGHT)
         for block in range(H // BLOCK):
             for gate in range(gates):
                 for j in range(0, BLOCK, 2):
                     k = gate * H + block * BLOCK + j
-                    pair = ((block * gates + gate) * BLOCK + j) // 2
-                    one, other, start = weight[k], weight[k + 1], pair * C * 2
+                    start = ((block * gates + gate) * BLOCK + j) // 2 * C
+                    one, other = (
+                        weight[k, first : first + count],
+                        weight[k + 1, first : first + count],
+                    )
+                    target = panel[start : start + C]
                     for column in range(count):
-                        scale = _share(largest[column], LARGEST_WEIGHT)
-                        low = _integer(one[first + column], scale)
-                        high = _integer(other[first + column], scale)
-                        panel[start + 2 * column] = np.int16(low)
-                        panel[start + 2 * column + 1] = np.int16(high)
+                        low = _integer(one[column], scales[column])
+                        high = _integer(other[column], scales[column])
+                        target[column] = (low & LOW) | np.int32(high << np.int32(16))
                     for column in range(count, C):
-                        panel[start + 2 * column] = 0
-                        panel[start + 2 * column + 1] = 0
+                        target[column] = 0
         for column in range(C):
-            largest[column] /= np.float32(LARGEST_WEIGHT)
+            scales[column] = np.float32(1) / scales[column] if scales[column] > 0 else 0

@@ -24,8 +24,8 @@ from nextchar.jit import processor_has
 LANES = 16
 ROUNDING = np.float32(3 << 22)  # added to a number below 2²¹, leaves the nearest integer in front
 LOW = np.int32(0xFFFF)
+SIZE = np.int32(0x7FFFFFFF)  # of a float32's bits, all but the sign
 
-_SIZE = 0x7FFFFFFF  # of a float32's bits, all but the sign
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 _INTEGERS, _REALS = ir.VectorType(_LANE, LANES), ir.VectorType(ir.FloatType(), LANES)
 
@@ -197,7 +197,7 @@ def _largest_size(_typing: Any, values: Any, _start: Any, _stride: Any, _rows: A
         found = builder.load(
             _vector_at(builder, data, _place(builder, start, row, stride)), align=4
         )
-        size = builder.and_(found, ir.Constant(_INTEGERS, [_SIZE] * LANES))
+        size = builder.and_(found, ir.Constant(_INTEGERS, [int(SIZE)] * LANES))
         larger = builder.select(builder.icmp_signed(">", size, sizes), size, sizes)
         following = builder.add(row, _INDEX(1))
         builder.cbranch(builder.icmp_signed("<", following, rows), body, done)

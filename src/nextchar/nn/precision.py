@@ -1,11 +1,7 @@
-"""In which arithmetic the products of training are taken, and which is the fastest here.
-
-All else is in float32 in any case.
-"""
+"""In which arithmetic products are taken, and which a device has; all else is in float32."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,11 +13,7 @@ from nextchar.config.training import Precision
 
 Arithmetic = Literal["float32", "bfloat16", "float16", "int16"]
 
-INTEGER_CELLS = ("rnn", "lstm", "peephole_lstm", "gru")
-INTEGER_UNITS = 16  # H must be a multiple
-
-_SECONDS = 0.1
-_CLEARLY = 1.2
+INTEGER_UNITS = 16  # integers are for layers of a multiple
 _INTEGERS: ContextVar[bool] = ContextVar("integers", default=False)
 
 
@@ -71,29 +63,3 @@ def has_int16(device: torch.device) -> bool:
     from nextchar.nn.integer_tiles import has_instruction
 
     return has_instruction()
-
-
-def fastest_arithmetic(cell: str, batch: int, hidden: int, device: torch.device) -> Arithmetic:
-    """Give the arithmetic for a cell's recurrent products [B, H] · [H, 4·H].
-
-    That is bfloat16 where torch is clearly faster in it, which is tried; else integers, of which a
-    product takes about half the time, where the device has them and the cell takes them.
-    """
-
-    def seconds(dtype: torch.dtype) -> float:
-        left = torch.ones(batch, hidden, dtype=dtype, device=device)
-        right = torch.ones(hidden, 4 * hidden, dtype=dtype, device=device)
-        times: list[float] = []
-        ends = time.perf_counter() + _SECONDS
-        while not times or time.perf_counter() < ends:
-            began = time.perf_counter()
-            left @ right
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    if seconds(torch.bfloat16) * _CLEARLY < seconds(torch.float32):
-        return "bfloat16"
-    takes_integers = cell in INTEGER_CELLS and hidden % INTEGER_UNITS == 0
-    return "int16" if takes_integers and has_int16(device) else "float32"

@@ -23,7 +23,7 @@ from nextchar.config import ItemChoices
 from nextchar.errors import ConfigError, RunError
 from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
-from nextchar.nn.precision import fastest_arithmetic
+from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.tasks.budget import steps_in_time
 from nextchar.tasks.examples import Examples
