@@ -51,6 +51,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/typos.py bench/run "$$text" --json bench/typos.json && \
 	$(BIN)/python benchmarks/compression.py bench/run "$$text" --characters 100000 --json bench/compression.json && \
 	$(BIN)/python benchmarks/parallel.py "$$text" --json bench/parallel.json && \
+	$(BIN)/python benchmarks/precision.py "$$text" --json bench/precision.json && \
 	$(BIN)/python benchmarks/gpt.py "$$text" --json bench/gpt.json && \
 	$(BIN)/python benchmarks/defaults.py "$$text" --minutes 1.5 5 --json bench/defaults.json
 

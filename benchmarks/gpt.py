@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import nextchar
+from nextchar.training.memory import keep_freed_memory
 
 LAYERS, HEADS, WIDTH, WINDOW, BATCH = 4, 4, 128, 64, 12
 PEAK_RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-4, 100
@@ -187,6 +188,7 @@ def gpt_nats_per_char(model: GPT, ids: Tensor, *, stride: int) -> float:
 
 
 def measure_gpt(text: str, cut: int, seconds: float | None, seed: int) -> Figures:
+    keep_freed_memory()  # as nextchar.train does
     symbols = {symbol: index for index, symbol in enumerate(sorted(set(text)))}
     ids = torch.tensor([symbols[symbol] for symbol in text])
     torch.manual_seed(seed)

@@ -12,9 +12,12 @@ products of a step, and the medians of the rounds are reported.
 
 Nominally a character costs 6 · W floating-point operations: 2 forward and 4 backward for each of
 the W weights that enter products, which are G · H · (I + H) a layer and V · H of the head. Times
-characters a second, and over the best rate of torch.mm on [B, H] · [H, G·H] and
-[B, G·H] · [G·H, H] in nextchar's precision, that is the share of the peak. nextchar may take fewer
-products than the nominal ones: it can project the V rows of the embedding for all T · B positions.
+characters a second, and over the best rate of a product alone on [B, H] · [H, G·H] and
+[B, G·H] · [G·H, H] in nextchar's precision, that is the share of the peak. The product is torch.mm,
+with either layout of the weights; of 16-bit integers, which torch does not multiply, it is
+nextchar's own, of one thread's share of the columns, as if all others were as fast side by side.
+nextchar may take fewer products than the nominal ones: it can project the V rows of the embedding
+for all T · B positions.
 
 Legend: T time steps, B streams, V symbols, E embedding, G gates, H hidden, L layers, I input of a
 layer: E for the first, H above.
@@ -32,12 +35,21 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nextchar.config import Config
 from nextchar.nn.fastest import fastest_arithmetic
+from nextchar.nn.fixed_point import (
+    COLUMNS,
+    ONE,
+    PAIRS_OF_GRADIENTS,
+    PAIRS_OF_STATES,
+    multiply_integers,
+)
 from nextchar.nn.network import Network
+from nextchar.nn.steps import STEP_OF_STATES
 from nextchar.text.streams import Streams
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
@@ -141,7 +153,7 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
             "batch_size": B, "sequence_length": T, "steps": 1_000_000,
         }
     )  # fmt: skip
-    precision = fastest_arithmetic(cell, B, hidden_size, torch.device("cpu"))
+    precision = fastest_arithmetic(config.network, B, torch.device("cpu"))
     config = config.with_options(precision=precision)
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
@@ -200,6 +212,22 @@ def products(hidden_size: int, gates: int, dtype: torch.dtype) -> dict[str, Run]
     return runs
 
 
+def integer_products(hidden_size: int, gates: int) -> dict[str, Run]:
+    """Make one thread's share of the products of a step, of integers that are packed already."""
+    wide, threads = gates * hidden_size, torch.get_num_threads()
+    forward = _integer_product(hidden_size, wide // threads, PAIRS_OF_STATES)
+    backward = _integer_product(wide, hidden_size // threads, gates * PAIRS_OF_GRADIENTS)
+    return {"forward product of integers": forward, "backward product of integers": backward}
+
+
+def _integer_product(inner: int, columns: int, chunk: int) -> Run:
+    count = -(-columns // COLUMNS)
+    xs = np.random.default_rng(0).integers(-ONE, ONE, (B, inner)).astype(np.int16)
+    panels = np.ones((count, inner * COLUMNS), np.int16)
+    factors, out = np.ones(count * COLUMNS, np.float32), np.empty((B, count * COLUMNS), np.float32)
+    return lambda: multiply_integers(xs, panels, factors, STEP_OF_STATES, 0, 0, chunk, out)
+
+
 def _product(left: Tensor, right: Tensor, out: Tensor) -> Run:
     return lambda: torch.mm(left, right, out=out)
 
@@ -213,16 +241,17 @@ def measure(cell: str, hidden_size: int, layers: int, ids: Tensor, seconds: floa
     kept = tutorial_step(cell, hidden_size, layers, ids)
     runs: dict[str, Run] = {"own": own, "stock": apart, "stock_kept": kept}
     runs |= products(hidden_size, GATES[cell], dtype)
+    if precision == "int16":
+        runs |= integer_products(hidden_size, GATES[cell])
     taken = take_turns(runs, seconds)
     apart.close()
     own_rate, stock_rate, kept_rate = (
         B * T / statistics.median(taken[name]) for name in ("own", "stock", "stock_kept")
     )
-    product_seconds = sum(
-        min(min(times) for name, times in taken.items() if name.startswith(direction))
-        for direction in ("forward", "backward")
+    torch_rate, own_integers = (
+        product_rate(taken, GATES[cell], hidden_size, kind) for kind in (" by ", " of integers")
     )
-    product_rate = 4 * B * GATES[cell] * hidden_size**2 / product_seconds
+    rate = own_integers or torch_rate
     weights = product_weights(cell, hidden_size, layers)
     return {
         "cell": cell, "hidden_size": hidden_size, "layers": layers, "precision": precision,
@@ -230,9 +259,20 @@ def measure(cell: str, hidden_size: int, layers: int, ids: Tensor, seconds: floa
         "rounds": len(taken["own"]), "chars_per_second": own_rate,
         "stock_chars_per_second": stock_rate, "ratio": own_rate / stock_rate,
         "ratio_with_kept_memory": own_rate / kept_rate,
-        "product_gflops": product_rate / 1e9, "nominal_flops_per_char": 6 * weights,
-        "nominal_share_of_product": 6 * weights * own_rate / product_rate,
+        "product_gflops": rate / 1e9, "torch_product_gflops": torch_rate / 1e9,
+        "nominal_flops_per_char": 6 * weights,
+        "nominal_share_of_product": 6 * weights * own_rate / rate,
     }  # fmt: skip
+
+
+def product_rate(taken: dict[str, list[float]], gates: int, hidden_size: int, kind: str) -> float:
+    """Give the operations a second of the fastest products of a kind; 0 if it was not run."""
+    best = [
+        min(min(times) for name, times in taken.items() if name.startswith(way) and kind in name)
+        for way in ("forward product", "backward product")
+        if any(name.startswith(way) and kind in name for name in taken)
+    ]
+    return 4 * B * gates * hidden_size**2 / sum(best) if best else 0.0
 
 
 def product_weights(cell: str, hidden_size: int, layers: int) -> int:
@@ -274,7 +314,7 @@ def print_row(row: Report) -> None:
         f"| {row['cell']} | {row['hidden_size']} | {row['layers']} | {row['precision']} "
         f"| {row['chars_per_second']:,.0f} | {row['stock_chars_per_second']:,.0f} "
         f"| {row['ratio']:.2f} | {row['ratio_with_kept_memory']:.2f} "
-        f"| {row['product_gflops']:.0f} "
+        f"| {row['product_gflops']:.0f} | {row['torch_product_gflops']:.0f} "
         f"| {row['nominal_share_of_product']:.0%} |",
         flush=True,
     )
@@ -346,7 +386,7 @@ def main() -> None:
         return
     print(f"B {B}, T {T}, V {V}, E {E}, {torch.get_num_threads()} threads\n")
     print("| cell | H | L | precision | nextchar chars/s | stock chars/s | ratio ", end="")
-    print("| with kept memory | products GFLOP/s | nominal share |\n|" + "---|" * 10)
+    print("| with kept memory | products GFLOP/s | torch's | nominal share |\n|" + "---|" * 11)
     reports = []
     for cell, hidden_size, layers in product(options.cells, options.hidden, options.layers):
         report = measure(cell, hidden_size, layers, ids, options.seconds)

@@ -16,11 +16,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
 
-import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, codegen
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -62,10 +61,11 @@ def inlined(function: FunctionT) -> FunctionT:
 @cache
 def processor_has(feature: str) -> bool:
     """Say whether Numba compiles for a processor with some instructions, by LLVM's name of them."""
-    chosen: Any = numba.config  # which has no types
+    chosen: Any = numba.config  # which has no types, like what follows
     if chosen.CPU_NAME or chosen.CPU_FEATURES:  # it is not for this processor
         return False
-    return bool(llvmlite.binding.get_host_cpu_features().get(feature))
+    target: Any = codegen
+    return f"+{feature}" in target.get_host_cpu_features().split(",")
 
 
 def _load_acquire(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001

@@ -20,7 +20,7 @@ from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.network import Network
-from nextchar.nn.precision import has_int16
+from nextchar.nn.precision import require_chosen, require_precision
 from nextchar.parts import CORPUS_FOLDER, training_streams
 from nextchar.probe import measure_cost
 from nextchar.storage import atomic_folder, storage_errors
@@ -127,12 +127,14 @@ class NewRun:
         Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
         device = self.processes.device(training.device)
         require_trainable(config, world, device)
+        require_chosen(training.precision, device)
         # Says at once if the text is too short for B and T, or if B cannot be shared.
         training_streams(corpus, training, world=world)
         if training.precision == "auto":
-            network, batch = config.network, training.batch_size // world
-            precision = fastest_arithmetic(network.cell, batch, network.hidden_size, device)
-            config = config.with_options(precision=precision)
+            batch = training.batch_size // world
+            config = config.with_options(
+                precision=fastest_arithmetic(config.network, batch, device)
+            )
         if training.minutes is None:
             return config
 
@@ -212,16 +214,7 @@ def _planned(config: Config, corpus: Corpus) -> str:
 
 def require_trainable(config: Config, world: int, device: torch.device) -> None:
     """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
-    if config.training.precision == "float16" and device.type != "cuda":
-        raise ConfigError(
-            f"precision 'float16' needs a GPU, and this trains on {device.type}: take float32, "
-            "or bfloat16 where the processor has it"
-        )
-    if config.training.precision == "int16" and not has_int16(device):
-        raise ConfigError(
-            f"precision 'int16' needs a processor with AVX-512 VNNI; {device.type} here has none: "
-            "take float32, or auto"
-        )
+    require_precision(config.training.precision, device)
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
             f"batch_norm takes its means over the whole batch, of which each of {world} processes "

@@ -37,6 +37,7 @@ from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
 from nextchar.model_files import load_config, load_vocabulary
 from nextchar.nn.network import Network
+from nextchar.nn.precision import has_int16
 from nextchar.origin import load_origin
 from nextchar.parts import CORPUS_FOLDER, symbols_per_char, training_streams, validation
 from nextchar.storage import write_bytes
@@ -233,6 +234,8 @@ def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> T
     vocabulary = load_vocabulary(folder)
     device = processes.device(config.training.device)
     require_trainable(config, processes.world, device)
+    if config.training.precision == "int16" and not has_int16(device):
+        tell(listeners, Noticed(message=f"{folder} was begun in int16; here it is in float32"))
     with only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         corpus = open_corpus(folder)
         model = LanguageModel.create(config, vocabulary)

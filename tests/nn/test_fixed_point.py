@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nextchar.config import Activation
+from nextchar.config import Activation, NetworkConfig
 from nextchar.jit import compiled_for_teams
 from nextchar.nn import fastest, steps
 from nextchar.nn.cell import Cell, Embedded, Inputs
@@ -206,8 +206,12 @@ def test_gradients_of_nothing_are_nothing_and_those_that_are_no_numbers_show() -
     assert np.isnan(d_weight).all()
 
 
+def config_of(name: str, hidden_size: int) -> NetworkConfig:
+    return dataclasses.replace(CONFIGS[name], hidden_size=hidden_size)
+
+
 def cell_of(name: str, hidden_size: int, input_size: int = 32) -> Cell:
-    config = dataclasses.replace(CONFIGS[name], hidden_size=hidden_size)
+    config = config_of(name, hidden_size)
     cell = build_cell(config, input_size)
     initialize_cell(cell, config, generator())
     return cell
@@ -228,7 +232,7 @@ def results(cell: Cell, inputs: Inputs, start: Tensor, arithmetic: Arithmetic) -
 
 
 @needs_the_instruction
-@pytest.mark.parametrize("streams", [3, 32, 70])
+@pytest.mark.parametrize("streams", [5, 32, 70])
 @pytest.mark.parametrize("embedded", [True, False], ids=["symbols", "vectors"])
 @pytest.mark.parametrize("name", SIZES)
 def test_values_and_gradients_of_cells_are_near(name: str, embedded: bool, streams: int) -> None:
@@ -300,7 +304,7 @@ def test_without_the_instruction_int16_is_float32(monkeypatch: pytest.MonkeyPatc
     exact, found = (results(cell, xs, torch.zeros(4, 96), each) for each in ("float32", "int16"))
 
     assert all(torch.equal(a, b) for a, b in zip(exact, found, strict=True))
-    assert fastest_arithmetic("lstm", 8, 96, CPU) != "int16"
+    assert fastest_arithmetic(config_of("lstm", 96), 8, CPU) != "int16"
 
 
 @needs_the_instruction
@@ -311,9 +315,16 @@ def test_auto_is_int16_only_for_cells_that_take_it(
     """Also where bfloat16 has to be tried, which is slow on a processor without it."""
     if not native or not has_bfloat16(CPU):
         monkeypatch.setattr(fastest, "has_bfloat16", lambda _device: native)
-        assert fastest_arithmetic("gru", 8, 96, CPU) == "int16"
-    assert fastest_arithmetic("gru", 8, 100, CPU) != "int16"
-    assert fastest_arithmetic("min_gru", 8, 96, CPU) != "int16"
+        assert fastest_arithmetic(config_of("gru after", 112), 8, CPU) == "int16"
+    for other in (
+        config_of("gru after", 104),
+        config_of("gru after", 96),
+        config_of("min_gru", 112),
+        config_of("peephole_lstm matrix", 112),
+        dataclasses.replace(config_of("lstm", 112), layer_norm=True),
+        dataclasses.replace(config_of("lstm", 112), zoneout=0.1),
+    ):
+        assert fastest_arithmetic(other, 8, CPU) != "int16"
 
 
 def test_other_processors_compute_the_same(tmp_path: Path) -> None:

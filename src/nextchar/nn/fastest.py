@@ -8,18 +8,11 @@ from collections.abc import Callable
 import torch
 
 from nextchar.config import NetworkConfig
+from nextchar.nn.cell import Cell
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
-from nextchar.nn.precision import (
-    INTEGER_UNITS,
-    Arithmetic,
-    computing_in,
-    has_bfloat16,
-    has_int16,
-)
-from nextchar.nn.recurrent import unroll
-
-INTEGER_CELLS = ("rnn", "lstm", "peephole_lstm", "gru")
+from nextchar.nn.precision import Arithmetic, computing_in, has_bfloat16, has_int16
+from nextchar.nn.recurrent import takes_integers, unroll
 
 _DTYPES = torch.bfloat16, torch.float32
 _LOW: tuple[Arithmetic, Arithmetic] = "int16", "bfloat16"
@@ -28,20 +21,22 @@ _CLEARLY = 1.2
 _STEPS = 32
 
 
-def fastest_arithmetic(cell: str, batch: int, hidden: int, device: torch.device) -> Arithmetic:
-    """Give the arithmetic in which a layer of a cell trains fastest, with streams [B].
+def fastest_arithmetic(config: NetworkConfig, batch: int, device: torch.device) -> Arithmetic:
+    """Give the arithmetic in which a layer of a network trains fastest, with streams [B].
 
     Integers halve the time of float32's products, so they need no trial against it. Against
     bfloat16, where the processor has that too, a layer is trained in both for a moment. Where
     there are no integers, or the cell does not take them, bfloat16 must be clearly faster than
     float32 in the product [B, H] · [H, 4·H].
     """
-    if cell not in INTEGER_CELLS or hidden % INTEGER_UNITS > 0 or not has_int16(device):
-        low, usual = (_product(batch, hidden, device, each) for each in _DTYPES)
+    layer = build_cell(config, config.hidden_size)
+    if not takes_integers(layer) or not has_int16(device):
+        low, usual = (_product(batch, config.hidden_size, device, each) for each in _DTYPES)
         return "bfloat16" if _seconds(low) * _CLEARLY < _seconds(usual) else "float32"
     if not has_bfloat16(device):
         return "int16"
-    taken = {each: _seconds(_training(cell, batch, hidden, each)) for each in _LOW}
+    initialize_cell(layer, config, torch.Generator().manual_seed(0))
+    taken = {each: _seconds(_training(layer, batch, each)) for each in _LOW}
     return min(_LOW, key=lambda each: taken[each])
 
 
@@ -59,10 +54,8 @@ def _product(
     return multiply
 
 
-def _training(cell: str, batch: int, hidden: int, arithmetic: Arithmetic) -> Callable[[], None]:
-    config = NetworkConfig.from_dict({"cell": cell, "hidden_size": hidden})
-    layer = build_cell(config, hidden)
-    initialize_cell(layer, config, torch.Generator().manual_seed(0))
+def _training(layer: Cell, batch: int, arithmetic: Arithmetic) -> Callable[[], None]:
+    hidden = layer.hidden_size
     inputs, state = torch.zeros(_STEPS, batch, hidden), layer.initial_state(batch)
 
     def step() -> None:

@@ -1,9 +1,10 @@
 """Products of 16-bit integers, which some processors take at twice the rate of float32.
 
 A value is an integer times a *step*. Steps are shared: by the values of h, which are at most 1 in
-size; by all weights that reach one value of the result; by the gradients of one step through time
-for 16 units. That leaves 12 bits and a sign, 13 for gradients, where bfloat16 has 8. (Das et al.
-2018, "Mixed precision training of convolutional neural networks using integer operations".)
+size, or by all inputs of a window; by all weights that reach one value of the result; by the
+gradients of one step through time for 16 units. That leaves 12 bits and a sign, 13 for gradients,
+where bfloat16 has 8. (Das et al. 2018, "Mixed precision training of convolutional neural networks
+using integer operations".)
 
 The sum of a *chunk* of products is exact: it is below 2³¹ whatever the values. Chunks are added
 up in float32, in their order, whatever the number of rows and workers.
@@ -164,7 +165,7 @@ def _integer(x: np.float32, scale: np.float32) -> np.int32:
 @inlined
 def _share(largest: np.float32, limit: int) -> np.float32:
     """Give the factor that brings the largest value to the limit; nothing stays nothing."""
-    return np.float32(limit) / largest if largest > 0 else np.float32(0)
+    return np.float32(0) if largest == 0 else np.float32(limit) / largest
 
 
 @compiled_for_teams
@@ -173,7 +174,8 @@ def fix_states(
 ) -> None:
     """Keep h of step t as integers [2, B, H], by turns, and where wanted as pairs [T, ·, H].
 
-    An integer is times ``step``, and must not exceed ``ONE``.
+    An integer is times ``step``, and must not exceed ``ONE``. What is no number becomes 0 here; it
+    shows in h itself.
     """
     use_widest_vectors()
     B, rows, scale = hidden.shape[1], integers[t % 2], np.float32(1) / step
@@ -274,18 +276,19 @@ def pack_integer_rows(
 def pack_integer_columns(
     weight: Array, gates: int, units: Units, panels: Integers, factors: Array
 ) -> None:
-    """Make panels for x · W of the columns of some units of weight [G·H, H], K in blocks."""
+    """Make panels for x · W of some columns of weight [G·H, I], K in blocks."""
     H, C = len(weight) // gates, COLUMNS
     for place in range(len(panels)):
         panel, first = panels[place].view(np.int32), units[0] + place * C
         count = max(0, min(C, units[1] - first))
         scales = factors[place * C : place * C + C]
+        sizes = scales.view(np.int32)
         for column in range(C):
-            scales[column] = 0
+            sizes[column] = 0
         for k in range(len(weight)):
             line = weight[k, first : first + count]
             for column in range(count):
-                scales[column] = max(scales[column], np.abs(np.float32(line[column])))
+                sizes[column] = max(sizes[column], np.float32(line[column]).view(np.int32) & SIZE)
         for column in range(C):
             scales[column] = _share(scales[column], LARGEST_WEIGHT)
         for block in range(H // BLOCK):
@@ -305,4 +308,4 @@ def pack_integer_columns(
                     for column in range(count, C):
                         target[column] = 0
         for column in range(C):
-            scales[column] = np.float32(1) / scales[column] if scales[column] > 0 else 0
+            scales[column] = np.float32(0) if scales[column] == 0 else 1 / scales[column]

@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 from nextchar.jit import processor_has
 
 LANES = 16
-ROUNDING = np.float32(3 << 22)  # added to a number below 2²¹, leaves the nearest integer in front
+ROUNDING = np.float32(3 << 22)  # plus a number below 2²² has its nearest integer in the low bits
 LOW = np.int32(0xFFFF)
 SIZE = np.int32(0x7FFFFFFF)  # of a float32's bits, all but the sign
 

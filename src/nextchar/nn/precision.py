@@ -1,4 +1,4 @@
-"""In which arithmetic products are taken, and which a device has; all else is in float32."""
+"""In which arithmetic products are taken, and which of them a device has."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from nextchar.config.training import Precision
+from nextchar.errors import ConfigError
 
 Arithmetic = Literal["float32", "bfloat16", "float16", "int16"]
 
@@ -63,3 +64,25 @@ def has_int16(device: torch.device) -> bool:
     from nextchar.nn.integer_tiles import has_instruction
 
     return has_instruction()
+
+
+def require_precision(precision: Precision, device: torch.device) -> None:
+    """Raise ``ConfigError`` if a device cannot compute in what an option names.
+
+    int16 that a run has from another machine is no error: ``computing_in`` then takes float32.
+    """
+    if precision == "float16" and device.type != "cuda":
+        raise ConfigError(
+            f"precision 'float16' needs a GPU, and this trains on {device.type}: take float32, "
+            "or bfloat16 where the processor has it"
+        )
+
+
+def require_chosen(precision: Precision, device: torch.device) -> None:
+    """Raise ``ConfigError`` also for int16, which was chosen for a device that does not have it."""
+    require_precision(precision, device)
+    if precision == "int16" and not has_int16(device):
+        raise ConfigError(
+            f"precision 'int16' needs a processor with AVX-512 VNNI, and this trains on a "
+            f"{device.type} without: take float32, or auto"
+        )

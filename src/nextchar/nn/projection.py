@@ -51,7 +51,8 @@ from nextchar.nn.team import (
 class IntegerProjection(Function):
     """x_t Wᵀ + b for all t.
 
-    Takes inputs float32 [T, B, I], weight_ih [G·H, I], bias [G·H] and H; gives rows [T·B, G·H].
+    Takes inputs float32 [T, B, I], weight_ih [G·H, I], bias [G·H], H, and whether somebody will go
+    back; gives rows [T·B, G·H].
     """
 
     @staticmethod

@@ -27,7 +27,8 @@ from nextchar.nn.scan import linear_recurrence
 
 Path = Literal["auto", "fused", "own", "stepwise"]
 
-LEAST_INTEGER_WEIGHTS = 1 << 15  # of a recurrence; of fewer, integers are not worth their making
+# Of a recurrence; for fewer, integers are not worth their making.
+LEAST_INTEGER_WEIGHTS, LEAST_INTEGER_STREAMS = 1 << 15, 4
 LARGEST_FUSED_LSTM = 192  # wider, oneDNN's in bfloat16 falls behind, forward and backward
 
 
@@ -86,7 +87,8 @@ def unroll(
     kept
         What zoneout keeps of each part of the state, [T, B, H]; see ``Cell.step``.
     path
-        Which of the ways to take; they differ in speed, and in the last digits. Under autocast,
+        Which of the ways to take; they differ in speed, and in the last digits; ``own`` with
+        products of integers in the fourth (``precision.computing_in``). Under autocast,
         the products are taken in its type; ``fused`` and ``own`` then also keep h in it within
         the window (fused c too), except that the min cells are always scanned in the state's
         type.
@@ -179,7 +181,7 @@ def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor,
     )
 
     dtype = _product_dtype(cell.bias)
-    integers = _takes_integers(cell, state[0])
+    integers = _integers_suit(cell, state[0])
     rows, index = _integer_rows(cell, inputs) if integers else cell.rows(inputs)
     weights = {name: weight.to(dtype) for name, weight in cell.named_parameters()}
     given = (rows.to(dtype), index, state[0].to(dtype))
@@ -200,20 +202,27 @@ def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor,
     return outputs, (_last(outputs),)
 
 
-def _takes_integers(cell: Cell, h: Tensor) -> bool:
-    """Say whether products are of integers: where that was asked for, and no state exceeds 1."""
-    if not are_integers_wanted() or cell.bias.dtype != torch.float32:
+def takes_integers(cell: Cell) -> bool:
+    """Say whether a cell has products of integers, and is large enough to gain by them."""
+    if not isinstance(cell, GatedCell) or "own" not in available_paths(cell):
         return False
-    weights = dict(cell.named_parameters())["weight_hh"].numel()
     grows = isinstance(cell, RNNCell) and cell.activation == "relu"
-    if grows or weights < LEAST_INTEGER_WEIGHTS or cell.hidden_size % INTEGER_UNITS > 0:
+    weights = cell.gate_count * cell.hidden_size**2
+    is_large = weights >= LEAST_INTEGER_WEIGHTS and cell.hidden_size % INTEGER_UNITS == 0
+    return is_large and not grows
+
+
+def _integers_suit(cell: Cell, h: Tensor) -> bool:
+    """Say whether a window's products are of integers: where that was asked for, of bounded h."""
+    if not are_integers_wanted() or not takes_integers(cell):
         return False
-    return bool((h.abs() <= 1).all())
+    is_single = h.dtype == _product_dtype(cell.bias) == torch.float32
+    return is_single and len(h) >= LEAST_INTEGER_STREAMS and bool((h.abs() <= 1).all())
 
 
 def _integer_rows(cell: Cell, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
-    """Give ``Cell.rows``, where every input has its own as products of integers."""
-    is_dense = isinstance(inputs, Tensor) and inputs.is_floating_point()
+    """Give ``Cell.rows``; those of given vectors as products of integers."""
+    is_dense = isinstance(inputs, Tensor) and inputs.dtype == torch.float32
     if not is_dense or cell.input_size % INTEGER_UNITS > 0:
         return cell.rows(inputs)
     from nextchar.nn.projection import IntegerProjection

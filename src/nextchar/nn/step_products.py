@@ -47,7 +47,7 @@ def make_room(
     Parameters
     ----------
     workers, streams, hidden_size
-        W, B and H.
+        W, B and H, or whatever the workers share of the result.
     like
         An array of the type of the results.
     gates, inner
@@ -80,7 +80,7 @@ def load_rows(weight: Array, gates: int, units: Units, own: Array, factor: Array
 
 @inlined
 def load_columns(weight: Array, gates: int, units: Units, own: Array, factor: Array) -> None:
-    """Pack a worker's own part of the weights [G·H, H] for the way back."""
+    """Pack a worker's own part, some columns, of the weights [G·H, I] for the way back."""
     if own.itemsize == INT16_BYTES:
         pack_integer_columns(weight, gates, units, own, factor)
     else:

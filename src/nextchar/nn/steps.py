@@ -42,7 +42,7 @@ def go(
     arrays: Arrays,
     *,
     integers: bool,
-    keep: bool = True,
+    keep: bool,
 ) -> Tensor:
     """Take all steps of a cell that has one product; ``hidden`` is [T+1, B, H].
 
@@ -193,7 +193,7 @@ def run_window(
     arrays: Arrays,
     *,
     back: bool = False,
-    integers: bool = False,
+    integers: bool,
 ) -> None:
     """Run a compiled window in as many workers as it is worth.
 

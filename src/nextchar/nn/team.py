@@ -35,7 +35,7 @@ from nextchar.jit import (
 Signals = NDArray[np.int64]
 Work = Callable[..., None]
 
-UNITS_AT_ONCE = 16  # a worker's first unit is a multiple: no two write to one line of the cache
+UNITS_AT_ONCE = 16  # a worker's first unit is a multiple: no two write to one line of floats
 _LINE = 8  # int64 in a line of the cache
 _PATIENCE = 20_000  # looks at the others before the processor is offered to whoever wants it
 _WORTH_A_WORKER = 1 << 23  # products of values, for each worker beyond the first

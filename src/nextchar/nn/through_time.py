@@ -4,8 +4,8 @@ Each function takes the projected inputs of a whole window, so that what is left
 one product with the recurrent weights (two where a cell needs two) and what is pointwise. In
 float32 and float64 all steps are one compiled call (``windows``); in bfloat16, whose products only
 torch can take, a step is a call of torch and a compiled one (``pointwise``). On the way back the
-same goes in the other direction; each weight gradient is then one product over the T·B rows.
-(Werbos, 1990: backpropagation through time.)
+same goes in the other direction; each weight gradient is then one product over the T·B rows, or,
+of integers, the sum of some on the way. (Werbos, 1990: backpropagation through time.)
 
 The projected inputs come as *rows* [R, G·H] and an index int64[T, B] that says which row stands
 at a position: a vocabulary of R symbols is projected once, not at each of its T·B places. Where

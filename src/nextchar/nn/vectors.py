@@ -65,7 +65,7 @@ class Vector:
     def __rtruediv__(self, other: Number) -> Vector:
         return self.of(other) / self
 
-    __radd__, __rmul__ = __add__, __mul__
+    __radd__ = __add__
 
     def above(self, number: Number) -> Any:
         """Say where values are greater than a number."""

@@ -82,7 +82,7 @@ class ItemModel(ABC, Generic[ChoicesT]):
     ) -> Objective:
         """Read some items in training mode, and judge what the network makes of them.
 
-        Called under the autocast of the training; the generator draws what is random.
+        Called in the arithmetic of the training; the generator draws what is random.
         """
 
     @abstractmethod

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import ItemChoices
-from nextchar.errors import ConfigError, RunError
+from nextchar.errors import RunError
 from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
 from nextchar.nn.fastest import fastest_arithmetic
+from nextchar.nn.precision import require_chosen
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.tasks.budget import steps_in_time
 from nextchar.tasks.examples import Examples
@@ -245,16 +246,9 @@ def _decided(model: Model, train: Examples, validation: Examples, began: float) 
     choices: ItemChoices = model.choices
     training = choices.training
     if training.precision == "auto":
-        network = choices.network
-        precision = fastest_arithmetic(
-            network.cell, training.batch_size, network.hidden_size, model.device
-        )
+        precision = fastest_arithmetic(choices.network, training.batch_size, model.device)
         choices = choices.with_options(precision=precision)
-    if training.precision == "float16" and model.device.type != "cuda":
-        raise ConfigError(
-            f"precision 'float16' needs a GPU, and this trains on {model.device.type}: take "
-            "float32, or bfloat16 where the processor has it"
-        )
+    require_chosen(training.precision, model.device)
     model.choices = choices
     per_pass = ItemLessons(model, train).batches.steps_per_pass
     if training.minutes is not None:

@@ -1,0 +1,61 @@
+"""int16: chosen for this processor, refused on others, gone on with anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import nextchar
+from nextchar.errors import ConfigError
+from nextchar.nn import integer_tiles
+from nextchar.nn.precision import has_int16
+from nextchar.run import resume
+from nextchar.training.events import Event, Noticed
+
+OPTIONS: dict[str, Any] = {
+    "hidden_size": 96,
+    "batch_size": 4,
+    "sequence_length": 16,
+    "steps": 3,
+    "device": "cpu",
+}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("a rolling stone gathers no moss\n" * 60, encoding="utf-8")
+    return path
+
+
+def test_int16_is_refused_on_a_processor_without(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integer_tiles, "has_instruction", lambda: False)
+
+    with pytest.raises(ConfigError, match="'int16' needs a processor with AVX-512 VNNI"):
+        nextchar.train(text, tmp_path / "run", precision="int16", **OPTIONS)
+
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not has_int16(torch.device("cpu")), reason="no AVX-512 VNNI here")
+def test_a_run_of_another_processor_goes_on_in_float32_and_says_so(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    trained = nextchar.train(text, run, precision="int16", **OPTIONS)
+    here = nextchar.LanguageModel.load(run).evaluate(text.read_text(encoding="utf-8"))
+    monkeypatch.setattr(integer_tiles, "has_instruction", lambda: False)
+    events: list[Event] = []
+
+    resumed = resume(run, listeners=[events.append])
+
+    told = [event.message for event in events if isinstance(event, Noticed)]
+    assert any("begun in int16; here it is in float32" in message for message in told)
+    assert resumed.steps == trained.steps
+    there = nextchar.LanguageModel.load(run).evaluate(text.read_text(encoding="utf-8"))
+    assert there.nats_per_char == pytest.approx(here.nats_per_char, rel=1e-4)
