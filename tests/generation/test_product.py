@@ -37,7 +37,8 @@ SECONDS = 30
 def panels() -> Panels:
     generator = np.random.default_rng(0)
     values = generator.standard_normal((PANELS, H * COLUMNS)).astype(np.float32)
-    return Panels(values, generator.standard_normal((PANELS, COLUMNS)).astype(np.float32))
+    scales = generator.standard_normal((PANELS, COLUMNS)).astype(np.float32)
+    return Panels(values, scales, np.zeros(PANELS, np.int8))
 
 
 def desk_of(samples: int) -> Desk:

@@ -114,11 +114,13 @@ def _stored(panels: NDArray[np.float32], stored: StoredWeights) -> Panels:
     """Give panels [P, H, C] as they are kept."""
     count, H, C = panels.shape
     if stored == "float32":
-        return Panels(panels.reshape(count, H * C), np.ones((count, C), np.float32))
+        return Panels(
+            panels.reshape(count, H * C), np.ones((count, C), np.float32), np.zeros(count, np.int8)
+        )
     scales = np.abs(panels).max(1) / np.float32(INT8_LIMIT)
     scales[scales == 0] = 1
     values = np.rint(panels / scales[:, None]).astype(np.int8)
-    return Panels(values.reshape(count, H * C), scales)
+    return Panels(values.reshape(count, H * C), scales, np.zeros(count, np.int8))
 
 
 def _code(cell: Cell) -> int:

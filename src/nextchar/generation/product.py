@@ -54,10 +54,14 @@ class Panels(NamedTuple):
         of the H places of a vector.
     scales
         A factor a row, float32[P, C].
+    turns
+        Whether panels from one on were read from the last to the first when they were last
+        multiplied, int8[P].
     """
 
     values: NDArray[Any]
     scales: Line
+    turns: NDArray[np.int8]
 
 
 class Desk(NamedTuple):
@@ -194,12 +198,19 @@ def _add_blocks(
 
 @compiled
 def _multiply(panels: Panels, first: int, end: int, vectors: Lines, found: Lines) -> None:
-    """Multiply panels with vectors [B, H] into ``found`` [B, ·], from its first column on."""
-    B = len(vectors)
+    """Multiply panels with vectors [B, H] into ``found`` [B, ·], from its first column on.
+
+    Every other time they are read from the last to the first: of weights that are a little more
+    than the cache holds, those that were read last are still there.
+    """
+    B, back = len(vectors), panels.turns[first] == 0
+    panels.turns[first] = 1 if back else 0
     for start in range(0, B, SAMPLES_IN_CACHE):
         stop = min(start + SAMPLES_IN_CACHE, B)
-        for number in range(first, end):
-            panel, column, sample = panels.values[number], (number - first) * COLUMNS, start
+        for step in range(end - first):
+            place_of_panel = end - first - 1 - step if back else step
+            panel, column = panels.values[first + place_of_panel], place_of_panel * COLUMNS
+            sample = start
             while sample + MANY <= stop:
                 for place in range(0, COLUMNS, _WIDTH):
                     _many(vectors, sample, panel, place, COLUMNS, found, column + place)
