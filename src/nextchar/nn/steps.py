@@ -46,8 +46,7 @@ def go(
 ) -> Tensor:
     """Take all steps of a cell that has one product; ``hidden`` is [T+1, B, H].
 
-    Gives what ``go_back`` needs of the states besides, if that is to be ``keep``-t: see
-    ``IntegerStates``.
+    Gives the pairs of ``IntegerStates``, which ``go_back`` needs, if somebody will go back.
     """
     T, (B, H) = len(hidden) - 1, hidden.shape[1:]
     states = IntegerStates.make(T, B, H, integers=integers, keep=keep)
