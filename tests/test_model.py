@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,48 @@ def test_a_text_without_a_prediction_is_refused(text: str) -> None:
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(ConfigError, match="auto, cpu or cuda"):
         pick_device("gpu")
+
+
+LINES = "the old dog sees a cat\nthe big cat finds a tree\n"
+
+
+def saved(model: LanguageModel, folder: Path) -> LanguageModel:
+    folder.mkdir()
+    model.save(folder)
+    return LanguageModel.load(folder)
+
+
+def test_without_resets_in_training_a_text_begins_after_a_line_break(tmp_path: Path) -> None:
+    made = model(learn("char", [LINES], 1), reset_probability=0.0, hidden_size=32)
+    old = saved(made, tmp_path / "old")
+    written = made.generate("\nthe", length=20, seed=1)
+    assert old.generate("the", length=20, seed=1) == written[1:]
+    assert old.generate("\nthe", length=20, seed=1) == written
+    assert old.generate(length=20, seed=1) == made.generate(length=20, seed=1)
+    assert old.search("the", length=3)[0].text == made.search("\nthe", length=3)[0].text
+    assert old.complete("th")[0].text == made.complete("\nth")[0].text
+    # Only what follows the first symbol is predicted.
+    after = made.score("\n" + LINES)
+    assert old.score(LINES).bits[1:] == pytest.approx(after.bits[2:], abs=1e-5)
+    assert old.score("\n" + LINES).bits == pytest.approx(after.bits, abs=1e-5)
+    total = old.score(LINES).total_bits
+    assert old.evaluate(LINES).nats / math.log(2) == pytest.approx(total, rel=1e-5)
+    assert old.evaluate(LINES, exact=True).nats / math.log(2) == pytest.approx(total, rel=1e-5)
+
+
+def test_with_resets_in_training_a_text_begins_with_its_prompt(tmp_path: Path) -> None:
+    made = model(learn("char", [LINES], 1))
+    new = saved(made, tmp_path / "new")
+    assert new.network.begins_after is None
+    assert new.generate("the", length=20, seed=1) == made.generate("the", length=20, seed=1)
+
+
+def test_a_run_older_than_the_resets_was_trained_without_them(tmp_path: Path) -> None:
+    made = model(learn("char", [LINES], 1))
+    saved(made, tmp_path / "run")
+    values = json.loads((tmp_path / "run" / "config.json").read_text())
+    del values["training"]["reset_probability"]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(values))
+    old = LanguageModel.load(tmp_path / "run")
+    assert old.config.training.reset_probability == 0
+    assert old.network.begins_after == made.vocabulary.encode("\n")[0]

@@ -33,7 +33,7 @@ from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
-from nextchar.writing import Ending, write_on
+from nextchar.writing import Ending, separator_of, write_on
 
 
 class LanguageModel:
@@ -83,6 +83,8 @@ class LanguageModel:
         config, vocabulary = load_config(folder), load_vocabulary(folder)
         network = Network(len(vocabulary), config.network, generator=None)
         load_parameters(network, load_weights(folder))
+        if config.training.reset_probability == 0:
+            network.begins_after = separator_of(vocabulary)
         model = cls(config, vocabulary, network)
         model.network.to(pick_device(device)).eval()
         return model

@@ -26,6 +26,8 @@ def training_streams(
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
         borders=corpus.borders,
+        reset_probability=training.reset_probability,
+        seed=training.seed,
         rank=rank,
         world=world,
         check=corpus.check,

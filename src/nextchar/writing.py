@@ -89,18 +89,26 @@ def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
 
 
 def context_of(vocabulary: Vocabulary) -> Ids:
-    """Give the symbol after which a text without a prompt begins, ids [1].
+    """Return the symbol after which a text without a prompt begins, ids [1].
 
     A line break or a space; where the vocabulary has neither, its first symbol that begins a
     character.
     """
-    for symbol in ("\n", " "):
-        context = vocabulary.encode(symbol, unknown="skip")
-        if len(context) > 0:
-            return context
+    separator = separator_of(vocabulary)
+    if separator is not None:
+        return np.array([separator], vocabulary.dtype)
     begins = np.flatnonzero(vocabulary.starts_character)
     first: Ids = begins[begins != vocabulary.unknown_id][:1].astype(vocabulary.dtype)
     return first
+
+
+def separator_of(vocabulary: Vocabulary) -> int | None:
+    """Return the symbol of a line break, or else of a space; ``None`` if it has neither."""
+    for symbol in ("\n", " "):
+        ids = vocabulary.encode(symbol, unknown="skip")
+        if len(ids) > 0:
+            return int(ids[0])
+    return None
 
 
 def write_on(

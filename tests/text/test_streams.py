@@ -232,3 +232,23 @@ def test_the_text_is_checked_before_it_is_read() -> None:
     made = Streams(ids=np.arange(99), batch_size=2, sequence_length=3, check=changed)
     with pytest.raises(CorpusError, match="changed"):
         made.batch(0)
+
+
+def test_streams_are_cleared_in_the_middle_of_a_text_as_often_as_asked() -> None:
+    made = streams(100_000, 8, 4, reset_probability=0.1, seed=3)
+    cleared = np.concatenate([made.batch(step).fresh for step in range(2, 1000)])
+    assert cleared.mean() == pytest.approx(0.1, abs=0.01)
+    # It is another stream each time, and another seed draws others.
+    assert cleared.reshape(-1, 8).mean(axis=0) == pytest.approx(0.1, abs=0.04)
+    other = streams(100_000, 8, 4, reset_probability=0.1, seed=4)
+    assert any((other.batch(step).fresh != made.batch(step).fresh).any() for step in range(20))
+
+
+@given(st.integers(0, 10_000), st.integers(0, 2**63 - 1), st.sampled_from([1, 2, 4]))
+def test_the_streams_that_are_cleared_do_not_depend_on_the_processes(
+    step: int, seed: int, world: int
+) -> None:
+    options: dict[str, Any] = {"reset_probability": 0.5, "seed": seed}
+    whole = streams(1000, 4, 8, **options).batch(step).fresh
+    ranks = [streams(1000, 4, 8, rank=rank, world=world, **options) for rank in range(world)]
+    assert np.concatenate([each.batch(step).fresh for each in ranks]).tolist() == whole.tolist()

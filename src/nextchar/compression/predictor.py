@@ -87,7 +87,7 @@ class Predictor:
             The network's logits are not finite numbers.
         """
         logits = torch.zeros(self.streams, self.vocabulary_size)
-        state = self._network.initial_state(self.streams)
+        state = self._network.stack.initial_state(self.streams)  # The context comes after it.
         memory = make_memory(self.weights, logits, state)
         probabilities = np.zeros((self.streams, self.columns), np.float32)
         before: NDArray[np.integer] = np.full(self.streams, self._context)

@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from nextchar.errors import ConfigError
 
@@ -31,7 +31,15 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A group of options that checks the type and the range of each when it is made."""
+    """A group of options that checks the type and the range of each when it is made.
+
+    Attributes
+    ----------
+    IN_OLDER_RUNS
+        Options that older runs do not name, with the values that they were trained with.
+    """
+
+    IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {}
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -42,9 +50,9 @@ class Checked:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make the group from a mapping; unknown keys are a ``ConfigError`` with a suggestion."""
+        """Make the group from a run's mapping; unknown keys are a ``ConfigError``."""
         reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
-        return cls(**values)
+        return cls(**{**cls.IN_OLDER_RUNS, **values})
 
 
 @functools.cache

@@ -58,6 +58,7 @@ class ItemChoices(Choices):
         {
             "activation_regularization",
             "batch_norm",
+            "reset_probability",
             "sample_length",
             "sequence_length",
             "temporal_activation_regularization",

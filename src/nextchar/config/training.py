@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from nextchar.config.checking import Checked, option
 from nextchar.errors import ConfigError
@@ -26,10 +26,18 @@ USUAL_BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
 class TrainingConfig(Checked):
     """How the network learns."""
 
+    IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {"reset_probability": 0.0}
+
     batch_size: int = option(32, "Parallel streams of text (B).", at_least=1)
     sequence_length: int = option(
         64, "Symbols through which one step goes back in time (T).", at_least=1
     )
+    reset_probability: float = option(
+        0.03,
+        "Probability that a step clears a stream's state first, so that the network learns to "
+        "begin a text from nothing.",
+        at_least=0, at_most=1,
+    )  # fmt: skip
     steps: int = option(5000, "Optimiser steps.", at_least=1, at_most=1 << 50)
     minutes: float | None = option(
         None, "Plan the run to take about this long, in place of --steps.", above=0

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.evaluation.exact import Predictions, overlapping_pieces, tensor_of
-from nextchar.nn.network import Network, detach
+from nextchar.nn.network import Network, State, detach
 from nextchar.text.vocabulary import Ids
 
 
@@ -75,10 +75,11 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     learner = copy.deepcopy(network).eval()
     weights = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     trained = [weight.detach().clone() for weight in weights] if adaptation.decay > 0 else []
-    state = learner.initial_state(1)
+    state: State | None = None
     for piece in overlapping_pieces(chunks, adaptation.segment):
         ids = tensor_of(learner, piece).unsqueeze(1)
-        logits, state = learner(ids[:-1], detach(state))
+        entered = state or learner.initial_state(1, int(ids[0]))
+        logits, state = learner(ids[:-1], detach(entered))
         logits, targets = logits.squeeze(1), ids[1:].squeeze(1)
         yield logits.detach(), targets
         loss = functional.cross_entropy(logits, targets)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nextchar.nn.network import Network
+from nextchar.nn.network import Network, State
 from nextchar.text.vocabulary import Ids
 
 SYMBOLS_AT_ONCE = 4096
@@ -63,19 +63,21 @@ def read_in_order(
 ) -> Predictions:
     """Read one stream, clearing its state before every ``window`` predictions, or never."""
     network.eval()
-    state, left = network.initial_state(1), window
+    state: State | None = None
+    left = window
     for piece in overlapping_pieces(chunks, SYMBOLS_AT_ONCE):
         ids = tensor_of(network, piece)
         while len(ids) > 1:
             part = ids[: left + 1 if left is not None else None].unsqueeze(1)
             with torch.inference_mode():
-                logits, state = network(part[:-1], state)
+                before = state or network.initial_state(1, int(ids[0]))
+                logits, state = network(part[:-1], before)
             yield logits.squeeze(1), part[1:].squeeze(1)
             ids = ids[len(part) - 1 :]
             if left is not None:
                 left -= len(part) - 1
             if left == 0:
-                state, left = network.initial_state(1), window
+                state, left = None, window
 
 
 def sum_nats(predictions: Predictions) -> float:

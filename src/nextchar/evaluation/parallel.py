@@ -59,7 +59,8 @@ def nats_parallel(
         Of the products.
     """
     network.eval()
-    total, state = 0.0, network.initial_state(1)
+    total = 0.0
+    state: State | None = None
     device = next(network.parameters()).device
     with torch.inference_mode(), computing_in(arithmetic, device):
         for ids in overlapping_pieces(chunks, streams * longest):
@@ -67,6 +68,7 @@ def nats_parallel(
             count = max(1, min(streams, predictions // max(SHORTEST_STREAM, 2 * warm_up)))
             length = predictions // count
             starts = np.arange(count) * length
+            state = state or network.initial_state(1, int(ids[0]))
             if count > 1:
                 state = _warmed(network, ids, starts, warm_up, state)
             nats, state = _read(network, ids, starts, length, state)

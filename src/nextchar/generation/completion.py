@@ -89,7 +89,7 @@ def complete_words(
     network.eval()
     search = _Search(count, words, in_word, is_word)
     with torch.inference_mode():
-        begin = network.initial_state(1)
+        begin = network.initial_state(1, int(prompt[0]))
         device = begin[0][0].device
         logits, state = network(prompt.to(device).unsqueeze(1), begin)
         states: list[tuple[State, int]] = [(state, 0)]

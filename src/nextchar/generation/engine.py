@@ -160,7 +160,7 @@ def _prime(
     """Read the prompt once, for every sample."""
     B = len(seeds)
     with torch.inference_mode():
-        begin = network.initial_state(1)
+        begin = network.initial_state(1, int(prompt[0]))
         logits, state = network(prompt.to(begin[0][0].device).unsqueeze(1), begin)
         copies = tuple(
             tuple(tensor.expand(B, -1).contiguous() for tensor in cell_state)

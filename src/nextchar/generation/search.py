@@ -182,7 +182,7 @@ def beam_search(
         )
     search = _Search(network, beam, length, starts, list(excluded), constraint, is_finished)
     with torch.inference_mode():
-        state = network.initial_state(1)
+        state = network.initial_state(1, int(prompt[0]))
         logits, state = network(prompt.to(state[0][0].device).unsqueeze(1), state)
         first = _Rows(
             [()], np.array([ANY_GROUP]), np.zeros(1), logits[-1], state, Progress.begin(1, length)

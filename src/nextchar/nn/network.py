@@ -69,6 +69,9 @@ class Network(Trainable):
         The recurrent layers.
     head
         The output layer [V, H] with its bias [V]. Where tied, its weight is the embedding's.
+    begins_after
+        The symbol after which a text begins, for a network that has not learned to begin from
+        zeros; ``None`` for one that has.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Network(Trainable):
         last = config.dropout if config.output_dropout is None else config.output_dropout
         self.output_dropout = Dropout(last, locked=config.locked_dropout)
         self.head = Linear(config.hidden_size, vocabulary_size)
+        self.begins_after: int | None = None
         if self.embedding is not None and config.tied:
             self.head.weight = self.embedding.weight
         if generator is not None:
@@ -121,9 +125,18 @@ class Network(Trainable):
         head = {"head.bias": 0} if self.config.tied else {"head.weight": 0, "head.bias": 0}
         return entry | head
 
-    def initial_state(self, batch_size: int) -> State:
-        """Give the state before the first symbol: zeros, on the device of the weights."""
-        return self.stack.initial_state(batch_size)
+    def initial_state(self, batch_size: int, first: int | None = None) -> State:
+        """Return the state before a text, on the device of the weights.
+
+        Zeros, or the state after the symbol ``begins_after``. A text whose ``first`` symbol is
+        that one needs it only once, and begins from zeros.
+        """
+        zeros = self.stack.initial_state(batch_size)
+        if self.begins_after is None or self.begins_after == first:
+            return zeros
+        ids = torch.full((batch_size,), self.begins_after, device=self.head.weight.device)
+        with torch.no_grad():
+            return self.step(ids, zeros)[1]
 
     def forward(
         self,

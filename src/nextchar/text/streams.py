@@ -6,7 +6,9 @@ of T, the last one shorter where they do not divide; B streams start at evenly s
 read one window a step. At the end of a stretch a stream goes on with the next, and at the end of
 the text with the first, where its state is cleared, as nothing stands before it. So every
 prediction is made once a pass, none crosses a border, and the state that a network carries along
-always belongs to the text before.
+always belongs to the text before. Now and then a stream's state is cleared in the middle of the
+text as well, so that the network learns to begin with nothing before it (Melis, Dyer & Blunsom
+2018).
 
 Legend: N symbols, T time steps, B streams, S stretches of at least two symbols, R ranks (processes
 that share a batch).
@@ -38,7 +40,8 @@ class Batch:
     targets
         int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a stretch.
     fresh
-        bool[B/R], the streams that begin a stretch with this window: their state is cleared.
+        bool[B/R], the streams whose state is cleared before this window: those that begin a
+        stretch with it, and those that were drawn.
     target_share
         The share of this rank in the real targets of the step, 1/R but for a stretch's end.
     """
@@ -61,6 +64,10 @@ class Streams:
         B and T; the text must have at least B T predictions.
     borders
         Where the text begins anew, besides its start: positions from 1 to N − 1, ascending.
+    reset_probability
+        Probability that a stream's state is cleared before a window.
+    seed
+        Of the draws; the same for all ranks.
     rank, world
         Which of R equal shares of the streams to give; rank r has streams r B/R to (r + 1) B/R.
     check
@@ -78,6 +85,8 @@ class Streams:
     batch_size: int
     sequence_length: int
     borders: tuple[int, ...] = ()
+    reset_probability: float = 0.0
+    seed: int = 0
     rank: int = 0
     world: int = 1
     check: Callable[[], None] | None = None
@@ -122,13 +131,21 @@ class Streams:
         return Batch(
             inputs=ids.take(positions).astype(np.int64),
             targets=np.where(inside, ids.take(positions + 1).astype(np.int64), NO_TARGET),
-            fresh=offsets[own] == 0,
+            fresh=((offsets == 0) | self._resets(step))[own],
             target_share=int(counts[own].sum()) / int(counts.sum()),
         )
 
     def epoch(self, step: int) -> float:
         """Give the passes over the text that are done before a step."""
         return step * self.batch_size / self._windows
+
+    def _resets(self, step: int) -> NDArray[np.bool_]:
+        """Draw the streams of all ranks that are cleared before a step, bool[B]."""
+        if self.reset_probability == 0:
+            return np.zeros(self.batch_size, np.bool_)
+        draws = np.random.default_rng((self.seed, step)).random(self.batch_size)
+        drawn: NDArray[np.bool_] = draws < self.reset_probability
+        return drawn
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -100,6 +100,7 @@ def test_one_label_alone_is_no_condition() -> None:
         elements=st.floats(-1e300, 1e300),
     )
 )
+@example(np.array([[0.0], [5e-324]]))
 def test_standardised_features_have_mean_0_and_at_most_deviation_1(
     values: NDArray[np.float64],
 ) -> None:

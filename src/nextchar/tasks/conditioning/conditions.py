@@ -199,8 +199,10 @@ class Features(Conditions):
         scales = np.abs(values).max(axis=0)
         scales[scales == 0] = 1.0  # The squares of huge numbers would overflow.
         means, deviations = (values / scales).mean(axis=0), (values / scales).std(axis=0)
-        # What is the same everywhere has the rounding of its mean for a deviation.
-        deviations = np.where(deviations > _ROUNDING, deviations * scales, 1.0)
+        # A constant's deviation is the rounding of its mean, that of subnormal numbers may be 0.
+        spread = deviations * scales
+        varies = (deviations > _ROUNDING) & (spread >= np.finfo(np.float64).tiny)
+        deviations = np.where(varies, spread, 1.0)
         return cls(tuple(names), tuple((means * scales).tolist()), tuple(deviations.tolist()))
 
     @property

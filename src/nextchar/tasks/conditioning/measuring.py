@@ -62,7 +62,7 @@ def nats_under(
     """
 
     def logits(ids: Tensor, _indices: NDArray[np.int64]) -> Tensor:
-        return network.read(ids, network.initial_state(ids.shape[1])).logits
+        return network.read(ids, network.initial_state(ids.shape[1], int(ids[0, 0]))).logits
 
     return _nats(logits, texts, _device(network), free)
 

@@ -5,6 +5,7 @@ Shapes: N items, K labels, F features, D elements of a condition.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,6 +170,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         none = self.symbols.conditions.none
         vector = none + np.float32(strength) * (self.symbols.conditions.vector(condition) - none)
         network = self.network.given(torch.from_numpy(vector).to(self.device))
+        network.begins_after = int(self.symbols.vocabulary.encode(self.symbols.boundary)[0])
         return LanguageModel(self._plain_config(network.config), self.symbols.vocabulary, network)
 
     def writer(self, condition: Given = None, *, strength: float = 1.0) -> ItemWriter:
@@ -292,5 +294,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         return on_device(torch.from_numpy(vectors), self.device)
 
     def _plain_config(self, network: NetworkConfig) -> Config:
-        """Give the choices of a language model that is as if it had been trained as this was."""
-        return Config(text=self.choices.text, network=network, training=self.choices.training)
+        """Return the choices of a language model that is as if it had been trained as this was.
+
+        No text was read from its middle on, so that it has to begin after a boundary.
+        """
+        training = dataclasses.replace(self.choices.training, reset_probability=0.0)
+        return Config(text=self.choices.text, network=network, training=training)

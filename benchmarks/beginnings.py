@@ -1,0 +1,119 @@
+"""Texts that start from nothing: the nats of short snippets, and garbage after short prompts.
+
+    python benchmarks/beginnings.py TEXT RUN [RUN ...]
+
+For each run: nats per character of snippets of the held-out tenth, read from nothing and after the
+500 characters before them; the loss over the whole tenth; and how many texts are garbage among
+those that ``generate`` writes after prompts that begin a line, a word and a sentence. A text is
+garbage if more than a twelfth of it are symbols that together make up less than a thousandth of
+the training part; text of the corpus itself hardly ever is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from nextchar import LanguageModel
+
+LENGTH, CONTEXT = 40, 500
+WRITTEN = 60
+RARE_SHARE, GARBAGE_SHARE = 0.001, 1 / 12
+PROMPTS = ("KING:", "wher", "The king")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("text", type=Path)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--prompts", nargs="+", default=PROMPTS)
+    parser.add_argument("--seeds", type=int, default=200, help="texts after each prompt")
+    parser.add_argument("--snippets", type=int, default=1000)
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    text = options.text.read_text("utf-8")
+    cut = len(text) - len(text) // 10
+    rare = rare_symbols(text[:cut])
+    rows = []
+    for run in options.runs:
+        model = LanguageModel.load(run)
+        ids = model.vocabulary.encode(text[cut:], unknown="skip")
+        row: dict[str, object] = {
+            "run": str(run),
+            "nothing": snippet_nats(model, ids, options.snippets, context=0),
+            "context": snippet_nats(model, ids, options.snippets, context=CONTEXT),
+            "whole": model.evaluate_ids(ids).nats_per_char,
+        }
+        for prompt in options.prompts:
+            row[repr(prompt)] = sum(
+                is_garbage(text[len(prompt) :], rare)
+                for text in model.generate_batch(
+                    prompt,
+                    samples=options.seeds,
+                    length=WRITTEN,
+                    seed=1,
+                    temperature=options.temperature,
+                )
+            )
+        rows.append(row)
+    print_table(rows)
+    if options.json is not None:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
+    for row in rows:
+        cells = (
+            f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()
+        )
+        print("| " + " | ".join(cells) + " |")
+
+
+def snippet_nats(
+    model: LanguageModel, ids: NDArray[np.unsignedinteger], count: int, *, context: int
+) -> float:
+    """Return the mean nats of the last ``LENGTH`` predictions of random snippets.
+
+    With a context, as many symbols are read before; without, the first symbol of a snippet is all
+    that the network knows.
+    """
+    network = model.network
+    starts = np.random.default_rng(0).integers(CONTEXT, len(ids) - LENGTH - 1, count)
+    places = np.arange(-context, LENGTH + 1)[:, None] + starts
+    snippets = torch.from_numpy(ids[places].astype(np.int64))
+    with torch.inference_mode():
+        logits, _ = network(snippets[:-1], network.initial_state(count))
+        return nats_of(logits[-LENGTH:], snippets[-LENGTH:])
+
+
+def nats_of(logits: Tensor, targets: Tensor) -> float:
+    """Return the mean cross-entropy in nats."""
+    return float(functional.cross_entropy(logits.flatten(0, 1), targets.flatten()))
+
+
+def rare_symbols(text: str) -> frozenset[str]:
+    """Return the rarest characters, as many as make up less than ``RARE_SHARE`` of a text."""
+    counts = sorted(Counter(text).items(), key=lambda each: each[1])
+    shares = np.cumsum([count for _, count in counts]) / len(text)
+    return frozenset(c for (c, _), share in zip(counts, shares, strict=True) if share < RARE_SHARE)
+
+
+def is_garbage(text: str, rare: frozenset[str]) -> bool:
+    """Say whether a text has more rare characters than real text ever has."""
+    return sum(c in rare for c in text) > GARBAGE_SHARE * len(text)
+
+
+if __name__ == "__main__":
+    main()
