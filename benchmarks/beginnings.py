@@ -27,7 +27,8 @@ from nextchar import LanguageModel
 LENGTH, CONTEXT = 40, 500
 WRITTEN = 60
 RARE_SHARE, GARBAGE_SHARE = 0.001, 1 / 12
-PROMPTS = ("KING:", "wher", "The king")
+# Three that begin a line, three that begin a word, three that begin a sentence.
+PROMPTS = ("KING:", "ROMEO:", "First Citizen:", "wher", "X", "QUEEN", "The king", "What is", "O")
 
 
 def main() -> None:
@@ -40,6 +41,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200, help="texts after each prompt")
     parser.add_argument("--snippets", type=int, default=1000)
     parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument(
+        "--from-zeros", action="store_true", help="also runs that have not learned to"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     text = options.text.read_text("utf-8")
@@ -48,6 +52,8 @@ def main() -> None:
     rows = []
     for run in options.runs:
         model = LanguageModel.load(run)
+        if options.from_zeros:
+            model.network.begins_after = None
         ids = model.vocabulary.encode(text[cut:], unknown="skip")
         row: dict[str, object] = {
             "run": str(run),
