@@ -134,7 +134,7 @@ def bad(folder: Path, name: str, content: str | bytes) -> Path:
     [
         ("a.csv", "text,label\nx,1\ny,1\n", (), ("one label: '1'",)),
         ("a.csv", "text,label\n,1\n,2\n", (), ("nothing to learn from",)),
-        ("a.csv", "text,stars\nx,1\n", (), ("line 2", "no column 'label'", "'stars'")),
+        ("a.csv", "text,stars\nx,1\n", (), ("line 1", "no column 'label'", "'stars'")),
         ("a.csv", "text,label\nx,1\n" + "y" * 20_000 + ",2\n", (), ("line 3", "20,000", "--cut")),
         ("a.txt", b"1 caf\xe9\n0 no\n", (), ("a.txt", "0xe9", "--errors replace")),
         ("a.txt", "", (), ("empty",)),
