@@ -269,7 +269,7 @@ class _Fields:
                 self._judge(line, fields)
             found = tuple([fields[n] for n in places])
             if keeps_quotes and any(field[:1] == '"' and looks_quoted(field) for field in found):
-                self._odd.count("fields stand in quotes, which are text in this file", line)
+                self._odd.count("fields in quotes, which a .tsv file keeps as text", line)
             yield Row(f"{start}{line}", found)
         self._odd.tell(note)
 
@@ -277,9 +277,9 @@ class _Fields:
         """Let a row be longer or shorter where that moves nothing that is asked for."""
         width = self._wanted.width
         if len(fields) > width and (self._last < width - 1 or not any(fields[width:])):
-            self._odd.count("rows have more fields than the first", line)
+            self._odd.count("rows with more fields than the first line names", line)
         elif self._last < len(fields) < width:
-            self._odd.count("rows have fewer fields than the first", line)
+            self._odd.count("rows with fewer fields than the first line names", line)
         else:
             raise TextError(
                 f"{self._path}, line {line} has {len(fields)} fields; the first line names "
@@ -309,7 +309,7 @@ class _Odd:
 
     def tell(self, note: Note) -> None:
         for what, (count, line) in self._found.items():
-            note(f"{self._path}: {count:,} {what} (the first: line {line})")
+            note(f"{self._path}: {what}: {count:,}, the first in line {line}")
 
 
 def _of_objects(source: TextSource, columns: Sequence[str], path: str, note: Note) -> Iterator[Row]:
@@ -351,15 +351,29 @@ def _constant(name: str) -> str | None:
 def _field(value: dict[str, Any], column: str, path: str, line: int, odd: _Odd) -> str:
     field = value.get(column)
     if isinstance(field, str):
+        if not field.isascii():
+            _require_characters(field, f"{path}, line {line}")
         return field
     if field is None or isinstance(field, bool):
-        what = "are missing, null, true or false, which is read as nothing"
-        odd.count(f"values of {column!r} {what}", line)
+        odd.count(
+            f"values of {column!r} that are missing, null, true or false, read as empty", line
+        )
         return ""
     shown = json.dumps(field, ensure_ascii=False)
     raise TextError(
         f"{path}, line {line}: {column!r} must be text or a number, got {shown:.{_SHOWN}}"
     )
+
+
+def _require_characters(field: str, place: str) -> None:
+    try:
+        field.encode()
+    except UnicodeEncodeError as error:
+        code = ord(field[error.start])
+        raise TextError(
+            f"{place} has a lone surrogate U+{code:04X} at character {error.start + 1} of "
+            f"{field[: error.start]!r:.{_SHOWN}}…: it is no character and has no UTF-8 form"
+        ) from error
 
 
 def _listed(names: Sequence[str]) -> str:
