@@ -101,7 +101,8 @@ class TwoColumns:
         Raises
         ------
         TextError
-            There are fewer or more than two, or the line is not parted as the others are.
+            There are fewer or more than two, they are the names of columns, or the line is not
+            parted as the others are.
         """
         *columns, last = line.split("\t")
         while len(columns) > 1 and not last.strip():  # A tab at the end parts nothing.
@@ -112,6 +113,11 @@ class TwoColumns:
                 f"a tab and a {self._second} ({self._hint})"
             )
         if columns:
+            if (columns[0].strip(), last.strip()) == (self._first, self._second):
+                raise TextError(
+                    f"{place} is a header, and not a {self._first} and a {self._second}: a file "
+                    f"with a header ends in .csv or .tsv ({self._hint})"
+                )
             if " " in columns[0].strip():
                 self._by_tab = self._by_tab or place
             self._require_one_way(place)
