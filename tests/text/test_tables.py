@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text import reading
+from nextchar.text.fields import Separated
 from nextchar.text.tables import TableKind, kind_of, read_records, read_rows, read_table
 
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=20)
@@ -325,6 +326,18 @@ def test_a_table_of_numbers_may_have_names(tmp_path: Path) -> None:
     write(path, "x,x\n3,4\n")
     with pytest.raises(TextError, match="line 1 has the column 'x' twice"):
         read_table(path, TextConfig(), kind="csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_names_of_a_table_of_numbers_may_stand_in_quotes(kind: Separated, tmp_path: Path) -> None:
+    path = write(tmp_path / "a", '"x"\t"y z"\n1\t2\n')
+    names, found = read_table(path, TextConfig(), kind=kind)
+    assert (names, [row.fields for row in found]) == (("x", "y z"), [("1", "2")])
+
+
+def test_only_a_header_says_that_fields_are_quoted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", '"x"\t"y"\nz\tw\n')
+    assert rows(path, "1", "2", kind="tsv") == [('"x"', '"y"'), ("z", "w")]
 
 
 def test_records_have_as_many_fields_as_they_like(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Lines of CSV and TSV files to fields, whatever parts them.
 
 In a CSV file a field may stand in quotes, in which commas, line ends and doubled quotes are text.
-In a TSV file quotes are characters like all others, unless all names of its header stand in quotes.
+In a TSV file quotes are characters like all others, unless all names of its header stand in quotes:
+then the test that is passed by these names without the quotes says so.
 """
 
 from __future__ import annotations
@@ -106,14 +107,19 @@ def looks_quoted(field: str) -> bool:
     return _QUOTED.fullmatch(field) is not None
 
 
+def is_quoted(fields: Sequence[str]) -> bool:
+    """Tell whether all fields stand in quotes."""
+    return all(map(looks_quoted, fields))
+
+
 def _possible(kind: Separated, first: str, skipped: int) -> list[Layout]:
     """Give the layouts that a file may have, that of its name first."""
     quoted = [Layout(each, quoted=True, skipped=skipped) for each in ",;\t|"]
     if kind == "csv":
         return quoted
     header = first.rstrip("\r\n").split("\t")
-    tabs = Layout("\t", quoted=all(map(looks_quoted, header)), skipped=skipped)
-    return [tabs, *(each for each in quoted if each.separator != "\t")]
+    others = quoted if is_quoted(header) else [each for each in quoted if each.separator != "\t"]
+    return [Layout("\t", quoted=False, skipped=skipped), *others]
 
 
 def _first_records(layout: Layout, lines: Sequence[str]) -> list[list[str]]:

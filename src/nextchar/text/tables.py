@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text.compressed import plain_name
-from nextchar.text.fields import Fits, Layout, Record, Separated, layout_of, looks_quoted
+from nextchar.text.fields import Fits, Layout, Record, Separated, is_quoted, layout_of, looks_quoted
 from nextchar.text.lines import lines_of
 from nextchar.text.reading import TextSource, open_text
 
@@ -120,7 +120,7 @@ def read_table(
     """
     with open_text([path], config, takes_bytes=False) as source:
         name = source.names[0]
-        layout = layout_of(source, kind, [_has_two_fields])
+        layout = layout_of(source, kind, [_has_names, _has_two_fields])
         _note_separator(layout, kind, name, note)
         records = layout.records(source, name)
         first = next((record for record in records if any(record[1])), None)
@@ -171,6 +171,10 @@ def _tests(columns: Sequence[str]) -> list[Fits]:
         return bool(records) and len(records[0]) >= most
 
     return [has_names, is_even, reaches]
+
+
+def _has_names(records: Sequence[Sequence[str]]) -> bool:
+    return _has_two_fields(records) and not is_quoted(records[0])
 
 
 def _has_two_fields(records: Sequence[Sequence[str]]) -> bool:

@@ -74,7 +74,19 @@ def read_items(
     if not items:
         names = ", ".join(str(path) for path in data)
         raise TextError(f"there is no item in {names}: no line has a character")
+    if restoration is None:
+        _note_many_labels(items, note)
     return items
+
+
+def _note_many_labels(items: Sequence[Item], note: Note) -> None:
+    characters = {character for item in items for character in item.characters}
+    labels = {label for item in items for label in item.labels}
+    if len(labels) > len(characters):
+        note(
+            f"there are more labels ({len(labels):,}) than different characters "
+            f"({len(characters):,}): characters and labels may be swapped"
+        )
 
 
 def _files(data: Sequence[str | Path], reading: TextConfig) -> list[str | Path]:
