@@ -4,14 +4,13 @@
 
 For each size, the first bytes of the new text are learnt, for the same number of steps by a new
 network and by the run's own with the new symbols added, and the same end of the text is measured
-at ten points of each training; the best counts. A CSV file is read by the columns that are named,
+at ten points of each training; the best counts. A table is read by the columns that are named,
 one cell a line.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import tempfile
@@ -19,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import nextchar
+from nextchar.config import TextConfig
 from nextchar.experiments.variants import parse_values
+from nextchar.text.tables import kind_of, read_rows
 from nextchar.transfer import SET_ANEW
 
 HELD_OUT = 20_000  # characters at the end of the text
@@ -30,8 +31,8 @@ BATCH: dict[str, Any] = {"batch_size": 16, "sequence_length": 64}
 def as_text(source: Path, columns: list[str]) -> str:
     if not columns:
         return source.read_text("utf-8")
-    with source.open(encoding="utf-8", newline="") as file:
-        return "".join(f"{row[name]}\n" for row in csv.DictReader(file) for name in columns)
+    rows = read_rows(source, columns, TextConfig(), kind=kind_of(source) or "csv")
+    return "".join(f"{field}\n" for row in rows for field in row.fields)
 
 
 def options_of(variant: str) -> dict[str, Any]:

@@ -2,26 +2,27 @@
 
     python benchmarks/vocabularies.py korean_chatbot.csv --columns Q A --minutes 2
 
-A CSV file is read by the columns that are named, one cell a line; any other file as it is.
+A table is read by the columns that are named, one cell a line; any other file as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tempfile
 from pathlib import Path
 
 import nextchar
+from nextchar.config import TextConfig
 from nextchar.run import open_corpus
+from nextchar.text.tables import kind_of, read_rows
 
 
 def as_text(source: Path, columns: list[str]) -> str:
     if not columns:
         return source.read_text("utf-8")
-    with source.open(encoding="utf-8", newline="") as file:
-        return "".join(f"{row[name]}\n" for row in csv.DictReader(file) for name in columns)
+    rows = read_rows(source, columns, TextConfig(), kind=kind_of(source) or "csv")
+    return "".join(f"{field}\n" for row in rows for field in row.fields)
 
 
 def valid_share(text: str) -> float:

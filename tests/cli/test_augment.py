@@ -71,7 +71,7 @@ def test_training_learns_from_the_copies_that_are_shown(texts: Path, tmp_path: P
         (("--out", "new.txt"), "nothing is altered"),
         (("--augment-swap", "2"), "augment_swap must be at least 0 and at most 1"),
         (("--augment-swap", "0.1", "--augment-copies", "0"), "augment_copies must be at least 1"),
-        (("--augment-synonym", "0.1", "--synonyms", "no.tsv"), "cannot read no.tsv"),
+        (("--augment-synonym", "0.1", "--synonyms", "no.tsv"), "no such file or folder: no.tsv"),
         (("--augment-swap", "0.1", "--out", "text.txt"), "text.txt exists already"),
         (("--augment-shuffle", "words"), "augment-shuffle"),
     ],

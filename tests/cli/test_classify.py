@@ -134,8 +134,19 @@ def bad(folder: Path, name: str, content: str | bytes) -> Path:
     [
         ("a.csv", "text,label\nx,1\ny,1\n", (), ("one label: '1'",)),
         ("a.csv", "text,label\n,1\n,2\n", (), ("nothing to learn from",)),
-        ("a.csv", "text,stars\nx,1\n", (), ("line 2", "no column 'label'", "'stars'")),
+        ("a.csv", "text,stars\nx,1\n", (), ("line 1", "no column 'label'", "'stars'")),
         ("a.csv", "text,label\nx,1\n" + "y" * 20_000 + ",2\n", (), ("line 3", "20,000", "--cut")),
+        (
+            "a.csv",
+            "text,label\nx,1\ny,2\n,3\n ,3\n",
+            (),
+            ("label '3'", "all its 2 texts are empty", "line 4"),
+        ),
+        ("a.csv", 'text,label\nx,1\n"y,2\nz,1\n', (), ("line 3", "a quote opens a field here")),
+        ("a.jsonl", '{"text": "x", "label": true}\n', (), ("nothing to learn from",)),
+        ("a.json", '[{"text": "x", "label": 1}]\n', (), ("line 1", "must be an object")),
+        ("a.csv", "1,x\n2,y\n", ("--text", "2"), ("line 1", "no column 'label'", "numbers from 1")),
+        ("a.txt", "x\t1\ny\t2\nz\t1\n", (), ("line 1", "label seems to stand at the end")),
         ("a.txt", b"1 caf\xe9\n0 no\n", (), ("a.txt", "0xe9", "--errors replace")),
         ("a.txt", "", (), ("empty",)),
         ("a.txt", "1 x\n0 y\n", ("--layout", "columns"), ("is no table",)),
@@ -152,6 +163,24 @@ def test_what_cannot_be_learned_is_one_line_and_leaves_nothing(
     line = nextchar("classify", "train", path, "--out", tmp_path / "run", "-q", *options).problem()
     assert [word for word in words if word not in line] == []
     assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_what_is_odd_in_a_table_is_told(nextchar: Run, classifier: Path, tmp_path: Path) -> None:
+    table = bad(tmp_path, "a.csv", "north;skavik;;\rsouth;olaini;;7;\rnorth;ulfgard;\r")
+    command = ("classify", "evaluate", classifier, table, "--text", "2", "--label", "1")
+    outcome = nextchar(*command, "--json")
+    assert outcome.values()["items"] == 3
+    assert [line.removeprefix(f"note: {table}") for line in outcome.err.splitlines()] == [
+        ": fields are parted by semicolons",
+        " is read as a file without names of columns: column 2 begins with 'skavik', column 1 "
+        "begins with 'north'",
+        ": rows with more fields than the first line names: 1, the first in line 2",
+        ": rows with fewer fields than the first line names: 1, the first in line 3",
+    ]
+    shown = nextchar("classify", "predict", classifier, "--input", table, "--text", "2")
+    assert [line.split("\t")[2] for line in shown.succeeded().splitlines()] == [
+        "skavik", "olaini", "ulfgard",
+    ]  # fmt: skip
 
 
 def test_bad_questions_to_a_classifier_are_one_line(

@@ -200,6 +200,9 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...], tuple[str, ...]]] = {
     "infinite": ("text,f\na,1\nb,-inf\n", ("--features", "f"), ("line 3", "'f'", "-inf")),
     "no number": ("text,f\na,one\nb,2\n", ("--features", "f"), ("line 2", "'f'", "'one'")),
     "no feature": ("text,f\na,1\nb,2\n", ("--features", "h"), ("no column 'h'",)),
+    "features without names": (
+        "a,1,2\nb,1,x\n", ("--text", "1", "--features", "2,3"), ("line 2", "'3'", "'x'")
+    ),
     "both": ("text,label\na,x\nb,y\n", ("--label", "label", "--features", "f"), ("--label",)),
     "long text": (
         "text,label\n" + "a" * 1_000_000 + ",x\nb,y\n", (), ("1,000,000", "--max-length", "line 2")
@@ -246,6 +249,28 @@ def test_bad_vectors_are_one_line(
         "--out", tmp_path / "run", *QUICK,
     ).problem()  # fmt: skip
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("numbers.csv", "1;2\n3;4\n"),
+        ("numbers.tsv", "1\t2\r3\t4\r"),
+        ("numbers.csv", '"a, b",c\n1,2\n3,4\n'),
+    ],
+)
+def test_features_come_from_a_table_with_names_or_without(
+    nextchar: Run, tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / "words.txt").write_text("ab\rcd\r")
+    (tmp_path / name).write_text(content)
+    out = tmp_path / "run"
+    nextchar(
+        "condition", "train", tmp_path / "words.txt", "--features-file", tmp_path / name,
+        "--out", out, *QUICK,
+    ).succeeded()  # fmt: skip
+    names = json.loads((out / "conditions.json").read_text())["conditions"]["names"]
+    assert names == (["a, b", "c"] if "a" in content else ["1", "2"])
 
 
 def test_lines_without_a_label_are_one_line(nextchar: Run, tmp_path: Path) -> None:

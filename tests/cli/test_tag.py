@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +104,20 @@ def test_bytes_of_another_encoding_pass_as_they_are(
     )
 
 
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_text_is_repaired_as_the_text_itself(
+    nextchar: Run, spaced: Path, tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    text, packed = tmp_path / "text.txt", tmp_path / "text.txt.packed"
+    text.write_text(korean(50))
+    packed.write_bytes(compress(text.read_bytes()))
+    wanted = nextchar("tag", "apply", spaced, text).succeeded()
+    assert nextchar("tag", "apply", spaced, packed).succeeded() == wanted
+    assert nextchar("tag", "apply", spaced, stdin=packed.read_bytes()).succeeded() == wanted
+    packed.write_bytes(b"PK\x03\x04" + text.read_bytes())
+    assert "is a zip archive" in nextchar("tag", "apply", spaced, packed).problem()
+
+
 def test_a_million_characters_without_a_line_end_are_repaired(
     nextchar: Run, spaced: Path, tmp_path: Path
 ) -> None:
@@ -136,6 +154,11 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
     options = ("--columns", "Q,A", "--restore", "spaces", "--out", out, *SMALL)
     figures = nextchar("tag", "train", table, *options, "--json").values()
     assert figures["items"] + figures["held_out_items"] == 60
+    table.write_text("\n".join(f"{n};a b c {n};b c a" for n in range(30)) + "\n")
+    outcome = nextchar("tag", "evaluate", out, table, "--columns", "2,3", "--json")
+    assert outcome.values()["items"] == 60
+    assert "fields are parted by semicolons" in outcome.err
+    table.write_text("Q,A\nb a,a\n")
     line = nextchar("tag", "evaluate", out, table, "--columns", "Q,B").problem()
     assert "no column 'B': it has 'Q', 'A'" in line
 

@@ -122,6 +122,21 @@ def test_dates_are_a_table_that_can_be_learned(nextchar: Run, tmp_path: Path) ->
     assert "is not overwritten" in nextchar("transduce", "dates", "--out", out).problem()
 
 
+def test_a_dictionary_of_the_classic_layout_is_learned(nextchar: Run, tmp_path: Path) -> None:
+    lines = [
+        ";;; # CMUdict",
+        *(f"{word}  {' '.join(word.lower())}" for word in ["AB", "BA", "ABA", "BB"]),
+    ]
+    lines += ["AB(1)  b a"]
+    (tmp_path / "cmudict-0.7b").write_bytes("\r\n".join(lines).encode())
+    command = ("transduce", "train", tmp_path / "cmudict-0.7b", "--out", tmp_path / "run")
+    outcome = nextchar(*command, *SMALL, "--validation-fraction", "0", "--json")
+    assert outcome.values()["items"] == 4
+    assert "1 other pronunciations of words are left out (the first: " in outcome.err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["transduction"]["target_vocabulary"] == "token"
+
+
 @pytest.mark.parametrize(
     ("content", "options", "words"),
     [
@@ -133,6 +148,8 @@ def test_dates_are_a_table_that_can_be_learned(nextchar: Run, tmp_path: Path) ->
         ("source\ttarget\na\tb\n", ("--format", "jsonl"), "line 1 is not JSON"),
         ("source\ttarget\na\tb\n", ("--target-vocabulary", "word"), "word"),
         ("", (), "empty"),
+        ("a\tb\tc\n", ("--format", "pairs"), "line 1 has 3 columns between tabs"),
+        ('source\ttarget\n"a\tb\nc"\td\te\n', (), "line 3 has 3 fields; the first line names 2"),
         ("a\tb\n", ("--format", "pairs", "--source", "a"), "has no named columns"),
     ],
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,10 @@ from nextchar.errors import ConfigError, TextError
 from nextchar.text.passing import PassingText, Undecodable
 
 
+def is_plain(data: bytes) -> bool:
+    return data[:2] not in (b"\x1f\x8b", b"BZ", b"\xfd7", b"PK", b"\x28\xb5", b"7z", b"Ra")
+
+
 def passed(data: bytes, encoding: str, errors: Undecodable = "pass") -> tuple[bytes, int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
@@ -20,7 +28,7 @@ def passed(data: bytes, encoding: str, errors: Undecodable = "pass") -> tuple[by
             return b"".join(map(text.encoded, text.chunks())), text.passed
 
 
-@given(st.binary(max_size=50), st.sampled_from(["utf-8", "utf-8-sig", "ascii"]))
+@given(st.binary(max_size=50).filter(is_plain), st.sampled_from(["utf-8", "utf-8-sig", "ascii"]))
 def test_any_bytes_pass_as_they_are(data: bytes, encoding: str) -> None:
     assert passed(data, encoding)[0] == data
 
@@ -60,3 +68,42 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
             list(text.chunks())
     with pytest.raises(ConfigError, match="klingon"):
         PassingText("-", "klingon", "pass")
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("name", ["-", "text.txt", "text.gz", "text.bz2"])
+def test_compressed_input_is_undone(
+    compress: Callable[[bytes], bytes], name: str, tmp_path: Path
+) -> None:
+    text = "한글, written again and again\n" * 9000
+    if name == "-":
+        assert passed(compress(text.encode()), "utf-8") == (text.encode(), 0)
+        return
+    path = tmp_path / name
+    path.write_bytes(compress(text.encode()))
+    with PassingText(str(path), "utf-8", "strict") as passing:
+        assert "".join(passing.chunks()) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.gz", b"plain", "a.gz is not a whole gzip file"),
+        ("a.txt", gzip.compress(b"text" * 1000)[:-9], "a.txt is not a whole compressed file"),
+        ("a.xz", lzma.compress(b"text")[:-9] + b"123456789", "a.xz is not a whole xz file"),
+        ("a.bz2", b"plain", "a.bz2 is not a whole bzip2 file"),
+        ("a.txt", b"PK\x03\x04\x14", "a.txt is a zip archive (as .xlsx and .docx files are)"),
+        ("a.zst", b"\x28\xb5\x2f\xfd\x04", "a.zst is a Zstandard file: unpack it"),
+    ],
+)
+def test_what_cannot_be_undone_is_refused(
+    name: str, data: bytes, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with (
+        PassingText(str(tmp_path / name), "latin-1", "pass") as text,
+        pytest.raises(TextError) as refused,
+    ):
+        list(text.chunks())
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)

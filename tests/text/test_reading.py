@@ -1,6 +1,8 @@
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import random
 import sys
 import tempfile
@@ -68,7 +70,7 @@ def test_characters_survive_any_chunk_border(scratch: Path, text: str, size: int
 @settings(deadline=None)
 @given(data=st.binary(min_size=1), size=st.integers(1, 9))
 def test_bytes_pass_unchanged_for_a_byte_vocabulary(scratch: Path, data: bytes, size: int) -> None:
-    if data.startswith(b"\x1f\x8b"):
+    if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
         data = b"." + data
     scratch.write_bytes(data)
     with mock.patch.object(reading, "CHUNK_BYTES", size):
@@ -104,6 +106,16 @@ def test_a_byte_order_mark_is_removed_from_each_file(tmp_path: Path, encoding: s
     for name in "ab":
         (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + name.encode())
     assert read_text([tmp_path], TextConfig(encoding=encoding)) == "ab"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-16-le", "UTF-16BE", "utf_32_le", "utf-32-be", "utf-16", "utf-32", "gb18030"]
+)
+def test_a_byte_order_mark_is_removed_in_every_encoding(file: Path, encoding: str) -> None:
+    marked = "" if encoding in ("utf-16", "utf-32") else "\ufeff"
+    file.write_bytes((marked + "text\ufeff").encode(encoding))
+    with mock.patch.object(reading, "CHUNK_BYTES", 1):
+        assert read_text([file], TextConfig(encoding=encoding)) == "text\ufeff"
 
 
 def test_only_the_first_byte_order_mark_is_one(file: Path) -> None:
@@ -178,13 +190,21 @@ def test_an_encoding_that_gives_no_text_is_an_error(file: Path, encoding: str) -
         read_text([file], TextConfig(encoding=encoding))
 
 
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt"])
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt", "a.bz2"])
 @pytest.mark.parametrize("config", [UTF8, BYTES])
-def test_gzip_is_undone_by_name_or_by_content(
-    tmp_path: Path, name: str, config: TextConfig
+def test_compressed_files_are_undone_by_content_or_by_name(
+    tmp_path: Path, compress: Callable[[bytes], bytes], name: str, config: TextConfig
 ) -> None:
-    (tmp_path / name).write_bytes(gzip.compress("가나다".encode() * 100))
+    (tmp_path / name).write_bytes(compress("가나다".encode() * 100))
     assert read_text([tmp_path], config) == "가나다" * 100
+
+
+def test_an_archive_is_text_only_as_bytes(file: Path) -> None:
+    file.write_bytes(b"PK\x03\x04rest")
+    assert read_text([file], BYTES) == "PK\x03\x04rest"
+    with pytest.raises(TextError, match=r"a\.txt is a zip archive .*: unpack it"):
+        read_text([file], TextConfig(encoding="latin-1"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from nextchar.text.synonyms import read_synonyms
     [
         ("table.tsv", "big\tlarge\thuge\n\n집\t가옥\nbig\tlarge\tvast\nbig\tbig\nalone\n"),
         ("table.csv", '\ufeffbig,"large",huge\n집, 가옥 \nbig,vast,\nalone,\n'),
+        ("table.csv", "big;large;huge\r집;가옥\rbig;vast\ralone\r"),
+        ("TABLE.TSV", "big\tlarge\thuge\n집\t가옥\nbig\tvast\n"),
         ("table.json", '{"big": ["large", "huge", "vast", "big"], "집": ["가옥"], "alone": []}'),
     ],
 )
@@ -30,10 +33,10 @@ def test_each_kind_of_file_holds_words_and_their_alternatives(
     ("name", "content", "reason"),
     [
         ("table.txt", b"a\tb", "must be a file that ends in .tsv, .csv, .json"),
-        ("table.tsv", b"", "has no word with an alternative"),
+        ("table.tsv", b"", "is empty"),
         ("table.tsv", b"a\nb\n", "has no word with an alternative"),
         ("table.tsv", b"a\t\xff\n", "is not utf-8"),
-        ("table.csv", b'a,"b\n', "is not CSV"),
+        ("table.csv", b'a,b\n\na,"b\n', "line 3: a quote opens a field here"),
         ("table.json", b"{", "is not JSON"),
         ("table.json", b"[1]", "must hold an object of words, each with a list of texts"),
         ("table.json", b'{"a": "b"}', "must hold an object of words, each with a list of texts"),
@@ -51,5 +54,15 @@ def test_what_is_no_table_is_refused(
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match=r"cannot read .*table\.tsv: No such file"):
+    with pytest.raises(TextError, match=r"no such file or folder: .*table\.tsv"):
         read_synonyms(tmp_path / "table.tsv")
+
+
+def test_quotes_in_a_tsv_file_are_text_and_merge_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "table.tsv").write_text("inch\t\"\nfoot\t'\nbig\tlarge\n")
+    assert read_synonyms(tmp_path / "table.tsv") == {"inch": ['"'], "foot": ["'"], "big": ["large"]}
+
+
+def test_a_compressed_table_is_read(tmp_path: Path) -> None:
+    (tmp_path / "table.csv.bz2").write_bytes(bz2.compress(b"big,large\n"))
+    assert read_synonyms(tmp_path / "table.csv.bz2") == {"big": ["large"]}

@@ -22,6 +22,7 @@ from nextchar.cli.options import (
     picture_format,
 )
 from nextchar.cli.output import (
+    COLUMN_HELP,
     JSON_HELP,
     QUIET_HELP,
     duration,
@@ -56,8 +57,8 @@ and a text. The run directory that --out names holds everything.
 With --from, the network begins with the symbols, the embedding and the layers of a language model.
 """
 _LAYOUT_HELP = "How files are read: columns, files (one a class), lines (a label and a text)."
-_LABEL_COLUMN: Any = typer.Option("label", "--label", help="The column of labels.")
-_TEXT_COLUMN: Any = typer.Option("text", "--text", help="The column of texts.")
+_LABEL_COLUMN: Any = typer.Option("label", "--label", help=f"The column of labels: {COLUMN_HELP}.")
+_TEXT_COLUMN: Any = typer.Option("text", "--text", help=f"The column of texts: {COLUMN_HELP}.")
 _LAYOUT: Any = typer.Option("auto", "--layout", help=_LAYOUT_HELP)
 _RUN: Any = typer.Argument(help="The run directory of a classifier.")
 _JSON: Any = typer.Option(False, "--json", help=JSON_HELP)
@@ -189,12 +190,13 @@ def _predict(
         raise ConfigError("give either texts or --input, a file or -")
     from nextchar.tasks.classification.reading import read_texts
     from nextchar.text.labelled import LabelledText
+    from nextchar.training.events import noting
 
     model = _loaded(run, cut=cut)
     if data is None:
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
-        items = read_texts(data, column, _reading(model.choices, encoding))
+        items = read_texts(data, column, _reading(model.choices, encoding), note=noting([_note]))
     items, found = _probabilities(model, items)
     names = model.label_names
     ranked = [
@@ -241,12 +243,13 @@ def _evaluate(
     from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.training.events import noting
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
     source = Source(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.choices, encoding))
+    items = source.items(data, _reading(model.choices, encoding), note=noting([_note]))
     if isinstance(model, GenerativeClassifier):
         figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[_note])
     else:

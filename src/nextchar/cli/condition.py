@@ -19,16 +19,27 @@ from nextchar.cli.options import (
     given,
     parameter,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.output import (
+    COLUMN_HELP,
+    JSON_HELP,
+    QUIET_HELP,
+    duration,
+    print_json,
+    print_rows,
+    write_progress,
+)
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nextchar.config import TextConfig
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.runs import ItemResult
+    from nextchar.training.events import Event, Listener
 
 app = typer.Typer(help="Text from a label or from numbers: one to many.", no_args_is_help=True)
 
@@ -52,8 +63,14 @@ _VECTOR_HELP = "Numbers, one for each feature, as 0.5,12."
 def _reading_parameters() -> list[inspect.Parameter]:
     """Give the options that say where texts and conditions are."""
     return [
-        parameter("text", str | None, typer.Option(None, help="Column of texts [text].")),
-        parameter("label", str | None, typer.Option(None, help="Column of labels [label].")),
+        parameter(
+            "text", str | None, typer.Option(None, help=f"Column of texts [text]: {COLUMN_HELP}.")
+        ),
+        parameter(
+            "label",
+            str | None,
+            typer.Option(None, help=f"Column of labels [label]: {COLUMN_HELP}."),
+        ),
         parameter(
             "layout",
             Layout,
@@ -136,7 +153,7 @@ def _train(
             result = ConditionalModel.resume(resume, listeners=listeners)
         elif data and out is not None:
             choices = ConditionChoices.from_options(options)
-            items = _read(data, choices.items.reading, reading)
+            items = _read(data, choices.items.reading, reading, listeners)
             result = ConditionalModel.train_items(items, out, listeners=listeners, **options)
     if as_json:
         print_json(result.to_dict())
@@ -152,8 +169,11 @@ def _refuse_beside_resume(others: dict[str, Any]) -> None:
         raise ConfigError(f"--resume goes on with a run as it was begun and takes no {names}")
 
 
-def _read(data: list[str], config: TextConfig, options: dict[str, Any]) -> Items:
+def _read(
+    data: list[str], config: TextConfig, options: dict[str, Any], listeners: Sequence[Listener]
+) -> Items:
     from nextchar.tasks.conditioning.items import read_items
+    from nextchar.training.events import noting
 
     columns = options["features"]
     if options["label"] is not None and (columns or options["features_file"]):
@@ -166,6 +186,7 @@ def _read(data: list[str], config: TextConfig, options: dict[str, Any]) -> Items
         label=options["label"] or "label",
         features=[name.strip() for name in columns.split(",")] if columns else (),
         features_file=options["features_file"],
+        note=noting(listeners),
     )
 
 
@@ -276,12 +297,19 @@ def _evaluate(
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = _read(data, choices.items.reading, reading)
+    items = _read(data, choices.items.reading, reading, [_note])
     figures = model.evaluate(items).to_dict()
     if as_json:
         print_json({"run": str(run), **figures})
     else:
         _print_figures(figures)
+
+
+def _note(event: Event) -> None:
+    from nextchar.training.events import Noticed
+
+    if isinstance(event, Noticed):
+        write_progress(f"note: {event.message}\n")
 
 
 _NAMES = {

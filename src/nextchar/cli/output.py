@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 JSON_HELP = "Print one JSON object."
+COLUMN_HELP = "its name, or its number from 1 where a table has no header"
 QUIET_HELP = "No progress: results only."
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 

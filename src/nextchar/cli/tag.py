@@ -45,7 +45,10 @@ With --restore, the data are plain text, and each line is an item: what is to be
 off, and the network learns to put it back. Without, a line is a character, a tab and its label,
 and an empty line stands between items; or tables have a column of texts and one of labels.
 """
-_COLUMNS_HELP = "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels."
+_COLUMNS_HELP = (
+    "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels. Numbers from 1 "
+    "count them where a table has no header."
+)
 _TRANSITIONS_HELP = "Which label may follow which; as the run if not set."
 _LISTED_PARTS = 20
 
@@ -165,7 +168,12 @@ def _evaluate(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     anew: dict[str, str | None] = {"encoding": encoding, "errors": errors}
     reading = tagger.choices.with_options(**{n: v for n, v in anew.items() if v is not None})
-    result = tagger.evaluate(data, columns=_columns(columns), reading=reading.items.reading)
+    result = tagger.evaluate(
+        data,
+        columns=_columns(columns),
+        reading=reading.items.reading,
+        note=lambda message: write_progress(f"note: {message}\n"),
+    )
     if as_json:
         print_json({"data": data, **result.to_dict()})
     else:

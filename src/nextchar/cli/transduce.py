@@ -20,6 +20,7 @@ from nextchar.cli.options import (
     picture_format,
 )
 from nextchar.cli.output import (
+    COLUMN_HELP,
     JSON_HELP,
     QUIET_HELP,
     UNKNOWN_HELP,
@@ -44,9 +45,9 @@ app = typer.Typer(
 
 _TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
 
-A .csv, .tsv or .jsonl file has named columns, which --source and --target name. Of any other file
-each line is a source, a tab (or a blank, where there is no tab), and a target; a .dict file is read
-as CMUdict: words and phonemes, only the first pronunciation of each word.
+Of a .csv, .tsv or .jsonl file --source and --target name the columns. Of any other file each line
+is a source, a tab (or a blank, where there is no tab), and a target. A file named *.dict or
+cmudict* is read as CMUdict: words and phonemes, only the first pronunciation of each word.
 """
 
 _Format = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
@@ -60,8 +61,8 @@ _PENALTY = typer.Option(0.0, "--length-penalty", help="Above 0, longer texts are
 _UNKNOWN = typer.Option("error", "--unknown", help=UNKNOWN_HELP)
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
 _FORMAT = typer.Option("auto", "--format", help="Of the files; auto goes by their names.")
-_SOURCE = typer.Option(None, "--source", help="Column of the sources: source, if not given.")
-_TARGET = typer.Option(None, "--target", help="Column of the targets: target, if not given.")
+_SOURCE = typer.Option(None, "--source", help=f"Column of the sources [source]: {COLUMN_HELP}.")
+_TARGET = typer.Option(None, "--target", help=f"Column of the targets [target]: {COLUMN_HELP}.")
 
 
 def _train(
@@ -228,17 +229,20 @@ def _apply(
 
 
 def _lines(file: str, model: Transducer) -> list[str]:
-    from nextchar.text.tables import whole_text
+    from nextchar.text.lines import read_lines
 
-    text = whole_text(file, model.choices.items.reading)
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    return list(read_lines(file, model.choices.items.reading))
+
+
+def _note(message: str) -> None:
+    write_progress(f"note: {message}\n")
 
 
 def _tell_limit(reached: int, items: int) -> None:
     if reached:
-        write_progress(
-            f"note: {reached:,} of {items:,} outputs ended only because they may not be longer "
-            "(--max-length)\n"
+        _note(
+            f"{reached:,} of {items:,} outputs ended only because they may not be longer "
+            "(--max-length)"
         )
 
 
@@ -270,7 +274,7 @@ def _evaluate(
     columns = _columns(source, target)
     if data:
         reading = model.choices.items.reading
-        pairs = read_pairs(data, reading, columns=columns, file_format=file_format)
+        pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=_note)
         examples = model.examples(pairs)
     elif columns is not None or file_format != "auto":
         raise ConfigError("--source, --target and --format are of files; none was given")
@@ -332,9 +336,7 @@ def _attention(
         write_bytes(picture, attention_picture(found, wanted))
         missing = undrawable(found)
         if missing:
-            write_progress(
-                f"note: no font for {' '.join(missing[:10])} is installed: boxes stand for them\n"
-            )
+            _note(f"no font for {' '.join(missing[:10])} is installed: boxes stand for them")
     if as_json:
         print_json(found.to_dict())
     else:

@@ -2,23 +2,26 @@
 
     columns  CSV, TSV or JSON lines: a column of texts and one of labels
     files    one file a label, which is its name without the ending; each line is a text
-    lines    "label text" in each line: the label ends at the first space or tab
+    lines    "label text" in each line: the label ends at the tab of the line, or at its first blank
 
 White space around texts and labels is not theirs, and a line of nothing else is no item.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError
+from nextchar.text.compressed import plain_name
 from nextchar.text.files import Input, find_files
+from nextchar.text.label_checks import check_labels, refuse_labels_at_end
+from nextchar.text.lines import TwoColumns, read_lines
 from nextchar.text.reading import STANDARD_INPUT
-from nextchar.text.tables import kind_of, read_rows, whole_text
+from nextchar.text.tables import KINDS, Note, kind_of, no_note, read_rows
 
 Layout = Literal["auto", "columns", "files", "lines"]
 
@@ -51,6 +54,7 @@ def read_labelled(
     text: str = "text",
     label: str | None = "label",
     columns: Sequence[str] = (),
+    note: Note = no_note,
 ) -> list[LabelledText]:
     """Read texts with their labels.
 
@@ -64,26 +68,35 @@ def read_labelled(
         What the inputs are; ``"auto"`` goes by their names: tables end in .csv, .tsv or .jsonl,
         other files in a folder are one a label, and other files are lines.
     text, label, columns
-        The columns of tables. Where ``label`` is ``None``, nothing has a label, and a line that
-        is no row of a table is a text as it stands.
+        The columns of tables, as ``read_rows`` takes them. Where ``label`` is ``None``, nothing
+        has a label, and a line that is no row of a table is a text as it stands.
+    note
+        Told in a line what is odd in a file, and labels that look like something else.
 
     Raises
     ------
     TextError
-        Something cannot be read, or has no item.
+        Something cannot be read, or has no item; or a line does not fit the layout.
     ConfigError
         The layout does not fit the inputs.
     """
-    items = [
-        item
-        for given in inputs
-        for file in _files(given)
-        for item in _of_file(
-            file, config, _layout(layout, given, file), text=text, label=label, columns=columns
-        )
-    ]
-    if not items:
-        raise TextError(f"there is no item in {', '.join(map(str, inputs))}")
+    items: list[LabelledText] = []
+    for given in inputs:
+        for file in _files(given):
+            before = len(items)
+            items += _of_file(
+                file,
+                config,
+                _layout(layout, given, file),
+                text=text,
+                label=label,
+                columns=columns,
+                note=note,
+            )
+            if len(items) == before:
+                raise TextError(f"there is no item in {_name(file)}")
+    if label is not None:
+        check_labels(items, note)
     return items
 
 
@@ -107,52 +120,61 @@ def _of_file(
     text: str,
     label: str | None,
     columns: Sequence[str],
-) -> Iterator[LabelledText]:
+    note: Note,
+) -> Iterable[LabelledText]:
     if layout == "columns":
-        return _of_table(file, config, text, label, columns)
+        return _of_table(file, config, text, label, columns, note)
     if columns:
         raise ConfigError(
             f"columns {', '.join(columns)} are of tables (.csv, .tsv, .jsonl); got {file}"
         )
-    return _of_lines(file, config, layout, labelled=label is not None)
+    own = _label_of(file) if layout == "files" and label is not None else ""
+    if own or label is None:
+        return (LabelledText(place, line, own) for place, line in _lines(file, config))
+    return _labelled_lines(file, config)
 
 
 def _of_table(
-    file: Input, config: TextConfig, text: str, label: str | None, columns: Sequence[str]
+    file: Input,
+    config: TextConfig,
+    text: str,
+    label: str | None,
+    columns: Sequence[str],
+    note: Note,
 ) -> Iterator[LabelledText]:
     kind = kind_of(str(file))
     if kind is None:
-        raise TextError(f"{file} is no table: its name must end in .csv, .tsv or .jsonl")
+        raise TextError(f"{file} is no table: its name must end in {', '.join(KINDS)}")
     wanted = [text, *([] if label is None else [label]), *columns]
-    for row in read_rows(str(file), wanted, config, kind=kind):
+    for row in read_rows(str(file), wanted, config, kind=kind, note=note):
         first, *others = (field.strip() for field in row.fields)
         named = others.pop(0) if label is not None else ""
         yield LabelledText(row.place, first, named, tuple(others))
 
 
-def _of_lines(
-    file: Input, config: TextConfig, layout: Layout, *, labelled: bool
-) -> Iterator[LabelledText]:
-    own = _label_of(file) if layout == "files" and labelled else ""
-    for number, line in enumerate(whole_text(str(file), config).split("\n"), 1):
-        written = line.strip()
-        if not written:
-            continue
-        place = f"{file}, line {number}"
-        if own or not labelled:
-            yield LabelledText(place, written, own)
-            continue
-        name, *rest = written.split(maxsplit=1)
-        if not rest:
-            raise TextError(
-                f"{place} has no text behind its label {name[:40]!r}: a line is a label, a space "
-                "and a text (--layout files: one file a label)"
-            )
-        yield LabelledText(place, rest[0], name)
+def _labelled_lines(file: Input, config: TextConfig) -> list[LabelledText]:
+    parting = TwoColumns(("label", "text"), "--layout files: one file a label")
+    items = []
+    for place, line in _lines(file, config, strip=False):
+        label, text = parting.parted(line, place)
+        items.append(LabelledText(place, text.strip(), label.strip()))
+    refuse_labels_at_end(items)
+    return items
+
+
+def _lines(file: Input, config: TextConfig, *, strip: bool = True) -> Iterator[tuple[str, str]]:
+    """Give the lines in which something stands, each with its place."""
+    for number, line in enumerate(read_lines(str(file), config), 1):
+        if line.strip():
+            yield f"{_name(file)}, line {number}", line.strip() if strip else line
+
+
+def _name(file: Input) -> str:
+    return "standard input" if file == STANDARD_INPUT else str(file)
 
 
 def _label_of(file: Input) -> str:
     if file == STANDARD_INPUT:
         raise ConfigError("standard input has no name: --layout files is for files, each a label")
-    name = Path(file).name.removesuffix(".gz")
-    return Path(name).stem
+    name = Path(file).name
+    return Path(name[: len(plain_name(name))]).stem

@@ -1,6 +1,7 @@
 """Text that passes through: decoded as it comes, and encoded again.
 
-Unlike ``reading.open_text`` it is read once, and what has come is given at once.
+Unlike ``reading.open_text`` it is read once, and what has come is given at once. Compressed input
+is undone, and what is written is not compressed again.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import Literal, Self, cast
 
 from nextchar.errors import TextError
+from nextchar.text.compressed import damage_told, decompressed
 from nextchar.text.files import cannot_read
 from nextchar.text.reading import STANDARD_INPUT, require_encoding
 
@@ -98,16 +101,20 @@ class PassingText:
 
     def _pieces(self) -> Iterator[bytes]:
         try:
-            stream = self._opened()
-            while data := stream.read1(_BYTES):  # type: ignore[attr-defined]
-                yield data
+            with damage_told(self._name):
+                stream = decompressed(self._opened(), self._name, takes_bytes=False)
+                while data := stream.read1(_BYTES):
+                    yield data
         except OSError as error:
             raise cannot_read(self._name, error) from error
         yield b""
 
-    def _opened(self) -> IO[bytes]:
+    def _opened(self) -> BufferedReader:
         if self._name == STANDARD_INPUT:
-            return sys.stdin.buffer
+            given: object = sys.stdin.buffer
+            if isinstance(given, BufferedReader):
+                return given
+            return BufferedReader(cast(RawIOBase, given))
         path = Path(self._name)
         if not path.exists():
             raise TextError(f"no such file: {path}")

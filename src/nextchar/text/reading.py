@@ -1,35 +1,34 @@
 """Bytes on disk to text, as a stream in constant memory that can be read again.
 
 Files are concatenated as they are: newlines are kept, nothing stands between two files. A byte
-order mark at the start of a file is not text; gzip is undone; everything else is the text.
+order mark at the start of a file is not text; gzip, bzip2 and xz are undone; everything else is
+the text.
 """
 
 from __future__ import annotations
 
 import codecs
 import contextlib
-import gzip
 import os
 import re
 import shutil
 import sys
 import tempfile
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Self
 
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError
 from nextchar.storage import storage_errors
+from nextchar.text.compressed import damage_told, decompressed
 from nextchar.text.files import Input, cannot_read, find_files
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = "\ufeff"
 # Characters before which a text can be cut without changing its NFC: starters that never compose
 # with what stands before them. Not all of them, but one occurs in every line of real text.
@@ -205,19 +204,16 @@ def require_encoding(name: str) -> None:
         )
 
 
-def _bytes(file: TextFile) -> Iterator[tuple[bytes, int]]:
+def _bytes(file: TextFile, *, takes_bytes: bool) -> Iterator[tuple[bytes, int]]:
     """Give the decompressed bytes in pieces, each with the position reached on disk."""
     file.require_unchanged()
     try:
-        with contextlib.ExitStack() as stack:
+        with damage_told(file.name), contextlib.ExitStack() as stack:
             disk = stack.enter_context(file.path.open("rb"))
-            stream: BinaryIO = disk
-            if file.path.suffix == ".gz" or disk.peek(2)[:2] == _GZIP_MAGIC:
-                stream = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=disk)))
+            stream = decompressed(disk, file.name, takes_bytes=takes_bytes)
+            stack.callback(stream.close)
             while data := stream.read(CHUNK_BYTES):
                 yield data, disk.tell()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TextError(f"{file.name} is not a whole gzip file: {error}") from error
     except OSError as error:
         raise cannot_read(file.name, error) from error
     file.require_unchanged()
@@ -226,14 +222,16 @@ def _bytes(file: TextFile) -> Iterator[tuple[bytes, int]]:
 def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[str, int]]:
     """Decode a file piece by piece, each with the position reached on disk."""
     encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
-    marked = encoding in ("utf-8", "utf-8-sig")
-    if marked:
+    as_bytes = config.vocabulary == "byte"
+    # Of these two, the codec takes the mark itself, and reads the order of the bytes from it.
+    marked = not as_bytes and encoding not in ("utf-16", "utf-32")
+    if encoding == "utf-8-sig":
         encoding = "utf-8"
-    if config.vocabulary == "byte":
-        marked, errors = False, "surrogateescape"
+    if as_bytes:
+        errors = "surrogateescape"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     fed = 0
-    for data, position in _and_end(_bytes(file), file.size):
+    for data, position in _and_end(_bytes(file, takes_bytes=as_bytes), file.size):
         fed += len(data)
         try:
             text = decoder.decode(data, final=not data)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.text.files import cannot_read
+from nextchar.text.compressed import plain_name
+from nextchar.text.reading import open_text
+from nextchar.text.tables import read_records
 
 _SUFFIXES = (".tsv", ".csv", ".json")
+_READING = TextConfig()
 
 
 def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
@@ -21,7 +23,7 @@ def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
     ----------
     path
         UTF-8. In ``.tsv`` and ``.csv`` each line holds a word and one alternative or more; in
-        ``.json`` an object holds a list of alternatives for each word.
+        ``.json`` an object holds a list of alternatives for each word. Each may be compressed.
 
     Returns
     -------
@@ -33,15 +35,10 @@ def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
     TextError
         A file that cannot be read, of another kind, or without a word that has an alternative.
     """
-    if path.suffix not in _SUFFIXES:
+    kind = Path(plain_name(path)).suffix
+    if kind not in _SUFFIXES:
         raise TextError(f"synonyms must be a file that ends in {', '.join(_SUFFIXES)}; got {path}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise cannot_read(str(path), error) from error
-    except UnicodeError as error:
-        raise TextError(f"{path} is not utf-8: {error}") from error
-    rows = _objects(path, text) if path.suffix == ".json" else _rows(path, text)
+    rows = _objects(path) if kind == ".json" else _rows(path, kind)
     table: dict[str, list[str]] = {}
     for word, *alternatives in rows:
         known = table.setdefault(word, [])
@@ -52,16 +49,14 @@ def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
     return table
 
 
-def _rows(path: Path, text: str) -> list[list[str]]:
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise TextError(f"{path} is not {path.suffix[1:].upper()}: {error}") from error
-    return [[" ".join(cell.split()) for cell in row] for row in rows if row]
+def _rows(path: Path, kind: str) -> list[list[str]]:
+    records = read_records(path, _READING, kind="tsv" if kind == ".tsv" else "csv")
+    return [[" ".join(field.split()) for field in record.fields] for record in records]
 
 
-def _objects(path: Path, text: str) -> list[list[str]]:
+def _objects(path: Path) -> list[list[str]]:
+    with open_text([path], _READING, takes_bytes=False) as source:
+        text = "".join(source.chunks())
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:

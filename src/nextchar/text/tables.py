@@ -1,42 +1,41 @@
-"""Tables with named columns: CSV, TSV and JSON lines, whole in memory.
+"""Tables: CSV, TSV and JSON lines, row by row, of which the columns that are asked for are read.
 
-The kind of a file follows from the end of its name, before ``.gz``. A CSV or TSV file has its
-columns' names in its first row; a line of a JSON lines file is an object.
+The kind of a file follows from the end of its name, before ``.gz``, ``.bz2`` or ``.xz``. A CSV or
+TSV file has its columns' names in its first row, or none: then columns are asked for by their
+numbers, from 1. A line of a JSON lines file is an object.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
 import json
-import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePath
+from typing import Any, Literal, NamedTuple
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.text.reading import open_text
+from nextchar.text.compressed import plain_name
+from nextchar.text.fields import Fits, Layout, Record, Separated, is_quoted, layout_of, looks_quoted
+from nextchar.text.lines import lines_of
+from nextchar.text.reading import TextSource, open_text
 
 TableKind = Literal["csv", "tsv", "jsonl"]
 KINDS: Mapping[str, TableKind] = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".json": "jsonl",
 }  # fmt: skip
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
-_limit = threading.Lock()  # csv keeps its longest field for the whole process
+Note = Callable[[str], None]
+_SHOWN, _LISTED = 40, 20  # characters of a field, names of columns
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The wanted fields of one row.
 
     Attributes
     ----------
     place
-        Where it stands, for messages: ``"data.csv, line 17"``.
+        Where it begins, for messages: ``"data.csv, line 17"``.
     fields
         As text, in the order of the columns that were asked for.
     """
@@ -45,111 +44,342 @@ class Row:
     fields: tuple[str, ...]
 
 
+def no_note(_message: str) -> None:
+    """Tell nobody."""
+
+
 def kind_of(path: str | Path) -> TableKind | None:
     """Tell the kind of a table from its name; ``None`` if it is none."""
-    name = Path(str(path).lower().removesuffix(".gz"))
-    return KINDS.get(name.suffix)
-
-
-def whole_text(path: str | Path, config: TextConfig) -> str:
-    """Read a file (``-`` is standard input) with the line ends that it has.
-
-    Raises
-    ------
-    TextError
-        It cannot be read or decoded, or is empty.
-    """
-    with open_text([path], config, takes_bytes=False) as source:
-        return "".join(source.chunks())
+    return KINDS.get(PurePath(plain_name(path)).suffix)
 
 
 def read_rows(
-    path: str | Path, columns: Sequence[str], config: TextConfig, *, kind: TableKind
-) -> list[Row]:
-    """Read the columns that are asked for.
+    path: str | Path,
+    columns: Sequence[str],
+    config: TextConfig,
+    *,
+    kind: TableKind,
+    note: Note = no_note,
+) -> Iterator[Row]:
+    """Read the columns that are asked for, row by row.
+
+    Other columns are not judged: they may have no name, or the same, and rows may have more or
+    fewer of them.
 
     Parameters
     ----------
     path
         The file, or ``-``.
     columns
-        Their names.
+        Their names. Where the first row of a CSV or TSV file does not have them and all are whole
+        numbers from 1, they are places, and the first row is one of the data.
     config
         Encoding, what to do about decoding errors, normalisation.
     kind
-        What kind of table it is.
+        What kind of table it is. Other separators than its own are recognised.
+    note
+        Told in a line what is odd, with counts.
 
     Raises
     ------
     TextError
-        A file that cannot be read, a column that is missing (the ones that are there are named),
-        a row that is cut short, or a value that is neither text nor a number.
+        A file that cannot be read, a column that is missing (the ones that are there are named) or
+        there twice, a row without a field that is asked for, a quote that is not closed, or a JSON
+        value that holds others. Of JSON, a value that is missing, ``null``, ``NaN``, ``true`` or
+        ``false`` is an empty field.
     """
-    text = whole_text(path, config)
-    found: Iterable[tuple[str, dict[str, Any]]] = (
-        _objects(text, path) if kind == "jsonl" else _records(text, path, _DELIMITERS[kind])
-    )
-    return [Row(place, _fields(record, columns, place)) for place, record in found]
+    with open_text([path], config, takes_bytes=False) as source:
+        name = source.names[0]
+        if kind == "jsonl":
+            yield from _of_objects(source, columns, name, note)
+            return
+        layout = layout_of(source, kind, _tests(columns))
+        _note_separator(layout, kind, name, note)
+        records = layout.records(source, name)
+        first = next((record for record in records if any(record[1])), None)
+        if first is None:
+            return
+        wanted = _Wanted.of(columns, first, name, note)
+        yield from _Fields(name, wanted, layout).rows(records, note)
 
 
-def _records(text: str, path: str | Path, delimiter: str) -> list[tuple[str, dict[str, Any]]]:
-    """Read all at once: a generator that is left halfway would hold the lock of ``csv``."""
-    records: list[tuple[str, dict[str, Any]]] = []
-    with _long_fields():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            twice = next((name for name in header if header.count(name) > 1), None)
+def read_table(
+    path: str | Path, config: TextConfig, *, kind: Separated, note: Note = no_note
+) -> tuple[tuple[str, ...], list[Row]]:
+    """Read all columns of a table of numbers.
+
+    Parameters and errors are those of ``read_rows``.
+
+    Returns
+    -------
+    tuple[str, ...]
+        The names of the columns; their numbers, from 1, where all fields of the first row are
+        numbers: then it is one of the data.
+    list[Row]
+        The rows.
+    """
+    with open_text([path], config, takes_bytes=False) as source:
+        name = source.names[0]
+        layout = layout_of(source, kind, [_has_names, _has_two_fields])
+        _note_separator(layout, kind, name, note)
+        records = layout.records(source, name)
+        first = next((record for record in records if any(record[1])), None)
+        if first is None:
+            raise TextError(f"{name} has no columns")
+        fields = first[1]
+        places = range(len(fields))
+        if all(map(_is_number, fields)):
+            names = tuple(str(place + 1) for place in places)
+            wanted = _Wanted(names, tuple(places), len(fields), first)
+        else:
+            wanted = _Wanted.of([each.strip() for each in fields], first, name, note)
+        return wanted.names, list(_Fields(name, wanted, layout).rows(records, note))
+
+
+def read_records(
+    path: str | Path, config: TextConfig, *, kind: Separated, note: Note = no_note
+) -> Iterator[Row]:
+    """Read rows that have no header and as many fields as they like.
+
+    Parameters and errors are those of ``read_rows``.
+    """
+    with open_text([path], config, takes_bytes=False) as source:
+        name = source.names[0]
+        layout = layout_of(source, kind, [_has_two_fields])
+        _note_separator(layout, kind, name, note)
+        for line, fields in layout.records(source, name):
+            if any(fields):
+                yield Row(f"{name}, line {line}", tuple(fields))
+
+
+def _tests(columns: Sequence[str]) -> list[Fits]:
+    """Give what the first records of the right layout pass."""
+
+    def has_names(records: Sequence[Sequence[str]]) -> bool:
+        return bool(records) and set(columns) <= {name.strip() for name in records[0]}
+
+    numbers = _numbers(columns)
+    if numbers is None:
+        return [has_names]
+    most = max(numbers)
+
+    def is_even(records: Sequence[Sequence[str]]) -> bool:
+        widths = {len(fields) for fields in records}
+        return len(widths) == 1 and min(widths) >= max(2, most)
+
+    def reaches(records: Sequence[Sequence[str]]) -> bool:
+        return bool(records) and len(records[0]) >= most
+
+    return [has_names, is_even, reaches]
+
+
+def _has_names(records: Sequence[Sequence[str]]) -> bool:
+    return _has_two_fields(records) and not is_quoted(records[0])
+
+
+def _has_two_fields(records: Sequence[Sequence[str]]) -> bool:
+    return any(len(fields) > 1 for fields in records)
+
+
+def _note_separator(layout: Layout, kind: Separated, path: str, note: Note) -> None:
+    if not layout.is_of(kind):
+        note(f"{path}: fields are parted by {layout.separators}")
+
+
+def _numbers(columns: Sequence[str]) -> list[int] | None:
+    """Give columns as places from 1; ``None`` if one of them is a name."""
+    if columns and all(name.isascii() and name.isdigit() for name in columns):
+        return [int(name) for name in columns]
+    return None
+
+
+def _is_name(column: str) -> bool:
+    return _numbers([column]) is None
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Where the columns that are asked for stand, from 0.
+
+    Attributes
+    ----------
+    width
+        Fields of the first row.
+    first
+        The first row, where it is none of names.
+    """
+
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    width: int
+    first: Record | None
+
+    @classmethod
+    def of(cls, columns: Sequence[str], record: Record, path: str, note: Note) -> _Wanted:
+        """Find columns in the first row."""
+        line, fields = record
+        header = [name.strip() for name in fields]
+        numbers, names = _numbers(columns), tuple(columns)
+        if set(columns) <= set(header):
+            twice = next((name for name in columns if header.count(name) > 1), None)
             if twice is not None:
-                raise TextError(f"{path} has the column {twice!r} twice")
-            for fields in reader:
-                place = f"{path}, line {reader.line_num}"
-                if len(fields) == len(header):
-                    records.append((place, dict(zip(header, fields, strict=True))))
-                elif fields:  # A line without anything is no row.
-                    raise TextError(
-                        f"{place} has {len(fields)} fields; the first line names {len(header)}"
-                    )
-        except csv.Error as error:
-            raise TextError(f"{path}, line {reader.line_num}: {error}") from error
-    return records
+                raise TextError(f"{path}, line {line} has the column {twice!r} twice")
+            if numbers is not None:
+                note(
+                    f"{path}: {', '.join(columns)} are names of columns in line {line}, not numbers"
+                )
+            return cls(names, tuple(map(header.index, columns)), len(header), None)
+        if numbers is None:
+            missing = max((name for name in columns if name not in header), key=_is_name)
+            raise TextError(
+                f"{path}, line {line} has no column {missing!r}: it has {_listed(header)}"
+                " (in a file without such names, columns are numbers from 1)"
+            )
+        beyond = next((each for each in numbers if not 1 <= each <= len(header)), None)
+        if beyond is not None:
+            raise TextError(
+                f"{path}, line {line} has no column {beyond}: it has {len(header)}, counted from 1"
+            )
+        begins = (f"column {each} begins with {fields[each - 1][:_SHOWN]!r}" for each in numbers)
+        note(f"{path} is read as a file without names of columns: {', '.join(begins)}")
+        return cls(names, tuple(each - 1 for each in numbers), len(header), record)
 
 
-def _objects(text: str, path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
+class _Fields:
+    """Picks the wanted fields of records, and counts what is odd."""
+
+    def __init__(self, path: str, wanted: _Wanted, layout: Layout) -> None:
+        self._path, self._wanted, self._layout = path, wanted, layout
+        self._last = max(wanted.places, default=-1)
+        self._odd = _Odd(path)
+
+    def rows(self, records: Iterator[Record], note: Note) -> Iterator[Row]:
+        wanted, keeps_quotes = self._wanted, not self._layout.quoted
+        start, width, places = f"{self._path}, line ", wanted.width, wanted.places
+        if wanted.first is not None:
+            yield Row(f"{start}{wanted.first[0]}", tuple(wanted.first[1][n] for n in places))
+        for line, fields in records:
+            if len(fields) != width:
+                if not any(fields):  # A line without anything is no row.
+                    continue
+                self._judge(line, fields)
+            found = tuple([fields[n] for n in places])
+            if keeps_quotes and any(field[:1] == '"' and looks_quoted(field) for field in found):
+                self._odd.count("fields in quotes, which a .tsv file keeps as text", line)
+            yield Row(f"{start}{line}", found)
+        self._odd.tell(note)
+
+    def _judge(self, line: int, fields: Sequence[str]) -> None:
+        """Let a row be longer or shorter where that moves nothing that is asked for."""
+        width = self._wanted.width
+        if len(fields) > width and (self._last < width - 1 or not any(fields[width:])):
+            self._odd.count("rows with more fields than the first line names", line)
+        elif self._last < len(fields) < width:
+            self._odd.count("rows with fewer fields than the first line names", line)
+        else:
+            raise TextError(
+                f"{self._path}, line {line} has {len(fields)} fields; the first line names "
+                f"{width}, parted by {self._layout.separators}{self._hint(fields)}"
+            )
+
+    def _hint(self, fields: Sequence[str]) -> str:
+        if self._layout.quoted:
+            return ": a field that holds a separator or a line end stands in quotes"
+        if any(field.startswith('"') for field in fields):
+            return (
+                ": quotes are text in a .tsv file, unless the names in its header stand in quotes "
+                "(a .csv file may have tabs)"
+            )
+        return ""
+
+
+class _Odd:
+    """What is odd in a file: how often, and where first."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._found: dict[str, list[int]] = {}
+
+    def count(self, what: str, line: int) -> None:
+        self._found.setdefault(what, [0, line])[0] += 1
+
+    def tell(self, note: Note) -> None:
+        for what, (count, line) in self._found.items():
+            note(f"{self._path}: {what}: {count:,}, the first in line {line}")
+
+
+def _of_objects(source: TextSource, columns: Sequence[str], path: str, note: Note) -> Iterator[Row]:
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
+    odd, names = _Odd(path), dict[str, None]()
+    unseen = set(columns)
+    for number, line in enumerate(lines_of(source.chunks()), 1):
         if not line.strip():
             continue
-        place = f"{path}, line {number}"
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise TextError(f"{place} is not JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise TextError(f"{place} must be an object, got {line.strip():.40}")
-        yield place, value
+        value = _decoded(decoder, line, f"{path}, line {number}")
+        unseen.difference_update(value)
+        if unseen:
+            names.update(dict.fromkeys(value))
+        yield Row(
+            f"{path}, line {number}",
+            tuple([_field(value, column, path, number, odd) for column in columns]),
+        )
+    if unseen and names:
+        missing = next(column for column in columns if column in unseen)
+        raise TextError(f"{path}: no line has {missing!r}; they have {_listed(list(names))}")
+    odd.tell(note)
 
 
-def _fields(record: Mapping[str, Any], columns: Sequence[str], place: str) -> tuple[str, ...]:
-    return tuple(_field(record, column, place) for column in columns)
+def _decoded(decoder: json.JSONDecoder, line: str, place: str) -> dict[str, Any]:
+    try:
+        value = decoder.decode(line)
+    except (ValueError, RecursionError) as error:
+        hint = ": an array is no JSON lines" if line.lstrip().startswith("[") else ""
+        raise TextError(f"{place} is not JSON, an object a line{hint}: {error}") from error
+    if not isinstance(value, dict):
+        raise TextError(f"{place} must be an object, got {line.strip():.40}")
+    return value
 
 
-def _field(record: Mapping[str, Any], column: str, place: str) -> str:
-    if column not in record:
-        raise TextError(f"{place} has no column {column!r}: it has {', '.join(map(repr, record))}")
-    value = record[column]
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TextError(f"{place}: {column!r} must be text or a number, got {json.dumps(value)}")
-    return json.dumps(value)
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
 
 
-@contextlib.contextmanager
-def _long_fields() -> Iterator[None]:
-    """Let fields be as long as they are: csv would stop at 128 KiB."""
-    with _limit:
-        before = csv.field_size_limit(sys.maxsize)
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)
+def _field(value: dict[str, Any], column: str, path: str, line: int, odd: _Odd) -> str:
+    field = value.get(column)
+    if isinstance(field, str):
+        if not field.isascii():
+            _require_characters(field, f"{path}, line {line}")
+        return field
+    if field is None or isinstance(field, bool):
+        odd.count(
+            f"values of {column!r} that are missing, null, true or false, read as empty", line
+        )
+        return ""
+    shown = json.dumps(field, ensure_ascii=False)
+    raise TextError(
+        f"{path}, line {line}: {column!r} must be text or a number, got {shown:.{_SHOWN}}"
+    )
+
+
+def _require_characters(field: str, place: str) -> None:
+    try:
+        field.encode()
+    except UnicodeEncodeError as error:
+        code = ord(field[error.start])
+        raise TextError(
+            f"{place} has a lone surrogate U+{code:04X} at character {error.start + 1} of "
+            f"{field[: error.start]!r:.{_SHOWN}}…: it is no character and has no UTF-8 form"
+        ) from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(repr, names[:_LISTED])) + more

@@ -89,6 +89,11 @@ Event = Preparing | StepDone | Validated | Noticed
 Listener = Callable[[Event], None]
 
 
+def noting(listeners: Sequence[Listener]) -> Callable[[str], None]:
+    """Give what tells listeners a line, as something noticed."""
+    return lambda message: tell(listeners, Noticed(message=message))
+
+
 def tell(listeners: Sequence[Listener], event: Event) -> None:
     """Give an event to each listener, in order."""
     for listener in listeners:

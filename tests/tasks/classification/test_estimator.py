@@ -64,6 +64,12 @@ def test_a_pickle_is_plain_and_answers_as_before(classifier: CharClassifier) -> 
     assert (pickle.loads(data).predict_proba(X) == classifier.predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("labels", [["x", "y", "x", "y"], ["z", "y", "x", "y"]])
+def test_a_class_of_which_all_texts_are_empty_is_named(labels: list[str]) -> None:
+    with pytest.raises(ValueError, match="all texts of 'y' are empty"):
+        CharClassifier(**TINY).fit(["ab", "", "cd", ""], labels)
+
+
 def test_labels_keep_their_type() -> None:
     numbers = [11 if label == "north" else 2 for label in Y]
     found = CharClassifier(**TINY).fit(X, numbers)

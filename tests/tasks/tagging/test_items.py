@@ -66,6 +66,30 @@ def test_a_table_of_texts_and_labels_is_read_with_and_without_spaces(tmp_path: P
     ]  # fmt: skip
 
 
+def test_more_labels_than_characters_and_rows_without_a_text_are_told(tmp_path: Path) -> None:
+    path, notes = tmp_path / "a.csv", list[str]()
+    path.write_text("text,labels\nBIO,abc\n,\nBIB,def\n,x\n")
+    read_items([path], TextConfig(), None, columns=("text", "labels"), note=notes.append)
+    assert notes == [
+        f"2 rows without a text are left out (the first: {path}, line 3)",
+        "there are more labels (6) than different characters (3): characters and labels may be "
+        "swapped",
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_with_a_return_alone(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join(["a\tB", "b\tI", "", "c\tO", ""]).encode())
+    assert read(path) == [Item(("a", "b"), ("B", "I")), Item(("c",), ("O",))]
+
+
+def test_columns_of_a_table_without_a_header_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('7\ta"b\tBOI\n')
+    assert read(path, "2", "3") == [Item(("a", '"', "b"), ("B", "O", "I"))]
+
+
 def test_labels_that_are_too_few_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,labels\nabc,BI\n")

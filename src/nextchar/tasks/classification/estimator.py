@@ -91,7 +91,8 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            X is no sequence of texts, or the labels do not go with it.
+            X is no sequence of texts, the labels do not go with it, or all texts of a class are
+            empty.
         InputError
             An option, or fewer than two classes; see ``prepare``.
         KeyboardInterrupt
@@ -109,6 +110,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "a classifier needs at least two classes to tell apart; y has one class: "
                 f"{self.classes_.tolist()}"
             )
+        _require_text_of_each(self.classes_, numbers, texts)
         given = {name: getattr(self, name) for name in self.get_params(deep=False)}
         changed = {n: v for n, v in given.items() if v != ClassifierChoices.default(n)}
         choices = ClassifierChoices.from_options(changed)
@@ -205,6 +207,17 @@ def _checked_texts(X: object) -> list[str]:
     if wrong is not None:
         raise ValueError(f"X[{wrong}] must be a text (str), got {type(texts[wrong]).__name__}")
     return [str(text) for text in texts]
+
+
+def _require_text_of_each(
+    classes: NDArray[Any], numbers: NDArray[np.intp], texts: Sequence[str]
+) -> None:
+    lengths = np.bincount(numbers, [len(text) for text in texts], len(classes))
+    empty = classes[lengths == 0].tolist()
+    if empty:
+        raise ValueError(
+            f"each class needs a text that is not empty; all texts of {empty[0]!r} are empty"
+        )
 
 
 def _signature() -> inspect.Signature:

@@ -56,7 +56,8 @@ def prepare(
     Raises
     ------
     TextError
-        Nothing to learn from, one label only, or a text that is too long.
+        Nothing to learn from, one label only, a label whose texts are all empty, or a text that is
+        too long.
     """
     usable = _usable(checked_lengths(items, choices, listeners), listeners)
     if not choices.classifier.keep_duplicates:
@@ -110,7 +111,23 @@ def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> lis
         tell(listeners, _left_out(missing, f"have no text or no label (the first, no {what}: "))
     if not usable:
         raise TextError("there is nothing to learn from: no item has a text and a label")
+    _require_text_of_each_label(usable, missing)
     return usable
+
+
+def _require_text_of_each_label(
+    usable: Sequence[LabelledText], missing: Sequence[LabelledText]
+) -> None:
+    learned = {item.label for item in usable}
+    empty = [item for item in missing if item.label and item.label not in learned]
+    if empty:
+        label = empty[0].label
+        count = sum(item.label == label for item in empty)
+        texts = "its only text is" if count == 1 else f"all its {count:,} texts are"
+        raise TextError(
+            f"the label {label!r} has no text to learn from: {texts} empty (the first: "
+            f"{empty[0].place})"
+        )
 
 
 def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:

@@ -19,7 +19,7 @@ from nextchar.tasks.classification.symbols import strangers
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText
-from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.events import Listener, Noticed, noting, tell
 
 _NAMED = 5
 
@@ -67,7 +67,7 @@ def train_classifier(
             f"--from {begun.run} begins one network, and members is {choices.classifier.members}"
         )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    items = (source or Source()).items(paths, choices.items.reading)
+    items = (source or Source()).items(paths, choices.items.reading, note=noting(listeners))
     prepared = prepare(items, choices, source=begun, listeners=listeners)
     return train_items(
         prepared.model, prepared.train, prepared.validation, Path(out), listeners=listeners

@@ -18,7 +18,7 @@ from nextchar.errors import ConfigError, TextError
 from nextchar.tasks.conditioning.conditions import Conditions, Labels
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
-from nextchar.text.tables import kind_of, read_rows, whole_text
+from nextchar.text.tables import Note, kind_of, no_note, read_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +120,7 @@ def read_items(
     label: str = "label",
     features: Sequence[str] = (),
     features_file: Path | None = None,
+    note: Note = no_note,
 ) -> Items:
     """Read texts with labels (see ``read_labelled``), or with numbers.
 
@@ -128,7 +129,10 @@ def read_items(
     features
         Columns of numbers in tables, in place of labels.
     features_file
-        A file with the numbers of each text in its order: ``.npy`` [N, F], or a table.
+        A file with the numbers of each text in its order: ``.npy`` [N, F], or a table, whose first
+        row may be names.
+    note
+        Told in a line what is odd in a file.
 
     Raises
     ------
@@ -139,14 +143,20 @@ def read_items(
     if features and features_file is not None:
         raise ConfigError("--features are columns of the texts' own table: no --features-file then")
     read = read_labelled(
-        inputs, config, layout=layout, text=text, label=None if numeric else label, columns=features
+        inputs,
+        config,
+        layout=layout,
+        text=text,
+        label=None if numeric else label,
+        columns=features,
+        note=note,
     )
     texts, places = [item.text for item in read], [item.place for item in read]
     if not numeric:
         return Items(texts, places, labels=[item.label for item in read])
     if features_file is None:
         return Items(texts, places, features=_numbers(read, features), names=tuple(features))
-    names, values = _features_of(features_file, config)
+    names, values = _features_of(features_file, config, note)
     if len(values) != len(texts):
         raise TextError(f"{features_file} has {len(values)} rows, and there are {len(texts)} texts")
     rows = [f"{features_file}, row {number}" for number in range(1, len(values) + 1)]
@@ -171,16 +181,16 @@ def _number(field: str, column: str, place: str) -> float:
         ) from None
 
 
-def _features_of(path: Path, config: TextConfig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def _features_of(
+    path: Path, config: TextConfig, note: Note
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     if path.suffix == ".npy":
         values = _loaded(path)
         return _names(None, values), values
     kind = kind_of(path)
     if kind not in ("csv", "tsv"):
         raise ConfigError(f"--features-file ends in .npy, .csv or .tsv; got {path}")
-    header = whole_text(path, config).split("\n", 1)[0].rstrip("\r")
-    names = tuple(name.strip() for name in header.split("," if kind == "csv" else "\t"))
-    rows = read_rows(path, names, config, kind=kind)
+    names, rows = read_table(path, config, kind=kind, note=note)
     return names, np.array([_row(row.fields, names, row.place) for row in rows]).reshape(
         -1, len(names)
     )

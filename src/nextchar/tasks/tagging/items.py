@@ -9,8 +9,9 @@ from pathlib import Path
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError
 from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.text.lines import lines_of
 from nextchar.text.reading import STANDARD_INPUT, open_text
-from nextchar.text.tables import KINDS, Row, kind_of, read_rows
+from nextchar.text.tables import KINDS, Note, Row, kind_of, no_note, read_rows
 
 _COLUMNS = 2
 
@@ -37,6 +38,7 @@ def read_items(
     restoration: Restoration | None,
     *,
     columns: Sequence[str] = (),
+    note: Note = no_note,
 ) -> list[Item]:
     """Read items.
 
@@ -52,7 +54,9 @@ def read_items(
         label, and an empty line stands between items; or a table has a column of texts and one of
         labels.
     columns
-        Of tables (``text.tables``): those whose fields are read.
+        Of tables (``text.tables``): those whose fields are read; names, or numbers from 1.
+    note
+        Told in a line what is odd in a file, and what is left out.
 
     Raises
     ------
@@ -66,11 +70,23 @@ def read_items(
             f"--columns names two columns, of texts and of labels; got {','.join(columns)}"
         )
     items = [item for path in _files(data, reading) for item in
-             _items_of(path, reading, restoration, columns)]  # fmt: skip
+             _items_of(path, reading, restoration, columns, note)]  # fmt: skip
     if not items:
         names = ", ".join(str(path) for path in data)
         raise TextError(f"there is no item in {names}: no line has a character")
+    if restoration is None:
+        _note_many_labels(items, note)
     return items
+
+
+def _note_many_labels(items: Sequence[Item], note: Note) -> None:
+    characters = {character for item in items for character in item.characters}
+    labels = {label for item in items for label in item.labels}
+    if len(labels) > len(characters):
+        note(
+            f"there are more labels ({len(labels):,}) than different characters "
+            f"({len(characters):,}): characters and labels may be swapped"
+        )
 
 
 def _files(data: Sequence[str | Path], reading: TextConfig) -> list[str | Path]:
@@ -86,14 +102,15 @@ def _items_of(
     reading: TextConfig,
     restoration: Restoration | None,
     columns: Sequence[str],
+    note: Note,
 ) -> Iterator[Item]:
     kind = kind_of(path)
     if columns and kind is None:
         raise ConfigError(f"--columns is for tables ({', '.join(KINDS)}), got {path}")
     if columns and kind is not None:
-        rows = read_rows(path, columns, reading, kind=kind)
+        rows = read_rows(path, columns, reading, kind=kind, note=note)
         if restoration is None:
-            yield from map(_labelled_row, (row for row in rows if row.fields[0]))
+            yield from _labelled_rows(rows, note)
         else:
             fields = (f"{field}\n" for row in rows for field in row.fields)
             yield from _taken_apart(fields, restoration)
@@ -104,28 +121,14 @@ def _items_of(
         if restoration is not None:
             yield from _taken_apart(source.chunks(), restoration)
         else:
-            yield from _labelled(_lines(source.chunks()), path)
+            yield from _labelled(lines_of(source.chunks()), source.names[0])
 
 
 def _taken_apart(chunks: Iterable[str], restoration: Restoration) -> Iterator[Item]:
-    for line in _lines(chunks):
+    for line in lines_of(chunks):
         if line:
             characters, labels = restoration.apart(line)
             yield Item(tuple(characters), tuple(labels))
-
-
-def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Give the lines without their ends, a line feed with or without a carriage return."""
-    held: list[str] = []
-    for chunk in chunks:
-        *whole, rest = chunk.split("\n")
-        for line in whole:
-            yield "".join([*held, line]).removesuffix("\r")
-            held = []
-        held.append(rest)
-    last = "".join(held).removesuffix("\r")
-    if last:
-        yield last
 
 
 def _labelled(lines: Iterable[str], path: str | Path) -> Iterator[Item]:
@@ -160,6 +163,17 @@ def _pair(line: str, place: str) -> tuple[str, str]:
             f"characters before the last tab, got {shown}"
         )
     return character, label
+
+
+def _labelled_rows(rows: Iterable[Row], note: Note) -> Iterator[Item]:
+    empty, first = 0, ""
+    for row in rows:
+        if row.fields[0]:
+            yield _labelled_row(row)
+        else:
+            empty, first = empty + 1, first or row.place
+    if empty:
+        note(f"{empty:,} rows without a text are left out (the first: {first})")
 
 
 def _labelled_row(row: Row) -> Item:

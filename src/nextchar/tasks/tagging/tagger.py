@@ -15,6 +15,7 @@ from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import START
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
+from nextchar.text.tables import Note, no_note
 
 _FED = 1 << 14  # characters at once: as much memory as they take
 
@@ -157,6 +158,7 @@ class Tagger:
         *,
         columns: Sequence[str] = (),
         reading: TextConfig | None = None,
+        note: Note = no_note,
     ) -> TagEvaluation:
         """Measure how well the characters of files are labelled; see ``items.read_items``.
 
@@ -168,10 +170,13 @@ class Tagger:
             Of tables, those that are read.
         reading
             How bytes become text; as for the training if not given.
+        note
+            Told in a line what is odd in a file, and what is left out.
         """
         reading = self.choices.items.reading if reading is None else reading
         restoration = self.model.labels.restoration
-        return self.evaluate_items(read_items(data, reading, restoration, columns=columns))
+        items = read_items(data, reading, restoration, columns=columns, note=note)
+        return self.evaluate_items(items)
 
     def evaluate_items(self, items: Sequence[Item]) -> TagEvaluation:
         """Measure how well items are labelled."""

@@ -19,7 +19,7 @@ from nextchar.tasks.tagging.labels import Labels
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text import vocabulary as vocabularies
-from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.events import Listener, Noticed, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
 _ENOUGH_STEPS, _MOST_PASSES = 1500, 60
@@ -59,7 +59,9 @@ def train(
         raise in_the_way_error(Path(out))
     given = [data] if isinstance(data, str | Path) else data
     restoration = Restoration(choices.tagging.kinds) if choices.tagging.kinds else None
-    items = read_items(given, choices.items.reading, restoration, columns=columns)
+    items = read_items(
+        given, choices.items.reading, restoration, columns=columns, note=noting(listeners)
+    )
     if not options.keys() & {"passes", "steps", "minutes"}:
         choices = choices.with_options(passes=_usual_passes(choices, len(items)))
     return train_on(items, out, choices, listeners=listeners)

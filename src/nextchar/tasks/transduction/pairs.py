@@ -1,9 +1,9 @@
 """Pairs of texts from files.
 
-A table (``.csv``, ``.tsv``, ``.jsonl``) has named columns. Of plain ``pairs``, each line is a
-source, a tab (or, where there is none, a blank), and the target. Lines of ``cmudict`` are the same
-of words and phonemes, with a comment behind ``#``; other pronunciations, ``word(2)``, are left
-out.
+A table (``.csv``, ``.tsv``, ``.jsonl``) has columns. Of plain ``pairs``, each line is a source, a
+tab (or, where there is none, a blank), and the target. Lines of ``cmudict`` are a word, blanks, and
+phonemes; lines that begin with ``;;;`` and what stands behind ``#`` are comments; other
+pronunciations, ``word(2)``, are left out and counted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.text.tables import TableKind, kind_of, read_rows, whole_text
+from nextchar.text.compressed import plain_name
+from nextchar.text.lines import TwoColumns, read_lines
+from nextchar.text.reading import STANDARD_INPUT
+from nextchar.text.tables import Note, TableKind, kind_of, no_note, read_rows
 
 PairFormat = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
 
-CMUDICT_SUFFIX = ".dict"
+CMUDICT_SUFFIX, CMUDICT_NAME = ".dict", "cmudict"
 _OTHER = re.compile(r"\(\d+\)$")
+_COMMENT, _COMMENT_BEHIND = ";;;", re.compile(r"\s#.*")
 
 
 class Pair(NamedTuple):
@@ -33,16 +37,20 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table that hold the pairs."""
+    """The columns of a table that hold the pairs: names, or numbers from 1."""
 
     source: str = "source"
     target: str = "target"
 
 
 def format_of(path: str | Path) -> PairFormat:
-    """Tell the format of a file from its name: a table, ``cmudict`` (.dict), or ``pairs``."""
-    plain = str(path).lower().removesuffix(".gz")
-    return kind_of(path) or ("cmudict" if plain.endswith(CMUDICT_SUFFIX) else "pairs")
+    """Tell the format of a file from its name.
+
+    It is a table, ``cmudict`` (``*.dict``, ``cmudict*``), or ``pairs``.
+    """
+    name = Path(plain_name(path)).name
+    is_dictionary = name.endswith(CMUDICT_SUFFIX) or name.startswith(CMUDICT_NAME)
+    return kind_of(path) or ("cmudict" if is_dictionary else "pairs")
 
 
 def read_pairs(
@@ -51,6 +59,7 @@ def read_pairs(
     *,
     columns: Columns | None = None,
     file_format: PairFormat = "auto",
+    note: Note = no_note,
 ) -> list[Pair]:
     """Read the pairs of files (``-`` is standard input), in order.
 
@@ -63,13 +72,15 @@ def read_pairs(
     columns
         Of tables; ``source`` and ``target`` if not given.
     file_format
-        Of all files; ``auto`` goes by the end of each name.
+        Of all files; ``auto`` goes by each name.
+    note
+        Told in a line what is odd in a file, and what is left out.
 
     Raises
     ------
     TextError
-        No file, one that cannot be read, a missing column, a line without a target, or an empty
-        source or target. What stands in a place is told with it.
+        No file, one that cannot be read, a missing column, a line of fewer or more than two
+        columns, or an empty source or target. What stands in a place is told with it.
     """
     if not paths:
         raise TextError("no pairs were given: name a file, or -")
@@ -77,11 +88,11 @@ def read_pairs(
     for path in paths:
         kind = format_of(path) if file_format == "auto" else file_format
         if kind == "csv" or kind == "tsv" or kind == "jsonl":
-            rows = _table(path, config, columns or Columns(), kind)
+            rows = _table(path, config, columns or Columns(), kind, note)
         elif columns is not None:
             raise TextError(f"{path} has no named columns: it is read as {kind} (see --format)")
         else:
-            rows = _lines(path, config, is_dictionary=kind == "cmudict")
+            rows = (_dictionary if kind == "cmudict" else _plain)(path, config, note)
         before = len(pairs)
         pairs += [_checked(place, pair) for place, pair in rows]
         if len(pairs) == before:
@@ -90,32 +101,44 @@ def read_pairs(
 
 
 def _table(
-    path: str | Path, config: TextConfig, columns: Columns, kind: TableKind
+    path: str | Path, config: TextConfig, columns: Columns, kind: TableKind, note: Note
 ) -> Iterator[tuple[str, Pair]]:
-    for row in read_rows(path, (columns.source, columns.target), config, kind=kind):
+    for row in read_rows(path, (columns.source, columns.target), config, kind=kind, note=note):
         yield row.place, Pair(row.fields[0], row.fields[1])
 
 
-def _lines(
-    path: str | Path, config: TextConfig, *, is_dictionary: bool
-) -> Iterator[tuple[str, Pair]]:
+def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[str, Pair]]:
+    parting = TwoColumns(("source", "target"), "--format says what else a file is")
+    for place, line in _numbered(path, config):
+        if line.startswith(_COMMENT):
+            raise TextError(f"{place} begins with {_COMMENT}: --format cmudict reads such files")
+        yield place, Pair(*parting.parted(line, place))
+
+
+def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tuple[str, Pair]]:
     known: set[str] = set()
-    for number, written in enumerate(whole_text(path, config).split("\n"), 1):
-        line = written.removesuffix("\r")
-        if is_dictionary:
-            line = line.partition("#")[0].rstrip()
-        if not line.strip():
+    others, first = 0, ""
+    for place, line in _numbered(path, config):
+        if line.startswith(_COMMENT):
             continue
-        separator = "\t" if "\t" in line else " "
-        source, found, target = line.partition(separator)
-        place = f"{path}, line {number}"
-        if not found:
-            raise TextError(f"{place} has no tab and no blank between a source and a target")
-        if is_dictionary:
-            if _OTHER.search(source) or source in known:
-                continue
-            known.add(source)
-        yield place, Pair(source, target.strip() if is_dictionary else target)
+        word, *rest = _COMMENT_BEHIND.sub("", line).split(maxsplit=1)
+        if not rest:
+            raise TextError(f"{place} has no phonemes behind the word {word[:40]!r}")
+        if _OTHER.search(word) or word in known:
+            others, first = others + 1, first or place
+            continue
+        known.add(word)
+        yield place, Pair(word, " ".join(rest[0].split()))
+    if others:
+        note(f"{others:,} other pronunciations of words are left out (the first: {first})")
+
+
+def _numbered(path: str | Path, config: TextConfig) -> Iterator[tuple[str, str]]:
+    """Give the lines in which something stands, each with its place."""
+    name = "standard input" if str(path) == STANDARD_INPUT else path
+    for number, line in enumerate(read_lines(path, config), 1):
+        if line.strip():
+            yield f"{name}, line {number}", line
 
 
 def _checked(place: str, pair: Pair) -> Pair:

@@ -22,7 +22,7 @@ from nextchar.tasks.transduction.pairs import (
     read_pairs,
 )
 from nextchar.tasks.transduction.symbols import Symbols
-from nextchar.training.events import Listener, Noticed, Preparing, tell
+from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
 
@@ -47,7 +47,9 @@ def train_transducer(
     if is_in_the_way(Path(out)):  # Now, and not when all was read.
         raise in_the_way_error(Path(out))
     reading = choices.items.reading
-    pairs = read_pairs(paths, reading, columns=columns, file_format=file_format)
+    pairs = read_pairs(
+        paths, reading, columns=columns, file_format=file_format, note=noting(listeners)
+    )
     return train_on_pairs(pairs, out, listeners=listeners, **options)
 
 

@@ -1,0 +1,105 @@
+"""Compressed files: which are undone while they are read, and which are refused."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedIOBase, BufferedReader
+from pathlib import PurePath
+
+from nextchar.errors import TextError
+
+_PEEKED = 16  # bytes
+
+
+@dataclass(frozen=True)
+class _Format:
+    name: str
+    begins: re.Pattern[bytes]
+    opened: Callable[[BufferedReader], BufferedIOBase]
+
+
+_FORMATS = {
+    ".gz": _Format("gzip", re.compile(b"\x1f\x8b"), lambda file: gzip.GzipFile(fileobj=file)),
+    ".bz2": _Format(
+        "bzip2",
+        re.compile(b"BZh[1-9](1AY&SY|\x17rE8P\x90)"),  # a block, or the end of an empty file
+        bz2.BZ2File,
+    ),
+    ".xz": _Format("xz", re.compile(b"\xfd7zXZ\x00"), lzma.LZMAFile),
+}
+_ARCHIVES = {
+    "zip archive (as .xlsx and .docx files are)": b"PK\x03\x04",
+    "Zstandard file": b"\x28\xb5\x2f\xfd",
+    "7z archive": b"7z\xbc\xaf\x27\x1c",
+    "RAR archive": b"Rar!\x1a\x07",
+}
+
+
+def plain_name(path: str | PurePath) -> str:
+    """Give the name of a file in lower case, without the ending of a compressed one."""
+    name = str(path).lower()
+    ending = next((ending for ending in _FORMATS if name.endswith(ending)), "")
+    return name.removesuffix(ending)
+
+
+def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> BufferedIOBase:
+    """Give the bytes that a file stands for.
+
+    Parameters
+    ----------
+    file
+        At its start. gzip, bzip2 and xz are known by their first bytes, or else by the name.
+    name
+        For messages.
+    takes_bytes
+        Whether other archives are read as the bytes that they are.
+
+    Raises
+    ------
+    TextError
+        Another archive, where bytes are not taken.
+    """
+    beginning = file.peek(_PEEKED)[:_PEEKED]
+    by_content = (known for known in _FORMATS.values() if known.begins.match(beginning))
+    by_name = (known for ending, known in _FORMATS.items() if name.lower().endswith(ending))
+    found = next(by_content, None) or next(by_name, None)
+    if found is not None:
+        return found.opened(file)
+    archive = next((what for what, magic in _ARCHIVES.items() if beginning.startswith(magic)), None)
+    if archive is not None and not takes_bytes:
+        raise TextError(
+            f"{name} is a {archive}: unpack it, or export its text (.gz, .bz2 and .xz are read)"
+        )
+    return file
+
+
+@contextmanager
+def damage_told(name: str) -> Iterator[None]:
+    """Raise ``TextError`` for a compressed file that is damaged or cut short.
+
+    Other errors of the file system pass.
+    """
+    try:
+        yield
+    except EOFError as error:
+        whole = (known.name for end, known in _FORMATS.items() if name.lower().endswith(end))
+        raise _damaged(name, next(whole, "compressed"), error) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(name, "gzip", error) from error
+    except lzma.LZMAError as error:
+        raise _damaged(name, "xz", error) from error
+    except OSError as error:
+        if error.errno is None:
+            raise _damaged(name, "bzip2", error) from error
+        raise
+
+
+def _damaged(name: str, what: str, error: Exception) -> TextError:
+    return TextError(f"{name} is not a whole {what} file: {error}")

@@ -1,0 +1,202 @@
+"""Lines of CSV and TSV files to fields, whatever parts them.
+
+In a CSV file a field may stand in quotes, in which commas, line ends and doubled quotes are text.
+In a TSV file quotes are characters like all others, unless all names of its header stand in quotes:
+then the test that is passed by these names without the quotes says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import itertools
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nextchar.errors import TextError
+from nextchar.text.lines import lines_of, lines_with_ends
+from nextchar.text.reading import TextSource
+
+Separated = Literal["csv", "tsv"]
+Record = tuple[int, list[str]]  # the line in which it begins, from 1, and its fields
+Fits = Callable[[Sequence[Sequence[str]]], bool]
+
+_OWN = {"csv": ",", "tsv": "\t"}
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars (|)"}
+_SAID = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)  # what Excel writes above the header
+_QUOTED = re.compile(r'\s*"(?:[^"]|"")*"\s*')
+_LOOKED_AT = 50  # lines
+_BATCH = 1000  # records
+_limit = threading.Lock()  # csv keeps its longest field for the whole process
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a file become fields.
+
+    Attributes
+    ----------
+    separator
+        What stands between fields.
+    quoted
+        Whether quotes around a field are not part of it.
+    skipped
+        Lines before the first record.
+    """
+
+    separator: str
+    quoted: bool
+    skipped: int = 0
+
+    def records(self, source: TextSource, name: str) -> Iterator[Record]:
+        """Give the records of a file, as it is read.
+
+        Raises
+        ------
+        TextError
+            A quote that is not closed, or followed by text.
+        """
+        if self.quoted:
+            return _quoted(source, self, name)
+        numbered = enumerate(lines_of(source.chunks()), 1)
+        lines = itertools.islice(numbered, self.skipped, None)
+        return ((number, line.split(self.separator)) for number, line in lines)
+
+    def is_of(self, kind: Separated) -> bool:
+        """Tell whether the separator is the one that a kind of file is named after."""
+        return self.separator == _OWN[kind]
+
+    @property
+    def separators(self) -> str:
+        """The separators in a word."""
+        return _NAMES.get(self.separator, repr(self.separator))
+
+
+def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layout:
+    """Find how the fields of a file are parted, from its first lines.
+
+    Parameters
+    ----------
+    source
+        The file.
+    kind
+        What its name says.
+    fits
+        Tell whether records are what is wanted, the surest test first: the first layout that
+        passes is taken, else that of the name.
+    """
+    lines = list(itertools.islice(lines_with_ends(source.chunks()), _LOOKED_AT))
+    skipped = next((n for n, line in enumerate(lines) if line.strip("\r\n")), 0)
+    said = _SAID.fullmatch(lines[skipped]) if kind == "csv" else None
+    if said is not None:
+        return Layout(said[1], quoted=True, skipped=skipped + 1)
+    own, *others = _possible(kind, lines[skipped], skipped)
+    for test in fits:
+        for layout in (own, *others):
+            if test(_first_records(layout, lines[skipped:])):
+                return layout
+    return own
+
+
+def looks_quoted(field: str) -> bool:
+    """Tell whether a field stands in quotes as those of CSV files do."""
+    return _QUOTED.fullmatch(field) is not None
+
+
+def is_quoted(fields: Sequence[str]) -> bool:
+    """Tell whether all fields stand in quotes."""
+    return all(map(looks_quoted, fields))
+
+
+def _possible(kind: Separated, first: str, skipped: int) -> list[Layout]:
+    """Give the layouts that a file may have, that of its name first."""
+    quoted = [Layout(each, quoted=True, skipped=skipped) for each in ",;\t|"]
+    if kind == "csv":
+        return quoted
+    header = first.rstrip("\r\n").split("\t")
+    others = quoted if is_quoted(header) else [each for each in quoted if each.separator != "\t"]
+    return [Layout("\t", quoted=False, skipped=skipped), *others]
+
+
+def _first_records(layout: Layout, lines: Sequence[str]) -> list[list[str]]:
+    if not layout.quoted:
+        return [line.rstrip("\r\n").split(layout.separator) for line in lines]
+    with _long_fields():
+        records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
+    # The last one may go on behind what was looked at.
+    return records[:-1] if len(lines) == _LOOKED_AT and len(records) > 1 else records
+
+
+def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
+    lines = itertools.islice(lines_with_ends(source.chunks()), layout.skipped, None)
+    reader = csv.reader(lines, delimiter=layout.separator, strict=True)
+    first = layout.skipped + 1
+    while True:
+        batch: list[Record] = []
+        try:
+            with _long_fields():
+                for fields in itertools.islice(reader, _BATCH):
+                    batch.append((first, fields))
+                    first = reader.line_num + layout.skipped + 1
+        except csv.Error as error:
+            lines = itertools.islice(lines_with_ends(source.chunks()), first - 1, None)
+            opened = first + _opening_line(lines, layout.separator)
+            raise _unclosed(name, opened, reader.line_num + layout.skipped, error) from error
+        if not batch:
+            return
+        yield from batch
+
+
+def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
+    if "end of data" in str(error):
+        return TextError(f"{name}, line {opened}: a quote opens a field here and is never closed")
+    where = "" if line == opened else f" in line {line}"
+    return TextError(
+        f"{name}, line {opened}: a quote opens a field here, and text follows the quote that "
+        f"closes it{where}: a quote inside a field is written twice"
+    )
+
+
+def _opening_line(lines: Iterable[str], separator: str) -> int:
+    """Count the lines before the one with the last quote that opens a field.
+
+    It is the last before the lines end, or before a quote that closes a field is not followed by a
+    separator.
+    """
+    opened = 0
+    is_open = False
+    for number, line in enumerate(lines):
+        if '"' not in line:
+            continue
+        at_start = not is_open
+        place = 0
+        while place < len(line):
+            character = line[place]
+            if is_open:
+                if character == '"':
+                    if line.startswith('""', place):
+                        place += 1
+                    else:
+                        is_open = False
+                        if line[place + 1 : place + 2] not in (separator, "\r", "\n", ""):
+                            return opened
+            elif character == '"' and at_start:
+                is_open, opened = True, number
+            at_start = character == separator
+            place += 1
+    return opened
+
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let fields be as long as they are: csv would stop at 128 KiB."""
+    with _limit:
+        before = csv.field_size_limit(sys.maxsize)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
