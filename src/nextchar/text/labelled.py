@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from nextchar.config import TextConfig
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.text.files import Input, find_files
 from nextchar.text.reading import STANDARD_INPUT
 from nextchar.text.tables import kind_of, read_rows, whole_text
@@ -146,13 +146,15 @@ def _of_lines(
         if not rest:
             raise TextError(
                 f"{place} has no text behind its label {name[:40]!r}: a line is a label, a space "
-                "and a text (--layout files: one file a label)"
+                f"and a text ({as_option('layout', 'files')}: one file a label)"
             )
         yield LabelledText(place, rest[0], name)
 
 
 def _label_of(file: Input) -> str:
     if file == STANDARD_INPUT:
-        raise ConfigError("standard input has no name: --layout files is for files, each a label")
+        raise ConfigError(
+            f"standard input has no name: {as_option('layout', 'files')} is for files, each a label"
+        )
     name = Path(file).name.removesuffix(".gz")
     return Path(name).stem

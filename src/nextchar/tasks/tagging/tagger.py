@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextchar.config import TaggingChoices, TextConfig, Transitions
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.model import TagModel
@@ -112,7 +112,9 @@ class Tagger:
         if restoration is not None:
             return RestoringStream(self.model, restoration, keep=keep)
         if keep:
-            raise ConfigError("--keep is for runs that put something back, and this gives labels")
+            raise ConfigError(
+                f"{as_option('keep')} is for runs that put something back, and this gives labels"
+            )
         return LabellingStream(self.model)
 
     def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.text.tables import TableKind, kind_of, read_rows, whole_text
 
 PairFormat = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
@@ -79,13 +79,19 @@ def read_pairs(
         if kind == "csv" or kind == "tsv" or kind == "jsonl":
             rows = _table(path, config, columns or Columns(), kind)
         elif columns is not None:
-            raise TextError(f"{path} has no named columns: it is read as {kind} (see --format)")
+            raise TextError(
+                f"{path} has no named columns: it is read as {kind} (see "
+                f"{as_option('file_format', flag='format')})"
+            )
         else:
             rows = _lines(path, config, is_dictionary=kind == "cmudict")
         before = len(pairs)
         pairs += [_checked(place, pair) for place, pair in rows]
         if len(pairs) == before:
-            raise TextError(f"{path} has no pairs: it is read as {kind} (see --format)")
+            raise TextError(
+                f"{path} has no pairs: it is read as {kind} (see "
+                f"{as_option('file_format', flag='format')})"
+            )
     return pairs
 
 
