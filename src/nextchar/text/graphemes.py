@@ -119,11 +119,14 @@ _GOES_ON = {
 }
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether all characters of a text stand alone, and beside others such, quickly."""
+    return (text.isascii() and "\r" not in text) or not _SPECIAL.search(text)
+
+
 def inner_places(text: str) -> list[int]:
     """List the places of a text at which no cluster begins; none in most texts, quickly."""
-    if text.isascii() and "\r" not in text:
-        return []
-    return list(_inner_places(text))
+    return [] if is_plain(text) else list(_inner_places(text))
 
 
 def clusters(text: str) -> list[str]:
@@ -133,6 +136,14 @@ def clusters(text: str) -> list[str]:
         return list(text)
     starts = [place for place in range(len(text)) if place not in inner]
     return [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+
+
+def first_cluster(text: str, start: int) -> str:
+    """Give the cluster that begins at a place, or nothing at the end of a text."""
+    borders, end = Borders(), start
+    while end < len(text) and (borders.begins(text[end]) == (end == start)):
+        end += 1
+    return text[start:end]
 
 
 def border_at_most(text: str, place: int) -> int:
