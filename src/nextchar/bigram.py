@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.evaluation import Evaluation
 from nextchar.text.vocabulary import Ids, Vocabulary
 
@@ -217,7 +217,7 @@ def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
     if symbols > MOST_SYMBOLS:
         raise ConfigError(
             f"a table of {symbols} × {symbols} symbols is too large: at most {MOST_SYMBOLS}; give "
-            "a larger --min-count, or --vocabulary jamo or byte"
+            f"a larger {as_option('min_count')}, or {as_option('vocabulary', 'jamo')} or 'byte'"
         )
     counts = np.zeros(symbols * symbols, np.int64)
     for before, after in _pairs(ids):

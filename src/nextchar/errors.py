@@ -4,7 +4,8 @@
     ├── InputError                    2  what was given cannot be used
     │   ├── ConfigError                  an option or a key of config.json
     │   ├── TextError                    a text that cannot be read or is too small
-    │   │   └── UnknownSymbolsError      symbols that a vocabulary does not have
+    │   │   └── CharacterError           a character of a text that cannot be used, and its place
+    │   │       └── UnknownSymbolsError  symbols that a vocabulary does not have
     │   ├── CorpusError                  an encoded corpus that is damaged or has changed
     │   └── RunError                     a run that is missing, damaged, in the way or newer
     ├── DatasetError                  1  a named corpus that could not be had
@@ -13,19 +14,73 @@
     ├── OtherProcessError                another process of the training failed first: its code
     └── Interrupted             130/143  SIGINT or SIGTERM, after the state was saved
 
-Every message is one line that says what is wrong, what was received and what is allowed.
+Every message is one line that says what is wrong, what was received and what is allowed. It names
+options by ``as_option``, so that each reader finds them in the terms of the interface in use.
 This file imports nothing of nextchar.
 """
 
 from __future__ import annotations
 
+import re
 import signal
+from typing import Self
+
+# Signs in messages that are no characters of any text: where a place is named, and around the terms
+# of Python and of the command line.
+PLACE = "\ufdd3"
+_BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
+_TERMS = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
+
+
+def in_terms(python: str, command_line: str) -> str:
+    """Write a part of a message in the terms of Python, and in those of the command line."""
+    return f"{_BEGIN}{python}{_BETWEEN}{command_line}{_END}"
+
+
+def as_option(name: str, value: object = None, *, flag: str | None = None) -> str:
+    """Name an option in a message, with a value or without.
+
+    It reads ``batch_size=32`` in Python and ``--batch-size 32`` on the command line; a flag
+    ``cut=True`` and ``--cut``. ``flag`` is its name on the command line where that is another.
+    """
+    flag = flag or name.replace("_", "-")
+    if value is None:
+        return in_terms(name, f"--{flag}")
+    if isinstance(value, bool):
+        return in_terms(f"{name}={value}", f"--{flag}" if value else f"--no-{flag}")
+    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    return in_terms(f"{name}={shown}", f"--{flag} {value}")
+
+
+def in_python_terms(message: str) -> str:
+    """Give a message as Python's users read it."""
+    return _TERMS.sub(r"\1", message)
+
+
+def in_command_line_terms(message: str) -> str:
+    """Give a message as users of the command line read it."""
+    return _TERMS.sub(r"\2", message)
 
 
 class NextcharError(Exception):
-    """A failure that nextchar foresees; the command line prints its message, not a traceback."""
+    """A failure that nextchar foresees; the command line prints its message, not a traceback.
+
+    Parameters
+    ----------
+    message
+        One line, with options named by ``as_option``.
+
+    Attributes
+    ----------
+    for_command_line
+        The message in the terms of the command line; ``str`` gives it in those of Python.
+    """
 
     exit_code: int = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(in_python_terms(message))
+        self.for_command_line = in_command_line_terms(message)
 
 
 class InputError(NextcharError):
@@ -42,8 +97,31 @@ class TextError(InputError):
     """A text that cannot be read, decoded, or used because it is too small."""
 
 
-class UnknownSymbolsError(TextError):
-    """A text holds symbols that the vocabulary does not have."""
+class CharacterError(TextError):
+    """A character of a text cannot be used.
+
+    Parameters
+    ----------
+    message
+        Names the place of the character, or of the first of several, as ``PLACE``.
+    character
+        As it stands in the text; empty where there is no text.
+    place
+        As ``line 2, column 7``, or ``plays.txt, line 2, column 7``.
+    """
+
+    def __init__(self, message: str, *, character: str = "", place: str = "") -> None:
+        super().__init__(message.replace(PLACE, place))
+        self.character = character
+        self._message = message
+
+    def at(self, place: str) -> Self:
+        """Give the same error of a character that stands elsewhere."""
+        return type(self)(self._message, character=self.character, place=place)
+
+
+class UnknownSymbolsError(CharacterError):
+    """A text holds symbols that the vocabulary does not have; ``character`` is of the first."""
 
 
 class CorpusError(InputError):

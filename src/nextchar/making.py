@@ -15,7 +15,7 @@ import torch
 from nextchar.config import Config
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.fastest import fastest_arithmetic
@@ -218,5 +218,5 @@ def require_trainable(config: Config, world: int, device: torch.device) -> None:
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
             f"batch_norm takes its means over the whole batch, of which each of {world} processes "
-            "sees a part: train in one process, or without --batch-norm"
+            f"sees a part: train in one process, or without {as_option('batch_norm')}"
         )

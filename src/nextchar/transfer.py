@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from nextchar.config import NetworkConfig
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.model_files import load_config, load_vocabulary, load_weights, weights_file
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
@@ -80,7 +80,8 @@ class Source:
         ]
         if differing:
             raise ConfigError(
-                f"--from {self.run} keeps the network and the kind of symbols of that run: "
+                f"{as_option('from_run', self.run, flag='from')} keeps the network and the "
+                "kind of symbols of that run: "
                 f"{', '.join(differing)}"
             )
         return {"normalization": self.config.text.normalization, **given, **kept}

@@ -150,7 +150,7 @@ def test_a_bad_option_is_refused_before_the_text_is_read(
 def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with (
         mock.patch("nextchar.embeddings.training.np.isfinite", return_value=np.array([False])),
-        pytest.raises(NonFiniteLossError, match="smaller --learning-rate than"),
+        pytest.raises(NonFiniteLossError, match="smaller learning_rate than"),
     ):
         learned(tmp_path, "abab")
 

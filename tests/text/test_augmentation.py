@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,7 @@ from nextchar.config import AugmentationConfig
 from nextchar.errors import ConfigError
 from nextchar.text import augmentation
 from nextchar.text.augmentation import Augmenter, augment
+from nextchar.text.graphemes import clusters
 from tests.conftest import english, korean
 
 NOISE: dict[str, Any] = {
@@ -145,6 +147,47 @@ def test_no_edit_touches_a_line_break_or_what_belongs_to_another_character(
             assert (piece.edit is None) == (piece.before == piece.after)
         pairs = zip(line.pieces, line.pieces[1:], strict=False)
         assert not any(b.before[:1] in ("\u0301", "\u200d") and a.edit for a, b in pairs)
+
+
+joined = [
+    "🇰🇷",
+    "🇫🇷",
+    "🇩",
+    "👩\u200d🚀",
+    "👍🏽",
+    "❤\ufe0f",
+    "क्षि",
+    "\u1112\u1161\u11ab",
+    "กำ",
+    "e\u0301",
+]
+
+
+@given(
+    st.lists(st.sampled_from([*joined, *"ab ㄱᄀ가\u1161\u200d\u0301\u0600\n"]), max_size=30),
+    st.integers(0, 1000),
+)
+@example(["🇩", "a", "🇰🇷"], 11)
+def test_no_edit_parts_or_joins_what_a_reader_sees_as_one_character(
+    parts: list[str], seed: int
+) -> None:
+    for line in Augmenter(AugmentationConfig(**NOISE)).lines(parts, (seed,)):
+        for side in ("before", "after"):
+            groups = itertools.groupby(
+                line.pieces, key=lambda piece: 0 if piece.edit is None else id(piece)
+            )
+            texts = ["".join(getattr(piece, side) for piece in group) for _, group in groups]
+            found = [cluster for text in texts for cluster in clusters(text)]
+            assert found == clusters(getattr(line, side))
+
+
+def test_a_long_line_is_not_cut_inside_what_a_reader_sees_as_one_character(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(augmentation, "LONGEST_LINE", 8)
+    text = "👩\u200d🚀e\u0301" * 9 + "\n"
+    lines = list(Augmenter(AugmentationConfig(augment_drop=0.01)).lines([text], (1,)))
+    assert [cluster for line in lines for cluster in clusters(line.before)] == clusters(text[:-1])
 
 
 @given(texts, st.integers(0, 1000))

@@ -141,7 +141,7 @@ def test_an_undecodable_byte_is_named_with_its_offset(file: Path, before: int) -
     file.write_bytes(b"\xef\xbb\xbf" + b"a" * before + b"\xff\xfeabc")
     with (
         mock.patch.object(reading, "CHUNK_BYTES", 4),
-        pytest.raises(TextError, match=f"a.txt is not utf-8: byte 0xff at offset {before + 3} "),
+        pytest.raises(TextError, match=f"a.txt is not utf-8: byte 0xff at offset {before + 3}, "),
     ):
         read_text([file], UTF8)
 
@@ -151,8 +151,8 @@ def test_the_message_about_an_undecodable_byte_says_how_to_go_on(file: Path) -> 
     with pytest.raises(TextError) as caught:
         read_text([file], UTF8)
     assert str(caught.value) == (
-        f"{file} is not utf-8: byte 0xe9 at offset 3 (unexpected end of data); "
-        "give --encoding, or --errors replace, or --vocabulary byte"
+        f"{file} is not utf-8: byte 0xe9 at offset 3, line 1, column 4 (unexpected end of data); "
+        'give encoding, or errors="replace", or vocabulary="byte"'
     )
 
 
@@ -171,7 +171,7 @@ def test_a_character_that_is_cut_off_at_the_end_is_an_error(file: Path) -> None:
 
 def test_utf16_without_a_byte_order_mark_is_an_error(file: Path) -> None:
     file.write_bytes(b"a\x00b\x00c\x00")
-    with pytest.raises(TextError, match=r"is not utf-16: .*; give --encoding"):
+    with pytest.raises(TextError, match=r"is not utf-16: .*; give encoding"):
         read_text([file], TextConfig(encoding="utf-16"))
 
 

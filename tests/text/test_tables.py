@@ -195,7 +195,7 @@ def test_what_is_wrong_is_said_with_its_place(
 
 def test_what_cannot_be_decoded_is_not_said_to_be_readable_as_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"text\n\xff\n")
-    with pytest.raises(TextError, match=r"offset 5 .*; give --encoding, or --errors replace$"):
+    with pytest.raises(TextError, match=r'offset 5, .*; give encoding, or errors="replace"$'):
         rows(tmp_path / "a.csv", "text")
 
 

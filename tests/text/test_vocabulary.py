@@ -149,14 +149,14 @@ def test_unknown_symbols_are_listed_and_can_be_skipped() -> None:
     with pytest.raises(UnknownSymbolsError) as caught:
         vocabulary.encode("aé\né")
     assert str(caught.value) == (
-        r"unknown symbols '\n', 'é': not among the 2 symbols of the vocabulary; "
-        "--unknown skip leaves them out"
+        r"unknown symbols '\n', 'é': not among the 2 symbols of the vocabulary, the first at "
+        'line 1, column 2; unknown="skip" leaves them out'
     )
 
 
 def test_with_unk_the_message_says_that_symbols_can_be_replaced() -> None:
     vocabulary = learn("char", ["aab"], 2)
-    with pytest.raises(UnknownSymbolsError, match="skip leaves them out, --unknown replace reads"):
+    with pytest.raises(UnknownSymbolsError, match='skip" leaves them out, unknown="replace" reads'):
         vocabulary.encode("ab")
 
 
@@ -181,7 +181,7 @@ def test_a_lone_surrogate_is_named_with_its_position(kind: VocabularyKind) -> No
     vocabulary = learn(kind, ["a"], 1)
     text = "a" * 70_000 + "\udc80"
     for use in (vocabulary.encode, lambda text: learn(kind, [text], 1)):
-        with pytest.raises(TextError, match=r"lone surrogate U\+DC80 at position 70000"):
+        with pytest.raises(TextError, match=r"lone surrogate U\+DC80 at line 1, column 70001"):
             use(text)
 
 
@@ -190,7 +190,7 @@ def test_surrogate_escapes_are_the_bytes_meant() -> None:
     ids = vocabulary.encode("a\udcff")
     assert vocabulary.decode_bytes(ids) == b"a\xff"
     assert vocabulary.decode(ids) == "a\ufffd"
-    with pytest.raises(TextError, match=r"lone surrogate U\+D800 at position 1"):
+    with pytest.raises(TextError, match=r"lone surrogate U\+D800 at line 1, column 2"):
         vocabulary.encode("a\ud800")
 
 

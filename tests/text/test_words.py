@@ -98,7 +98,7 @@ def test_unknown_words_are_named_or_left_out() -> None:
         vocabulary.encode("the cat")
     with pytest.raises(UnknownSymbolsError, match="cannot be replaced"):
         vocabulary.encode("the cat", unknown="replace")
-    with pytest.raises(TextError, match="lone surrogate U\\+D800 at position 1"):
+    with pytest.raises(TextError, match="lone surrogate U\\+D800 at line 1, column 2"):
         vocabulary.encode("a\ud800")
     with pytest.raises(TextError, match="id 3 is not in the vocabulary"):
         vocabulary.decode([3])

@@ -105,7 +105,7 @@ def _run() -> int:
     except OtherProcessError as error:
         return error.exit_code
     except NextcharError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(error.for_command_line, error.exit_code)
     except BrokenPipeError:
         sys.stdout = None  # Nobody reads on: nothing is left to be written at exit.
         return 128 + signal.SIGPIPE

@@ -331,7 +331,7 @@ def _note(event: Event) -> None:
     from nextchar.training.events import Noticed
 
     if isinstance(event, Noticed):
-        write_progress(f"note: {event.message}\n")
+        write_progress(f"note: {event.for_command_line}\n")
 
 
 def _print_figures(figures: ClassificationFigures) -> None:

@@ -46,7 +46,7 @@ class ProgressDisplay:
             if event.sample is not None:
                 self._line(f"{event.sample}\n")
         else:
-            self._line(f"note: {event.message}")
+            self._line(f"note: {event.for_command_line}")
 
     def close(self) -> None:
         """Clear the moving line."""

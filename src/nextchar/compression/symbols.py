@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
+from nextchar.text.places import Place, place_in
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Vocabulary
 
 _LISTED = 10
-_ADVICE = "a model with --vocabulary byte takes any file"
+_ADVICE = f"a model with {as_option('vocabulary', 'byte')} takes any file"
 
 
 def ids_of(vocabulary: Vocabulary, data: bytes) -> Ids:
@@ -28,8 +29,10 @@ def ids_of(vocabulary: Vocabulary, data: bytes) -> Ids:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
+        place = Place().after(data[: error.start].decode())
         raise TextError(
-            f"not UTF-8 at offset {error.start}, as a {vocabulary.kind} vocabulary needs: {_ADVICE}"
+            f"not UTF-8 at offset {error.start}, {place}, as a {vocabulary.kind} vocabulary needs: "
+            f"{_ADVICE}"
         ) from None
     ids = vocabulary.encode(text, unknown="skip")
     if bytes_of(vocabulary, ids) != data:
@@ -60,6 +63,8 @@ def _fault(vocabulary: Vocabulary, text: str) -> str:
         return f"the {vocabulary.kind} vocabulary would give this text back differently"
     names = ", ".join(map(repr, strangers[:_LISTED]))
     more = len(strangers) - _LISTED
-    return f"unknown symbols {names}{f' and {more} more' if more > 0 else ''}: not among the " + (
-        f"{len(vocabulary)} symbols of the vocabulary"
+    first = place_in(text, min(map(text.index, strangers)))
+    return (
+        f"unknown symbols {names}{f' and {more} more' if more > 0 else ''}: not among the "
+        f"{len(vocabulary)} symbols of the vocabulary, the first at {first}"
     )

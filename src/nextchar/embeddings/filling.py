@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nextchar.embeddings.vectors import VECTORS_FILE, SymbolVectors
-from nextchar.errors import ConfigError, RunError
+from nextchar.errors import ConfigError, RunError, as_option
 from nextchar.storage import read_json, write_json
 from nextchar.text.vocabulary import Vocabulary
 
@@ -91,8 +91,8 @@ class GivenVectors:
         self.vectors = SymbolVectors.load(folder)
         if self.vectors.vocabulary.kind == "word":
             raise ConfigError(
-                f"--embedding-from {self.folder} has vectors of words: a language model reads "
-                "char, byte or jamo"
+                f"{as_option('embedding_from', self.folder)} has vectors of words: a "
+                "language model reads char, byte or jamo"
             )
         self._sha256 = hashlib.sha256((Path(folder) / VECTORS_FILE).read_bytes()).hexdigest()
 
@@ -116,7 +116,9 @@ class GivenVectors:
             if name in given and given[name] != value
         ]
         if differing:
-            raise ConfigError(f"--embedding-from {self.folder} fits not: {', '.join(differing)}")
+            raise ConfigError(
+                f"{as_option('embedding_from', self.folder)} does not fit: {', '.join(differing)}"
+            )
         return {"normalization": config.normalization, **given, **needed}
 
     def fill(self, weight: Tensor, vocabulary: Vocabulary, run: Path) -> str:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.sentences import Sentences
 from nextchar.embeddings.vectors import SymbolVectors
-from nextchar.errors import NextcharError, NonFiniteLossError, TextError
+from nextchar.errors import NextcharError, NonFiniteLossError, TextError, as_option
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Vocabulary, learn
 from nextchar.training.events import Listener, Preparing, tell
@@ -144,6 +144,7 @@ def _learned(
     vectors[[int(name) for name in model.wv.index_to_key]] = model.wv.vectors
     if not np.isfinite(vectors).all():
         raise NonFiniteLossError(
-            f"the vectors are not finite: try a smaller --learning-rate than {config.learning_rate}"
+            f"the vectors are not finite: try a smaller "
+            f"{as_option('learning_rate')} than {config.learning_rate}"
         )
     return vectors

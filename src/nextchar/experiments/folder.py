@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nextchar.errors import ConfigError, InputError, Interrupted, RunError
+from nextchar.errors import ConfigError, InputError, Interrupted, RunError, as_option
 from nextchar.run import TrainingResult, resume, train
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
@@ -78,13 +78,15 @@ class ExperimentFolder:
             if differing:
                 raise RunError(
                     f"{self.folder} holds another {self.kind}, of other {', '.join(differing)}: "
-                    "choose another --out"
+                    f"choose another {as_option('out')}"
                 )
             yield
             return
         folder = self.folder
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(f"{folder} exists already and is no {self.kind}: choose another --out")
+            raise RunError(
+                f"{folder} exists already and is no {self.kind}: choose another {as_option('out')}"
+            )
         was_there = folder.exists()
         parts = [folder / "runs", folder / "results"]
         with storage_errors(folder):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.experiments.variants import parse_values
 from nextchar.option_files import read_table
 
@@ -163,7 +163,7 @@ def default_space(options: Mapping[str, Any], *, by_time: bool) -> dict[str, Dim
             search["weight_decay"] = "0.01..1:log"
     space = parse_space({name: each for name, each in search.items() if name not in options})
     if not space:
-        raise ConfigError("nothing is searched: give --search, or set fewer options")
+        raise ConfigError(f"nothing is searched: give {as_option('search')}, or set fewer options")
     return space
 
 

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
-from nextchar.errors import ConfigError, NextcharError, RunError
+from nextchar.errors import ConfigError, NextcharError, RunError, as_option
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
@@ -224,10 +224,12 @@ def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
             if differing:
                 raise RunError(
                     f"{folder} holds another search, of other {', '.join(differing)}: choose "
-                    "another --out"
+                    f"another {as_option('out')}"
                 )
         elif any(folder.iterdir()):
-            raise RunError(f"{folder} exists already and is no search: choose another --out")
+            raise RunError(
+                f"{folder} exists already and is no search: choose another {as_option('out')}"
+            )
         else:
             write_json(folder / SPEC_FILE, spec)
         with storage_errors(folder):
@@ -238,4 +240,7 @@ def _nothing_found(trials: Sequence[Trial], minutes: float | None) -> str:
     failed = [trial for trial in trials if trial.state == "failed"]
     if failed:
         return f"no trial was completed; trial {failed[0].number} failed: {failed[0].reason}"
-    return f"no trial was completed in {minutes:g} minutes: give more, or fewer --steps to a trial"
+    return (
+        f"no trial was completed in {minutes:g} minutes: give more, or fewer "
+        f"{as_option('steps')} to a trial"
+    )

@@ -28,6 +28,13 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edit
+from nextchar.text.graphemes import (
+    border_at_most,
+    clusters,
+    first_cluster,
+    inner_places,
+    is_plain,
+)
 from nextchar.text.keyboards import neighbors
 from nextchar.text.synonyms import read_synonyms
 
@@ -134,6 +141,9 @@ class Augmenter:
                 yield text
 
     def _edited(self, line: str, draw: np.random.Generator) -> Iterator[Piece]:
+        return _intact(line, self._drawn(line, draw))
+
+    def _drawn(self, line: str, draw: np.random.Generator) -> Iterator[Piece]:
         for piece in self._words(line, draw):
             if piece.edit is None:
                 yield from self._characters(piece.before, draw)
@@ -182,7 +192,7 @@ class Augmenter:
             edit = CHARACTER_EDITS[bisect(self._character_limits, draws[place])]
             before = text[place : place + 2] if edit == "swap" else text[place]
             end = place + len(before)
-            if place < at or not all(map(_is_plain, before)) or _combines(text[end : end + 1]):
+            if place < at or not all(map(_is_plain, before)):
                 continue
             after = self._altered(before, edit, draw)
             if after != before and all(map(self._knows, after)):
@@ -234,15 +244,22 @@ def _numbered(chunks: Iterable[str]) -> Iterator[tuple[int, str, str]]:
     for chunk in chunks:
         *whole, held = (held + chunk).split("\n")
         for line in whole:
-            for start in range(0, max(1, len(line)), LONGEST_LINE):
-                part = line[start : start + LONGEST_LINE]
-                yield number, part, "\n" if start + LONGEST_LINE >= len(line) else ""
+            while len(line) > LONGEST_LINE:
+                part, line = _cut(line)
+                yield number, part, ""
+            yield number, line, "\n"
             number += 1
         while len(held) > LONGEST_LINE:
-            yield number, held[:LONGEST_LINE], ""
-            held = held[LONGEST_LINE:]
+            part, held = _cut(held)
+            yield number, part, ""
     if held:
         yield number, held, ""
+
+
+def _cut(line: str) -> tuple[str, str]:
+    """Take a part of a line that is too long, up to a border between what is seen as characters."""
+    end = border_at_most(line, LONGEST_LINE) or LONGEST_LINE
+    return line[:end], line[end:]
 
 
 def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tuple[int, str, str]]:
@@ -258,18 +275,15 @@ def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tu
 
 
 def _word_spans(line: str) -> list[tuple[int, int]]:
-    """Find the words, but for those that marks beside them are a part of."""
+    """Find the words, but for those that are a part of what a reader sees as one character."""
+    inner = set(inner_places(line))
     spans = (match.span() for match in _WORD.finditer(line))
-    return [
-        (start, end)
-        for start, end in spans
-        if not _combines(line[end : end + 1]) and not _combines(line[max(0, start - 1) : start])
-    ]
+    return [(start, end) for start, end in spans if not {start, end} & inner]
 
 
 def _with_space(line: str, start: int, end: int, at: int) -> tuple[int, int]:
     """Take the space after a word to it, or else the one before, but nothing before ``at``."""
-    if line[end : end + 1] == " " and not _combines(line[end + 1 : end + 2]):
+    if line[end : end + 1] == " ":
         return start, end + 1
     return (start - 1, end) if start > at and line[start - 1] == " " else (start, end)
 
@@ -289,6 +303,32 @@ def _is_plain(character: str) -> bool:
     return unicodedata.category(character)[0] not in "MC" and character not in "\u2028\u2029"
 
 
-def _combines(following: str) -> bool:
-    """Tell whether what follows a character belongs to it; nothing does not."""
-    return following != "" and unicodedata.category(following) in ("Mn", "Mc", "Me", "Cf")
+def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """Take back edits that would part or join what a reader sees as one character."""
+    plain_line = is_plain(line.removesuffix("\r"))
+    inner = set() if plain_line else set(inner_places(line))
+    at, last = 0, ""  # the end of the altered text, one such character
+    for piece in pieces:
+        start, at = at, at + len(piece.before)
+        if piece.edit is not None and not (plain_line and is_plain(piece.after)):
+            parts = not inner.isdisjoint({start, at})
+            if parts or _joins(piece) or _touches(last, piece.after, first_cluster(line, at)):
+                piece = Piece(piece.before, piece.before)
+        yield piece
+        if plain_line and is_plain(piece.after):
+            last = piece.after[-1:] or last
+        else:
+            last = (clusters(last + piece.after) or [""])[-1]
+
+
+def _touches(last: str, text: str, following: str) -> bool:
+    """Tell whether a text joins what would stand before or behind it, or lets them join."""
+    edges = {len(last)} if last else set()
+    edges |= {len(last) + len(text)} if following else set()
+    return not edges.isdisjoint(inner_places(last + text + following))
+
+
+def _joins(piece: Piece) -> bool:
+    """Tell whether characters that an edit moves or repeats join each other."""
+    moves = piece.edit in ("swap", "repeat", "word_swap")
+    return moves and len(inner_places(piece.after)) != len(inner_places(piece.before))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 
 _LONGEST, _MOST_WORDS = 60, 5  # characters and words of what is surely a label
 _SENTENCE_ENDS = ".!?…。！？"
@@ -64,8 +64,8 @@ def refuse_labels_at_end(items: Sequence[Labelled]) -> None:
         if all(map(_has_word, ends)) and _are_labels(Counter(ends), begins):
             raise TextError(
                 f"{items[0].place}: the label seems to stand at the end ({ends[0][:_SHOWN]!r}): a "
-                "line is a label, a tab or a blank, and a text (in a .csv or .tsv file --text and "
-                "--label say which column is which)"
+                "line is a label, a tab or a blank, and a text (in a .csv or .tsv file "
+                f"{as_option('text')} and {as_option('label')} say which column is which)"
             )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from nextchar.config import TextConfig
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.text.compressed import plain_name
 from nextchar.text.files import Input, find_files
 from nextchar.text.label_checks import check_labels, refuse_labels_at_end
@@ -153,7 +153,7 @@ def _of_table(
 
 
 def _labelled_lines(file: Input, config: TextConfig) -> list[LabelledText]:
-    parting = TwoColumns(("label", "text"), "--layout files: one file a label")
+    parting = TwoColumns(("label", "text"), f"{as_option('layout', 'files')}: one file a label")
     items = []
     for place, line in _lines(file, config, strip=False):
         label, text = parting.parted(line, place)
@@ -175,6 +175,8 @@ def _name(file: Input) -> str:
 
 def _label_of(file: Input) -> str:
     if file == STANDARD_INPUT:
-        raise ConfigError("standard input has no name: --layout files is for files, each a label")
+        raise ConfigError(
+            f"standard input has no name: {as_option('layout', 'files')} is for files, each a label"
+        )
     name = Path(file).name
     return Path(name[: len(plain_name(name))]).stem

@@ -16,10 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, cast
 
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import damage_told, decompressed
 from nextchar.text.files import cannot_read
-from nextchar.text.reading import STANDARD_INPUT, require_encoding
+from nextchar.text.places import Place
+from nextchar.text.reading import (
+    STANDARD_INPUT,
+    decoded_before,
+    require_encoding,
+    undecodable,
+)
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
 _BYTES = 1 << 16
@@ -41,8 +47,8 @@ class PassingText:
 
     Attributes
     ----------
-    passed
-        Bytes that were let through so far.
+    passed, first_passed
+        Bytes that were let through so far, and the place of the first.
 
     Raises
     ------
@@ -52,6 +58,7 @@ class PassingText:
 
     def __init__(self, name: str, encoding: str, errors: Undecodable) -> None:
         self.passed = 0
+        self.first_passed = ""
         self._name = name
         require_encoding(encoding)
         codec = codecs.lookup(encoding).name
@@ -81,14 +88,18 @@ class PassingText:
             It cannot be read, or not be decoded.
         """
         decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
-        fed = 0
+        fed, place = 0, Place()
         for data in self._pieces():
             fed += len(data)
+            state = decoder.getstate()
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
-                raise self._undecodable(error, fed) from error
-            self.passed += len(_SURROGATES.findall(text))
+                place = place.after(decoded_before(error, decoder, state, data))
+                hint = f"give {as_option('encoding')}, or {as_option('errors', 'pass')}"
+                raise undecodable(self._name, self._encoding, error, fed, place, hint) from error
+            self._count(text, place)
+            place = place.after(text)
             if text:
                 yield text
 
@@ -98,6 +109,13 @@ class PassingText:
             return self._encoder.encode(text)
         except UnicodeError as error:
             raise TextError(f"the result cannot be written as {self._encoding}: {error}") from error
+
+    def _count(self, text: str, place: Place) -> None:
+        found = _SURROGATES.search(text)
+        if found is None:
+            return
+        self.first_passed = self.first_passed or str(place.after(text[: found.start()]))
+        self.passed += len(_SURROGATES.findall(text))
 
     def _pieces(self) -> Iterator[bytes]:
         try:
@@ -119,11 +137,3 @@ class PassingText:
         if not path.exists():
             raise TextError(f"no such file: {path}")
         return self._closing.enter_context(path.open("rb"))
-
-    def _undecodable(self, error: UnicodeError, fed: int) -> TextError:
-        where = ""
-        if isinstance(error, UnicodeDecodeError):
-            offset = fed - len(error.object) + error.start
-            where = f": byte 0x{error.object[error.start]:02x} at offset {offset}"
-        hint = "give --encoding, or --errors pass"
-        return TextError(f"{self._name} is not {self._encoding}{where}; {hint}")

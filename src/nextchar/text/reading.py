@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from nextchar.config import TextConfig
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.storage import storage_errors
 from nextchar.text.compressed import damage_told, decompressed
 from nextchar.text.files import Input, cannot_read, find_files
+from nextchar.text.places import Place, first_place
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
@@ -118,10 +119,29 @@ class TextSource:
         if empty:
             raise TextError(f"the text is empty: no character in {_listed(self.names)}")
 
+    def place_of(self, character: str) -> Place | None:
+        """Find where a character stands first: file, line and column."""
+        for file in self.files:
+            pieces = (text for text, _ in _normalized(self._decoded(file), self.config))
+            if place := first_place(character, pieces, file.name):
+                return place
+        return None
+
+    @contextlib.contextmanager
+    def locating(self) -> Iterator[None]:
+        """Let errors about characters of this text name the file, the line and the column."""
+        try:
+            yield
+        except CharacterError as error:
+            place = self.place_of(error.character) if error.character else None
+            if place is None:
+                raise
+            raise error.at(str(place)) from error
+
     def _decoded(self, file: TextFile) -> Iterator[tuple[str, int]]:
-        hint = "give --encoding, or --errors replace"
+        hint = f"give {as_option('encoding')}, or {as_option('errors', 'replace')}"
         if self.takes_bytes:
-            hint += ", or --vocabulary byte"
+            hint += f", or {as_option('vocabulary', 'byte')}"
         return _decoded(file, self.config, hint)
 
 
@@ -165,9 +185,11 @@ def open_text(
     require_encoding(config.encoding)
     if STANDARD_INPUT not in inputs:
         files = find_files(inputs)
-        yield TextSource(
+        source = TextSource(
             tuple(TextFile.at(file, _shown(file)) for file in files), config, takes_bytes
         )
+        with source.locating():
+            yield source
         return
     if len(inputs) > 1:
         raise TextError(f"- (standard input) must be the only input, got {len(inputs)} inputs")
@@ -175,7 +197,9 @@ def open_text(
         if stdin is None and sys.stdin is None:
             raise TextError("standard input is closed: pipe a text into it, or name a file")
         copy = _spool(stdin or sys.stdin.buffer, Path(folder))
-        yield TextSource((TextFile.at(copy, "standard input"),), config, takes_bytes)
+        source = TextSource((TextFile.at(copy, "standard input"),), config, takes_bytes)
+        with source.locating():
+            yield source
 
 
 def _shown(path: Path) -> str:
@@ -230,15 +254,18 @@ def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[st
     if as_bytes:
         errors = "surrogateescape"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
-    fed = 0
+    fed, place = 0, Place()
     for data, position in _and_end(_bytes(file, takes_bytes=as_bytes), file.size):
         fed += len(data)
+        state = decoder.getstate()
         try:
             text = decoder.decode(data, final=not data)
         except UnicodeError as error:
-            raise _undecodable(file.name, encoding, error, fed, hint) from error
+            place = place.after(decoded_before(error, decoder, state, data))
+            raise undecodable(file.name, encoding, error, fed, place, hint) from error
         if marked and text:
             text, marked = text.removeprefix(_BYTE_ORDER_MARK), False
+        place = place.after(text)
         yield text, position
 
 
@@ -248,16 +275,43 @@ def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[b
     yield b"", size
 
 
-def _undecodable(name: str, encoding: str, error: UnicodeError, fed: int, hint: str) -> TextError:
-    """Say which byte cannot be decoded, after ``fed`` bytes were given to the decoder."""
+def undecodable(
+    name: str, encoding: str, error: UnicodeError, fed: int, place: Place, hint: str
+) -> TextError:
+    """Say which byte cannot be decoded.
+
+    Parameters
+    ----------
+    fed
+        Bytes that were given to the decoder.
+    place
+        Of the byte.
+    """
     if not isinstance(error, UnicodeDecodeError):
         return TextError(f"{name} is not {encoding}: {error}; {hint}")
     # The error counts from the bytes that the decoder had kept; their end is the end of all.
     offset = fed - len(error.object) + error.start
     byte = error.object[error.start]
     return TextError(
-        f"{name} is not {encoding}: byte 0x{byte:02x} at offset {offset} ({error.reason}); {hint}"
+        f"{name} is not {encoding}: byte 0x{byte:02x} at offset {offset}, {place} "
+        f"({error.reason}); {hint}"
     )
+
+
+def decoded_before(
+    error: UnicodeError, decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], data: bytes
+) -> str:
+    """Decode again what stands before the byte of an error.
+
+    Parameters
+    ----------
+    state
+        Of the decoder, before it was given ``data``.
+    """
+    if not isinstance(error, UnicodeDecodeError):
+        return ""
+    decoder.setstate(state)
+    return decoder.decode(data[: max(0, error.start - len(state[0]))])
 
 
 def _normalized(pieces: Iterable[tuple[str, int]], config: TextConfig) -> Iterator[tuple[str, int]]:

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 
 NO_TARGET = -100
 
@@ -108,7 +108,8 @@ class Streams:
         if uneven:
             raise ConfigError(
                 f"batch_size must be a multiple of the {self.world} processes, got "
-                f"{self.batch_size}: give --batch-size {self.batch_size - uneven + self.world}"
+                f"{self.batch_size}: give "
+                f"{as_option('batch_size', self.batch_size - uneven + self.world)}"
             )
         if self._predictions < self.batch_size * self.sequence_length:
             raise TextError(self._too_small())
@@ -188,8 +189,9 @@ class Streams:
         B, T = self.batch_size, self.sequence_length
         needed = B * T + len(self.ids) - self._predictions  # The first of a stretch is not one.
         return (
-            f"the training part is too small: {len(self.ids)} symbols for --batch-size {B} and "
-            f"--sequence-length {T}, which need {needed}; {self._suggestion()}"
+            f"the training part is too small: {len(self.ids)} symbols for "
+            f"{as_option('batch_size', B)} and {as_option('sequence_length', T)}, which "
+            f"need {needed}; {self._suggestion()}"
         )
 
     def _suggestion(self) -> str:
@@ -197,10 +199,11 @@ class Streams:
         fitting = []
         batch_size = self._predictions // self.sequence_length // self.world * self.world
         if batch_size > 0:
-            fitting.append(f"--batch-size {batch_size}")
+            fitting.append(as_option("batch_size", batch_size))
         sequence_length = self._predictions // self.batch_size
         if sequence_length > 0:
-            fitting.append(f"--sequence-length {sequence_length}")
+            fitting.append(as_option("sequence_length", sequence_length))
         if not fitting and self._predictions >= self.world:
-            fitting.append(f"--batch-size {self.world} with --sequence-length 1")
+            both = as_option("batch_size", self.world), as_option("sequence_length", 1)
+            fitting.append(" with ".join(both))
         return f"give {' or '.join(fitting)}" if fitting else "give more text"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import SymbolKind
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.text import hangul
 from nextchar.text.vocabularies.base import Decoder, Ids, Unknown, Vocabulary
 from nextchar.text.vocabularies.byte import ByteVocabulary
@@ -181,7 +181,7 @@ def _counted_words(chunks: Iterable[str]) -> Counter[str]:
 def _all_rare(min_count: int, most: int) -> TextError:
     return TextError(
         f"no symbol occurs {min_count} times, the most frequent {most} times: "
-        "give a smaller --min-count"
+        f"give a smaller {as_option('min_count')}"
     )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
+from nextchar.errors import as_option
 from nextchar.training.wishes import Wishes
 
 
@@ -40,10 +41,12 @@ def advice(config: TrainingConfig, rate: float, kept: Path | None) -> str:
         The run directory, if it has a checkpoint.
     """
     clip = (
-        f"a smaller --clip-norm than {config.clip_norm:g}" if config.clip_norm else "--clip-norm 1"
+        f"a smaller {as_option('clip_norm')} than {config.clip_norm:g}"
+        if config.clip_norm
+        else as_option("clip_norm", 1)
     )
     tail = "" if kept is None else f"; {kept} keeps its last checkpoint"
     return (
-        f"begin a new run with a lower --learning-rate than {config.learning_rate:g} (now "
-        f"{rate:.2g}) or {clip}{tail}"
+        f"begin a new run with a lower {as_option('learning_rate')} than {config.learning_rate:g} "
+        f"(now {rate:.2g}) or {clip}{tail}"
     )

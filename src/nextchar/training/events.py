@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from nextchar.errors import in_command_line_terms, in_python_terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,20 @@ class Validated:
 
 @dataclass(frozen=True, kw_only=True)
 class Noticed:
-    """Something that the user should know, in one line."""
+    """Something that the user should know, in one line.
+
+    Attributes
+    ----------
+    message
+        In Python's terms; ``for_command_line`` is the same in those of the command line.
+    """
 
     message: str
+    for_command_line: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "for_command_line", in_command_line_terms(self.message))
+        object.__setattr__(self, "message", in_python_terms(self.message))
 
 
 Event = Preparing | StepDone | Validated | Noticed

@@ -7,7 +7,7 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from nextchar.errors import RunError
+from nextchar.errors import RunError, as_option, in_terms
 from nextchar.storage import remove_leftovers, storage_errors
 
 
@@ -23,15 +23,17 @@ def is_in_the_way(folder: Path) -> bool:
         in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
         is_current = folder.exists() and folder.samefile(Path.cwd())
     if is_current:
-        raise RunError(f"--out {folder} is the current folder: name a folder to make in it")
+        raise RunError(
+            f"{as_option('out', str(folder))} is the current folder: name a folder to make in it"
+        )
     return in_the_way
 
 
 def in_the_way_error(folder: Path) -> RunError:
     """Say that nothing is overwritten."""
     return RunError(
-        f"{folder} exists already and is not overwritten: choose another --out, or go on "
-        f"with --resume {folder}"
+        f"{folder} exists already and is not overwritten: choose another {as_option('out')}, or "
+        f"{in_terms('resume it', f'go on with --resume {folder}')}"
     )
 
 

@@ -28,7 +28,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 
-from nextchar.errors import ConfigError, NextcharError, OtherProcessError
+from nextchar.errors import ConfigError, NextcharError, OtherProcessError, as_option, in_terms
 from nextchar.nn.device import pick_device
 from nextchar.training import torchrun
 
@@ -114,7 +114,7 @@ class _Torchrun(Processes):
                 raise ConfigError(
                     f"each process needs a GPU of its own: torch finds {present}, and this is "
                     f"process {local_rank + 1} here; give torchrun --nproc-per-node "
-                    f"{present}, or train with --device cpu"
+                    f"{present}, or train with {as_option('device', 'cpu')}"
                 )
             torch.cuda.set_device(local_rank)
         return device
@@ -213,5 +213,5 @@ def _others_present() -> Iterator[None]:
     except RuntimeError as error:
         raise NextcharError(
             "another process of this training has ended, and this one cannot go on alone: "
-            "--resume goes on from what was saved last"
+            f"{in_terms('resume', '--resume')} goes on from what was saved last"
         ) from error

@@ -158,7 +158,7 @@ def test_one_label_only_and_nothing_at_all_are_refused() -> None:
 
 def test_a_text_that_is_too_long_is_named_or_cut() -> None:
     long = LabelledText("data.csv, line 7", "ab" * 500_000, "north")
-    with pytest.raises(TextError, match=r"line 7 has 1,000,000 characters.*10,000.*--cut"):
+    with pytest.raises(TextError, match=r"line 7 has 1,000,000 characters.*10,000.*cut=True"):
         notes([*items(20), long])
     told = notes([*items(20), long], cut=True)
     assert any("line 7 has 1,000,000 characters: the first 10,000" in note for note in told)

@@ -109,7 +109,7 @@ def test_columns_and_tables_need_each_other(tmp_path: Path) -> None:
     table, text = tmp_path / "a.csv", tmp_path / "a.txt"
     table.write_text("text,labels\na,B\n")
     text.write_text("a b\n")
-    with pytest.raises(ConfigError, match="--columns is for tables"):
+    with pytest.raises(ConfigError, match="columns is for tables"):
         read(text, "text", restoration=SPACES)
     with pytest.raises(ConfigError, match="is a table: name the columns"):
         read(table, restoration=SPACES)

@@ -6,13 +6,14 @@ import itertools
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nextchar.config import RESTORATION_KINDS, RestorationKind
 from nextchar.errors import TextError
 from nextchar.tasks.tagging.letters import Letter, can_have, put_on, take_off
 from nextchar.tasks.tagging.restoration import START, Restoration
+from nextchar.text.graphemes import clusters, inner_places
 
 ALL_KINDS = [
     kinds
@@ -49,6 +50,9 @@ def test_a_text_in_two_pieces_is_taken_apart_as_in_one(
 
 @given(texts)
 def test_nothing_of_what_is_taken_off_is_left(text: str) -> None:
+    # What combines with something else is one character for a reader, and stays.
+    text = "".join(cluster for cluster in clusters(text) if len(cluster) == 1)
+    assume(not inner_places(text))
     left = {kind: "".join(Restoration([kind]).apart(text)[0]) for kind in RESTORATION_KINDS}
     assert " " not in left["spaces"]
     assert not any(unicodedata.category(c).startswith("P") for c in left["punctuation"])
@@ -131,3 +135,30 @@ def test_a_label_of_other_kinds_is_refused() -> None:
 
 def test_a_mark_that_a_letter_cannot_have_makes_two_characters() -> None:
     assert put_on(Letter("x", "", "\u0301")) == "x\u0301"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("punctuation", "#\ufe0f\u20e3!", ["", "#", "\ufe0f", "\u20e3"]),
+        ("spaces", "a \u0301b c", ["", "a", " ", "\u0301", "b", "c"]),
+        ("diacritics", "e\u0301é", ["e", "e"]),
+        ("diacritics", "é\u0308\u20dd", ["é", "\u0308", "\u20dd"]),
+        ("diacritics", "क्ष", ["क", "्", "ष"]),
+        ("case", "E\u0301E\u20dd", ["e", "\u0301", "e", "\u20dd"]),
+    ],
+)
+def test_what_a_reader_sees_as_one_character_is_not_taken_apart_but_for_its_diacritics(
+    kind: RestorationKind, text: str, expected: list[str]
+) -> None:
+    assert Restoration([kind]).apart(text)[0] == expected
+
+
+@given(st.sampled_from(ALL_KINDS), texts)
+def test_nothing_stands_behind_a_character_that_goes_on(
+    kinds: tuple[RestorationKind, ...], text: str
+) -> None:
+    reading = Restoration(kinds).reading()
+    reading.add(text)
+    for place in reading.places:
+        assert not place.is_open or place.change._replace(case="") == ("", "", "", "")

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from nextchar.config import RESTORATION_KINDS
 from nextchar.errors import ConfigError
 from nextchar.tasks.tagging.encoding import cut
+from nextchar.tasks.tagging.letters import is_mark
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.tagger import Tagger
+from nextchar.text.graphemes import clusters
 from tests.tasks.tagging.models import TEXT, WINDOW, untrained
 
 tagger_of = functools.cache(untrained)
@@ -59,6 +61,33 @@ def test_all_else_stays_as_it_is(restore: str, text: str, keep: bool) -> None:
     assert [restoration.apart(line)[0] for line in re.split("\r?\n", repaired)] == [
         restoration.apart(line)[0] for line in re.split("\r?\n", text)
     ]
+
+
+JOINED = [
+    *("e\u0301", "z\u0351\u036b", " \u0301", "#\ufe0f\u20e3", "👩\u200d🚀", "👍🏽", "❤\ufe0f"),
+    *("🇰🇷", "🇫🇷", "\u1112\u1161\u11ab", "하\u11ab", "क्षि", "ก็", "กำ", "葛\U000e0100"),
+]
+
+
+@settings(max_examples=150)
+@given(
+    kinds,
+    st.text(st.sampled_from("abE .\u200d\u0301\ufe0f🇰🚀\u1161\n") | st.characters(), max_size=80)
+    | st.lists(st.sampled_from([*JOINED, "a", "B", ".", " ", "\n"]), max_size=80).map("".join),
+    st.integers(1, 40),
+    st.booleans(),
+)  # fmt: skip
+def test_nothing_is_put_inside_what_a_reader_sees_as_one_character(
+    restore: str, text: str, size: int, keep: bool
+) -> None:
+    repaired, at = in_pieces(tagger_of(restore), text, size, keep=keep), 0
+    for cluster in clusters(text):
+        taken = "diacritics" in restore and all(map(is_mark, cluster[1:]))
+        if len(cluster) == 1 or taken:
+            continue
+        written = re.compile(re.escape(cluster), re.IGNORECASE).search(repaired, at)
+        assert written, cluster
+        at = written.end()
 
 
 @given(texts)
@@ -120,7 +149,7 @@ def test_nothing_is_put_between_bytes_that_could_not_be_decoded() -> None:
 
 
 def test_nothing_can_be_kept_by_a_run_that_gives_labels() -> None:
-    with pytest.raises(ConfigError, match="--keep is for runs that put something back"):
+    with pytest.raises(ConfigError, match="keep is for runs that put something back"):
         tagger_of(None).apply("a", keep=True)
 
 

@@ -95,7 +95,7 @@ def test_tables_have_named_columns(tmp_path: Path, name: str, content: str) -> N
         ("t.txt", "a\tb\tc\n", "line 1 has 3 columns between tabs"),
         ("t.txt", "New York\tNY\n\nword W ER1 D\n", "line 3 is parted by a blank, and "),
         ("t.txt", "word W ER1 D\nNew York\tNY\n", "line 2 is parted by a tab, and "),
-        ("t.txt", ";;; # CMUdict\nA  AH0\n", "line 1 begins with ;;;: --format cmudict"),
+        ("t.txt", ";;; # CMUdict\nA  AH0\n", 'line 1 begins with ;;;: file_format="cmudict"'),
         ("t.dict", "a AH0\nabc\n", "line 2 has no phonemes behind the word 'abc'"),
         ("t.txt", "\ty\n", "line 1: the source is empty"),
         ("t.txt", "\n\n", "has no pairs"),

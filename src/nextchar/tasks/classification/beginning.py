@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from nextchar.config import ClassifierChoices
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.nn.cell import Cell
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import named_tensors
@@ -47,7 +47,10 @@ class LanguageModelSource:
         self._source = Source(run)
         self.run = self._source.run
         if self._source.config.network.batch_norm:
-            raise ConfigError(f"--from {self.run} has batch_norm, which a classifier has not")
+            raise ConfigError(
+                f"{as_option('from_run', self.run, flag='from')} has batch_norm, which a "
+                "classifier has not"
+            )
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete options by what the old weights and symbols are; see ``Source.options``."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.text.vocabularies.word import split_words
 
@@ -99,12 +99,14 @@ def explain(
         More than ``MOST_PARTS`` parts, each of which is a reading of the text.
     """
     if label is not None and not model.labels.knows(label):
-        raise ConfigError(f"--label must be one of {', '.join(model.labels.names)}; got {label!r}")
+        raise ConfigError(
+            f"{as_option('label')} must be one of {', '.join(model.labels.names)}; got {label!r}"
+        )
     pieces = list(text) if by == "char" else split_words(text)
     ends = np.cumsum([0, *map(len, pieces)]).tolist()
     asked = [n for n, piece in enumerate(pieces) if by == "char" or not piece.isspace()]
     if len(asked) > MOST_PARTS:
-        shorter = " (--by word has fewer)" if by == "char" else ""
+        shorter = f" ({as_option('by', 'word')} has fewer)" if by == "char" else ""
         raise TextError(
             f"the text has {len(asked):,} parts, and is read once for each: at most "
             f"{MOST_PARTS:,} can be explained{shorter}"

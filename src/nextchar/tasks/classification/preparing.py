@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nextchar.config import ClassifierChoices
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.labels import Labels
 from nextchar.tasks.classification.model import TextClassifier
@@ -95,8 +95,8 @@ def checked_lengths(
     more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
     if not choices.classifier.cut:
         raise TextError(
-            f"{first}{more}: at most {most:,} are taken (a larger --max-length takes more, --cut "
-            "reads their beginnings)"
+            f"{first}{more}: at most {most:,} are taken (a larger {as_option('max_length')} takes "
+            f"more, {as_option('cut', True)} reads their beginnings)"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
     return [LabelledText(item.place, item.text[:most], item.label) for item in items]

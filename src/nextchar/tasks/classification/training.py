@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import ClassifierChoices
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
@@ -64,7 +64,8 @@ def train_classifier(
     choices = ClassifierChoices.from_options(options)
     if begun is not None and choices.classifier.members > 1:
         raise ConfigError(
-            f"--from {begun.run} begins one network, and members is {choices.classifier.members}"
+            f"{as_option('from_run', begun.run, flag='from')} begins one network, and members is "
+            f"{choices.classifier.members}"
         )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     items = (source or Source()).items(paths, choices.items.reading, note=noting(listeners))
@@ -160,7 +161,7 @@ def _unseen(
     if not skip:
         known = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         raise TextError(
-            f"{what} (the first: {unseen[0].place}); known are {known}; --skip-unseen leaves them "
-            "out"
+            f"{what} (the first: {unseen[0].place}); known are {known}; "
+            f"{as_option('skip_unseen', True)} leaves them out"
         )
     tell(listeners, Noticed(message=f"{what}; they are left out"))

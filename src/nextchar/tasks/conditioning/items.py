@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import TextConfig
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, Labels
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
@@ -141,7 +141,10 @@ def read_items(
     """
     numeric = bool(features) or features_file is not None
     if features and features_file is not None:
-        raise ConfigError("--features are columns of the texts' own table: no --features-file then")
+        raise ConfigError(
+            f"{as_option('features')} are columns of the texts' own table: no "
+            f"{as_option('features_file')} then"
+        )
     read = read_labelled(
         inputs,
         config,
@@ -189,7 +192,7 @@ def _features_of(
         return _names(None, values), values
     kind = kind_of(path)
     if kind not in ("csv", "tsv"):
-        raise ConfigError(f"--features-file ends in .npy, .csv or .tsv; got {path}")
+        raise ConfigError(f"{as_option('features_file')} ends in .npy, .csv or .tsv; got {path}")
     names, rows = read_table(path, config, kind=kind, note=note)
     return names, np.array([_row(row.fields, names, row.place) for row in rows]).reshape(
         -1, len(names)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config.condition import ConditionChoices
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, Features, Labels
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.symbols import Symbols, boundary_of
@@ -58,8 +58,8 @@ def _require_lengths(items: Items, longest: int) -> None:
     for text, place in zip(items.texts, items.places, strict=True):
         if len(text) > longest:
             raise TextError(
-                f"{place}: the text has {len(text):,} characters, and --max-length is {longest:,}: "
-                "cut it, or give a larger one"
+                f"{place}: the text has {len(text):,} characters, and {as_option('max_length')} is "
+                f"{longest:,}: cut it, or give a larger one"
             )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config.condition import ConditionChoices
-from nextchar.errors import RunError, TextError
+from nextchar.errors import RunError, TextError, as_option
 from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.conditioning.conditions import Conditions, conditions_from
@@ -61,7 +61,8 @@ class Symbols:
         vocabulary = vocabularies.learn(choices.text.vocabulary, chunks, least, unknown=True)
         if not any(vocabulary.knows(symbol) for symbol in set("".join(texts))):
             raise TextError(
-                f"no symbol occurs {least} times in {len(texts)} texts: give a smaller --min-count"
+                f"no symbol occurs {least} times in {len(texts)} texts: give a smaller "
+                f"{as_option('min_count')}"
             )
         return cls(vocabulary, boundary, conditions)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextchar.config import TextConfig
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text.lines import lines_of
 from nextchar.text.reading import STANDARD_INPUT, open_text
@@ -67,7 +67,8 @@ def read_items(
     """
     if columns and restoration is None and len(columns) != _COLUMNS:
         raise ConfigError(
-            f"--columns names two columns, of texts and of labels; got {','.join(columns)}"
+            f"{as_option('columns')} names two columns, of texts and of labels; got "
+            f"{','.join(columns)}"
         )
     items = [item for path in _files(data, reading) for item in
              _items_of(path, reading, restoration, columns, note)]  # fmt: skip
@@ -106,7 +107,7 @@ def _items_of(
 ) -> Iterator[Item]:
     kind = kind_of(path)
     if columns and kind is None:
-        raise ConfigError(f"--columns is for tables ({', '.join(KINDS)}), got {path}")
+        raise ConfigError(f"{as_option('columns')} is for tables ({', '.join(KINDS)}), got {path}")
     if columns and kind is not None:
         rows = read_rows(path, columns, reading, kind=kind, note=note)
         if restoration is None:
@@ -116,7 +117,9 @@ def _items_of(
             yield from _taken_apart(fields, restoration)
         return
     if kind in ("csv", "jsonl") or (kind is not None and restoration is not None):
-        raise ConfigError(f"{path} is a table: name the columns that are read with --columns")
+        raise ConfigError(
+            f"{path} is a table: name the columns that are read with {as_option('columns')}"
+        )
     with open_text([path], reading, takes_bytes=False) as source:
         if restoration is not None:
             yield from _taken_apart(source.chunks(), restoration)
@@ -153,7 +156,7 @@ def _pair(line: str, place: str) -> tuple[str, str]:
     if not tab:
         raise TextError(
             f"{place} has no second column: a line is a character, a tab and its label (for plain "
-            f"text give --restore), got {shown}"
+            f"text give {as_option('restore')}), got {shown}"
         )
     if not label:
         raise TextError(f"{place} has no label behind the tab, got {shown}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nextchar.config import TaggingConfig, Transitions
 from nextchar.errors import ConfigError, RunError
 from nextchar.tasks.tagging.items import Item
-from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.tasks.tagging.restoration import Place, Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
 
 _MOST = 5000  # the head has a row for each, and what may follow what is a square of them
@@ -72,6 +72,18 @@ class Labels:
         if self.restoration is not None:
             return self.restoration.parts(label)
         return [] if label == self._outside else [label]
+
+    def possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
+        """Tell which labels put nothing inside what is seen as one character, bool[n, K]."""
+        is_open = np.fromiter((place.is_open for place in places), np.bool_, len(places))
+        return ~is_open[:, None] | self._puts_nothing_behind
+
+    @functools.cached_property
+    def _puts_nothing_behind(self) -> NDArray[np.bool_]:
+        if self.restoration is None:
+            return np.ones(len(self), dtype=np.bool_)
+        changes = map(self.restoration.change, self.names)
+        return np.array([not (c.marks or c.explicit or c.behind) for c in changes])
 
     def allowed(self, characters: Iterable[str]) -> NDArray[np.bool_]:
         """Tell which labels can stand at each character, bool[n, K]."""

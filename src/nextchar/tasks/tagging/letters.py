@@ -9,6 +9,7 @@ import unicodedata
 from typing import NamedTuple
 
 UPPER, TITLE = "upper", "title"
+_VIRAMA = 9  # a combining class
 
 # Letters with a stroke, which Unicode does not decompose, as the letter and an overlay.
 _STROKE = "\u0335"
@@ -62,9 +63,10 @@ def can_have(letter: Letter) -> bool:
 def is_mark(character: str) -> bool:
     """Tell whether a character is a diacritic of its own: one that combines with a base.
 
-    Vowel signs of Indic scripts, which have no combining class, are letters here.
+    Vowel signs of Indic scripts, which have no combining class, are letters here, and so are
+    viramas, which link letters.
     """
-    return unicodedata.combining(character) != 0
+    return unicodedata.combining(character) not in (0, _VIRAMA)
 
 
 def _cased(character: str, case: str) -> str:

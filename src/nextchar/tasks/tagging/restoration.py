@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
 
 from nextchar.config import RestorationKind
 from nextchar.errors import TextError
 from nextchar.tasks.tagging.letters import Letter, can_have, is_mark, put_on, take_off
+from nextchar.text.graphemes import Borders, attaches
 
 START = ""  # the character of the place before the first one
 _SEPARATOR = "|"  # no punctuation: a label of several kinds has a field for each
 _EXPLICIT = "+"
 _SHOWN = str.maketrans({" ": "␣"})
 _CIRCLE = "\u25cc"  # on which a combining mark is shown
+
+# What the last cluster of a text was read as.
+_Last = Literal["none", "behind", "letter", "whole"]
 
 
 class Change(NamedTuple):
@@ -52,13 +56,17 @@ class Place:
         What is left, or ``START``.
     change
         What was taken; it may grow while the text is still being read.
+    is_open
+        Whether what a reader sees as one character goes on with the next place: nothing is put
+        between the two.
     """
 
-    __slots__ = ("change", "character")
+    __slots__ = ("change", "character", "is_open")
 
     def __init__(self, character: str, change: Change) -> None:
         self.character = character
         self.change = change
+        self.is_open = False
 
 
 class Restoration:
@@ -96,6 +104,12 @@ class Restoration:
         return "".join(map(self.written, characters, changes))
 
     @staticmethod
+    def inside(character: str, change: Change) -> Change:
+        """Give as much of a change as puts nothing behind a character: its case."""
+        possible = can_have(Letter(character, change.case))
+        return Change(case=change.case) if character and possible else Change()
+
+    @staticmethod
     def written(character: str, change: Change) -> str:
         """Write a character with what a label says of it."""
         whole = put_on(Letter(character, change.case, change.marks)) if character else ""
@@ -130,6 +144,11 @@ class Restoration:
         return [part for part in (change.case, *marks, behind) if part]
 
     @property
+    def takes_marks(self) -> bool:
+        """Whether diacritics are taken off."""
+        return "diacritics" in self.kinds
+
+    @property
     def nothing(self) -> str:
         """The label that changes nothing."""
         return self.label(Change())
@@ -161,31 +180,66 @@ class Restoration:
 class Reading:
     """A line that is taken apart piece by piece.
 
+    What a reader sees as one character (``graphemes``) is one of three: a character of its own, of
+    which is taken what is put back; a letter with marks, which are taken if diacritics are; or
+    several characters that stay as they are, but for the case of the first.
+
     Attributes
     ----------
     places
-        What was read so far. Of the last one, the change may still grow.
+        What was read so far. The last one may still change, or more may come in its place.
     """
 
     def __init__(self, restoration: Restoration) -> None:
         self._restoration = restoration
+        self._borders = Borders()
+        self._last: _Last = "none"
         self.places = [Place(START, Change())] if restoration.has_start else []
 
     def add(self, text: str) -> None:
         """Read on."""
-        self.places.extend(self._new(text))
+        for character in text:
+            if self._borders.begins(character):
+                self._begin(character)
+            else:
+                self._go_on(character)
 
-    def _new(self, text: str) -> Iterator[Place]:
+    def _begin(self, character: str) -> None:
         restoration = self._restoration
         last = self.places[-1] if self.places else None
-        explicit = "diacritics" in restoration.kinds
-        for character in text:
-            if restoration.has_start and last is not None and restoration.is_behind(character):
-                last.change = last.change._replace(behind=last.change.behind + character)
-            elif explicit and last is not None and last.character and is_mark(character) \
-                    and not last.change.behind:  # fmt: skip
-                last.change = last.change._replace(explicit=last.change.explicit + character)
-            else:
-                base, case, marks = restoration.letter(character)
-                last = Place(base, Change(case, marks))
-                yield last
+        if last is not None and restoration.is_behind(character):
+            last.change = last.change._replace(behind=last.change.behind + character)
+            self._last = "behind"
+            return
+        if last is not None:  # A mark would belong to whatever is put before it.
+            last.is_open = attaches(character)
+        self._append(*restoration.letter(character))
+        self._last = "letter"
+
+    def _go_on(self, character: str) -> None:
+        last = self.places[-1]
+        if self._last == "letter" and self._restoration.takes_marks and is_mark(character):
+            last.change = last.change._replace(explicit=last.change.explicit + character)
+            return
+        if self._last == "behind":
+            *_, taken = last.change.behind
+            last.change = last.change._replace(behind=last.change.behind[:-1])
+            self._append(taken)
+        elif self._last == "letter":
+            self._put_back()
+        self._last = "whole"
+        self.places[-1].is_open = True
+        self._append(character)
+
+    def _put_back(self) -> None:
+        """Let the last letter have its marks again, each a place of its own where it was one."""
+        place = self.places.pop()
+        first, *marks = self._restoration.written(place.character, place.change)
+        base, case, _ = take_off(first, case="case" in self._restoration.kinds, diacritics=False)
+        self._append(base, case)
+        for mark in marks:
+            self.places[-1].is_open = True
+            self._append(mark)
+
+    def _append(self, base: str, case: str = "", marks: str = "") -> None:
+        self.places.append(Place(base, Change(case, marks)))

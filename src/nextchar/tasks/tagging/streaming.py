@@ -150,9 +150,9 @@ class RestoringStream(Stream):
         self._reading.add(text)
 
     def _possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
-        if not self._keep:
-            return super()._possible(places)
-        rows = np.array([self._agreeing(place.change) for place in places])
+        rows = self._model.labels.possible(places)
+        if self._keep:
+            rows &= np.array([self._agreeing(place.change) for place in places])
         # What no label says is written as it is, whatever label is given.
         return rows | ~rows.any(axis=1, keepdims=True)
 
@@ -164,6 +164,8 @@ class RestoringStream(Stream):
         kept = self._keep and not _has(change, place.change)
         if kept or place.character in _BYTES:
             change = place.change
+        elif place.is_open:
+            change = self._restoration.inside(place.character, change)
         return self._restoration.written(place.character, change)
 
     def _line_end(self, end: str, *, had_text: bool) -> str:  # noqa: ARG002  (all stay)

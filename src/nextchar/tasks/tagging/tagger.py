@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from nextchar.config import TaggingChoices, TextConfig, Transitions
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.model import TagModel
-from nextchar.tasks.tagging.restoration import START
+from nextchar.tasks.tagging.restoration import START, Change, Place
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
 from nextchar.text.tables import Note, no_note
@@ -113,7 +115,9 @@ class Tagger:
         if restoration is not None:
             return RestoringStream(self.model, restoration, keep=keep)
         if keep:
-            raise ConfigError("--keep is for runs that put something back, and this gives labels")
+            raise ConfigError(
+                f"{as_option('keep')} is for runs that put something back, and this gives labels"
+            )
         return LabellingStream(self.model)
 
     def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:
@@ -146,10 +150,18 @@ class Tagger:
         behind a character, the first character is ``""``, before all others.
         """
         restoration = self.model.labels.restoration
-        characters = list(text) if restoration is None else restoration.apart(text)[0]
-        pieces = cut(characters, self.choices.tagging.window)
-        examples = encode(pieces, self.model.vocabulary)
-        numbers = [number for _, _, chosen in self.model.label(examples) for number in chosen]
+        if restoration is None:
+            places = [Place(character, Change()) for character in text]
+        else:
+            reading = restoration.reading()
+            reading.add(text)
+            places = reading.places
+        characters = [place.character for place in places]
+        pieces = list(cut(characters, self.choices.tagging.window))
+        ends = np.cumsum([piece.end - piece.first for piece in pieces])
+        possible = np.split(self.model.labels.possible(places), ends[:-1])
+        labelled = self.model.label(encode(pieces, self.model.vocabulary), possible=possible)
+        numbers = [number for _, _, chosen in labelled for number in chosen]
         return [(c, self.labels[n]) for c, n in zip(characters, numbers, strict=True)]
 
     def evaluate(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.config import TransductionChoices
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
 from nextchar.nn.network import Reading
 from nextchar.nn.transducer import TransducerNetwork
@@ -322,7 +322,7 @@ class Transducer(ItemModel[TransductionChoices]):
         if len(text) > most:
             raise TextError(
                 f"{name} has {len(text):,} characters; this run was made for at most {most:,} "
-                "(--max-length of its training)"
+                f"({as_option('max_length')} of its training)"
             )
 
 

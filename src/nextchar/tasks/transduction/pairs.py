@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
-from nextchar.errors import TextError
+from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import plain_name
 from nextchar.text.lines import TwoColumns, read_lines
 from nextchar.text.reading import STANDARD_INPUT
@@ -90,13 +90,19 @@ def read_pairs(
         if kind == "csv" or kind == "tsv" or kind == "jsonl":
             rows = _table(path, config, columns or Columns(), kind, note)
         elif columns is not None:
-            raise TextError(f"{path} has no named columns: it is read as {kind} (see --format)")
+            raise TextError(
+                f"{path} has no named columns: it is read as {kind} (see "
+                f"{as_option('file_format', flag='format')})"
+            )
         else:
             rows = (_dictionary if kind == "cmudict" else _plain)(path, config, note)
         before = len(pairs)
         pairs += [_checked(place, pair) for place, pair in rows]
         if len(pairs) == before:
-            raise TextError(f"{path} has no pairs: it is read as {kind} (see --format)")
+            raise TextError(
+                f"{path} has no pairs: it is read as {kind} (see "
+                f"{as_option('file_format', flag='format')})"
+            )
     return pairs
 
 
@@ -108,10 +114,15 @@ def _table(
 
 
 def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[str, Pair]]:
-    parting = TwoColumns(("source", "target"), "--format says what else a file is")
+    parting = TwoColumns(
+        ("source", "target"), f"{as_option('file_format', flag='format')} says what else a file is"
+    )
     for place, line in _numbered(path, config):
         if line.startswith(_COMMENT):
-            raise TextError(f"{place} begins with {_COMMENT}: --format cmudict reads such files")
+            raise TextError(
+                f"{place} begins with {_COMMENT}: "
+                f"{as_option('file_format', 'cmudict', flag='format')} reads such files"
+            )
         yield place, Pair(*parting.parted(line, place))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import TransductionChoices
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
 from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
@@ -121,13 +121,16 @@ def _short_enough(
     kept = [pair for pair in pairs if max(map(len, pair)) <= most]
     if not kept:
         raise TextError(
-            f"no pair is left: all {len(pairs):,} are longer than --max-length {most:,} characters"
+            f"no pair is left: all {len(pairs):,} are longer than "
+            f"{as_option('max_length', most)} characters"
             if pairs
             else "there is nothing to learn from: no pairs were given"
         )
     if len(kept) < len(pairs):
         left_out = len(pairs) - len(kept)
-        note = f"{left_out:,} of {len(pairs):,} pairs are longer than --max-length {most:,}"
+        note = (
+            f"{left_out:,} of {len(pairs):,} pairs are longer than {as_option('max_length', most)}"
+        )
         tell(listeners, Noticed(message=f"{note} characters, and were left out"))
     return kept
 

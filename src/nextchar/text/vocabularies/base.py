@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import SymbolKind
-from nextchar.errors import TextError, UnknownSymbolsError
+from nextchar.errors import (
+    PLACE,
+    CharacterError,
+    TextError,
+    UnknownSymbolsError,
+    as_option,
+)
+from nextchar.text.places import place_in
 
 Ids: TypeAlias = NDArray[np.unsignedinteger]
 Unknown: TypeAlias = Literal["error", "skip", "replace"]
@@ -136,21 +143,36 @@ class Vocabulary(ABC):
 
 
 def unknown_symbols(
-    strangers: Sequence[str], vocabulary: Vocabulary, unknown: Unknown
+    strangers: Sequence[str],
+    vocabulary: Vocabulary,
+    unknown: Unknown,
+    text: str,
+    first: str,
 ) -> UnknownSymbolsError:
-    """Say which symbols of a text a vocabulary lacks, and what can be done about them."""
+    """Say which symbols of a text a vocabulary lacks, and what can be done about them.
+
+    Parameters
+    ----------
+    first
+        The character or the word of the text that is the first of them.
+    """
     more = len(strangers) - LISTED_SYMBOLS
     what = f"unknown symbols {', '.join(map(repr, strangers[:LISTED_SYMBOLS]))}"
     what += f" and {more} more" if more > 0 else ""
+    where = f"the first at {PLACE}"
+    skip = f"{as_option('unknown', 'skip')} leaves them out"
     if unknown == "replace":
-        return UnknownSymbolsError(
-            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol "
-            "of its text was rare); --unknown skip leaves them out"
+        message = (
+            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol of its "
+            f"text was rare), {where}; {skip}"
         )
-    replace = f", --unknown replace reads them as {UNKNOWN_NAME}"
+    else:
+        message = f"{what}: not among the {len(vocabulary)} symbols of the vocabulary, {where}; "
+        message += skip
+        if vocabulary.unknown_id is not None:
+            message += f", {as_option('unknown', 'replace')} reads them as {UNKNOWN_NAME}"
     return UnknownSymbolsError(
-        f"{what}: not among the {len(vocabulary)} symbols of the vocabulary; --unknown skip leaves "
-        f"them out{replace if vocabulary.unknown_id is not None else ''}"
+        message, character=first, place=str(place_in(text, text.index(first)))
     )
 
 
@@ -159,10 +181,13 @@ def printable(symbol: str) -> str:
     return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode("ascii")
 
 
-def lone_surrogate(error: UnicodeEncodeError, start: int) -> TextError:
-    """Say which surrogate stands where, in a text that begins ``start`` characters earlier."""
-    code = ord(error.object[error.start])
-    return TextError(
-        f"lone surrogate U+{code:04X} at position {start + error.start}: it is no character and "
-        "has no UTF-8 form"
+def lone_surrogate(error: UnicodeEncodeError, text: str, start: int = 0) -> CharacterError:
+    """Say which surrogate stands where, in a text of which a part from ``start`` was encoded."""
+    character = error.object[error.start]
+    place = place_in(text, start + error.start)
+    return CharacterError(
+        f"lone surrogate U+{ord(character):04X} at {PLACE}: it is no character and has no UTF-8 "
+        "form",
+        character=character,
+        place=str(place),
     )

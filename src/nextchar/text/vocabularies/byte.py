@@ -40,7 +40,7 @@ class ByteVocabulary(Vocabulary):
         try:
             return np.frombuffer(bytearray(text.encode("utf-8", "surrogateescape")), dtype=np.uint8)
         except UnicodeEncodeError as error:
-            raise lone_surrogate(error, 0) from None
+            raise lone_surrogate(error, text) from None
 
     def decoder(self) -> Decoder:
         """Make an incremental UTF-8 decoder; invalid bytes are shown as U+FFFD."""

@@ -113,7 +113,9 @@ class CodeVocabulary(Vocabulary):
                 ids = ids[~missing] if unknown == "skip" else ids
             parts.append(ids)
         if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
-            raise unknown_symbols([self.written(code) for code in sorted(strangers)], self, unknown)
+            symbols = [self.written(code) for code in sorted(strangers)]
+            first = min((c for c in set(text) if not self.knows(c)), key=text.index)
+            raise unknown_symbols(symbols, self, unknown, text, first)
         return np.concatenate(parts)
 
     def decoder(self) -> Decoder:
@@ -194,7 +196,7 @@ def code_blocks(text: str) -> Iterator[Codes]:
         try:
             encoded = text[start : start + _BLOCK].encode("utf-32-le")
         except UnicodeEncodeError as error:
-            raise lone_surrogate(error, start) from None
+            raise lone_surrogate(error, text, start) from None
         yield np.frombuffer(encoded, dtype="<u4")
 
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nextchar.errors import TextError, UnknownSymbolsError
+from nextchar.errors import TextError, UnknownSymbolsError, as_option
 from nextchar.text.vocabularies.base import UNKNOWN_NAME, Ids, Unknown
 
 LISTED_TOKENS = 10
@@ -100,7 +100,7 @@ class TokenVocabulary:
             most = max(counts.values(), default=0)
             raise TextError(
                 f"no token occurs {min_count} times, the most frequent {most} times: "
-                "give a smaller --min-count"
+                f"give a smaller {as_option('min_count')}"
             )
         return cls(kept, unknown=unknown or len(kept) < len(counts))
 

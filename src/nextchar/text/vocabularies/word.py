@@ -47,7 +47,7 @@ def split_words(text: str) -> list[str]:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise lone_surrogate(error, 0) from None
+        raise lone_surrogate(error, text) from None
     return _pattern().findall(text)
 
 
@@ -117,8 +117,8 @@ class WordVocabulary(Vocabulary):
         missing = array < 0
         if missing.any():
             if unknown == "error" or (unknown == "replace" and self.unknown_id is None):
-                strangers = sorted(set(split_words(text)) - self._ids.keys())
-                raise unknown_symbols(strangers, self, unknown)
+                strangers = [word for word in split_words(text) if word not in self._ids]
+                raise unknown_symbols(sorted(set(strangers)), self, unknown, text, strangers[0])
             array = array[~missing] if unknown == "skip" else np.where(missing, 0, array)
         return array.astype(self.dtype)
 

@@ -1,0 +1,65 @@
+"""Where characters stand: lines and columns, both from 1; a column counts code points.
+
+A line ends with a line feed, a carriage return, or both in this order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a text.
+
+    Attributes
+    ----------
+    line, column
+        From 1.
+    name
+        Of the file; empty for a text that has none.
+    """
+
+    line: int = 1
+    column: int = 1
+    name: str = ""
+    _after_return: bool = False  # a line feed that follows ends no other line
+
+    def after(self, text: str) -> Place:
+        """Give the place behind a text that begins here."""
+        if not text:
+            return self
+        split = self._after_return and text.startswith("\n")
+        ends = text.count("\n") - split
+        last = text.rfind("\n") + 1
+        if "\r" in text:
+            ends = sum(1 for _ in _LINE_END.finditer(text)) - split
+            last = max(last, text.rfind("\r") + 1)
+        column = len(text) - last + 1 if last else self.column + len(text)
+        return Place(self.line + ends, column, self.name, text.endswith("\r"))
+
+    def __str__(self) -> str:
+        shown = f"line {self.line}, column {self.column}"
+        return f"{self.name}, {shown}" if self.name else shown
+
+
+def place_in(text: str, index: int, name: str = "") -> Place:
+    """Give the place of a character of a text."""
+    return Place(name=name).after(text[:index])
+
+
+def first_place(character: str, pieces: Iterable[str], name: str = "") -> Place | None:
+    """Find where a character, or several, stands first in a text that comes in pieces."""
+    place, held = Place(name=name), ""
+    for piece in pieces:
+        text = held + piece
+        index = text.find(character)
+        if index >= 0:
+            return place.after(text[:index])
+        kept = len(text) - len(character) + 1
+        place, held = place.after(text[:kept]), text[kept:]
+    return None

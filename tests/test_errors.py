@@ -1,0 +1,47 @@
+"""Messages name options in the terms of the interface in use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import nextchar
+from nextchar.errors import ConfigError, as_option
+from nextchar.training.events import Noticed
+
+PACKAGE = Path(nextchar.__file__).parent
+# Help of the command line, headings of its own, and commands that stand in messages as a whole.
+_COMMANDS = re.compile(r"nextchar \S+|_command\}|torchrun|\{level\}|--resume|def |in_terms\(")
+
+
+@pytest.mark.parametrize(
+    ("option", "python", "command_line"),
+    [
+        (as_option("batch_size"), "batch_size", "--batch-size"),
+        (as_option("batch_size", 32), "batch_size=32", "--batch-size 32"),
+        (as_option("unknown", "skip"), 'unknown="skip"', "--unknown skip"),
+        (as_option("cut", True), "cut=True", "--cut"),
+        (as_option("batch_norm", False), "batch_norm=False", "--no-batch-norm"),
+        (as_option("from_run", "runs/a", flag="from"), 'from_run="runs/a"', "--from runs/a"),
+    ],
+)
+def test_an_option_is_named_in_both_terms(option: str, python: str, command_line: str) -> None:
+    error = ConfigError(f"give {option}, or less")
+    assert str(error) == error.args[0] == f"give {python}, or less"
+    assert error.for_command_line == f"give {command_line}, or less"
+    note = Noticed(message=f"set by {option}")
+    assert note.message == f"set by {python}"
+    assert note.for_command_line == f"set by {command_line}"
+
+
+def test_no_message_of_the_library_names_a_flag_of_the_command_line() -> None:
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        if file.is_relative_to(PACKAGE / "cli") or file.is_relative_to(PACKAGE / "config"):
+            continue
+        code = re.sub(r'"""[\s\S]*?"""', "", file.read_text())
+        lines = [line for line in code.splitlines() if re.search(r"[ \"'(]--[a-z]", line)]
+        found += [f"{file.name}: {line}" for line in lines if not _COMMANDS.search(line)]
+    assert found == []
