@@ -313,7 +313,7 @@ def test_columns_of_a_file_without_a_header_are_numbers(
 def test_names_that_are_numbers_are_names_and_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "0,1,2\na,b,c\n")
     assert rows(path, "1", "2") == [("b", "c")]
-    assert noted(path, "1") == ["a.csv: 1 are names of columns in line 1, not numbers"]
+    assert noted(path, "1") == ["a.csv: line 1 names columns 1: these are no places"]
 
 
 def test_a_table_of_numbers_may_have_names(tmp_path: Path) -> None:

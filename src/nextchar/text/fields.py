@@ -1,8 +1,8 @@
 """Lines of CSV and TSV files to fields, whatever parts them.
 
 In a CSV file a field may stand in quotes, in which commas, line ends and doubled quotes are text.
-In a TSV file quotes are characters like all others, unless all names of its header stand in quotes:
-then the test that is passed by these names without the quotes says so.
+In a TSV file quotes are characters like all others, unless all names of its header stand in quotes,
+and columns are asked for by these names without the quotes.
 """
 
 from __future__ import annotations
@@ -89,15 +89,17 @@ def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layo
         Tell whether records are what is wanted, the surest test first: the first layout that
         passes is taken, else that of the name.
     """
-    lines = list(itertools.islice(lines_with_ends(source.chunks()), _LOOKED_AT))
-    skipped = next((n for n, line in enumerate(lines) if line.strip("\r\n")), 0)
-    said = _SAID.fullmatch(lines[skipped]) if kind == "csv" else None
+    numbered = enumerate(lines_with_ends(source.chunks()))
+    begun = itertools.dropwhile(lambda each: not each[1].strip("\r\n"), numbered)
+    skipped, first = next(begun, (0, ""))
+    lines = [first, *(line for _, line in itertools.islice(begun, _LOOKED_AT - 1))]
+    said = _SAID.fullmatch(first) if kind == "csv" else None
     if said is not None:
         return Layout(said[1], quoted=True, skipped=skipped + 1)
-    own, *others = _possible(kind, lines[skipped], skipped)
+    own, *others = _possible(kind, first, skipped)
     for test in fits:
         for layout in (own, *others):
-            if test(_first_records(layout, lines[skipped:])):
+            if test(_first_records(layout, lines)):
                 return layout
     return own
 

@@ -20,8 +20,9 @@ from nextchar.text.compressed import plain_name
 from nextchar.text.files import Input, find_files
 from nextchar.text.label_checks import check_labels, refuse_labels_at_end
 from nextchar.text.lines import TwoColumns, read_lines
+from nextchar.text.notes import Note, no_note
 from nextchar.text.reading import STANDARD_INPUT
-from nextchar.text.tables import KINDS, Note, kind_of, no_note, read_rows
+from nextchar.text.tables import KINDS, kind_of, read_rows
 
 Layout = Literal["auto", "columns", "files", "lines"]
 

@@ -7,26 +7,24 @@ numbers, from 1. A line of a JSON lines file is an object.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text.compressed import plain_name
 from nextchar.text.fields import Fits, Layout, Record, Separated, is_quoted, layout_of, looks_quoted
-from nextchar.text.lines import lines_of
-from nextchar.text.reading import TextSource, open_text
+from nextchar.text.notes import SHOWN, Note, Oddities, listed, no_note
+from nextchar.text.objects import read_objects
+from nextchar.text.reading import open_text
 
 TableKind = Literal["csv", "tsv", "jsonl"]
 KINDS: Mapping[str, TableKind] = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".json": "jsonl",
 }  # fmt: skip
-Note = Callable[[str], None]
-_SHOWN, _LISTED = 40, 20  # characters of a field, names of columns
 
 
 class Row(NamedTuple):
@@ -42,10 +40,6 @@ class Row(NamedTuple):
 
     place: str
     fields: tuple[str, ...]
-
-
-def no_note(_message: str) -> None:
-    """Tell nobody."""
 
 
 def kind_of(path: str | Path) -> TableKind | None:
@@ -91,7 +85,8 @@ def read_rows(
     with open_text([path], config, takes_bytes=False) as source:
         name = source.names[0]
         if kind == "jsonl":
-            yield from _of_objects(source, columns, name, note)
+            for line, fields in read_objects(source, columns, name, note):
+                yield Row(f"{name}, line {line}", fields)
             return
         layout = layout_of(source, kind, _tests(columns))
         _note_separator(layout, kind, name, note)
@@ -233,14 +228,13 @@ class _Wanted:
             if twice is not None:
                 raise TextError(f"{path}, line {line} has the column {twice!r} twice")
             if numbers is not None:
-                note(
-                    f"{path}: {', '.join(columns)} are names of columns in line {line}, not numbers"
-                )
+                note(f"{path}: line {line} names columns {', '.join(columns)}: these are no places")
             return cls(names, tuple(map(header.index, columns)), len(header), None)
         if numbers is None:
+            # A name rather than a number, which may have been meant as a place.
             missing = max((name for name in columns if name not in header), key=_is_name)
             raise TextError(
-                f"{path}, line {line} has no column {missing!r}: it has {_listed(header)}"
+                f"{path}, line {line} has no column {missing!r}: it has {listed(header)}"
                 " (in a file without such names, columns are numbers from 1)"
             )
         beyond = next((each for each in numbers if not 1 <= each <= len(header)), None)
@@ -248,7 +242,7 @@ class _Wanted:
             raise TextError(
                 f"{path}, line {line} has no column {beyond}: it has {len(header)}, counted from 1"
             )
-        begins = (f"column {each} begins with {fields[each - 1][:_SHOWN]!r}" for each in numbers)
+        begins = (f"column {each} begins with {fields[each - 1][:SHOWN]!r}" for each in numbers)
         note(f"{path} is read as a file without names of columns: {', '.join(begins)}")
         return cls(names, tuple(each - 1 for each in numbers), len(header), record)
 
@@ -259,7 +253,7 @@ class _Fields:
     def __init__(self, path: str, wanted: _Wanted, layout: Layout) -> None:
         self._path, self._wanted, self._layout = path, wanted, layout
         self._last = max(wanted.places, default=-1)
-        self._odd = _Odd(path)
+        self._odd = Oddities(path)
 
     def rows(self, records: Iterator[Record], note: Note) -> Iterator[Row]:
         wanted, keeps_quotes = self._wanted, not self._layout.quoted
@@ -299,87 +293,3 @@ class _Fields:
                 "(a .csv file may have tabs)"
             )
         return ""
-
-
-class _Odd:
-    """What is odd in a file: how often, and where first."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._found: dict[str, list[int]] = {}
-
-    def count(self, what: str, line: int) -> None:
-        self._found.setdefault(what, [0, line])[0] += 1
-
-    def tell(self, note: Note) -> None:
-        for what, (count, line) in self._found.items():
-            note(f"{self._path}: {what}: {count:,}, the first in line {line}")
-
-
-def _of_objects(source: TextSource, columns: Sequence[str], path: str, note: Note) -> Iterator[Row]:
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
-    odd, names = _Odd(path), dict[str, None]()
-    unseen = set(columns)
-    for number, line in enumerate(lines_of(source.chunks()), 1):
-        if not line.strip():
-            continue
-        value = _decoded(decoder, line, f"{path}, line {number}")
-        unseen.difference_update(value)
-        if unseen:
-            names.update(dict.fromkeys(value))
-        yield Row(
-            f"{path}, line {number}",
-            tuple([_field(value, column, path, number, odd) for column in columns]),
-        )
-    if unseen and names:
-        missing = next(column for column in columns if column in unseen)
-        raise TextError(f"{path}: no line has {missing!r}; they have {_listed(list(names))}")
-    odd.tell(note)
-
-
-def _decoded(decoder: json.JSONDecoder, line: str, place: str) -> dict[str, Any]:
-    try:
-        value = decoder.decode(line)
-    except (ValueError, RecursionError) as error:
-        hint = ": an array is no JSON lines" if line.lstrip().startswith("[") else ""
-        raise TextError(f"{place} is not JSON, an object a line{hint}: {error}") from error
-    if not isinstance(value, dict):
-        raise TextError(f"{place} must be an object, got {line.strip():.40}")
-    return value
-
-
-def _constant(name: str) -> str | None:
-    return None if name == "NaN" else name
-
-
-def _field(value: dict[str, Any], column: str, path: str, line: int, odd: _Odd) -> str:
-    field = value.get(column)
-    if isinstance(field, str):
-        if not field.isascii():
-            _require_characters(field, f"{path}, line {line}")
-        return field
-    if field is None or isinstance(field, bool):
-        odd.count(
-            f"values of {column!r} that are missing, null, true or false, read as empty", line
-        )
-        return ""
-    shown = json.dumps(field, ensure_ascii=False)
-    raise TextError(
-        f"{path}, line {line}: {column!r} must be text or a number, got {shown:.{_SHOWN}}"
-    )
-
-
-def _require_characters(field: str, place: str) -> None:
-    try:
-        field.encode()
-    except UnicodeEncodeError as error:
-        code = ord(field[error.start])
-        raise TextError(
-            f"{place} has a lone surrogate U+{code:04X} at character {error.start + 1} of "
-            f"{field[: error.start]!r:.{_SHOWN}}…: it is no character and has no UTF-8 form"
-        ) from error
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(repr, names[:_LISTED])) + more

@@ -12,8 +12,9 @@ from nextchar.config import TextConfig
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
 from nextchar.text.lines import read_lines
+from nextchar.text.notes import Note, no_note
 from nextchar.text.reading import STANDARD_INPUT
-from nextchar.text.tables import Note, kind_of, no_note
+from nextchar.text.tables import kind_of
 
 
 @dataclass(frozen=True, kw_only=True)

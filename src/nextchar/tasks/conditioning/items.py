@@ -18,7 +18,8 @@ from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, Labels
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
-from nextchar.text.tables import Note, kind_of, no_note, read_table
+from nextchar.text.notes import Note, no_note
+from nextchar.text.tables import kind_of, read_table
 
 
 @dataclass(frozen=True, eq=False)

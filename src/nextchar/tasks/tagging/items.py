@@ -10,8 +10,9 @@ from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text.lines import lines_of
+from nextchar.text.notes import Note, no_note
 from nextchar.text.reading import STANDARD_INPUT, open_text
-from nextchar.text.tables import KINDS, Note, Row, kind_of, no_note, read_rows
+from nextchar.text.tables import KINDS, Row, kind_of, read_rows
 
 _COLUMNS = 2
 

@@ -17,7 +17,7 @@ from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import START, Change, Place
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
-from nextchar.text.tables import Note, no_note
+from nextchar.text.notes import Note, no_note
 
 _FED = 1 << 14  # characters at once: as much memory as they take
 

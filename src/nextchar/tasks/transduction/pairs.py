@@ -18,8 +18,9 @@ from nextchar.config import TextConfig
 from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import plain_name
 from nextchar.text.lines import TwoColumns, read_lines
+from nextchar.text.notes import Note, no_note
 from nextchar.text.reading import STANDARD_INPUT
-from nextchar.text.tables import Note, TableKind, kind_of, no_note, read_rows
+from nextchar.text.tables import TableKind, kind_of, read_rows
 
 PairFormat = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
 

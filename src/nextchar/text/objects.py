@@ -1,0 +1,90 @@
+"""JSON lines: an object a line, of which some values are wanted, as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nextchar.errors import TextError
+from nextchar.text.lines import lines_of
+from nextchar.text.notes import SHOWN, Note, Oddities, listed
+from nextchar.text.reading import TextSource
+
+_EMPTY = "that are missing, null, true or false, read as empty"
+
+
+def read_objects(
+    source: TextSource, keys: Sequence[str], path: str, note: Note
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read the values of keys, line by line.
+
+    Yields
+    ------
+    int, tuple[str, ...]
+        The line, from 1, and the values; a number is as it is written, and what is neither text
+        nor a number is empty.
+
+    Raises
+    ------
+    TextError
+        A line that is no object, a value that holds others or a lone surrogate, or a key that no
+        line has.
+    """
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
+    odd, names = Oddities(path), dict[str, None]()
+    unseen = set(keys)
+    for number, line in enumerate(lines_of(source.chunks()), 1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        value = _decoded(decoder, line, place)
+        unseen.difference_update(value)
+        if unseen:
+            names.update(dict.fromkeys(value))
+        fields = [_field(value.get(key), key, place) for key in keys]
+        for key, field in zip(keys, fields, strict=True):
+            if field is None:
+                odd.count(f"values of {key!r} {_EMPTY}", number)
+        yield number, tuple([field or "" for field in fields])
+    if unseen and names:
+        missing = next(key for key in keys if key in unseen)
+        raise TextError(f"{path}: no line has {missing!r}; they have {listed(list(names))}")
+    odd.tell(note)
+
+
+def _decoded(decoder: json.JSONDecoder, line: str, place: str) -> dict[str, Any]:
+    try:
+        value = decoder.decode(line)
+    except (ValueError, RecursionError) as error:
+        hint = ": an array is no JSON lines" if line.lstrip().startswith("[") else ""
+        raise TextError(f"{place} is not JSON, an object a line{hint}: {error}") from error
+    if not isinstance(value, dict):
+        raise TextError(f"{place} must be an object, got {line.strip():.{SHOWN}}")
+    return value
+
+
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
+
+
+def _field(value: Any, key: str, place: str) -> str | None:  # noqa: ANN401
+    if isinstance(value, str):
+        if not value.isascii():
+            _require_characters(value, place)
+        return value
+    if value is None or isinstance(value, bool):
+        return None
+    shown = json.dumps(value, ensure_ascii=False)
+    raise TextError(f"{place}: {key!r} must be text or a number, got {shown:.{SHOWN}}")
+
+
+def _require_characters(text: str, place: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        start = error.start
+        raise TextError(
+            f"{place} has a lone surrogate U+{ord(text[start]):04X} at character {start + 1} of a "
+            f"text that begins with {text[: min(start, SHOWN)]!r}: it has no UTF-8 form"
+        ) from error
