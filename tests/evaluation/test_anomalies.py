@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import string
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nextchar.text.graphemes import inner_places
 from tests.conftest import english
 from tests.rendering.scores import score_of
 
@@ -91,3 +95,41 @@ def test_lines_end_with_their_line_breaks(text: str, lines: int) -> None:
     assert len(spans) == lines
     assert "".join(text[span.start : span.end] for span in spans) == text
     assert sum(span.bits for span in spans) == pytest.approx(score.total_bits)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("abe\u0301cd", 3, "e\u0301"),
+        ("ab👩\u200d🚀cd", 3, "👩\u200d🚀"),
+        ("ab🇰🇷🇫🇷cd", 5, "🇫🇷"),
+        ("क्ष a", 1, "क्ष"),
+        ("ab\u1112\u1161\u11abc", 2, "\u1112\u1161\u11ab"),
+    ],
+)
+def test_a_stretch_is_of_whole_characters_as_a_reader_sees_them(
+    text: str, place: int, expected: str
+) -> None:
+    bits = [0.0] + [1.0] * (len(text) - 1)
+    bits[place] = 20
+    (found,) = score_of(text, bits).anomalies(9)
+    assert text[found.start : found.end] == expected
+
+
+@given(
+    st.text(st.sampled_from("abक्षि\u0301👩\u200d🚀🇰🇷\r\n ") | st.characters(), min_size=2),
+    st.data(),
+)
+def test_no_word_or_stretch_ends_inside_a_character(text: str, data: st.DataObject) -> None:
+    size = len(text) - 1
+    bits = st.lists(st.sampled_from([0.0, 1.0, 12.0]), min_size=size, max_size=size)
+    score = score_of(text, [0.0, *data.draw(bits)])
+    inner = {place for place in inner_places(text) if text[place] != "\n"}
+    for span in (*score.words(), *score.anomalies(99)):
+        assert not {span.start, span.end} & inner
+    assert all(a.end <= b.start for a, b in itertools.pairwise(score.words()))
+
+
+def test_marks_do_not_part_a_word() -> None:
+    score = score_of("क्षत्रिय nai\u0308ve cafe\u0301s")
+    assert [score.text[w.start : w.end] for w in score.words()] == score.text.split()

@@ -121,3 +121,11 @@ def test_the_legend_names_the_bits_of_every_shade() -> None:
         line = _plain(legend(palette))
         assert "bits" in line
         assert all(name in line for name in ("2-3", "6-8", "12+"))
+
+
+def test_what_is_seen_as_one_character_is_shaded_and_marked_as_one() -> None:
+    text = "a👩\u200d🚀e\u0301🇰🇷\u1112\u1161\u11ab"
+    score = score_of(text, [0, 9, 9, 9, 1, 1, 2, 4, 1, 1, 1])
+    assert list(heat_map(score, width=80, palette=None)) == [text, " ██▂▅▅▃▃"]
+    (painted,) = heat_map(score, width=80, palette=COLOURS)
+    assert all(seen in painted for seen in ("👩\u200d🚀", "e\u0301", "🇰🇷", "\u1112\u1161\u11ab"))

@@ -86,9 +86,21 @@ def test_the_page_holds_every_character_in_order() -> None:
 
 @given(st.text(min_size=2, max_size=40))
 def test_whatever_the_text_is_it_stands_in_the_page_character_by_character(text: str) -> None:
-    page = _Page(score_page(score_of(text, [0.0] + [9.0] * (len(text) - 1)), title=text))
-    assert len(page.characters) == len(text)
+    score = score_of(text, [0.0] + [9.0] * (len(text) - 1))
+    page = _Page(score_page(score, title=text))
+    assert len(page.characters) == len(score.borders) - 1
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", page.text)
+
+
+def test_what_is_seen_as_one_character_is_one_with_the_sum_of_its_bits() -> None:
+    text = "a👩\u200d🚀e\u0301🇰🇷x"
+    score = score_of(text, [0, 1, 9, 3, 2, 4, 5, 2, 8], unknown=[3])
+    page = _Page(score_page(score, title="x"))
+    assert [shown for shown, _ in page.characters] == ["a", "👩\u200d🚀", "e\u0301", "🇰🇷", "x"]
+    assert page.data["bits"] == [0, 1300, 600, 700, 800]
+    worst = [name.replace(" ", "␣") for name, _ in score.alternatives(2)]
+    assert [page.data["names"][name] for name in page.data["alternatives"][1]] == worst
+    assert page.data["surprising"] == [[1, 2], [4, 5]]
 
 
 def test_neither_title_nor_symbols_can_end_what_they_stand_in() -> None:

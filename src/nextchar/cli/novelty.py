@@ -127,9 +127,12 @@ def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
 
 def _quoted(text: str) -> str:
     """Show a piece in one line; of a long one its beginning and its end."""
+    from nextchar.text.graphemes import border_at_least, border_at_most
+
     if len(text) > _QUOTED_CHARACTERS:
         half = _QUOTED_CHARACTERS // 2
-        return f"{_one_line(text[:half])} … {_one_line(text[-half:])}"
+        first, last = border_at_most(text, half), border_at_least(text, len(text) - half)
+        return f"{_one_line(text[:first])} … {_one_line(text[last:])}"
     return _one_line(text)
 
 

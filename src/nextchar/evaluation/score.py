@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.evaluation.dynamic import Adaptation
+from nextchar.text.graphemes import inner_places
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
@@ -156,14 +157,18 @@ class Score:
         return self._spans(itertools.pairwise([0, *ends, len(self.text)]))
 
     def words(self) -> list[Span]:
-        """Give every word: letters, digits, and apostrophes and hyphens between them."""
-        return self._spans(match.span() for match in _WORD.finditer(self.text))
+        """Give every word: letters, digits, and apostrophes and hyphens between them.
+
+        Marks and whatever else belongs to a letter are a part of its word.
+        """
+        return self._spans(self._word_borders)
 
     def anomalies(self, count: int, *, threshold: float = 2.5) -> list[Anomaly]:
         """Give the most surprising stretches, the most surprising first.
 
         They are the maximal-scoring stretches of the excess above ``threshold`` bits a character
-        (Ruzzo & Tompa 1999): none can be made more surprising by moving its ends. The same
+        (Ruzzo & Tompa 1999): none can be made more surprising by moving its ends, and none begins
+        or ends inside what a reader sees as one character. The same
         surprise again is no new one: a stretch is only counted where each of the words that it
         touches was touched by a more surprising one already. So a strange name takes one place
         and not thirty, and a slip, which comes once, is not lost behind it.
@@ -177,9 +182,12 @@ class Score:
             nearly six times less likely than was expected of one here. With 1, stretches of a
             text that is a little unlike the training's grow over whole lines.
         """
-        found = self._spans(maximal_stretches(self.excess - threshold))
-        found.sort(key=lambda span: span.excess - threshold * (span.end - span.start), reverse=True)
-        places = [match.span() for match in _WORD.finditer(self.text)]
+        borders = self.borders.tolist()
+        values = np.add.reduceat(self.excess, borders[:-1]) - threshold
+        stretches = maximal_stretches(values)
+        stretches.sort(key=lambda stretch: float(values[slice(*stretch)].sum()), reverse=True)
+        found = self._spans((borders[start], borders[end]) for start, end in stretches)
+        places = self._word_borders
         starts = [start for start, _ in places]
         ends = [end for _, end in places]
         first_with: dict[str, int] = {}
@@ -205,6 +213,34 @@ class Score:
         """Give the line and the column of a character, both from 1."""
         line = bisect_right(self._line_starts, character)
         return line, character - self._line_starts[line - 1] + 1
+
+    @functools.cached_property
+    def borders(self) -> NDArray[np.int64]:
+        """Where what a reader sees as one character begins, and the end of the text, int64[C + 1].
+
+        See ``text.graphemes``. A carriage return and a line feed are two.
+        """
+        inner = [place for place in inner_places(self.text) if self.text[place] != "\n"]
+        is_border = np.ones(len(self.text) + 1, dtype=np.bool_)
+        is_border[inner] = False
+        return np.flatnonzero(is_border)
+
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """Move the ends of a stretch apart to borders between what is seen as characters."""
+        first = int(np.searchsorted(self.borders, start, side="right")) - 1
+        last = int(np.searchsorted(self.borders, end, side="left"))
+        return int(self.borders[first]), int(self.borders[last])
+
+    @functools.cached_property
+    def _word_borders(self) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for match in _WORD.finditer(self.text):
+            start, end = self.around(*match.span())
+            # A mark parts a word only for the expression.
+            if found and start <= found[-1][1]:
+                start, _ = found.pop()
+            found.append((start, end))
+        return found
 
     @functools.cached_property
     def _line_starts(self) -> list[int]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 
+from nextchar.text.graphemes import clusters, is_plain
+
 LINE_BREAK = "↵"
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# They join or part letters and emoji, and command nothing else.
-_JOINERS = "\u200c\u200d"
+# They join or part letters and emoji, and command nothing else: joiners, and the tags of flags.
+_JOINERS = frozenset("\u200c\u200d") | frozenset(map(chr, range(0xE0020, 0xE0080)))
+_FIRST_EMOJI = 0x1F000  # those before it may be narrow
 _CONTROL_PICTURES = 0x2400
 _DELETE = 0x7F
 
@@ -52,17 +55,25 @@ def cells(character: str) -> int:
 
 
 def width(text: str) -> int:
-    """Give how many cells of a terminal a printable text takes."""
-    return sum(map(cells, text))
+    """Give how many cells of a terminal a printable text takes; joined emoji are one, of 2."""
+    if is_plain(text):
+        return sum(map(cells, text))
+    return sum(
+        min(2, sum(map(cells, cluster)))
+        if ord(cluster[0]) >= _FIRST_EMOJI
+        else sum(map(cells, cluster))
+        for cluster in clusters(text)
+    )
 
 
 def clipped(text: str, room: int) -> str:
     """Cut a printable text to so many cells; an ellipsis says that it was cut."""
     if width(text) <= room:
         return text
-    taken = 0
-    for place, character in enumerate(text):
-        taken += cells(character)
+    kept, taken = "", 0
+    for cluster in clusters(text):
+        taken += width(cluster)
         if taken > room - 1:
-            return text[:place] + "…"
+            return kept + "…"
+        kept += cluster
     return text

@@ -11,7 +11,9 @@ import html
 import itertools
 from collections.abc import Iterator, Sequence
 
-from nextchar.rendering.characters import cells, printable
+from nextchar.rendering.characters import printable
+from nextchar.rendering.characters import width as text_width
+from nextchar.text.graphemes import clusters
 
 # Shares of the strongest part at which each level begins.
 STEPS = (0.1, 0.3, 0.55, 0.8)
@@ -61,14 +63,16 @@ def contribution_lines(
     """
     most = max((abs(weight) for _, weight in parts), default=0.0)
     shown = [
-        (printable(character), level(weight, most)) for text, weight in parts for character in text
+        ("".join(map(printable, cluster)), level(weight, most))
+        for text, weight in parts
+        for cluster in clusters(text)
     ]
     for row in _rows(shown, max(2, width)):
         if colors:
             yield _painted(row)
             continue
         yield "".join(character for character, _ in row)
-        if marks := "".join(_mark(step) * cells(character) for character, step in row).rstrip():
+        if marks := "".join(_mark(step) * text_width(shown) for shown, step in row).rstrip():
             yield marks
 
 
@@ -97,11 +101,11 @@ def _rows(shown: Sequence[tuple[str, int]], width: int) -> Iterator[list[tuple[s
     row: list[tuple[str, int]] = []
     taken = 0
     for character, step in shown:
-        if taken + cells(character) > width:
+        if taken + text_width(character) > width:
             yield row
             row, taken = [], 0
         row.append((character, step))
-        taken += cells(character)
+        taken += text_width(character)
     yield row
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nextchar.rendering.characters import printable_text, width
 from nextchar.text.augmentation import Line, Piece
+from nextchar.text.graphemes import clusters
 
 OPENING, CLOSING = "⟦", "⟧"
 _RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[39m"
@@ -52,8 +53,8 @@ def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
     shown: list[Piece] = []
     for place, piece in enumerate(pieces):
         text = piece.before
-        tail = text[-_CONTEXT:] if place + 1 < len(pieces) else ""
-        start = text[:_CONTEXT] if place > 0 else ""
+        tail = "".join(clusters(text)[-_CONTEXT:]) if place + 1 < len(pieces) else ""
+        start = "".join(clusters(text)[:_CONTEXT]) if place > 0 else ""
         if piece.edit is None and len(text) > len(start) + len(tail) + 1:
             text = f"{start}…{tail}"
             piece = Piece(text, text)

@@ -13,6 +13,7 @@ import numpy as np
 
 from nextchar.evaluation.score import Score
 from nextchar.rendering.characters import cells, printable
+from nextchar.rendering.characters import width as text_width
 from nextchar.rendering.scale import (
     STEPS,
     UNMEASURED,
@@ -69,7 +70,7 @@ def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None
 
 
 class _Cell(NamedTuple):
-    """What stands together in the terminal: a character, and the marks that combine with it."""
+    """What stands together in the terminal: what a reader sees as one character."""
 
     shown: str
     width: int
@@ -115,9 +116,11 @@ def legend(palette: Palette | None) -> str:
 
 
 def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
-    """Give the cells of a line; what combines with a character adds its bits to it."""
+    """Give the cells of a line; what belongs to a character adds its bits to it."""
     text = score.text[start:end]
-    firsts = [i for i, c in enumerate(text) if i == 0 or cells(printable(c))]
+    begin, past = np.searchsorted(score.borders, [start, end])
+    borders = (score.borders[begin:past] - start).tolist()
+    firsts = [i for i in borders if i == 0 or cells(printable(text[i]))]
     bits = score.bits[start:end]
     sums = np.add.reduceat(np.nan_to_num(bits), firsts)
     measured = np.logical_or.reduceat(~np.isnan(bits), firsts)
@@ -126,7 +129,7 @@ def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
         if text[first] == "\n" and level < VISIBLE_BREAK:
             continue
         shown = _TAB if text[first] == "\t" else "".join(map(printable, text[first:after]))
-        yield _Cell(shown, sum(map(cells, shown)), level)
+        yield _Cell(shown, text_width(shown), level)
 
 
 def _wrapped(line: Iterator[_Cell], width: int) -> Iterator[list[_Cell]]:

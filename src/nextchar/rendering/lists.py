@@ -67,7 +67,7 @@ def anomaly_lines(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
             f"{number:>{len(indent) - 2}}  {line}:{column}  {anomaly.bits:.1f} bits, "
             f"{anomaly.excess:.1f} more than expected{more}"
         )
-        before, marked, after = _in_context(score.text, anomaly)
+        before, marked, after = _in_context(score, anomaly)
         yield f"{indent}{before}{marked}{after}"
         yield f"{indent}{' ' * width(before)}{'^' * max(1, width(marked))}"
         place = most_surprising_character(score, anomaly)
@@ -75,7 +75,8 @@ def anomaly_lines(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
             f"{_quoted(name)} {_share(probability)}"
             for name, probability in score.alternatives(place)[:_SHOWN_ALTERNATIVES]
         )
-        yield f"{indent}instead of {_quoted(score.text[place])}: {expected}"
+        first, end = score.around(place, place + 1)
+        yield f"{indent}instead of {_quoted(score.text[first:end])}: {expected}"
 
 
 def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[str]:
@@ -103,9 +104,10 @@ def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[
         yield head + clipped(printable_text(score.text[span.start : span.end]), columns - len(head))
 
 
-def _in_context(text: str, span: Span) -> tuple[str, str, str]:
+def _in_context(score: Score, span: Span) -> tuple[str, str, str]:
     """Give what stands before a stretch, the stretch, and what stands after, as one line."""
-    start, end = max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT)
+    text = score.text
+    start, end = score.around(max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT))
     before = ("…" if start else "") + printable_text(text[start : span.start])
     after = printable_text(text[span.end : end]) + ("…" if end < len(text) else "")
     return before, printable_text(text[span.start : span.end]), after

@@ -4,22 +4,24 @@ The text is shaded by its bits and underlined by them too, so that it reads with
 paper, and without JavaScript. With it, each character tells what it cost and what was expected;
 these numbers stand in the page once, as JSON arrays aligned with the text.
 
-N characters, K alternatives.
+N characters as a reader sees them (``Score.borders``), K alternatives.
 """
 
 from __future__ import annotations
 
 import html
 import importlib.resources
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextchar.evaluation.score import Anomaly, Score
-from nextchar.rendering.characters import clipped, printable, printable_text, symbol_name
+from nextchar.rendering.characters import clipped, printable_text, symbol_name
 from nextchar.rendering.lists import NO_ANOMALIES, counting_notes
 from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, levels, names_of_levels
 
@@ -155,10 +157,11 @@ def _legend() -> str:
 
 def _overview(score: Score) -> str:
     """Draw the mean bits of equal stretches of the text; a click goes to one."""
-    count = min(_OVERVIEW_BARS, len(score.text))
-    starts = [bar * len(score.text) // count for bar in range(count)]
-    measured = np.add.reduceat(~np.isnan(score.bits), starts)
-    means = np.add.reduceat(np.nan_to_num(score.bits), starts) / np.maximum(measured, 1)
+    bits = _summed(score, score.bits)
+    count = min(_OVERVIEW_BARS, len(bits))
+    starts = [bar * len(bits) // count for bar in range(count)]
+    measured = np.add.reduceat(~np.isnan(bits), starts)
+    means = np.add.reduceat(np.nan_to_num(bits), starts) / np.maximum(measured, 1)
     heights = (100 * means / max(float(means.max()), 1e-9)).round(1)
     bars = "".join(
         f'<rect x="{bar}" y="{100 - height:.1f}" height="{height:.1f}" data-at="{start}"/>'
@@ -184,21 +187,24 @@ def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
     that is listed begins with an element that has an id.
     """
     names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}
-    found = levels(score.bits).tolist()
-    unknown = score.unknown.tolist()
+    found = levels(_summed(score, score.bits)).tolist()
+    unknown = np.logical_or.reduceat(score.unknown, score.borders[:-1]).tolist()
+    borders = score.borders.tolist()
     for line in score.lines():
         yield "<div>"
-        for place in range(line.start, line.end):
-            character, level = score.text[place], found[place]
+        first, end = np.searchsorted(score.borders, [line.start, line.end]).tolist()
+        for number in range(first, end):
+            start, after = borders[number : number + 2]
+            character, level = score.text[start:after], found[number]
             classes = [f"c{level}"] if level >= _FIRST_SHADE else []
             if level == UNMEASURED:
                 classes.append("n")
-            if unknown[place]:
+            if unknown[number]:
                 classes.append("u")
             if character == "\n" and level >= VISIBLE_BREAK:
                 classes.append("r")
-            shown = character if character in "\n\t" else html.escape(printable(character))
-            yield f"<i{names.get(place, '')}{_class(classes)}>{shown}</i>"
+            shown = character if character in "\n\t" else html.escape(printable_text(character))
+            yield f"<i{names.get(start, '')}{_class(classes)}>{shown}</i>"
         yield "</div>"
 
 
@@ -217,13 +223,16 @@ def _anomaly_links(score: Score, anomalies: Sequence[Anomaly]) -> str:
     for number, anomaly in enumerate(anomalies, 1):
         start, end = anomaly.start, anomaly.end
         marked = clipped(printable_text(score.text[start:end]), _LABEL_CELLS)
-        before = printable_text(score.text[max(0, start - _CONTEXT) : start])
-        after = printable_text(score.text[end : end + _CONTEXT])
+        first, last = score.around(max(0, start - _CONTEXT), min(end + _CONTEXT, len(score.text)))
+        before, after = (
+            printable_text(score.text[first:start]),
+            printable_text(score.text[end:last]),
+        )
         line, column = score.position(start)
         more = f", {anomaly.repeats} more like it" if anomaly.repeats else ""
         links.append(
-            f'<li><a href="#s{number}" data-at="{start}"><q>{html.escape(before)}'
-            f"<mark>{html.escape(marked)}</mark>{html.escape(after)}</q> "
+            f'<li><a href="#s{number}" data-at="{_number_at(score, start)}">'
+            f"<q>{html.escape(before)}<mark>{html.escape(marked)}</mark>{html.escape(after)}</q> "
             f"<small>{line}:{column}, {anomaly.bits:.1f} bits{more}</small></a></li>\n"
         )
     return f"<ol>\n{''.join(links)}</ol>"
@@ -237,22 +246,40 @@ def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
     numbers: dict[str, int] = {}
     names: list[list[int]] = []
     probabilities: list[list[int]] = []
-    for place in range(len(score.text)):
-        pairs = score.alternatives(place)
+    costs = np.nan_to_num(score.bits, nan=-1.0)
+    for start, end in itertools.pairwise(score.borders.tolist()):
+        pairs = score.alternatives(start + int(costs[start:end].argmax()))
         names.append([numbers.setdefault(name, len(numbers)) for name, _ in pairs])
         probabilities.append([round(1000 * probability) for _, probability in pairs])
     data: dict[str, Any] = {
-        "bits": _hundredths(score.bits.tolist()),
-        "expected": _hundredths(score.expected_bits.tolist()),
+        "bits": _hundredths(_summed(score, score.bits).tolist()),
+        "expected": _hundredths(_summed(score, score.expected_bits).tolist()),
         "names": [symbol_name(name) for name in numbers],
         "alternatives": names,
         "probabilities": probabilities,
-        "surprising": sorted([anomaly.start, anomaly.end] for anomaly in anomalies),
-        "several": len(score.symbol_ids) > len(score.text) - score.skipped,
+        "surprising": sorted(
+            [_number_at(score, anomaly.start), _number_at(score, anomaly.end)]
+            for anomaly in anomalies
+        ),
+        "several": len(score.symbol_ids) > len(names) - score.skipped,
     }
     # Nothing in a script ends it or begins a comment in it without a "<".
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
+
+
+def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum bits over what is seen as one character, float64[N]; NaN where it has none."""
+    if not score.text:
+        return bits
+    starts = score.borders[:-1]
+    sums = np.add.reduceat(np.nan_to_num(bits), starts)
+    return np.where(np.logical_and.reduceat(np.isnan(bits), starts), np.nan, sums)
+
+
+def _number_at(score: Score, place: int) -> int:
+    """Give the number of the character that begins at a place of the text."""
+    return int(np.searchsorted(score.borders, place))
 
 
 def _hundredths(bits: Sequence[float]) -> list[int | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from nextchar.config import ClassifierChoices
@@ -10,6 +12,7 @@ from nextchar.rendering.contributions import contribution_lines, contribution_pa
 from nextchar.tasks.classification.explaining import explain, strongest
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import prepare
+from nextchar.text.graphemes import clusters
 from tests.tasks.classification.data import TINY, items
 
 
@@ -24,11 +27,23 @@ def test_a_weight_is_what_the_probability_loses_without_the_character(
 ) -> None:
     found = explain(model, text, label="south")
     place = model.labels.names.index("south")
-    assert [text[p.start : p.end] for p in found.parts] == list(text)
-    for number, part in enumerate(found.parts):
-        without = text[:number] + text[number + 1 :]
+    assert [text[p.start : p.end] for p in found.parts] == clusters(text)
+    for part in found.parts:
+        without = text[: part.start] + text[part.end :]
         logs = model.log_probabilities([text, without])[:, place]
         assert part.nats == pytest.approx(float(logs[0] - logs[1]), abs=1e-6)
+
+
+@pytest.mark.parametrize("by", ["char", "word"])
+def test_parts_are_whole_characters_as_a_reader_sees_them(
+    model: TextClassifier, by: Literal["char", "word"]
+) -> None:
+    expected = ["👩\u200d🚀", " ", "क्षि", " ", "🇰🇷", "e\u0301"]
+    text = "".join(expected)
+    found = explain(model, text, by=by)
+    assert [text[p.start : p.end] for p in found.parts] == expected
+    parts = [("👩\u200d🚀", 1.0), ("e\u0301", -1.0)]
+    assert list(contribution_lines(parts, width=80, colors=False)) == ["👩\u200d🚀e\u0301", "▇▇#"]
 
 
 def test_words_are_left_out_whole_and_spaces_stay(model: TextClassifier) -> None:

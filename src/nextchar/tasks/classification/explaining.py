@@ -19,6 +19,7 @@ import numpy as np
 
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.model import TextClassifier
+from nextchar.text.graphemes import clusters, inner_places
 from nextchar.text.vocabularies.word import split_words
 
 Unit = Literal["char", "word"]
@@ -89,7 +90,7 @@ def explain(
     label
         Whose probability is explained; the most probable one if not given.
     by
-        What is left out at a time: a character, or a word; spaces stay.
+        What is left out at a time: a character as a reader sees it, or a word; spaces stay.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def explain(
         raise ConfigError(
             f"{as_option('label')} must be one of {', '.join(model.labels.names)}; got {label!r}"
         )
-    pieces = list(text) if by == "char" else split_words(text)
+    pieces = clusters(text) if by == "char" else _whole_words(text)
     ends = np.cumsum([0, *map(len, pieces)]).tolist()
     asked = [n for n, piece in enumerate(pieces) if by == "char" or not piece.isspace()]
     if len(asked) > MOST_PARTS:
@@ -127,6 +128,20 @@ def explain(
         probabilities={names[n]: math.exp(whole[n]) for n in order},
         parts=tuple(Part(start=ends[n], end=ends[n + 1], nats=nats[n]) for n in range(len(pieces))),
     )
+
+
+def _whole_words(text: str) -> list[str]:
+    """Cut a text into words and what stands between, and nothing that is seen as one character."""
+    inner = set(inner_places(text))
+    pieces: list[str] = []
+    at = 0
+    for piece in split_words(text):
+        if at in inner:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+        at += len(piece)
+    return pieces
 
 
 def strongest(parts: Sequence[Part], count: int) -> list[Part]:

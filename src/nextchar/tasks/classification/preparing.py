@@ -20,6 +20,7 @@ from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
+from nextchar.text.graphemes import border_at_most
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener, Noticed, tell
 
@@ -99,7 +100,12 @@ def checked_lengths(
             f"more, {as_option('cut', True)} reads their beginnings)"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
-    return [LabelledText(item.place, item.text[:most], item.label) for item in items]
+    return [LabelledText(item.place, _beginning(item.text, most), item.label) for item in items]
+
+
+def _beginning(text: str, most: int) -> str:
+    """Give the beginning of a text, cut between what a reader sees as characters."""
+    return text[: border_at_most(text, min(most, len(text)))]
 
 
 def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
