@@ -9,13 +9,13 @@ from torch import Tensor
 
 from nextchar.config import Choices, Config
 from nextchar.errors import ConfigError, RunError, TextError
+from nextchar.run_kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, MODEL_FILE, load_tensors
 
 FORMAT_VERSION = 1
-CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocabulary.json"
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
@@ -45,38 +45,26 @@ def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = No
         newer nextchar wrote it.
     """
     path = folder / CONFIG_FILE
-    values = _configuration(folder)
+    needed = kind_of_task(task)
+    values = _configuration(folder, needed)
     found = values.pop("task", None)
     if found != task:
-        raise RunError(
-            f"{folder} is a run of {_command(found)}; this takes one of {_command(task)}"
-        )
+        raise WrongRunError(folder, kind_of_task(found), needed)
     try:
         return choices.from_dict(values)
     except ConfigError as error:
         raise RunError(f"{path}: {error}") from error
 
 
-def task_of(folder: Path) -> str | None:
-    """Tell what a run was trained for; errors are those of ``load_choices``."""
-    found = _configuration(folder).get("task")
+def task_of(folder: Path, *, sought: str | None = None) -> str | None:
+    """Tell what a run was trained for; errors are those of ``load_choices``, for a task sought."""
+    found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 
 
-def _command(task: object) -> str:
-    return "nextchar train" if task is None else f"nextchar {task} train"
-
-
-def _configuration(folder: Path) -> dict[str, Any]:
+def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
     path = folder / CONFIG_FILE
-    try:
-        if not folder.is_dir():
-            what = "is a file" if folder.exists() else "does not exist"
-            raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
-        if not path.is_file():
-            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
-    except OSError as error:
-        raise RunError(f"cannot read {folder}: {error.strerror}") from error
+    require_run(folder, needed)
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
     if not isinstance(version, int) or isinstance(version, bool):

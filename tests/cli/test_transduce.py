@@ -189,4 +189,4 @@ def test_a_run_of_another_task_is_refused(nextchar: Run, run: Path, tmp_path: Pa
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "task": "tag"}))
     line = nextchar("transduce", "apply", tmp_path / "run", "abc").problem()
-    assert "is a run of nextchar tag train; this takes one of nextchar transduce train" in line
+    assert "is a tagger, not a transducer: use `nextchar tag apply" in line

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from nextchar.text.labelled import LabelledText
     from nextchar.training.events import Event
 
-app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
+app = Commands("classify", "A label for each text: sentiment, language, spam, …")
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
@@ -295,7 +296,7 @@ def _loaded(run: Path, *, cut: bool) -> TextClassifier | GenerativeClassifier:
     from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
-    if task_of(run) == GenerativeClassifier.task:
+    if task_of(run, sought=TextClassifier.task) == GenerativeClassifier.task:
         if cut:
             raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
         return GenerativeClassifier.load(run)

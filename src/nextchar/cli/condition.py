@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.generate import RUN, Writer, write, writing_parameters
 from nextchar.cli.options import (
     CONFIG_OPTION,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.runs import ItemResult
 
-app = typer.Typer(help="Text from a label or from numbers: one to many.", no_args_is_help=True)
+app = Commands("condition", "Text from a label or from numbers: one to many.")
 
 _TRAIN_HELP = """Train a network that writes text from a label or from numbers.
 
@@ -223,6 +224,7 @@ def _add_save() -> None:
         parameter("run", Path, RUN),
         *_condition_parameters(),
         parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
     help_text = """Save the language model of one condition, for all other commands.
 
@@ -232,7 +234,15 @@ def _add_save() -> None:
     add_command(app, "save", _save, help_text, own)
 
 
-def _save(*, run: Path, given: str | None, vector: str | None, strength: float, out: Path) -> None:
+def _save(
+    *,
+    run: Path,
+    given: str | None,
+    vector: str | None,
+    strength: float,
+    out: Path,
+    as_json: bool,
+) -> None:
     from nextchar.storage import atomic_folder
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.training.folder import in_the_way_error, is_in_the_way
@@ -240,10 +250,14 @@ def _save(*, run: Path, given: str | None, vector: str | None, strength: float, 
     if is_in_the_way(out):
         raise in_the_way_error(out)
     model = ConditionalModel.load(run)
-    plain = model.given(_condition(model, given, vector), strength=strength)
+    condition = _condition(model, given, vector)
+    plain = model.given(condition, strength=strength)
     with atomic_folder(out) as folder:
         plain.save(folder)
-    sys.stdout.write(f"nextchar generate {out}\n")
+    if as_json:
+        print_json({"run": str(out), "condition": condition, "strength": strength})
+    else:
+        sys.stdout.write(f"nextchar generate {out}\n")
 
 
 def _add_evaluate() -> None:

@@ -155,9 +155,6 @@ def write(
     from nextchar.errors import ConfigError
     from nextchar.generation.uniforms import resolve_seed
 
-    # As other filters do, end quietly when the reader of the text goes away.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-
     writing: dict[str, Any] = {
         "length": length,
         "stop": [_unescaped(text) for text in stop or ()],

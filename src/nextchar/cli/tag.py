@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
 
-app = typer.Typer(
-    help="A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
-    no_args_is_help=True,
+app = Commands(
+    "tag",
+    "A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
 )
 _TRAIN_HELP = """Train a tagger.
 
@@ -220,11 +221,12 @@ def _apply(
         "pass", help="What to do with bytes that cannot be decoded: pass leaves them as they are."
     ),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No notes."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Put back into a running text what is missing, or label its characters.
 
-    The text is read and written as a stream, line by line; all else in it stays as it is.
+    The text is read and written as a stream, line by line; all else in it stays as it is. With
+    --json, all of it is one object at the end.
     """
     from nextchar.tasks.tagging.tagger import Tagger
     from nextchar.text.passing import PassingText
@@ -232,9 +234,13 @@ def _apply(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
     with PassingText(file, encoding, errors) as text:
-        for piece in tagger.apply_to(text.chunks(), keep=keep):
-            sys.stdout.buffer.write(text.encoded(piece))
-            sys.stdout.buffer.flush()
-    if text.passed and not quiet:
+        pieces = tagger.apply_to(text.chunks(), keep=keep)
+        if as_json:
+            print_json({"text": "".join(pieces), "bytes_passed_on": text.passed})
+        else:
+            for piece in pieces:
+                sys.stdout.buffer.write(text.encoded(piece))
+                sys.stdout.buffer.flush()
+    if text.passed:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
         write_progress(f"note: {what} (--errors)\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -37,9 +38,8 @@ if TYPE_CHECKING:
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
 
-app = typer.Typer(
-    help="Write one text for another: pronunciation, transliteration, dates, spelling.",
-    no_args_is_help=True,
+app = Commands(
+    "transduce", "Write one text for another: pronunciation, transliteration, dates, spelling."
 )
 
 _TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
@@ -350,6 +350,7 @@ def _dates(
         "all", "--part", help="test is a tenth of all dates, which train never has."
     ),
     out: Path | None = typer.Option(None, "--out", help="A .tsv file to make; else stdout."),
+    as_json: bool = _JSON,
 ) -> None:
     """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
     if out is not None and out.suffix.lower() != ".tsv":
@@ -359,9 +360,13 @@ def _dates(
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.dates import make_dates
 
-    rows = [("source", "target"), *make_dates(count, seed=seed, part=part)]
+    pairs = list(make_dates(count, seed=seed, part=part))
+    rows = [("source", "target"), *pairs]
     text = "".join(f"{source}\t{target}\n" for source, target in rows)
-    if out is None:
-        sys.stdout.write(text)
-    else:
+    if out is not None:
         write_bytes(out, text.encode())
+    if as_json:
+        written = [{"source": source, "target": target} for source, target in pairs]
+        print_json({"items": written} if out is None else {"out": str(out), "count": len(pairs)})
+    elif out is None:
+        sys.stdout.write(text)
