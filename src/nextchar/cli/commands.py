@@ -42,14 +42,12 @@ class Commands(typer.Typer):
         self._name = name
         super().__init__(name=name, help=help_text, cls=_Group, no_args_is_help=True, **settings)
 
-    def command(  # type: ignore[override]  (a command here is a name and a function)
-        self, name: str
-    ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        """Add a command."""
-        path = name if self._name == _ROOT else f"{self._name} {name}"
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+        """Add a command, which needs a name."""
+        path = str(name) if self._name == _ROOT else f"{self._name} {name}"
 
         def add(function: Callable[..., None]) -> Callable[..., None]:
-            super(Commands, self).command(name)(_completed(function, path))
+            super(Commands, self).command(name, **settings)(_completed(function, path))
             return function
 
         return add

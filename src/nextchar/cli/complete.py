@@ -9,6 +9,8 @@ from typing import Literal
 import typer
 
 from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
+from nextchar.errors import ConfigError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,7 +20,14 @@ def add_to(app: typer.Typer) -> None:
 
 def _complete(
     run: Path = typer.Argument(help="A run directory."),
-    text: str = typer.Argument(help="The text so far; its last word is completed."),
+    text: str = typer.Argument(
+        "",
+        help=f"The text so far, whose last word is completed: {ESCAPES_HELP}; - reads standard "
+        "input.",
+        show_default=False,
+    ),
+    prompt: str = PROMPT,
+    prompt_file: Path | None = PROMPT_FILE,
     count: int = typer.Option(5, help="How many completions."),
     words: int = typer.Option(1, help="How many words each completes."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
@@ -28,7 +37,12 @@ def _complete(
     """List the most probable completions of the last word, or the next words, exactly."""
     from nextchar.model import LanguageModel
 
+    if text and prompt:
+        raise ConfigError("the text so far is given twice: TEXT and --prompt are the same")
+    if not (text or prompt or prompt_file):
+        raise ConfigError("no text was given to complete: name it, or a --prompt-file")
     model = LanguageModel.load(run, device=device)
+    text = read_prompt(text or prompt, prompt_file, lambda: model.config.text)
     found = model.complete(text, count=count, words=words, unknown=unknown)
     if as_json:
         results = [

@@ -207,7 +207,15 @@ def _generate(
         return model.writer(condition, strength=strength)
 
     lines_apart = model.symbols.boundary == LINE_BREAK
-    write(context, load, {"condition": condition, "strength": strength}, lines_apart, **values)
+    reading = model.choices.items.reading
+    write(
+        context,
+        load,
+        lambda: reading,
+        {"condition": condition, "strength": strength},
+        lines_apart,
+        **values,
+    )
 
 
 def _condition(model: ConditionalModel, given: str | None, vector: str | None) -> Any:  # noqa: ANN401
