@@ -283,7 +283,7 @@ class LanguageModel:
         self,
         text: str | Iterable[str],
         *,
-        unknown: Unknown = "error",
+        unknown: Unknown | None = None,
         exact: bool = False,
         reset_every: int = 0,
         adaptation: Adaptation | None = None,
@@ -299,7 +299,8 @@ class LanguageModel:
         text
             The text, or its pieces in order; memory does not grow with their number.
         unknown
-            What to do with symbols that the vocabulary does not have.
+            What to do with symbols that the vocabulary does not have; unless set, they are
+            ``<unk>`` where it has one, and else left out and counted in ``skipped_symbols``.
         exact
             Read the text in order and in float32.
         reset_every
@@ -314,7 +315,9 @@ class LanguageModel:
         Raises
         ------
         TextError
-            The text has fewer than two symbols, or symbols that the vocabulary does not have.
+            The text has fewer than two symbols that the vocabulary has.
+        UnknownSymbolsError
+            It has others, with ``unknown="error"``.
         """
         tally = Tally(self.vocabulary, compressors=compressors)
         pieces = [text] if isinstance(text, str) else text
@@ -349,7 +352,7 @@ class LanguageModel:
         self,
         text: str,
         *,
-        unknown: Unknown = "error",
+        unknown: Unknown | None = None,
         adaptation: Adaptation | None = None,
         alternatives: int = 5,
         progress: Callable[[float], None] | None = None,
@@ -362,7 +365,8 @@ class LanguageModel:
             At least two symbols of the vocabulary. The first has no prediction and costs nothing,
             so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
         unknown
-            What to do with symbols that the vocabulary does not have: see ``Score``.
+            What to do with symbols that the vocabulary does not have, as in ``evaluate``; what
+            becomes of them, see ``Score``.
         adaptation
             Go on learning from the text that was scored already; see ``Adaptation``.
         alternatives
@@ -373,7 +377,9 @@ class LanguageModel:
         Raises
         ------
         TextError
-            There is nothing to predict, or the vocabulary lacks symbols of the text.
+            There is nothing to predict.
+        UnknownSymbolsError
+            The vocabulary lacks symbols of the text, with ``unknown="error"``.
         """
         if alternatives < 1:
             raise ConfigError(f"alternatives must be at least 1; got {alternatives}")

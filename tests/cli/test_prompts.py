@@ -37,7 +37,7 @@ def test_a_prompt_is_the_same_by_option_by_file_and_by_pipe(
 ) -> None:
     prompt = "b" if "conditional" in command else "The dog.\nA c"
     words = [str(folders.get(word.strip("{}"), word)) for word in command.split()]
-    few = () if words[0] == "complete" else ("--length", "12")
+    few: tuple[str, ...] = () if words[0] == "complete" else ("--length", "12")
     few += ("--seed", "3") if words[0] != "complete" and "--beam" not in words else ()
     (tmp_path / "prompt.txt").write_text(f"{prompt}\n")
     write_gzip(tmp_path / "prompt.gz", prompt)

@@ -45,7 +45,9 @@ def _evaluate(
     dynamic_rate: float | None = typer.Option(
         None, help="How fast it learns then.", show_default="0.3"
     ),
-    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    unknown: Literal["error", "skip", "replace"] | None = typer.Option(
+        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+    ),
     encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
         None, help="What to do with bytes that cannot be decoded; as the run if not set."
@@ -101,6 +103,8 @@ def _evaluate(
 
 
 def _print(measured: str, result: Evaluation) -> None:
+    from nextchar.rendering.lists import left_out
+
     rows = [
         ("text", f"{measured}: {result.characters:,} characters predicted"),
         ("nats/char", f"{result.nats_per_char:.4f}"),
@@ -122,7 +126,8 @@ def _print(measured: str, result: Evaluation) -> None:
             ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")
         )
     if result.skipped_symbols:
-        rows.append(("skipped", f"{result.skipped_symbols:,} characters not in the vocabulary"))
+        what = left_out(result.skipped_symbols, result.characters, result.first_skipped)
+        rows.append(("skipped", what))
     rows += [
         (name, f"{bits:.4f} bits/char") for name, bits in result.compressed_bits_per_char.items()
     ]

@@ -162,6 +162,11 @@ class _Game:
         """Add a line, as the vocabulary reads it: what the model sees is what is shown."""
         vocabulary = self._model.vocabulary
         ids = vocabulary.encode(line, unknown=self._settings["unknown"])
+        if self._settings["unknown"] == "skip":
+            strangers = [c for c in dict.fromkeys(line) if not vocabulary.knows(c)]
+            if strangers:
+                named = ", ".join(map(repr, strangers))
+                self._print(f"(left out, for the vocabulary does not have it: {named})")
         if len(ids) > 0:
             self._added.append(_Part(vocabulary.decode(ids), is_written=False))
 

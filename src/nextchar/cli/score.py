@@ -48,7 +48,9 @@ def _score(
     dynamic_rate: float | None = typer.Option(
         None, help="The learning rate of --dynamic; its own if not set."
     ),
-    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    unknown: Literal["error", "skip", "replace"] | None = typer.Option(
+        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+    ),
     encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
         None, help="What to do with bytes that cannot be decoded; as the run if not set."

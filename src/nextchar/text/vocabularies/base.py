@@ -144,8 +144,8 @@ def unknown_symbols(
     what += f" and {more} more" if more > 0 else ""
     if unknown == "replace":
         return UnknownSymbolsError(
-            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol "
-            "of its text was rare); --unknown skip leaves them out"
+            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME}, which training with "
+            "--min-count 2 makes of symbols that are rarer; --unknown skip leaves them out"
         )
     replace = f", --unknown replace reads them as {UNKNOWN_NAME}"
     return UnknownSymbolsError(
