@@ -71,8 +71,18 @@ class LanguageModel:
         return cls(config, vocabulary, network)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
-        """Read a model from a run directory: its best weights, or the newest if none is best yet.
+    def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
+        """Read a model from a run directory.
+
+        Parameters
+        ----------
+        path
+            The run directory; its training need not be finished.
+        device
+            Where to compute: ``"cpu"`` or ``"cuda"``.
+        checkpoint
+            Which weights: ``"best"`` on the validation part (the newest if none is best yet),
+            ``"last"`` for the newest, or the step of some that ``keep_checkpoints`` has kept.
 
         Raises
         ------
@@ -82,7 +92,7 @@ class LanguageModel:
         folder = Path(path)
         config, vocabulary = load_config(folder), load_vocabulary(folder)
         network = Network(len(vocabulary), config.network, generator=None)
-        load_parameters(network, load_weights(folder))
+        load_parameters(network, load_weights(folder, checkpoint))
         model = cls(config, vocabulary, network)
         model.network.to(pick_device(device)).eval()
         return model

@@ -7,13 +7,21 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from nextchar.config import Choices, Config
+from nextchar.config import Choices, Config, TrainingConfig
 from nextchar.errors import ConfigError, RunError, TextError
 from nextchar.run_kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.checkpoint import LAST_FILE, MODEL_FILE, load_tensors
+from nextchar.training.checkpoint import (
+    LAST_FILE,
+    MODEL_FILE,
+    kept_file,
+    kept_steps,
+    load_content,
+    load_tensors,
+)
+from nextchar.training.extension import current, is_finished, progress_of
 
 FORMAT_VERSION = 1
 VOCABULARY_FILE = "vocabulary.json"
@@ -99,25 +107,70 @@ def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
 
 
-def weights_file(folder: Path) -> Path:
-    """Give the file with the best weights, or with the newest where none is best yet."""
-    return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tensor]:
+    """Read the weights of a run.
 
-
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """Read the best weights; a run that has not validated yet has only its newest.
+    Parameters
+    ----------
+    folder
+        The run directory.
+    checkpoint
+        ``"best"`` on what is held out (a run that has not validated yet has only its newest),
+        ``"last"`` for the newest, or the step of some that training has kept.
 
     Raises
     ------
     RunError
         The weights are missing or damaged.
     """
-    path = weights_file(folder)
+    path = weights_file(folder, checkpoint)
     tensors, _ = load_tensors(path)
-    if path == folder / MODEL_FILE:
+    if path != folder / LAST_FILE:
         return tensors
+    # Where weights are averaged, it is the average that is measured and kept.
+    part = "average." if any(name.startswith("average.") for name in tensors) else "network."
     return {
-        name.removeprefix("network."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
+        name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)
     }
+
+
+def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) -> str | None:
+    """Say of which step weights are, unless they are the best of a finished training.
+
+    Parameters
+    ----------
+    folder, checkpoint
+        As in ``load_weights``, whose errors are raised.
+    training
+        The choices that the run was begun with.
+    """
+    progress = progress_of(folder)
+    if progress is None:
+        return None
+    now = current(folder, training)
+    if checkpoint == "best" and is_finished(progress, now):
+        return None
+    path = weights_file(folder, checkpoint)
+    step = load_content(path).get("step", progress.step)
+    names = {"best": "best weights so far", "last": "newest weights"}
+    which = names.get(str(checkpoint), "weights")
+    return (
+        f"{folder} stands at step {progress.step:,} of {now.steps:,}: these are its {which}, of "
+        f"step {step:,}"
+    )
+
+
+def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
+    """Give the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
+    if checkpoint == "best":
+        return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+    if checkpoint == "last":
+        return folder / LAST_FILE
+    steps = kept_steps(folder)
+    if str(checkpoint) not in map(str, steps):
+        kept = f"the steps {', '.join(map(str, steps))}" if steps else "no steps (keep_checkpoints)"
+        raise RunError(
+            f"checkpoint must be best, last or a step whose weights {folder} keeps; it keeps "
+            f"{kept}; got {checkpoint!r}"
+        )
+    return folder / kept_file(int(checkpoint))

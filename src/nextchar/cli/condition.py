@@ -12,6 +12,7 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.generate import RUN, Writer, write, writing_parameters
+from nextchar.cli.loading import tell_weights
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -19,8 +20,10 @@ from nextchar.cli.options import (
     config_parameters,
     given,
     parameter,
+    resume_refuses,
+    taken_by_resume,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, duration, print_json, print_rows
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -82,9 +85,7 @@ def _add_train() -> None:
         parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         *_reading_parameters(),
         parameter(
             "tensorboard",
@@ -119,9 +120,12 @@ def _train(
         "text": text, "label": label, "layout": layout, "features": features,
         "features_file": features_file,
     }  # fmt: skip
+    more: dict[str, Any] = {}
     if resume is not None:
         others = {**reading, **values, "out": out, "config": config, "data": data}
-        _refuse_beside_resume(given(context, others))
+        set_here = given(context, others)
+        more = taken_by_resume(set_here)
+        _refuse_beside_resume(set_here)
     elif not data:
         raise ConfigError("no texts were given: name files or a folder, or --resume a run")
     elif out is None:
@@ -134,7 +138,7 @@ def _train(
         from nextchar.tasks.conditioning.model import ConditionalModel
 
         if resume is not None:
-            result = ConditionalModel.resume(resume, listeners=listeners)
+            result = ConditionalModel.resume(resume, listeners=listeners, **more)
         elif data and out is not None:
             choices = ConditionChoices.from_options(options)
             items = _read(data, choices.items.reading, reading)
@@ -147,10 +151,9 @@ def _train(
 
 def _refuse_beside_resume(others: dict[str, Any]) -> None:
     if others:
-        names = ", ".join(
-            name if name == "data" else f"--{name.replace('_', '-')}" for name in others
+        raise resume_refuses(
+            [name if name == "data" else f"--{name.replace('_', '-')}" for name in others]
         )
-        raise ConfigError(f"--resume goes on with a run as it was begun and takes no {names}")
 
 
 def _read(data: list[str], config: TextConfig, options: dict[str, Any]) -> Items:
@@ -195,12 +198,14 @@ def _generate(
     vector: str | None,
     strength: float,
     device: str,
+    checkpoint: str,
     **values: Any,  # noqa: ANN401
 ) -> None:
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.conditioning.symbols import LINE_BREAK
 
-    model = ConditionalModel.load(run, device=device)
+    model = ConditionalModel.load(run, device=device, checkpoint=checkpoint)
+    tell_weights(run, model.choices.training, checkpoint)
     condition = _condition(model, given, vector)
 
     def load() -> Writer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
@@ -53,6 +54,7 @@ def _evaluate(
         None, help="What to do with bytes that cannot be decoded; as the run if not set."
     ),
     compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
+    checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
@@ -60,11 +62,10 @@ def _evaluate(
     """Measure nats and bits per character and perplexity, over the whole text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
-    from nextchar.model import LanguageModel
     from nextchar.run import open_corpus
     from nextchar.text.reading import open_text
 
-    model = LanguageModel.load(run, device=device)
+    model = load_model(run, device=device, checkpoint=checkpoint)
     progress = (lambda _part: None) if quiet else part_display("evaluating")
     if text and part is not None:
         raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.options import add_command, parameter
 from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, write_progress
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt, unescaped
@@ -47,11 +48,16 @@ def add_to(app: typer.Typer) -> None:
     add_command(app, "generate", _generate, _HELP, own + writing_parameters())
 
 
-def _generate(*, context: typer.Context, run: Path, device: str, **values: Any) -> None:  # noqa: ANN401
+def _generate(
+    *,
+    context: typer.Context,
+    run: Path,
+    device: str,
+    checkpoint: str,
+    **values: Any,  # noqa: ANN401
+) -> None:
     def load() -> Writer:
-        from nextchar.model import LanguageModel
-
-        return LanguageModel.load(run, device=device)
+        return load_model(run, device=device, checkpoint=checkpoint)
 
     def reading() -> TextConfig:
         from nextchar.model_files import load_config
@@ -67,6 +73,7 @@ def writing_parameters() -> list[inspect.Parameter]:
     taken = inspect.signature(write, eval_str=True).parameters.values()
     return [
         *(each for each in taken if each.kind is each.KEYWORD_ONLY),
+        parameter("checkpoint", str, CHECKPOINT),
         parameter("device", devices, typer.Option("cpu", help="Where to compute.")),
     ]
 

@@ -13,6 +13,9 @@ from typing import Any
 
 JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
 QUIET_HELP = "Results only: no progress and no notes; errors are still told."
+RESUME_HELP = (
+    "A run to go on with; once it is finished, --steps or --minutes say how much further to train."
+)
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 
 

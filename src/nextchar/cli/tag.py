@@ -17,10 +17,13 @@ from nextchar.cli.options import (
     config_parameters,
     given,
     parameter,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     duration,
     print_json,
     print_rows,
@@ -69,7 +72,9 @@ def _run(
     **values: Any,  # noqa: ANN401
 ) -> None:
     own = {"--out": out, "--columns": columns, "--config": config, "data": data}
-    _check(own, resume, given(context, values))
+    set_here = given(context, values)
+    more = {} if resume is None else taken_by_resume(set_here)
+    _check(own, resume, set_here)
     options = chosen(context, values, config, TaggingChoices)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.tagging import training
@@ -77,7 +82,7 @@ def _run(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = training.resume(resume, listeners=listeners)
+            result = training.resume(resume, listeners=listeners, **more)
         elif data is not None and out is not None:
             result = training.train(
                 data, out, columns=_columns(columns), listeners=listeners, **options
@@ -93,8 +98,7 @@ def _check(own: dict[str, Any], resume: Path | None, options: dict[str, Any]) ->
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += [name for name, value in own.items() if value]
         if extra:
-            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            raise ConfigError(problem)
+            raise resume_refuses(extra)
     elif not own["data"]:
         raise ConfigError("no data were given: name files, a folder or -, or --resume a run")
     elif own["--out"] is None:
@@ -131,9 +135,7 @@ add_command(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
         parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP)),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
             "tensorboard",
             Path | None,

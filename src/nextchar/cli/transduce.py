@@ -19,10 +19,13 @@ from nextchar.cli.options import (
     given,
     parameter,
     picture_format,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     UNKNOWN_HELP,
     duration,
     print_json,
@@ -81,7 +84,9 @@ def _train(
 ) -> None:
     about_data = {"source": source, "target": target, "format": file_format}
     set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
-    _check(data, out, resume, config, [*given(context, values), *set_here])
+    own = given(context, values)
+    more = {} if resume is None else taken_by_resume(own)
+    _check(data, out, resume, config, [*own, *set_here])
     options = chosen(context, values, config, TransductionChoices)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.transduction.training import resume_transducer, train_transducer
@@ -89,7 +94,7 @@ def _train(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_transducer(resume, listeners=listeners)
+            result = resume_transducer(resume, listeners=listeners, **more)
         elif data is not None and out is not None:
             result = train_transducer(
                 data,
@@ -118,9 +123,7 @@ def _check(
         extra += ["--config"] if config is not None else []
         extra += ["data"] if data else []
         if extra:
-            raise ConfigError(
-                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            )
+            raise resume_refuses(extra)
     elif not data:
         raise ConfigError("no pairs were given: name a file or -, or --resume a run")
     elif out is None:
@@ -163,9 +166,7 @@ add_command(
         parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter("source", str | None, _SOURCE),
         parameter("target", str | None, _TARGET),
         parameter("file_format", _Format, _FORMAT),
