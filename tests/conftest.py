@@ -183,6 +183,8 @@ def _as_command(args: list[str], streams: list[Path], environment: dict[str, str
     os.environ.update(environment)
     for number, path in enumerate(streams, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    # What the server has open may be of another kind, which cannot seek where this can.
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.argv = ["nextchar", *args]
     main()
 

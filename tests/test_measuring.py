@@ -71,7 +71,8 @@ def test_skipped_and_unknown_characters_are_told_apart() -> None:
     config = Config.from_options({"hidden_size": 8, "embedding_size": 4})
     made = LanguageModel.create(config, CharVocabulary(["a", "b"], unknown=True))
     with pytest.raises(UnknownSymbolsError):
-        made.score("abxab")
+        made.score("abxab", unknown="error")
+    assert made.score("abxab").unknown.sum() == 1  # As in training, where there is <unk>.
     skipped = made.score("abxab", unknown="skip")
     assert np.isnan(skipped.bits).tolist() == [False, False, True, False, False]
     assert (skipped.skipped, skipped.characters) == (1, 3)

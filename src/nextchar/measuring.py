@@ -20,21 +20,29 @@ from nextchar.evaluation.surprisal import measure_surprisal
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
+from nextchar.text.skipped import Skipped, measured_as
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
 _IDS_AT_ONCE = 1 << 16
 
 
 def counted_text(
-    vocabulary: Vocabulary, pieces: Iterable[str], unknown: Unknown, tally: Tally
+    vocabulary: Vocabulary, pieces: Iterable[str], unknown: Unknown | None, tally: Tally
 ) -> Iterator[Ids]:
-    """Encode the pieces of a text in order, and count what passes."""
+    """Encode the pieces of a text in order, and count what passes.
+
+    What is left out is kept from the compressors too, so that all measure the same characters.
+    """
+    unknown = measured_as(vocabulary, unknown)
     for piece in pieces:
         ids = vocabulary.encode(piece, unknown=unknown)
         tally.count(ids)
-        tally.compress(piece.encode("utf-8", "surrogateescape"))
+        skipped = 0
         if unknown == "skip" and vocabulary.kind != "byte":
-            tally.skipped += len(piece) - int(vocabulary.starts_character[ids].sum())
+            skipped = len(piece) - int(vocabulary.starts_character[ids].sum())
+        tally.skipped.add(piece, skipped)
+        kept = vocabulary.decode(ids) if skipped else piece
+        tally.compress(kept.encode("utf-8", "surrogateescape"))
         yield ids
 
 
@@ -97,17 +105,15 @@ def evaluate_chunks(
         nats = nats_parallel(network, chunks, arithmetic=arithmetic)
     seconds = time.monotonic() - began - tally.seconds
     if tally.symbols < 2 or tally.characters < 1:
-        raise TextError(
-            f"nothing to evaluate: {tally.symbols} symbols with {tally.characters} characters "
-            "after the first; it takes two symbols and a character"
-        )
+        raise _nothing("evaluate", tally.symbols, tally.characters, tally.skipped.count)
     return Evaluation(
         nats=nats,
         unit=unit,
         symbols=tally.symbols - 1,
         characters=tally.characters,
         unknown_symbols=tally.unknown,
-        skipped_symbols=tally.skipped,
+        skipped_symbols=tally.skipped.count,
+        first_skipped=tally.skipped.first,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
         adaptation=adaptation,
         seconds=seconds,
@@ -127,7 +133,7 @@ def score_text(
     vocabulary: Vocabulary,
     text: str,
     *,
-    unknown: Unknown,
+    unknown: Unknown | None,
     adaptation: Adaptation | None,
     alternatives: int,
     progress: Callable[[float], None] | None,
@@ -140,13 +146,12 @@ def score_text(
         There is nothing to predict.
     """
     began = time.monotonic()
+    unknown = measured_as(vocabulary, unknown)
     ids = vocabulary.encode(text, unknown=unknown)
     characters = int(vocabulary.starts_character[ids[1:]].sum())
     if characters < 1:
-        raise TextError(
-            f"nothing to score: {len(ids)} symbols with {characters} characters after the first; "
-            "it takes two symbols and a character"
-        )
+        left_out = len(text) - int(vocabulary.starts_character[ids].sum())
+        raise _nothing("score", len(ids), characters, left_out if unknown == "skip" else 0)
     counts, is_unknown = _symbols_of_each(vocabulary, text, unknown)
     character = np.repeat(np.arange(len(text)), counts)
     if len(character) != len(ids):
@@ -173,6 +178,15 @@ def score_text(
         adaptation=adaptation,
         unknown=is_unknown,
         seconds=time.monotonic() - began,
+    )
+
+
+def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextError:
+    """Say that nothing is left of a text that could be measured."""
+    unseen = f", and {left_out:,} that the vocabulary does not have" if left_out else ""
+    return TextError(
+        f"nothing to {what}: {symbols} symbols with {characters} characters after the first"
+        f"{unseen}; it takes two symbols and a character"
     )
 
 
@@ -215,7 +229,7 @@ class Tally:
         self.symbols = 0
         self.characters = 0
         self.unknown = 0
-        self.skipped = 0
+        self.skipped = Skipped(vocabulary)
         self.seconds = 0.0
         self._all_characters = 0
 
@@ -239,5 +253,5 @@ class Tally:
         """Give what each compressor reached on all that was fed."""
         if self._sizes is None:
             return {}
-        count = self._all_characters + self.skipped
+        count = self._all_characters
         return {name: 8 * size / count for name, size in self._sizes.finish().items()}

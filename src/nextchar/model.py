@@ -71,8 +71,18 @@ class LanguageModel:
         return cls(config, vocabulary, network)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
-        """Read a model from a run directory: its best weights, or the newest if none is best yet.
+    def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
+        """Read a model from a run directory.
+
+        Parameters
+        ----------
+        path
+            The run directory; its training need not be finished.
+        device
+            Where to compute: ``"cpu"`` or ``"cuda"``.
+        checkpoint
+            Which weights: ``"best"`` on the validation part (the newest if none is best yet),
+            ``"last"`` for the newest, or the step of some that ``keep_checkpoints`` has kept.
 
         Raises
         ------
@@ -82,7 +92,7 @@ class LanguageModel:
         folder = Path(path)
         config, vocabulary = load_config(folder), load_vocabulary(folder)
         network = Network(len(vocabulary), config.network, generator=None)
-        load_parameters(network, load_weights(folder))
+        load_parameters(network, load_weights(folder, checkpoint))
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
         model = cls(config, vocabulary, network)
@@ -285,7 +295,7 @@ class LanguageModel:
         self,
         text: str | Iterable[str],
         *,
-        unknown: Unknown = "error",
+        unknown: Unknown | None = None,
         exact: bool = False,
         reset_every: int = 0,
         adaptation: Adaptation | None = None,
@@ -301,7 +311,8 @@ class LanguageModel:
         text
             The text, or its pieces in order; memory does not grow with their number.
         unknown
-            What to do with symbols that the vocabulary does not have.
+            What to do with symbols that the vocabulary does not have; unless set, they are
+            ``<unk>`` where it has one, and else left out and counted in ``skipped_symbols``.
         exact
             Read the text in order and in float32.
         reset_every
@@ -316,7 +327,9 @@ class LanguageModel:
         Raises
         ------
         TextError
-            The text has fewer than two symbols, or symbols that the vocabulary does not have.
+            The text has fewer than two symbols that the vocabulary has.
+        UnknownSymbolsError
+            It has others, with ``unknown="error"``.
         """
         tally = Tally(self.vocabulary, compressors=compressors)
         pieces = [text] if isinstance(text, str) else text
@@ -351,7 +364,7 @@ class LanguageModel:
         self,
         text: str,
         *,
-        unknown: Unknown = "error",
+        unknown: Unknown | None = None,
         adaptation: Adaptation | None = None,
         alternatives: int = 5,
         progress: Callable[[float], None] | None = None,
@@ -364,7 +377,8 @@ class LanguageModel:
             At least two symbols of the vocabulary. The first has no prediction and costs nothing,
             so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
         unknown
-            What to do with symbols that the vocabulary does not have: see ``Score``.
+            What to do with symbols that the vocabulary does not have, as in ``evaluate``; what
+            becomes of them, see ``Score``.
         adaptation
             Go on learning from the text that was scored already; see ``Adaptation``.
         alternatives
@@ -375,7 +389,9 @@ class LanguageModel:
         Raises
         ------
         TextError
-            There is nothing to predict, or the vocabulary lacks symbols of the text.
+            There is nothing to predict.
+        UnknownSymbolsError
+            The vocabulary lacks symbols of the text, with ``unknown="error"``.
         """
         if alternatives < 1:
             raise ConfigError(f"alternatives must be at least 1; got {alternatives}")

@@ -7,15 +7,23 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from nextchar.config import Choices, Config
+from nextchar.config import Choices, Config, TrainingConfig
 from nextchar.errors import ConfigError, RunError, TextError
+from nextchar.run_kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.checkpoint import LAST_FILE, MODEL_FILE, load_tensors
+from nextchar.training.checkpoint import (
+    LAST_FILE,
+    MODEL_FILE,
+    kept_file,
+    kept_steps,
+    load_content,
+    load_tensors,
+)
+from nextchar.training.extension import current, is_finished, progress_of
 
 FORMAT_VERSION = 1
-CONFIG_FILE = "config.json"
 VOCABULARY_FILE = "vocabulary.json"
 
 ChoicesT = TypeVar("ChoicesT", bound=Choices)
@@ -45,38 +53,26 @@ def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = No
         newer nextchar wrote it.
     """
     path = folder / CONFIG_FILE
-    values = _configuration(folder)
+    needed = kind_of_task(task)
+    values = _configuration(folder, needed)
     found = values.pop("task", None)
     if found != task:
-        raise RunError(
-            f"{folder} is a run of {_command(found)}; this takes one of {_command(task)}"
-        )
+        raise WrongRunError(folder, kind_of_task(found), needed)
     try:
         return choices.from_dict(values)
     except ConfigError as error:
         raise RunError(f"{path}: {error}") from error
 
 
-def task_of(folder: Path) -> str | None:
-    """Tell what a run was trained for; errors are those of ``load_choices``."""
-    found = _configuration(folder).get("task")
+def task_of(folder: Path, *, sought: str | None = None) -> str | None:
+    """Tell what a run was trained for; errors are those of ``load_choices``, for a task sought."""
+    found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 
 
-def _command(task: object) -> str:
-    return "nextchar train" if task is None else f"nextchar {task} train"
-
-
-def _configuration(folder: Path) -> dict[str, Any]:
+def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
     path = folder / CONFIG_FILE
-    try:
-        if not folder.is_dir():
-            what = "is a file" if folder.exists() else "does not exist"
-            raise RunError(f"{folder} {what}: a run is a folder made by nextchar train")
-        if not path.is_file():
-            raise RunError(f"{folder} is not a run: it has no {CONFIG_FILE}")
-    except OSError as error:
-        raise RunError(f"cannot read {folder}: {error.strerror}") from error
+    require_run(folder, needed)
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
     if not isinstance(version, int) or isinstance(version, bool):
@@ -111,25 +107,70 @@ def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
 
 
-def weights_file(folder: Path) -> Path:
-    """Give the file with the best weights, or with the newest where none is best yet."""
-    return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tensor]:
+    """Read the weights of a run.
 
-
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """Read the best weights; a run that has not validated yet has only its newest.
+    Parameters
+    ----------
+    folder
+        The run directory.
+    checkpoint
+        ``"best"`` on what is held out (a run that has not validated yet has only its newest),
+        ``"last"`` for the newest, or the step of some that training has kept.
 
     Raises
     ------
     RunError
         The weights are missing or damaged.
     """
-    path = weights_file(folder)
+    path = weights_file(folder, checkpoint)
     tensors, _ = load_tensors(path)
-    if path == folder / MODEL_FILE:
+    if path != folder / LAST_FILE:
         return tensors
+    # Where weights are averaged, it is the average that is measured and kept.
+    part = "average." if any(name.startswith("average.") for name in tensors) else "network."
     return {
-        name.removeprefix("network."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
+        name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)
     }
+
+
+def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) -> str | None:
+    """Say of which step weights are, unless they are the best of a finished training.
+
+    Parameters
+    ----------
+    folder, checkpoint
+        As in ``load_weights``, whose errors are raised.
+    training
+        The choices that the run was begun with.
+    """
+    progress = progress_of(folder)
+    if progress is None:
+        return None
+    now = current(folder, training)
+    if checkpoint == "best" and is_finished(progress, now):
+        return None
+    path = weights_file(folder, checkpoint)
+    step = load_content(path).get("step", progress.step)
+    names = {"best": "best weights so far", "last": "newest weights"}
+    which = names.get(str(checkpoint), "weights")
+    return (
+        f"{folder} stands at step {progress.step:,} of {now.steps:,}: these are its {which}, of "
+        f"step {step:,}"
+    )
+
+
+def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
+    """Give the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
+    if checkpoint == "best":
+        return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+    if checkpoint == "last":
+        return folder / LAST_FILE
+    steps = kept_steps(folder)
+    if str(checkpoint) not in map(str, steps):
+        kept = f"the steps {', '.join(map(str, steps))}" if steps else "no steps (keep_checkpoints)"
+        raise RunError(
+            f"checkpoint must be best, last or a step whose weights {folder} keeps; it keeps "
+            f"{kept}; got {checkpoint!r}"
+        )
+    return folder / kept_file(int(checkpoint))

@@ -11,6 +11,7 @@ This is where text, network, trainer and evaluation meet. A run directory holds
     embedding.json      the vectors that its embedding began with, if it did
     corpus/             the encoded text, so that resuming needs nothing else
     last/               everything that resume needs
+    extension.json      how it was trained further, if it was
 
 The first three are the model; a run may be shared without ``corpus/`` and ``last/``, which hold
 the training text.
@@ -20,15 +21,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nextchar.config import Config
+from nextchar.config import Config, TrainingConfig
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
@@ -40,15 +42,24 @@ from nextchar.nn.network import Network
 from nextchar.nn.precision import has_int16
 from nextchar.origin import load_origin
 from nextchar.parts import CORPUS_FOLDER, symbols_per_char, training_streams, validation
+from nextchar.probe import measure_cost
 from nextchar.storage import write_bytes
 from nextchar.text.corpus import Corpus
 from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.extension import (
+    More,
+    complete_note,
+    current,
+    extend,
+    load_extension,
+)
 from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
+from nextchar.training.planning import steps_within
 from nextchar.training.processes import Processes, together
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
@@ -181,19 +192,54 @@ def train(
         return _fit(folder, processes, told)
 
 
-def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -> TrainingResult:
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    learning_rate: float | None = None,
+    listeners: Sequence[Listener] = (),
+) -> TrainingResult:
     """Go on with a run from where it was saved last; bit for bit as if it had not stopped.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    steps, minutes
+        Of a finished run: how much further it is trained, in steps or in time; one of the two. The
+        learning rate begins a new schedule of the same kind, and what is kept is the best of all.
+        An interrupted extension is gone on with by ``resume(run)``.
+    learning_rate
+        The peak of that schedule: unless set, half of that of the run, or with a schedule that
+        does not fall to zero, the last one.
+    listeners
+        Called with each event of the training.
 
     Raises
     ------
     RunError
-        The run is missing, damaged, of a newer format, or in training elsewhere.
+        The run is missing, damaged, of a newer format, or in training elsewhere; or it is to be
+        trained further, and is not finished.
     CorpusError
         Its corpus is damaged or has changed.
     """
+    began = time.monotonic()
     keep_freed_memory()
+    folder, more = Path(run), More.of(steps, minutes, learning_rate)
     with together() as processes:
-        return _fit(Path(run), processes, listeners if processes.is_first else ())
+        told = listeners if processes.is_first else ()
+
+        def begin(more: More) -> None:
+            if processes.has_begun(folder):
+                return  # Before processes of this job died.
+            with _only_trainer_of(folder):
+                _extend(folder, more, processes, told, began)
+            processes.begin(folder)
+
+        if more is not None:
+            processes.first(functools.partial(begin, more))
+        return _fit(folder, processes, told)
 
 
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -210,6 +256,36 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
         It is missing, damaged or has changed.
     """
     return Corpus.open(Path(run) / CORPUS_FOLDER)
+
+
+@contextlib.contextmanager
+def _only_trainer_of(folder: Path) -> Iterator[None]:
+    """Hold the lock of what is known to be a language model's run."""
+    load_config(folder)
+    with only_trainer(folder):
+        yield
+
+
+def _extend(
+    folder: Path,
+    more: More,
+    processes: Processes,
+    listeners: Sequence[Listener],
+    began: float,
+) -> None:
+    """Write down that a finished run is to be trained further, and tell how."""
+    config = load_config(folder)
+
+    def steps_in(training: TrainingConfig, seconds: float) -> int:
+        device = processes.device(training.device)
+        now = dataclasses.replace(config, training=training)
+        cost = measure_cost(
+            now, open_corpus(folder), load_vocabulary(folder), device, world=processes.world
+        )
+        return steps_within(cost, seconds - (time.monotonic() - began), training)
+
+    extension = extend(folder, config.training, more, steps_in)
+    tell(listeners, Noticed(message=extension.description(config.training)))
 
 
 def _is_begun(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> bool:
@@ -243,7 +319,7 @@ def _fit(folder: Path, processes: Processes, listeners: Sequence[Listener]) -> T
         trainer = _trainer(folder, model, corpus, processes, listeners)
         trainer.restore()
         if trainer.is_finished:
-            tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
+            tell(listeners, Noticed(message=complete_note(folder)))
         trainer.fit()
 
         def finish() -> dict[str, Any]:
@@ -299,11 +375,13 @@ def _trainer(
         processes=processes,
     )
     measure = validation(corpus, model.vocabulary, training)
+    extension = load_extension(folder)
     return Trainer(
         network,
         lessons,
-        training,
+        current(folder, training),
         folder,
+        first_step=0 if extension is None else extension.first_step,
         grown=None if origin is None else _grown(network, origin.known),
         validate=None if measure is None else lambda: measure(network),
         sample=sample if training.sample_length else None,
@@ -332,7 +410,7 @@ def _result(folder: Path, model: LanguageModel, corpus: Corpus, trainer: Trainer
     return TrainingResult(
         run=folder,
         steps=progress.step,
-        steps_planned=training.steps,
+        steps_planned=trainer.config.steps,
         best_step=progress.best_step or progress.step,
         nats_per_char=best,
         train_nats_per_char=last["train_nats_per_char"],

@@ -206,7 +206,7 @@ def test_bad_questions_to_a_classifier_are_one_line(
 
 def test_a_language_model_says_what_a_classifier_is_for(nextchar: Run, classifier: Path) -> None:
     line = nextchar("generate", classifier).problem()
-    assert "is a run of nextchar classify train" in line
+    assert "is a classifier, not a language model: use `nextchar classify predict" in line
 
 
 def test_a_run_of_condition_classifies_by_bayes_rule(nextchar: Run, tmp_path: Path) -> None:

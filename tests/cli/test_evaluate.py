@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nextchar.model import LanguageModel
-from tests.conftest import Run, english, write_gzip
+from tests.conftest import TINY, Run, english, write_gzip
 
 
 def test_the_validation_part_is_measured_where_no_text_is_named(
@@ -79,18 +79,62 @@ def test_clearing_the_state_makes_prediction_harder(nextchar: Run, finished: Pat
     assert carried["nats_per_char"] < cleared["nats_per_char"]
 
 
-def test_unknown_symbols_of_a_text_are_an_error_or_left_out(
+def test_unknown_characters_of_a_text_are_left_out_and_told_beside_the_figures(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The dog\nsees Ω the Ж house.\n", encoding="utf-8")
+    figures = nextchar("evaluate", finished, text, "--json").values()
+    assert figures["skipped_symbols"] == 2
+    assert figures["characters"] == len("The dog\nsees Ω the Ж house.\n") - 2 - 1
+    assert figures["first_skipped"] == {"character": "Ω", "line": 2, "column": 6}
+    shown = nextchar("evaluate", finished, text).succeeded()
+    assert "2 characters (7.41% of all) that the vocabulary does not have, not in these" in shown
+    assert "the first is 'Ω' at line 2, column 6" in shown
+    kept = tmp_path / "kept.txt"
+    kept.write_text("The dog\nsees  the  house.\n")
+    same = nextchar("evaluate", finished, kept, "--json").values()
+    for name in ("nats_per_char", "characters", "compressed_bits_per_char"):
+        assert figures[name] == same[name]
+    assert "first_skipped" not in same
+
+
+def test_unknown_characters_are_an_error_where_that_is_asked_for(
     nextchar: Run, finished: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "text.txt"
     text.write_text("The Ω dog sees the Ж house.\n", encoding="utf-8")
-    line = nextchar("evaluate", finished, text).problem()
-    assert "'Ω'" in line
-    assert "'Ж'" in line
-    figures = nextchar("evaluate", finished, text, "--unknown", "skip", "--json").values()
-    assert figures["skipped_symbols"] == 2
-    assert figures["characters"] == len("The Ω dog sees the Ж house.\n") - 2 - 1
-    assert "<unk>" in nextchar("evaluate", finished, text, "--unknown", "replace").problem()
+    line = nextchar("evaluate", finished, text, "--unknown", "error").problem()
+    assert "'Ω', 'Ж'" in line
+    line = nextchar("evaluate", finished, text, "--unknown", "replace").problem()
+    assert "has no <unk>, which training with --min-count 2 makes" in line
+    assert "--unknown skip leaves them out" in line
+
+
+def test_a_text_of_which_nothing_is_known_is_refused_with_the_reason(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("오늘은날씨가좋다", encoding="utf-8")
+    for command in ("evaluate", "score"):
+        line = nextchar(command, finished, text).problem()
+        assert "and 8 that the vocabulary does not have" in line
+
+
+def test_a_run_with_a_symbol_for_rare_ones_reads_unknown_ones_as_that(
+    nextchar: Run, texts: Path, tmp_path: Path
+) -> None:
+    text, out = tmp_path / "text.txt", tmp_path / "run"
+    text.write_text((texts / "english.txt").read_text() + "Ω")
+    nextchar("train", text, "--out", out, "-q", *TINY, "--min-count", "2").succeeded()
+    (tmp_path / "other.txt").write_text("The Ж dog.\n")
+    figures = nextchar("evaluate", out, tmp_path / "other.txt", "--json").values()
+    assert (figures["unknown_symbols"], figures["skipped_symbols"]) == (1, 0)
+    own = nextchar("evaluate", out, "--part", "validation", "--json", "--exact").values()
+    tail = tmp_path / "tail.txt"
+    tail.write_text(text.read_text()[-601:])
+    again = nextchar("evaluate", out, tail, "--json", "--exact").values()
+    assert again["nats_per_char"] == pytest.approx(own["nats_per_char"])
 
 
 @pytest.mark.parametrize("content", ["", "T"])

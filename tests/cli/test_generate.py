@@ -174,7 +174,7 @@ def test_pieces_of_a_stream_join_to_the_text(korean_runs: dict[str, Path], kind:
 
 def test_a_text_ends_at_lines_and_stops_and_matches(nextchar: Run, finished: Path) -> None:
     text = nextchar("generate", finished, "--seed", 1, "--lines", 2).succeeded()
-    assert text.count("\n") == 3  # and the one that ends the output
+    assert text.count("\n") == 2
     text = nextchar("generate", finished, "--seed", 1, "--stop", "\\n", "--stop", "qq").succeeded()
     assert text.count("\n") == 1
     pattern = "[A-Z][a-z]{2,5}( [a-z]{2,4}){3}"

@@ -172,14 +172,18 @@ def test_learning_from_the_text_makes_a_repetitive_one_cheaper(
     assert "--dynamic" in nextchar("score", finished, path, "--dynamic-rate", "0.1").problem()
 
 
-def test_unknown_symbols_are_an_error_or_left_out(
+def test_unknown_symbols_are_left_out_and_told_or_an_error(
     nextchar: Run, finished: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "text.txt"
     path.write_text("The Ω dog sees the Ж house.\n", encoding="utf-8")
-    assert "'Ω'" in nextchar("score", finished, path).problem()
-    shown = nextchar("score", finished, path, "--unknown", "skip").succeeded()
-    assert "2 characters not in the vocabulary" in shown
+    assert "'Ω'" in nextchar("score", finished, path, "--unknown", "error").problem()
+    shown = nextchar("score", finished, path).succeeded()
+    assert "2 characters (7.41% of all) that the vocabulary does not have" in shown
+    assert "the first is 'Ω' at line 1, column 5" in shown
+    values = nextchar("score", finished, path, "--json").values()
+    assert values["skipped_characters"] == 2
+    assert values["first_skipped"] == {"character": "Ω", "line": 1, "column": 5}
     assert "×" in shown
     assert "<unk>" in nextchar("score", finished, path, "--unknown", "replace").problem()
 

@@ -182,7 +182,7 @@ def test_pairs_that_cannot_be_learned_are_refused(
         (("dates", "--out", "x.csv"), "--out is a file that ends in .tsv"),
         (("train",), "no pairs were given"),
         (("train", "x.tsv"), "no run directory was given"),
-        (("train", "--resume", "RUN", "--steps", "5"), "takes no --steps"),
+        (("train", "--resume", "RUN", "--passes", "5"), "takes no --passes"),
         (("train", "--resume", "RUN", "--target", "a"), "takes no --target"),
     ],
 )
@@ -206,4 +206,4 @@ def test_a_run_of_another_task_is_refused(nextchar: Run, run: Path, tmp_path: Pa
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "task": "tag"}))
     line = nextchar("transduce", "apply", tmp_path / "run", "abc").problem()
-    assert "is a run of nextchar tag train; this takes one of nextchar transduce train" in line
+    assert "is a tagger, not a transducer: use `nextchar tag apply" in line

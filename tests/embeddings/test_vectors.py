@@ -135,7 +135,7 @@ def test_a_damaged_folder_is_refused_in_one_line(
 
 
 def test_what_is_no_folder_of_vectors_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is no folder: vectors are a folder made by"):
+    with pytest.raises(RunError, match="does not exist: vectors are a folder made by"):
         SymbolVectors.load(tmp_path / "gone")
 
 

@@ -57,7 +57,7 @@ def test_a_run_that_was_interrupted_resumes_bit_for_bit(stop_at: int, tmp_path: 
 
 def test_a_run_of_a_task_is_told_from_a_language_model(tmp_path: Path) -> None:
     trained(tmp_path / "run")
-    with pytest.raises(RunError, match="is a run of nextchar toy train; this takes one of nextcha"):
+    with pytest.raises(RunError, match="is a run of nextchar toy train, not a language model"):
         LanguageModel.load(tmp_path / "run")
 
 

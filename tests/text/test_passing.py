@@ -91,7 +91,7 @@ def test_compressed_input_is_undone(
     ("name", "data", "words"),
     [
         ("a.gz", b"plain", "a.gz is not a whole gzip file"),
-        ("a.txt", gzip.compress(b"text" * 1000)[:-9], "a.txt is not a whole compressed file"),
+        ("a.txt", gzip.compress(b"text" * 1000, mtime=0)[:-9], "a.txt is not a whole compressed file"),
         ("a.xz", lzma.compress(b"text")[:-9] + b"123456789", "a.xz is not a whole xz file"),
         ("a.bz2", b"plain", "a.bz2 is not a whole bzip2 file"),
         ("a.txt", b"PK\x03\x04\x14", "a.txt is a zip archive (as .xlsx and .docx files are)"),

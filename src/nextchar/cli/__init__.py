@@ -6,7 +6,7 @@ import io
 import signal
 import sys
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import typer
 
@@ -32,6 +32,7 @@ from nextchar.cli import (
     transduce,
     tune,
 )
+from nextchar.cli.commands import Commands, usage_problem
 from nextchar.errors import (
     InputError,
     Interrupted,
@@ -44,10 +45,9 @@ from nextchar.training.torchrun import is_first_process
 # typer names only some of its usage errors; this is what they all are.
 _UsageError: Any = typer.BadParameter.__base__
 
-app = typer.Typer(
-    name="nextchar",
-    help="Character-level recurrent language models: train on any text, generate, measure.",
-    no_args_is_help=True,
+app = Commands(
+    "nextchar",
+    "Character-level recurrent language models: train on any text, generate, measure.",
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -88,10 +88,18 @@ def _version(
 def main() -> NoReturn:
     """Run the command line; a foreseen problem is one line on stderr and its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
+        sys.stdout = _buffered(sys.stdout)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
+
+
+def _buffered(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Buffer lines, where PYTHONUNBUFFERED would lose the rest of a write that was cut short."""
+    encoding, raw = stdout.encoding, cast(io.RawIOBase, stdout.detach())
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, line_buffering=True)
 
 
 def _run() -> int:
@@ -101,14 +109,18 @@ def _run() -> int:
     except _UsageError as error:
         if not is_first_process():  # All have the same command line.
             return InputError.exit_code
-        return _fail(error.format_message(), InputError.exit_code)
+        return _fail(usage_problem(error), InputError.exit_code)
     except OtherProcessError as error:
         return error.exit_code
     except NextcharError as error:
         return _fail(error.for_command_line, error.exit_code)
     except BrokenPipeError:
-        sys.stdout = None  # Nobody reads on: nothing is left to be written at exit.
-        return 128 + signal.SIGPIPE
+        return _nobody_reads_on()
+    except SystemExit as end:
+        # With 1 typer ends a command that was writing into a closed pipe.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _nobody_reads_on()
+        raise
     except OSError as error:
         sys.stdout = None
         name = "" if error.filename is None else f"{error.filename}: "
@@ -121,6 +133,12 @@ def _run() -> int:
     if code == 128 + signal.SIGINT:
         return _fail("interrupted", code)
     return code if isinstance(code, int) else 0
+
+
+def _nobody_reads_on() -> int:
+    """Give the exit code of a command whose reader went away, as a shell has it."""
+    sys.stdout = None  # Nothing is left to be written at exit.
+    return 128 + signal.SIGPIPE
 
 
 def _fail(message: str, code: int) -> int:

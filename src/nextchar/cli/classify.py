@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -20,11 +21,14 @@ from nextchar.cli.options import (
     given,
     parameter,
     picture_format,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     duration,
     print_json,
     print_rows,
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
     from nextchar.text.labelled import LabelledText
     from nextchar.training.events import Event
 
-app = typer.Typer(help="A label for each text: sentiment, language, spam, …", no_args_is_help=True)
+app = Commands("classify", "A label for each text: sentiment, language, spam, …")
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
@@ -82,9 +86,7 @@ def _add_train() -> None:
         parameter("text", str, _TEXT_COLUMN),
         parameter("label", str, _LABEL_COLUMN),
         parameter("layout", _Layout, _LAYOUT),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
             "from_run", Path | None, typer.Option(None, "--from", help="A language model's run.")
         ),
@@ -117,7 +119,9 @@ def _train(
     **values: Any,  # noqa: ANN401
 ) -> None:
     own = {"text": text, "label": label, "layout": layout, "from": from_run, "config": config}
-    _check_train(data, out, resume, given(context, {**values, **own, "from_run": from_run}))
+    set_here = given(context, {**values, **own, "from_run": from_run})
+    more = {} if resume is None else taken_by_resume(set_here)
+    _check_train(data, out, resume, set_here)
     options = chosen(context, values, config, ClassifierChoices)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.classification.reading import Source
@@ -126,7 +130,7 @@ def _train(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_classifier(resume, listeners=listeners)
+            result = resume_classifier(resume, listeners=listeners, **more)
         elif data and out is not None:
             source = Source(text_column=text, label_column=label, layout=layout)
             result = train_classifier(
@@ -146,9 +150,7 @@ def _check_train(
         extra = [f"--{name.replace('_', '-')}" for name in names]
         extra += ["--out"] * (out is not None) + ["data"] * bool(data)
         if extra:
-            raise ConfigError(
-                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            )
+            raise resume_refuses(extra)
     elif not data:
         raise ConfigError("no data was given: name a file, a folder or -, or --resume a run")
     elif out is None:
@@ -298,7 +300,7 @@ def _loaded(run: Path, *, cut: bool) -> TextClassifier | GenerativeClassifier:
     from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
-    if task_of(run) == GenerativeClassifier.task:
+    if task_of(run, sought=TextClassifier.task) == GenerativeClassifier.task:
         if cut:
             raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
         return GenerativeClassifier.load(run)

@@ -8,7 +8,10 @@ from typing import Literal
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
+from nextchar.errors import ConfigError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,17 +21,28 @@ def add_to(app: typer.Typer) -> None:
 
 def _complete(
     run: Path = typer.Argument(help="A run directory."),
-    text: str = typer.Argument(help="The text so far; its last word is completed."),
+    text: str = typer.Argument(
+        "",
+        help=f"The text so far, whose last word is completed: {ESCAPES_HELP}; - reads standard "
+        "input.",
+        show_default=False,
+    ),
+    prompt: str = PROMPT,
+    prompt_file: Path | None = PROMPT_FILE,
     count: int = typer.Option(5, help="How many completions."),
     words: int = typer.Option(1, help="How many words each completes."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """List the most probable completions of the last word, or the next words, exactly."""
-    from nextchar.model import LanguageModel
-
-    model = LanguageModel.load(run, device=device)
+    if text and prompt:
+        raise ConfigError("the text so far is given twice: TEXT and --prompt are the same")
+    if not (text or prompt or prompt_file):
+        raise ConfigError("no text was given to complete: name it, or a --prompt-file")
+    model = load_model(run, device=device, checkpoint=checkpoint)
+    text = read_prompt(text or prompt, prompt_file, lambda: model.config.text)
     found = model.complete(text, count=count, words=words, unknown=unknown)
     if as_json:
         results = [

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.generate import RUN, Writer, write, writing_parameters
+from nextchar.cli.loading import tell_weights
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -18,11 +20,14 @@ from nextchar.cli.options import (
     config_parameters,
     given,
     parameter,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     duration,
     print_json,
     print_rows,
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.training.events import Event, Listener
 
-app = typer.Typer(help="Text from a label or from numbers: one to many.", no_args_is_help=True)
+app = Commands("condition", "Text from a label or from numbers: one to many.")
 
 _TRAIN_HELP = """Train a network that writes text from a label or from numbers.
 
@@ -98,9 +103,7 @@ def _add_train() -> None:
         parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         *_reading_parameters(),
         parameter(
             "tensorboard",
@@ -135,9 +138,12 @@ def _train(
         "text": text, "label": label, "layout": layout, "features": features,
         "features_file": features_file,
     }  # fmt: skip
+    more: dict[str, Any] = {}
     if resume is not None:
         others = {**reading, **values, "out": out, "config": config, "data": data}
-        _refuse_beside_resume(given(context, others))
+        set_here = given(context, others)
+        more = taken_by_resume(set_here)
+        _refuse_beside_resume(set_here)
     elif not data:
         raise ConfigError("no texts were given: name files or a folder, or --resume a run")
     elif out is None:
@@ -150,7 +156,7 @@ def _train(
         from nextchar.tasks.conditioning.model import ConditionalModel
 
         if resume is not None:
-            result = ConditionalModel.resume(resume, listeners=listeners)
+            result = ConditionalModel.resume(resume, listeners=listeners, **more)
         elif data and out is not None:
             choices = ConditionChoices.from_options(options)
             items = _read(data, choices.items.reading, reading, listeners)
@@ -163,10 +169,9 @@ def _train(
 
 def _refuse_beside_resume(others: dict[str, Any]) -> None:
     if others:
-        names = ", ".join(
-            name if name == "data" else f"--{name.replace('_', '-')}" for name in others
+        raise resume_refuses(
+            [name if name == "data" else f"--{name.replace('_', '-')}" for name in others]
         )
-        raise ConfigError(f"--resume goes on with a run as it was begun and takes no {names}")
 
 
 def _read(
@@ -215,19 +220,29 @@ def _generate(
     vector: str | None,
     strength: float,
     device: str,
+    checkpoint: str,
     **values: Any,  # noqa: ANN401
 ) -> None:
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.conditioning.symbols import LINE_BREAK
 
-    model = ConditionalModel.load(run, device=device)
+    model = ConditionalModel.load(run, device=device, checkpoint=checkpoint)
+    tell_weights(run, model.choices.training, checkpoint)
     condition = _condition(model, given, vector)
 
     def load() -> Writer:
         return model.writer(condition, strength=strength)
 
     lines_apart = model.symbols.boundary == LINE_BREAK
-    write(context, load, {"condition": condition, "strength": strength}, lines_apart, **values)
+    reading = model.choices.items.reading
+    write(
+        context,
+        load,
+        lambda: reading,
+        {"condition": condition, "strength": strength},
+        lines_apart,
+        **values,
+    )
 
 
 def _condition(model: ConditionalModel, given: str | None, vector: str | None) -> Any:  # noqa: ANN401
@@ -244,6 +259,7 @@ def _add_save() -> None:
         parameter("run", Path, RUN),
         *_condition_parameters(),
         parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
+        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
     help_text = """Save the language model of one condition, for all other commands.
 
@@ -253,7 +269,15 @@ def _add_save() -> None:
     add_command(app, "save", _save, help_text, own)
 
 
-def _save(*, run: Path, given: str | None, vector: str | None, strength: float, out: Path) -> None:
+def _save(
+    *,
+    run: Path,
+    given: str | None,
+    vector: str | None,
+    strength: float,
+    out: Path,
+    as_json: bool,
+) -> None:
     from nextchar.storage import atomic_folder
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.training.folder import in_the_way_error, is_in_the_way
@@ -261,10 +285,14 @@ def _save(*, run: Path, given: str | None, vector: str | None, strength: float, 
     if is_in_the_way(out):
         raise in_the_way_error(out)
     model = ConditionalModel.load(run)
-    plain = model.given(_condition(model, given, vector), strength=strength)
+    condition = _condition(model, given, vector)
+    plain = model.given(condition, strength=strength)
     with atomic_folder(out) as folder:
         plain.save(folder)
-    sys.stdout.write(f"nextchar generate {out}\n")
+    if as_json:
+        print_json({"run": str(out), "condition": condition, "strength": strength})
+    else:
+        sys.stdout.write(f"nextchar generate {out}\n")
 
 
 def _add_evaluate() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.output import JSON_HELP, print_json, print_rows, stderr_line
 
-app = typer.Typer(help="Corpora by name.", no_args_is_help=True)
+app = Commands("data", "Corpora by name.")
 
 
 @app.command("list")
@@ -37,7 +39,10 @@ def _list(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None
 
 
 @app.command("fetch")
-def _fetch(name: str = typer.Argument(help="A name that `data list` shows.")) -> None:
+def _fetch(
+    name: str = typer.Argument(help="A name that `data list` shows."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
     """Download a corpus, or make the built-in one, and print where it is."""
     from nextchar.text import datasets
 
@@ -48,12 +53,22 @@ def _fetch(name: str = typer.Argument(help="A name that `data list` shows.")) ->
         )
     finally:
         show("")
-    sys.stdout.write(f"{where}\n")
+    _print_place(name, where, as_json=as_json)
 
 
 @app.command("path")
-def _path(name: str = typer.Argument(help="A name that `data list` shows.")) -> None:
+def _path(
+    name: str = typer.Argument(help="A name that `data list` shows."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
     """Print where a corpus is; no network is used."""
     from nextchar.text import datasets
 
-    sys.stdout.write(f"{datasets.path(name)}\n")
+    _print_place(name, datasets.path(name), as_json=as_json)
+
+
+def _print_place(name: str, where: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "path": str(where)})
+    else:
+        sys.stdout.write(f"{where}\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import add_command, config_parameters, given, parameter
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.config.embeddings import EmbeddingChoices
@@ -19,7 +20,7 @@ from nextchar.config.embeddings import EmbeddingChoices
 if TYPE_CHECKING:
     from nextchar.embeddings import Neighbor, SymbolVectors
 
-app = typer.Typer(help="Vectors of symbols, learned from their neighbours.", no_args_is_help=True)
+app = Commands("embeddings", "Vectors of symbols, learned from their neighbours.")
 
 _HELP = """Learn a vector for each symbol of a text: skip-gram or CBOW with negative sampling.
 
@@ -132,6 +133,7 @@ def _analogy(
 def _export(
     folder: Path = _FOLDER,
     file: Path = typer.Argument(help="The file to write; .gz is compressed."),
+    as_json: bool = _JSON,
 ) -> None:
     r"""Write the vectors in the text format of word2vec, which gensim and fastText read.
 
@@ -140,7 +142,10 @@ def _export(
     from nextchar.embeddings import SymbolVectors
 
     count = SymbolVectors.load(folder).export(file)
-    print_rows([("written", f"{file}: {count:,} symbols")])
+    if as_json:
+        print_json({"vectors": str(folder), "file": str(file), "symbols": count})
+    else:
+        print_rows([("written", f"{file}: {count:,} symbols")])
 
 
 @app.command("plot")
@@ -148,6 +153,7 @@ def _plot(
     folder: Path = _FOLDER,
     picture: Path = typer.Option(help="The picture to draw: .png, .svg or .pdf."),
     count: int = typer.Option(100, help="How many of the most frequent symbols."),
+    as_json: bool = _JSON,
 ) -> None:
     """Draw the most frequent symbols in the first two principal components of their vectors."""
     from nextchar.cli.options import picture_format
@@ -157,7 +163,10 @@ def _plot(
 
     kind = picture_format(picture)
     write_bytes(picture, embedding_map(SymbolVectors.load(folder), kind, count))
-    print_rows([("picture", str(picture))])
+    if as_json:
+        print_json({"vectors": str(folder), "picture": str(picture)})
+    else:
+        print_rows([("picture", str(picture))])
 
 
 def _listed(neighbors: list[Neighbor]) -> list[dict[str, Any]]:

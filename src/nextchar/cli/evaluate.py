@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
@@ -45,12 +46,15 @@ def _evaluate(
     dynamic_rate: float | None = typer.Option(
         None, help="How fast it learns then.", show_default="0.3"
     ),
-    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    unknown: Literal["error", "skip", "replace"] | None = typer.Option(
+        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+    ),
     encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
         None, help="What to do with bytes that cannot be decoded; as the run if not set."
     ),
     compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
+    checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
@@ -58,11 +62,10 @@ def _evaluate(
     """Measure nats and bits per character and perplexity, over the whole text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
-    from nextchar.model import LanguageModel
     from nextchar.run import open_corpus
     from nextchar.text.reading import open_text
 
-    model = LanguageModel.load(run, device=device)
+    model = load_model(run, device=device, checkpoint=checkpoint)
     progress = (lambda _part: None) if quiet else part_display("evaluating")
     if text and part is not None:
         raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
@@ -101,6 +104,8 @@ def _evaluate(
 
 
 def _print(measured: str, result: Evaluation) -> None:
+    from nextchar.rendering.lists import left_out
+
     rows = [
         ("text", f"{measured}: {result.characters:,} characters predicted"),
         ("nats/char", f"{result.nats_per_char:.4f}"),
@@ -122,7 +127,8 @@ def _print(measured: str, result: Evaluation) -> None:
             ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")
         )
     if result.skipped_symbols:
-        rows.append(("skipped", f"{result.skipped_symbols:,} characters not in the vocabulary"))
+        what = left_out(result.skipped_symbols, result.characters, result.first_skipped)
+        rows.append(("skipped", what))
     rows += [
         (name, f"{bits:.4f} bits/char") for name, bits in result.compressed_bits_per_char.items()
     ]

@@ -12,12 +12,16 @@ from typing import Any, Literal, Protocol
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.options import add_command, parameter
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, write_progress
+from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt, unescaped
+from nextchar.config import TextConfig
 
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
 
+_CHARACTERS_A_LINE = 1000  # at most, where --lines bounds a text and --length does not
 _HELP = "Write text with a trained model, as it appears, or search for the most probable one."
 RUN: Any = typer.Argument(help="A run directory.")
 
@@ -44,13 +48,23 @@ def add_to(app: typer.Typer) -> None:
     add_command(app, "generate", _generate, _HELP, own + writing_parameters())
 
 
-def _generate(*, context: typer.Context, run: Path, device: str, **values: Any) -> None:  # noqa: ANN401
+def _generate(
+    *,
+    context: typer.Context,
+    run: Path,
+    device: str,
+    checkpoint: str,
+    **values: Any,  # noqa: ANN401
+) -> None:
     def load() -> Writer:
-        from nextchar.model import LanguageModel
+        return load_model(run, device=device, checkpoint=checkpoint)
 
-        return LanguageModel.load(run, device=device)
+    def reading() -> TextConfig:
+        from nextchar.model_files import load_config
 
-    write(context, load, {}, False, **values)
+        return load_config(run).text
+
+    write(context, load, reading, {}, False, **values)
 
 
 def writing_parameters() -> list[inspect.Parameter]:
@@ -59,6 +73,7 @@ def writing_parameters() -> list[inspect.Parameter]:
     taken = inspect.signature(write, eval_str=True).parameters.values()
     return [
         *(each for each in taken if each.kind is each.KEYWORD_ONLY),
+        parameter("checkpoint", str, CHECKPOINT),
         parameter("device", devices, typer.Option("cpu", help="Where to compute.")),
     ]
 
@@ -66,22 +81,28 @@ def writing_parameters() -> list[inspect.Parameter]:
 def write(
     context: typer.Context,
     load: Callable[[], Writer],
+    reading: Callable[[], TextConfig],
     about: Mapping[str, Any],
     lines_apart: bool,
     *,
-    prompt: str = typer.Option("", help="What to continue."),
+    prompt: str = PROMPT,
+    prompt_file: Path | None = PROMPT_FILE,
     samples: int = typer.Option(1, help="Texts to write side by side."),
     length: int = typer.Option(
-        500, help="Characters to write after the prompt.", rich_help_panel=_ENDING
+        500,
+        help="Characters to write after the prompt; with --lines, 1000 a line if not set.",
+        rich_help_panel=_ENDING,
     ),
     endless: bool = typer.Option(False, help="Write until stopped.", rich_help_panel=_ENDING),
     stop: list[str] | None = typer.Option(
         None,
-        help="End before this text, of which \\n is a line break; may be repeated.",
+        help=f"End before this text: {ESCAPES_HELP}; may be repeated.",
         rich_help_panel=_ENDING,
     ),
     lines: int = typer.Option(
-        0, help="End with the so many-th line break; 0 is no bound.", rich_help_panel=_ENDING
+        0,
+        help="Write so many lines, the first of which the prompt may have begun; 0 is no bound.",
+        rich_help_panel=_ENDING,
     ),
     match: str | None = typer.Option(
         None,
@@ -147,6 +168,8 @@ def write(
         Of the command: it knows what was given.
     load
         Gives what writes, once the options are known to go together.
+    reading
+        Gives how the model's texts are read.
     about
         What JSON says beside.
     lines_apart
@@ -155,12 +178,12 @@ def write(
     from nextchar.errors import ConfigError
     from nextchar.generation.uniforms import resolve_seed
 
-    # As other filters do, end quietly when the reader of the text goes away.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-
+    prompt = read_prompt(prompt, prompt_file, reading)
+    if lines > 0 and not _is_given(context, "length"):
+        length = max(length, _CHARACTERS_A_LINE * lines)
     writing: dict[str, Any] = {
         "length": length,
-        "stop": [_unescaped(text) for text in stop or ()],
+        "stop": [unescaped(text) for text in stop or ()],
         "lines": lines,
         "match": match,
         "forbid": forbid or (),
@@ -173,7 +196,9 @@ def write(
         _refuse(context, "draws something, and --beam does not", _SAMPLING, *drawing)
         model = load()
         search = {"length_penalty": length_penalty, "groups": groups, "diversity": diversity}
-        _search(model, prompt, best, about if as_json else None, width=beam, **writing, **search)
+        told = about if as_json else None
+        found = _search(model, prompt, best, told, width=beam, **writing, **search)
+        _tell_lines(found, prompt, lines, length)
         return
     if endless and (samples > 1 or as_json):
         raise ConfigError("--endless writes one text as it appears: no --samples and no --json")
@@ -196,18 +221,32 @@ def write(
         texts = model.generate_batch(prompt, samples=samples, **options)
         print_json({**about, "prompt": prompt, "seed": seed, "texts": texts})
     elif samples == 1:
-        _stream(model.stream(prompt, **options))
+        texts = [_stream(model.stream(prompt, **options), lines)]
     else:
         texts = model.generate_batch(prompt, samples=samples, **options)
         for index, text in enumerate(texts):
-            if lines_apart:
-                sys.stdout.write(f"{text}\n")
-                continue
-            sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n{text}\n")
+            if not lines_apart:
+                sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n")
+            sys.stdout.write(f"{text}{_line_end(text, lines)}")
+    _tell_lines(texts, prompt, lines, length)
 
 
-def _stream(pieces: Iterator[str]) -> None:
-    """Print a text as it appears.
+def _line_end(text: str, lines: int) -> str:
+    """Give what ends the output of a text; with --lines, its last line may have ended already."""
+    return "" if lines and text.endswith("\n") else "\n"
+
+
+def _tell_lines(texts: Sequence[str], prompt: str, lines: int, length: int) -> None:
+    """Tell how many texts were cut by their length before all of their lines were written."""
+    written = [text[len(prompt) :] for text in texts]
+    short = sum(len(text) >= length and text.count("\n") < lines for text in written)
+    if short:
+        what = "the text was" if len(texts) == 1 else f"{short:,} of {len(texts):,} texts were"
+        write_progress(f"note: {what} cut after {length:,} characters (--length)\n")
+
+
+def _stream(pieces: Iterator[str], lines: int) -> str:
+    """Print a text as it appears, and give it.
 
     A signal is looked at between pieces: an exception that it raises anywhere, while code is being
     compiled for instance, may be lost on the way.
@@ -215,14 +254,17 @@ def _stream(pieces: Iterator[str]) -> None:
     from nextchar.errors import Interrupted
     from nextchar.training.interruption import StopSignals
 
+    text = ""
     with StopSignals() as stop:
         for piece in pieces:
+            text += piece if lines else ""
             sys.stdout.write(piece)
             sys.stdout.flush()
             if stop.received is not None:
                 what = "interrupted" if stop.received == signal.SIGINT else "terminated"
                 raise Interrupted(what, stop.received)
-    sys.stdout.write("\n")
+    sys.stdout.write(_line_end(text, lines))
+    return text
 
 
 def _search(
@@ -231,30 +273,33 @@ def _search(
     best: int,
     about: Mapping[str, Any] | None,
     **options: Any,  # noqa: ANN401
-) -> None:
+) -> list[str]:
     """Print the best continuations with their log-probabilities; as JSON with what is given."""
     from nextchar.errors import ConfigError
 
     if best < 1:
         raise ConfigError(f"best must be at least 1; got {best}")
     found = model.search(prompt, **options)[:best]
+    texts = [prompt + each.text for each in found]
+    ends = [_line_end(text, options["lines"]) for text in texts]
     if about is not None:
         results = [
             {
-                "text": prompt + each.text,
+                "text": text,
                 "log_probability_nats": each.log_probability,
                 "log_probability_bits": each.log_probability / math.log(2),
                 "score": each.score,
             }
-            for each in found
+            for text, each in zip(texts, found, strict=True)
         ]
         print_json({**about, "prompt": prompt, "results": results})
     elif best == 1:
-        sys.stdout.write(f"{prompt}{found[0].text}\n")
+        sys.stdout.write(f"{texts[0]}{ends[0]}")
     else:
         for index, each in enumerate(found):
             line = f"--- {index + 1}, {each.log_probability / math.log(2):.2f} bits ---"
-            sys.stdout.write(f"{line}\n{prompt}{each.text}\n")
+            sys.stdout.write(f"{line}\n{texts[index]}{ends[index]}")
+    return texts
 
 
 def _refuse(context: typer.Context, reason: str, panel: str, *others: str) -> None:
@@ -263,12 +308,11 @@ def _refuse(context: typer.Context, reason: str, panel: str, *others: str) -> No
 
     for each in context.command.params:
         name = str(each.name)
-        source = context.get_parameter_source(name)
         meant = getattr(each, "rich_help_panel", None) == panel or name in others
-        if meant and source is not None and source.name != "DEFAULT":
+        if meant and _is_given(context, name):
             raise ConfigError(f"--{name.replace('_', '-')} {reason}")
 
 
-def _unescaped(text: str) -> str:
-    r"""Read ``\n`` and ``\t`` as what they are everywhere else: a shell does not."""
-    return text.replace("\\n", "\n").replace("\\t", "\t")
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

@@ -50,6 +50,7 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
     values: dict[str, Any] = {
         "run": str(run),
         "task": task,
+        **_extended(run),
         "parameters": kind.untrained(run, choices).network.parameter_count,
         "config": choices.to_dict(),
         "history": read_rows(run / METRICS_FILE, unit=kind.unit),
@@ -62,6 +63,7 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
         [
             ("run", values["run"]),
             ("task", task),
+            *_extension_rows(values),
             ("parameters", f"{values['parameters']:,}"),
             *((part, text) for part, text in _choices(values["config"], usual) if text),
         ]
@@ -83,6 +85,7 @@ def _of_language_model(run: Path, *, as_json: bool) -> None:
         "run": str(run),
         "from": None if origin is None else dataclasses.asdict(origin),
         "embedding_from": load_embedding_origin(run),
+        **_extended(run),
         "parameters": network.parameter_count,
         "vocabulary": {
             "kind": vocabulary.kind,
@@ -111,6 +114,7 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
                 if values["embedding_from"]
                 else []
             ),
+            *_extension_rows(values),
             ("parameters", f"{values['parameters']:,}"),
             ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
         ]
@@ -119,6 +123,21 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
     rows = values["history"]
     if rows:
         sys.stdout.write(f"\n{_history(rows)}\n")
+
+
+def _extended(run: Path) -> dict[str, Any]:
+    """Give how a run was trained further last, if it was."""
+    from nextchar.training.extension import load_extension
+
+    extension = load_extension(run)
+    return {} if extension is None else {"extension": dataclasses.asdict(extension)}
+
+
+def _extension_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    if "extension" not in values:
+        return []
+    first, steps, rate = values["extension"].values()
+    return [("further", f"steps {first:,} to {steps:,}, learning rate {rate:.3g}")]
 
 
 def _began(embedding: dict[str, Any]) -> str:

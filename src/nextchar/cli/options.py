@@ -77,6 +77,20 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if is_given(name)}
 
 
+def taken_by_resume(options: dict[str, Any]) -> dict[str, Any]:
+    """Take out of what was given what trains a finished run further."""
+    names = ("steps", "minutes", "learning_rate")
+    return {name: options.pop(name) for name in names if name in options}
+
+
+def resume_refuses(names: Sequence[str]) -> ConfigError:
+    """Say that a run that is resumed does not take some options."""
+    return ConfigError(
+        f"--resume goes on with a run as it was begun and takes no {', '.join(names)}; a finished "
+        "run is trained further with --steps or --minutes, and --learning-rate"
+    )
+
+
 def chosen(
     context: typer.Context,
     values: dict[str, Any],

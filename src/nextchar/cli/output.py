@@ -11,19 +11,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-JSON_HELP = "Print one JSON object."
+JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
 COLUMN_HELP = "its name, or its number from 1 where a table has no header"
-QUIET_HELP = "No progress: results only."
+QUIET_HELP = "Results only: no progress and no notes; errors are still told."
+RESUME_HELP = (
+    "A run to go on with; once it is finished, --steps or --minutes say how much further to train."
+)
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one object; a number that JSON cannot hold is null."""
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }
-    sys.stdout.write(json.dumps(finite, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import UNKNOWN_HELP
 from nextchar.errors import InputError, Interrupted, NextcharError
 from nextchar.training.interruption import StopSignals
@@ -56,12 +57,11 @@ def _play(
     temperature: float = typer.Option(0.8, help="1 is the model's own distribution, 0 is argmax."),
     seed: int = typer.Option(0, help="The same seed and the same lines give the same text."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("skip", help=UNKNOWN_HELP),
+    checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
 ) -> None:
     """Write together with a model: type a beginning, watch it go on, take it back, try again."""
-    from nextchar.model import LanguageModel
-
-    model = LanguageModel.load(run, device=device)
+    model = load_model(run, device=device, checkpoint=checkpoint)
     game = _Game(model, {"length": length, "temperature": temperature, "unknown": unknown}, seed)
     if sys.stdin.isatty():
         import readline  # noqa: F401  (gives input() its line editing and history)
@@ -162,6 +162,11 @@ class _Game:
         """Add a line, as the vocabulary reads it: what the model sees is what is shown."""
         vocabulary = self._model.vocabulary
         ids = vocabulary.encode(line, unknown=self._settings["unknown"])
+        if self._settings["unknown"] == "skip":
+            strangers = [c for c in dict.fromkeys(line) if not vocabulary.knows(c)]
+            if strangers:
+                named = ", ".join(map(repr, strangers))
+                self._print(f"(left out, for the vocabulary does not have it: {named})")
         if len(ids) > 0:
             self._added.append(_Part(vocabulary.decode(ids), is_written=False))
 

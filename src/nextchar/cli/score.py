@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
@@ -48,11 +49,14 @@ def _score(
     dynamic_rate: float | None = typer.Option(
         None, help="The learning rate of --dynamic; its own if not set."
     ),
-    unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    unknown: Literal["error", "skip", "replace"] | None = typer.Option(
+        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+    ),
     encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
         None, help="What to do with bytes that cannot be decoded; as the run if not set."
     ),
+    checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     as_jsonl: bool = typer.Option(
@@ -63,7 +67,6 @@ def _score(
     """Show what each character of a text costs in bits: shaded text, lists, or a page."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError
-    from nextchar.model import LanguageModel
     from nextchar.rendering.score_page import score_page
     from nextchar.storage import write_bytes
     from nextchar.text.reading import open_text
@@ -73,7 +76,7 @@ def _score(
     if html is not None and html.suffix.lower() not in _PAGE_SUFFIXES:
         raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
     adaptation = adaptation_of(dynamic, dynamic_rate)
-    model = LanguageModel.load(run, device=device)
+    model = load_model(run, device=device, checkpoint=checkpoint)
     with open_text(text, reading_config(model.config, encoding, errors)) as source:
         name, whole = ", ".join(source.names), "".join(source.chunks())
         score = model.score(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -16,10 +17,13 @@ from nextchar.cli.options import (
     config_parameters,
     given,
     parameter,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     duration,
     print_json,
     print_rows,
@@ -35,9 +39,9 @@ if TYPE_CHECKING:
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
 
-app = typer.Typer(
-    help="A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
-    no_args_is_help=True,
+app = Commands(
+    "tag",
+    "A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
 )
 _TRAIN_HELP = """Train a tagger.
 
@@ -71,7 +75,9 @@ def _run(
     **values: Any,  # noqa: ANN401
 ) -> None:
     own = {"--out": out, "--columns": columns, "--config": config, "data": data}
-    _check(own, resume, given(context, values))
+    set_here = given(context, values)
+    more = {} if resume is None else taken_by_resume(set_here)
+    _check(own, resume, set_here)
     options = chosen(context, values, config, TaggingChoices)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.tagging import training
@@ -79,7 +85,7 @@ def _run(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = training.resume(resume, listeners=listeners)
+            result = training.resume(resume, listeners=listeners, **more)
         elif data is not None and out is not None:
             result = training.train(
                 data, out, columns=_columns(columns), listeners=listeners, **options
@@ -95,8 +101,7 @@ def _check(own: dict[str, Any], resume: Path | None, options: dict[str, Any]) ->
         extra = [f"--{name.replace('_', '-')}" for name in options]
         extra += [name for name, value in own.items() if value]
         if extra:
-            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            raise ConfigError(problem)
+            raise resume_refuses(extra)
     elif not own["data"]:
         raise ConfigError("no data were given: name files, a folder or -, or --resume a run")
     elif own["--out"] is None:
@@ -133,9 +138,7 @@ add_command(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
         parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP)),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
             "tensorboard",
             Path | None,
@@ -228,11 +231,12 @@ def _apply(
         "pass", help="What to do with bytes that cannot be decoded: pass leaves them as they are."
     ),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No notes."),
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """Put back into a running text what is missing, or label its characters.
 
-    The text is read and written as a stream, line by line; all else in it stays as it is.
+    The text is read and written as a stream, line by line; all else in it stays as it is. With
+    --json, all of it is one object at the end.
     """
     from nextchar.tasks.tagging.tagger import Tagger
     from nextchar.text.passing import PassingText
@@ -240,9 +244,13 @@ def _apply(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
     with PassingText(file, encoding, errors) as text:
-        for piece in tagger.apply_to(text.chunks(), keep=keep):
-            sys.stdout.buffer.write(text.encoded(piece))
-            sys.stdout.buffer.flush()
-    if text.passed and not quiet:
+        pieces = tagger.apply_to(text.chunks(), keep=keep)
+        if as_json:
+            print_json({"text": "".join(pieces), "bytes_passed_on": text.passed})
+        else:
+            for piece in pieces:
+                sys.stdout.buffer.write(text.encoded(piece))
+                sys.stdout.buffer.flush()
+    if text.passed:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
         write_progress(f"note: {what} (--errors)\n")

@@ -18,8 +18,10 @@ from nextchar.cli.options import (
     config_parameters,
     given,
     parameter,
+    resume_refuses,
+    taken_by_resume,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, duration, print_json, print_rows
 from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
@@ -36,6 +38,9 @@ grows by the symbols that are new in the text.
 
 With --embedding-from, the embedding begins with vectors of `embeddings train`.
 
+With --resume and --steps or --minutes, a finished run is trained so much further, with a learning
+rate that falls anew.
+
 With --minutes and nothing else, sizes and steps are chosen to suit the text and the time.
 """
 
@@ -50,9 +55,7 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
             "from_run", Path | None, typer.Option(None, "--from", help="A run to begin from.")
         ),
@@ -88,7 +91,9 @@ def _run(
     **values: Any,  # noqa: ANN401
 ) -> None:
     named = {"--out": out, "--from": from_run, "--embedding-from": embedding_from}
-    _check(text, resume, {**named, "--config": config}, given(context, values))
+    own = given(context, values)
+    more = {} if resume is None else taken_by_resume(own)
+    _check(text, resume, {**named, "--config": config}, own)
     options = chosen(context, values, config)
     from nextchar.cli.progress import training_listeners
     from nextchar.run import resume as resume_run
@@ -97,7 +102,7 @@ def _run(
     resumes = resume is not None or restarts() > 0
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_run(resume, listeners=listeners)
+            result = resume_run(resume, listeners=listeners, **more)
         elif text is not None and out is not None:
             result = train_run(
                 text,
@@ -126,8 +131,7 @@ def _check(
         extra += [name for name, path in named.items() if path is not None]
         extra += ["text"] if text else []
         if extra:
-            problem = f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            raise agreed(ConfigError(problem))
+            raise agreed(resume_refuses(extra))
     elif not text:
         problem = "no text was given: name a file, a folder or -, or --resume a run"
         raise agreed(ConfigError(problem))

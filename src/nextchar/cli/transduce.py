@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from nextchar.cli.commands import Commands
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -18,11 +19,14 @@ from nextchar.cli.options import (
     given,
     parameter,
     picture_format,
+    resume_refuses,
+    taken_by_resume,
 )
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
     QUIET_HELP,
+    RESUME_HELP,
     UNKNOWN_HELP,
     duration,
     print_json,
@@ -38,9 +42,8 @@ if TYPE_CHECKING:
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
 
-app = typer.Typer(
-    help="Write one text for another: pronunciation, transliteration, dates, spelling.",
-    no_args_is_help=True,
+app = Commands(
+    "transduce", "Write one text for another: pronunciation, transliteration, dates, spelling."
 )
 
 _TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
@@ -82,7 +85,9 @@ def _train(
 ) -> None:
     about_data = {"source": source, "target": target, "format": file_format}
     set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
-    _check(data, out, resume, config, [*given(context, values), *set_here])
+    own = given(context, values)
+    more = {} if resume is None else taken_by_resume(own)
+    _check(data, out, resume, config, [*own, *set_here])
     options = chosen(context, values, config, TransductionChoices)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.transduction.training import resume_transducer, train_transducer
@@ -90,7 +95,7 @@ def _train(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_transducer(resume, listeners=listeners)
+            result = resume_transducer(resume, listeners=listeners, **more)
         elif data is not None and out is not None:
             result = train_transducer(
                 data,
@@ -119,9 +124,7 @@ def _check(
         extra += ["--config"] if config is not None else []
         extra += ["data"] if data else []
         if extra:
-            raise ConfigError(
-                f"--resume goes on with a run as it was begun and takes no {', '.join(extra)}"
-            )
+            raise resume_refuses(extra)
     elif not data:
         raise ConfigError("no pairs were given: name a file or -, or --resume a run")
     elif out is None:
@@ -164,9 +167,7 @@ add_command(
         parameter(
             "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
         ),
-        parameter(
-            "resume", Path | None, typer.Option(None, "--resume", help="A run to go on with.")
-        ),
+        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter("source", str | None, _SOURCE),
         parameter("target", str | None, _TARGET),
         parameter("file_format", _Format, _FORMAT),
@@ -352,6 +353,7 @@ def _dates(
         "all", "--part", help="test is a tenth of all dates, which train never has."
     ),
     out: Path | None = typer.Option(None, "--out", help="A .tsv file to make; else stdout."),
+    as_json: bool = _JSON,
 ) -> None:
     """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
     if out is not None and out.suffix.lower() != ".tsv":
@@ -361,9 +363,13 @@ def _dates(
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.dates import make_dates
 
-    rows = [("source", "target"), *make_dates(count, seed=seed, part=part)]
+    pairs = list(make_dates(count, seed=seed, part=part))
+    rows = [("source", "target"), *pairs]
     text = "".join(f"{source}\t{target}\n" for source, target in rows)
-    if out is None:
-        sys.stdout.write(text)
-    else:
+    if out is not None:
         write_bytes(out, text.encode())
+    if as_json:
+        written = [{"source": source, "target": target} for source, target in pairs]
+        print_json({"items": written} if out is None else {"out": str(out), "count": len(pairs)})
+    elif out is None:
+        sys.stdout.write(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import math
 import types
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from nextchar.errors import ConfigError
+from nextchar.suggestions import nearest
 
 
 def option(
@@ -82,7 +82,7 @@ def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
     unknown = [name for name in values if name not in known]
     if not unknown:
         return
-    near = difflib.get_close_matches(str(unknown[0]), known, n=1)
+    near = nearest(str(unknown[0]), known)
     hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
     names = ", ".join(f"'{name}'" for name in unknown)
     raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")

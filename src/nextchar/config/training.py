@@ -135,6 +135,9 @@ class TrainingConfig(Checked):
     checkpoint_seconds: float = option(
         60.0, "Longest time between two saves of what --resume needs.", at_least=0
     )
+    keep_checkpoints: int = option(
+        0, "Keep the weights of so many of the newest validations, beside the best.", at_least=0
+    )
     seed: int = option(0, "Seed of everything random.", at_least=0, below=2**63)
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
+from nextchar.run_kinds import require_embeddings
 from nextchar.storage import atomic_folder, read_json, storage_errors, write_bytes, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
@@ -262,9 +263,7 @@ def require_free(path: Path) -> None:
 
 def _read_header(folder: Path) -> dict[str, Any]:
     path = folder / HEADER_FILE
-    if not path.is_file():
-        what = "has no embeddings.json" if folder.is_dir() else "is no folder"
-        raise RunError(f"{folder} {what}: vectors are a folder made by nextchar embeddings train")
+    require_embeddings(folder)
     header = read_json(path, RunError)
     version = header.get("format_version")
     if not isinstance(version, int) or version < 1:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nextchar.evaluation.dynamic import Adaptation
+from nextchar.text.skipped import SkippedCharacter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,10 @@ class Evaluation:
         Predictions of ``<unk>``: they count as any other symbol, and cost too little, since one
         symbol stands for many.
     skipped_symbols
-        Symbols left out of the text because the vocabulary does not have them.
+        Characters left out of the text because the vocabulary does not have them: no figure
+        counts them.
+    first_skipped
+        The first of them, or ``None``.
     compressed_bits_per_char
         What xz, bz2 and gzip reach on the same text, by name; empty if not asked for.
     seconds
@@ -47,6 +52,7 @@ class Evaluation:
     compressed_bits_per_char: Mapping[str, float]
     seconds: float
     adaptation: Adaptation | None = None
+    first_skipped: SkippedCharacter | None = None
 
     @property
     def nats_per_char(self) -> float:
@@ -80,6 +86,8 @@ class Evaluation:
             "unknown_symbols": self.unknown_symbols,
             "skipped_symbols": self.skipped_symbols,
         }
+        if self.first_skipped is not None:
+            figures["first_skipped"] = dataclasses.asdict(self.first_skipped)
         if self.adaptation is not None:
             figures |= self.adaptation.to_dict()
         if self.unit != "char":

@@ -6,6 +6,7 @@ bytes), K alternatives. Works on what was measured, and knows no network.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.graphemes import inner_places
+from nextchar.text.skipped import SkippedCharacter
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
@@ -117,6 +119,15 @@ class Score:
     def skipped(self) -> int:
         """How many characters were left out."""
         return int(np.isnan(self.bits).sum())
+
+    @property
+    def first_skipped(self) -> SkippedCharacter | None:
+        """The first character that was left out, or ``None``."""
+        if not self.skipped:
+            return None
+        place = int(np.isnan(self.bits).argmax())
+        line, column = self.position(place)
+        return SkippedCharacter(character=self.text[place], line=line, column=column)
 
     @property
     def bits_per_char(self) -> float:
@@ -261,6 +272,7 @@ class Score:
 
     def to_dict(self) -> Mapping[str, Any]:
         """Give the sums by name, each name with its unit."""
+        first = self.first_skipped
         return {
             "bits": self.total_bits,
             "bits_per_char": self.bits_per_char,
@@ -268,6 +280,7 @@ class Score:
             "characters": self.characters,
             "unknown_characters": int(self.unknown.sum()),
             "skipped_characters": self.skipped,
+            **({} if first is None else {"first_skipped": dataclasses.asdict(first)}),
             **({} if self.adaptation is None else self.adaptation.to_dict()),
             "seconds": round(self.seconds, 3),
             "chars_per_second": round(self.characters / max(self.seconds, 1e-9), 1),

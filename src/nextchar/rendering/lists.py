@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nextchar.evaluation.score import Anomaly, Score, Span
 from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
+from nextchar.text.skipped import SkippedCharacter
 
 _CONTEXT = 30
 _SHOWN_ALTERNATIVES = 3
@@ -30,7 +31,8 @@ def counting_notes(score: Score) -> list[tuple[str, str]]:
             )
         )
     if score.skipped:
-        notes.append(("skipped", f"{_counted(score.skipped)} not in the vocabulary, at no cost"))
+        what = left_out(score.skipped, score.characters, score.first_skipped)
+        notes.append(("skipped", what))
     if score.adaptation is not None:
         notes.append(
             (
@@ -40,6 +42,19 @@ def counting_notes(score: Score) -> list[tuple[str, str]]:
             )
         )
     return notes
+
+
+def left_out(skipped: int, predicted: int, first: SkippedCharacter | None) -> str:
+    """Say how many characters no figure counts, and where the first of them stands."""
+    share = skipped / (skipped + predicted)
+    text = (
+        f"{_counted(skipped)} ({share:.2%} of all) that the vocabulary does not have, not in these "
+        "figures"
+    )
+    if first is None:
+        return text
+    place = f"line {first.line}, column {first.column}"
+    return f"{text}; the first is {_quoted(first.character)} at {place}"
 
 
 def most_surprising_character(score: Score, span: Span) -> int:

@@ -46,8 +46,8 @@ class ItemModel(ABC, Generic[ChoicesT]):
     network: Trainable
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
-        """Read a model from a run directory: its best weights, or the newest if none is best yet.
+    def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
+        """Read a model from a run directory; ``checkpoint`` is as in ``LanguageModel.load``.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class ItemModel(ABC, Generic[ChoicesT]):
         """
         folder = Path(path)
         model = cls.untrained(folder, load_choices(folder, cls.choices_type, task=cls.task))
-        load_parameters(model.network, load_weights(folder))
+        load_parameters(model.network, load_weights(folder, checkpoint))
         model.network.to(pick_device(device)).eval()
         return model
 

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nextchar.config import ItemChoices
+from nextchar.config import ItemChoices, TrainingConfig
 from nextchar.errors import RunError
 from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
@@ -33,6 +33,13 @@ from nextchar.tasks.lessons import ItemLessons
 from nextchar.tasks.model_card import model_card
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.extension import (
+    More,
+    complete_note,
+    current,
+    extend,
+    load_extension,
+)
 from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
@@ -153,8 +160,18 @@ def train_items(
     return _fit(model, train, validation, out, listeners)
 
 
-def resume_items(kind: type[Model], run: Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
+def resume_items(
+    kind: type[Model],
+    run: Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    learning_rate: float | None = None,
+    listeners: Sequence[Listener] = (),
+) -> ItemResult:
     """Go on with a run from where it was saved last; bit for bit as if it had not stopped.
+
+    With steps or minutes, a finished run is trained further, as ``nextchar.resume`` does.
 
     Raises
     ------
@@ -163,11 +180,22 @@ def resume_items(kind: type[Model], run: Path, *, listeners: Sequence[Listener] 
     CorpusError
         Its items are damaged.
     """
+    began = time.monotonic()
     keep_freed_memory()
+    more = More.of(steps, minutes, learning_rate)
     choices = load_choices(run, kind.choices_type, task=kind.task)
     model = kind.untrained(run, choices)
     model.network.to(pick_device(choices.training.device))
     train, validation = (Examples.load(run / ITEMS_FOLDER / n) for n in (_TRAIN, _VALIDATION))
+    if more is not None:
+
+        def steps_in(_training: TrainingConfig, seconds: float) -> int:
+            left = seconds - (time.monotonic() - began)
+            return steps_in_time(model, train, validation, seconds=left)
+
+        with only_trainer(run):
+            extension = extend(run, choices.training, more, steps_in)
+        tell(listeners, Noticed(message=extension.description(choices.training)))
     return _fit(model, train, validation, run, listeners)
 
 
@@ -185,11 +213,13 @@ def _fit(
 ) -> ItemResult:
     with only_trainer(folder):
         lessons = ItemLessons(model, train)
+        extension = load_extension(folder)
         trainer = Trainer(
             model.network,
             lessons,
-            model.choices.training,
+            current(folder, model.choices.training),
             folder,
+            first_step=0 if extension is None else extension.first_step,
             grown=model.grown,
             validate=(lambda: model.measure(validation)) if len(validation) else None,
             listeners=listeners,
@@ -197,7 +227,7 @@ def _fit(
         )
         trainer.restore()
         if trainer.is_finished:
-            tell(listeners, Noticed(message=f"{folder} is complete: nothing is left to train"))
+            tell(listeners, Noticed(message=complete_note(folder)))
         trainer.fit()
         result = _result(model, trainer, folder, len(train), len(validation))
         card = model_card(result.to_dict(), model.task, asdict(model.choices.network))
@@ -221,7 +251,7 @@ def _result(model: Model, trainer: Trainer, folder: Path, items: int, held_out: 
         items=items,
         held_out=held_out,
         steps=progress.step,
-        steps_planned=model.choices.training.steps,
+        steps_planned=trainer.config.steps,
         best_step=progress.best_step or progress.step,
         passes=trainer.lessons.passes(progress.step),
         parameters=model.network.parameter_count,

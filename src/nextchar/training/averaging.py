@@ -29,6 +29,8 @@ class WeightAverage:
         Whose weights are averaged; the average starts as their copy.
     config
         Says which average.
+    first_step
+        Where the schedule begins whose last steps ``swa_share`` means.
 
     Attributes
     ----------
@@ -37,9 +39,9 @@ class WeightAverage:
         near to what the averaged weights would have, and not the same.
     """
 
-    def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
+    def __init__(self, network: nn.Module, config: TrainingConfig, first_step: int = 0) -> None:
         self._config = config
-        self._first = config.steps - round(config.swa_share * config.steps)
+        self._first = config.steps - round(config.swa_share * (config.steps - first_step))
         self.tensors: dict[str, Tensor] = {
             name: tensor.clone() for name, tensor in named_tensors(network).items()
         }
@@ -56,9 +58,12 @@ class WeightAverage:
         return 1 / max(1, step - self._first + 1)
 
 
-def build_average(network: nn.Module, config: TrainingConfig) -> WeightAverage | None:
+def build_average(
+    network: nn.Module, config: TrainingConfig, first_step: int = 0
+) -> WeightAverage | None:
     """Make the configured average, or ``None``."""
-    return WeightAverage(network, config) if config.ema_decay or config.swa_share else None
+    averages = config.ema_decay or config.swa_share
+    return WeightAverage(network, config, first_step) if averages else None
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from nextchar.storage import write_bytes
 MODEL_FILE = Path("model.safetensors")
 METRICS_FILE = Path("metrics.jsonl")
 LAST_FILE = Path("last") / "training.safetensors"
+KEPT_FOLDER = Path("checkpoints")
 
 _ENTRY = "nextchar"
 
@@ -78,6 +79,39 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path} is damaged: its content does not match its checksum")
     content: dict[str, Any] = json.loads(text)
     return tensors, content
+
+
+def kept_file(step: int) -> Path:
+    """Give the file in which a run keeps the weights of a step, where it does."""
+    return KEPT_FOLDER / f"{step}.safetensors"
+
+
+def kept_steps(folder: Path) -> list[int]:
+    """Give the steps of which a run keeps the weights, ascending."""
+    names = [path.stem for path in (folder / KEPT_FOLDER).glob("*.safetensors")]
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def load_content(path: Path) -> dict[str, Any]:
+    """Read the JSON object of a file alone, which is quick, and checks nothing else.
+
+    Raises
+    ------
+    RunError
+        The file is missing, unreadable or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            entry = json.loads(json.loads(file.read(size))["__metadata__"][_ENTRY])
+            content: dict[str, Any] = json.loads(entry["content"])
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing") from error
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    return content
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:

@@ -106,19 +106,20 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
         group["lr"] = rate * group["factor"]
 
 
-def scheduled_rate(config: TrainingConfig, step: int) -> float:
+def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> float:
     """Give the learning rate of a step, before any plateau factor.
 
     The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``; then it stays
     (constant, plateau), or falls to zero at the end of the run, on a line or on half a cosine
-    (Loshchilov & Hutter 2017).
+    (Loshchilov & Hutter 2017). The schedule begins with ``first_step``.
     """
-    rising = round(config.warmup * config.steps)
+    steps, step = config.steps - first_step, step - first_step
+    rising = round(config.warmup * steps)
     if step < rising:
         return config.learning_rate * (step + 1) / rising
     if config.schedule in ("constant", "plateau"):
         return config.learning_rate
-    left = (config.steps - step) / max(1, config.steps - rising)
+    left = (steps - step) / max(1, steps - rising)
     if config.schedule == "linear":
         return config.learning_rate * left
     return config.learning_rate * 0.5 * (1 - math.cos(math.pi * left))

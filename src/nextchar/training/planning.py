@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from nextchar.config import Config
+from nextchar.config import Config, TrainingConfig
 from nextchar.errors import ConfigError
 
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
@@ -92,6 +92,28 @@ def plan(
     if regularized.network != config.network:  # It takes time of its own.
         config = _with_steps(regularized, given, symbols, seconds_left(), measure(regularized))
     return config
+
+
+def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
+    """Give how many steps of a training, with the validations between them, fit into a time.
+
+    Raises
+    ------
+    ConfigError
+        None does.
+    """
+    if training.validate_every > 0:
+        share = cost.validation_seconds / training.validate_every
+        steps = int(seconds / (cost.step_seconds + share))
+    else:
+        left = seconds - _validations(cost, seconds) * cost.validation_seconds
+        steps = int(left / cost.step_seconds)
+    if steps < 1:
+        raise ConfigError(
+            f"the time does not hold one step: {max(0.0, seconds):.2g} s are left of it, a step "
+            f"takes {cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s"
+        )
+    return steps
 
 
 def _size_is_given(config: Config, given: Collection[str]) -> bool:

@@ -29,17 +29,21 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
 from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
+from nextchar.storage import storage_errors
 from nextchar.training.averaging import build_average, in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    kept_file,
+    kept_steps,
     load_tensors,
     save_tensors,
 )
 from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
+from nextchar.training.extension import is_finished
 from nextchar.training.freezing import Freezing, GrownWeight
 from nextchar.training.interruption import StopSignals
 from nextchar.training.lessons import Lessons, Measured, on_device
@@ -90,6 +94,8 @@ class Trainer:
         Those that train together; this one alone if not given. The first one writes.
     command
         Of the command line, that goes on with the run.
+    first_step
+        The steps that were done when the schedule of ``config`` began (``training.extension``).
     """
 
     def __init__(
@@ -105,6 +111,7 @@ class Trainer:
         listeners: Sequence[Listener] = (),
         processes: Processes | None = None,
         command: str = "nextchar train",
+        first_step: int = 0,
     ) -> None:
         self.network = network
         self.lessons = lessons
@@ -117,13 +124,14 @@ class Trainer:
         self._sample = sample
         self._listeners = listeners
         self._command = command
+        self._first_step = first_step
         self._freezing = Freezing(network.levels, config, grown)
         self._optimizer = build_optimizer(
             network.levels, config, undecayed=self._freezing.partly_frozen
         )
         self._rate = config.learning_rate
         self._scale = LossScale(config, self._device)
-        self._average = build_average(network, config)
+        self._average = build_average(network, config, first_step)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
         self._unread = Unread(self._device)
@@ -134,13 +142,13 @@ class Trainer:
     @property
     def validate_every(self) -> int:
         """Steps between two validations."""
-        return self.config.validate_every or max(1, self.config.steps // VALIDATIONS)
+        steps = self.config.steps - self._first_step
+        return self.config.validate_every or max(1, steps // VALIDATIONS)
 
     @property
     def is_finished(self) -> bool:
         """Whether all steps are done, or training has stopped early."""
-        all_done = self.progress.step >= self.config.steps
-        return all_done or stops_early(self.progress, self.config)
+        return is_finished(self.progress, self.config)
 
     def fit(self) -> None:
         """Train to the last step, saving on the way.
@@ -187,7 +195,8 @@ class Trainer:
         before anything is measured or saved.
         """
         number = self.progress.step
-        self._rate = scheduled_rate(self.config, number) * self.progress.rate_factor
+        scheduled = scheduled_rate(self.config, number, self._first_step)
+        self._rate = scheduled * self.progress.rate_factor
         set_learning_rate(self._optimizer, self._rate)
         self._freezing.begin(number)
         objective = self.lessons.objective(number)
@@ -243,6 +252,8 @@ class Trainer:
             )
         if self._processes.is_first:
             cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
+            lost = [step for step in kept_steps(self.folder) if step > self.progress.step]
+            self._forget(lost)
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
@@ -252,6 +263,10 @@ class Trainer:
             raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
         put_back(tensors, self.network, self._optimizer, self._average, self.lessons)
         self._scale.restore(self.progress)
+        if 0 < self._first_step == self.progress.step:
+            # The extension says the rate, and patience begins anew.
+            self.progress.rate_factor = 1.0
+            self.progress.stale_validations = self.progress.validations_waited = 0
         before = self.progress.machinery
         self.progress.device = self._device.type
         self.progress.threads = torch.get_num_threads()
@@ -340,7 +355,20 @@ class Trainer:
             name = f"validation_nats_per_{self.lessons.unit}"
             content = {"step": progress.step, name: progress.best_nats}
             save_tensors(self.folder / MODEL_FILE, named_tensors(self.network), content)
+        if self.config.keep_checkpoints:
+            path = self.folder / kept_file(progress.step)
+            with storage_errors(path):
+                path.parent.mkdir(exist_ok=True)
+            save_tensors(path, named_tensors(self.network), {"step": progress.step})
+            self._forget(kept_steps(self.folder)[: -self.config.keep_checkpoints])
         return None if self._sample is None else self._sample(progress.step)
+
+    def _forget(self, steps: Sequence[int]) -> None:
+        """Remove the weights that were kept of some steps."""
+        for step in steps:
+            path = self.folder / kept_file(step)
+            with storage_errors(path):
+                path.unlink()
 
     def _report(self, measured: Measured | None, *, is_best: bool, sample: str | None) -> None:
         """Write the row of a validation, and tell it."""

@@ -212,7 +212,7 @@ def test_deep_networks_of_another_cell_can_label() -> None:
 
 def test_items_of_another_run_are_not_taken(tmp_path: Path) -> None:
     trained(tmp_path / "run")
-    with pytest.raises(RunError, match="is a run of nextchar tag train"):
+    with pytest.raises(RunError, match="is a tagger, not a language model"):
         nextchar.LanguageModel.load(tmp_path / "run")
 
 

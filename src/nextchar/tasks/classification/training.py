@@ -76,10 +76,13 @@ def train_classifier(
 
 
 def resume_classifier(
-    run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()
+    run: str | os.PathLike[str],
+    *,
+    listeners: Sequence[Listener] = (),
+    **more: Any,  # noqa: ANN401
 ) -> ItemResult:
-    """Go on with a run; see ``tasks.runs.resume_items``."""
-    return resume_items(TextClassifier, Path(run), listeners=listeners)
+    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    return resume_items(TextClassifier, Path(run), listeners=listeners, **more)
 
 
 def evaluate_classifier(

@@ -124,9 +124,18 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         )
 
     @classmethod
-    def resume(cls, run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
-        """Go on with a run from where it was saved last; see ``resume_items``."""
-        return resume_items(cls, Path(run), listeners=listeners)
+    def resume(
+        cls,
+        run: str | Path,
+        *,
+        listeners: Sequence[Listener] = (),
+        **more: Any,  # noqa: ANN401
+    ) -> ItemResult:
+        """Go on with a run, or train it further for ``steps`` or ``minutes``.
+
+        See ``resume_items``.
+        """
+        return resume_items(cls, Path(run), listeners=listeners, **more)
 
     @classmethod
     def untrained(cls, folder: Path, choices: ConditionChoices) -> Self:

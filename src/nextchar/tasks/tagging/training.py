@@ -92,9 +92,14 @@ def train_on(
     return train_items(model, train, validation, Path(out), listeners=listeners)
 
 
-def resume(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
-    """Go on with a tagger's training; see ``runs.resume_items``."""
-    return resume_items(TagModel, Path(run), listeners=listeners)
+def resume(
+    run: str | Path,
+    *,
+    listeners: Sequence[Listener] = (),
+    **more: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    return resume_items(TagModel, Path(run), listeners=listeners, **more)
 
 
 def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[Item]]:

@@ -93,9 +93,14 @@ def train_on_pairs(
     return train_items(model, train, validation, Path(out), listeners=listeners)
 
 
-def resume_transducer(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
-    """Go on with a run; see ``tasks.runs.resume_items``."""
-    return resume_items(Transducer, Path(run), listeners=listeners)
+def resume_transducer(
+    run: str | Path,
+    *,
+    listeners: Sequence[Listener] = (),
+    **more: Any,  # noqa: ANN401
+) -> ItemResult:
+    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    return resume_items(Transducer, Path(run), listeners=listeners, **more)
 
 
 def held_out(run: str | Path) -> Examples:

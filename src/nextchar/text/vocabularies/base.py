@@ -163,8 +163,8 @@ def unknown_symbols(
     skip = f"{as_option('unknown', 'skip')} leaves them out"
     if unknown == "replace":
         message = (
-            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (no symbol of its "
-            f"text was rare), {where}; {skip}"
+            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME}, which training with "
+            f"{as_option('min_count', 2)} makes of symbols that are rarer, {where}; {skip}"
         )
     else:
         message = f"{what}: not among the {len(vocabulary)} symbols of the vocabulary, {where}; "

@@ -1,0 +1,38 @@
+"""A run's model, from the weights that are asked for; what is special about them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextchar.cli.output import write_progress
+
+if TYPE_CHECKING:
+    from nextchar.config import TrainingConfig
+    from nextchar.model import LanguageModel
+
+CHECKPOINT: Any = typer.Option(
+    "best",
+    "--checkpoint",
+    help="Which weights: best, last (the newest), or a step that --keep-checkpoints has kept.",
+)
+
+
+def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
+    """Load a language model, and tell where its weights are not those of a finished training."""
+    from nextchar.model import LanguageModel
+
+    model = LanguageModel.load(run, device=device, checkpoint=checkpoint)
+    tell_weights(run, model.config.training, checkpoint)
+    return model
+
+
+def tell_weights(run: Path, training: TrainingConfig, checkpoint: str) -> None:
+    """Tell of which step the weights are, unless they are the best of a finished training."""
+    from nextchar.model_files import weights_note
+
+    note = weights_note(run, training, checkpoint)
+    if note is not None:
+        write_progress(f"note: {note}\n")

@@ -1,0 +1,66 @@
+"""Prompts: on the command line, in a file, or on standard input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nextchar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nextchar.config import TextConfig
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+ESCAPES_HELP = r"\n is a line break, \t a tab, \\ a backslash"
+STANDARD_INPUT = "-"
+
+PROMPT: Any = typer.Option(
+    "", "--prompt", help=f"What to continue: {ESCAPES_HELP}; - reads standard input."
+)
+PROMPT_FILE: Any = typer.Option(
+    None,
+    "--prompt-file",
+    help="A file to continue, as it is, but for one line break at its end.",
+)
+
+
+def unescaped(text: str) -> str:
+    r"""Read ``\n``, ``\t``, ``\r`` and ``\\`` as what they are everywhere else: a shell does not.
+
+    Any other backslash is one.
+    """
+    return re.sub(r"\\([ntr\\])", lambda found: _ESCAPES[found[1]], text)
+
+
+def read_prompt(prompt: str, file: Path | None, reading: Callable[[], TextConfig]) -> str:
+    """Give the prompt that the options of a command name.
+
+    Parameters
+    ----------
+    prompt, file
+        Of the options; one of them at most.
+    reading
+        Gives how a file is read; called where there is one.
+
+    Raises
+    ------
+    ConfigError
+        Both are given.
+    TextError
+        The file or standard input cannot be read, or is empty.
+    """
+    if file is not None and prompt:
+        raise ConfigError("--prompt and --prompt-file are two ways to give the prompt: use one")
+    if file is None and prompt != STANDARD_INPUT:
+        return unescaped(prompt)
+    from nextchar.text.reading import open_text
+
+    named = STANDARD_INPUT if file is None else file
+    with open_text([named], reading(), takes_bytes=False) as source:
+        text = "".join(source.chunks())
+    # Editors and echo put one at the end, and no one means it.
+    return re.sub(r"\r?\n\Z", "", text)

@@ -1,0 +1,219 @@
+"""What kind of run a folder holds, and the command to use on it: all of that is decided here.
+
+A folder is looked at from outside: what it is told by are the names of its files, and the task in
+its ``config.json``. Nothing is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nextchar.errors import RunError
+from nextchar.storage import read_json
+
+CONFIG_FILE = "config.json"
+Purpose = Literal["use", "measure", "resume", "info"]
+_LISTED = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunKind:
+    """A kind of run.
+
+    Attributes
+    ----------
+    name
+        With its article, as messages name it.
+    made_by
+        The command that makes it, without ``nextchar``.
+    commands
+        For each purpose the command to use on it, in which ``RUN`` stands for the folder.
+    loader
+        What loads it in Python; empty where nothing does.
+    runs
+        The folder in it that holds runs of their own, or empty.
+    """
+
+    name: str
+    made_by: str
+    commands: Mapping[Purpose, str]
+    loader: str = ""
+    runs: str = ""
+
+
+def _of_task(task: str, name: str, use: str, data: str, loader: str) -> RunKind:
+    return RunKind(
+        name=name,
+        made_by=f"{task} train",
+        loader=f"nextchar.{loader}.load",
+        commands={
+            "use": f"{task} {use}",
+            "measure": f"{task} evaluate RUN{data}",
+            "resume": f"{task} train --resume RUN",
+            "info": "info RUN",
+        },
+    )
+
+
+def _of_runs(name: str, made_by: str, runs: str) -> RunKind:
+    again = f"{made_by} … --out RUN"
+    return RunKind(name=name, made_by=made_by, runs=runs, commands={"resume": again})
+
+
+LANGUAGE_MODEL = RunKind(
+    name="a language model",
+    made_by="train",
+    loader="nextchar.LanguageModel.load",
+    commands={
+        "use": "generate RUN",
+        "measure": "evaluate RUN",
+        "resume": "train --resume RUN",
+        "info": "info RUN",
+    },
+)
+EMBEDDINGS = RunKind(
+    name="a folder of embeddings",
+    made_by="embeddings train",
+    loader="nextchar.SymbolVectors.load",
+    commands=dict.fromkeys(("use", "measure", "resume", "info"), "embeddings nearest RUN SYMBOL"),
+)
+_TASKS: Mapping[str, RunKind] = {
+    "classify": _of_task("classify", "a classifier", "predict RUN TEXT", " DATA", "TextClassifier"),
+    "condition": _of_task(
+        "condition", "a conditional model", "generate RUN", " DATA", "ConditionalModel"
+    ),
+    "tag": _of_task("tag", "a tagger", "apply RUN FILE", " DATA", "Tagger"),
+    "transduce": _of_task("transduce", "a transducer", "apply RUN TEXT", "", "Transducer"),
+}
+# By the file that describes them.
+_OTHERS: Mapping[str, RunKind] = {
+    "embeddings.json": EMBEDDINGS,
+    "comparison.json": _of_runs("a comparison", "compare", "runs"),
+    "cross-validation.json": _of_runs("a cross-validation", "crossval", "runs"),
+    "tuning.json": _of_runs("a search for options", "tune", "trials"),
+}
+
+
+class WrongRunError(RunError):
+    """A folder holds a run of another kind than the one that is needed.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    found, needed
+        The two kinds; ``None`` is any kind of run.
+    """
+
+    def __init__(self, folder: Path, found: RunKind, needed: RunKind | None) -> None:
+        self.folder = folder
+        self.found = found
+        self.needed = needed
+        super().__init__(f"{self._problem}: {self._in_python()}")
+
+    def on_the_command_line(self, purpose: Purpose, given: str) -> str:
+        """Say the same in terms of the command to use on the folder.
+
+        Parameters
+        ----------
+        purpose
+            What was wanted of the folder.
+        given
+            The command that was given it, without ``nextchar``.
+        """
+        return f"{self._problem}: use `nextchar {self._command(purpose, given)}`"
+
+    @property
+    def _problem(self) -> str:
+        needed = "" if self.needed is None else f", not {self.needed.name}"
+        return f"{self.folder} is {self.found.name}{needed}"
+
+    def _in_python(self) -> str:
+        if self.found.loader:
+            return f"load it with {self.found.loader}"
+        run = _runs_in(self.folder / self.found.runs, 1)
+        return f"name one of its runs{f', as {run[0]}' if run else ''}"
+
+    def _command(self, purpose: Purpose, given: str) -> str:
+        command = self.found.commands.get(purpose)
+        if command is not None:
+            return command.replace("RUN", str(self.folder))
+        # The runs in it are language models: they may be what the command takes.
+        runs = self.folder / self.found.runs
+        run = next(iter(_runs_in(runs, 1)), runs / "NAME")
+        if self.needed in (None, LANGUAGE_MODEL) and purpose != "resume":
+            return f"{given} {run}"
+        return LANGUAGE_MODEL.commands[purpose].replace("RUN", str(run))
+
+
+def kind_of_task(task: object) -> RunKind:
+    """Give the kind of the runs of a task; ``None`` is that of language models."""
+    if task is None:
+        return LANGUAGE_MODEL
+    if str(task) in _TASKS:
+        return _TASKS[str(task)]
+    return _of_task(str(task), f"a run of nextchar {task} train", "predict RUN", " DATA", str(task))
+
+
+def require_run(folder: Path, needed: RunKind | None) -> None:
+    """Require that a folder holds a run with a ``config.json``.
+
+    Raises
+    ------
+    RunError
+        It holds none; the message says what it holds instead.
+    """
+    try:
+        if (folder / CONFIG_FILE).is_file():
+            return
+        _require_folder(folder, needed)
+    except OSError as error:
+        raise RunError(f"cannot read {folder}: {error.strerror}") from error
+    raise _no_run(folder, needed, CONFIG_FILE)
+
+
+def require_embeddings(folder: Path) -> None:
+    """Require that a folder holds embeddings; errors are those of ``require_run``."""
+    try:
+        if (folder / "embeddings.json").is_file():
+            return
+        _require_folder(folder, EMBEDDINGS)
+    except OSError as error:
+        raise RunError(f"cannot read {folder}: {error.strerror}") from error
+    if (folder / CONFIG_FILE).is_file():
+        task = read_json(folder / CONFIG_FILE, RunError).get("task")
+        raise WrongRunError(folder, kind_of_task(task), EMBEDDINGS)
+    raise _no_run(folder, EMBEDDINGS, "embeddings.json")
+
+
+def _require_folder(folder: Path, needed: RunKind | None) -> None:
+    kind = LANGUAGE_MODEL if needed is None else needed
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        noun = "vectors are" if kind is EMBEDDINGS else "a run is"
+        raise RunError(f"{folder} {what}: {noun} a folder made by nextchar {kind.made_by}")
+
+
+def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
+    """Say what a folder is that has not the file of what is needed."""
+    for file, kind in _OTHERS.items():
+        if (folder / file).is_file():
+            return WrongRunError(folder, kind, needed)
+    runs = _runs_in(folder, _LISTED + 1)
+    if runs:
+        more = ", …" * (len(runs) > _LISTED)
+        named = ", ".join(str(run) for run in runs[:_LISTED])
+        return RunError(f"{folder} is not a run, but holds some: name one of {named}{more}")
+    return RunError(f"{folder} is not a run: it has no {missing}")
+
+
+def _runs_in(folder: Path, most: int) -> list[Path]:
+    """Find runs that stand in a folder, some of them where there are many."""
+    try:
+        inside = sorted(each for each in folder.iterdir() if (each / CONFIG_FILE).is_file())
+    except OSError:
+        return []
+    return inside[:most]

@@ -1,0 +1,48 @@
+"""What may have been meant by a name that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_MOST = 3
+_LEAST_LETTERS = 2  # of a name that counts as the beginning or a part of another one
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Give the names that may have been meant, the likeliest first, at most three.
+
+    Those that begin with the name come first, then those of which it is a word or the initials
+    (``lr`` of ``learning-rate``), then those that differ in a few letters.
+    """
+    wanted = _plain(name)
+    names = {each: _plain(each) for each in known}
+    tests = (
+        lambda plain: plain.startswith(wanted),
+        lambda plain: wanted in plain.split("-"),
+        lambda plain: wanted == "".join(word[:1] for word in plain.split("-")),
+        lambda plain: any(word.startswith(wanted) for word in plain.split("-")),
+    )
+    found: list[str] = []
+    if len(wanted) >= _LEAST_LETTERS:
+        found = [each for test in tests for each, plain in names.items() if test(plain)]
+    # Also where the name is longer: --max-length of --length.
+    close = difflib.get_close_matches(wanted, names.values(), n=_MOST, cutoff=0.7)
+    found += [each for plain in close for each in names if names[each] == plain]
+    if len(wanted) >= _LEAST_LETTERS:
+        found += [each for each, plain in names.items() if plain in wanted.split("-")]
+    return list(dict.fromkeys(found))[:_MOST]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask so, for a message that ends; nothing where no name is near."""
+    found = nearest(name, known)
+    if not found:
+        return ""
+    return (
+        f": did you mean {' or '.join([', '.join(found[:-1]), found[-1]] if found[1:] else found)}?"
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("_", "-").replace(" ", "-").lower()

@@ -1,0 +1,61 @@
+"""Characters that a measurement leaves out: how many the vocabulary lacks, and the first one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nextchar.text.places import Place
+from nextchar.text.vocabulary import Unknown, Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedCharacter:
+    """A character that a vocabulary lacks, and its line and column, both from 1."""
+
+    character: str
+    line: int
+    column: int
+
+
+class Skipped:
+    """Counts the skipped characters of a text that comes piece by piece, and finds the first.
+
+    Attributes
+    ----------
+    count
+        Those so far.
+    first
+        The first of them, or ``None``.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.count = 0
+        self.first: SkippedCharacter | None = None
+        self._vocabulary = vocabulary
+        self._place = Place()
+
+    def add(self, piece: str, count: int) -> None:
+        """Take the next piece, of which so many characters are skipped."""
+        self.count += count
+        if self.first is not None:
+            return
+        if count:
+            known = {each: self._vocabulary.knows(each) for each in set(piece)}
+            at = next((n for n, each in enumerate(piece) if not known[each]), None)
+            if at is not None:
+                place = self._place.after(piece[:at])
+                self.first = SkippedCharacter(
+                    character=piece[at], line=place.line, column=place.column
+                )
+                return
+        self._place = self._place.after(piece)
+
+
+def measured_as(vocabulary: Vocabulary, unknown: Unknown | None) -> Unknown:
+    """Return what a measurement does with unknown symbols where nothing is said.
+
+    They are ``<unk>`` where the vocabulary has one, as in training, and else left out and counted.
+    """
+    if unknown is not None:
+        return unknown
+    return "skip" if vocabulary.unknown_id is None else "replace"
