@@ -141,13 +141,25 @@ def test_a_tsv_file_whose_header_is_quoted_is_read_as_quoted(
     assert rows(path, "text", "label", kind="tsv") == table
 
 
-@given(table=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=5))
+@settings(deadline=None)
+@given(
+    table=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=5),
+    ensure_ascii=st.booleans(),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    size=st.integers(1, 40),
+)
 def test_what_json_writes_is_read_back(
-    table: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+    scratch: Path,
+    table: list[tuple[str, str]],
+    ensure_ascii: bool,
+    line_end: str,
+    size: int,
 ) -> None:
-    lines = [json.dumps({"label": label, "text": text}) for text, label in table]
-    path = write(tmp_path_factory.mktemp("json") / "a.jsonl", "\n".join(lines) + "\n")
-    assert rows(path, "text", "label", kind="jsonl") == table
+    objects = [{"label": label, "spare": [None], "text": text} for text, label in table]
+    lines = [json.dumps(each, ensure_ascii=ensure_ascii) + line_end for each in objects]
+    path = write(scratch / "a.jsonl", "".join(lines))
+    with mock.patch.object(reading, "CHUNK_BYTES", size):
+        assert rows(path, "text", "label", kind="jsonl") == table
 
 
 def test_numbers_are_taken_as_they_are_written(tmp_path: Path) -> None:
@@ -180,7 +192,7 @@ def test_a_compressed_table_in_another_encoding_is_read(tmp_path: Path) -> None:
         ("jsonl", '{"stars": {"n": 1}}\n', ("line 1", "'stars'", '{"n": "1"}')),
         ("jsonl", '{"text": 1}\n', ("no line has 'stars'", "'text'")),
         ("jsonl", '[\n{"stars": 1}\n]', ("line 1", "an array is no JSON lines")),
-        ("csv", "a,b\n1,2\n", ("no column 'stars'",)),
+        ("csv", "a;b\n1;2\n", ("no column 'stars'", "it has 'a', 'b'")),
         ("tsv", 'text\tstars\n"x\ny"\t1\n', ("line 2", "1 fields", "quotes are text")),
     ],
 )

@@ -155,7 +155,10 @@ def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
 
 def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
     if "end of data" in str(error):
-        return TextError(f"{name}, line {opened}: a quote opens a field here and is never closed")
+        return TextError(
+            f"{name}, line {opened}: a quote opens a field here and is never closed: a field that "
+            "begins with a quote stands in quotes, and its own quotes are written twice"
+        )
     where = "" if line == opened else f" in line {line}"
     return TextError(
         f"{name}, line {opened}: a quote opens a field here, and text follows the quote that "

@@ -153,9 +153,12 @@ def _tests(columns: Sequence[str]) -> list[Fits]:
     def has_names(records: Sequence[Sequence[str]]) -> bool:
         return bool(records) and set(columns) <= {name.strip() for name in records[0]}
 
+    def has_a_name(records: Sequence[Sequence[str]]) -> bool:
+        return bool(records) and not set(columns).isdisjoint(name.strip() for name in records[0])
+
     numbers = _numbers(columns)
-    if numbers is None:
-        return [has_names]
+    if numbers is None:  # The last two are for a message that shows names.
+        return [has_names, has_a_name, _has_two_fields]
     most = max(numbers)
 
     def is_even(records: Sequence[Sequence[str]]) -> bool:
@@ -226,7 +229,7 @@ class _Wanted:
         if set(columns) <= set(header):
             twice = next((name for name in columns if header.count(name) > 1), None)
             if twice is not None:
-                raise TextError(f"{path}, line {line} has the column {twice!r} twice")
+                raise TextError(f"{path}, line {line} has the column {twice!r} twice: rename one")
             if numbers is not None:
                 note(f"{path}: line {line} names columns {', '.join(columns)}: these are no places")
             return cls(names, tuple(map(header.index, columns)), len(header), None)

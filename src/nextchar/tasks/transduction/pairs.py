@@ -135,7 +135,10 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
             continue
         word, *rest = _COMMENT_BEHIND.sub("", line).split(maxsplit=1)
         if not rest:
-            raise TextError(f"{place} has no phonemes behind the word {word[:40]!r}")
+            raise TextError(
+                f"{place} has no phonemes behind the word {word[:40]!r}: a line is a word, blanks "
+                "and phonemes"
+            )
         if _OTHER.search(word) or word in known:
             others, first = others + 1, first or place
             continue
