@@ -207,7 +207,9 @@ def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
         more = ", …" * (len(runs) > _LISTED)
         named = ", ".join(str(run) for run in runs[:_LISTED])
         return RunError(f"{folder} is not a run, but holds some: name one of {named}{more}")
-    return RunError(f"{folder} is not a run: it has no {missing}")
+    kind = LANGUAGE_MODEL if needed is None else needed
+    what = "a folder of vectors" if kind is EMBEDDINGS else "a run"
+    return RunError(f"{folder} is not {what} made by nextchar {kind.made_by}: it has no {missing}")
 
 
 def _runs_in(folder: Path, most: int) -> list[Path]:
