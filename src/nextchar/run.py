@@ -211,8 +211,8 @@ def resume(
         learning rate begins a new schedule of the same kind, and what is kept is the best of all.
         An interrupted extension is gone on with by ``resume(run)``.
     learning_rate
-        The peak of that schedule: unless set, half of that of the run, or with a schedule that
-        does not fall to zero, the last one.
+        The peak of that schedule. Unless set, the rate that the first one had as many steps before
+        its end, or with a schedule that does not fall to zero, the last one.
     listeners
         Called with each event of the training.
 

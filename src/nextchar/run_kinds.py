@@ -15,7 +15,7 @@ from nextchar.errors import RunError
 from nextchar.storage import read_json
 
 CONFIG_FILE = "config.json"
-Purpose = Literal["use", "measure", "resume", "info"]
+Purpose = Literal["use", "begin", "measure", "resume", "info"]
 _LISTED = 5
 
 
@@ -30,7 +30,8 @@ class RunKind:
     made_by
         The command that makes it, without ``nextchar``.
     commands
-        For each purpose the command to use on it, in which ``RUN`` stands for the folder.
+        For each purpose the command to use on it, in which ``RUN`` stands for the folder; that of
+        ``"use"`` serves what has none of its own.
     loader
         What loads it in Python; empty where nothing does.
     runs
@@ -78,7 +79,7 @@ EMBEDDINGS = RunKind(
     name="a folder of embeddings",
     made_by="embeddings train",
     loader="nextchar.SymbolVectors.load",
-    commands=dict.fromkeys(("use", "measure", "resume", "info"), "embeddings nearest RUN SYMBOL"),
+    commands={"use": "embeddings nearest RUN SYMBOL"},
 )
 _TASKS: Mapping[str, RunKind] = {
     "classify": _of_task("classify", "a classifier", "predict RUN TEXT", " DATA", "TextClassifier"),
@@ -138,15 +139,17 @@ class WrongRunError(RunError):
         return f"name one of its runs{f', as {run[0]}' if run else ''}"
 
     def _command(self, purpose: Purpose, given: str) -> str:
-        command = self.found.commands.get(purpose)
+        own = self.found.commands
+        command = own.get(purpose, own.get("use"))
         if command is not None:
             return command.replace("RUN", str(self.folder))
         # The runs in it are language models: they may be what the command takes.
         runs = self.folder / self.found.runs
         run = next(iter(_runs_in(runs, 1)), runs / "NAME")
-        if self.needed in (None, LANGUAGE_MODEL) and purpose != "resume":
-            return f"{given} {run}"
-        return LANGUAGE_MODEL.commands[purpose].replace("RUN", str(run))
+        if self.needed in (None, LANGUAGE_MODEL):
+            return f"{given} … --from {run}" if purpose == "begin" else f"{given} {run}"
+        usual = LANGUAGE_MODEL.commands
+        return usual.get(purpose, usual["use"]).replace("RUN", str(run))
 
 
 def kind_of_task(task: object) -> RunKind:
@@ -207,7 +210,9 @@ def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
         more = ", …" * (len(runs) > _LISTED)
         named = ", ".join(str(run) for run in runs[:_LISTED])
         return RunError(f"{folder} is not a run, but holds some: name one of {named}{more}")
-    return RunError(f"{folder} is not a run: it has no {missing}")
+    kind = LANGUAGE_MODEL if needed is None else needed
+    what = "a folder of vectors" if kind is EMBEDDINGS else "a run"
+    return RunError(f"{folder} is not {what} made by nextchar {kind.made_by}: it has no {missing}")
 
 
 def _runs_in(folder: Path, most: int) -> list[Path]:

@@ -303,6 +303,9 @@ def test_a_run_of_another_kind_is_named_with_the_command_to_use_on_it(
         ("train --resume RUN", "comparison", "compare … --out RUN"),
         ("embeddings nearest RUN x", "tuning", "generate RUN/trials/001"),
         ("info RUN", "tuning", "info RUN/trials/001"),
+        ("train x --out o --from RUN", "tuning", "train … --from RUN/trials/001"),
+        ("train x --out o --from RUN", "classifier", "classify predict RUN TEXT"),
+        ("train x --out o --embedding-from RUN", "model", "generate RUN"),
     ],
 )
 def test_the_command_suits_what_was_wanted(

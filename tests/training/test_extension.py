@@ -16,7 +16,7 @@ import nextchar
 from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.training.events import Event, Noticed, StepDone
-from nextchar.training.extension import Extension, More, load_extension
+from nextchar.training.extension import Extension, More, load_extension, usual_rate
 from nextchar.training.optimization import scheduled_rate
 from tests.conftest import TINY_OPTIONS, require_same_training, rows_of
 
@@ -59,14 +59,14 @@ def test_a_run_learns_more_and_can_be_extended_again(run: Path) -> None:
     before = rows_of(run)
     note = told(run, steps=60)[0]
     assert note == (
-        "training further: 60 steps, from 30 to 90; the learning rate rises in 2 steps to 0.003 "
-        "(0.5 of that of the beginning) and falls on a line to 0"
+        "training further: 60 steps, from 30 to 90; the learning rate rises in 2 steps to 0.006 "
+        "and falls on a line to 0"
     )
     rows = rows_of(run)
     assert rows[: len(before)] == before
     added = rows[len(before) :]
     assert [row["step"] for row in added] == list(range(36, 91, 6))
-    assert 0 < added[-1]["learning_rate"] < added[0]["learning_rate"] < 0.003
+    assert 0 < added[-1]["learning_rate"] < added[0]["learning_rate"] < 0.006
     assert rows[-1]["validation_nats_per_char"] < before[-1]["validation_nats_per_char"]
     assert "from 90 to 95" in told(run, steps=5, learning_rate=0.001)[0]
     assert load_extension(run) == Extension(first_step=90, steps=95, learning_rate=0.001)
@@ -90,7 +90,7 @@ def test_a_training_that_stopped_early_goes_on_from_there(texts: Path, tmp_path:
     assert second.steps == 15
     assert second.steps_planned == 40
     assert load_extension(tmp_path / "run") == Extension(
-        first_step=10, steps=40, learning_rate=0.003
+        first_step=10, steps=40, learning_rate=0.006
     )
 
 
@@ -130,6 +130,13 @@ def test_a_damaged_extension_is_named(content: str, run: Path) -> None:
     (run / "extension.json").write_text(content)
     with pytest.raises(RunError, match=r"extension\.json"):
         nextchar.resume(run)
+
+
+def test_a_short_extension_begins_with_the_rate_of_as_many_steps_before_the_end() -> None:
+    config = TrainingConfig(steps=100, warmup=0.1, learning_rate=0.9)
+    rates = {steps: usual_rate(config, steps) for steps in (1, 9, 45, 90, 100, 500)}
+    assert rates == pytest.approx({1: 0.01, 9: 0.09, 45: 0.45, 90: 0.9, 100: 0.9, 500: 0.9})
+    assert usual_rate(TrainingConfig(steps=10, schedule="cosine"), 10) == pytest.approx(6e-3)
 
 
 def test_the_schedule_begins_anew() -> None:

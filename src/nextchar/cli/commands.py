@@ -120,8 +120,8 @@ def _silence() -> Iterator[None]:
 def _purpose(path: str, values: dict[str, Any]) -> Purpose:
     """Tell what a command wants of a run."""
     name = path.rpartition(" ")[2]
-    if name == "train" and values.get("resume") is not None:
-        return "resume"
+    if name == "train":
+        return "begin" if values.get("resume") is None else "resume"
     if name == "info":
         return "info"
     return "measure" if name in _MEASURING else "use"

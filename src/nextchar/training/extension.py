@@ -17,14 +17,13 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
 from nextchar.training.checkpoint import LAST_FILE, load_content
+from nextchar.training.optimization import scheduled_rate
 from nextchar.training.progress import Progress
 from nextchar.training.stopping import stops_early
 
+_FALLING = ("linear", "cosine")  # schedules that bring the rate to zero
 FORMAT_VERSION = 1
 EXTENSION_FILE = "extension.json"
-# Of the first training's rate, where a schedule had brought that to zero: enough to learn more
-# (docs/training.md), and not so much that what was learned is lost.
-RATE_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +35,7 @@ class More:
     steps, minutes
         How much longer; one of the two.
     learning_rate
-        The peak of its schedule; ``None`` is half of the first training's, or where that rate was
-        not brought to zero, the one that it ended with.
+        The peak of its schedule; unless set, see ``usual_rate``.
     """
 
     steps: int | None = None
@@ -100,7 +98,7 @@ class Extension:
         rate = f"{self.learning_rate:.3g}"
         if self.learning_rate != config.learning_rate:
             rate += f" ({self.learning_rate / config.learning_rate:.3g} of that of the beginning)"
-        if config.schedule in ("linear", "cosine"):
+        if config.schedule in _FALLING:
             way = "on a line" if config.schedule == "linear" else "on half a cosine"
             warmup = f"rises in {rising:,} steps to" if rising else "begins at"
             return f"{text}; the learning rate {warmup} {rate} and falls {way} to 0"
@@ -166,6 +164,16 @@ def is_finished(progress: Progress, config: TrainingConfig) -> bool:
     return progress.step >= config.steps or stops_early(progress, config)
 
 
+def usual_rate(config: TrainingConfig, steps: int) -> float:
+    """Give the rate at which an extension of so many steps begins to fall.
+
+    It is that of the first schedule as many steps before its end, its peak at most: a high rate
+    brings more, but needs the steps to fall again (docs/training.md).
+    """
+    rising = round(config.warmup * config.steps)
+    return scheduled_rate(config, max(rising, config.steps - steps))
+
+
 def extend(
     folder: Path,
     config: TrainingConfig,
@@ -205,8 +213,9 @@ def extend(
     if count is None:
         seconds = 60 * (more.minutes or 0.0)
         count = steps_in(now, seconds)
-    falls = config.schedule in ("linear", "cosine")
-    usual = RATE_SHARE * config.learning_rate if falls else now.learning_rate * progress.rate_factor
+    usual = usual_rate(config, count)
+    if config.schedule not in _FALLING:
+        usual = now.learning_rate * progress.rate_factor
     extension = Extension(
         first_step=progress.step,
         steps=progress.step + count,
