@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nextchar.config import Config
+from nextchar.config.arguments import checked
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
@@ -102,6 +103,7 @@ class TrainingResult:
         }
 
 
+@checked
 def train(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
@@ -181,6 +183,7 @@ def train(
         return _fit(folder, processes, told)
 
 
+@checked
 def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -> TrainingResult:
     """Go on with a run from where it was saved last; bit for bit as if it had not stopped.
 
@@ -196,11 +199,13 @@ def resume(run: str | os.PathLike[str], *, listeners: Sequence[Listener] = ()) -
         return _fit(Path(run), processes, listeners if processes.is_first else ())
 
 
+@checked
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read the rows of a run's ``metrics.jsonl``, one a validation."""
     return read_rows(Path(run) / METRICS_FILE)
 
 
+@checked
 def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     """Open the corpus that a run was trained on.
 

@@ -119,7 +119,6 @@ def _train(
     _check_train(data, out, resume, given(context, {**values, **own, "from_run": from_run}))
     options = chosen(context, values, config, ClassifierChoices)
     from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import resume_classifier, train_classifier
 
     resumes = resume is not None
@@ -127,9 +126,15 @@ def _train(
         if resume is not None:
             result = resume_classifier(resume, listeners=listeners)
         elif data and out is not None:
-            source = Source(text_column=text, label_column=label, layout=layout)
             result = train_classifier(
-                data, out, source=source, from_run=from_run, listeners=listeners, **options
+                data,
+                out,
+                text=text,
+                label=label,
+                layout=layout,
+                from_run=from_run,
+                listeners=listeners,
+                **options,
             )
     if as_json:
         print_json(result.to_dict())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import TransductionChoices
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
@@ -26,6 +27,7 @@ from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
 
+@checked
 def train_transducer(
     data: str | Path | Sequence[str | Path],
     out: str | Path,
@@ -51,6 +53,7 @@ def train_transducer(
     return train_on_pairs(pairs, out, listeners=listeners, **options)
 
 
+@checked
 def train_on_pairs(
     pairs: Sequence[tuple[str, str]],
     out: str | Path,
@@ -91,6 +94,7 @@ def train_on_pairs(
     return train_items(model, train, validation, Path(out), listeners=listeners)
 
 
+@checked
 def resume_transducer(run: str | Path, *, listeners: Sequence[Listener] = ()) -> ItemResult:
     """Go on with a run; see ``tasks.runs.resume_items``."""
     return resume_items(Transducer, Path(run), listeners=listeners)
