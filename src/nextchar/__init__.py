@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.classification.training import train_classifier as train_classifier
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
     from nextchar.tasks.tagging.tagger import Tagger as Tagger
+    from nextchar.tasks.tagging.training import train_tagger as train_tagger
     from nextchar.tasks.transduction.model import Transducer as Transducer
     from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
@@ -65,6 +66,7 @@ _HOMES = {
     "resume": "nextchar.run",
     "train": "nextchar.run",
     "train_embeddings": "nextchar.embeddings",
+    "train_tagger": "nextchar.tasks.tagging.training",
     "train_transducer": "nextchar.tasks.transduction.training",
     "train_classifier": "nextchar.tasks.classification.training",
     "tune": "nextchar.experiments",
@@ -93,6 +95,7 @@ __all__ = [
     "train",
     "train_classifier",
     "train_embeddings",
+    "train_tagger",
     "train_transducer",
     "tune",
 ]

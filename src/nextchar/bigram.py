@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.evaluation import Evaluation
 from nextchar.text.vocabulary import Ids, Vocabulary
@@ -56,6 +57,10 @@ class BigramModel:
         self.vocabulary = vocabulary
         self.counts = counts
         self.smoothing = smoothing
+
+    def __repr__(self) -> str:
+        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
+        return f"<{type(self).__name__}: {symbols}, smoothing {self.smoothing:g}>"
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, ids: Ids, *, smoothing: float = 0.1) -> BigramModel:
@@ -130,6 +135,7 @@ class BigramModel:
             seconds=time.monotonic() - began,
         )
 
+    @checked
     def generate(self, length: int, *, seed: int = 0) -> str:
         """Write so many symbols, drawn one after the other; ``<unk>`` is never drawn.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
-from nextchar.config import Config, reject_unknown
+from nextchar.config import Config, DecodingErrors, reject_unknown
+from nextchar.config.arguments import checked
 from nextchar.continuations import Continuation, complete_text, search_text
 from nextchar.errors import ConfigError
 from nextchar.evaluation import Evaluation
@@ -31,6 +33,7 @@ from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
+from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
 from nextchar.writing import Ending, separator_of, write_on
@@ -71,6 +74,7 @@ class LanguageModel:
         return cls(config, vocabulary, network)
 
     @classmethod
+    @checked
     def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
         """Read a model from a run directory.
 
@@ -106,11 +110,19 @@ class LanguageModel:
         save_vocabulary(folder, self.vocabulary)
         save_tensors(folder / MODEL_FILE, named_tensors(self.network), {})
 
+    def __repr__(self) -> str:
+        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
+        return (
+            f"<{type(self).__name__}: {self.config.network.summary}, {symbols}, "
+            f"{self.parameters:,} parameters>"
+        )
+
     @property
     def parameters(self) -> int:
         """Number of trained weights."""
         return self.network.parameter_count
 
+    @checked
     def stream(
         self,
         prompt: str = "",
@@ -187,11 +199,13 @@ class LanguageModel:
         )
         return (texts[0] for texts in pieces)
 
+    @checked
     def generate(self, prompt: str = "", **options: Any) -> str:  # noqa: ANN401
         """Write on from a prompt; the options are those of ``stream``."""
         _require_length(options.get("length", 0))
         return "".join(self.stream(prompt, **options))
 
+    @checked
     def generate_batch(
         self,
         prompt: str = "",
@@ -224,6 +238,7 @@ class LanguageModel:
         )
         return ["".join(texts) for texts in zip(*pieces, strict=True)]
 
+    @checked
     def search(
         self,
         prompt: str = "",
@@ -266,6 +281,7 @@ class LanguageModel:
             unknown=unknown,
         )
 
+    @checked
     def complete(
         self, prompt: str, *, count: int = 5, words: int = 1, unknown: Unknown = "error"
     ) -> list[Continuation]:
@@ -291,6 +307,7 @@ class LanguageModel:
             self.network, self.vocabulary, prompt, count=count, words=words, unknown=unknown
         )
 
+    @checked
     def evaluate(
         self,
         text: str | Iterable[str],
@@ -360,6 +377,41 @@ class LanguageModel:
             pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
         )
 
+    @checked
+    def evaluate_file(
+        self,
+        inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        encoding: str | None = None,
+        errors: DecodingErrors | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> Evaluation:
+        """Measure how well the model predicts files, as ``nextchar evaluate`` does.
+
+        They are read piece by piece, so that memory does not grow with their size.
+
+        Parameters
+        ----------
+        inputs
+            A file, a folder, a glob, ``-`` for standard input, or several, read as one text.
+        encoding, errors
+            How bytes become text; as in the training if not given.
+        **options
+            Those of ``evaluate``.
+
+        Raises
+        ------
+        TextError
+            A file cannot be read, or as ``evaluate``.
+        """
+        paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+        anew = {"encoding": encoding, "errors": errors}
+        changed = {name: value for name, value in anew.items() if value is not None}
+        reading = self.config.with_options(**changed).text
+        with open_text(paths, reading) as source:
+            return self.evaluate(source.chunks(), **options)
+
+    @checked
     def score(
         self,
         text: str,

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nextchar.config import Config, TrainingConfig
+from nextchar.config.arguments import checked
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
@@ -113,6 +114,7 @@ class TrainingResult:
         }
 
 
+@checked
 def train(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
@@ -192,6 +194,7 @@ def train(
         return _fit(folder, processes, told)
 
 
+@checked
 def resume(
     run: str | os.PathLike[str],
     *,
@@ -242,11 +245,13 @@ def resume(
         return _fit(folder, processes, told)
 
 
+@checked
 def history(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read the rows of a run's ``metrics.jsonl``, one a validation."""
     return read_rows(Path(run) / METRICS_FILE)
 
 
+@checked
 def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     """Open the corpus that a run was trained on.
 

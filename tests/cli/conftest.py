@@ -15,7 +15,7 @@ from tests.conftest import english
 def folders(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of each kind by its name, beside the data it was made of; tests only read them."""
     import nextchar
-    from nextchar.tasks.tagging.training import train as train_tagger
+    from nextchar.tasks.tagging.training import train_tagger
     from nextchar.tasks.transduction.pairs import Columns
 
     place = tmp_path_factory.mktemp("kinds")

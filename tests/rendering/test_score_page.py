@@ -94,10 +94,10 @@ def test_whatever_the_text_is_it_stands_in_the_page_character_by_character(text:
 
 def test_what_is_seen_as_one_character_is_one_with_the_sum_of_its_bits() -> None:
     text = "a👩\u200d🚀e\u0301🇰🇷x"
-    score = score_of(text, [0, 1, 9, 3, 2, 4, 5, 2, 8], unknown=[3])
+    score = score_of(text, [0, 1, 9, 3, 2, 2, 1, 1, 8], unknown=[3])
     page = _Page(score_page(score, title="x"))
     assert [shown for shown, _ in page.characters] == ["a", "👩\u200d🚀", "e\u0301", "🇰🇷", "x"]
-    assert page.data["bits"] == [0, 1300, 600, 700, 800]
+    assert page.data["bits"] == [0, 1300, 400, 200, 800]
     worst = [name.replace(" ", "␣") for name, _ in score.alternatives(2)]
     assert [page.data["names"][name] for name in page.data["alternatives"][1]] == worst
     assert page.data["surprising"] == [[1, 2], [4, 5]]

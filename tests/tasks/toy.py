@@ -53,6 +53,7 @@ class ToyModel(ItemModel[ToyChoices]):
     task = "toy"
     choices_type = ToyChoices
     unit = "item"
+    summary = f"{SYMBOLS} symbols"
 
     def __init__(self, choices: ToyChoices) -> None:
         self.choices = choices

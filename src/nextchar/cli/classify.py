@@ -124,7 +124,6 @@ def _train(
     _check_train(data, out, resume, set_here)
     options = chosen(context, values, config, ClassifierChoices)
     from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import resume_classifier, train_classifier
 
     resumes = resume is not None
@@ -132,9 +131,15 @@ def _train(
         if resume is not None:
             result = resume_classifier(resume, listeners=listeners, **more)
         elif data and out is not None:
-            source = Source(text_column=text, label_column=label, layout=layout)
             result = train_classifier(
-                data, out, source=source, from_run=from_run, listeners=listeners, **options
+                data,
+                out,
+                text=text,
+                label=label,
+                layout=layout,
+                from_run=from_run,
+                listeners=listeners,
+                **options,
             )
     if as_json:
         print_json(result.to_dict())

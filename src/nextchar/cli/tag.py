@@ -85,9 +85,9 @@ def _run(
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = training.resume(resume, listeners=listeners, **more)
+            result = training.resume_tagger(resume, listeners=listeners, **more)
         elif data is not None and out is not None:
-            result = training.train(
+            result = training.train_tagger(
                 data, out, columns=_columns(columns), listeners=listeners, **options
             )
     if as_json:

@@ -68,6 +68,12 @@ class NetworkConfig(Checked):
     forget_bias: float = option(1.0, "Initial bias of the forget gate of lstm cells.")
 
     @property
+    def summary(self) -> str:
+        """The cells and their sizes in a few words."""
+        layers = "layer" if self.layers == 1 else "layers"
+        return f"{self.cell}, {self.layers} {layers} of {self.hidden_size}"
+
+    @property
     def level_names(self) -> tuple[str, ...]:
         """What the network is made of, from the input to the output."""
         first = ("embedding",) if self.input == "embedding" else ()

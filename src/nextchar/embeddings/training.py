@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.config.arguments import checked
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.sentences import Sentences
 from nextchar.embeddings.vectors import SymbolVectors
@@ -30,6 +31,7 @@ from nextchar.training.events import Listener, Preparing, tell
 _LAST_RATE = 1e-4  # as in word2vec
 
 
+@checked
 def train_embeddings(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nextchar.config.arguments import checked
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
@@ -83,6 +84,7 @@ class SymbolVectors:
     sources: tuple[str, ...]
 
     @classmethod
+    @checked
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what ``save`` wrote.
 
@@ -165,11 +167,13 @@ class SymbolVectors:
         write_bytes(file, gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
         return len(order)
 
+    @checked
     def vector(self, symbol: str) -> NDArray[np.float32]:
         """Give the vector of a symbol, float32[E]; see ``number``."""
         found: NDArray[np.float32] = self.vectors[self.number(symbol)]
         return found
 
+    @checked
     def nearest(self, symbol: str, count: int = 10) -> list[Neighbor]:
         """Find the symbols whose vectors point most nearly the same way.
 
@@ -188,6 +192,7 @@ class SymbolVectors:
         number = self.number(symbol)
         return self._near(self._unit[number], {number}, count)
 
+    @checked
     def analogy(self, first: str, second: str, third: str, count: int = 10) -> list[Neighbor]:
         """Find what is to the third symbol as the second is to the first.
 
@@ -199,6 +204,7 @@ class SymbolVectors:
         length = float(np.linalg.norm(direction))
         return self._near(direction / max(length, 1e-12), {a, b, c}, count)
 
+    @checked
     def number(self, symbol: str) -> int:
         """Give the id of a symbol that has a vector.
 

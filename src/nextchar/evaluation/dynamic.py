@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.evaluation.exact import Predictions, overlapping_pieces, tensor_of
 from nextchar.nn.network import Network, State, detach
@@ -56,6 +57,7 @@ class Adaptation:
         }
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise ConfigError(f"rate must be a number of at least 0; got {self.rate}")
         if self.segment < 1:

@@ -110,6 +110,10 @@ class Score:
     seconds: float
     adaptation: Adaptation | None = None
 
+    def __repr__(self) -> str:
+        figures = f"{self.characters:,} characters, {self.bits_per_char:.4f} bits/char"
+        return f"<{type(self).__name__}: {figures}>"
+
     @property
     def total_bits(self) -> float:
         """The bits of the whole text."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError
 from nextchar.experiments.comparison import Comparison, Figures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
@@ -28,6 +29,7 @@ SAMPLE_LENGTH, TIMED_LENGTH = 300, 4000
 LARGEST_HIDDEN = 1 << 14
 
 
+@checked
 def compare(
     inputs: Inputs,
     out: str | os.PathLike[str],

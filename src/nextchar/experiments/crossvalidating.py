@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import Config
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError
 from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
@@ -23,6 +24,7 @@ from nextchar.training.events import Listener
 FORMAT_VERSION = 1
 
 
+@checked
 def crossval(
     inputs: Inputs,
     out: str | os.PathLike[str],

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, NextcharError, RunError, as_option
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
@@ -37,6 +38,7 @@ USUAL_TRIALS = 40
 SHARED_OUT = 0.95  # of the search's minutes among its trials; the rest is for all around them
 
 
+@checked
 def tune(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError
 
 
@@ -49,6 +50,7 @@ class Sampling:
     repetition_window: int = 64
 
     def __post_init__(self) -> None:
+        check_fields(self)
         numbers = (self.temperature, self.top_p, self.min_p, self.repetition_penalty)
         if not all(math.isfinite(number) for number in numbers):
             raise ConfigError(f"sampling options must be finite numbers; got {self}")

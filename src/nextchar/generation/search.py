@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import Automaton, Progress
 from nextchar.generation.plain import not_finite
@@ -51,6 +52,7 @@ class Beam:
     diversity: float = 0.5
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.width < 1:
             raise ConfigError(f"width must be at least 1; got {self.width}")
         if not (math.isfinite(self.length_penalty) and self.length_penalty >= 0):

@@ -54,4 +54,4 @@ def resolve_seed(seed: int | None) -> int:
     """Give the seed, or a fresh one for ``None``; ``ConfigError`` outside [0, 2^63)."""
     if seed is not None and not 0 <= seed < 1 << 63:
         raise ConfigError(f"seed must be at least 0 and below 2^63; got {seed}")
-    return secrets.randbits(32) if seed is None else seed
+    return secrets.randbits(32) if seed is None else int(seed)

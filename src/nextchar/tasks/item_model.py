@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.config import ItemChoices
+from nextchar.config.arguments import checked
 from nextchar.model_files import load_choices, load_weights
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
@@ -46,6 +47,7 @@ class ItemModel(ABC, Generic[ChoicesT]):
     network: Trainable
 
     @classmethod
+    @checked
     def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
         """Read a model from a run directory; ``checkpoint`` is as in ``LanguageModel.load``.
 
@@ -88,6 +90,22 @@ class ItemModel(ABC, Generic[ChoicesT]):
     @abstractmethod
     def measure(self, examples: Examples) -> Measured:
         """Measure the network, in evaluation mode, on items that it has not learned from."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return self.network.parameter_count
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What it reads and gives, in a few words."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__}: {self.choices.network.summary}, {self.summary}, "
+            f"{self.parameters:,} parameters>"
+        )
 
     @property
     def grown(self) -> GrownWeight | None:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edit
+from nextchar.config.arguments import checked
 from nextchar.text.graphemes import (
     border_at_most,
     clusters,
@@ -214,6 +215,7 @@ class Augmenter:
         return changed[edit]
 
 
+@checked
 def augment(text: str, *, seed: int = 0, **options: Any) -> str:  # noqa: ANN401
     """Make an altered copy of a text.
 

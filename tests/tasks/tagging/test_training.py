@@ -18,7 +18,7 @@ from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.labels import Labels
-from nextchar.tasks.tagging.training import resume, split, train, train_on
+from nextchar.tasks.tagging.training import resume_tagger, split, train_on, train_tagger
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import english, korean, require_same_training
 from tests.tasks.tagging.models import SMALL, items_of, untrained
@@ -27,7 +27,7 @@ from tests.tasks.tagging.models import SMALL, items_of, untrained
 def trained(out: Path, *listeners: Listener, characters: int = 3000, **options: Any) -> Any:
     text = out.with_suffix(".txt")
     text.write_text(korean(characters), encoding="utf-8")
-    return train(text, out, listeners=listeners, **{**SMALL, "restore": "spaces", **options})
+    return train_tagger(text, out, listeners=listeners, **{**SMALL, "restore": "spaces", **options})
 
 
 @pytest.mark.parametrize("vocabulary", ["char", "jamo", "byte"])
@@ -56,7 +56,7 @@ def test_a_training_that_was_interrupted_resumes_bit_for_bit(
 
     with pytest.raises(Interrupted, match="nextchar tag train --resume"):
         trained(tmp_path / "cut", stop, **options)
-    resume(tmp_path / "cut")
+    resume_tagger(tmp_path / "cut")
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
@@ -64,7 +64,7 @@ def test_case_and_punctuation_are_learned_together(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(english(8000))
     options = {**SMALL, "hidden_size": 24, "passes": 10, "learning_rate": 0.02, "window": 128}
-    train(text, tmp_path / "run", restore="case+punctuation", **options)
+    train_tagger(text, tmp_path / "run", restore="case+punctuation", **options)
     tagger = nextchar.Tagger.load(tmp_path / "run")
     assert tagger.apply("the dog sees a cat\r\n") == "The dog sees a cat.\r\n"
     assert set(tagger.evaluate([text]).scores.parts) == {"upper", "."}
@@ -76,7 +76,7 @@ def test_labels_of_files_are_learned(tmp_path: Path) -> None:
     path = tmp_path / "vowels.tsv"
     path.write_text("\n\n".join("\n".join(f"{c}\t{c in 'ae'}" for c in word) for word in words))
     options = {**SMALL, "passes": 20, "learning_rate": 0.02, "outside": "False"}
-    result = train(path, tmp_path / "run", **options)
+    result = train_tagger(path, tmp_path / "run", **options)
     assert result.figures["f1"] == 1
     assert nextchar.Tagger.load(tmp_path / "run").tag("bad") == [
         ("b", "False"), ("a", "True"), ("d", "False"),
@@ -107,7 +107,7 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("abc\nde\n")
     with pytest.raises(ConfigError, match="two labels to learn, got one: spaces: nothing is to be"):
-        train(text, tmp_path / "run", restore="spaces")
+        train_tagger(text, tmp_path / "run", restore="spaces")
     assert not (tmp_path / "run").exists()
 
 
@@ -115,7 +115,7 @@ def test_few_items_are_learned_from_more_often(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"{number} a" for number in range(20)))
     options = {name: value for name, value in SMALL.items() if name != "passes"}
-    result = train(text, tmp_path / "run", restore="spaces", **options)
+    result = train_tagger(text, tmp_path / "run", restore="spaces", **options)
     assert result.passes == 60
 
 

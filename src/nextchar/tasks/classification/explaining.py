@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.text.graphemes import clusters, inner_places
@@ -80,6 +81,7 @@ class Explanation:
         }
 
 
+@checked
 def explain(
     model: TextClassifier, text: str, *, label: str | None = None, by: Unit = "char"
 ) -> Explanation:

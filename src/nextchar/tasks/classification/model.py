@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextchar.config import ClassifierChoices
+from nextchar.config.arguments import checked
 from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.nn.dropout import drop_symbols
 from nextchar.origin import Origin, load_origin
@@ -81,6 +82,12 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     def label_names(self) -> tuple[str, ...]:
         """The C labels."""
         return self.labels.names
+
+    @property
+    def summary(self) -> str:
+        """Its symbols and labels, counted."""
+        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
+        return f"{symbols}, {len(self.labels):,} labels"
 
     def save_symbols(self, folder: Path) -> None:
         """Write ``vocabulary.json``, ``labels.json``, and ``origin.json`` if there is one."""
@@ -167,6 +174,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         logs = self._log_probabilities(examples.texts[TEXT])
         return figures_of(logs, examples.arrays[LABEL], self.labels.names)
 
+    @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give ln p of each label for each text, float64[N, C]; the network is left in eval mode.
 
@@ -176,10 +184,12 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         self.network.eval()
         return self._log_probabilities(encode_texts(self.vocabulary, texts))
 
+    @checked
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text, float64[N, C]."""
         return np.exp(self.log_probabilities(texts))
 
+    @checked
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Give the most probable label of each text."""
         return [self.labels.names[place] for place in self.log_probabilities(texts).argmax(1)]

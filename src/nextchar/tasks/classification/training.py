@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import ClassifierChoices
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.figures import ClassificationFigures
@@ -18,17 +19,20 @@ from nextchar.tasks.classification.reading import Source
 from nextchar.tasks.classification.symbols import strangers
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
-from nextchar.text.labelled import LabelledText
+from nextchar.text.labelled import LabelledText, Layout
 from nextchar.training.events import Listener, Noticed, noting, tell
 
 _NAMED = 5
 
 
+@checked
 def train_classifier(
     inputs: Input | Sequence[Input],
     out: str | os.PathLike[str],
     *,
-    source: Source | None = None,
+    text: str = Source.text_column,
+    label: str = Source.label_column,
+    layout: Layout = Source.layout,
     from_run: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     **options: Any,  # noqa: ANN401
@@ -41,8 +45,10 @@ def train_classifier(
         Files, folders, patterns, or ``-``.
     out
         The run directory to make; it must not exist yet, or be empty.
-    source
-        The columns and the layout of the files.
+    text, label
+        The columns of tables.
+    layout
+        How files are read; see ``read_labelled``.
     from_run
         A language model to begin from: its network and its symbols, to which new ones are added.
         Then texts are read forward alone, unless ``bidirectional`` says otherwise.
@@ -68,13 +74,15 @@ def train_classifier(
             f"{choices.classifier.members}"
         )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    items = (source or Source()).items(paths, choices.items.reading, note=noting(listeners))
+    source = Source(text_column=text, label_column=label, layout=layout)
+    items = source.items(paths, choices.items.reading, note=noting(listeners))
     prepared = prepare(items, choices, source=begun, listeners=listeners)
     return train_items(
         prepared.model, prepared.train, prepared.validation, Path(out), listeners=listeners
     )
 
 
+@checked
 def resume_classifier(
     run: str | os.PathLike[str],
     *,

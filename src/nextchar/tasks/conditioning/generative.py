@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
@@ -46,9 +47,13 @@ class GenerativeClassifier:
             raise ConfigError(f"a prior has a number above 0 for each of {len(model.prior)} labels")
 
     @classmethod
+    @checked
     def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
         """Read a run of ``nextchar condition train``."""
         return cls(ConditionalModel.load(run, device=device))
+
+    def __repr__(self) -> str:
+        return repr(self.model).replace(type(self.model).__name__, type(self).__name__, 1)
 
     @property
     def choices(self) -> ConditionChoices:
@@ -60,20 +65,24 @@ class GenerativeClassifier:
         """The K labels."""
         return self.model.labels.names
 
+    @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give log p(label | text), in nats, [N, K]."""
         joint = self.model.log_likelihoods(texts) + np.log(self.prior)
         posterior: NDArray[np.float64] = joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
         return posterior
 
+    @checked
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give p(label | text), [N, K]."""
         return np.exp(self.log_probabilities(texts))
 
+    @checked
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Give the most probable label of each text."""
         return [self.label_names[number] for number in self.log_probabilities(texts).argmax(axis=1)]
 
+    @checked
     def evaluate(self, texts: Sequence[str], labels: Sequence[object]) -> ClassificationFigures:
         """Compare with the right labels; ``ConfigError`` for one that is not known."""
         right = np.array([self.model.labels.index(str(label)) for label in labels], np.int64)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import Config, NetworkConfig
+from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.model import LanguageModel
@@ -70,6 +71,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         )
 
     @classmethod
+    @checked
     def train(
         cls,
         texts: Sequence[str],
@@ -124,6 +126,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         )
 
     @classmethod
+    @checked
     def resume(
         cls,
         run: str | Path,
@@ -142,10 +145,18 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         """Make the model of a run as it was before its training."""
         return cls(choices, Symbols.load(folder))
 
+    @property
+    def summary(self) -> str:
+        """Its symbols and conditions, counted."""
+        vocabulary, conditions = self.symbols.vocabulary, self.symbols.conditions
+        symbols = f"{len(vocabulary):,} symbols ({vocabulary.kind})"
+        return f"{symbols}, {len(conditions.names):,} {conditions.kind}"
+
     def save_symbols(self, folder: Path) -> None:
         """Write ``vocabulary.json`` and ``conditions.json``."""
         self.symbols.save(folder)
 
+    @checked
     def given(self, condition: Given = None, *, strength: float = 1.0) -> LanguageModel:
         """Make the language model of one condition, exactly.
 
@@ -186,6 +197,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         """Give what writes whole texts under a condition; see ``given``."""
         return ItemWriter(self.given(condition, strength=strength), self.symbols.boundary)
 
+    @checked
     def generate(
         self,
         condition: Given = None,
@@ -209,6 +221,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
             raise ConfigError("the model was given features and has no labels")
         return self.symbols.conditions
 
+    @checked
     def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give log p(text | label) of texts under every label, in nats, [N, K].
 

@@ -75,6 +75,14 @@ class TagModel(ItemModel[TaggingChoices]):
         labels = Labels.from_dict(read_json(folder / LABELS_FILE, RunError), choices.tagging)
         return cls(choices, load_vocabulary(folder), labels)
 
+    @property
+    def summary(self) -> str:
+        """What it puts back, its symbols and labels, counted."""
+        restored = "+".join(self.choices.tagging.kinds)
+        restores = f"restores {restored}, " if restored else ""
+        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
+        return f"{restores}{symbols}, {len(self.labels):,} labels"
+
     def save_symbols(self, folder: Path) -> None:
         """Write the vocabulary and the labels."""
         save_vocabulary(folder, self.vocabulary)

@@ -222,7 +222,7 @@ class Reading:
             last.change = last.change._replace(explicit=last.change.explicit + character)
             return
         if self._last == "behind":
-            *_, taken = last.change.behind
+            taken = last.change.behind[-1]
             last.change = last.change._replace(behind=last.change.behind[:-1])
             self._append(taken)
         elif self._last == "letter":
@@ -234,10 +234,11 @@ class Reading:
     def _put_back(self) -> None:
         """Let the last letter have its marks again, each a place of its own where it was one."""
         place = self.places.pop()
-        first, *marks = self._restoration.written(place.character, place.change)
-        base, case, _ = take_off(first, case="case" in self._restoration.kinds, diacritics=False)
+        whole = self._restoration.written(place.character, place.change)
+        takes_case = "case" in self._restoration.kinds
+        base, case, _ = take_off(whole[0], case=takes_case, diacritics=False)
         self._append(base, case)
-        for mark in marks:
+        for mark in whole[1:]:
             self.places[-1].is_open = True
             self._append(mark)
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from nextchar.config import TaggingChoices, TextConfig, Transitions
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, as_option
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
 from nextchar.tasks.tagging.items import Item, read_items
@@ -76,6 +77,7 @@ class Tagger:
             model.grammar = model.labels.grammar(transitions)
 
     @classmethod
+    @checked
     def load(
         cls, run: str | Path, *, device: str = "cpu", transitions: Transitions | None = None
     ) -> Self:
@@ -88,6 +90,9 @@ class Tagger:
         """
         return cls(TagModel.load(run, device=device), transitions=transitions)
 
+    def __repr__(self) -> str:
+        return repr(self.model).replace(type(self.model).__name__, type(self).__name__, 1)
+
     @property
     def choices(self) -> TaggingChoices:
         """How the run was made."""
@@ -98,6 +103,7 @@ class Tagger:
         """The labels that it gives."""
         return self.model.labels.names
 
+    @checked
     def stream(self, *, keep: bool = False) -> Stream:
         """Begin to read running text: ``feed`` gives what is certain, ``finish`` the rest.
 
@@ -128,6 +134,7 @@ class Tagger:
                 yield stream.feed(chunk[start : start + _FED])
         yield stream.finish()
 
+    @checked
     def apply(self, text: str, *, keep: bool = False) -> str:
         """Put back into a text what the run has learned to put back.
 
@@ -143,6 +150,7 @@ class Tagger:
         """
         return "".join(self.apply_to([text], keep=keep))
 
+    @checked
     def tag(self, text: str) -> list[tuple[str, str]]:
         """Give each character of one item with its label.
 
@@ -164,6 +172,7 @@ class Tagger:
         numbers = [number for _, _, chosen in labelled for number in chosen]
         return [(c, self.labels[n]) for c, n in zip(characters, numbers, strict=True)]
 
+    @checked
     def evaluate(
         self,
         data: Sequence[str | Path],

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import TaggingChoices
+from nextchar.config.arguments import checked
 from nextchar.tasks.holding_out import hold_out
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.tasks.tagging.encoding import encode_items
@@ -25,7 +26,8 @@ from nextchar.training.folder import in_the_way_error, is_in_the_way
 _ENOUGH_STEPS, _MOST_PASSES = 1500, 60
 
 
-def train(
+@checked
+def train_tagger(
     data: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
@@ -74,7 +76,7 @@ def train_on(
     *,
     listeners: Sequence[Listener] = (),
 ) -> ItemResult:
-    """Train a tagger on items; see ``train``."""
+    """Train a tagger on items; see ``train_tagger``."""
     learned, held_out = split(items, choices.items.validation_fraction, choices.training.seed)
     window = choices.tagging.window
     vocabulary = vocabularies.learn(
@@ -92,7 +94,8 @@ def train_on(
     return train_items(model, train, validation, Path(out), listeners=listeners)
 
 
-def resume(
+@checked
+def resume_tagger(
     run: str | Path,
     *,
     listeners: Sequence[Listener] = (),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.config import TransductionChoices
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
 from nextchar.nn.network import Reading
@@ -80,6 +81,12 @@ class Transducer(ItemModel[TransductionChoices]):
     def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
         return cls(choices, Symbols.load(folder))
+
+    @property
+    def summary(self) -> str:
+        """The symbols that it reads and writes, counted."""
+        source, target = len(self.symbols.source), len(self.symbols.target)
+        return f"{source:,} symbols to {target:,}"
 
     def save_symbols(self, folder: Path) -> None:
         """Write the vocabularies."""
@@ -158,6 +165,7 @@ class Transducer(ItemModel[TransductionChoices]):
                 found[item] = texts
         return found
 
+    @checked
     def apply(
         self,
         texts: str | Sequence[str],
@@ -209,6 +217,7 @@ class Transducer(ItemModel[TransductionChoices]):
             for ranked in self.write_ids(sources, search, max_length=max_length)
         ]
 
+    @checked
     def attention(
         self, text: str, *, beam: int = 5, max_length: int | None = None, unknown: Unknown = "error"
     ) -> AttentionMap:
@@ -231,6 +240,7 @@ class Transducer(ItemModel[TransductionChoices]):
             output=self._transduction(best),
         )
 
+    @checked
     def evaluate(
         self,
         pairs: Sequence[tuple[str, str]],

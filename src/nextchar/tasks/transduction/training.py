@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import TransductionChoices
+from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
@@ -26,6 +27,7 @@ from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
 
+@checked
 def train_transducer(
     data: str | Path | Sequence[str | Path],
     out: str | Path,
@@ -53,6 +55,7 @@ def train_transducer(
     return train_on_pairs(pairs, out, listeners=listeners, **options)
 
 
+@checked
 def train_on_pairs(
     pairs: Sequence[tuple[str, str]],
     out: str | Path,
@@ -93,6 +96,7 @@ def train_on_pairs(
     return train_items(model, train, validation, Path(out), listeners=listeners)
 
 
+@checked
 def resume_transducer(
     run: str | Path,
     *,

@@ -125,6 +125,9 @@ class Vocabulary(ABC):
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} symbols>"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.to_dict() == other.to_dict()
 

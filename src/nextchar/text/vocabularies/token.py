@@ -53,6 +53,9 @@ class TokenVocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} symbols>"
+
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
         """Turn a text into ids [n]; see ``Vocabulary.encode``."""
         tokens = text.split()

@@ -1,0 +1,157 @@
+"""Arguments of public functions, checked against their annotations when they are called.
+
+A wrong type is a ``ConfigError`` in one line, as a wrong option of a training is, and not whatever
+happens where the value is used. Annotations that say more than can be told from a value alone, as
+callables and arrays, are not checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import numbers
+import os
+import reprlib
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from nextchar.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    types.NoneType: "None",
+    os.PathLike: "a path",
+}
+_shown = reprlib.Repr()
+_shown.maxstring = _shown.maxother = 60
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function check the types of its arguments.
+
+    Raises
+    ------
+    ConfigError
+        At a call: names the argument, what it may be, and what was given.
+    """
+    signature = inspect.signature(function)
+    hints = functools.cache(lambda: typing.get_type_hints(function))
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            _require_all(function.__name__, signature, args, kwargs)
+            raise
+        for name, value in given.items():
+            variadic = signature.parameters[name].kind in (
+                inspect.Parameter.VAR_KEYWORD,
+                inspect.Parameter.VAR_POSITIONAL,
+            )
+            if name in hints() and not variadic:
+                check_type(name, value, hints()[name])
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _require_all(
+    name: str, signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
+    """Raise ``ConfigError`` that names all arguments that are missing, if any is."""
+    given = signature.bind_partial(*args, **kwargs).arguments.keys()
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    needed = [
+        each.name
+        for each in signature.parameters.values()
+        if each.default is each.empty and each.kind not in variadic and each.name != "self"
+    ]
+    missing = [each for each in needed if each not in given]
+    if missing:
+        raise ConfigError(f"{name} needs {' and '.join(needed)}; missing: {', '.join(missing)}")
+
+
+def check_fields(instance: Any) -> None:  # noqa: ANN401  (any dataclass)
+    """Check the types of a dataclass's fields; see ``checked``."""
+    hints = _hints_of(type(instance))
+    for field in dataclasses.fields(instance):
+        check_type(field.name, getattr(instance, field.name), hints[field.name])
+
+
+@functools.cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def check_type(name: str, value: object, annotation: Any) -> None:  # noqa: ANN401
+    """Raise ``ConfigError`` unless a value is of an annotated type."""
+    alternatives = _alternatives(annotation)
+    if any(_is(value, each) for each in alternatives):
+        return
+    wanted = list(dict.fromkeys(map(_named, alternatives)))
+    raise ConfigError(f"{name} must be {' or '.join(wanted)}; got {_shown.repr(value)}")
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return tuple(each for part in typing.get_args(annotation) for each in _alternatives(part))
+    return (annotation,)
+
+
+def _origin(kind: Any) -> Any:  # noqa: ANN401
+    origin = typing.get_origin(kind) or kind
+    return os.PathLike if origin is Path else origin
+
+
+def _is(value: object, kind: Any) -> bool:  # noqa: ANN401
+    origin = _origin(kind)
+    if origin is Literal:
+        return value in typing.get_args(kind)
+    if origin in (int, float):
+        number = numbers.Integral if origin is int else numbers.Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    if origin in (Sequence, Iterable, list, tuple):
+        return _is_row(value, origin, typing.get_args(kind))
+    if origin in _WORDS or origin is Mapping or _is_ours(origin):
+        return isinstance(value, origin)
+    return True
+
+
+def _is_row(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  # noqa: ANN401
+    """Tell whether a value is several of a kind; arrays and columns of tables are too."""
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
+        return False
+    if origin is Iterable:
+        return True
+    if not hasattr(value, "__len__"):
+        return False
+    alternatives = _alternatives(kinds[0]) if kinds else ()
+    if not set(alternatives) <= {str, int, float}:
+        return True
+    return all(any(_is(item, each) for each in alternatives) for item in value)
+
+
+def _named(kind: Any) -> str:  # noqa: ANN401
+    origin = _origin(kind)
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, typing.get_args(kind)))}"
+    if origin in (Sequence, Iterable, list, tuple):
+        several = {str: "texts", int: "whole numbers", float: "numbers"}
+        kinds = typing.get_args(kind)
+        return f"a list of {several.get(kinds[0], 'values')}" if kinds else "a list"
+    return _WORDS.get(origin, getattr(origin, "__name__", str(origin)))
+
+
+def _is_ours(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and kind.__module__.startswith("nextchar.")
