@@ -1,9 +1,8 @@
 """Compiled loops: the decorator for them, and the pointwise functions that they share.
 
-The only file that says how Numba compiles. A compiled function is machine code from its second
-run on: the first call in a new installation compiles (seconds), later processes load what that
-one stored. Reordering of sums is allowed, assumptions on NaN and infinity are not: a diverged
-network must show.
+The only file that says how Numba compiles. The first call of a function in a new installation
+compiles it (seconds); later processes load what that one stored (``machine_code``). Reordering of
+sums is allowed, assumptions on NaN and infinity are not: a diverged network must show.
 
 A change here does not reach the stored code of other files: touch them, or delete their
 ``__pycache__``.
@@ -22,6 +21,15 @@ from llvmlite import ir
 from numba.core import cgutils, codegen
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from nextchar.errors import ConfigError
+from nextchar.machine_code import keep
+
+_settings: Any = numba.config  # which has no types
+if _settings.DISABLE_JIT:
+    raise ConfigError(
+        "NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the environment"
+    )
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -46,10 +54,9 @@ def _compiled(function: FunctionT, *, counting: bool) -> FunctionT:
     options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
     if not counting:
         options["_nrt"] = False  # Numba's runtime, of which the counts are a part
-    try:
-        return cast(FunctionT, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # nowhere to store: neither beside the file nor in the user's cache
-        return cast(FunctionT, numba.njit(**options)(function))
+    made = cast(FunctionT, numba.njit(**options)(function))
+    keep(made)
+    return made
 
 
 def inlined(function: FunctionT) -> FunctionT:
@@ -61,10 +68,9 @@ def inlined(function: FunctionT) -> FunctionT:
 @cache
 def processor_has(feature: str) -> bool:
     """Say whether Numba compiles for a processor with some instructions, by LLVM's name of them."""
-    chosen: Any = numba.config  # which has no types, like what follows
-    if chosen.CPU_NAME or chosen.CPU_FEATURES:  # it is not for this processor
+    if _settings.CPU_NAME or _settings.CPU_FEATURES:  # it is not for this processor
         return False
-    target: Any = codegen
+    target: Any = codegen  # which has no types
     return f"+{feature}" in target.get_host_cpu_features().split(",")
 
 

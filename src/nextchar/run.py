@@ -23,7 +23,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -110,6 +110,7 @@ def train(
     embedding_from: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
+    given: Collection[str] | None = None,
     **options: Any,  # noqa: ANN401
 ) -> TrainingResult:
     """Train a language model on text files.
@@ -133,6 +134,9 @@ def train(
         Called with each event of the training.
     stdin
         What ``-`` reads; ``sys.stdin.buffer`` if not given.
+    given
+        The names of the options that the user chose: a plan leaves them as they are, and a choice
+        without effect is told. All of ``options``, if not given.
     **options
         The fields of ``TextConfig``, ``AugmentationConfig``, ``NetworkConfig`` and
         ``TrainingConfig``.
@@ -164,7 +168,7 @@ def train(
         new = NewRun(
             paths=paths,
             config=config,
-            given=frozenset(options),
+            given=frozenset(options if given is None else given),
             source=source,
             vectors=vectors,
             processes=processes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import signal
 import sys
@@ -32,6 +33,7 @@ from nextchar.cli import (
     transduce,
     tune,
 )
+from nextchar.cli.notes import noting
 from nextchar.errors import (
     InputError,
     Interrupted,
@@ -96,7 +98,8 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        with noting() if is_first_process() else contextlib.nullcontext():
+            code = app(standalone_mode=False)
         sys.stdout.flush()
     except _UsageError as error:
         if not is_first_process():  # All have the same command line.
@@ -124,6 +127,8 @@ def _run() -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    if not message.strip():  # The help was shown instead of one.
+        return code
     sys.stderr.write(f"nextchar: {' '.join(message.split())}\n")
     return code
 

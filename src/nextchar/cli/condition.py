@@ -19,7 +19,14 @@ from nextchar.cli.options import (
     given,
     parameter,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    duration,
+    followed_display,
+    print_json,
+    print_rows,
+)
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -277,7 +284,8 @@ def _evaluate(
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
     items = _read(data, choices.items.reading, reading)
-    figures = model.evaluate(items).to_dict()
+    with followed_display("evaluating"):
+        figures = model.evaluate(items).to_dict()
     if as_json:
         print_json({"run": str(run), **figures})
     else:

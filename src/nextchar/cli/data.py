@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, print_json, print_rows, stderr_line
+from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows
 
 app = typer.Typer(help="Corpora by name.", no_args_is_help=True)
 
@@ -41,13 +41,8 @@ def _fetch(name: str = typer.Argument(help="A name that `data list` shows.")) ->
     """Download a corpus, or make the built-in one, and print where it is."""
     from nextchar.text import datasets
 
-    show = stderr_line()
-    try:
-        where = datasets.fetch(
-            name, progress=lambda done, size: show(f"{name}: {done:,} of {size:,} bytes")
-        )
-    finally:
-        show("")
+    with part_display(f"{name} fetched", quiet=False) as progress:
+        where = datasets.fetch(name, progress=lambda done, size: progress(done / max(size, 1)))
     sys.stdout.write(f"{where}\n")
 
 

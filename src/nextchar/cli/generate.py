@@ -13,7 +13,13 @@ from typing import Any, Literal, Protocol
 import typer
 
 from nextchar.cli.options import add_command, parameter
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
+from nextchar.cli.output import (
+    JSON_HELP,
+    UNKNOWN_HELP,
+    flowing_text,
+    followed_display,
+    print_json,
+)
 
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
@@ -193,17 +199,22 @@ def write(
         "weights": weights,
     }
     if as_json:
-        texts = model.generate_batch(prompt, samples=samples, **options)
+        texts = _batch(model, prompt, samples, options)
         print_json({**about, "prompt": prompt, "seed": seed, "texts": texts})
     elif samples == 1:
         _stream(model.stream(prompt, **options))
     else:
-        texts = model.generate_batch(prompt, samples=samples, **options)
+        texts = _batch(model, prompt, samples, options)
         for index, text in enumerate(texts):
             if lines_apart:
                 sys.stdout.write(f"{text}\n")
                 continue
             sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n{text}\n")
+
+
+def _batch(model: Writer, prompt: str, samples: int, options: Mapping[str, Any]) -> list[str]:
+    with followed_display("writing", symbols=options["length"]):
+        return model.generate_batch(prompt, samples=samples, **options)
 
 
 def _stream(pieces: Iterator[str]) -> None:
@@ -215,14 +226,13 @@ def _stream(pieces: Iterator[str]) -> None:
     from nextchar.errors import Interrupted
     from nextchar.training.interruption import StopSignals
 
-    with StopSignals() as stop:
+    with flowing_text() as show, StopSignals() as stop:
         for piece in pieces:
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            show(piece)
             if stop.received is not None:
                 what = "interrupted" if stop.received == signal.SIGINT else "terminated"
                 raise Interrupted(what, stop.received)
-    sys.stdout.write("\n")
+        show("\n")
 
 
 def _search(
@@ -237,7 +247,8 @@ def _search(
 
     if best < 1:
         raise ConfigError(f"best must be at least 1; got {best}")
-    found = model.search(prompt, **options)[:best]
+    with followed_display("searching", symbols=options["length"]):
+        found = model.search(prompt, **options)[:best]
     if about is not None:
         results = [
             {

@@ -21,6 +21,8 @@ from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
     duration,
+    followed_display,
+    part_display,
     print_json,
     print_rows,
     write_progress,
@@ -165,7 +167,8 @@ def _evaluate(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     anew: dict[str, str | None] = {"encoding": encoding, "errors": errors}
     reading = tagger.choices.with_options(**{n: v for n, v in anew.items() if v is not None})
-    result = tagger.evaluate(data, columns=_columns(columns), reading=reading.items.reading)
+    with followed_display("evaluating"):
+        result = tagger.evaluate(data, columns=_columns(columns), reading=reading.items.reading)
     if as_json:
         print_json({"data": data, **result.to_dict()})
     else:
@@ -231,8 +234,12 @@ def _apply(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
-    with PassingText(file, encoding, errors) as text:
-        for piece in tagger.apply_to(text.chunks(), keep=keep):
+    # On a terminal, the text shows by itself how far it is.
+    with (
+        PassingText(file, encoding, errors) as text,
+        part_display("labelling", quiet=quiet or sys.stdout.isatty()) as progress,
+    ):
+        for piece in tagger.apply_to(text.chunks(progress), keep=keep):
             sys.stdout.buffer.write(text.encoded(piece))
             sys.stdout.buffer.flush()
     if text.passed and not quiet:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
@@ -19,7 +20,7 @@ from nextchar.text.files import cannot_read
 from nextchar.text.reading import STANDARD_INPUT, require_encoding
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
-_BYTES = 1 << 16
+_BYTES = 1 << 14
 _SURROGATES = re.compile("[\udc80-\udcff]")  # that stand for bytes
 
 
@@ -69,8 +70,13 @@ class PassingText:
     ) -> None:
         self._closing.close()
 
-    def chunks(self) -> Iterator[str]:
+    def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
         """Give the text in the pieces in which it comes.
+
+        Parameters
+        ----------
+        progress
+            Told the share of a file that has been read and dealt with, 0 to 1.
 
         Raises
         ------
@@ -79,7 +85,7 @@ class PassingText:
         """
         decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
         fed = 0
-        for data in self._pieces():
+        for data in self._pieces(progress):
             fed += len(data)
             try:
                 text = decoder.decode(data, final=not data)
@@ -96,11 +102,15 @@ class PassingText:
         except UnicodeError as error:
             raise TextError(f"the result cannot be written as {self._encoding}: {error}") from error
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _pieces(self, progress: Callable[[float], None] | None) -> Iterator[bytes]:
         try:
             stream = self._opened()
+            size, read = _size_of(stream), 0
             while data := stream.read1(_BYTES):  # type: ignore[attr-defined]
                 yield data
+                read += len(data)
+                if progress is not None and size > 0:
+                    progress(min(read / size, 1.0))
         except OSError as error:
             raise cannot_read(self._name, error) from error
         yield b""
@@ -120,3 +130,10 @@ class PassingText:
             where = f": byte 0x{error.object[error.start]:02x} at offset {offset}"
         hint = "give --encoding, or --errors pass"
         return TextError(f"{self._name} is not {self._encoding}{where}; {hint}")
+
+
+def _size_of(stream: IO[bytes]) -> int:
+    """Give the bytes of a file; 0 of what has no size, such as a pipe."""
+    with contextlib.suppress(OSError):
+        return os.fstat(stream.fileno()).st_size
+    return 0

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nextchar.errors import ConfigError, TextError
+from nextchar.following import each_a_part
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.text.vocabularies.word import split_words
 
@@ -113,7 +114,7 @@ def explain(
     names = model.labels.names
     place = int(whole.argmax()) if label is None else names.index(label)
     nats = dict.fromkeys(range(len(pieces)), 0.0)
-    for start in range(0, len(asked), _AT_ONCE):
+    for start in each_a_part(range(0, len(asked), _AT_ONCE)):
         some = asked[start : start + _AT_ONCE]
         without = [text[: ends[n]] + text[ends[n + 1] :] for n in some]
         logs = model.log_probabilities(without)[:, place]
