@@ -36,11 +36,13 @@ _LOOPS = {
 }
 
 
-class _Watch(event.Listener):  # type: ignore[misc]  (Numba has no types)
+class _Watch(event.Listener):
     """Follows the compilations of this process; those within another one belong to it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.places: set[Path] = set()
+        self.problem: str | None = None
         self._depth = 0
         self._began = 0.0
 
@@ -61,7 +63,7 @@ class _Watch(event.Listener):  # type: ignore[misc]  (Numba has no types)
 @cache
 def _watch() -> _Watch:
     watch = _Watch()
-    event.register("numba:compile", watch)
+    event.register("numba:compile", watch)  # type: ignore[no-untyped-call]
     return watch
 
 
@@ -74,6 +76,7 @@ def _tell_once(loops: tuple[str, int] | None) -> None:
 
 @cache
 def _warn_once(problem: str) -> None:
+    _watch().problem = problem
     LOGGER.warning("compiled code cannot be stored, and every process compiles anew: %s", problem)
 
 
@@ -82,13 +85,23 @@ def compilation_seconds() -> float:
     return _watch().seconds
 
 
-class _Store(FunctionCache):  # type: ignore[misc]
+def storing_problem() -> str | None:
+    """Say why code cannot be stored, if something could not."""
+    return _watch().problem
+
+
+def places() -> tuple[Path, ...]:
+    """Give the folders where the code of this process's functions is stored."""
+    return tuple(sorted(_watch().places))
+
+
+class _Store(FunctionCache):
     """Numba's cache of one function, whose failures cost nothing but time."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
         """Load the code of a signature; ``None`` where there is none that can be read."""
         try:
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # noqa: BLE001  (of a damaged file, reading may raise anything)
             self._forget()
             return None
@@ -96,14 +109,14 @@ class _Store(FunctionCache):  # type: ignore[misc]
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
         """Store the code of a signature, if that is possible."""
         try:
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001
             _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
     def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
         """Say whether there is code of a signature for this processor."""
-        key = self._index_key(sig, code_generator)
-        files = self._cache_file
+        key = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
+        files: Any = self._cache_file
         try:
             name = files._load_index().get(key)  # noqa: SLF001
         except Exception:  # noqa: BLE001
@@ -114,7 +127,7 @@ class _Store(FunctionCache):  # type: ignore[misc]
     def _forget(self) -> None:
         """Clear the index, which may be what is damaged."""
         try:
-            self.flush()
+            self.flush()  # type: ignore[no-untyped-call]
         except OSError as error:
             _warn_once(f"{self.cache_path}: {error.strerror or error}")
 
@@ -124,9 +137,12 @@ def keep(function: Callable[..., Any]) -> None:
     _watch()
     dispatcher: Any = function
     try:
-        dispatcher._cache = _Store(dispatcher.py_func)  # noqa: SLF001
+        store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
     except (RuntimeError, OSError) as error:  # neither beside the file nor in the user's cache
         _warn_once(" ".join(str(error).split()))
+    else:
+        dispatcher._cache = store  # noqa: SLF001
+        _watch().places.add(Path(store.cache_path))
 
 
 def place_of(function: Callable[..., Any]) -> Path | None:

@@ -226,13 +226,13 @@ def _stream(pieces: Iterator[str]) -> None:
     from nextchar.errors import Interrupted
     from nextchar.training.interruption import StopSignals
 
-    with flowing_text() as show, StopSignals() as stop:
+    with flowing_text() as text, StopSignals() as stop:
         for piece in pieces:
-            show(piece)
+            text.write(piece)
             if stop.received is not None:
                 what = "interrupted" if stop.received == signal.SIGINT else "terminated"
                 raise Interrupted(what, stop.received)
-        show("\n")
+        text.write("\n")
 
 
 def _search(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
 
-from nextchar.cli.output import write_progress
+from nextchar.cli.output import write_note
 
 
 class _Notes(logging.Handler):
-    """Writes each record as a line of its own, also while another line moves."""
+    """Writes each record as a note."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        cleared = "\r\x1b[K" if sys.stderr.isatty() else ""
-        write_progress(f"{cleared}note: {record.getMessage()}\n")
+        write_note(record.getMessage())
 
 
 @contextlib.contextmanager

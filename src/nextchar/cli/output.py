@@ -10,13 +10,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from nextchar.following import followed_by
 
 JSON_HELP = "Print one JSON object."
 QUIET_HELP = "No progress: results only."
-_SEPARATOR = " · "
+_SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
 _REFRESH_SECONDS = 0.2
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
@@ -80,7 +81,7 @@ class ProgressLine:
             return
         if self._on_terminal:
             self._next = time.monotonic() + _REFRESH_SECONDS
-            write_progress(f"\r\x1b[K{_fitted(parts, terminal_width() - 1)}")
+            write_progress(f"{_CLEAR_LINE}{_fitted(parts, terminal_width() - 1)}")
         else:
             self._next = time.monotonic() + self._interval
             self._interval *= _LINE_GROWTH
@@ -90,7 +91,7 @@ class ProgressLine:
         """Take the line off a terminal; the next one is shown at once."""
         if self._on_terminal:
             self._next = 0.0
-            write_progress("\r\x1b[K")
+            write_progress(_CLEAR_LINE)
 
 
 def terminal_width() -> int:
@@ -168,25 +169,47 @@ def followed_display(label: str, *, quiet: bool = False, symbols: int = 0) -> It
         yield
 
 
-@contextlib.contextmanager
-def flowing_text() -> Iterator[Callable[[str], None]]:
-    """Give what writes text to stdout as it appears; a failure does not stand behind it.
+class FlowingText:
+    """Text that appears on stdout piece by piece; knows the line that is not ended yet."""
 
-    Whatever ends the block early, the line that was begun is ended first.
-    """
-    last = "\n"
+    def __init__(self) -> None:
+        self.line = ""
 
-    def write(text: str) -> None:
-        nonlocal last
-        last = text[-1:] or last
+    def write(self, text: str) -> None:
+        """Write a piece."""
+        self.line = (self.line + text).rpartition("\n")[2]
         sys.stdout.write(text)
         sys.stdout.flush()
 
+
+_FLOWING: ContextVar[FlowingText | None] = ContextVar("flowing", default=None)
+
+
+@contextlib.contextmanager
+def flowing_text() -> Iterator[FlowingText]:
+    """Give what text is written with as it appears.
+
+    Notes stand above the line that is being written, and an error that ends the block below it.
+    """
+    text = FlowingText()
+    token = _FLOWING.set(text)
     try:
-        yield write
+        yield text
     except BrokenPipeError:
         raise
     except BaseException:
-        if last != "\n":
-            write("\n")
+        if text.line:
+            text.write("\n")
         raise
+    finally:
+        _FLOWING.reset(token)
+
+
+def write_note(note: str) -> None:
+    """Write a note in a line of its own, whatever stands in the newest line of the terminal."""
+    on_terminal = sys.stderr.isatty()
+    write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {note}\n")
+    text = _FLOWING.get()
+    if on_terminal and text is not None and sys.stdout.isatty():
+        sys.stdout.write(text.line)
+        sys.stdout.flush()

@@ -30,6 +30,7 @@ STRONG_DROPOUT = 0.2
 PASSES_FOR_WEIGHTS = 70
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
+TRAINING_SHARE = 0.2  # of the budget, at least: a short one is exceeded by its start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +82,28 @@ def plan(
     Raises
     ------
     ConfigError
-        The budget does not hold a single step.
+        The budget is shorter than a single step and its validation.
     """
+
+    def left() -> float:
+        # However long the start took: a short budget is exceeded, and not refused.
+        return max(seconds_left(), TRAINING_SHARE * _budget(config))
+
     if not _size_is_given(config, given):
         cost = measure(config)
-        config = _with_size(config, symbols, seconds_left(), cost, count_weights)
+        config = _with_size(config, symbols, left(), cost, count_weights)
     config = _with_rate(config, given)
-    config = _with_steps(config, given, symbols, seconds_left(), measure(config))
+    cost = measure(config)
+    config = _with_steps(config, given, symbols, left(), cost)
     regularized = _with_dropout(config, given, count_weights(config), symbols)
     if regularized.network != config.network:  # It takes time of its own.
-        config = _with_steps(regularized, given, symbols, seconds_left(), measure(regularized))
+        cost = measure(regularized)
+        config = _with_steps(regularized, given, symbols, left(), cost)
     return config
+
+
+def _budget(config: Config) -> float:
+    return 60 * (config.training.minutes or 0.0)
 
 
 def _size_is_given(config: Config, given: Collection[str]) -> bool:
@@ -107,7 +119,11 @@ def _with_rate(config: Config, given: Collection[str]) -> Config:
 
 
 def _with_steps(
-    config: Config, given: Collection[str], symbols: int, seconds: float, cost: Cost
+    config: Config,
+    given: Collection[str],
+    symbols: int,
+    seconds: float,
+    cost: Cost,
 ) -> Config:
     """Fill the time with steps and the validations between them, up to ``MOST_PASSES``."""
     training = config.training
@@ -120,12 +136,20 @@ def _with_steps(
         left = seconds - validations * cost.validation_seconds
         steps = min(most, int(left / cost.step_seconds))
         config = config.with_options(validate_every=max(1, math.ceil(steps / validations)))
-    if steps < 1:
+    least = cost.step_seconds + cost.validation_seconds
+    if steps < 1 and least > _budget(config):
         raise ConfigError(
-            f"{config.training.minutes:g} minutes do not hold one step: a step takes "
-            f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s"
+            f"{config.training.minutes:g} minutes are too short here: a step takes "
+            f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the "
+            f"least that works is about --minutes {_rounded_up(1.5 * least / 60):g}"
         )
-    return config.with_options(steps=steps)
+    return config.with_options(steps=max(1, steps))
+
+
+def _rounded_up(minutes: float) -> float:
+    """Round up to two digits."""
+    unit = 10.0 ** (math.floor(math.log10(minutes)) - 1)
+    return float(f"{math.ceil(minutes / unit) * unit:.2g}")
 
 
 def _with_size(
