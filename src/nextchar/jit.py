@@ -22,14 +22,9 @@ from numba.core import cgutils, codegen
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from nextchar.errors import ConfigError
-from nextchar.machine_code import keep
+from nextchar.machine_code import keep, require_compiler
 
-_settings: Any = numba.config  # which has no types
-if _settings.DISABLE_JIT:
-    raise ConfigError(
-        "NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the environment"
-    )
+require_compiler()
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -68,9 +63,10 @@ def inlined(function: FunctionT) -> FunctionT:
 @cache
 def processor_has(feature: str) -> bool:
     """Say whether Numba compiles for a processor with some instructions, by LLVM's name of them."""
-    if _settings.CPU_NAME or _settings.CPU_FEATURES:  # it is not for this processor
+    chosen: Any = numba.config  # which has no types, like what follows
+    if chosen.CPU_NAME or chosen.CPU_FEATURES:  # it is not for this processor
         return False
-    target: Any = codegen  # which has no types
+    target: Any = codegen
     return f"+{feature}" in target.get_host_cpu_features().split(",")
 
 

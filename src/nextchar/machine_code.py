@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba.core import event
+from numba.core import config, event
 from numba.core.caching import FunctionCache
+
+from nextchar.errors import ConfigError
 
 LOGGER = logging.getLogger("nextchar")
 
@@ -78,6 +80,16 @@ def _tell_once(loops: tuple[str, int] | None) -> None:
 def _warn_once(problem: str) -> None:
     _watch().problem = problem
     LOGGER.warning("compiled code cannot be stored, and every process compiles anew: %s", problem)
+
+
+def require_compiler() -> None:
+    """Raise ``ConfigError`` where Numba is told not to compile: loops in Python would take days."""
+    settings: Any = config  # which has no types
+    if settings.DISABLE_JIT:
+        raise ConfigError(
+            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the "
+            "environment"
+        )
 
 
 def compilation_seconds() -> float:

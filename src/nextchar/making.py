@@ -16,7 +16,7 @@ from nextchar.config import Config
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError
-from nextchar.machine_code import compilation_seconds
+from nextchar.machine_code import compilation_seconds, require_compiler
 from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.fastest import fastest_arithmetic
@@ -232,6 +232,8 @@ def _planned(config: Config, corpus: Corpus) -> str:
 def require_trainable(config: Config, world: int, device: torch.device) -> None:
     """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
     require_precision(config.training.precision, device)
+    if device.type == "cpu":
+        require_compiler()
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
             f"batch_norm takes its means over the whole batch, of which each of {world} processes "

@@ -154,6 +154,7 @@ def part_display(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
         return
     display = PartDisplay(label)
     try:
+        display(0.0)
         yield display
     finally:
         display.clear()
