@@ -15,23 +15,22 @@ from nextchar import machine_code
 from nextchar.jit import compiled
 
 PROBLEM = "compiled code cannot be stored, and every process compiles anew: "
+Make = Callable[[], Callable[[float], float]]
 MODULE = "nextchar.nn.windows"  # whose loops are told of
 
 
 @pytest.fixture
-def make(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Callable[[], Callable[[int], int]]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Make:
     """Give what compiles a function as a new process would, in an empty installation."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     caplog.set_level(logging.INFO, "nextchar")
     source = tmp_path / "module.py"
     source.write_text("def twice(x):\n    return 2 * x\n")
 
-    def made() -> Callable[[int], int]:
+    def made() -> Callable[[float], float]:
         machine_code._warn_once.cache_clear()
         machine_code._tell_once.cache_clear()
-        names: dict[str, Callable[[int], int]] = {"__name__": MODULE}  # type: ignore[dict-item]
+        names: dict[str, Callable[[float], float]] = {"__name__": MODULE}  # type: ignore[dict-item]
         exec(compile(source.read_text(), str(source), "exec"), names)
         return compiled(names["twice"])
 
@@ -43,13 +42,13 @@ def fail(*_: object) -> None:
 
 
 def test_compilation_is_told_once_with_its_time_and_counted(
-    make: Callable[[], Callable[[int], int]], caplog: pytest.LogCaptureFixture
+    make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = machine_code.compilation_seconds()
     twice = make()
     assert not machine_code.is_ready(twice, 21)
     assert twice(21) == 42
-    assert twice(2.5) == 5.0  # type: ignore[arg-type]  (another signature)
+    assert twice(2.5) == 5.0  # another signature
     assert machine_code.compilation_seconds() > before
     assert caplog.messages == [
         "compiling the loops of training, once in an installation: about 15 s"
@@ -57,7 +56,7 @@ def test_compilation_is_told_once_with_its_time_and_counted(
 
 
 def test_a_later_process_loads_what_was_stored(
-    make: Callable[[], Callable[[int], int]], caplog: pytest.LogCaptureFixture
+    make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     make()(21)
     caplog.clear()
@@ -72,7 +71,7 @@ def test_a_later_process_loads_what_was_stored(
 
 @pytest.mark.parametrize("part", ["_save_index", "_save_data"])
 def test_a_full_disk_costs_nothing_but_the_next_compilation(
-    make: Callable[[], Callable[[int], int]],
+    make: Make,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     part: str,
@@ -80,7 +79,7 @@ def test_a_full_disk_costs_nothing_but_the_next_compilation(
     with monkeypatch.context() as patch:
         patch.setattr(IndexDataCacheFile, part, fail)
         twice = make()
-        assert [twice(21), twice(2.5)] == [42, 5.0]  # type: ignore[arg-type]
+        assert [twice(21), twice(2.5)] == [42, 5.0]
     told = [message for message in caplog.messages if message.startswith(PROBLEM)]
     assert len(told) == 1
     assert str(machine_code.place_of(twice)) in told[0]
@@ -93,7 +92,7 @@ def test_a_full_disk_costs_nothing_but_the_next_compilation(
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("content", [b"", b"no pickle"])
 def test_damaged_code_is_compiled_anew(
-    make: Callable[[], Callable[[int], int]], tmp_path: Path, suffix: str, content: bytes
+    make: Make, tmp_path: Path, suffix: str, content: bytes
 ) -> None:
     make()(21)
     (stored,) = tmp_path.glob(f"cache/*/*{suffix}")
@@ -105,7 +104,7 @@ def test_damaged_code_is_compiled_anew(
 
 
 def test_a_function_is_compiled_where_its_code_cannot_be_stored(
-    make: Callable[[], Callable[[int], int]],
+    make: Make,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
