@@ -1,9 +1,8 @@
 """Compiled loops: the decorator for them, and the pointwise functions that they share.
 
-The only file that says how Numba compiles. A compiled function is machine code from its second
-run on: the first call in a new installation compiles (seconds), later processes load what that
-one stored. Reordering of sums is allowed, assumptions on NaN and infinity are not: a diverged
-network must show.
+The only file that says how Numba compiles. The first call of a function in a new installation
+compiles it (seconds); later processes load what that one stored (``machine_code``). Reordering of
+sums is allowed, assumptions on NaN and infinity are not: a diverged network must show.
 
 A change here does not reach the stored code of other files: touch them, or delete their
 ``__pycache__``.
@@ -22,6 +21,10 @@ from llvmlite import ir
 from numba.core import cgutils, codegen
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from nextchar.machine_code import keep, require_compiler
+
+require_compiler()
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -46,10 +49,9 @@ def _compiled(function: FunctionT, *, counting: bool) -> FunctionT:
     options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
     if not counting:
         options["_nrt"] = False  # Numba's runtime, of which the counts are a part
-    try:
-        return cast(FunctionT, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # nowhere to store: neither beside the file nor in the user's cache
-        return cast(FunctionT, numba.njit(**options)(function))
+    made = cast(FunctionT, numba.njit(**options)(function))
+    keep(made)
+    return made
 
 
 def inlined(function: FunctionT) -> FunctionT:

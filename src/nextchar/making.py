@@ -16,13 +16,14 @@ from nextchar.config import Config
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, as_option
+from nextchar.machine_code import compilation_seconds, require_compiler
 from nextchar.model import LanguageModel
 from nextchar.model_files import save_config, save_vocabulary
 from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.network import Network
 from nextchar.nn.precision import require_chosen, require_precision
 from nextchar.parts import CORPUS_FOLDER, training_streams
-from nextchar.probe import measure_cost
+from nextchar.probe import PROBE_SECONDS, measure_cost
 from nextchar.storage import atomic_folder, storage_errors
 from nextchar.text.augmentation import Augmenter
 from nextchar.text.corpus import Corpus
@@ -33,10 +34,12 @@ from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.lessons import StreamLessons
-from nextchar.training.planning import MOST_PASSES, Cost, plan
+from nextchar.training.planning import MOST_PASSES, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
 from nextchar.transfer import Source
+
+PROBE_SHARE = 0.02  # of the budget, for each trial of sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class NewRun:
     listeners
         Told how it goes.
     began
-        When the time that ``minutes`` counts began (``time.monotonic``).
+        When the time that ``minutes`` counts began (``time.monotonic``), but for compilation.
     """
 
     paths: Sequence[str | os.PathLike[str]]
@@ -124,6 +127,7 @@ class NewRun:
     def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> Config:
         """Settle what the options leave open: the precision and, from minutes, the plan."""
         config, training, world = self.config, self.config.training, self.processes.world
+        compiled = compilation_seconds()
         Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
         device = self.processes.device(training.device)
         require_trainable(config, world, device)
@@ -141,20 +145,33 @@ class NewRun:
         def measure(candidate: Config) -> Cost:
             # What is frozen at first may learn in the end, and then a step takes longer.
             learning = candidate.with_options(freeze=0, unfreeze_every=0)
-            return measure_cost(learning, corpus, vocabulary, device, world=world)
+            return measure_cost(
+                learning, corpus, vocabulary, device, world=world, seconds=probe_seconds
+            )
 
         def count_weights(candidate: Config) -> int:
             return Network(len(vocabulary), candidate.network, generator=None).parameter_count
 
-        ends = self.began + training.minutes * 60
-        return plan(
+        budget = 60 * training.minutes
+        probe_seconds = min(PROBE_SECONDS, PROBE_SHARE * budget)
+
+        def seconds_left() -> float:
+            spent = time.monotonic() - self.began - (compilation_seconds() - compiled)
+            return budget - spent
+
+        planned = plan(
             config,
             self.given | self._sizes_kept,
             symbols=len(corpus.original),  # Altered copies are no new text.
-            seconds_left=lambda: ends - time.monotonic(),
+            seconds_left=seconds_left,
             measure=measure,
             count_weights=count_weights,
         )
+        if seconds_left() < TRAINING_SHARE * budget:
+            start = f"to read the text and to try sizes took {budget - seconds_left():.1f} s"
+            message = f"{start}: the run takes longer than {training.minutes:g} min"
+            tell(self.listeners, Noticed(message=message))
+        return planned
 
     @property
     def _sizes_kept(self) -> set[str]:
@@ -215,6 +232,8 @@ def _planned(config: Config, corpus: Corpus) -> str:
 def require_trainable(config: Config, world: int, device: torch.device) -> None:
     """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
     require_precision(config.training.precision, device)
+    if device.type == "cpu":
+        require_compiler()
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
             f"batch_norm takes its means over the whole batch, of which each of {world} processes "

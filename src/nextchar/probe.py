@@ -32,8 +32,9 @@ def measure_cost(
     device: torch.device,
     *,
     world: int = 1,
+    seconds: float = PROBE_SECONDS,
 ) -> Cost:
-    """Train a throwaway network for a moment, and time one validation by a part of it.
+    """Train a throwaway network for some seconds, and time one validation by a part of it.
 
     Of a batch that ``world`` processes share, one share is trained on.
     """
@@ -44,7 +45,7 @@ def measure_cost(
     trainer = Trainer(model.network, lessons, config.training, Path())
     times: list[float] = []
     began = time.monotonic()
-    while time.monotonic() - began < PROBE_SECONDS or len(times) < PROBE_STEPS:
+    while time.monotonic() - began < seconds or len(times) < PROBE_STEPS:
         before = time.monotonic()
         trainer.step()
         if device.type == "cuda":

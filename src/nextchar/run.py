@@ -25,7 +25,7 @@ import functools
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,7 +60,7 @@ from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
-from nextchar.training.planning import steps_within
+from nextchar.training.planning import steps_within, too_short
 from nextchar.training.processes import Processes, together
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
@@ -123,6 +123,7 @@ def train(
     embedding_from: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
+    given: Collection[str] | None = None,
     **options: Any,  # noqa: ANN401
 ) -> TrainingResult:
     """Train a language model on text files.
@@ -146,6 +147,9 @@ def train(
         Called with each event of the training.
     stdin
         What ``-`` reads; ``sys.stdin.buffer`` if not given.
+    given
+        The names of the options that the user chose: a plan leaves them as they are, and a choice
+        without effect is told. All of ``options``, if not given.
     **options
         The fields of ``TextConfig``, ``AugmentationConfig``, ``NetworkConfig`` and
         ``TrainingConfig``.
@@ -177,7 +181,7 @@ def train(
         new = NewRun(
             paths=paths,
             config=config,
-            given=frozenset(options),
+            given=frozenset(options if given is None else given),
             source=source,
             vectors=vectors,
             processes=processes,
@@ -287,7 +291,10 @@ def _extend(
         cost = measure_cost(
             now, open_corpus(folder), load_vocabulary(folder), device, world=processes.world
         )
-        return steps_within(cost, seconds - (time.monotonic() - began), training)
+        steps = steps_within(cost, seconds - (time.monotonic() - began), training)
+        if steps < 1:
+            raise too_short(seconds / 60, cost)
+        return steps
 
     extension = extend(folder, config.training, more, steps_in)
     tell(listeners, Noticed(message=extension.description(config.training)))

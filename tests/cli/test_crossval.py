@@ -38,3 +38,16 @@ def test_what_cannot_be_is_one_line(
     outcome = nextchar("crossval", texts / "english.txt", "--out", tmp_path / "out", *arguments)
     assert reason in outcome.problem()
     assert not (tmp_path / "out").exists()
+
+
+def test_only_what_the_user_set_is_told_to_have_no_effect_and_only_once(
+    nextchar: Run, texts: Path, tmp_path: Path
+) -> None:
+    command = ("crossval", texts / "english.txt", "--folds", "2", *TINY)
+    outcome = nextchar(*command, "--out", tmp_path / "plain")
+    outcome.succeeded()
+    assert "note:" not in outcome.err
+    outcome = nextchar(*command, "--out", tmp_path / "idle", "--momentum", "0.5")
+    outcome.succeeded()
+    notes = [line for line in outcome.err.splitlines() if "note:" in line]
+    assert notes == ["note: without effect: momentum is of optimizer sgd"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nextchar.model import LanguageModel
-from tests.conftest import TINY, Run, english
+from tests.conftest import TINY, Run, Start, english
 
 
 def test_the_prompt_stands_first_and_the_length_is_exact(nextchar: Run, finished: Path) -> None:
@@ -233,3 +234,17 @@ def test_an_endless_text_goes_on_until_nobody_reads_it(finished: Path) -> None:
         assert len(process.stdout.read(5000)) == 5000
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_text_ends_its_line_before_the_message(
+    start: Start, finished: Path, number: int
+) -> None:
+    command = start("generate", finished, "--endless", "--engine", "plain", "--prompt", "the ")
+    command.wait_until(lambda: len(command.printed()) > 20)
+    command.send(number)
+    outcome = command.outcome()
+    assert outcome.code == 128 + number
+    assert outcome.out.startswith("the ")
+    assert outcome.out.endswith("\n")
+    assert outcome.err.count("\n") == 1

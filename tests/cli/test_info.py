@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from nextchar.model import LanguageModel
 from tests.conftest import Run
@@ -38,3 +44,54 @@ def test_json_of_info_holds_the_whole_run(nextchar: Run, finished: Path) -> None
 def test_a_run_without_history_is_still_shown(nextchar: Run, run: Path) -> None:
     (run / "metrics.jsonl").unlink()
     assert "hidden_size 16" in nextchar("info", run).succeeded()
+
+
+@pytest.mark.parametrize("arguments", [(), ("RUN", "--compile")])
+def test_info_is_of_a_run_or_compiles(
+    nextchar: Run, finished: Path, arguments: tuple[str, ...]
+) -> None:
+    given = [finished if each == "RUN" else each for each in arguments]
+    assert "a run directory, or --compile without one" in nextchar("info", *given).problem()
+
+
+def in_installation(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in an installation of its own, whose compiled code lies in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "nextchar", *map(str, arguments)],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_an_installation_that_was_prepared_compiles_nothing_more(
+    texts: Path, tmp_path: Path
+) -> None:
+    cache, run = tmp_path / "cache", tmp_path / "run"
+    prepared = in_installation(cache, "info", "--compile", "--json")
+    values = json.loads(prepared.stdout)
+    assert values["compiling_seconds"] > 0
+    assert {Path(folder).parent for folder in values["folders"]} == {cache}
+    again = json.loads(in_installation(cache, "info", "--compile", "--json").stdout)
+    assert again["compiling_seconds"] == 0
+    train = ("train", texts / "english.txt", "--out", run, "--minutes", "0.02")
+    for arguments in (train, ("generate", run, "--length", "1500")):
+        outcome = in_installation(cache, *arguments)
+        assert outcome.returncode == 0, outcome
+        assert "compil" not in outcome.stderr
+
+
+@pytest.mark.slow
+def test_a_first_text_does_not_wait_for_the_compiler_and_the_next_one_has_its_code(
+    finished: Path, tmp_path: Path
+) -> None:
+    command = ("generate", finished, "--length", "700", "--seed", "1")
+    first = in_installation(tmp_path, *command)
+    assert "the loops of generation are compiled beside" in first.stderr
+    compiled = in_installation(tmp_path, *command, "--engine", "compiled")
+    later = in_installation(tmp_path, *command)
+    assert later.stderr == ""
+    assert first.stdout == compiled.stdout == later.stdout

@@ -225,3 +225,40 @@ def test_a_model_saved_into_a_folder_loads_again(finished: Path, tmp_path: Path)
     model.save(tmp_path)
     again = package.LanguageModel.load(tmp_path)
     assert again.generate("The ", length=50, seed=1) == model.generate("The ", length=50, seed=1)
+
+
+@pytest.mark.parametrize("group", [(), ("tag",), ("data",)])
+def test_a_command_without_arguments_shows_its_help_and_no_empty_message(
+    nextchar: Run, group: tuple[str, ...]
+) -> None:
+    outcome = nextchar(*group)
+    assert outcome.code == 2
+    assert "Usage: " in outcome.out
+    assert outcome.err == ""
+
+
+def test_without_a_compiler_texts_are_written_plainly_and_all_else_says_so_in_one_line(
+    finished: Path, texts: Path, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    written, refused = (
+        subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        for arguments in (
+            ("generate", finished, "--length", "600", "--seed", "1"),
+            ("train", texts / "english.txt", "--out", tmp_path / "run", *TINY),
+        )
+    )
+    assert (written.returncode, len(written.stdout), written.stderr) == (0, 601, "")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "nextchar: NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the "
+        "environment\n"
+    )
+    assert not (tmp_path / "run").exists()

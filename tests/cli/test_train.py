@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -212,3 +213,29 @@ def test_a_plan_of_a_few_seconds_is_kept(nextchar: Run, texts: Path, tmp_path: P
     ).values()
     assert values["steps"] >= 1
     assert json.loads((out / "config.json").read_text())["training"]["steps"] == values["steps"]
+
+
+def test_a_budget_shorter_than_the_start_trains_for_a_moment_and_says_why(
+    nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextchar.making.PROBE_SHARE", 1.0)  # so that the start takes all of it
+    outcome = nextchar(
+        "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.01"
+    )
+    outcome.succeeded()
+    notes = [line for line in outcome.err.splitlines() if "to read the text and to try" in line]
+    assert len(notes) == 1
+    assert notes[0].endswith(" s: the run takes longer than 0.01 min")
+
+
+def test_compilation_is_no_part_of_the_budget(
+    nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = itertools.count(step=1000.0)  # a call of it compiles for 1,000 s more
+    monkeypatch.setattr("nextchar.making.compilation_seconds", lambda: next(compiled))
+    values = nextchar(
+        "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.005", "--json",
+        "--hidden-size", "8", "--embedding-size", "8", "--dropout", "0", "--batch-size", "64",
+        "--precision", "float32",
+    ).values()  # fmt: skip
+    assert values["characters"] > 90 * 5_400  # all the passes that any time is planned for

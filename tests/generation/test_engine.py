@@ -11,6 +11,8 @@ import torch
 from nextchar.config import NetworkConfig
 from nextchar.errors import ConfigError, NextcharError
 from nextchar.generation import engine as engine_module
+from nextchar.generation import preparing
+from nextchar.generation.compiled import CompiledLoop
 from nextchar.generation.engine import PLAIN_SYMBOLS, Engine, Writer
 from nextchar.generation.plain import PlainLoop, Symbols
 from nextchar.generation.sampling import Sampling
@@ -86,6 +88,7 @@ def test_a_text_does_not_hang_on_the_pieces_in_which_it_is_written(
 
 
 def test_auto_is_plain_at_first_and_compiled_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(network(), Sampling(), [1], 1, engine="compiled")  # so that the code is there
     asked: list[int] = []
     plain = PlainLoop.write
 
@@ -98,6 +101,69 @@ def test_auto_is_plain_at_first_and_compiled_after(monkeypatch: pytest.MonkeyPat
     writer.write(PLAIN_SYMBOLS + 100)
     writer.write(100)
     assert asked == [1, PLAIN_SYMBOLS - 1]
+
+
+class Beside:
+    """A process that compiles."""
+
+    def __init__(self, code: int | None) -> None:
+        self.code = code
+
+    def poll(self) -> int | None:
+        return self.code
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """An installation in which nothing is compiled, until ``ready`` is set."""
+    state = {"ready": False}
+    monkeypatch.setattr(CompiledLoop, "is_ready", property(lambda _: state["ready"]))
+    return state
+
+
+def test_auto_writes_plainly_until_the_code_is_compiled(
+    uncompiled: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "prepare_beside", lambda _: Beside(None))
+    writer = Writer(network(), PROMPT, Sampling(), [4, 5])
+    parts = [writer.write(PLAIN_SYMBOLS + 200)]
+    assert isinstance(writer._loop, PlainLoop)
+    uncompiled["ready"] = True
+    parts.append(writer.write(200))
+    assert isinstance(writer._loop, CompiledLoop)
+    whole = write(network(), Sampling(), [4, 5], PLAIN_SYMBOLS + 400, engine="plain")
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("length", "code", "compiles"),
+    [
+        (PLAIN_SYMBOLS + 200, 1, False),  # where the other process has failed
+        (PLAIN_SYMBOLS + 200, 0, False),
+        (10**12, 1, True),
+        (10**12, None, False),
+    ],
+)
+def test_only_a_long_text_waits_for_a_compilation_and_only_where_none_is_done_beside(
+    uncompiled: dict[str, bool],
+    monkeypatch: pytest.MonkeyPatch,
+    length: int,
+    code: int | None,
+    compiles: bool,
+) -> None:
+    monkeypatch.setattr(preparing, "prepare_beside", lambda _: Beside(code))
+    writer = Writer(network(), PROMPT, Sampling(), [4], length=length)
+    writer.write(PLAIN_SYMBOLS + 200)
+    assert isinstance(writer._loop, CompiledLoop if compiles else PlainLoop)
+
+
+def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preparing, "place_of", lambda _: None)
+    preparing.prepare_beside.cache_clear()
+    assert preparing.prepare_beside("float32") is None
+    preparing.prepare_beside.cache_clear()
 
 
 @pytest.mark.parametrize("seeds", [[4], [4, 5]])

@@ -15,7 +15,7 @@ def weights(config: Config) -> int:
 
 
 def planned(seconds: float, symbols: int, flops: float = 1e11, **options: object) -> Config:
-    config = Config.from_options({"minutes": 1.0, **options})
+    config = Config.from_options({"minutes": max(seconds, 0.01) / 60, **options})
 
     def measure(candidate: Config) -> Cost:
         training = candidate.training
@@ -115,6 +115,15 @@ def test_validations_take_at_most_a_tenth_of_the_time() -> None:
     assert validations * 0.2 <= 0.1 * 6.0 + 0.2
 
 
-def test_a_budget_without_room_for_a_step_is_refused() -> None:
-    with pytest.raises(ConfigError, match="do not hold one step"):
-        planned(0.1, 1_000_000, hidden_size=256)
+def test_a_budget_shorter_than_a_step_is_refused_with_the_least_that_works() -> None:
+    with pytest.raises(ConfigError, match=r"0\.002 minutes are too short here") as caught:
+        planned(0.12, 1_000_000, hidden_size=256)
+    least = float(str(caught.value).rpartition(" ")[2])
+    assert least > 0.002
+    assert planned(60 * least, 1_000_000, hidden_size=256).training.steps >= 1
+
+
+def test_a_start_that_takes_longer_than_the_budget_leaves_a_share_of_it_for_training() -> None:
+    config = planned(-5.0, 1_000_000, hidden_size=64, minutes=0.1)
+    step = 6 * weights(config) * 32 * 64 / 1e11
+    assert config.training.steps * step == pytest.approx(0.2 * 6 - 0.2, abs=2 * step)

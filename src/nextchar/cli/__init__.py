@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import signal
 import sys
@@ -33,6 +34,7 @@ from nextchar.cli import (
     tune,
 )
 from nextchar.cli.commands import Commands, usage_problem
+from nextchar.cli.notes import noting
 from nextchar.errors import (
     InputError,
     Interrupted,
@@ -104,7 +106,8 @@ def _buffered(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
 
 def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        with noting() if is_first_process() else contextlib.nullcontext():
+            code = app(standalone_mode=False)
         sys.stdout.flush()
     except _UsageError as error:
         if not is_first_process():  # All have the same command line.
@@ -142,6 +145,8 @@ def _nobody_reads_on() -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    if not message.strip():  # The help was shown instead of one.
+        return code
     sys.stderr.write(f"nextchar: {' '.join(message.split())}\n")
     return code
 

@@ -8,14 +8,14 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nextchar.cli.options import add_command, config_parameters, given, parameter
-from nextchar.cli.output import JSON_HELP, print_json, print_rows, write_progress
+from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_progress
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
 
@@ -78,12 +78,13 @@ def _run(
         vocabulary = learn_vocabulary(source, config.text)
         augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
         tally = _Tally(shown=lines if preview or out is None else 0)
-        copies = _copies(augmenter, source, config, tally)
-        if out is None:
-            for _ in copies:
-                pass
-        else:
-            _write(out, copies)
+        with part_display("altering") as progress:
+            copies = _copies(augmenter, source, config, tally, progress)
+            if out is None:
+                for _ in copies:
+                    pass
+            else:
+                _write(out, copies)
     if is_example:
         write_progress("note: no edit was set; this is every one of --augment-… 0.02\n")
     if as_json:
@@ -152,7 +153,11 @@ def _config(options: dict[str, Any], out: Path | None) -> tuple[Config, bool]:
 
 
 def _copies(
-    augmenter: Augmenter, source: TextSource, config: Config, tally: _Tally
+    augmenter: Augmenter,
+    source: TextSource,
+    config: Config,
+    tally: _Tally,
+    progress: Callable[[float], None],
 ) -> Iterator[str]:
     """Give the text of all copies, and count what was done."""
     shuffled = config.augmentation.augment_shuffle != "none"
@@ -161,7 +166,7 @@ def _copies(
         if not ending:  # The copy before must not end within a line of this one.
             yield "\n"
         seed = (config.training.seed, copy, 0)
-        for place, line in enumerate(augmenter.lines(source.chunks(), seed), 1):
+        for place, line in enumerate(augmenter.lines(source.chunks(progress), seed), 1):
             tally.add(line, place, shuffled=shuffled)
             ending = line.ending
             yield line.after + ending

@@ -70,7 +70,7 @@ def _bigram(
     with tempfile.TemporaryDirectory(prefix="nextchar-") as folder:
         model, corpus = _learned(text, config, smoothing, Path(folder), quiet=quiet)
         values = _values(model, corpus, length, seed)
-    values["network_train_nats_per_symbol"] = _network_nats(model, network)
+    values["network_train_nats_per_symbol"] = _network_nats(model, network, quiet=quiet)
     if picture is not None:
         write_bytes(picture, table_picture(model, drawn_as))
     if as_json:
@@ -89,8 +89,8 @@ def _learned(
 
     with open_text(text, config) as source:
         symbols = learn_vocabulary(source, config)
-        progress = None if quiet else part_display("encoding")
-        corpus = Corpus.build(source, symbols, folder, config, progress=progress)
+        with part_display("encoding", quiet=quiet) as progress:
+            corpus = Corpus.build(source, symbols, folder, config, progress=progress)
     return BigramModel.of(symbols, corpus.train, smoothing=smoothing), corpus
 
 
@@ -120,12 +120,17 @@ def _values(model: BigramModel, corpus: Corpus, length: int, seed: int) -> dict[
     }
 
 
-def _network_nats(model: BigramModel, steps: int) -> list[float]:
+def _network_nats(model: BigramModel, steps: int, *, quiet: bool) -> list[float]:
     from nextchar.bigram import BigramNetwork
 
     if not steps:
         return []
-    return list(BigramNetwork(len(model.vocabulary)).fit(model.counts, steps))
+    nats: list[float] = []
+    with part_display("training", quiet=quiet) as progress:
+        for each in BigramNetwork(len(model.vocabulary)).fit(model.counts, steps):
+            nats.append(each)
+            progress((len(nats) - 1) / steps)
+    return nats
 
 
 def _print(values: dict[str, Any], model: BigramModel) -> None:

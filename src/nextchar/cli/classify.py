@@ -30,6 +30,7 @@ from nextchar.cli.output import (
     QUIET_HELP,
     RESUME_HELP,
     duration,
+    followed_display,
     print_json,
     print_rows,
     write_progress,
@@ -204,7 +205,8 @@ def _predict(
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
         items = read_texts(data, column, _reading(model.choices, encoding), note=noting([_note]))
-    items, found = _probabilities(model, items)
+    with followed_display("labelling"):
+        items, found = _probabilities(model, items)
     names = model.label_names
     ranked = [
         [(names[place], float(row[place])) for place in (-row).argsort(kind="stable")[:top]]
@@ -257,10 +259,11 @@ def _evaluate(
     model = _loaded(run, cut=cut)
     source = Source(text_column=text, label_column=label, layout=layout)
     items = source.items(data, _reading(model.choices, encoding), note=noting([_note]))
-    if isinstance(model, GenerativeClassifier):
-        figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[_note])
-    else:
-        figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
+    with followed_display("evaluating"):
+        if isinstance(model, GenerativeClassifier):
+            figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[_note])
+        else:
+            figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
     if as_json:
         print_json(figures.to_dict())
     else:
@@ -289,7 +292,8 @@ def _explain(
     if page is not None and page.exists():
         raise ConfigError(f"{page} exists already and is not overwritten")
     model = TextClassifier.load(run)
-    explanation = explain(model, text, label=label, by=by)
+    with followed_display("explaining"):
+        explanation = explain(model, text, label=label, by=by)
     tell_strangers(model, [text], [_note])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))

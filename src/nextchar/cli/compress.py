@@ -69,7 +69,8 @@ def _convert(
     model = LanguageModel.load(run)
     began = time.monotonic()
     try:
-        result = convert(model, data, progress=None if quiet else part_display(label))
+        with part_display(label, quiet=quiet) as progress:
+            result = convert(model, data, progress=progress)
     except TextError as error:
         raise TextError(f"{file}: {error}") from error
     seconds = time.monotonic() - began

@@ -29,6 +29,7 @@ from nextchar.cli.output import (
     QUIET_HELP,
     RESUME_HELP,
     duration,
+    followed_display,
     print_json,
     print_rows,
     write_progress,
@@ -326,7 +327,8 @@ def _evaluate(
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
     items = _read(data, choices.items.reading, reading, [_note])
-    figures = model.evaluate(items).to_dict()
+    with followed_display("evaluating"):
+        figures = model.evaluate(items).to_dict()
     if as_json:
         print_json({"run": str(run), **figures})
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.output import JSON_HELP, print_json, print_rows, stderr_line
+from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows
 
 app = Commands("data", "Corpora by name.")
 
@@ -46,13 +46,8 @@ def _fetch(
     """Download a corpus, or make the built-in one, and print where it is."""
     from nextchar.text import datasets
 
-    show = stderr_line()
-    try:
-        where = datasets.fetch(
-            name, progress=lambda done, size: show(f"{name}: {done:,} of {size:,} bytes")
-        )
-    finally:
-        show("")
+    with part_display(f"{name} fetched") as progress:
+        where = datasets.fetch(name, progress=lambda done, size: progress(done / max(size, 1)))
     _print_place(name, where, as_json=as_json)
 
 

@@ -12,13 +12,15 @@ from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
     UNKNOWN_HELP,
-    part_display,
+    followed_display,
     print_json,
     print_rows,
 )
 
 if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
+    from nextchar.model import LanguageModel
+    from nextchar.text.reading import TextSource
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,15 +68,19 @@ def _evaluate(
     from nextchar.text.reading import open_text
 
     model = load_model(run, device=device, checkpoint=checkpoint)
-    progress = (lambda _part: None) if quiet else part_display("evaluating")
     if text and part is not None:
         raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
     part = part or "validation"
     adaptation = adaptation_of(dynamic, dynamic_rate)
     if text:
-        with open_text(text, reading_config(model.config, encoding, errors)) as source:
+        with (
+            open_text(text, reading_config(model.config, encoding, errors)) as source,
+            followed_display(
+                "evaluating", quiet=quiet, symbols=0 if quiet else _size(source, model)
+            ),
+        ):
             result = model.evaluate(
-                source.chunks(progress),
+                source.chunks(),
                 unknown=unknown,
                 exact=exact,
                 reset_every=reset_every,
@@ -87,20 +93,26 @@ def _evaluate(
         ids = getattr(corpus, part)
         if len(ids) == 0:
             raise TextError(f"{run} has no {part} part: name a text to evaluate")
-        result = model.evaluate_ids(
-            ids,
-            exact=exact,
-            reset_every=reset_every,
-            adaptation=adaptation,
-            compressors=compressors,
-            progress=progress,
-            check=corpus.check,
-        )
+        with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
+            result = model.evaluate_ids(
+                ids,
+                exact=exact,
+                reset_every=reset_every,
+                adaptation=adaptation,
+                compressors=compressors,
+                check=corpus.check,
+            )
         measured = f"{part} part of {run}"
     if as_json:
         print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})
     else:
         _print(measured, result)
+
+
+def _size(source: TextSource, model: LanguageModel) -> int:
+    """Give the symbols of a text."""
+    encode = model.vocabulary.encode
+    return sum(len(encode(chunk, unknown="skip")) for chunk in source.chunks())
 
 
 def _print(measured: str, result: Evaluation) -> None:

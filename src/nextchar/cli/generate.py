@@ -14,7 +14,14 @@ import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.options import add_command, parameter
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, write_progress
+from nextchar.cli.output import (
+    JSON_HELP,
+    UNKNOWN_HELP,
+    flowing_text,
+    followed_display,
+    print_json,
+    write_progress,
+)
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt, unescaped
 from nextchar.config import TextConfig
 
@@ -218,17 +225,22 @@ def write(
         "weights": weights,
     }
     if as_json:
-        texts = model.generate_batch(prompt, samples=samples, **options)
+        texts = _batch(model, prompt, samples, options)
         print_json({**about, "prompt": prompt, "seed": seed, "texts": texts})
     elif samples == 1:
         texts = [_stream(model.stream(prompt, **options), lines)]
     else:
-        texts = model.generate_batch(prompt, samples=samples, **options)
+        texts = _batch(model, prompt, samples, options)
         for index, text in enumerate(texts):
             if not lines_apart:
                 sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n")
             sys.stdout.write(f"{text}{_line_end(text, lines)}")
     _tell_lines(texts, prompt, lines, length)
+
+
+def _batch(model: Writer, prompt: str, samples: int, options: Mapping[str, Any]) -> list[str]:
+    with followed_display("writing", symbols=options["length"]):
+        return model.generate_batch(prompt, samples=samples, **options)
 
 
 def _line_end(text: str, lines: int) -> str:
@@ -254,17 +266,16 @@ def _stream(pieces: Iterator[str], lines: int) -> str:
     from nextchar.errors import Interrupted
     from nextchar.training.interruption import StopSignals
 
-    text = ""
-    with StopSignals() as stop:
+    written = ""
+    with flowing_text() as text, StopSignals() as stop:
         for piece in pieces:
-            text += piece if lines else ""
-            sys.stdout.write(piece)
-            sys.stdout.flush()
+            written += piece if lines else ""
+            text.write(piece)
             if stop.received is not None:
                 what = "interrupted" if stop.received == signal.SIGINT else "terminated"
                 raise Interrupted(what, stop.received)
-    sys.stdout.write(_line_end(text, lines))
-    return text
+        text.write(_line_end(written, lines))
+    return written
 
 
 def _search(
@@ -279,7 +290,8 @@ def _search(
 
     if best < 1:
         raise ConfigError(f"best must be at least 1; got {best}")
-    found = model.search(prompt, **options)[:best]
+    with followed_display("searching", symbols=options["length"]):
+        found = model.search(prompt, **options)[:best]
     texts = [prompt + each.text for each in found]
     ends = [_line_end(text, options["lines"]) for text in texts]
     if about is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, duration, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json, print_rows
 from nextchar.config import Config
 
 if TYPE_CHECKING:
@@ -26,17 +26,46 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _info(
-    run: Path = typer.Argument(help="A run directory."),
+    run: Path | None = typer.Argument(None, help="A run directory."),
+    compile_now: bool = typer.Option(
+        False, "--compile", help="No run: compile and store all loops of training and generation."
+    ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Show a run's configuration, parameters, vocabulary and history."""
+    """Show a run's configuration, parameters, vocabulary and history.
+
+    With --compile, prepare an installation, such as an image, for its first training.
+    """
+    from nextchar.errors import ConfigError
     from nextchar.model_files import task_of
 
+    if compile_now == (run is not None):
+        raise ConfigError("info takes a run directory, or --compile without one")
+    if run is None:
+        _compile(as_json=as_json)
+        return
     task = task_of(run)
     if task is not None:
         _of_task(run, task, as_json=as_json)
     else:
         _of_language_model(run, as_json=as_json)
+
+
+def _compile(*, as_json: bool) -> None:
+    from nextchar.compiling import compile_loops
+
+    with followed_display("compiling"):
+        made = compile_loops()
+    folders = [str(folder) for folder in made.folders]
+    if as_json:
+        print_json({**dataclasses.asdict(made), "folders": folders})
+        return
+    print_rows(
+        [
+            ("compiled", f"{made.compiling_seconds:.0f} s, of {made.seconds:.0f} s in all"),
+            *(("stored in", folder) for folder in folders),
+        ]
+    )
 
 
 def _of_task(run: Path, task: str, *, as_json: bool) -> None:

@@ -49,15 +49,16 @@ def _novelty(
     config, vocabulary, corpus = load_config(run), load_vocabulary(run), open_corpus(run)
     with open_text(text, reading_config(config, encoding, errors)) as source:
         whole = "".join(source.chunks())
-    result = novelty(
-        vocabulary,
-        corpus.original,
-        whole,
-        ngrams=lengths,
-        spans=spans,
-        progress=None if quiet else part_display("comparing"),
-        check=corpus.check,
-    )
+    with part_display("comparing", quiet=quiet) as progress:
+        result = novelty(
+            vocabulary,
+            corpus.original,
+            whole,
+            ngrams=lengths,
+            spans=spans,
+            progress=progress,
+            check=corpus.check,
+        )
     compared = ", ".join(source.names)
     if as_json:
         print_json({"text": compared, **result.to_dict()})

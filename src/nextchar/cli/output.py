@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
+
+from nextchar.following import followed_by
 
 JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
 COLUMN_HELP = "its name, or its number from 1 where a table has no header"
@@ -17,6 +21,9 @@ QUIET_HELP = "Results only: no progress and no notes; errors are still told."
 RESUME_HELP = (
     "A run to go on with; once it is finished, --steps or --minutes say how much further to train."
 )
+_SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
+_REFRESH_SECONDS = 0.2
+_FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 
 
@@ -57,26 +64,161 @@ def write_progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def stderr_line() -> Callable[[str], None]:
-    """Give what shows a passing line on stderr: overwritten in place on a terminal, else silent."""
-    if not sys.stderr.isatty():
-        return lambda _text: None
+class ProgressLine:
+    """How far a work has come, in one line on stderr.
 
-    def show(text: str) -> None:
-        # A line that wraps could not be overwritten.
-        width = shutil.get_terminal_size().columns - 1
-        write_progress(f"\r\x1b[K{text[:width]}")
+    On a terminal the line is redrawn in place, within its width. Elsewhere a line is printed now
+    and then, at intervals that grow: twenty in ten hours.
+    """
 
-    return show
+    def __init__(self) -> None:
+        self._on_terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + (0 if self._on_terminal else _FIRST_LINE_SECONDS)
+        self._interval = _FIRST_LINE_SECONDS
+
+    def is_due(self) -> bool:
+        """Say whether it is time to show something."""
+        return time.monotonic() >= self._next
+
+    def show(self, parts: Sequence[str]) -> None:
+        """Show the first of these parts at least, and of the others as many as fit.
+
+        Nothing happens before the next line is due.
+        """
+        if not self.is_due():
+            return
+        if self._on_terminal:
+            self._next = time.monotonic() + _REFRESH_SECONDS
+            write_progress(f"{_CLEAR_LINE}{_fitted(parts, terminal_width() - 1)}")
+        else:
+            self._next = time.monotonic() + self._interval
+            self._interval *= _LINE_GROWTH
+            write_progress(f"{_SEPARATOR.join(parts)}\n")
+
+    def clear(self) -> None:
+        """Take the line off a terminal; the next one is shown at once."""
+        if self._on_terminal:
+            self._next = 0.0
+            write_progress(_CLEAR_LINE)
 
 
-def part_display(label: str) -> Callable[[float], None]:
-    """Give what shows the part of a work that is done, 0 to 1, and the time left, on stderr."""
-    show = stderr_line()
-    began = time.monotonic()
+def terminal_width() -> int:
+    """Give the columns of the terminal that stderr is, or what ``COLUMNS`` says, if that is less.
 
-    def display(part: float) -> None:
-        left = (time.monotonic() - began) * (1 - part) / max(part, 1e-9)
-        show("" if part >= 1 else f"{label} · {part:.0%} · ETA {duration(left)}")
+    stdout may be a file.
+    """
+    widths = [shutil.get_terminal_size().columns]
+    with contextlib.suppress(OSError, ValueError):
+        widths.append(os.get_terminal_size(sys.stderr.fileno()).columns)
+    if "COLUMNS" not in os.environ:
+        widths = widths[-1:]
+    return min([width for width in widths if width > 0], default=80)
 
-    return display
+
+def _fitted(parts: Sequence[str], width: int) -> str:
+    """Join the parts that fit; a line that wraps could not be overwritten."""
+    from rich.cells import cell_len, set_cell_size
+
+    text = parts[0]
+    for part in parts[1:]:
+        longer = f"{text}{_SEPARATOR}{part}"
+        if cell_len(longer) > width:
+            break
+        text = longer
+    return text if cell_len(text) <= width else set_cell_size(text, max(width, 0))
+
+
+class PartDisplay:
+    """Shows the part of a work that is done, and the time left."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self._line = ProgressLine()
+        self._began = time.monotonic()
+        self._part = 0.0
+
+    def __call__(self, part: float) -> None:
+        """Show a part, 0 to 1; a part that is smaller than the one before begins anew."""
+        if part < self._part:
+            self._began = time.monotonic()
+        self._part = part
+        if part >= 1:
+            self._line.clear()
+        elif self._line.is_due():
+            spent = time.monotonic() - self._began
+            left = duration(spent * (1 - part) / part) if part > 0 else "…"
+            self._line.show([f"ETA {left}", f"{part:.0%}", self.label])
+
+    def clear(self) -> None:
+        """Take the line off a terminal."""
+        self._line.clear()
+
+
+@contextlib.contextmanager
+def part_display(label: str, *, quiet: bool = False) -> Iterator[Callable[[float], None]]:
+    """Give what shows the part of a work that is done, unless quiet; the line goes at the end."""
+    if quiet:
+        yield lambda _part: None
+        return
+    display = PartDisplay(label)
+    try:
+        display(0.0)
+        yield display
+    finally:
+        display.clear()
+
+
+@contextlib.contextmanager
+def followed_display(label: str, *, quiet: bool = False, symbols: int = 0) -> Iterator[None]:
+    """Show what the loops in the block report (``following``), unless quiet.
+
+    Those that count symbols will read about so many.
+    """
+    with part_display(label, quiet=quiet) as display, followed_by(display, symbols=symbols):
+        yield
+
+
+class FlowingText:
+    """Text that appears on stdout piece by piece; knows the line that is not ended yet."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def write(self, text: str) -> None:
+        """Write a piece."""
+        self.line = (self.line + text).rpartition("\n")[2]
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+_FLOWING: ContextVar[FlowingText | None] = ContextVar("flowing", default=None)
+
+
+@contextlib.contextmanager
+def flowing_text() -> Iterator[FlowingText]:
+    """Give what text is written with as it appears.
+
+    Notes stand above the line that is being written, and an error that ends the block below it.
+    """
+    text = FlowingText()
+    token = _FLOWING.set(text)
+    try:
+        yield text
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        if text.line:
+            text.write("\n")
+        raise
+    finally:
+        _FLOWING.reset(token)
+
+
+def write_note(note: str) -> None:
+    """Write a note in a line of its own, whatever stands in the newest line of the terminal."""
+    on_terminal = sys.stderr.isatty()
+    write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {note}\n")
+    text = _FLOWING.get()
+    if on_terminal and text is not None and sys.stdout.isatty():
+        sys.stdout.write(text.line)
+        sys.stdout.flush()

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from nextchar.cli.output import duration, part_display, stderr_line, write_progress
+from nextchar.cli.output import PartDisplay, ProgressLine, duration, write_progress
 from nextchar.training.events import Event, Listener, Preparing, StepDone, Validated
 from nextchar.training.torchrun import is_first_process
-
-_REFRESH_SECONDS = 0.2
 
 
 class ProgressDisplay:
     """A listener that writes to stderr.
 
-    On a terminal a line is redrawn in place; elsewhere only the lines of the validations appear.
+    A line stays of each validation; between them, a line says how far the training has come
+    (``ProgressLine``).
 
     Parameters
     ----------
@@ -28,11 +26,9 @@ class ProgressDisplay:
 
     def __init__(self, label: str = "") -> None:
         self.label = label
-        self._show = stderr_line()
-        self._shown_at = 0.0
+        self._moving = ProgressLine()
         self._validation: float | None = None
-        self._stage = ""
-        self._part = part_display("")
+        self._part = PartDisplay("")
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -50,33 +46,33 @@ class ProgressDisplay:
 
     def close(self) -> None:
         """Clear the moving line."""
-        self._show("")
+        self._moving.clear()
 
     def _line(self, text: str) -> None:
-        self._show("")
+        self._moving.clear()
         write_progress(f"{text}\n")
 
     def _preparing(self, event: Preparing) -> None:
-        if event.fraction == 0 or event.stage != self._stage:
-            self._stage, self._part = event.stage, part_display(event.stage)
+        if event.fraction == 0 or event.stage != self._part.label:
+            self._part = PartDisplay(event.stage)
         self._part(event.fraction)
 
     def _step(self, event: StepDone) -> None:
-        now = time.monotonic()
-        if now - self._shown_at < _REFRESH_SECONDS:
+        if not self._moving.is_due():
             return
-        self._shown_at = now
-        parts = [self.label] if self.label else []
-        parts += [
-            f"step {event.step}/{event.steps}",
-            f"pass {event.passes:.1f}",
-            f"train {_loss(event.train_nats)}",
-        ]
+        losses = f"train {event.train_nats:.3f}"
         if self._validation is not None:
-            parts.append(f"val {_loss(self._validation)}")
-        parts.append(f"{_speed(event.chars_per_second)} chars/s")
-        parts.append(f"ETA {duration(event.seconds_left)}")
-        self._show(" · ".join(parts))
+            losses += f" val {self._validation:.3f}"
+        self._moving.show(
+            [
+                f"ETA {duration(event.seconds_left)}",
+                *([self.label] if self.label else []),
+                f"step {event.step}/{event.steps}",
+                f"{losses} nats",
+                f"{_speed(event.chars_per_second)} chars/s",
+                f"pass {event.passes:.1f}",
+            ]
+        )
 
 
 def _validated(event: Validated) -> str:

@@ -25,6 +25,8 @@ from nextchar.cli.output import (
     QUIET_HELP,
     RESUME_HELP,
     duration,
+    followed_display,
+    part_display,
     print_json,
     print_rows,
     write_progress,
@@ -171,12 +173,13 @@ def _evaluate(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     anew: dict[str, str | None] = {"encoding": encoding, "errors": errors}
     reading = tagger.choices.with_options(**{n: v for n, v in anew.items() if v is not None})
-    result = tagger.evaluate(
-        data,
-        columns=_columns(columns),
-        reading=reading.items.reading,
-        note=lambda message: write_progress(f"note: {message}\n"),
-    )
+    with followed_display("evaluating"):
+        result = tagger.evaluate(
+            data,
+            columns=_columns(columns),
+            reading=reading.items.reading,
+            note=lambda message: write_progress(f"note: {message}\n"),
+        )
     if as_json:
         print_json({"data": data, **result.to_dict()})
     else:
@@ -243,8 +246,13 @@ def _apply(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
-    with PassingText(file, encoding, errors) as text:
-        pieces = tagger.apply_to(text.chunks(), keep=keep)
+    # On a terminal, the text shows by itself how far it is.
+    shown = sys.stdout.isatty() and not as_json
+    with (
+        PassingText(file, encoding, errors) as text,
+        part_display("labelling", quiet=shown) as progress,
+    ):
+        pieces = tagger.apply_to(text.chunks(progress), keep=keep)
         if as_json:
             print_json({"text": "".join(pieces), "bytes_passed_on": text.passed})
         else:

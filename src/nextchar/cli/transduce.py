@@ -29,6 +29,7 @@ from nextchar.cli.output import (
     RESUME_HELP,
     UNKNOWN_HELP,
     duration,
+    followed_display,
     print_json,
     print_rows,
     write_progress,
@@ -207,14 +208,15 @@ def _apply(
 
     model = Transducer.load(run)
     texts = list(text) if file is None else _lines(file, model)
-    found = model.apply(
-        texts,
-        beam=beam,
-        count=count,
-        max_length=max_length,
-        length_penalty=length_penalty,
-        unknown=unknown,
-    )
+    with followed_display("writing"):
+        found = model.apply(
+            texts,
+            beam=beam,
+            count=count,
+            max_length=max_length,
+            length_penalty=length_penalty,
+            unknown=unknown,
+        )
     if as_json:
         items = [
             {"source": source, "outputs": [each.to_dict() for each in outputs]}
@@ -283,9 +285,10 @@ def _evaluate(
         examples = held_out(run)
     if sample is not None:
         examples = sampled(examples, sample, seed)
-    found = model.evaluate_examples(
-        examples, beam=beam, max_length=max_length, length_penalty=length_penalty
-    )
+    with followed_display("evaluating"):
+        found = model.evaluate_examples(
+            examples, beam=beam, max_length=max_length, length_penalty=length_penalty
+        )
     shown = [each._asdict() for each in found.wrong[: max(0, wrong)]]
     if as_json:
         print_json({**found.to_dict(), **({"wrong": shown} if wrong else {})})

@@ -21,6 +21,7 @@ from torch.nn import functional
 from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.evaluation.exact import Predictions, overlapping_pieces, tensor_of
+from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State, detach
 from nextchar.text.vocabulary import Ids
 
@@ -95,6 +96,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
             _descend(weights, gradients, adaptation)
             for weight, before in zip(weights, trained, strict=False):
                 weight.lerp_(before, adaptation.decay)
+        report_symbols(len(targets))
 
 
 def _descend(

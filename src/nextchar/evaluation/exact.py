@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State
 from nextchar.text.vocabulary import Ids
 
@@ -73,6 +74,7 @@ def read_in_order(
                 before = state or network.initial_state(1, int(ids[0]))
                 logits, state = network(part[:-1], before)
             yield logits.squeeze(1), part[1:].squeeze(1)
+            report_symbols(len(part) - 1)
             ids = ids[len(part) - 1 :]
             if left is not None:
                 left -= len(part) - 1
@@ -105,6 +107,7 @@ def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> flo
     inputs, targets = (part.view(windows, -1).T for part in (tensor[:-1], tensor[1:]))
     with torch.inference_mode():
         logits, _ = network(inputs.contiguous(), network.initial_state(windows))
+        report_symbols(inputs.numel())
         return nats_of(logits, targets)
 
 

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.evaluation.exact import nats_of, overlapping_pieces, tensor_of
+from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State
 from nextchar.nn.precision import Arithmetic, computing_in
 from nextchar.text.vocabulary import Ids
@@ -105,4 +106,5 @@ def _read(
         positions = starts + np.arange(first, min(first + at_once, length))[:, None]
         logits, state = network(tensor_of(network, ids[positions]), state)
         total += nats_of(logits, tensor_of(network, ids[positions + 1]))
+        report_symbols(positions.size)
     return total, state

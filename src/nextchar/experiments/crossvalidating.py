@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,9 @@ def crossval(
         for number, piece in enumerate(pieces, 1):
             announce(f"fold {number}/{folds}: characters {piece[0]:,} to {piece[1]:,} held out")
             fold_options = {**options, "folds": folds} if number == 1 else _planned(folder)
-            figures.append(_run(folder, paths, number, piece, fold_options, listeners))
+            # What the first fold has told of the user's choices holds for all.
+            given = options if number == 1 else ()
+            figures.append(_run(folder, paths, number, piece, fold_options, given, listeners))
         result = CrossValidation(tuple(figures))
         folder.write_table(result.markdown())
     return result
@@ -103,6 +105,7 @@ def _run(
     fold: int,
     piece: tuple[int, int],
     options: Mapping[str, Any],
+    given: Collection[str],
     listeners: Sequence[Listener],
 ) -> FoldFigures:
     """Train, resume or only look up the run of one fold."""
@@ -110,7 +113,7 @@ def _run(
     known = folder.figures(label)
     if known is not None:
         return FoldFigures(**known)
-    result = folder.trained(label, paths, listeners, **{**options, "fold": fold})
+    result = folder.trained(label, paths, listeners, given=given, **{**options, "fold": fold})
     unknown = load_vocabulary(result.run).unknown_id
     held_out = open_corpus(result.run).validation
     figures = FoldFigures(

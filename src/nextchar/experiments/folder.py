@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +111,15 @@ class ExperimentFolder:
         label: str,
         paths: Sequence[str | os.PathLike[str]],
         listeners: Sequence[Listener],
+        *,
+        given: Collection[str] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> TrainingResult:
-        """Train the run of a label, or go on with it."""
+        """Train the run of a label, or go on with it; ``given`` as for ``run.train``."""
         try:
             if self.run(label).exists():
                 return resume(self.run(label), listeners=listeners)
-            return train(paths, self.run(label), listeners=listeners, **options)
+            return train(paths, self.run(label), listeners=listeners, given=given, **options)
         except Interrupted as stop:
             message = f"stopped in {self.run(label)}; saved. The same command goes on"
             raise Interrupted(message, stop.signal_number) from stop

@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.generation.automaton import ENDED, Automaton
-from nextchar.generation.choosing import NOT_A_NUMBER, make_chooser
-from nextchar.generation.kernel import write
+from nextchar.generation.choosing import NOT_A_NUMBER, Chooser, make_chooser
+from nextchar.generation.kernel import Memory, Weights, write
 from nextchar.generation.packing import make_memory, pack
 from nextchar.generation.plain import Position, StoredWeights, Symbols, not_finite
-from nextchar.generation.product import close_desk, help_out, open_desk
+from nextchar.generation.product import Desk, Panels, close_desk, help_out, open_desk
 from nextchar.generation.sampling import Sampling
+from nextchar.machine_code import is_ready
 from nextchar.nn.network import Network
 
 PIECE_SECONDS = 0.02  # of text between two looks at the clock
@@ -48,6 +49,8 @@ class CompiledLoop:
         What the weights are kept in.
     constraint
         What holds the texts; ``None`` for free ones.
+
+    It must be loaded before it writes.
     """
 
     def __init__(
@@ -69,17 +72,32 @@ class CompiledLoop:
         )
         self._uniforms = position.uniforms
         self._can_share = torch.get_num_threads() > 1
-        self._load()
         # By whether they were shared: what a symbol took in the last pieces, 0 before the first.
         self._seconds = {False: 0.0, True: 0.0}
         self._pieces = 0
 
-    def _load(self) -> None:
-        """Let the code be loaded, or compiled, before anything is measured."""
-        B = self._memory.logits.shape[1]
-        write(self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int))
+    @property
+    def is_ready(self) -> bool:
+        """Whether the code needs only to be loaded."""
+        return is_ready(write, *self._nothing) and (
+            not self._can_share or is_ready(help_out, *self._idle_desk)
+        )
+
+    def load(self) -> None:
+        """Let the code be loaded, or compiled, before anything is written."""
+        write(*self._nothing)
         if self._can_share:
-            help_out(self._weights.panels, self._memory.desk)  # goes home at once: nobody asks
+            help_out(*self._idle_desk)  # goes home at once: nobody asks
+
+    @property
+    def _nothing(self) -> tuple[Weights, Memory, Chooser, NDArray[np.float64], Symbols]:
+        """What the loop is called with to write nothing."""
+        B = self._memory.logits.shape[1]
+        return self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int)
+
+    @property
+    def _idle_desk(self) -> tuple[Panels, Desk]:
+        return self._weights.panels, self._memory.desk
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
         """Give the next symbols of each sample, int64[count, B], none of them excluded."""

@@ -1,10 +1,12 @@
 """Writing: a network, a prompt and a way to choose, and the loop that is fastest for them.
 
 Two loops write the same text, up to the rounding of float32 in the logits. The compiled one is
-many times faster, but has to be loaded, or compiled by the first use in an installation. So
-``auto`` begins with the plain one, and goes on with the compiled one once the text has become
-long. That hangs on the place in the text alone: however long a text is to
-become, in whatever pieces it is asked for, a seed gives it the same beginning.
+many times faster, but has to be loaded. So ``auto`` begins with the plain one, and goes on with the
+compiled one once the text has become long. That hangs on the place in the text alone: however long
+a text is to become, in whatever pieces it is asked for, a seed gives it the same beginning.
+
+In a new installation the code has to be compiled first. Nobody waits for that: it is done beside
+(``preparing``), and the plain loop goes on until it is.
 
 Works on ids and knows no text. Shapes: B samples, n symbols.
 """
@@ -12,6 +14,7 @@ Works on ids and knows no text. Shapes: B samples, n symbols.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -20,6 +23,7 @@ import torch
 from torch import Tensor
 
 from nextchar.errors import ConfigError
+from nextchar.following import report_symbols
 from nextchar.generation.automaton import NO_LIMIT, Automaton, Progress
 from nextchar.generation.captured import CapturedStep
 from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
@@ -30,6 +34,9 @@ from nextchar.nn.network import Network
 Engine = Literal["auto", "compiled", "plain", "captured"]
 
 PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
+_LOOK_EVERY = 64  # symbols between two looks whether it has been compiled
+# Of plain writing: where nothing can be stored for others, it must take so long to be worth it.
+_WORTH_COMPILING = 60.0
 
 
 class Writer:
@@ -96,6 +103,9 @@ class Writer:
         step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
         self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)
         self._written = 0
+        self._waits = engine == "auto" and weights == "float32"
+        self._length = length
+        self._began = 0.0
 
     def write(self, count: int) -> Symbols:
         """Give the next symbols of each sample, int64[count, B]; ``ENDED`` after its end.
@@ -108,22 +118,51 @@ class Writer:
         parts = [np.empty((0, len(self._position.logits)), np.int64)]
         while count > 0:
             if self._written == self._plain_symbols:
-                self._loop = self._compiled_loop()
+                self._go_on_compiled()
             changes = [place for place in (1, self._plain_symbols) if place > self._written]
             part = min([count, *(place - self._written for place in changes)])
             first = self._excluded_first if self._written == 0 else ()
             parts.append(self._loop.write(part, [*self._excluded, *first]))
             self._written += part
             count -= part
+            report_symbols(part)
+            if self._written == 1:  # which took longer than all that follow
+                self._began = time.monotonic()
         return np.concatenate(parts)
 
-    def _compiled_loop(self) -> Loop:
-        # Not before it is needed: numba takes a sixth of a second to import.
-        from nextchar.generation.compiled import CompiledLoop
+    @property
+    def position(self) -> Position:
+        """Where the plain loop stands."""
+        return self._position
 
-        return CompiledLoop(
+    def _go_on_compiled(self) -> None:
+        """Change to the compiled loop, or see to it that it can be done later."""
+        try:
+            # Not before it is needed: numba takes a sixth of a second to import.
+            from nextchar.generation.compiled import CompiledLoop
+        except ConfigError:  # Compilation is switched off.
+            if not self._waits:
+                raise
+            self._plain_symbols = sys.maxsize
+            return
+        loop = CompiledLoop(
             self._network, self._sampling, self._position, self._weights, self._constraint
         )
+        if self._waits and not loop.is_ready and self._can_wait():
+            self._plain_symbols += _LOOK_EVERY
+            return
+        loop.load()
+        self._loop = loop
+
+    def _can_wait(self) -> bool:
+        """Say whether the code is being compiled beside, or not worth to be compiled here."""
+        from nextchar.generation.preparing import prepare_beside
+
+        process = prepare_beside(self._weights)
+        if process is not None and process.poll() in (None, 0):
+            return True
+        pace = (time.monotonic() - self._began) / (self._written - 1)
+        return (self._length - self._written) * pace < _WORTH_COMPILING
 
 
 def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:

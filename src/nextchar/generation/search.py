@@ -17,6 +17,7 @@ from torch import Tensor
 
 from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError
+from nextchar.following import report_symbols
 from nextchar.generation.automaton import Automaton, Progress
 from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
@@ -193,6 +194,7 @@ def beam_search(
         while rows is not None or greedy is not None:
             if _is_settled(search, rows):
                 rows = None
+            report_symbols(1)
             if rows is not None:
                 rows, _ = _extended(search, rows, [])
             if greedy is not None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from nextchar.config import ItemChoices, TrainingConfig
 from nextchar.errors import RunError
+from nextchar.machine_code import require_compiler
 from nextchar.model_files import load_choices, save_config
 from nextchar.nn.device import pick_device
 from nextchar.nn.fastest import fastest_arithmetic
@@ -139,6 +140,8 @@ def train_items(
     if is_in_the_way(out):
         raise in_the_way_error(out)
     model.network.to(pick_device(model.choices.training.device))
+    if model.device.type == "cpu":
+        require_compiler()
     model.choices = _decided(model, train, validation, began)
     told = model.choices.training
     if told.minutes is not None:

@@ -11,12 +11,14 @@ Legend: N items, B items a batch.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, TextError
+from nextchar.following import report_part
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,8 +97,10 @@ class ItemBatches:
         ]
 
 
-def by_length(lengths: NDArray[np.int64], most_symbols: int) -> list[NDArray[np.int64]]:
+def by_length(lengths: NDArray[np.int64], most_symbols: int) -> Iterator[NDArray[np.int64]]:
     """Cut all items into batches of similar lengths, to be read once, the longest first.
+
+    Whoever follows the work is told which part of the symbols was read (``following``).
 
     Parameters
     ----------
@@ -106,9 +110,11 @@ def by_length(lengths: NDArray[np.int64], most_symbols: int) -> list[NDArray[np.
         Symbols of a batch, with its padding; a longer item is a batch of its own.
     """
     order = np.argsort(-lengths, kind="stable")
-    batches, start = [], 0
+    start, done, total = 0, 0, max(1, int(lengths.sum()))
     while start < len(order):
         count = max(1, most_symbols // max(1, int(lengths[order[start]])))
-        batches.append(order[start : start + count])
+        batch = order[start : start + count]
+        yield batch
         start += count
-    return batches
+        done += int(lengths[batch].sum())
+        report_part(done / total)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from nextchar.text.reading import (
 )
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
-_BYTES = 1 << 16
+_BYTES = 1 << 14
 _SURROGATES = re.compile("[\udc80-\udcff]")  # that stand for bytes
 
 
@@ -79,8 +80,13 @@ class PassingText:
     ) -> None:
         self._closing.close()
 
-    def chunks(self) -> Iterator[str]:
+    def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
         """Give the text in the pieces in which it comes.
+
+        Parameters
+        ----------
+        progress
+            Told the share of a file that has been read and dealt with, 0 to 1.
 
         Raises
         ------
@@ -89,7 +95,7 @@ class PassingText:
         """
         decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
         fed, place = 0, Place()
-        for data in self._pieces():
+        for data in self._pieces(progress):
             fed += len(data)
             state = decoder.getstate()
             try:
@@ -117,12 +123,16 @@ class PassingText:
         self.first_passed = self.first_passed or str(place.after(text[: found.start()]))
         self.passed += len(_SURROGATES.findall(text))
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _pieces(self, progress: Callable[[float], None] | None) -> Iterator[bytes]:
         try:
             with damage_told(self._name):
-                stream = decompressed(self._opened(), self._name, takes_bytes=False)
+                opened = self._opened()
+                size = _size_of(opened)
+                stream = decompressed(opened, self._name, takes_bytes=False)
                 while data := stream.read1(_BYTES):
                     yield data
+                    if progress is not None and size > 0:
+                        progress(min(opened.tell() / size, 1.0))
         except OSError as error:
             raise cannot_read(self._name, error) from error
         yield b""
@@ -137,3 +147,10 @@ class PassingText:
         if not path.exists():
             raise TextError(f"no such file: {path}")
         return self._closing.enter_context(path.open("rb"))
+
+
+def _size_of(stream: BufferedReader) -> int:
+    """Return the bytes of a file; 0 of what has no size, such as a pipe."""
+    with contextlib.suppress(OSError):
+        return os.fstat(stream.fileno()).st_size
+    return 0

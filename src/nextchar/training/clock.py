@@ -7,9 +7,14 @@ import math
 import time
 from collections.abc import Iterator
 
+from nextchar.machine_code import compilation_seconds
+
 
 class Clock:
-    """What a run's time went into, for speeds, the ETA and the next save."""
+    """What a run's time went into, for speeds, the ETA and the next save.
+
+    Compilation, once in an installation, counts for none of them.
+    """
 
     def __init__(self, steps: int, checkpoint_seconds: float) -> None:
         self._all_steps = steps
@@ -20,11 +25,13 @@ class Clock:
         self._steps = 0
         self._validating = 0.0
         self._validations = 0
+        self._compiled_before = compilation_seconds()
 
     def start(self, earlier: float) -> None:
         """Start counting, after so many seconds in earlier sittings."""
         self._started = self._saved_at = time.monotonic()
         self._before = earlier
+        self._compiled_before = compilation_seconds()
 
     def count(self, symbols: int) -> None:
         """Count one step of so many symbols."""
@@ -34,9 +41,10 @@ class Clock:
     @contextlib.contextmanager
     def validating(self) -> Iterator[None]:
         """Count the block as validation, not training."""
-        begin = time.monotonic()
+        begin, compiled = time.monotonic(), compilation_seconds()
         yield
-        self._validating += time.monotonic() - begin
+        # What was compiled meanwhile is no part of the training anyway.
+        self._validating += time.monotonic() - begin - (compilation_seconds() - compiled)
         self._validations += 1
 
     def seconds(self) -> float:
@@ -63,4 +71,5 @@ class Clock:
         self._saved_at = time.monotonic()
 
     def _training_seconds(self) -> float:
-        return time.monotonic() - self._started - self._validating
+        compiling = compilation_seconds() - self._compiled_before
+        return time.monotonic() - self._started - self._validating - compiling

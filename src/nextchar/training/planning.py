@@ -14,12 +14,13 @@ The rule, in the order in which it decides; the experiments behind it are in doc
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from nextchar.config import Config, TrainingConfig
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 SYMBOLS_PER_WEIGHT = 6
@@ -30,6 +31,7 @@ STRONG_DROPOUT = 0.2
 PASSES_FOR_WEIGHTS = 70
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
+TRAINING_SHARE = 0.2  # of the budget, at least: a short one is exceeded by its start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,39 +83,47 @@ def plan(
     Raises
     ------
     ConfigError
-        The budget does not hold a single step.
+        The budget is shorter than a single step and its validation.
     """
+
+    def left() -> float:
+        # However long the start took: a short budget is exceeded, and not refused.
+        return max(seconds_left(), TRAINING_SHARE * _budget(config))
+
     if not _size_is_given(config, given):
         cost = measure(config)
-        config = _with_size(config, symbols, seconds_left(), cost, count_weights)
+        config = _with_size(config, symbols, left(), cost, count_weights)
     config = _with_rate(config, given)
-    config = _with_steps(config, given, symbols, seconds_left(), measure(config))
+    cost = measure(config)
+    config = _with_steps(config, given, symbols, left(), cost)
     regularized = _with_dropout(config, given, count_weights(config), symbols)
     if regularized.network != config.network:  # It takes time of its own.
-        config = _with_steps(regularized, given, symbols, seconds_left(), measure(regularized))
+        cost = measure(regularized)
+        config = _with_steps(regularized, given, symbols, left(), cost)
     return config
 
 
 def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
-    """Give how many steps of a training, with the validations between them, fit into a time.
-
-    Raises
-    ------
-    ConfigError
-        None does.
-    """
+    """Return the steps that fit into a time with the validations between them; 0 if none does."""
     if training.validate_every > 0:
         share = cost.validation_seconds / training.validate_every
-        steps = int(seconds / (cost.step_seconds + share))
-    else:
-        left = seconds - _validations(cost, seconds) * cost.validation_seconds
-        steps = int(left / cost.step_seconds)
-    if steps < 1:
-        raise ConfigError(
-            f"the time does not hold one step: {max(0.0, seconds):.2g} s are left of it, a step "
-            f"takes {cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s"
-        )
-    return steps
+        return max(0, int(seconds / (cost.step_seconds + share)))
+    left = seconds - _validations(cost, seconds) * cost.validation_seconds
+    return max(0, int(left / cost.step_seconds))
+
+
+def too_short(minutes: float, cost: Cost) -> ConfigError:
+    """Say that a budget does not hold a step, and the least that does."""
+    least = 1.5 * (cost.step_seconds + cost.validation_seconds)
+    return ConfigError(
+        f"{minutes:g} minutes are too short here: a step takes {cost.step_seconds:.2g} s and a "
+        f"validation {cost.validation_seconds:.2g} s; the least that works is about "
+        f"{as_option('minutes', _rounded_up(least / 60))}"
+    )
+
+
+def _budget(config: Config) -> float:
+    return 60 * (config.training.minutes or 0.0)
 
 
 def _size_is_given(config: Config, given: Collection[str]) -> bool:
@@ -129,25 +139,31 @@ def _with_rate(config: Config, given: Collection[str]) -> Config:
 
 
 def _with_steps(
-    config: Config, given: Collection[str], symbols: int, seconds: float, cost: Cost
+    config: Config,
+    given: Collection[str],
+    symbols: int,
+    seconds: float,
+    cost: Cost,
 ) -> Config:
     """Fill the time with steps and the validations between them, up to ``MOST_PASSES``."""
     training = config.training
     most = max(1, MOST_PASSES * symbols // (training.batch_size * training.sequence_length))
-    if "validate_every" in given and config.training.validate_every > 0:
-        share = cost.validation_seconds / config.training.validate_every
-        steps = min(most, int(seconds / (cost.step_seconds + share)))
-    else:
-        validations = _validations(cost, seconds)
-        left = seconds - validations * cost.validation_seconds
-        steps = min(most, int(left / cost.step_seconds))
-        config = config.with_options(validate_every=max(1, math.ceil(steps / validations)))
-    if steps < 1:
-        raise ConfigError(
-            f"{config.training.minutes:g} minutes do not hold one step: a step takes "
-            f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s"
-        )
-    return config.with_options(steps=steps)
+    is_given = "validate_every" in given and training.validate_every > 0
+    if not is_given:
+        training = dataclasses.replace(training, validate_every=0)
+    steps = min(most, steps_within(cost, seconds, training))
+    if not is_given:
+        every = math.ceil(steps / _validations(cost, seconds))
+        config = config.with_options(validate_every=max(1, every))
+    if steps < 1 and cost.step_seconds + cost.validation_seconds > _budget(config):
+        raise too_short(training.minutes or 0.0, cost)
+    return config.with_options(steps=max(1, steps))
+
+
+def _rounded_up(minutes: float) -> float:
+    """Round up to two digits."""
+    unit = 10.0 ** (math.floor(math.log10(minutes)) - 1)
+    return float(f"{math.ceil(minutes / unit) * unit:.2g}")
 
 
 def _with_size(

@@ -19,6 +19,7 @@ import numpy as np
 
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.following import each_a_part
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.text.graphemes import clusters, inner_places
 from nextchar.text.vocabularies.word import split_words
@@ -118,7 +119,7 @@ def explain(
     names = model.labels.names
     place = int(whole.argmax()) if label is None else names.index(label)
     nats = dict.fromkeys(range(len(pieces)), 0.0)
-    for start in range(0, len(asked), _AT_ONCE):
+    for start in each_a_part(range(0, len(asked), _AT_ONCE)):
         some = asked[start : start + _AT_ONCE]
         without = [text[: ends[n]] + text[ends[n + 1] :] for n in some]
         logs = model.log_probabilities(without)[:, place]

@@ -19,6 +19,7 @@ from nextchar.config import Config, NetworkConfig
 from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError, NonFiniteLossError
+from nextchar.following import each_a_part
 from nextchar.model import LanguageModel
 from nextchar.tasks.conditioning.conditions import Given, Labels
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
@@ -231,7 +232,8 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         encoded = self.symbols.encoded(texts)
         free = self.symbols.vocabulary.unknown_id
         each = [
-            -nats_under(self.given(name).network, encoded, free=free) for name in self.labels.names
+            -nats_under(self.given(name).network, encoded, free=free)
+            for name in each_a_part(self.labels.names)
         ]
         return np.stack(each, axis=1)
 
@@ -249,7 +251,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         characters = int(self.symbols.characters(texts).sum())
         none = nats_under(self.given(None).network, texts) if self._knows_none else None
         if isinstance(conditions, Labels):
-            networks = (self.given(name).network for name in conditions.names)
+            networks = (self.given(name).network for name in each_a_part(conditions.names))
             by_label = np.stack([nats_under(network, texts) for network in networks], axis=1)
             return ConditionEvaluation.of_labels(
                 column, by_label, conditions.prior, none=none, characters=characters

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from nextchar.config import TaggingChoices
 from nextchar.errors import RunError
+from nextchar.following import each_a_part
 from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.examples import Examples
@@ -189,7 +190,7 @@ class TagModel(ItemModel[TaggingChoices]):
         """Give the log-probabilities at all places of each piece, [n, K], in order."""
         lengths = self.lengths(examples)
         blocks = np.cumsum(lengths) // _SYMBOLS_IN_MEMORY
-        for block in np.unique(blocks):
+        for block in each_a_part(np.unique(blocks).tolist()):
             members = np.flatnonzero(blocks == block)
             scores: dict[int, NDArray[np.float64]] = {}
             for batch in by_length(lengths[members], _SYMBOLS_AT_ONCE):

@@ -1,0 +1,174 @@
+"""Machine code: who hears that it is being made, and where it is kept for later processes.
+
+Numba stores what it has compiled, and raises where that fails. Here storing is optional: code that
+cannot be loaded is compiled anew, and code that cannot be stored serves this process alone. Both
+that and the seconds that compilation takes are told by the logger ``nextchar``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba.core import config, event
+from numba.core.caching import FunctionCache
+
+from nextchar.errors import ConfigError
+
+LOGGER = logging.getLogger("nextchar")
+
+# What the first call of a module's functions compiles, and how long that takes on two cores of
+# a server of 2022.
+_LOOPS = {
+    "nextchar.nn.windows": ("the loops of training", 15),
+    "nextchar.nn.windows_gru": ("the loops of training", 15),
+    "nextchar.nn.fixed_point": ("the loops of training", 15),
+    "nextchar.nn.projection": ("the loops of training", 15),
+    "nextchar.nn.pointwise": ("a step of training", 2),
+    "nextchar.nn.pointwise_gru": ("a step of training", 2),
+    "nextchar.generation.kernel": ("the loops of generation", 12),
+    "nextchar.generation.product": ("the loops of generation", 12),
+    "nextchar.compression.predictor": ("the loops of compression", 12),
+    "nextchar.novelty.automaton": ("the comparison of texts", 5),
+    "nextchar.novelty.matching": ("the comparison of texts", 5),
+}
+
+
+class _Watch(event.Listener):
+    """Follows the compilations of this process; those within another one belong to it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.places: set[Path] = set()
+        self.problem: str | None = None
+        self._depth = 0
+        self._began = 0.0
+
+    def on_start(self, event: Any) -> None:  # noqa: ANN401
+        """Tell what is compiled."""
+        if self._depth == 0:
+            self._began = time.monotonic()
+            _tell_once(_LOOPS.get(event.data["dispatcher"].py_func.__module__))
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
+        """Count the time."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.monotonic() - self._began
+
+
+@cache
+def _watch() -> _Watch:
+    watch = _Watch()
+    event.register("numba:compile", watch)  # type: ignore[no-untyped-call]
+    return watch
+
+
+@cache
+def _tell_once(loops: tuple[str, int] | None) -> None:
+    if loops is not None:
+        what, seconds = loops
+        LOGGER.info("compiling %s, once in an installation: about %d s", what, seconds)
+
+
+@cache
+def _warn_once(problem: str) -> None:
+    _watch().problem = problem
+    LOGGER.warning("compiled code cannot be stored, and every process compiles anew: %s", problem)
+
+
+def require_compiler() -> None:
+    """Raise ``ConfigError`` where Numba is told not to compile: loops in Python would take days."""
+    settings: Any = config  # which has no types
+    if settings.DISABLE_JIT:
+        raise ConfigError(
+            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the "
+            "environment"
+        )
+
+
+def compilation_seconds() -> float:
+    """Give the seconds for which this process has compiled."""
+    return _watch().seconds
+
+
+def storing_problem() -> str | None:
+    """Say why code cannot be stored, if something could not."""
+    return _watch().problem
+
+
+def places() -> tuple[Path, ...]:
+    """Give the folders where the code of this process's functions is stored."""
+    return tuple(sorted(_watch().places))
+
+
+class _Store(FunctionCache):
+    """Numba's cache of one function, whose failures cost nothing but time."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
+        """Load the code of a signature; ``None`` where there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001  (of a damaged file, reading may raise anything)
+            self._forget()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
+        """Store the code of a signature, if that is possible."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001
+            _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
+
+    def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
+        """Say whether there is code of a signature for this processor."""
+        key = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
+        files: Any = self._cache_file
+        try:
+            name = files._load_index().get(key)  # noqa: SLF001
+        except Exception:  # noqa: BLE001
+            return False
+        # The index is written first: on a full disk it names what is not there.
+        return name is not None and Path(self.cache_path, name).is_file()
+
+    def _forget(self) -> None:
+        """Clear the index, which may be what is damaged."""
+        try:
+            self.flush()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            _warn_once(f"{self.cache_path}: {error.strerror or error}")
+
+
+def keep(function: Callable[..., Any]) -> None:
+    """Let the code of a function that Numba will compile be stored, and loaded where it was."""
+    _watch()
+    dispatcher: Any = function
+    try:
+        store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError) as error:  # neither beside the file nor in the user's cache
+        _warn_once(" ".join(str(error).split()))
+    else:
+        dispatcher._cache = store  # noqa: SLF001
+        _watch().places.add(Path(store.cache_path))
+
+
+def place_of(function: Callable[..., Any]) -> Path | None:
+    """Give the folder where a function's code is stored, or ``None``."""
+    dispatcher: Any = function
+    path = dispatcher._cache.cache_path  # noqa: SLF001
+    return None if path is None else Path(path)
+
+
+def is_ready(function: Callable[..., Any], *arguments: Any) -> bool:  # noqa: ANN401
+    """Say whether a compiled function can be called with such arguments without compiling it."""
+    dispatcher: Any = function
+    kinds = tuple(dispatcher.typeof_pyval(each) for each in arguments)
+    if kinds in dispatcher.overloads:
+        return True
+    store = dispatcher._cache  # noqa: SLF001
+    return isinstance(store, _Store) and store.holds(kinds, dispatcher.targetctx.codegen())
