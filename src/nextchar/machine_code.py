@@ -126,15 +126,19 @@ class _Store(FunctionCache):
             _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
     def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
-        """Say whether there is code of a signature for this processor."""
-        key = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
+        """Say whether there is code of a signature for this processor; of any, if it is None."""
+        wanted = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
         files: Any = self._cache_file
         try:
-            name = files._load_index().get(key)  # noqa: SLF001
+            stored = files._load_index().items()  # noqa: SLF001
         except Exception:  # noqa: BLE001
             return False
         # The index is written first: on a full disk it names what is not there.
-        return name is not None and Path(self.cache_path, name).is_file()
+        return any(
+            key[1:] == wanted[1:] and (sig is None or key == wanted)
+            for key, name in stored
+            if Path(self.cache_path, name).is_file()
+        )
 
     def _forget(self) -> None:
         """Clear the index, which may be what is damaged."""
@@ -170,5 +174,15 @@ def is_ready(function: Callable[..., Any], *arguments: Any) -> bool:  # noqa: AN
     kinds = tuple(dispatcher.typeof_pyval(each) for each in arguments)
     if kinds in dispatcher.overloads:
         return True
+    return _is_stored(dispatcher, kinds)
+
+
+def was_compiled(function: Callable[..., Any]) -> bool:
+    """Say whether a function was compiled before in this installation, whatever its arguments."""
+    dispatcher: Any = function
+    return bool(dispatcher.overloads) or _is_stored(dispatcher, None)
+
+
+def _is_stored(dispatcher: Any, kinds: tuple[Any, ...] | None) -> bool:  # noqa: ANN401
     store = dispatcher._cache  # noqa: SLF001
     return isinstance(store, _Store) and store.holds(kinds, dispatcher.targetctx.codegen())

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import torch
 
-from nextchar.config import Config
+from nextchar.config import Config, TrainingConfig
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, as_option
@@ -40,6 +40,7 @@ from nextchar.training.trainer import Trainer
 from nextchar.transfer import Source
 
 PROBE_SHARE = 0.02  # of the budget, for each trial of sizes
+STEP_SECONDS = 0.01  # of the defaults on two cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +138,9 @@ class NewRun:
         if training.precision == "auto":
             batch = training.batch_size // world
             config = config.with_options(
-                precision=fastest_arithmetic(config.network, batch, device)
+                precision=fastest_arithmetic(
+                    config.network, batch, device, seconds=_expected_seconds(training)
+                )
             )
         if training.minutes is None:
             return config
@@ -212,6 +215,13 @@ class NewRun:
         network.to(self.processes.device(training.device))
         lessons = StreamLessons(network, training_streams(corpus, training), training)
         Trainer(network, lessons, training, folder).save()
+
+
+def _expected_seconds(training: TrainingConfig) -> float:
+    """Give about how long a training takes."""
+    if training.minutes is not None:
+        return 60 * training.minutes
+    return training.steps * STEP_SECONDS
 
 
 def _planned(config: Config, corpus: Corpus) -> str:

@@ -349,3 +349,26 @@ def test_other_processors_compute_the_same(tmp_path: Path) -> None:
     assert found[1][0] == b"False"
     here, there = (np.array(each[1:], float) for each in found)
     np.testing.assert_allclose(here, there, rtol=1e-4)  # its roundings of halves may be others
+
+
+@pytest.mark.parametrize(
+    ("seconds", "were_compiled", "tried"),
+    [(30, False, False), (30, True, True), (600, False, True)],
+)
+def test_a_short_training_does_not_compile_the_loops_of_integers(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, were_compiled: bool, tried: bool
+) -> None:
+    timed: list[object] = []
+
+    def noted(call: object) -> float:
+        timed.append(call)
+        return float(len(timed))
+
+    for name in ("has_int16", "has_bfloat16"):
+        monkeypatch.setattr(fastest, name, lambda _: True)
+    monkeypatch.setattr(fastest, "was_compiled", lambda _: were_compiled)
+    monkeypatch.setattr(fastest, "_seconds", noted)
+    config = config_of("lstm", 112)
+    chosen = fastest.fastest_arithmetic(config, 8, CPU, seconds=seconds)
+    assert chosen == ("int16" if tried else "bfloat16")  # int16 is timed first
+    assert bool(timed) == tried

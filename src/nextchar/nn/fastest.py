@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 import torch
 
 from nextchar.config import NetworkConfig
+from nextchar.machine_code import was_compiled
 from nextchar.nn.cell import Cell
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
@@ -19,15 +21,21 @@ _LOW: tuple[Arithmetic, Arithmetic] = "int16", "bfloat16"
 _SECONDS = 0.1
 _CLEARLY = 1.2
 _STEPS = 32
+_WORTH_COMPILING = 60.0  # seconds of training
 
 
-def fastest_arithmetic(config: NetworkConfig, batch: int, device: torch.device) -> Arithmetic:
+def fastest_arithmetic(
+    config: NetworkConfig, batch: int, device: torch.device, *, seconds: float = math.inf
+) -> Arithmetic:
     """Give the arithmetic in which a layer of a network trains fastest, with streams [B].
 
     Integers halve the time of float32's products, so they need no trial against it. Against
     bfloat16, where the processor has that too, a layer is trained in both for a moment. Where
     there are no integers, or the cell does not take them, bfloat16 must be clearly faster than
     float32 in the product [B, H] · [H, 4·H].
+
+    In a new installation the loops of integers have to be compiled first: a training of so few
+    ``seconds`` that they could not gain that time takes bfloat16, which needs hardly any.
     """
     layer = build_cell(config, config.hidden_size)
     if not takes_integers(layer) or not has_int16(device):
@@ -35,9 +43,19 @@ def fastest_arithmetic(config: NetworkConfig, batch: int, device: torch.device) 
         return "bfloat16" if _seconds(low) * _CLEARLY < _seconds(usual) else "float32"
     if not has_bfloat16(device):
         return "int16"
+    if seconds < _WORTH_COMPILING and not _windows_were_compiled():
+        return "bfloat16"
     initialize_cell(layer, config, torch.Generator().manual_seed(0))
     taken = {each: _seconds(_training(layer, batch, each)) for each in _LOW}
     return min(_LOW, key=lambda each: taken[each])
+
+
+def _windows_were_compiled() -> bool:
+    # Here and not above: it brings the compiler along.
+    from nextchar.nn.windows import lstm_forward
+    from nextchar.nn.windows_gru import gru_after_forward
+
+    return was_compiled(lstm_forward) or was_compiled(gru_after_forward)
 
 
 def _product(
