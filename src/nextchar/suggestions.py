@@ -31,6 +31,11 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     found += [each for plain in close for each in names if names[each] == plain]
     if len(wanted) >= _LEAST_LETTERS:
         found += [each for each, plain in names.items() if plain in wanted.split("-")]
+    found += [
+        each
+        for each, plain in names.items()
+        if len(plain) > _LEAST_LETTERS and wanted.startswith(plain)
+    ]
     return list(dict.fromkeys(found))[:_MOST]
 
 

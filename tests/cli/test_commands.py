@@ -144,19 +144,14 @@ def test_an_error_is_told_in_spite_of_quiet(name: str, nextchar: Run, tmp_path: 
     "words",
     [
         "generate {model} --length 60000",
-        "generate {model} --length 9000 --samples 12",
-        "generate {model} --endless",
         "condition generate {conditional} --given odd --samples 200",
         "score {model} {long.txt}",
-        "score {model} {long.txt} --jsonl",
-        "evaluate {model} {long.txt} --json",
+        "evaluate {model} {short.txt} --json",
         "novelty {model} {long.txt} --spans 9999 --ngrams 4",
         "augment {long.txt} --lines 9999",
         "tag apply {tagger} {long.txt}",
-        "tag apply {tagger} {long.txt} --json",
         "classify predict {classifier} --input {long.txt}",
-        "transduce apply {transducer} --input {short.txt} --beam 1 --json",
-        "info {model} --json",
+        "transduce apply {transducer} abc --beam 1",
     ],
 )
 def test_a_reader_that_goes_away_ends_every_command_alike_and_in_silence(
@@ -199,6 +194,8 @@ def test_a_closed_pipe_ends_one_long_write_too(unbuffered: str) -> None:
     [
         ("generate x --temp 1", "generate has no option --temp: did you mean --temperature?"),
         ("generate x --lenght 3", "did you mean --length?"),
+        ("generate x --num-samples 3", "did you mean --samples?"),
+        ("train x --output y", "did you mean --out"),
         ("train --hidden 3", "did you mean --hidden-size?"),
         ("train --lr 3", "did you mean --learning-rate?"),
         ("tag apply x --kep", "tag apply has no option --kep: did you mean --keep?"),

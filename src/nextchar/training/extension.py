@@ -47,7 +47,12 @@ class More:
             given = "got neither" if self.steps is None else "got both"
             raise ConfigError(f"a run is trained further for steps or for minutes: {given}")
         for name, value in dataclasses.asdict(self).items():
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if value is None:
+                continue
+            kind, words = (int, "a whole number") if name == "steps" else (int | float, "a number")
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ConfigError(f"{name} must be {words}; got {value!r}")
+            if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} must be above 0; got {value}")
 
     @classmethod
