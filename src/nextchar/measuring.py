@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import CharacterError, ConfigError, TextError
 from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
 from nextchar.evaluation.dynamic import Adaptation, read_and_learn
 from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
@@ -20,6 +20,7 @@ from nextchar.evaluation.surprisal import measure_surprisal
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
+from nextchar.text.places import Place
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
 _IDS_AT_ONCE = 1 << 16
@@ -29,8 +30,14 @@ def counted_text(
     vocabulary: Vocabulary, pieces: Iterable[str], unknown: Unknown, tally: Tally
 ) -> Iterator[Ids]:
     """Encode the pieces of a text in order, and count what passes."""
+    place = Place()
     for piece in pieces:
-        ids = vocabulary.encode(piece, unknown=unknown)
+        try:
+            ids = vocabulary.encode(piece, unknown=unknown)
+        except CharacterError as error:
+            first = place.after(piece[: piece.index(error.character)])
+            raise error.at(str(first)) from error
+        place = place.after(piece)
         tally.count(ids)
         tally.compress(piece.encode("utf-8", "surrogateescape"))
         if unknown == "skip" and vocabulary.kind != "byte":

@@ -19,7 +19,14 @@ from nextchar.cli.options import (
     given,
     parameter,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.output import (
+    JSON_HELP,
+    QUIET_HELP,
+    duration,
+    print_json,
+    print_rows,
+    write_progress,
+)
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -268,6 +275,7 @@ def _evaluate(
 ) -> None:
     from nextchar.tasks.conditioning.conditions import Features
     from nextchar.tasks.conditioning.model import ConditionalModel
+    from nextchar.text.strangers import Strangers
 
     model = ConditionalModel.load(run)
     choices = model.choices
@@ -278,6 +286,11 @@ def _evaluate(
         reading["features"] = reading["features"] or ",".join(conditions.names)
     items = _read(data, choices.items.reading, reading)
     figures = model.evaluate(items).to_dict()
+    strangers = Strangers(model.symbols.vocabulary)
+    for text, place in zip(items.texts, items.places, strict=True):
+        strangers.read(model.form.of(text), place)
+    if strangers.count:
+        write_progress(f"note: {strangers.note()}\n")
     if as_json:
         print_json({"run": str(run), **figures})
     else:

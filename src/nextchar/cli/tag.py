@@ -29,11 +29,12 @@ from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
+    from nextchar.text.strangers import Strangers
 
 app = typer.Typer(
     help="A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
@@ -231,10 +232,26 @@ def _apply(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
+    strangers = tagger.strangers()
     with PassingText(file, encoding, errors) as text:
-        for piece in tagger.apply_to(text.chunks(), keep=keep):
+        chunks = _counted(text.chunks(), strangers, file)
+        for piece in tagger.apply_to(chunks, keep=keep):
             sys.stdout.buffer.write(text.encoded(piece))
             sys.stdout.buffer.flush()
     if text.passed and not quiet:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
-        write_progress(f"note: {what} (--errors)\n")
+        write_progress(f"note: {what} (--errors); the first at {text.first_passed}\n")
+    if strangers.count and not quiet:
+        write_progress(f"note: {strangers.note()}\n")
+
+
+def _counted(chunks: Iterable[str], strangers: Strangers, file: str) -> Iterator[str]:
+    """Count what is not known in a text that passes."""
+    from nextchar.text.places import Place
+    from nextchar.text.reading import STANDARD_INPUT
+
+    place = Place(name="standard input" if file == STANDARD_INPUT else file)
+    for chunk in chunks:
+        strangers.read(chunk, place)
+        place = place.after(chunk)
+        yield chunk
