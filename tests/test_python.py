@@ -75,7 +75,7 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: MODEL.score(["a", "b"]), r"text must be text; got \['a', 'b'\]"),
         (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be a whole number"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
-        (lambda: LanguageModel.load(None), "path must be text or a path; got None"),
+        (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
         (lambda: TAGGER.apply(None), "text must be text; got None"),
         (lambda: TAGGER.apply(["a"]), r"text must be text; got \['a'\]"),
         (lambda: TAGGER.tag(5), "text must be text; got 5"),

@@ -95,10 +95,12 @@ def test_bytes_of_another_encoding_pass_as_they_are(
     assert command.code() == 0
     assert command.printed().startswith("나는 간다.\n".encode())
     assert command.printed().replace(b" ", b"") == text.read_bytes()
-    assert command.said() == (
+    bytes_note, symbol_note = command.said().splitlines(keepends=True)
+    assert bytes_note == (
         b"note: 6 bytes are not utf-8 and were passed on as they are (--errors); the first at line "
         b"2, column 1\n"
     )
+    assert b"1 character is not in the vocabulary" in symbol_note  # Two of the bytes make one.
 
 
 def test_unknown_characters_are_counted_and_the_first_is_named(
