@@ -27,18 +27,18 @@ from nextchar.text.vocabulary import learn
 from tests.tasks.tagging.models import untrained
 
 SMALL: dict[str, Any] = {"hidden_size": 8, "embedding_size": 4}
-MODEL = LanguageModel.create(Config.from_options(SMALL), learn("char", ["abc \n"], 1))
-TAGGER = untrained("case")
-CLASSIFIER = TextClassifier(
+MODEL: Any = LanguageModel.create(Config.from_options(SMALL), learn("char", ["abc \n"], 1))
+TAGGER: Any = untrained("case")
+CLASSIFIER: Any = TextClassifier(
     ClassifierChoices.from_options({**SMALL, "ngrams": 1, "ngram_bag": 0}),
     learn("char", ["abc"], 1, unknown=True),
     Labels(("x", "y"), (1, 1)),
 )
 _PAIRS = [Pair("ab", "ba"), Pair("ac", "ca")]
 _TRANSDUCTION = TransductionChoices.from_options(SMALL)
-TRANSDUCER = Transducer(_TRANSDUCTION, Symbols.learn(_PAIRS, _TRANSDUCTION))
+TRANSDUCER: Any = Transducer(_TRANSDUCTION, Symbols.learn(_PAIRS, _TRANSDUCTION))
 _CONDITION = ConditionChoices.from_options({**SMALL, "validation_fraction": 0})
-CONDITIONAL = ConditionalModel(
+CONDITIONAL: Any = ConditionalModel(
     _CONDITION, prepare(Items.of(["ab", "ba"], labels=["x", "y"]), _CONDITION).symbols
 )
 
@@ -75,7 +75,7 @@ CONDITIONAL = ConditionalModel(
         (lambda: MODEL.score(["a", "b"]), r"text must be text; got \['a', 'b'\]"),
         (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be a whole number"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
-        (lambda: LanguageModel.load(None), "path must be text or a path; got None"),
+        (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
         (lambda: TAGGER.apply(None), "text must be text; got None"),
         (lambda: TAGGER.apply(["a"]), r"text must be text; got \['a'\]"),
         (lambda: TAGGER.tag(5), "text must be text; got 5"),
@@ -115,13 +115,13 @@ def test_what_is_as_good_as_an_annotated_type_is_taken() -> None:
         "a", length=3, seed=1
     )
     assert len(MODEL.generate("a", length=3, temperature=1)) == 4
-    assert CLASSIFIER.predict(np.array(["a", "b"])) == CLASSIFIER.predict(("a", "b"))  # type: ignore[arg-type]
+    assert CLASSIFIER.predict(np.array(["a", "b"])) == CLASSIFIER.predict(("a", "b"))
     assert MODEL.evaluate(iter(["abc", "cab"])).nats == pytest.approx(MODEL.evaluate("abccab").nats)
 
 
 def test_other_wrong_calls_are_those_of_python() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'promt'"):
-        MODEL.complete("a", promt="a")  # type: ignore[call-arg]
+        MODEL.complete("a", promt="a")
 
 
 def test_messages_speak_python() -> None:

@@ -113,6 +113,7 @@ class CharacterError(TextError):
     def __init__(self, message: str, *, character: str = "", place: str = "") -> None:
         super().__init__(message.replace(PLACE, place))
         self.character = character
+        self.place = place
         self._message = message
 
     def at(self, place: str) -> Self:

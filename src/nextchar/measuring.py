@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.errors import ConfigError, TextError
+from nextchar.errors import CharacterError, ConfigError, TextError
 from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
 from nextchar.evaluation.dynamic import Adaptation, read_and_learn
 from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
@@ -20,6 +20,7 @@ from nextchar.evaluation.surprisal import measure_surprisal
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
+from nextchar.text.places import Place
 from nextchar.text.skipped import Skipped, measured_as
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
@@ -34,8 +35,14 @@ def counted_text(
     What is left out is kept from the compressors too, so that all measure the same characters.
     """
     unknown = measured_as(vocabulary, unknown)
+    place = Place()
     for piece in pieces:
-        ids = vocabulary.encode(piece, unknown=unknown)
+        try:
+            ids = vocabulary.encode(piece, unknown=unknown)
+        except CharacterError as error:
+            first = place.after(piece[: piece.index(error.character)])
+            raise error.at(str(first)) from error
+        place = place.after(piece)
         tally.count(ids)
         skipped = 0
         if unknown == "skip" and vocabulary.kind != "byte":

@@ -33,6 +33,7 @@ from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
+from nextchar.text.normal_forms import NormalForm
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
@@ -41,6 +42,8 @@ from nextchar.writing import Ending, separator_of, write_on
 
 class LanguageModel:
     """A network and its vocabulary: what people load.
+
+    It reads every text in the normal form that it was trained on (``text.normal_forms``).
 
     Parameters
     ----------
@@ -65,6 +68,7 @@ class LanguageModel:
         self.config = config
         self.vocabulary = vocabulary
         self.network = network
+        self._form = NormalForm(vocabulary, config.text.normalization)
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
@@ -187,12 +191,12 @@ class LanguageModel:
         pieces = write_on(
             self.network,
             self.vocabulary,
-            prompt,
+            self._form.of(prompt),
             [resolve_seed(seed)],
-            Ending(length=length, stop=_texts(stop), lines=lines),
+            Ending(length=length, stop=self._texts(stop), lines=lines),
             unknown=unknown,
             match=match,
-            forbid=_texts(forbid),
+            forbid=self._texts(forbid),
             engine=engine,
             weights=weights,
             **sampling,
@@ -230,10 +234,10 @@ class LanguageModel:
         pieces = write_on(
             self.network,
             self.vocabulary,
-            prompt,
+            self._form.of(prompt),
             [first + index for index in range(samples)],
-            Ending(length=length, stop=_texts(stop), lines=lines),
-            forbid=_texts(forbid),
+            Ending(length=length, stop=self._texts(stop), lines=lines),
+            forbid=self._texts(forbid),
             **options,
         )
         return ["".join(texts) for texts in zip(*pieces, strict=True)]
@@ -273,11 +277,11 @@ class LanguageModel:
         return search_text(
             self.network,
             self.vocabulary,
-            prompt,
+            self._form.of(prompt),
             Beam(width=width, **beam),
-            Ending(length=length, stop=_texts(stop), lines=lines),
+            Ending(length=length, stop=self._texts(stop), lines=lines),
             match=match,
-            forbid=_texts(forbid),
+            forbid=self._texts(forbid),
             unknown=unknown,
         )
 
@@ -304,7 +308,12 @@ class LanguageModel:
             with just this text, and no letter after it; its last character is taken as whole.
         """
         return complete_text(
-            self.network, self.vocabulary, prompt, count=count, words=words, unknown=unknown
+            self.network,
+            self.vocabulary,
+            self._form.of(prompt),
+            count=count,
+            words=words,
+            unknown=unknown,
         )
 
     @checked
@@ -349,7 +358,7 @@ class LanguageModel:
             It has others, with ``unknown="error"``.
         """
         tally = Tally(self.vocabulary, compressors=compressors)
-        pieces = [text] if isinstance(text, str) else text
+        pieces = self._form.chunks([text] if isinstance(text, str) else text)
         encoded = counted_text(self.vocabulary, pieces, unknown, tally)
         return self._evaluate(
             encoded, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
@@ -450,12 +459,15 @@ class LanguageModel:
         return score_text(
             self.network,
             self.vocabulary,
-            text,
+            self._form.of(text),
             unknown=unknown,
             adaptation=adaptation,
             alternatives=alternatives,
             progress=progress,
         )
+
+    def _texts(self, given: str | Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(self._form.of, (given,) if isinstance(given, str) else given))
 
     def _evaluate(self, chunks: Iterable[Ids], tally: Tally, **options: Any) -> Evaluation:  # noqa: ANN401
         arithmetic = self._evaluation_arithmetic()
@@ -477,7 +489,3 @@ class LanguageModel:
 def _require_length(length: int | None) -> None:
     if length is None:
         raise ConfigError("a text without end can only be streamed: give it a length")
-
-
-def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)

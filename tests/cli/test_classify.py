@@ -81,7 +81,8 @@ def test_predictions_stand_line_by_line(nextchar: Run, classifier: Path, tmp_pat
 def test_an_unknown_symbol_is_told(nextchar: Run, classifier: Path) -> None:
     outcome = nextchar("classify", "predict", classifier, "Ωvik\x1b[31m")
     assert "\x1b" not in outcome.succeeded()
-    assert "symbols were not learned and are read as <unk>" in outcome.err
+    assert "5 characters are not in the vocabulary and read as <unk>: " in outcome.err
+    assert outcome.err.endswith("the first at text 1, column 1\n")
 
 
 def test_evaluation_reports_every_figure(

@@ -99,9 +99,28 @@ def test_bytes_of_another_encoding_pass_as_they_are(
     assert command.code() == 0
     assert command.printed().startswith("나는 간다.\n".encode())
     assert command.printed().replace(b" ", b"") == text.read_bytes()
-    assert (
-        command.said() == b"note: 6 bytes are not utf-8 and were passed on as they are (--errors)\n"
+    bytes_note, symbol_note = command.said().splitlines(keepends=True)
+    assert bytes_note == (
+        b"note: 6 bytes are not utf-8 and were passed on as they are (--errors); the first at line "
+        b"2, column 1\n"
     )
+    assert b"1 character is not in the vocabulary" in symbol_note  # Two of the bytes make one.
+
+
+def test_unknown_characters_are_counted_and_the_first_is_named(
+    nextchar: Run, spaced: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("나는 간다.\n나는☃ 간다 ☃Ω\n", encoding="utf-8")
+    outcome = nextchar("tag", "apply", spaced, text)
+    assert outcome.succeeded().replace(" ", "") == "나는간다.\n나는☃간다☃Ω\n"
+    assert outcome.err == (
+        "note: 3 characters are not in the vocabulary and read as <unk>: 'Ω', '☃'; the first at "
+        f"{text}, line 2, column 3\n"
+    )
+    assert nextchar("tag", "apply", spaced, text, "--quiet").err == ""
+    (tmp_path / "known.txt").write_text("나는 간다.\r\n", encoding="utf-8")
+    assert nextchar("tag", "apply", spaced, tmp_path / "known.txt").err == ""
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])

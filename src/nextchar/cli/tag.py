@@ -35,11 +35,12 @@ from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
+    from nextchar.text.strangers import Strangers
 
 app = Commands(
     "tag",
@@ -246,19 +247,42 @@ def _apply(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
+    strangers = tagger.strangers()
     # On a terminal, the text shows by itself how far it is.
     shown = sys.stdout.isatty() and not as_json
     with (
         PassingText(file, encoding, errors) as text,
         part_display("labelling", quiet=shown) as progress,
     ):
-        pieces = tagger.apply_to(text.chunks(progress), keep=keep)
+        chunks = _counted(text.chunks(progress), strangers, file)
+        pieces = tagger.apply_to(chunks, keep=keep)
         if as_json:
-            print_json({"text": "".join(pieces), "bytes_passed_on": text.passed})
+            written = "".join(pieces)
+            print_json(
+                {
+                    "text": written,
+                    "bytes_passed_on": text.passed,
+                    "unknown_symbols": strangers.count,
+                }
+            )
         else:
             for piece in pieces:
                 sys.stdout.buffer.write(text.encoded(piece))
                 sys.stdout.buffer.flush()
     if text.passed:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
-        write_progress(f"note: {what} (--errors)\n")
+        write_progress(f"note: {what} (--errors); the first at {text.first_passed}\n")
+    if strangers.count:
+        write_progress(f"note: {strangers.note()}\n")
+
+
+def _counted(chunks: Iterable[str], strangers: Strangers, file: str) -> Iterator[str]:
+    """Count what is not known in a text that passes."""
+    from nextchar.text.places import Place
+    from nextchar.text.reading import STANDARD_INPUT
+
+    place = Place(name="standard input" if file == STANDARD_INPUT else file)
+    for chunk in chunks:
+        strangers.read(chunk, place)
+        place = place.after(chunk)
+        yield chunk

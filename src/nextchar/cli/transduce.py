@@ -208,6 +208,7 @@ def _apply(
 
     model = Transducer.load(run)
     texts = list(text) if file is None else _lines(file, model)
+    named = "text" if file is None else f"{file}, line"
     with followed_display("writing"):
         found = model.apply(
             texts,
@@ -217,6 +218,9 @@ def _apply(
             length_penalty=length_penalty,
             unknown=unknown,
         )
+    if unknown != "error":
+        places = [f"{named} {number}" for number in range(1, len(texts) + 1)]
+        _tell_strangers(model, texts, places, unknown)
     if as_json:
         items = [
             {"source": source, "outputs": [each.to_dict() for each in outputs]}
@@ -239,6 +243,18 @@ def _lines(file: str, model: Transducer) -> list[str]:
 
 def _note(message: str) -> None:
     write_progress(f"note: {message}\n")
+
+
+def _tell_strangers(
+    model: Transducer, texts: Sequence[str], places: Sequence[str], unknown: _Unknown
+) -> None:
+    from nextchar.text.strangers import Strangers
+
+    strangers = Strangers(model.symbols.source)
+    for text, place in zip(texts, places, strict=True):
+        strangers.read(model.form.of(text), place)
+    if strangers.count:
+        write_progress(f"note: {strangers.note(unknown=unknown)}\n")
 
 
 def _tell_limit(reached: int, items: int) -> None:
@@ -279,6 +295,8 @@ def _evaluate(
         reading = model.choices.items.reading
         pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=_note)
         examples = model.examples(pairs)
+        places = [f"pair {number}" for number in range(1, len(pairs) + 1)]
+        _tell_strangers(model, [pair.source for pair in pairs], places, "replace")
     elif columns is not None or file_format != "auto":
         raise ConfigError("--source, --target and --format are of files; none was given")
     else:

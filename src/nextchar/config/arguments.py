@@ -84,14 +84,9 @@ def _require_all(
 
 def check_fields(instance: Any) -> None:  # noqa: ANN401  (any dataclass)
     """Check the types of a dataclass's fields; see ``checked``."""
-    hints = _hints_of(type(instance))
+    hints = typing.get_type_hints(type(instance))
     for field in dataclasses.fields(instance):
         check_type(field.name, getattr(instance, field.name), hints[field.name])
-
-
-@functools.cache
-def _hints_of(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
 
 
 def check_type(name: str, value: object, annotation: Any) -> None:  # noqa: ANN401

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nextchar.text.places import Place
+from nextchar.text.vocabularies.base import UNKNOWN_NAME, Unknown
 from nextchar.text.vocabularies.word import split_words
 from nextchar.text.vocabulary import Vocabulary, WordVocabulary
 
@@ -18,6 +19,8 @@ class Strangers:
     ----------
     vocabulary
         What knows symbols; of words, spaces are not asked for, as tasks do not read them.
+    knows
+        Whether a character is known, where that is not for the vocabulary alone to say.
 
     Attributes
     ----------
@@ -27,10 +30,13 @@ class Strangers:
         The place of the first; empty if there is none.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, *, knows: Callable[[str], bool] | None = None
+    ) -> None:
         self.count = 0
         self.first = ""
-        self._vocabulary = vocabulary
+        self._is_words = isinstance(vocabulary, WordVocabulary)
+        self._knows = vocabulary.knows if knows is None else knows
         self._known: dict[str, bool] = {}
 
     @property
@@ -46,12 +52,11 @@ class Strangers:
         place
             Where it begins; or of what the column is then told, such as ``"names.csv, line 3"``.
         """
-        is_words = isinstance(self._vocabulary, WordVocabulary)
-        symbols: Sequence[str] = split_words(text) if is_words else text
+        symbols: Sequence[str] = split_words(text) if self._is_words else text
         different = set(symbols)
         for symbol in different - self._known.keys():
-            self._known[symbol] = symbol.isspace() if is_words else False
-            self._known[symbol] = self._known[symbol] or self._vocabulary.knows(symbol)
+            is_gap = self._is_words and symbol.isspace()
+            self._known[symbol] = is_gap or self._knows(symbol)
         unknown = {symbol for symbol in different if not self._known[symbol]}
         if not unknown:
             return
@@ -63,14 +68,21 @@ class Strangers:
             else:
                 self.first = f"{place}, column {index + 1}" if place else f"column {index + 1}"
 
-    def note(self) -> str:
-        """Tell what was met in one line; nothing if all was known."""
+    def note(self, *, unknown: Unknown = "replace") -> str:
+        """Tell what was met in one line; nothing if all was known.
+
+        Parameters
+        ----------
+        unknown
+            What was done with it.
+        """
         if not self.count:
             return ""
         named = ", ".join(map(repr, self.symbols[:_NAMED])) + ", …" * (len(self.symbols) > _NAMED)
-        what = "word" if isinstance(self._vocabulary, WordVocabulary) else "character"
+        what = "word" if self._is_words else "character"
         are = f"{what} is" if self.count == 1 else f"{what}s are"
+        done = "left out" if unknown == "skip" else f"read as {UNKNOWN_NAME}"
         return (
-            f"{self.count:,} {are} not in the vocabulary and read as <unk>: {named}; the first at "
+            f"{self.count:,} {are} not in the vocabulary and {done}: {named}; the first at "
             f"{self.first}"
         )

@@ -27,6 +27,7 @@ from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.text.batches import by_length
+from nextchar.text.normal_forms import NormalForm
 from nextchar.text.sequences import Sequences
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.freezing import GrownWeight
@@ -45,7 +46,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     choices
         All choices of its run.
     vocabulary, labels
-        What its numbers mean.
+        What its numbers mean; texts are read in the normal form that the vocabulary knows.
     origin
         The language model that it began from, if any.
     """
@@ -65,6 +66,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         self.choices = choices
         self.vocabulary = vocabulary
         self.labels = labels
+        self.form = NormalForm(vocabulary, choices.items.normalization)
         self.origin = origin
         generator = torch.Generator().manual_seed(choices.training.seed)
         self.network: Committee = Committee(
@@ -182,12 +184,14 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         not in the vocabulary are ``<unk>``.
         """
         self.network.eval()
-        return self._log_probabilities(encode_texts(self.vocabulary, texts))
+        read = [self.form.of(text) for text in texts]
+        return self._log_probabilities(encode_texts(self.vocabulary, read))
 
     @checked
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give the probability of each label for each text, float64[N, C]."""
-        return np.exp(self.log_probabilities(texts))
+        probabilities: NDArray[np.float64] = np.exp(self.log_probabilities(texts))
+        return probabilities
 
     @checked
     def predict(self, texts: Sequence[str]) -> list[str]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.text.sequences import Sequences
-from nextchar.text.vocabularies.word import split_words
 from nextchar.text.vocabulary import Vocabulary, WordVocabulary
 
 BORDERS = 2
@@ -44,15 +43,3 @@ def encode_text(vocabulary: Vocabulary, text: str) -> NDArray[np.int32]:
 def encode_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> Sequences:
     """Give the ids of N texts."""
     return Sequences.of((encode_text(vocabulary, text) for text in texts), np.dtype(np.int32))
-
-
-def strangers(vocabulary: Vocabulary, texts: Sequence[str]) -> list[str]:
-    """List the different characters of texts that are ``<unk>`` to a vocabulary.
-
-    Of words, these are words; bytes know everything.
-    """
-    if isinstance(vocabulary, WordVocabulary):
-        known = set(vocabulary.words)
-        found = {word for text in texts for word in split_words(text)} - known
-        return sorted(word for word in found if not word.isspace())
-    return sorted(c for c in set().union(*map(set, texts)) if not vocabulary.knows(c))

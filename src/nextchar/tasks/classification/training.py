@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +17,12 @@ from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import checked_lengths, prepare
 from nextchar.tasks.classification.reading import Source
-from nextchar.tasks.classification.symbols import strangers
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout
+from nextchar.text.normal_forms import NormalForm
+from nextchar.text.strangers import Strangers
+from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.events import Listener, Noticed, noting, tell
 
 _NAMED = 5
@@ -117,10 +120,15 @@ def evaluate_classifier(
         A label that the classifier does not know, a text that is too long, or no item.
     """
     labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
-    read = checked_lengths(labelled, model.choices, listeners)
-    tell_strangers(model, [item.text for item in read], listeners)
+    read = in_known_form(model.form, checked_lengths(labelled, model.choices, listeners))
+    tell_strangers(model.vocabulary, read, listeners)
     model.network.eval()
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
+
+
+def in_known_form(form: NormalForm, items: Sequence[LabelledText]) -> list[LabelledText]:
+    """Give items with their texts in the normal form that a vocabulary knows."""
+    return [dataclasses.replace(item, text=form.of(item.text)) for item in items]
 
 
 def known_items(
@@ -148,14 +156,14 @@ def known_items(
 
 
 def tell_strangers(
-    model: TextClassifier, texts: Sequence[str], listeners: Sequence[Listener]
+    vocabulary: Vocabulary, items: Sequence[LabelledText], listeners: Sequence[Listener]
 ) -> None:
-    """Tell which symbols of texts are read as ``<unk>``."""
-    found = strangers(model.vocabulary, texts)
-    if found:
-        named = ", ".join(map(repr, found[:_NAMED])) + ", …" * (len(found) > _NAMED)
-        message = f"{len(found)} symbols were not learned and are read as <unk>: {named}"
-        tell(listeners, Noticed(message=message))
+    """Tell how many symbols of items are read as ``<unk>``, and where the first stands."""
+    strangers = Strangers(vocabulary)
+    for item in items:
+        strangers.read(item.text, item.place)
+    if strangers.count:
+        tell(listeners, Noticed(message=strangers.note()))
 
 
 def _unseen(

@@ -75,7 +75,8 @@ class GenerativeClassifier:
     @checked
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give p(label | text), [N, K]."""
-        return np.exp(self.log_probabilities(texts))
+        probabilities: NDArray[np.float64] = np.exp(self.log_probabilities(texts))
+        return probabilities
 
     @checked
     def predict(self, texts: Sequence[str]) -> list[str]:

@@ -32,6 +32,7 @@ from nextchar.tasks.conditioning.writing import ItemWriter
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.text.normal_forms import NormalForm
 from nextchar.training.events import Listener
 from nextchar.training.lessons import Measured, on_device
 from nextchar.training.objective import Objective, objective_of
@@ -62,6 +63,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
     def __init__(self, choices: ConditionChoices, symbols: Symbols) -> None:
         self.choices = choices
         self.symbols = symbols
+        self.form = NormalForm(symbols.vocabulary, choices.text.normalization)
         self.network = ConditionalNetwork(
             len(symbols.vocabulary),
             symbols.conditions.size,
@@ -229,7 +231,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         Each text counts with its end. Symbols that the vocabulary does not have say nothing of
         labels, and cost nothing.
         """
-        encoded = self.symbols.encoded(texts)
+        encoded = self.symbols.encoded([self.form.of(text) for text in texts])
         free = self.symbols.vocabulary.unknown_id
         each = [
             -nats_under(self.given(name).network, encoded, free=free)
@@ -245,6 +247,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         ConfigError
             The items' conditions are not those of the model.
         """
+        items = dataclasses.replace(items, texts=[self.form.of(text) for text in items.texts])
         examples = self.symbols.examples(items)
         conditions, texts = self.symbols.conditions, examples.texts[TEXT]
         column = examples.arrays[conditions.column]

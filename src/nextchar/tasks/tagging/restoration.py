@@ -167,6 +167,10 @@ class Restoration:
             return "spaces" in self.kinds
         return "punctuation" in self.kinds and unicodedata.category(character)[0] == "P"
 
+    def takes(self, character: str) -> bool:
+        """Tell whether a character can be taken as a whole: from behind, or as a mark."""
+        return self.is_behind(character) or (self.takes_marks and is_mark(character))
+
     def letter(self, character: str) -> Letter:
         """Take off a character what is put back later."""
         return self._letters(character)

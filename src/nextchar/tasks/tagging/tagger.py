@@ -19,6 +19,7 @@ from nextchar.tasks.tagging.restoration import START, Change, Place
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
 from nextchar.text.notes import Note, no_note
+from nextchar.text.strangers import Strangers
 
 _FED = 1 << 14  # characters at once: as much memory as they take
 
@@ -125,6 +126,23 @@ class Tagger:
                 f"{as_option('keep')} is for runs that put something back, and this gives labels"
             )
         return LabellingStream(self.model)
+
+    def strangers(self) -> Strangers:
+        """Make what counts the characters of running text that are read as ``<unk>``.
+
+        What is taken off and put back need not be known.
+        """
+        vocabulary, restoration = self.model.vocabulary, self.model.labels.restoration
+
+        def knows(character: str) -> bool:
+            if character in "\r\n" or readable(character) != character:
+                return True  # Bytes that could not be decoded are counted where they pass.
+            if restoration is None:
+                return vocabulary.knows(character)
+            base = restoration.letter(character).base
+            return restoration.takes(character) or vocabulary.knows(base)
+
+        return Strangers(vocabulary, knows=knows)
 
     def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:
         """Repair (or label) a text that comes in pieces, in bounded memory; see ``apply``."""

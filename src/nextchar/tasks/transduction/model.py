@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nextchar.config import TransductionChoices
 from nextchar.config.arguments import checked
-from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
 from nextchar.nn.network import Reading
 from nextchar.nn.transducer import TransducerNetwork
@@ -34,6 +34,7 @@ from nextchar.tasks.transduction.results import (
 )
 from nextchar.tasks.transduction.symbols import SOURCE, TARGET, Symbols
 from nextchar.text.batches import by_length
+from nextchar.text.normal_forms import NormalForm
 from nextchar.text.sequences import Sequences
 from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Unknown
@@ -61,6 +62,7 @@ class Transducer(ItemModel[TransductionChoices]):
     def __init__(self, choices: TransductionChoices, symbols: Symbols) -> None:
         self.choices = choices
         self.symbols = symbols
+        self.form = NormalForm(symbols.source, choices.items.normalization)
         own = choices.transduction
         self.network = TransducerNetwork(
             len(symbols.source),
@@ -273,7 +275,8 @@ class Transducer(ItemModel[TransductionChoices]):
                 self._require_length(text, f"{name} {number}")
                 if not text.strip():
                     raise TextError(f"{name} {number} is empty")
-        return self.symbols.examples([Pair(*pair) for pair in pairs])
+        read = [(self.form.of(source), target) for source, target in pairs]
+        return self.symbols.examples([Pair(*pair) for pair in read])
 
     def evaluate_examples(
         self,
@@ -322,7 +325,10 @@ class Transducer(ItemModel[TransductionChoices]):
         encoded = []
         for number, text in enumerate(texts, 1):
             self._require_length(text, f"text {number}")
-            encoded.append(self.symbols.source.encode(text, unknown=unknown))
+            try:
+                encoded.append(self.symbols.source.encode(self.form.of(text), unknown=unknown))
+            except CharacterError as error:
+                raise error.at(f"text {number}, {error.place}") from error
             if not len(encoded[-1]):
                 raise TextError(f"text {number} is empty, or has no known symbol: got {text!r:.40}")
         return Sequences.of(encoded, self.symbols.source.dtype)

@@ -1,0 +1,77 @@
+"""Texts in the normal form that a vocabulary was learned in (Unicode Annex 15).
+
+The same words come composed (NFC, ``é`` is one code point) or decomposed (NFD, ``e`` and a mark;
+Hangul letter by letter), by the system that a file comes from. A model knows the form that it was
+trained on; the other one is unknown to it, though a reader sees no difference.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from nextchar.config.text import Normalization
+from nextchar.text.graphemes import border_at_most, clusters
+from nextchar.text.vocabulary import Vocabulary
+
+_Form = Literal["NFC", "NFD"]
+_FORMS: tuple[_Form, ...] = ("NFC", "NFD")
+
+
+class NormalForm:
+    """Brings texts to the form that a vocabulary knows; what it knows stays as it is.
+
+    Parameters
+    ----------
+    vocabulary
+        Of characters, letters or bytes; of words, texts are only normalised as ``normalization``
+        says.
+    normalization
+        That of the training: every text gets it too.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, normalization: Normalization) -> None:
+        self._vocabulary = vocabulary
+        self._composes = normalization == "nfc"
+        self._knows: dict[str, bool] = {}
+        self._known_forms: dict[str, str] = {}
+
+    def of(self, text: str) -> str:
+        """Give a text in the form that is known.
+
+        A character of several code points, or of one that can be several, is changed as a whole
+        (``graphemes``), and only if all of its other form is known.
+        """
+        if text.isascii():
+            return text
+        if self._composes:
+            text = unicodedata.normalize("NFC", text)
+        if self._vocabulary.kind in ("byte", "word") or all(map(self._is_known, set(text))):
+            return text
+        return "".join(map(self._known_form, clusters(text)))
+
+    def chunks(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Give a text that comes in pieces as ``of`` gives the whole."""
+        held = ""
+        for piece in pieces:
+            text = held + piece
+            cut = border_at_most(text, len(text) - 1) if text else 0
+            if cut:
+                yield self.of(text[:cut])
+            held = text[cut:]
+        if held:
+            yield self.of(held)
+
+    def _is_known(self, character: str) -> bool:
+        if character not in self._knows:
+            is_byte = "\ud800" <= character <= "\udfff"  # which no form changes
+            self._knows[character] = is_byte or self._vocabulary.knows(character)
+        return self._knows[character]
+
+    def _known_form(self, cluster: str) -> str:
+        if cluster not in self._known_forms:
+            others = (unicodedata.normalize(form, cluster) for form in _FORMS)
+            forms = (form for form in (cluster, *others) if all(map(self._is_known, form)))
+            self._known_forms[cluster] = next(forms, cluster)
+        return self._known_forms[cluster]
