@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,7 @@ def train_classifier(
     Interrupted, NonFiniteLossError, StorageError
         As ``tasks.runs.train_items``.
     """
+    began = time.monotonic()
     begun = None if from_run is None else LanguageModelSource(from_run)
     if begun is not None:
         options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
@@ -70,7 +72,12 @@ def train_classifier(
     items = (source or Source()).items(paths, choices.items.reading)
     prepared = prepare(items, choices, source=begun, listeners=listeners)
     return train_items(
-        prepared.model, prepared.train, prepared.validation, Path(out), listeners=listeners
+        prepared.model,
+        prepared.train,
+        prepared.validation,
+        Path(out),
+        listeners=listeners,
+        began=began,
     )
 
 
@@ -107,7 +114,6 @@ def evaluate_classifier(
     labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
     read = checked_lengths(labelled, model.choices, listeners)
     tell_strangers(model, [item.text for item in read], listeners)
-    model.network.eval()
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
 
 
