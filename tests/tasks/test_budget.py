@@ -201,4 +201,4 @@ def test_the_least_that_would_do_is_told(costs: Costs) -> None:
     with pytest.raises(ConfigError, match="the least is about") as error:
         plan_within(1, costs, 0)
     least = float(str(error.value).split()[-2])
-    assert plan_within(least, costs, 0).steps == 1
+    assert plan_within(least, costs, 0).steps >= 1
