@@ -33,7 +33,7 @@ for stream in (0, 1):
     os.close(stream)
 sys.exit(int(connection.recv(16) or b"1"))
 """
-_READER_CLOSED = 128 + signal.SIGPIPE
+_READER_CLOSED = (128 + signal.SIGPIPE, -signal.SIGPIPE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Shell:
         codes = [json.loads(line)["code"] for line in self.log.read_text().splitlines()]
         if "Traceback (most recent call last)" in said:
             return said
-        wrong = [code for code in [ended.returncode, *codes] if code not in (0, _READER_CLOSED)]
+        wrong = [code for code in [ended.returncode, *codes] if code not in (0, *_READER_CLOSED)]
         return f"exit code {wrong[0]}: {said or '(nothing on stderr)'}" if wrong else ""
 
 

@@ -108,6 +108,7 @@ FILES: dict[str, Callable[[], str]] = {
     "other.txt": lambda: plays(1000, 5),
     "draft.txt": lambda: plays(600, 6).replace("thou", "thuo", 1),
     "sample.txt": lambda: plays(800, 7),
+    "test.txt": lambda: plays(1000, 12),
     "good.txt": lambda: plays(3000, 8),
     "messages.txt": lambda: plays(1000, 9),
     "code.py": lambda: "".join(f"def get_x{i % 10}_of(self, b):\n    return a[{i}]\n\n" for i in range(150)),
