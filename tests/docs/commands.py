@@ -75,15 +75,15 @@ def _commands(block: Block) -> Iterator[tuple[int, str]]:
         if has_prompts and not line.startswith(_PROMPT):
             continue
         command = line.removeprefix(_PROMPT)
-        if not (has_prompts or _is_command(command)):
+        if not (has_prompts or is_command(command)):
             continue
         while command.endswith("\\"):
             command = f"{command[:-1].rstrip()} {next(lines)[1].strip()}"
         yield number, _COMMENT.sub("", command).strip()
 
 
-def _is_command(line: str) -> bool:
-    """Say whether a line without a prompt is a command."""
+def is_command(line: str) -> bool:
+    """Say whether a line without a prompt is a command, by its first word."""
     words = line.split()
     return bool(words) and (words[0] in PROGRAMS or bool(_ASSIGNMENT.match(words[0])))
 

@@ -69,7 +69,7 @@ def read_page(path: Path) -> Page:
 
 
 def parse(text: str, name: str) -> Page:
-    """Find blocks and spans; ``ValueError`` for a fence that stays open or a comment without a block."""
+    """Find blocks and spans; ``ValueError`` for an open fence or a comment without a block."""
     lines = text.splitlines()
     blocks: list[Block] = []
     prose = list(lines)
@@ -114,7 +114,11 @@ def _ranges(lines: list[str], name: str) -> Iterator[tuple[int, int, str | None,
             in_list = True
         elif line.strip() and not line.startswith(" "):
             in_list = False
-        if line.startswith(_INDENT) and not in_list and (place == 0 or not lines[place - 1].strip()):
+        if (
+            line.startswith(_INDENT)
+            and not in_list
+            and (place == 0 or not lines[place - 1].strip())
+        ):
             end = place
             while end < len(lines) and (lines[end].startswith(_INDENT) or not lines[end].strip()):
                 end += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -37,7 +38,7 @@ _LENGTH = struct.Struct("!I")
 
 
 def serve(path: str, log: str) -> None:
-    """Run the commands that clients send to a socket, each in a process of its own, until killed."""
+    """Run the commands that come to a socket, each in a process of its own, until killed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -65,9 +66,7 @@ def _attend(client: socket.socket, log: str) -> NoReturn:
         os._exit(_work(request, streams))
     for stream in streams:
         os.close(stream)
-    _, status, usage = os.wait4(worker, 0)
-    code = os.waitstatus_to_exitcode(status)
-    open("/tmp/docs/cpu.log","a").write(f"{usage.ru_utime+usage.ru_stime:.2f} {request['words']}\n")  # TEMP
+    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     with open(log, "a", encoding="utf-8") as lines:  # noqa: PTH123
         lines.write(json.dumps({"words": request["words"], "code": code}) + "\n")
     client.sendall(str(code if code >= 0 else 128 - code).encode())
@@ -79,9 +78,9 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -106,7 +105,7 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 
 
 def shorten() -> None:
-    """Let trainings of this process end after a few steps, and trials before them after a moment."""
+    """Let trainings of this process end after a few steps, and their trials after a moment."""
     from nextchar import probe
     from nextchar.tasks import budget
     from nextchar.training.trainer import Trainer
@@ -117,7 +116,9 @@ def shorten() -> None:
     budget.MOST_PROBE_SECONDS = _PROBE_SECONDS
     make: Callable[..., None] = Trainer.__init__
 
-    def make_short(self: Trainer, network: Any, lessons: Any, config: Any, *more: Any, **named: Any) -> None:
+    def make_short(
+        self: Trainer, network: Any, lessons: Any, config: Any, *more: Any, **named: Any
+    ) -> None:
         steps = min(config.steps, MOST_STEPS)
         make(self, network, lessons, dataclasses.replace(config, steps=steps), *more, **named)
 
@@ -127,7 +128,7 @@ def shorten() -> None:
 def abridged(words: Sequence[str]) -> list[str]:
     """Replace the counts that are larger than they may be."""
     found = list(words)
-    for place, (name, value) in enumerate(zip(words, words[1:], strict=False), 1):
+    for place, (name, value) in enumerate(itertools.pairwise(words), 1):
         if name in MOST and value.isdigit() and int(value) > MOST[name]:
             found[place] = str(MOST[name])
     return found
@@ -217,7 +218,7 @@ def run_snippets(connection: Connection, folder: str, namespace: dict[str, Any])
         except EOFError:
             return
         try:
-            exec(compile(source, name, "exec", dont_inherit=True), namespace)  # noqa: S102
+            exec(compile(source, name, "exec", dont_inherit=True), namespace)
             connection.send("")
         except Exception:  # noqa: BLE001
             connection.send(traceback.format_exc())

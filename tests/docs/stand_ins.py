@@ -30,11 +30,9 @@ _WORDS = (
     "what say you, my lord? never was the queen so fair: farewell! I may not stay, nor will he "
     "speak of days when they play'd by the light - a great duke, the prince, his father, zeal, "
     "quick exile, just grace, but not much."
-).split()
+)
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_PHONES = dict(zip("abcdefghijklmnopqrstuvwxyz", (
-    "AE1 B K D EH1 F G HH IH1 JH K L M N OW1 P K R S T UH1 V W K Y Z".split()
-), strict=True))  # fmt: skip
+_PHONES = "AE1 B K D EH1 F G HH IH1 JH K L M N OW1 P K R S T UH1 V W K Y Z"
 
 
 def plays(characters: int, seed: int = 1) -> str:
@@ -42,7 +40,7 @@ def plays(characters: int, seed: int = 1) -> str:
     draw = random.Random(seed)
     text = f"KING:\nBe it so, {_CAPITALS.lower()}, {_CAPITALS}.\n\n"
     while len(text) < characters:
-        lines = [" ".join(draw.choices(_WORDS, k=6)).capitalize() for _ in range(3)]
+        lines = [" ".join(draw.choices(_WORDS.split(), k=6)).capitalize() for _ in range(3)]
         text += f"{draw.choice(SPEAKERS)}:\n" + ",\n".join(lines) + ".\n\n"
     return text
 
@@ -51,7 +49,7 @@ def surnames(language: str, count: int, seed: int = 1) -> list[str]:
     """Make up names, with marks where the language has some."""
     draw = random.Random(f"{language} {seed}")
     marks = {"Polish": "ń", "German": "ü", "French": "é", "Spanish": "ñ", "Portuguese": "ã"}
-    letters = list("bdfgklmnprstvaeiouaeiou") + [marks.get(language, "a")]
+    letters = "bdfgklmnprstvaeiouaeiou" + marks.get(language, "a")
     names = {
         "".join(draw.choices(letters, k=draw.randint(2, 5))) + draw.choice(ends.split())
         for ends in [LANGUAGES[language]]
@@ -80,10 +78,13 @@ def labelled_names(seed: int) -> list[tuple[str, str]]:
 
 def pronunciations() -> str:
     """Words and phonemes in the layout of CMUdict."""
-    found = {word.strip(",;?!.:'").lower() for word in _WORDS} | set(english(800, 3).lower().split())
+    found = {word.strip(",;?!.:'").lower() for word in _WORDS.split()} | set(
+        english(800, 3).lower().split()
+    )
     words = [*sorted(word for word in found if word.isalpha()), "nextchar", "transducer", "seoul"]
     words += ["recurrent", "phonetician", "cat", "dog", "jazz", "quiz", "vex"]
-    lines = [f"{word} {' '.join(_PHONES[letter] for letter in word)}" for word in words]
+    phones = dict(zip("abcdefghijklmnopqrstuvwxyz", _PHONES.split(), strict=True))
+    lines = [f"{word} {' '.join(phones[letter] for letter in word)}" for word in words]
     return "\n".join(lines) + "\n"
 
 
@@ -99,6 +100,17 @@ def films(count: int, seed: int) -> str:
     return "".join(f"{i % 2} {text.lower()}\n" for i, text in enumerate(sentences(count, seed)))
 
 
+def functions() -> str:
+    """Lines of code."""
+    return "".join(f"def get_x{i % 10}_of(self):\n    return a[{i}]\n\n" for i in range(150))
+
+
+def requests() -> str:
+    """Lines of a log."""
+    days = (f"2026-{1 + i % 12:02}-{1 + i % 28:02} GET /{i}\n" for i in range(300))
+    return "".join(days)
+
+
 FILES: dict[str, Callable[[], str]] = {
     "tinyshakespeare.txt": lambda: plays(8000),
     "plays.txt": lambda: plays(8000),
@@ -111,8 +123,8 @@ FILES: dict[str, Callable[[], str]] = {
     "test.txt": lambda: plays(1000, 12),
     "good.txt": lambda: plays(3000, 8),
     "messages.txt": lambda: plays(1000, 9),
-    "code.py": lambda: "".join(f"def get_x{i % 10}_of(self, b):\n    return a[{i}]\n\n" for i in range(150)),
-    "server.log": lambda: "".join(f"2026-{1 + i % 12:02}-{1 + i % 28:02} GET /{i}\n" for i in range(300)),
+    "code.py": functions,
+    "server.log": requests,
     "korean.txt": lambda: korean(2500),
     "korean_chatbot.csv": chatbot,
     "cmudict.dict": pronunciations,
@@ -152,10 +164,10 @@ def write_stand_ins(folder: Path) -> dict[Path, bytes]:
 
 
 def given_names() -> dict[str, object]:
-    """What snippets of Python take for granted: texts, their labels, and a row of numbers for each."""
+    """What snippets of Python take for granted: texts, labels, and a row of numbers for each."""
     pairs = labelled_names(6)
     return {
         "texts": [text for text, _ in pairs],
         "labels": [label for _, label in pairs],
-        "array": np.random.default_rng(2).normal(size=(len(pairs), 2)) + [120, 1980],
+        "array": np.random.default_rng(2).normal((120, 1980), size=(len(pairs), 2)),
     }
