@@ -87,7 +87,7 @@ def parse(text: str, name: str) -> Page:
         for index in (*range(first - (language is not None), end), *place):
             prose[index] = ""
     for number, line in enumerate(prose, 1):
-        if _COMMENT.search(line):
+        if _COMMENT.fullmatch(line.strip()):
             raise ValueError(f"{name}:{number}: a comment for a block that does not follow: {line}")
     return Page(name, tuple(blocks), tuple(_spans(prose)))
 

@@ -31,10 +31,10 @@ def unknown(page: Page) -> Iterator[tuple[int, str]]:
             found = _IN_A_BLOCK.search(line)
             if found and not is_command(line) and not line.startswith("$ "):
                 mentions.append((number, found[1]))
-    for line, code in mentions:
+    for number, code in mentions:
         fault = _fault(code)
         if fault:
-            yield line, f"`{code}`: {fault}"
+            yield number, f"`{code}`: {fault}"
 
 
 def _fault(code: str) -> str:

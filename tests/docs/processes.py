@@ -96,9 +96,9 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
             print(code, file=sys.stderr)
     except BaseException:  # noqa: BLE001
         traceback.print_exc()
-    for stream in (sys.stdout, sys.stderr):
+    for output in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            output.flush()
         except (AttributeError, OSError, ValueError):
             continue
     return code if isinstance(code, int) else int(code is not None)
@@ -153,7 +153,7 @@ def _python(words: Sequence[str]) -> None:
         read(self, *args, **named)
         raise SystemExit(0)
 
-    argparse.ArgumentParser.parse_args = read_and_end  # type: ignore[assignment, method-assign]
+    argparse.ArgumentParser.parse_args = read_and_end  # type: ignore[method-assign]
     sys.path.insert(0, str(script.parent))
     sys.argv = [words[0], *words[1:]]
     runpy.run_path(str(script), run_name="__main__")
@@ -164,7 +164,7 @@ def _torchrun(words: Sequence[str]) -> None:
     """Read the launcher's arguments, and run the command as one process."""
     from torch.distributed.run import parse_args
 
-    given = parse_args(list(words))
+    given = parse_args(list(words))  # type: ignore[no-untyped-call]
     if not given.module:
         raise SystemExit(f"torchrun does not start nextchar without -m: {shlex.join(words)}")
     PROGRAMS[given.training_script](given.training_script_args)

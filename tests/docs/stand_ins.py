@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -58,6 +59,11 @@ def surnames(language: str, count: int, seed: int = 1) -> list[str]:
     if language == "English":
         names |= {"o'brien", "kowalski", "nakamura", "ferrando", "czyx-whiq"}
     return [name.capitalize() for name in sorted(names)]
+
+
+def name_lines(language: str, seed: int) -> str:
+    """Write a file with a name a line."""
+    return "\n".join(surnames(language, 25, seed)) + "\n"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -128,7 +134,7 @@ FILES: dict[str, Callable[[], str]] = {
     "korean.txt": lambda: korean(2500),
     "korean_chatbot.csv": chatbot,
     "cmudict.dict": pronunciations,
-    "names.txt": lambda: "\n".join(surnames("Japanese", 20, 2)) + "\n",
+    "names.txt": lambda: name_lines("Italian", 2),
     "test.csv": lambda: table(("text", "label"), labelled_names(3)),
     "split/train.csv": lambda: table(("text", "label"), labelled_names(4)),
     "split/test.csv": lambda: table(("text", "label"), labelled_names(5)),
@@ -144,9 +150,7 @@ FILES: dict[str, Callable[[], str]] = {
     "sst2/dev.txt": lambda: films(40, 10),
     "sst2/test.txt": lambda: films(40, 11),
     **{
-        f"{folder}/{language}.txt": (
-            lambda language=language, seed=seed: "\n".join(surnames(language, 25, seed)) + "\n"
-        )
+        f"{folder}/{language}.txt": functools.partial(name_lines, language, seed)
         for folder, seed in (("names", 1), ("more-names", 2))
         for language in LANGUAGES
     },
