@@ -82,10 +82,20 @@ _KOREAN = [
     "좋다",
 ]
 
-# The processes of commands are forked from a server that has imported torch already.
+# The processes of commands are forked from a server that has imported already what takes long:
+# torch, what its optimisers import, and the loops that are compiled.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["pytest", "torch", "nextchar.cli", "nextchar.run", "tests.conftest"]
+    [
+        "pytest",
+        "torch",
+        "torch._dynamo",
+        "nextchar.cli",
+        "nextchar.run",
+        "nextchar.nn.windows",
+        "nextchar.nn.windows_gru",
+        "tests.conftest",
+    ]
 )
 
 

@@ -78,6 +78,41 @@ def test_predictions_stand_line_by_line(nextchar: Run, classifier: Path, tmp_pat
         assert sum(values["predictions"][1]["probabilities"].values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ([""], "1 text is empty (text 1)"),
+        (["vikulf", "  ", "", "olaini"], "2 texts are empty (the first: text 2)"),
+    ],
+)
+def test_empty_texts_are_told(texts: list[str], told: str, nextchar: Run, classifier: Path) -> None:
+    outcome = nextchar("classify", "predict", classifier, *texts)
+    assert len(outcome.succeeded().splitlines()) == len(texts)
+    assert outcome.err.startswith(f"note: {told}: nothing in them tells a label\n")
+    assert "empty" not in nextchar("classify", "predict", classifier, "vikulf").err
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("classify", "explain", "RUN", "vikulf", "--html", "no/page.html"), "--html"),
+        (("classify", "evaluate", "RUN", "x", "--picture", "no/p.png"), "--picture"),
+        (("compress", "RUN", "x", "no/x.nxc"), "OUT"),
+        (("augment", "x", "--augment-swap", "0.1", "--out", "no/x.txt"), "--out"),
+        (("transduce", "dates", "--out", "no/dates.tsv"), "--out"),
+        (("embeddings", "export", "RUN", "no/x.vec"), "FILE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_files_are_written_into_folders_that_exist(
+    command: tuple[str, ...], name: str, nextchar: Run, classifier: Path, tmp_path: Path
+) -> None:
+    words = [str(classifier) if word == "RUN" else word for word in command]
+    line = nextchar(*words, cwd=tmp_path).problem()
+    assert line.startswith(f"nextchar: {name} is a file in a folder that exists; got no/")
+    assert not (tmp_path / "no").exists()
+
+
 def test_an_unknown_symbol_is_told(nextchar: Run, classifier: Path) -> None:
     outcome = nextchar("classify", "predict", classifier, "Ωvik\x1b[31m")
     assert "\x1b" not in outcome.succeeded()
@@ -90,7 +125,14 @@ def test_evaluation_reports_every_figure(
 ) -> None:
     command = ("classify", "evaluate", classifier, data / "classes")
     shown = nextchar(*command).succeeded()
-    for word in ("accuracy", "macro F1", "nats/item", "calibration error", "recall", "has \\ said"):
+    for word in (
+        "accuracy",
+        "macro F1",
+        "nats/item",
+        "calibration error",
+        "recall",
+        "true \\ predicted",
+    ):
         assert word in shown
     values = nextchar(*command, "--json", "--picture", tmp_path / "p.png").values()
     assert values["items"] == 150

@@ -93,7 +93,9 @@ def test_characters_that_the_model_does_not_know_are_left_out_of_the_text(
 
 
 def test_completions_and_help_are_shown(nextchar: Run, finished: Path) -> None:
-    assert len(play(nextchar, finished, "The dog", "/complete").splitlines()[-1].split("   ")) == 5
+    words = play(nextchar, finished, "The dog", "/complete").splitlines()[-1].split("   ")
+    assert len(words) == 5
+    assert "∎ (the word ends here)" in words
     assert "/back" in play(nextchar, finished, "/help", "/quit")
 
 

@@ -92,7 +92,10 @@ def test_evaluation_is_of_what_was_held_out_or_of_files(
 def test_what_was_wrong_is_shown(nextchar: Run, run: Path, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("abc ABD\nabc ABC\n")
     data = ("evaluate", run, tmp_path / "t.txt", "--wrong", "5")
-    assert nextchar("transduce", *data).succeeded().endswith("abc\tABD\tABC\n")
+    table = "source\ttarget\twritten\nabc\tABD\tABC\n"
+    assert nextchar("transduce", *data).succeeded().endswith(f"\n\n{table}")
+    right = nextchar("transduce", "evaluate", run, tmp_path / "t.txt", "--wrong", "0").succeeded()
+    assert "written" not in right
     values = nextchar("transduce", *data, "--json").values()
     assert values["wrong"] == [{"source": "abc", "target": "ABD", "written": "ABC"}]
     assert values["symbol_error_rate"] == pytest.approx(1 / 6)

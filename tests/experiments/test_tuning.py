@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from nextchar.errors import (
@@ -22,7 +24,7 @@ from nextchar.errors import (
     RunError,
     StorageError,
 )
-from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, tune
+from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, plots, tune
 from nextchar.experiments.plots import search_picture
 from nextchar.experiments.spaces import parse_space
 from nextchar.model import LanguageModel
@@ -384,6 +386,38 @@ def test_a_search_is_drawn_with_all_its_trials() -> None:
         assert drawn.tag.endswith("svg")
         assert search_picture(tuning, "png").startswith(b"\x89PNG")
         assert tuning.history() == [2.0, 2.0, 2.0, 1.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [(2.0, "complete")],
+        [(9.0, "complete"), (1.5, "complete"), (1.4, "complete"), (1.45, "complete")],
+        [(9.0, "pruned"), (1.5, "complete"), (None, "failed"), (1.4, "complete")],
+        [(1.5, "complete"), (50.0, "complete"), (1.4, "complete"), (80.0, "pruned")],
+        [(None, "failed"), (1.5, "complete"), (1.5, "complete")],
+    ],
+    ids=["one", "first far off", "first pruned", "others far off", "first failed"],
+)
+def test_every_trial_stands_inside_the_picture(
+    trials: list[tuple[float | None, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    drawn: list[Any] = []
+    monkeypatch.setattr(plots, "saved_picture", lambda figure, _format: drawn.append(figure))
+    made = tuple(trial(n, nats, state) for n, (nats, state) in enumerate(trials, 1))
+    best = min((t for t in made if t.state == "complete"), key=lambda t: t.nats_per_char or 0)
+    search_picture(Tuning(trials=made, best=best, config=Path("b"), importance={}), "png")
+    axes = drawn[0].axes[0]
+    points = np.concatenate([each.get_offsets() for each in axes.collections])
+    assert sorted(points[:, 0]) == [t.number for t in made]
+    for place, limits in enumerate((axes.get_xlim(), axes.get_ylim())):
+        margin = 0.02 * (limits[1] - limits[0])
+        assert (points[:, place] > limits[0] + margin).all()
+        assert (points[:, place] < limits[1] - margin).all()
+    first = made[0].nats_per_char
+    if first is not None:
+        assert points[points[:, 0] == 1][0, 1] == pytest.approx(first / math.log(2))
 
 
 def test_without_optuna_it_is_said_what_to_install(

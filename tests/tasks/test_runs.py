@@ -13,7 +13,6 @@ import torch
 
 from nextchar.errors import ConfigError, CorpusError, Interrupted, RunError
 from nextchar.model import LanguageModel
-from nextchar.tasks.budget import steps_within
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
@@ -81,23 +80,6 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_two_budgets_are_refused() -> None:
     with pytest.raises(ConfigError, match="passes and steps exclude each other, got 2 and 5"):
         ToyChoices.from_options({"passes": 2, "steps": 5})
-
-
-def test_minutes_become_steps(tmp_path: Path) -> None:
-    result = trained(tmp_path / "run", passes=None, minutes=0.05)
-    assert result.seconds + 4 > 5
-    assert result.seconds < 10
-
-
-@pytest.mark.parametrize(
-    ("validate_every", "steps"), [(0, 60), (100, 96), (1, 20)], ids=["usual", "rarely", "always"]
-)
-def test_minutes_hold_the_validations_too(validate_every: int, steps: int) -> None:
-    assert steps_within(10, 0.1, 0.4, validate_every) in (steps, steps - 1)
-
-
-def test_a_validation_longer_than_the_time_leaves_one_step() -> None:
-    assert steps_within(1, 0.1, 5, 0) == 1
 
 
 def test_the_encoder_gives_an_item_the_same_whatever_stands_beside_it() -> None:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    add_command,
+    config_parameters,
+    given,
+    parameter,
+    require_folder,
+)
 from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_progress
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
@@ -72,6 +78,7 @@ def _run(
     from nextchar.text.reading import open_text
 
     config, is_example = _config(given(context, values), out)
+    require_folder(out, "--out")
     if out is not None and out.exists():
         raise ConfigError(f"{out} exists already and is not overwritten: choose another --out")
     with open_text(text, config.text) as source:

@@ -21,6 +21,7 @@ from nextchar.cli.options import (
     given,
     parameter,
     picture_format,
+    require_folder,
     resume_refuses,
     taken_by_resume,
 )
@@ -205,6 +206,7 @@ def _predict(
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
         items = read_texts(data, column, _reading(model.choices, encoding), note=noting([_note]))
+    _tell_empty(items)
     with followed_display("labelling"):
         items, found = _probabilities(model, items)
     names = model.label_names
@@ -290,6 +292,7 @@ def _explain(
     from nextchar.tasks.classification.training import tell_strangers
     from nextchar.text.labelled import LabelledText
 
+    require_folder(page, "--html")
     if page is not None and page.exists():
         raise ConfigError(f"{page} exists already and is not overwritten")
     model = TextClassifier.load(run)
@@ -341,6 +344,15 @@ def _probabilities(
     return items, model.probabilities([item.text for item in items])
 
 
+def _tell_empty(items: list[LabelledText]) -> None:
+    """Say that the label of an empty text is a guess."""
+    empty = [item for item in items if not item.text.strip()]
+    if empty:
+        count = f"{len(empty):,} texts are" if len(empty) > 1 else "1 text is"
+        first = f"the first: {empty[0].place}" if len(empty) > 1 else empty[0].place
+        write_progress(f"note: {count} empty ({first}): nothing in them tells a label\n")
+
+
 def _note(event: Event) -> None:
     from nextchar.training.events import Noticed
 
@@ -366,7 +378,7 @@ def _print_figures(figures: ClassificationFigures) -> None:
         )
     _print_table(rows, left=(0, 5))
     if len(figures.labels) <= _SHOWN:
-        confusion = [("has \\ said", *figures.labels)]
+        confusion = [("true \\ predicted", *figures.labels)]
         for name, counts in zip(figures.labels, figures.confusion.tolist(), strict=True):
             confusion.append((name, *map(str, counts)))
         _print_table(confusion, left=(0,))

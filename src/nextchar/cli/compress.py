@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from nextchar.cli.options import require_folder
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
 
 _RUN = typer.Argument(help="A run directory.")
@@ -60,6 +61,7 @@ def _convert(
     from nextchar.model import LanguageModel
     from nextchar.storage import write_bytes
 
+    require_folder(out, "OUT")
     if out.exists():
         raise TextError(f"{out} exists already: name a file that does not")
     try:

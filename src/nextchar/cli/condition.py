@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,7 @@ def _train(
     from nextchar.cli.progress import training_listeners
 
     resumes = resume is not None
+    began = time.monotonic()
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         from nextchar.tasks.conditioning.model import ConditionalModel
 
@@ -161,7 +163,9 @@ def _train(
         elif data and out is not None:
             choices = ConditionChoices.from_options(options)
             items = _read(data, choices.items.reading, reading, listeners)
-            result = ConditionalModel.train_items(items, out, listeners=listeners, **options)
+            result = ConditionalModel.train_items(
+                items, out, listeners=listeners, began=began, **options
+            )
     if as_json:
         print_json(result.to_dict())
     else:

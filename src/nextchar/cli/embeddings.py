@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import add_command, config_parameters, given, parameter
+from nextchar.cli.options import (
+    add_command,
+    config_parameters,
+    given,
+    parameter,
+    require_folder,
+)
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
 from nextchar.config.embeddings import EmbeddingChoices
 
@@ -141,6 +147,7 @@ def _export(
     """
     from nextchar.embeddings import SymbolVectors
 
+    require_folder(file, "FILE")
     count = SymbolVectors.load(folder).export(file)
     if as_json:
         print_json({"vectors": str(folder), "file": str(file), "symbols": count})

@@ -137,9 +137,17 @@ def picture_format(picture: Path | None) -> str:
     if suffix not in PICTURE_FORMATS:
         allowed = ", ".join(f".{each}" for each in PICTURE_FORMATS)
         raise ConfigError(f"--picture is a file that ends in {allowed}; got {picture}")
-    if not picture.absolute().parent.is_dir():  # Now, and not after hours of training.
-        raise ConfigError(f"--picture is a file in a folder that is there; got {picture}")
+    require_folder(picture, "--picture")
     return suffix
+
+
+def require_folder(path: Path | None, name: str) -> None:
+    """Raise ``ConfigError`` if the folder of a file that is to be written is not there.
+
+    Said before the work whose result would be lost; only run directories bring their folders.
+    """
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(f"{name} is a file in a folder that exists; got {path}")
 
 
 def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)

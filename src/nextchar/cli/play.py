@@ -25,7 +25,7 @@ _HELP = """\
 Type a beginning, and the model goes on. An empty line lets it go on from there.
   /back [N]            take back what was written last, N times
   /again               take back what the model wrote last, and let it write anew
-  /complete            the most probable words here
+  /complete            the most probable words here; ∎ is the end of the word, ⏎ of the line
   /show                the whole text so far
   /new                 begin anew
   /set NAME VALUE      temperature, top_k, top_p, min_p, repetition_penalty, length, lines, match
@@ -213,7 +213,8 @@ class _Game:
     def _complete(self) -> None:
         unknown = self._settings["unknown"]
         found = self._model.complete(self._text, unknown=unknown)
-        self._print("   ".join(each.text.replace("\n", "⏎") or "∎" for each in found))
+        shown = [each.text.replace("\n", "⏎") or "∎ (the word ends here)" for each in found]
+        self._print("   ".join(shown))
 
     def _set(self, name: str, value: str = "") -> None:
         if name not in _SETTINGS:

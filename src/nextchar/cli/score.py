@@ -65,7 +65,7 @@ def _score(
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
     """Show what each character of a text costs in bits: shaded text, lists, or a page."""
-    from nextchar.cli.options import adaptation_of, reading_config
+    from nextchar.cli.options import adaptation_of, reading_config, require_folder
     from nextchar.errors import ConfigError
     from nextchar.rendering.score_page import score_page
     from nextchar.storage import write_bytes
@@ -75,6 +75,7 @@ def _score(
         raise ConfigError("--jsonl prints every character: it goes with no other list, nor --json")
     if html is not None and html.suffix.lower() not in _PAGE_SUFFIXES:
         raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
+    require_folder(html, "--html")
     adaptation = adaptation_of(dynamic, dynamic_rate)
     model = load_model(run, device=device, checkpoint=checkpoint)
     with open_text(text, reading_config(model.config, encoding, errors)) as source:

@@ -19,6 +19,7 @@ from nextchar.cli.options import (
     given,
     parameter,
     picture_format,
+    require_folder,
     resume_refuses,
     taken_by_resume,
 )
@@ -312,6 +313,8 @@ def _evaluate(
         print_json({**found.to_dict(), **({"wrong": shown} if wrong else {})})
         return
     _print_evaluation(found)
+    if shown:
+        sys.stdout.write("\nsource\ttarget\twritten\n")
     for each in found.wrong[: max(0, wrong)]:
         sys.stdout.write(f"{each.source}\t{each.target}\t{each.written}\n")
     _tell_limit(found.reached_limit, found.items)
@@ -379,6 +382,7 @@ def _dates(
     """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
     if out is not None and out.suffix.lower() != ".tsv":
         raise ConfigError(f"--out is a file that ends in .tsv; got {out}")
+    require_folder(out, "--out")
     if out is not None and out.exists():
         raise ConfigError(f"{out} is there already, and is not overwritten")
     from nextchar.storage import write_bytes

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping
+from typing import Any
 
 from nextchar.drawing import new_figure, saved_picture
 from nextchar.experiments.comparison import Comparison
 from nextchar.experiments.trials import Tuning
+
+_AROUND = 0.6  # trials that the axis goes on beyond the first and the last
 
 
 def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
@@ -59,7 +63,8 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     Returns
     -------
     bytes
-        The picture. Pruned trials stand at the loss at which they were given up.
+        The picture. Pruned trials stand at the loss at which they were given up; one that is far
+        off stands at the upper edge, with its loss beside it.
 
     Raises
     ------
@@ -70,41 +75,63 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     figure = new_figure(11 if names else 7, 4.5)
     ratios = (3, 2) if names else (1,)
     history, *others = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
-    best = [
-        (number, nats / math.log(2))
-        for number, nats in enumerate(tuning.history(), 1)
-        if nats is not None
-    ]
-    lowest, first = best[-1][1], best[0][1]
-    complete = [trial.nats_per_char for trial in tuning.trials if trial.state == "complete"]
-    usual = statistics.median(nats for nats in complete if nats is not None) / math.log(2)
-    # A trial that went astray must not press the others together: it stands at the upper edge.
-    top = lowest + 1.5 * max(usual - lowest, first - lowest, 0.02)
-    for state, marker, color in (("complete", "o", "C0"), ("pruned", "x", "0.5")):
-        points = [
-            (trial.number, min(trial.nats_per_char / math.log(2), top))
-            for trial in tuning.trials
-            if trial.state == state and trial.nats_per_char is not None
-        ]
-        if points:
-            history.scatter(
-                *zip(*points, strict=True), s=22, c=color, marker=marker, label=state, clip_on=False
-            )
-    failed = [trial.number for trial in tuning.trials if trial.state == "failed"]
-    if failed:
-        history.scatter(
-            failed, [top] * len(failed), s=22, c="C3", marker="v", label="failed", clip_on=False
-        )
-    history.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
-    history.set_ylim(lowest - 0.05 * (top - lowest), top)
-    history.set_xlabel("trial")
-    history.xaxis.get_major_locator().set_params(integer=True)
-    history.set_ylabel("bits per character, validation")
-    history.grid(alpha=0.3)
-    history.legend(fontsize="small")
+    _draw_history(history, tuning)
     for importance in others:  # Too few trials tell none.
         importance.barh(range(len(names)), [tuning.importance[name] for name in names])
         importance.set_xlabel("importance")
         importance.set_xlim(0, 1)
         importance.set_yticks(range(len(names)), names)
     return saved_picture(figure, picture_format)
+
+
+def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
+    """Draw the trials, all of them inside, and the best so far."""
+    measured = {
+        trial.number: trial.nats_per_char / math.log(2)
+        for trial in tuning.trials
+        if trial.nats_per_char is not None
+    }
+    count, top, edge, bottom = _extent(tuning, measured)
+    styles = {"complete": ("o", "C0"), "pruned": ("x", "0.5"), "failed": ("v", "C3")}
+    for state, (marker, color) in styles.items():
+        numbers = [
+            trial.number
+            for trial in tuning.trials
+            if trial.state == state and (state == "failed" or trial.number in measured)
+        ]
+        heights = [edge if state == "failed" else min(measured[n], edge) for n in numbers]
+        if numbers:
+            axes.scatter(numbers, heights, s=22, c=color, marker=marker, label=state, zorder=3)
+        for number in numbers:
+            if state != "failed" and measured[number] > edge:
+                label = f" ↑ {measured[number]:.1f}"
+                axes.annotate(label, (number, edge), size=7, color=color, va="center")
+    best: list[tuple[float, float]] = [
+        (number, nats / math.log(2))
+        for number, nats in enumerate(tuning.history(), 1)
+        if nats is not None
+    ]
+    # The last one is the best until the end of the axis, also where it is the only one.
+    best.append((count + _AROUND, best[-1][1]))
+    axes.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
+    axes.set_xlim(1 - _AROUND, count + _AROUND)
+    axes.set_ylim(bottom, top)
+    axes.set_xlabel("trial")
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    axes.set_ylabel("bits per character, validation")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+
+
+def _extent(tuning: Tuning, measured: Mapping[int, float]) -> tuple[int, float, float, float]:
+    """Give the number of trials, and the top of the axis, of what is drawn, and the bottom.
+
+    A trial that went astray must not press the others together. The first one is no such trial.
+    """
+    complete = [measured[trial.number] for trial in tuning.trials if trial.state == "complete"]
+    lowest, highest = min(complete), max(measured.values())
+    first = measured.get(tuning.trials[0].number, lowest)
+    far = lowest + 1.5 * max(statistics.median(complete) - lowest, first - lowest, 0.02)
+    # Where none is far off, the axis ends behind the highest.
+    edge = max(min(highest, far), lowest + 0.02)
+    return len(tuning.trials), edge + 0.08 * (edge - lowest), edge, lowest - 0.08 * (edge - lowest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import torch
 from torch import nn
 
 
@@ -31,3 +33,15 @@ def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter
         levels.append(tuple(p for p in each if id(p) not in known))
         known.update(map(id, levels[-1]))
     return tuple(levels)
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Keep a network in evaluation mode and without gradients in the block, then as it was."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 import statistics
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from nextchar.errors import ConfigError
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
@@ -16,55 +21,116 @@ from nextchar.training.trainer import VALIDATIONS, Trainer
 # A processor is faster in its first second of work than later.
 PROBE_SHARE, LEAST_PROBE_SECONDS, MOST_PROBE_SECONDS = 0.01, 1.0, 15.0
 PROBE_STEPS = 3
+VALIDATION_SHARE = 0.1
+_PREPARING_ITEMS = 8
 
 
-def steps_in_time(
-    model: ItemModel[Any], train: Examples, validation: Examples, *, seconds: float
-) -> int:
-    """Give the steps that fit into the time, with their validations; at least 1.
+@dataclass(frozen=True)
+class Plan:
+    """How a time is filled.
+
+    Attributes
+    ----------
+    steps
+        At least 1.
+    validate_every
+        Steps between two validations; 0 is the usual number of times.
+    """
+
+    steps: int
+    validate_every: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The seconds of a step, of a validation, and of all that came before the first step.
+
+    What the first step of all takes longer than others, as loops are compiled, is not counted.
+    """
+
+    step: float
+    validation: float
+    before: float
+
+
+def planned(
+    model: ItemModel[Any], train: Examples, validation: Examples, *, minutes: float, began: float
+) -> Plan:
+    """Fill minutes with a training, all that comes before its first step counted in.
 
     Parameters
     ----------
     model
-        Untrained; a copy of it is trained for about a hundredth of the time and measured once.
+        A copy of it is trained for about a hundredth of the time and measured once.
     train, validation
         The encoded items; the second may be empty.
-    seconds
-        For all, what is tried here counted in.
+    minutes
+        Above 0.
+    began
+        When the time began (``time.monotonic``).
+
+    Raises
+    ------
+    ConfigError
+        The minutes do not hold one step and one validation.
     """
-    began = time.monotonic()
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
-    longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * seconds))
-    step_seconds = _seconds_per_step(trial, train, longest)
-    before = time.monotonic()
-    if len(validation):
-        trial.measure(validation)
-    left = seconds - (time.monotonic() - began)
-    every = model.choices.training.validate_every
-    return steps_within(left, step_seconds, time.monotonic() - before, every)
+    longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * minutes * 60))
+    step_seconds, compiling_seconds = _seconds_per_step(trial, train, longest)
+    validation_seconds = _seconds_per_validation(trial, validation)
+    before = time.monotonic() - began - compiling_seconds
+    costs = Costs(step_seconds, validation_seconds, before)
+    return plan_within(minutes, costs, model.choices.training.validate_every)
 
 
-def steps_within(
-    seconds: float, step_seconds: float, validation_seconds: float, validate_every: int
-) -> int:
-    """Give how many steps take so long with their validations; at least 1.
+def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
+    """Fill what is left of the minutes with steps and validations; errors are those of ``planned``.
 
-    A validation is due after every so many steps; where that is 0, the usual number of times.
+    A validation is due after every so many steps. Where that is 0, it is the usual number of
+    times, and fewer where those took more than a tenth of the time.
     """
+    seconds = minutes * 60 - costs.before
+    if seconds < costs.step + costs.validation:
+        least = math.ceil((costs.before + costs.step + costs.validation) / 0.6) / 100
+        raise ConfigError(
+            f"{minutes:g} minutes are too short: preparation took {costs.before:.2g} s, a step "
+            f"takes {costs.step:.2g} s and a validation {costs.validation:.2g} s; the least is "
+            f"about {least:g} minutes"
+        )
     if validate_every > 0:
-        return max(1, int(seconds / (step_seconds + validation_seconds / validate_every)))
-    return max(1, int((seconds - VALIDATIONS * validation_seconds) / step_seconds))
+        each = costs.step + costs.validation / validate_every
+        return Plan(max(1, int(seconds / each)), validate_every)
+    affordable = int(VALIDATION_SHARE * seconds / max(costs.validation, 1e-9))
+    times = max(1, min(VALIDATIONS, affordable))
+    steps = max(1, int((seconds - times * costs.validation) / costs.step))
+    return Plan(steps, 0 if times == VALIDATIONS else math.ceil(steps / times))
 
 
-def _seconds_per_step(model: ItemModel[Any], train: Examples, seconds: float) -> float:
+def _seconds_per_step(
+    model: ItemModel[Any], train: Examples, seconds: float
+) -> tuple[float, float]:
+    """Time a step, and what the first one took longer."""
     lessons, training = ItemLessons(model, train), model.choices.training
-    trainer = Trainer(model.network, lessons, training, Path(), grown=model.grown)
+    trainer = Trainer(model.network.train(), lessons, training, Path(), grown=model.grown)
     times: list[float] = []
-    began = time.monotonic()
-    while time.monotonic() - began < seconds or len(times) < PROBE_STEPS:
+    ends = math.inf
+    while time.monotonic() < ends or len(times) < PROBE_STEPS:
         before = time.monotonic()
         trainer.step()
         times.append(time.monotonic() - before)
+        if len(times) == 1:
+            ends = time.monotonic() + seconds
     # The first steps are slower than all that follow; the others differ by the items' lengths.
-    return statistics.mean(times[len(times) // 3 :])
+    usual = statistics.mean(times[len(times) // 3 :])
+    return usual, max(0.0, times[0] - usual)
+
+
+def _seconds_per_validation(model: ItemModel[Any], validation: Examples) -> float:
+    if not len(validation):
+        return 0.0
+    # The first time, torch prepares what every later time has ready.
+    model.measure(validation.subset(np.arange(min(_PREPARING_ITEMS, len(validation)))))
+    began = time.monotonic()
+    model.measure(validation)
+    return time.monotonic() - began

@@ -15,7 +15,7 @@ from nextchar.config.arguments import checked
 from nextchar.model_files import load_choices, load_weights
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
-from nextchar.nn.trainable import Trainable
+from nextchar.nn.trainable import Trainable, evaluating
 from nextchar.tasks.examples import Examples
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import Measured
@@ -87,9 +87,14 @@ class ItemModel(ABC, Generic[ChoicesT]):
         Called in the arithmetic of the training; the generator draws what is random.
         """
 
-    @abstractmethod
     def measure(self, examples: Examples) -> Measured:
-        """Measure the network, in evaluation mode, on items that it has not learned from."""
+        """Measure the network on items that it has not learned from, whatever its mode."""
+        with evaluating(self.network):
+            return self._measured(examples)
+
+    @abstractmethod
+    def _measured(self, examples: Examples) -> Measured:
+        """Measure the network, which is in evaluation mode."""
 
     @property
     def parameters(self) -> int:

@@ -27,7 +27,7 @@ from nextchar.nn.device import pick_device
 from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.precision import require_chosen
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
-from nextchar.tasks.budget import steps_in_time
+from nextchar.tasks.budget import planned
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
@@ -114,6 +114,7 @@ def train_items(
     out: Path,
     *,
     listeners: Sequence[Listener] = (),
+    began: float | None = None,
 ) -> ItemResult:
     """Make a run directory, whole or not at all, and train in it.
 
@@ -127,15 +128,19 @@ def train_items(
         The run directory to make; it must not exist yet, or be empty.
     listeners
         Called with each event of the training.
+    began
+        When the time that ``minutes`` counts began (``time.monotonic``); ``None`` is now.
 
     Raises
     ------
     RunError
         Something stands in the way.
+    ConfigError
+        The minutes do not hold one step.
     Interrupted, NonFiniteLossError, StorageError
         As ``Trainer.fit``.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     keep_freed_memory()
     if is_in_the_way(out):
         raise in_the_way_error(out)
@@ -193,8 +198,7 @@ def resume_items(
     if more is not None:
 
         def steps_in(_training: TrainingConfig, seconds: float) -> int:
-            left = seconds - (time.monotonic() - began)
-            return steps_in_time(model, train, validation, seconds=left)
+            return planned(model, train, validation, minutes=seconds / 60, began=began).steps
 
         with only_trainer(run):
             extension = extend(run, choices.training, more, steps_in)
@@ -283,12 +287,10 @@ def _decided(model: Model, train: Examples, validation: Examples, began: float) 
         choices = choices.with_options(precision=precision)
     require_chosen(training.precision, model.device)
     model.choices = choices
-    per_pass = ItemLessons(model, train).batches.steps_per_pass
     if training.minutes is not None:
-        seconds = training.minutes * 60 - (time.monotonic() - began)
-        steps = steps_in_time(model, train, validation, seconds=seconds)
-    elif choices.items.passes is not None:
-        steps = math.ceil(choices.items.passes * per_pass)
-    else:
-        steps = training.steps
-    return choices.with_options(steps=steps)
+        plan = planned(model, train, validation, minutes=training.minutes, began=began)
+        return choices.with_options(steps=plan.steps, validate_every=plan.validate_every)
+    if choices.items.passes is None:
+        return choices
+    per_pass = ItemLessons(model, train).batches.steps_per_pass
+    return choices.with_options(steps=math.ceil(choices.items.passes * per_pass))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nextchar.config import TrainingConfig
 from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.nn.trainable import evaluating
 
 
 class WeightAverage:
@@ -69,15 +70,13 @@ def build_average(
 @contextlib.contextmanager
 def in_evaluation(network: nn.Module, average: WeightAverage | None) -> Iterator[None]:
     """Evaluate in the block, with the averaged weights in place where there are any."""
-    network.eval()
     kept = None
     if average is not None:
         kept = {name: tensor.clone() for name, tensor in named_tensors(network).items()}
         load_parameters(network, average.tensors)
     try:
-        with torch.no_grad():
+        with evaluating(network):
             yield
     finally:
         if kept is not None:
             load_parameters(network, kept)
-        network.train()

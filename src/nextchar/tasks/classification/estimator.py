@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import tempfile
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,6 +99,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         KeyboardInterrupt
             SIGINT or SIGTERM came.
         """
+        began = time.monotonic()
         texts = _checked_texts(X)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
@@ -131,6 +133,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     prepared.validation,
                     out,
                     listeners=[self._listen],
+                    began=began,
                 )
             except Interrupted as error:  # There is no folder to go on with.
                 raise KeyboardInterrupt("stopped before the training was done") from error

@@ -19,6 +19,7 @@ from nextchar.config import ClassifierChoices
 from nextchar.config.arguments import checked
 from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.nn.dropout import drop_symbols
+from nextchar.nn.trainable import evaluating
 from nextchar.origin import Origin, load_origin
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
 from nextchar.tasks.classification.labels import Labels
@@ -163,7 +164,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         nats = functional.cross_entropy(logits.detach().flatten(0, 1), everyone)
         return Objective(minimized / members, nats)
 
-    def measure(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> Measured:
         """Give loss, accuracy and macro F1 on items."""
         figures = self.figures(examples)
         values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
@@ -178,12 +179,11 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
     @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give ln p of each label for each text, float64[N, C]; the network is left in eval mode.
+        """Give ln p of each label for each text, float64[N, C].
 
         Texts may be empty, and are read to their ends, however long they are. Symbols that are
         not in the vocabulary are ``<unk>``.
         """
-        self.network.eval()
         read = [self.form.of(text) for text in texts]
         return self._log_probabilities(encode_texts(self.vocabulary, read))
 
@@ -201,7 +201,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     def _log_probabilities(self, texts: Sequences) -> NDArray[np.float64]:
         logs = np.empty((len(texts), len(self.labels)))
         shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
-        with torch.inference_mode():
+        with evaluating(self.network), torch.inference_mode():
             for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
                 each = self.network(*self._batch(texts, indices)).double().log_softmax(-1)
                 logs[indices] = each.logsumexp(0).cpu().numpy() - shares

@@ -48,8 +48,8 @@ def _draw_confusion(axes: Any, figures: ClassificationFigures) -> None:  # noqa:
     rotation = 0 if len(figures.labels) <= 5 else 90
     axes.set_xticks(places, figures.labels, rotation=rotation, fontfamily=fonts)
     axes.set_yticks(places, figures.labels, fontfamily=fonts)
-    axes.set_xlabel("said")
-    axes.set_ylabel("label")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     axes.set_title(f"accuracy {figures.accuracy:.3f}, macro F1 {figures.macro_f1:.3f}", size=10)
     if len(figures.labels) > _MOST_NUMBERED:
         return

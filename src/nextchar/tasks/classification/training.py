@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,7 @@ def train_classifier(
     Interrupted, NonFiniteLossError, StorageError
         As ``tasks.runs.train_items``.
     """
+    began = time.monotonic()
     begun = None if from_run is None else LanguageModelSource(from_run)
     if begun is not None:
         options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
@@ -81,7 +83,12 @@ def train_classifier(
     items = source.items(paths, choices.items.reading, note=noting(listeners))
     prepared = prepare(items, choices, source=begun, listeners=listeners)
     return train_items(
-        prepared.model, prepared.train, prepared.validation, Path(out), listeners=listeners
+        prepared.model,
+        prepared.train,
+        prepared.validation,
+        Path(out),
+        listeners=listeners,
+        began=began,
     )
 
 
@@ -122,7 +129,6 @@ def evaluate_classifier(
     labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
     read = in_known_form(model.form, checked_lengths(labelled, model.choices, listeners))
     tell_strangers(model.vocabulary, read, listeners)
-    model.network.eval()
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -118,14 +119,24 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         out: str | Path,
         *,
         listeners: Sequence[Listener] = (),
+        began: float | None = None,
         **options: Any,  # noqa: ANN401
     ) -> ItemResult:
-        """Train on items that were read; see ``train``."""
+        """Train on items that were read; see ``train``.
+
+        The time that ``minutes`` counts began at ``began`` (``time.monotonic``), or begins now.
+        """
+        began = time.monotonic() if began is None else began
         choices = ConditionChoices.from_options(options)
         prepared = prepare(items, choices, listeners)
         model = cls(choices, prepared.symbols)
         return train_items(
-            model, prepared.train, prepared.validation, Path(out), listeners=listeners
+            model,
+            prepared.train,
+            prepared.validation,
+            Path(out),
+            listeners=listeners,
+            began=began,
         )
 
     @classmethod
@@ -296,7 +307,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         per_char = symbols / int(self.symbols.characters(chosen).sum())
         return Objective(objective.minimized, objective.nats * per_char)
 
-    def measure(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> Measured:
         """Measure nats per character under the items' own conditions, and without any."""
         texts, conditions = examples.texts[TEXT], self.symbols.conditions
         characters = self.symbols.characters(texts).sum()

@@ -108,7 +108,7 @@ class TagModel(ItemModel[TaggingChoices]):
             nats = functional.cross_entropy(logits.detach(), targets, ignore_index=NO_TARGET)
         return Objective(minimized, nats)
 
-    def measure(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> Measured:
         """Measure nats per label, and the scores of the labels that would be given."""
         nats, scores = self.score(examples)
         return Measured(nats=nats, figures=scores.figures(), decides=1 - scores.overall.f1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def train_tagger(
     ConfigError, TextError, RunError
         Bad options, bad data, or something that stands in the way.
     """
+    began = time.monotonic()
     choices = TaggingChoices.from_options(options)
     if is_in_the_way(Path(out)):
         raise in_the_way_error(Path(out))
@@ -66,7 +68,7 @@ def train_tagger(
     )
     if not options.keys() & {"passes", "steps", "minutes"}:
         choices = choices.with_options(passes=_usual_passes(choices, len(items)))
-    return train_on(items, out, choices, listeners=listeners)
+    return train_on(items, out, choices, listeners=listeners, began=began)
 
 
 def train_on(
@@ -75,8 +77,13 @@ def train_on(
     choices: TaggingChoices,
     *,
     listeners: Sequence[Listener] = (),
+    began: float | None = None,
 ) -> ItemResult:
-    """Train a tagger on items; see ``train_tagger``."""
+    """Train a tagger on items; see ``train_tagger``.
+
+    The time that ``minutes`` counts began at ``began`` (``time.monotonic``), or begins now.
+    """
+    began = time.monotonic() if began is None else began
     learned, held_out = split(items, choices.items.validation_fraction, choices.training.seed)
     window = choices.tagging.window
     vocabulary = vocabularies.learn(
@@ -91,7 +98,7 @@ def train_on(
     train, validation = (
         encode_items(part, vocabulary, model.labels.names, window) for part in (learned, held_out)
     )
-    return train_items(model, train, validation, Path(out), listeners=listeners)
+    return train_items(model, train, validation, Path(out), listeners=listeners, began=began)
 
 
 @checked

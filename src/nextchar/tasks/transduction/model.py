@@ -105,7 +105,7 @@ class Transducer(ItemModel[TransductionChoices]):
         logits, targets = self._predicted(examples, indices, generator)
         return objective_of(Reading(logits, (), logits, logits), targets, self.choices.training)
 
-    def measure(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> Measured:
         """Measure the loss on all items, and the errors of what is written for some of them.
 
         Those are the same at each call, and written greedily; the error rate of their symbols

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def train_transducer(
 
     Where all files are of the format ``cmudict`` and nothing else is said, targets are tokens.
     """
+    began = time.monotonic()
     paths = [data] if isinstance(data, str | Path) else list(data)
     formats = {format_of(path) if file_format == "auto" else file_format for path in paths}
     if formats == {"cmudict"}:
@@ -52,7 +54,7 @@ def train_transducer(
     pairs = read_pairs(
         paths, reading, columns=columns, file_format=file_format, note=noting(listeners)
     )
-    return train_on_pairs(pairs, out, listeners=listeners, **options)
+    return train_on_pairs(pairs, out, listeners=listeners, began=began, **options)
 
 
 @checked
@@ -61,6 +63,7 @@ def train_on_pairs(
     out: str | Path,
     *,
     listeners: Sequence[Listener] = (),
+    began: float | None = None,
     **options: Any,  # noqa: ANN401
 ) -> ItemResult:
     """Make a run directory and learn pairs in it.
@@ -75,6 +78,8 @@ def train_on_pairs(
         The run directory to make; it must not exist yet, or be empty.
     listeners
         Called with each event of the training.
+    began
+        When the time that ``minutes`` counts began (``time.monotonic``); ``None`` is now.
     **options
         The options of ``TransductionChoices``.
 
@@ -85,6 +90,7 @@ def train_on_pairs(
     ConfigError, RunError, Interrupted, NonFiniteLossError, StorageError
         As ``tasks.runs.train_items``.
     """
+    began = time.monotonic() if began is None else began
     choices = TransductionChoices.from_options(options)
     kept = _short_enough([Pair(*pair) for pair in pairs], choices, listeners)
     learned, held_out = _divided(kept, choices)
@@ -93,7 +99,7 @@ def train_on_pairs(
     train, validation = symbols.examples(learned), symbols.examples(held_out)
     tell(listeners, Preparing(stage="encoding", fraction=1.0))
     model = Transducer(choices, symbols)
-    return train_items(model, train, validation, Path(out), listeners=listeners)
+    return train_items(model, train, validation, Path(out), listeners=listeners, began=began)
 
 
 @checked

@@ -1,0 +1,23 @@
+"""List everything that the documentation tells its readers to run: ``python -m tests.docs``."""
+
+from __future__ import annotations
+
+from tests.docs.commands import pages, steps_of
+
+
+def main() -> None:
+    run = marked = 0
+    for page in pages():
+        for step in steps_of(page):
+            if step.not_run is None:
+                run += 1
+                what = "before" if step.is_hidden else "run"
+            else:
+                marked += 1
+                what = f"not run ({step.not_run})"
+            print(f"{step.place}: {what}: {step.title}")
+    print(f"{run} are run, {marked} are not")
+
+
+if __name__ == "__main__":
+    main()
