@@ -49,6 +49,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
 
     def cells(self) -> str:
+        """Give the means, and the standard error of the accuracy."""
         means = (self.accuracy, self.macro_f1, self.calibration_error)
         figures = " | ".join(f"{np.mean(values):.3f}" for values in means)
         spread = np.std(self.accuracy) / max(1, len(self.accuracy) - 1) ** 0.5

@@ -42,8 +42,8 @@ class ClassifierConfig(Checked):
     )  # fmt: skip
     linear_rows: int | None = option(
         0,
-        "Rows that the terms of the linear part are hashed to, rounded up to a power of two; unset, "
-        "by the data; 0 is no linear part.",
+        "Rows that the terms of the linear part are hashed to, rounded up to a power of two; "
+        "unless set, by the data; 0 is no linear part.",
         at_least=0, at_most=1 << 22,
     )  # fmt: skip
     most_symbols: int = option(

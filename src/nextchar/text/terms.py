@@ -127,8 +127,8 @@ def _words(
     starts = np.flatnonzero(is_new)
     if len(starts) == 0:
         return
-    inside = np.cumsum(is_new) - 1
-    places = np.arange(len(codes)) - starts[np.maximum(inside, 0)]
+    newest = starts[np.maximum(np.cumsum(is_new) - 1, 0)]
+    places = np.maximum(np.arange(len(codes)) - newest, 0)
     powers = np.cumprod(np.full(int(places.max()) + 1, _STEP))
     values = np.where(kinds == _SPACE, np.uint64(0), (codes + np.uint64(1)) * powers[places])
     words, owned = np.add.reduceat(values, starts), owners[starts]

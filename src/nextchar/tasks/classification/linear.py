@@ -1,9 +1,10 @@
 """The linear part of a classifier: logistic regression on TF-IDF of the terms of a text.
 
-It is learned first, from all items. To what it says of an item that it has not seen, the network
-adds: that is how its logits of the items themselves are made, each by a regression that has learned
-from the others (out of fold; stacking: Wolpert 1992). How words weigh against n-grams of characters,
-how strongly the weights are held back, and the scale of the logits are what suits unseen items.
+It is learned first, from all items, and the network adds to its logits. Those of the items
+themselves are by regressions that have learned from the others alone (out of fold; stacking:
+Wolpert 1992), so that the network sees what the linear part says of unseen texts. How words weigh
+against n-grams of characters, how strongly weights are held back, and the scale of the logits are
+what suits unseen items best.
 
 Legend: N texts, R rows of terms, C labels.
 """
@@ -47,7 +48,7 @@ class LinearPart(nn.Module):
     Attributes
     ----------
     idf
-        1 + ln((1 + N) / (1 + texts that have the term)), 0 for terms that fewer than two have: float32[R].
+        1 + ln((1 + N) / (1 + texts with the term)), 0 for what fewer than two have: float32[R].
     weights, bias
         float32[R, C] and float32[C].
     """

@@ -32,7 +32,7 @@ from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import Measured, on_device
 from nextchar.training.objective import Objective
 
-TEXT, LABEL, LINEAR = "text", "label", "linear"
+TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
 SYMBOLS_AT_ONCE = 1 << 15
 
 
@@ -111,14 +111,6 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             arrays[LINEAR] = self.network.linear.logits(texts)
         return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
 
-    def learn_linear(self, texts: Sequence[str], labels: Sequence[str]) -> NDArray[np.float32]:
-        """Let the linear part learn; give its logits out of fold, see ``LinearPart.learn``."""
-        if self.network.linear is None:
-            raise ValueError("this classifier has no linear part")
-        return self.network.linear.learn(
-            texts, self.labels.numbers(labels), seed=self.choices.training.seed
-        )
-
     def count_ngrams(self, examples: Examples) -> None:
         """Find out from what is learned from how unevenly the labels have n-grams.
 
@@ -154,13 +146,17 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         read = self._with_unknown(ids, generator)
         logits = self.network(ids, lengths, read=read, given=given, generator=generator)
         members, everyone = len(logits), targets.repeat(len(logits))
-        minimized = functional.cross_entropy(
+        losses = functional.cross_entropy(
             logits.flatten(0, 1),
             everyone,
             weight=self._label_weights.to(logits),
             label_smoothing=self.choices.training.label_smoothing,
-            reduction="sum",
-        ) / len(targets)
+            reduction="none",
+        ).view(members, len(targets))
+        if WEIGHT in examples.arrays:
+            shares = torch.from_numpy(examples.arrays[WEIGHT][indices]).to(losses)
+            losses = losses * shares.repeat(len(targets) // len(indices))
+        minimized = losses.sum() / len(targets)
         if classifier.consistency > 0:
             minimized = minimized + classifier.consistency * _divergence(logits)
         nats = functional.cross_entropy(logits.detach().flatten(0, 1), everyone)

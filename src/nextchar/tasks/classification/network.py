@@ -4,9 +4,10 @@
     ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
      └──▶ bag of n-grams, a weight for each label ────────────────┘
 
-The linear part has been learned before, and the network adds to its logits (``LinearPart``). The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
-2016); both parts may be left out. Its weights count for as much as their n-gram tells the labels
-apart in what is learned from (``NgramEvidence``), or all for the same.
+The linear part has learned before, and the network adds to its logits (``LinearPart``). The bag is
+a linear classifier inside the network that learns with it (wide and deep: Cheng et al. 2016). Each
+may be left out. The bag's weights count for as much as their n-gram tells the labels apart in what
+is learned from (``NgramEvidence``), or all for the same.
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """

@@ -5,6 +5,7 @@ Nothing is left out in silence: a ``Noticed`` tells what and why.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from nextchar.errors import TextError
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.labels import Labels
 from nextchar.tasks.classification.linear import MOST_LOGITS, rows_for
-from nextchar.tasks.classification.model import LINEAR, TextClassifier
+from nextchar.tasks.classification.model import LINEAR, WEIGHT, TextClassifier
 from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
@@ -69,10 +70,15 @@ def prepare(
     )
     completed = _with_linear_rows(choices, usable, len(labels))
     model = _model([usable[place] for place in learned], completed, source, listeners)
+    weights = np.array([item.weight for item in usable], dtype=np.float32)
     examples = model.examples([i.text for i in usable], [i.label for i in usable])
     if model.network.linear is not None:
-        given = model.learn_linear([i.text for i in usable], [i.label for i in usable])
+        given = model.network.linear.learn(
+            [item.text for item in usable], named, seed=choices.training.seed, importance=weights
+        )
         examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
+    if (weights != 1).any():
+        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights / weights.mean()})
     parts = examples.subset(learned), examples.subset(held_out)
     model.count_ngrams(parts[0])
     _bound_passes(model, parts[0], listeners)
@@ -126,7 +132,7 @@ def checked_lengths(
             "reads their beginnings)"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
-    return [LabelledText(item.place, item.text[:most], item.label) for item in items]
+    return [dataclasses.replace(item, text=item.text[:most]) for item in items]
 
 
 def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:

@@ -48,13 +48,14 @@ class Trust(nn.Module):
         targets
             Their labels, int64[N].
         """
-        roots = torch.ones(2, dtype=torch.float64, device=given.device, requires_grad=True)
+        factors = torch.ones(2, dtype=torch.float64, device=given.device, requires_grad=True)
         linear, network = given.double(), added.double()
-        optimizer = torch.optim.LBFGS([roots], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+        optimizer = torch.optim.LBFGS(
+            [factors], max_iter=_ITERATIONS, line_search_fn="strong_wolfe"
+        )
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            factors = roots.square()
             logits = factors[0] * linear + factors[1] * network
             logs = logits.log_softmax(-1).logsumexp(0)
             nats = functional.nll_loss(logs, targets, reduction="sum")
@@ -64,4 +65,4 @@ class Trust(nn.Module):
 
         with torch.inference_mode(mode=False), torch.enable_grad():
             optimizer.step(loss)  # type: ignore[no-untyped-call]
-        self.factors.copy_(roots.detach().square())
+        self.factors.copy_(factors.detach().clamp(min=0))
