@@ -40,6 +40,18 @@ class ClassifierConfig(Checked):
         4, "Longest n-grams that speak for labels directly, past the layers; 0 is none.",
         at_least=0, at_most=16,
     )  # fmt: skip
+    linear_rows: int | None = option(
+        0,
+        "Rows that the terms of the linear part are hashed to, rounded up to a power of two; "
+        "unless set, by the data; 0 is no linear part.",
+        at_least=0, at_most=1 << 22,
+    )  # fmt: skip
+    most_symbols: int = option(
+        0,
+        "Symbols that the usual passes come to at most, of which one is always whole; 0 is no "
+        "bound. Where passes, steps or minutes are set, there is none.",
+        at_least=0, at_most=1 << 50,
+    )  # fmt: skip
     ngram_evidence: bool = option(
         False, "Let n-grams speak once a text, and by how unevenly the labels have them."
     )
@@ -70,6 +82,7 @@ class ClassifierConfig(Checked):
 class ClassifierChoices(ItemChoices):
     """All choices of a run of ``nextchar classify``."""
 
+    # A field's own default is what runs have that are older than it.
     # What suited 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "hidden_size": 128,
@@ -81,6 +94,9 @@ class ClassifierChoices(ItemChoices):
         "label_smoothing": 0.05,
         "ema_decay": 0.998,
         "passes": 10.0,
+        "linear_rows": None,
+        "most_symbols": 2_000_000,
+        "ngram_bag": 0,
     }
 
     classifier: ClassifierConfig
@@ -106,9 +122,15 @@ class ClassifierChoices(ItemChoices):
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what bytes bring, which have no <unk>, and one-hot input, which has no vectors."""
+        """Add what follows from options: of bytes, which have no <unk>, and of one-hot input.
+
+        One-hot input has no vectors to which those of n-grams could be added. A budget that is
+        given has no bound beside it.
+        """
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}
         if options.get("input") == "onehot":
             options = {"ngrams": 1, **options}
+        if any(options.get(name) is not None for name in ("passes", "steps", "minutes")):
+            options = {"most_symbols": 0, **options}
         return super().completed(options)

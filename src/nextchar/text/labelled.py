@@ -39,12 +39,15 @@ class LabelledText:
         As they stand there; without a label, it is empty.
     fields
         What other columns of a table were asked for.
+    weight
+        How much it counts in what is learned; 2 is as if it were there twice.
     """
 
     place: str
     text: str
     label: str = ""
     fields: tuple[str, ...] = ()
+    weight: float = 1.0
 
 
 def read_labelled(

@@ -109,6 +109,36 @@ def test_options_are_checked_when_they_are_used() -> None:
         CharClassifier(dropout=2.0).fit(X, Y)
 
 
+def test_a_weight_is_a_number_of_repetitions_and_zero_is_none() -> None:
+    options = {**TINY, "linear_rows": 1 << 8, "keep_duplicates": True, "passes": 2}
+    weights = np.arange(len(X)) % 3
+    places = np.repeat(np.arange(len(X)), weights)
+    weighted = CharClassifier(**options).fit(X, Y, sample_weight=weights)
+    repeated = CharClassifier(**options).fit([X[n] for n in places], [Y[n] for n in places])
+    assert np.allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-6)
+    with pytest.raises(ValueError, match="all sample weights are zero"):
+        CharClassifier(**options).fit(X, Y, sample_weight=np.zeros(len(X)))
+    with pytest.raises(ValueError, match="Negative values"):
+        CharClassifier(**options).fit(X, Y, sample_weight=-np.ones(len(X)))
+
+
+def test_random_state_takes_the_place_of_the_seed(classifier: CharClassifier) -> None:
+    assert (fitted(random_state=0, seed=7).weights_["members.0.head.weight"]
+            == classifier.weights_["members.0.head.weight"]).all()  # fmt: skip
+    states = [CharClassifier(random_state=np.random.RandomState(n))._choices() for n in (1, 1, 2)]
+    seeds = [choices.training.seed for choices in states]
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+def test_verbose_writes_what_the_training_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    CharClassifier(**TINY).fit(X, Y)
+    assert capsys.readouterr().err == ""
+    found = CharClassifier(**TINY, verbose=1).fit(X, Y)
+    told = capsys.readouterr().err
+    assert found.notes_[0] in told
+    assert "nats/item, accuracy" in told
+
+
 def test_what_is_left_out_is_told() -> None:
     found = CharClassifier(**TINY).fit([*X, X[0], ""], [*Y, Y[0], Y[0]])
     assert any("1 items are left out, which repeat" in note for note in found.notes_)
@@ -152,9 +182,9 @@ class RowsAsTexts(CharClassifier):
         tags.input_tags.two_d_array = True
         return tags
 
-    def fit(self, X: Any, y: Any) -> RowsAsTexts:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowsAsTexts:
         X, y = validate_data(self, X, y)
-        return super().fit(written(X), y)
+        return super().fit(written(X), y, sample_weight)
 
     def predict_proba(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -167,7 +197,7 @@ def written(rows: Any) -> list[str]:
 
 
 # How many checks there are with the scikit-learn that these tests were written for.
-CHECKS_EXECUTED = 53
+CHECKS_EXECUTED = 59
 CANNOT_APPLY = {
     "check_array_api_input": "it needs SCIPY_ARRAY_API; texts are no arrays of numbers",
 }
@@ -195,7 +225,7 @@ def test_scikit_learns_own_checks_hold() -> None:
                 outcomes["at its end" if known else name] += name not in CANNOT_APPLY
                 continue
             outcomes["executed"] += 1
-    assert outcomes == {"executed": CHECKS_EXECUTED, "at its end": 1}
+    assert outcomes == {"executed": CHECKS_EXECUTED, "at its end": 2}
     with pytest.warns(SkipTestWarning, match="requires input  of type"):
         own = list(estimator_checks_generator(CharClassifier()))
     assert len(own) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
         {"ngram_bag": 2, "consistency": 1.0, "members": 2},
         {"ngram_bag": 2, "ngram_evidence": True, "members": 2},
         {"layers": 2},
+        {"linear_rows": 1 << 10, "members": 2},
     ],
 )
 def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
     [
         {"pooling": "attention"}, {"pooling": "last", "bidirectional": False},
         {"vocabulary": "byte"}, {"vocabulary": "word", "ngram_bag": 2}, {"layers": 2},
-        {"ngram_bag": 3, "ngram_evidence": True},
+        {"ngram_bag": 3, "ngram_evidence": True}, {"linear_rows": 1 << 10, "members": 2},
     ],
 )  # fmt: skip
 def test_a_text_has_its_probabilities_whatever_is_read_beside_it(options: dict[str, Any]) -> None:
@@ -109,10 +111,18 @@ def test_evidence_without_ngrams_that_vote_is_refused() -> None:
         prepared(ngram_bag=0, ngram_evidence=True)
 
 
-def test_a_configuration_from_before_evidence_has_none() -> None:
-    values = ClassifierChoices.from_options({}).to_dict()
-    del values["classifier"]["ngram_evidence"]
-    assert ClassifierChoices.from_dict(values).classifier.ngram_evidence is False
+def test_a_run_from_before_evidence_and_linear_parts_has_none(tmp_path: Path) -> None:
+    trained(tmp_path / "run")
+    before = TextClassifier.load(tmp_path / "run").probabilities(["ulf", ""])
+    path = tmp_path / "run" / "config.json"
+    values = json.loads(path.read_text())
+    for name in ("ngram_evidence", "linear_rows", "most_symbols"):
+        del values["classifier"][name]
+    path.write_text(json.dumps(values))
+    loaded = TextClassifier.load(tmp_path / "run")
+    assert loaded.network.linear is None
+    assert loaded.network.evidence is None
+    assert (loaded.probabilities(["ulf", ""]) == before).all()
 
 
 def test_held_out_items_are_a_share_of_every_label() -> None:

@@ -7,6 +7,7 @@ defaults.
 from __future__ import annotations
 
 import inspect
+import sys
 import tempfile
 import time
 import warnings
@@ -28,12 +29,18 @@ from nextchar.tasks.classification.preparing import checked_lengths, prepare
 from nextchar.tasks.runs import train_items
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.labelled import LabelledText
-from nextchar.training.events import Event, Noticed
+from nextchar.training.events import Event, Noticed, Validated
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+    from sklearn.utils.validation import (
+        _check_sample_weight,
+        check_consistent_length,
+        check_is_fitted,
+        column_or_1d,
+    )
 except ModuleNotFoundError:
     raise NextcharError(
         "CharClassifier needs the package scikit-learn, which is not installed: "
@@ -43,6 +50,8 @@ except ModuleNotFoundError:
 # Of files, which an estimator does not read.
 _OF_FILES = frozenset({"encoding", "errors", "sample_length", "checkpoint_seconds"})
 _MODEL = "_model"
+# What scikit-learn's estimators have by convention, beside the options.
+_CONVENTIONS: dict[str, Any] = {"random_state": None, "verbose": 0}
 
 
 class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,12 +60,17 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ``X`` is a sequence of N texts (``str``), ``y`` of N labels. Training holds out a stratified
     share, ``validation_fraction``, to choose which weights are kept. It is reproducible: equal
     parameters, texts and labels give equal weights (on one machine, with as many threads); another
-    ``seed`` gives others. Repeated texts with equal labels are learned from once.
+    ``seed`` gives others. Repeated texts with equal labels are learned from once, unless
+    ``keep_duplicates`` or sample weights say otherwise.
 
     Parameters
     ----------
     **options
         The options of ``ClassifierChoices``, those of files left out.
+    random_state
+        A whole number takes the place of ``seed``; a ``RandomState`` draws one; ``None`` leaves it.
+    verbose
+        Above 0, notes and validations are written to standard error.
 
     Attributes
     ----------
@@ -76,7 +90,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if unknown:
             raise TypeError(f"CharClassifier has no parameter {unknown[0]!r}: see get_params()")
         for name in names:
-            setattr(self, name, options.get(name, ClassifierChoices.default(name)))
+            setattr(self, name, options.get(name, _default(name)))
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401  (scikit-learn's own type)
         """Say that inputs are texts, and no rows of numbers."""
@@ -86,8 +100,16 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.one_d_array = True
         return tags
 
-    def fit(self, X: Sequence[str], y: ArrayLike) -> Self:
+    def fit(self, X: Sequence[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
+
+        Parameters
+        ----------
+        X, y
+            N texts and their labels.
+        sample_weight
+            How much each text counts, [N], 0 or more: 2 is as if it were there twice, 0 as if it
+            were not.
 
         Raises
         ------
@@ -106,6 +128,10 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         targets = column_or_1d(y, warn=True)
         check_consistent_length(texts, targets)
+        weights = _checked_weights(sample_weight, texts)
+        if weights is not None:
+            kept = np.flatnonzero(weights)
+            texts, targets, weights = [texts[n] for n in kept], targets[kept], weights[kept]
         self.classes_, numbers = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -113,15 +139,15 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_.tolist()}"
             )
         _require_text_of_each(self.classes_, numbers, texts)
-        given = {name: getattr(self, name) for name in self.get_params(deep=False)}
-        changed = {n: v for n, v in given.items() if v != ClassifierChoices.default(n)}
-        choices = ClassifierChoices.from_options(changed)
+        choices = self._choices()
         # Zeros in front keep the order of the classes, which sorts labels as text.
         digits = len(str(len(self.classes_)))
         items = [
             LabelledText(f"X[{place}]", text, f"{number:0{digits}}")
             for place, (text, number) in enumerate(zip(texts, numbers.tolist(), strict=True))
         ]
+        if weights is not None or choices.classifier.keep_duplicates:
+            items = _merged(items, weights)
         self.notes_: list[str] = []
         prepared = prepare(items, choices, listeners=[self._listen])
         with tempfile.TemporaryDirectory() as folder:
@@ -167,9 +193,20 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[places]
         return classes
 
+    def _choices(self) -> ClassifierChoices:
+        given = {n: getattr(self, n) for n in self.get_params(deep=False) if n not in _CONVENTIONS}
+        changed = {n: v for n, v in given.items() if v != ClassifierChoices.default(n)}
+        if isinstance(self.random_state, int | np.integer):
+            changed["seed"] = int(self.random_state)
+        elif self.random_state is not None:
+            changed["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return ClassifierChoices.from_options(changed)
+
     def _listen(self, event: Event) -> None:
         if isinstance(event, Noticed):
             self.notes_.append(event.message)
+        if self.verbose > 0:
+            _write(event)
 
     def _loaded(self) -> TextClassifier:
         """Make the network again from what was learned."""
@@ -189,6 +226,50 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         super().__setstate__(state)
         if "weights_" in state:
             self._model = self._loaded()
+
+
+def _default(name: str) -> Any:  # noqa: ANN401
+    return _CONVENTIONS[name] if name in _CONVENTIONS else ClassifierChoices.default(name)
+
+
+def _checked_weights(
+    sample_weight: ArrayLike | None, texts: Sequence[str]
+) -> NDArray[np.float64] | None:
+    """Give the weight of each text, or say what is wrong with them."""
+    if sample_weight is None:
+        return None
+    rows = np.empty((len(texts), 1))
+    weights: NDArray[np.float64] = _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("all sample weights are zero: there is nothing to learn from")
+    return weights
+
+
+def _merged(
+    items: Sequence[LabelledText], weights: NDArray[np.float64] | None
+) -> list[LabelledText]:
+    """Let repeated items be one, with the sum of their weights, whatever their order was."""
+    sums: dict[tuple[str, str], float] = {}
+    for item, weight in zip(items, [1.0] * len(items) if weights is None else weights, strict=True):
+        pair = item.text, item.label
+        sums[pair] = sums.get(pair, 0.0) + float(weight)
+    return [
+        LabelledText(f"X with the text {text[:20]!r}", text, label, weight=weight)
+        for (text, label), weight in sorted(sums.items())
+    ]
+
+
+def _write(event: Event) -> None:
+    if isinstance(event, Noticed):
+        sys.stderr.write(f"{event.message}\n")
+    elif isinstance(event, Validated) and event.validation_nats is not None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in event.figures.items())
+        sys.stderr.write(
+            f"step {event.step:,} of {event.steps:,}: "
+            f"{event.validation_nats:.4f} nats/{event.unit}, {figures}\n"
+        )
 
 
 def _warn(event: Event) -> None:
@@ -233,7 +314,11 @@ def _signature() -> inspect.Signature:
         for name in ClassifierChoices.option_names()
         if name not in _OF_FILES
     ]
-    return inspect.Signature([self_parameter, *options])
+    conventions = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in _CONVENTIONS.items()
+    ]
+    return inspect.Signature([self_parameter, *options, *conventions])
 
 
 CharClassifier.__init__.__signature__ = _signature()  # type: ignore[attr-defined]

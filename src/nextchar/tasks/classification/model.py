@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import Measured, on_device
 from nextchar.training.objective import Objective
 
-TEXT, LABEL = "text", "label"
+TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
 SYMBOLS_AT_ONCE = 1 << 15
 
 
@@ -116,8 +116,10 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
     def examples(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
         """Encode items whose labels are all known."""
-        numbers = self.labels.numbers(labels)
-        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, {LABEL: numbers})
+        arrays: dict[str, NDArray[Any]] = {LABEL: self.labels.numbers(labels)}
+        if self.network.linear is not None:
+            arrays[LINEAR] = self.network.linear.logits(texts)
+        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
 
     def count_ngrams(self, examples: Examples) -> None:
         """Find out from what is learned from how unevenly the labels have n-grams.
@@ -144,28 +146,38 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """
         ids, lengths = self._batch(examples.texts[TEXT], indices)
         targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
+        given = self._given(examples, indices)
         classifier = self.choices.classifier
         if classifier.consistency > 0:
             ids, lengths, targets = (
                 torch.cat([part, part], -1) for part in (ids, lengths, targets)
             )
+            given = None if given is None else torch.cat([given, given])
         read = self._with_unknown(ids, generator)
-        logits = self.network(ids, lengths, read=read, generator=generator)
+        logits = self.network(ids, lengths, read=read, given=given, generator=generator)
         members, everyone = len(logits), targets.repeat(len(logits))
-        minimized = functional.cross_entropy(
+        losses = functional.cross_entropy(
             logits.flatten(0, 1),
             everyone,
             weight=self._label_weights.to(logits),
             label_smoothing=self.choices.training.label_smoothing,
-            reduction="sum",
-        ) / len(targets)
+            reduction="none",
+        ).view(members, len(targets))
+        if WEIGHT in examples.arrays:
+            shares = torch.from_numpy(examples.arrays[WEIGHT][indices]).to(losses)
+            losses = losses * shares.repeat(len(targets) // len(indices))
+        minimized = losses.sum() / len(targets)
         if classifier.consistency > 0:
             minimized = minimized + classifier.consistency * _divergence(logits)
         nats = functional.cross_entropy(logits.detach().flatten(0, 1), everyone)
         return Objective(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
-        """Give loss, accuracy and macro F1 on items."""
+        """Give loss, accuracy and macro F1 on items that are held out.
+
+        How much the linear part and the network count is fitted on them first.
+        """
+        self._fit_trust(examples)
         figures = self.figures(examples)
         values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
         kept_by = self.choices.classifier.keep_by
@@ -174,7 +186,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
     def figures(self, examples: Examples) -> ClassificationFigures:
         """Measure the classifier on encoded items, at least one."""
-        logs = self._log_probabilities(examples.texts[TEXT])
+        logs = self._log_probabilities(examples)
         return figures_of(logs, examples.arrays[LABEL], self.labels.names)
 
     @checked
@@ -185,7 +197,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         not in the vocabulary are ``<unk>``.
         """
         read = [self.form.of(text) for text in texts]
-        return self._log_probabilities(encode_texts(self.vocabulary, read))
+        return self._log_probabilities(self.examples(read, [self.labels.names[0]] * len(read)))
 
     @checked
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -198,17 +210,41 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """Give the most probable label of each text."""
         return [self.labels.names[place] for place in self.log_probabilities(texts).argmax(1)]
 
-    def _log_probabilities(self, texts: Sequences) -> NDArray[np.float64]:
+    def _log_probabilities(self, examples: Examples) -> NDArray[np.float64]:
+        texts = examples.texts[TEXT]
         logs = np.empty((len(texts), len(self.labels)))
         shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
         with evaluating(self.network), torch.inference_mode():
             for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
-                each = self.network(*self._batch(texts, indices)).double().log_softmax(-1)
-                logs[indices] = each.logsumexp(0).cpu().numpy() - shares
+                given = self._given(examples, indices)
+                logits = self.network(*self._batch(texts, indices), given=given)
+                each = logits.double().log_softmax(-1).logsumexp(0)
+                logs[indices] = each.cpu().numpy() - shares
         largest = logs.max(1, keepdims=True) if len(logs) else logs
         logs -= largest
         normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
         return normalized
+
+    def _fit_trust(self, examples: Examples) -> None:
+        trust, texts = self.network.trust, examples.texts[TEXT]
+        if trust is None:
+            return
+        order = by_length(texts.lengths, SYMBOLS_AT_ONCE)
+        with torch.inference_mode():
+            added = [self.network(*self._batch(texts, indices)) for indices in order]
+        everyone = np.concatenate(order)
+        targets = torch.from_numpy(examples.arrays[LABEL][everyone]).to(self.device)
+        trust.fit(
+            on_device(torch.from_numpy(examples.arrays[LINEAR][everyone]), self.device),
+            torch.cat(added, 1),
+            targets,
+        )
+
+    def _given(self, examples: Examples, indices: NDArray[np.int64]) -> Tensor | None:
+        """Give the logits of the linear part for items, if there is one: float32[B, C]."""
+        if LINEAR not in examples.arrays:
+            return None
+        return on_device(torch.from_numpy(examples.arrays[LINEAR][indices]), self.device)
 
     def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Give ids int64[T, B] and lengths int64[B]."""

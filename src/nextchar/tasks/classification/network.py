@@ -1,11 +1,13 @@
 """The network of a classifier.
 
+    text ──▶ terms ──▶ linear part ────────────────────────────────┐
     ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
      └──▶ bag of n-grams, a weight for each label ────────────────┘
 
-The bag is a linear classifier inside the network that learns with it (wide and deep: Cheng et al.
-2016); both parts may be left out. Its weights count for as much as their n-gram tells the labels
-apart in what is learned from (``NgramEvidence``), or all for the same.
+The linear part has learned before, and the network adds to its logits (``LinearPart``). The bag is
+a linear classifier inside the network that learns with it (wide and deep: Cheng et al. 2016). Each
+may be left out. The bag's weights count for as much as their n-gram tells the labels apart in what
+is learned from (``NgramEvidence``), or all for the same.
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """
@@ -26,6 +28,8 @@ from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import Found, NgramEmbedding, NgramEvidence, NgramVotes
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.tasks.classification.linear import LinearPart
+from nextchar.tasks.classification.trust import Trust
 
 # A rare n-gram is learned from in a few steps, each of which moves a weight by the learning rate:
 # too little for a linear classifier, whose weights are about 1, unless they count for more.
@@ -138,6 +142,9 @@ class Committee(Trainable):
         M networks, each drawn after the one before.
     evidence
         Of the n-grams that vote, the same for all members; ``None`` where they have none.
+    linear, trust
+        The linear part, to whose logits each member adds its own, and how much each counts;
+        ``None`` where there is none.
     """
 
     def __init__(
@@ -155,6 +162,9 @@ class Committee(Trainable):
             if _has_evidence(config)
             else None
         )
+        rows = config.linear_rows
+        self.linear = LinearPart(rows, labels) if rows else None
+        self.trust = Trust() if rows else None
         self.members = nn.ModuleList(
             ClassifierNetwork(vocabulary_size, labels, choices, generator=generator)
             for _ in range(choices.classifier.members)
@@ -177,21 +187,25 @@ class Committee(Trainable):
         lengths: Tensor,
         *,
         read: Tensor | None = None,
+        given: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Give the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``.
 
         Parameters
         ----------
+        given
+            Logits of the linear part, float32[B, C], to which those of the members are added.
         read
             What is read in place of ``ids``, as with ``<unk>`` here and there. Evidence is of the
             ids themselves: one ``<unk>`` would hide all n-grams that it is in.
         """
         found = None if self.evidence is None else self.evidence(ids, lengths)
         symbols = ids if read is None else read
-        return torch.stack(
+        added = torch.stack(
             [each(symbols, lengths, found=found, generator=generator) for each in self.networks]
         )
+        return added if self.trust is None or given is None else self.trust(given, added)
 
 
 def _ngrams(

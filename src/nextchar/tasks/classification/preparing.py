@@ -5,6 +5,7 @@ Nothing is left out in silence: a ``Noticed`` tells what and why.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from nextchar.config import ClassifierChoices
 from nextchar.errors import TextError, as_option
 from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.labels import Labels
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.linear import MOST_LOGITS, rows_for
+from nextchar.tasks.classification.model import LINEAR, WEIGHT, TextClassifier
 from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.holding_out import hold_out
@@ -68,14 +70,46 @@ def prepare(
     learned, held_out = hold_out(
         len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
     )
-    train, validation = ([usable[i] for i in part] for part in (learned, held_out))
-    model = _model(train, choices, source, listeners)
-    examples = [
-        model.examples([i.text for i in p], [i.label for i in p]) for p in (train, validation)
-    ]
-    model.count_ngrams(examples[0])
-    _tell_size(model, examples[0], listeners)
-    return Prepared(model, *examples)
+    completed = _with_linear_rows(choices, usable, len(labels))
+    model = _model([usable[place] for place in learned], completed, source, listeners)
+    weights = np.array([item.weight for item in usable], dtype=np.float32)
+    examples = model.examples([i.text for i in usable], [i.label for i in usable])
+    if model.network.linear is not None:
+        given = model.network.linear.learn(
+            [item.text for item in usable], named, seed=choices.training.seed, importance=weights
+        )
+        examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
+    if (weights != 1).any():
+        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights / weights.mean()})
+    parts = examples.subset(learned), examples.subset(held_out)
+    model.count_ngrams(parts[0])
+    _bound_passes(model, parts[0], listeners)
+    _tell_size(model, parts[0], listeners)
+    return Prepared(model, *parts)
+
+
+def _with_linear_rows(
+    choices: ClassifierChoices, items: Sequence[LabelledText], labels: int
+) -> ClassifierChoices:
+    """Decide how many rows the terms of the linear part have, where that is left to the data."""
+    rows = choices.classifier.linear_rows
+    if rows is None:
+        fits = len(items) * labels <= MOST_LOGITS
+        rows = rows_for([item.text for item in items], labels) if fits else 0
+    rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
+    return choices.with_options(linear_rows=rounded)
+
+
+def _bound_passes(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
+    """Let long texts be read less often, but once at least."""
+    most, passes = model.choices.classifier.most_symbols, model.choices.items.passes
+    if most == 0 or passes is None:
+        return
+    fitting = max(1.0, most / max(1, int(model.lengths(train).sum())))
+    if fitting < passes:
+        model.choices = model.choices.with_options(passes=round(fitting, 2))
+        message = f"{fitting:.3g} passes, and not {passes:g}, are about {most:,} symbols"
+        tell(listeners, Noticed(message=f"{message} (--passes sets another number)"))
 
 
 def checked_lengths(
@@ -100,7 +134,7 @@ def checked_lengths(
             f"more, {as_option('cut', True)} reads their beginnings)"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
-    return [LabelledText(item.place, _beginning(item.text, most), item.label) for item in items]
+    return [dataclasses.replace(item, text=_beginning(item.text, most)) for item in items]
 
 
 def _beginning(text: str, most: int) -> str:

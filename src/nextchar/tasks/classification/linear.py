@@ -1,0 +1,263 @@
+"""The linear part of a classifier: logistic regression on TF-IDF of the terms of a text.
+
+It is learned first, from all items, and the network adds to its logits. Those of the items
+themselves are by regressions that have learned from the others alone (out of fold; stacking:
+Wolpert 1992), so that the network sees what the linear part says of unseen texts. How words weigh
+against n-grams of characters, how strongly weights are held back, and the scale of the logits are
+what suits unseen items best.
+
+Legend: N texts, R rows of terms, C labels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextchar.nn.regression import Solution, SparseRows, regress
+from nextchar.text.terms import Terms, terms_of
+
+# Bounds on memory: of the weights, of the logits of all items, of the texts that are learned from.
+MOST_WEIGHTS, MOST_LOGITS, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 22
+_ROWS_PER_TERM = 4
+_FOLDS, _TRIAL_FOLDS = 5, 2
+_WORD_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
+_STRENGTHS = (10.0, 30.0, 100.0, 3.0)
+_SCALES = np.geomspace(0.25, 2, 31)
+
+
+class LinearPart(nn.Module):
+    """A logistic regression on the terms of a text.
+
+    The TF-IDF of a text's words, and that of its n-grams, have length 1 each: (1 + ln count) · idf.
+
+    Parameters
+    ----------
+    rows
+        R.
+    labels
+        C.
+
+    Attributes
+    ----------
+    idf
+        1 + ln((1 + N) / (1 + texts with the term)), 0 for what fewer than two have: float32[R].
+    weights, bias
+        float32[R, C] and float32[C].
+    """
+
+    idf: Tensor
+    weights: Tensor
+    bias: Tensor
+
+    def __init__(self, rows: int, labels: int) -> None:
+        super().__init__()
+        self.register_buffer("idf", torch.zeros(rows))
+        self.register_buffer("weights", torch.zeros(rows, labels))
+        self.register_buffer("bias", torch.zeros(labels))
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Give the logits of texts, [N, C], computed on the CPU."""
+        if not texts:
+            return np.empty((0, len(self.bias)), np.float32)
+        features = tf_idf(terms_of(texts, len(self.idf)), self.idf.cpu().numpy())
+        given: NDArray[np.float32] = (
+            Solution(self.weights.cpu(), self.bias.cpu()).logits(features).numpy()
+        )
+        return given
+
+    def learn(
+        self,
+        texts: Sequence[str],
+        labels: NDArray[np.int64],
+        *,
+        seed: int,
+        importance: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Learn from texts and their labels, in place.
+
+        Parameters
+        ----------
+        texts
+            N, at least one with each label.
+        labels
+            int64[N].
+        seed
+            Of the folds, and of the texts that are learned from where there are too many.
+        importance
+            Of each text; all 1 if not given.
+
+        Returns
+        -------
+        NDArray
+            The logits of each text by a regression that has not learned from it, float32[N, C].
+        """
+        draw = np.random.default_rng(seed)
+        chosen = _enough(texts, draw)
+        some = [texts[place] for place in chosen]
+        terms = terms_of(some, len(self.idf))
+        self.idf.copy_(torch.from_numpy(_idf(terms, len(self.idf))))
+        shares = np.ones(len(texts), np.float32) if importance is None else importance
+        search = _Search(
+            tf_idf(terms, self.idf.numpy()),
+            torch.from_numpy(labels[chosen]),
+            torch.from_numpy(shares[chosen]),
+            _folds(labels[chosen], draw),
+            rows=len(self.idf),
+            labels=len(self.bias),
+        )
+        best = search.best()
+        found = search.fitted(np.arange(len(some)), best.word_weight, best.strength, 0)
+        self.weights.copy_(best.scale * _weighed(found.weights, best.word_weight))
+        self.bias.copy_(best.scale * found.bias)
+        logits = np.empty((len(texts), len(self.bias)), np.float32)
+        logits[chosen] = best.scale * best.logits.numpy()
+        others = np.setdiff1d(np.arange(len(texts)), chosen)
+        logits[others] = self.logits([texts[place] for place in others])
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tried:
+    """What a choice of weight and strength gives for items out of their fold."""
+
+    word_weight: float
+    strength: float
+    logits: Tensor
+    nats: float
+    scale: float
+
+
+class _Search:
+    """Find the weight of words and the strength that suit unseen items best."""
+
+    def __init__(
+        self,
+        features: SparseRows,
+        targets: Tensor,
+        importance: Tensor,
+        folds: NDArray[np.int64],
+        *,
+        rows: int,
+        labels: int,
+    ) -> None:
+        self._features = features
+        self._targets = targets
+        self._importance = importance
+        self._folds = folds
+        self._size = rows, labels
+        self._near: dict[int, Solution] = {}
+
+    def best(self) -> _Tried:
+        """Try weights of words, then strengths, on some folds; give the best on all of them."""
+        best = self.tried(_WORD_WEIGHTS[0], _STRENGTHS[0], _TRIAL_FOLDS)
+        for weight in _WORD_WEIGHTS[1:]:
+            best = min(best, self.tried(weight, best.strength, _TRIAL_FOLDS), key=_nats)
+        for strength in _STRENGTHS[1:]:
+            best = min(best, self.tried(best.word_weight, strength, _TRIAL_FOLDS), key=_nats)
+        return self.tried(best.word_weight, best.strength, _FOLDS)
+
+    def tried(self, word_weight: float, strength: float, folds: int) -> _Tried:
+        """Learn from all items outside a fold, and measure on those in it, for the first folds."""
+        logits = torch.zeros(len(self._targets), self._size[1])
+        for fold in range(folds):
+            held = np.flatnonzero(self._folds == fold)
+            found = self.fitted(np.flatnonzero(self._folds != fold), word_weight, strength, fold)
+            logits[held] = found.logits(self._part(held, word_weight))
+        measured = np.flatnonzero(self._folds < folds)
+        nats, scale = self._scaled(logits[measured], measured)
+        return _Tried(
+            word_weight=word_weight, strength=strength, logits=logits, nats=nats, scale=scale
+        )
+
+    def fitted(
+        self, places: NDArray[np.int64], word_weight: float, strength: float, fold: int
+    ) -> Solution:
+        """Learn from some items, beginning from what the fold found last."""
+        rows, labels = self._size
+        zeros = Solution(torch.zeros(rows, labels), torch.zeros(labels))
+        self._near[fold] = regress(
+            self._part(places, word_weight),
+            self._targets[places],
+            self._near.get(fold, zeros),
+            strength=strength,
+            importance=self._importance[places],
+        )
+        return self._near[fold]
+
+    def _part(self, places: NDArray[np.int64], word_weight: float) -> SparseRows:
+        features = self._features.subset(torch.from_numpy(places))
+        is_word = features.columns < self._size[0] // 2
+        return SparseRows(
+            features.columns,
+            torch.where(is_word, features.values * word_weight, features.values),
+            features.offsets,
+        )
+
+    def _scaled(self, logits: Tensor, places: NDArray[np.int64]) -> tuple[float, float]:
+        """Give the least loss of the logits of items at any scale, and the scale."""
+        targets, importance = self._targets[places], self._importance[places]
+        losses = [
+            float(functional.cross_entropy(logits * scale, targets, reduction="none") @ importance)
+            for scale in _SCALES.tolist()
+        ]
+        place = int(np.argmin(losses))
+        return losses[place], float(_SCALES[place])
+
+
+def _nats(tried: _Tried) -> float:
+    return tried.nats
+
+
+def rows_for(texts: Sequence[str], labels: int) -> int:
+    """Give R for what is learned from: a power of two, so that terms seldom share a row."""
+    most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
+    common = int((np.bincount(terms_of(texts, most).rows) > 1).sum())
+    return min(most, 1 << max(1, math.ceil(math.log2(_ROWS_PER_TERM * max(1, common)))))
+
+
+def tf_idf(terms: Terms, idf: NDArray[np.float32]) -> SparseRows:
+    """Weigh the terms of texts."""
+    values = (1 + np.log(terms.counts)) * idf[terms.rows]
+    half = len(idf) // 2
+    blocks = 2 * terms.texts + (terms.rows >= half)
+    lengths = np.sqrt(np.bincount(blocks, weights=values**2, minlength=2 * len(terms)))
+    values = (values / np.maximum(lengths[blocks], 1e-9)).astype(np.float32)
+    return SparseRows(
+        torch.from_numpy(terms.rows), torch.from_numpy(values), torch.from_numpy(terms.offsets[:-1])
+    )
+
+
+def _idf(terms: Terms, rows: int) -> NDArray[np.float32]:
+    having = np.bincount(terms.rows, minlength=rows)
+    idf = np.where(having > 1, 1 + np.log((1 + len(terms)) / (1 + having)), 0)
+    return idf.astype(np.float32)
+
+
+def _weighed(weights: Tensor, word_weight: float) -> Tensor:
+    weighed = weights.clone()
+    weighed[: len(weights) // 2] *= word_weight
+    return weighed
+
+
+def _enough(texts: Sequence[str], draw: np.random.Generator) -> NDArray[np.int64]:
+    """Draw so many texts that their characters do not go beyond the bound, in their order."""
+    order = draw.permutation(len(texts))
+    ends = np.cumsum([len(texts[place]) for place in order])
+    return np.sort(order[: max(1, int((ends <= MOST_CHARACTERS).sum()))])
+
+
+def _folds(labels: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
+    """Give the fold of each item, so that each has its share of every label."""
+    order = draw.permutation(len(labels))
+    by_label = order[np.argsort(labels[order], kind="stable")]
+    folds = np.empty(len(labels), dtype=np.int64)
+    folds[by_label] = np.arange(len(labels)) % _FOLDS
+    return folds
