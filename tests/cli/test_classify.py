@@ -235,7 +235,7 @@ def test_bad_questions_to_a_classifier_are_one_line(
         "line 1 has 1,000,000"
         in nextchar(*predict, classifier, "--input", "-", stdin=b"x" * 1_000_000).problem()
     )
-    assert "run of nextchar train" in nextchar(*predict, finished, "x").problem()
+    assert "is a language model, not a classifier" in nextchar(*predict, finished, "x").problem()
     unseen = bad(tmp_path, "u.txt", "east x\nnorth vik\n")
     line = nextchar("classify", "evaluate", classifier, unseen).problem()
     assert "labels that were not learned: 'east'" in line

@@ -325,7 +325,7 @@ def test_a_loss_that_is_not_finite_is_a_failure_that_says_what_to_try(
     assert "--learning-rate" in line
     assert {path.name for path in out.iterdir()} >= {"config.json", "vocabulary.json"}
     if (out / "last" / "training.safetensors").exists():
-        written = nextchar("generate", out, "--length", "5")
+        written = nextchar("generate", out, "--length", "5", "--quiet")
         assert written.code == 0 or "diverged" in written.problem(1)
     if (out / "metrics.jsonl").read_text():
         nextchar("info", out).succeeded()

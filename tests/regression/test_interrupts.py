@@ -267,7 +267,7 @@ def test_a_file_that_cannot_grow_is_a_failure_that_loses_nothing(
 def test_resume_takes_no_other_options(nextchar: Run, run: Path, texts: Path) -> None:
     before = contents(run)
     for extra, named in (
-        (("--steps", "50"), "--steps"),
+        (("--hidden-size", "50"), "--hidden-size"),
         (("--out", "elsewhere"), "--out"),
         ((texts / "english.txt",), "text"),
         (("--tied",), "--tied"),
