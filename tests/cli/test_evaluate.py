@@ -172,3 +172,12 @@ def test_a_run_shared_without_its_corpus_still_measures_a_text(
     (run / "corpus").rmdir()
     nextchar("evaluate", run, texts / "english.txt").succeeded()
     assert "corpus" in nextchar("evaluate", run).problem()
+
+
+def test_an_unknown_symbol_is_named_with_its_place_in_the_terms_of_the_command_line(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a\n\n")
+    (tmp_path / "b.txt").write_text("e\n\ne ☃e☂\n", encoding="utf-8")
+    problem = nextchar("score", finished, tmp_path, "--unknown", "error").problem()
+    assert f"the first at {tmp_path / 'b.txt'}, line 3, column 3; --unknown skip leaves" in problem

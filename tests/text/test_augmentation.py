@@ -168,6 +168,7 @@ joined = [
     st.integers(0, 1000),
 )
 @example(["🇩", "a", "🇰🇷"], 11)
+@example(["🇫🇷"] * 12, 5)
 def test_no_edit_parts_or_joins_what_a_reader_sees_as_one_character(
     parts: list[str], seed: int
 ) -> None:
@@ -179,6 +180,8 @@ def test_no_edit_parts_or_joins_what_a_reader_sees_as_one_character(
             texts = ["".join(getattr(piece, side) for piece in group) for _, group in groups]
             found = [cluster for text in texts for cluster in clusters(text)]
             assert found == clusters(getattr(line, side))
+        several = Counter(each for each in clusters(line.after) if len(each) > 1)
+        assert several <= Counter(clusters(line.before))
 
 
 def test_a_long_line_is_not_cut_inside_what_a_reader_sees_as_one_character(

@@ -331,6 +331,11 @@ def _touches(last: str, text: str, following: str) -> bool:
 
 
 def _joins(piece: Piece) -> bool:
-    """Tell whether characters that an edit moves or repeats join each other."""
-    moves = piece.edit in ("swap", "repeat", "word_swap")
-    return moves and len(inner_places(piece.after)) != len(inner_places(piece.before))
+    """Tell whether an edit reaches into what is seen as one character, or makes one of several.
+
+    Words may hold such characters, if they are moved as they are.
+    """
+    before, after = inner_places(piece.before), inner_places(piece.after)
+    if piece.edit in CHARACTER_EDITS:
+        return bool(before or after)
+    return piece.edit == "word_swap" and len(before) != len(after)

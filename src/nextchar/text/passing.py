@@ -60,6 +60,7 @@ class PassingText:
     def __init__(self, name: str, encoding: str, errors: Undecodable) -> None:
         self.passed = 0
         self.first_passed = ""
+        self._written = Place()
         self._name = name
         require_encoding(encoding)
         codec = codecs.lookup(encoding).name
@@ -112,9 +113,15 @@ class PassingText:
     def encoded(self, text: str) -> bytes:
         """Encode what is written; ``TextError`` where the encoding does not have a character."""
         try:
-            return self._encoder.encode(text)
-        except UnicodeError as error:
-            raise TextError(f"the result cannot be written as {self._encoding}: {error}") from error
+            data = self._encoder.encode(text)
+        except UnicodeEncodeError as error:
+            place = self._written.after(error.object[: error.start])
+            raise TextError(
+                f"the result cannot be written as {self._encoding}: it has no "
+                f"{error.object[error.start]!r} ({place}); give {as_option('encoding')}"
+            ) from error
+        self._written = self._written.after(text)
+        return data
 
     def _count(self, text: str, place: Place) -> None:
         found = _SURROGATES.search(text)
