@@ -24,6 +24,7 @@ RESUME_HELP = (
 _SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
 _REFRESH_SECONDS = 0.2
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
+_PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # from which on an estimate is one
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 
 
@@ -146,7 +147,8 @@ class PartDisplay:
             self._line.clear()
         elif self._line.is_due():
             spent = time.monotonic() - self._began
-            left = duration(spent * (1 - part) / part) if part > 0 else "…"
+            is_known = part >= _PART_KNOWN or (part > 0 and spent >= _SECONDS_KNOWN)
+            left = duration(spent * (1 - part) / part) if is_known else "…"
             self._line.show([f"ETA {left}", f"{part:.0%}", self.label])
 
     def clear(self) -> None:
