@@ -229,7 +229,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         trust, texts = self.network.trust, examples.texts[TEXT]
         if trust is None:
             return
-        order = by_length(texts.lengths, SYMBOLS_AT_ONCE)
+        order = list(by_length(texts.lengths, SYMBOLS_AT_ONCE))
         with torch.inference_mode():
             added = [self.network(*self._batch(texts, indices)) for indices in order]
         everyone = np.concatenate(order)
