@@ -107,7 +107,7 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
                 label = f" ↑ {measured[number]:.1f}"
                 axes.annotate(label, (number, edge), size=7, color=color, va="center")
     best = [
-        (number, nats / math.log(2))
+        (float(number), nats / math.log(2))
         for number, nats in enumerate(tuning.history(), 1)
         if nats is not None
     ]
