@@ -106,8 +106,8 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
             if state != "failed" and measured[number] > edge:
                 label = f" ↑ {measured[number]:.1f}"
                 axes.annotate(label, (number, edge), size=7, color=color, va="center")
-    best: list[tuple[float, float]] = [
-        (number, nats / math.log(2))
+    best = [
+        (float(number), nats / math.log(2))
         for number, nats in enumerate(tuning.history(), 1)
         if nats is not None
     ]

@@ -92,6 +92,10 @@ class ItemModel(ABC, Generic[ChoicesT]):
         with evaluating(self.network):
             return self._measured(examples)
 
+    def rehearse(self, examples: Examples) -> None:
+        """Do as much as ``measure`` will once the network has learned, to see how long it takes."""
+        self.measure(examples)
+
     @abstractmethod
     def _measured(self, examples: Examples) -> Measured:
         """Measure the network, which is in evaluation mode."""

@@ -20,6 +20,7 @@ from nextchar.config.arguments import checked
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
 from nextchar.nn.network import Reading
+from nextchar.nn.trainable import evaluating
 from nextchar.nn.transducer import TransducerNetwork
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
@@ -112,12 +113,25 @@ class Transducer(ItemModel[TransductionChoices]):
         decides.
         """
         nats = self._nats(examples)
-        count = min(len(examples), self.choices.transduction.decoded_items)
-        some = np.random.default_rng(self.choices.training.seed).permutation(len(examples))[:count]
-        part = examples.subset(np.sort(some))
+        part = self._written_items(examples)
         found = self.write_ids(part.texts[SOURCE], Beam(width=1))
         errors = count_errors([each[0].symbols for each in found], part.texts[TARGET])
         return Measured(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
+
+    def rehearse(self, examples: Examples) -> None:
+        """Do as much as ``measure`` will once texts end; before, most are as long as may be."""
+        with evaluating(self.network):
+            self._nats(examples)
+            part = self._written_items(examples)
+            lengths = part.texts[TARGET].lengths
+            longest = int(lengths.mean() + 2 * lengths.std()) + 1
+            self.write_ids(part.texts[SOURCE], Beam(width=1), max_length=longest)
+
+    def _written_items(self, examples: Examples) -> Examples:
+        """Give the items whose targets are written to measure errors: the same at each call."""
+        count = min(len(examples), self.choices.transduction.decoded_items)
+        some = np.random.default_rng(self.choices.training.seed).permutation(len(examples))[:count]
+        return examples.subset(np.sort(some))
 
     def _nats(self, examples: Examples) -> float:
         total, count = 0.0, 0
