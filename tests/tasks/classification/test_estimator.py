@@ -118,7 +118,7 @@ def test_a_weight_is_a_number_of_repetitions_and_zero_is_none() -> None:
     assert np.allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-6)
     with pytest.raises(ValueError, match="all sample weights are zero"):
         CharClassifier(**options).fit(X, Y, sample_weight=np.zeros(len(X)))
-    with pytest.raises(ValueError, match="Negative values"):
+    with pytest.raises(ValueError, match=r"at least 0; got -1\.0"):
         CharClassifier(**options).fit(X, Y, sample_weight=-np.ones(len(X)))
 
 

@@ -36,7 +36,6 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import (
-        _check_sample_weight,
         check_consistent_length,
         check_is_fitted,
         column_or_1d,
@@ -238,12 +237,16 @@ def _checked_weights(
     """Give the weight of each text, or say what is wrong with them."""
     if sample_weight is None:
         return None
-    rows = np.empty((len(texts), 1))
-    weights: NDArray[np.float64] = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-    )
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (len(texts),):
+        raise ValueError(
+            f"sample_weight must have a weight for each text, shape ({len(texts)},); "
+            f"got the shape {weights.shape}"
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(f"sample weights must be finite and at least 0; got {weights.min()}")
     if not weights.any():
-        raise ValueError("all sample weights are zero: there is nothing to learn from")
+        raise ValueError("all sample weights are zero: at least one must be above 0")
     return weights
 
 
