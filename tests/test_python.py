@@ -57,7 +57,10 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: MODEL.generate(seed=1.5), "seed must be a whole number or None; got"),
         (lambda: MODEL.generate(stop=3), "stop must be text or a list of texts; got 3"),
         (lambda: MODEL.generate(stop=["a", 3]), "stop must be text or a list of texts; got"),
-        (lambda: MODEL.generate(unknown="drop"), "unknown must be one of 'error', 'skip', 'repl"),
+        (
+            lambda: MODEL.generate(unknown="drop"),
+            "unknown must be one of error, skip, replace; got 'drop'",
+        ),
         (lambda: MODEL.generate(engine="fast"), "engine must be one of"),
         (lambda: MODEL.generate(lines=None), "lines must be a whole number; got None"),
         (lambda: MODEL.generate(match=3), "match must be text or None; got 3"),

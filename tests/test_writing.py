@@ -123,7 +123,7 @@ def test_what_has_no_end_is_not_written_at_once() -> None:
     with pytest.raises(ConfigError, match="can only be streamed"):
         made.generate(length=None)
     with pytest.raises(ConfigError, match="can only be streamed"):
-        made.generate_batch(samples=2, length=None, stop="\n")  # type: ignore[arg-type]
+        made.generate_batch(samples=2, length=None, stop="\n")
 
 
 def test_a_prompt_of_bytes_that_are_no_text_changes_neither_length_nor_stops() -> None:

@@ -215,7 +215,7 @@ class LanguageModel:
         prompt: str = "",
         *,
         samples: int,
-        length: int = 500,
+        length: int | None = 500,
         stop: str | Sequence[str] = (),
         lines: int = 0,
         forbid: str | Sequence[str] = (),

@@ -140,7 +140,7 @@ def _is_row(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  # noqa
 def _named(kind: Any) -> str:  # noqa: ANN401
     origin = _origin(kind)
     if origin is Literal:
-        return f"one of {', '.join(map(repr, typing.get_args(kind)))}"
+        return f"one of {', '.join(map(str, typing.get_args(kind)))}"
     if origin in (Sequence, Iterable, list, tuple):
         several = {str: "texts", int: "whole numbers", float: "numbers"}
         kinds = typing.get_args(kind)
