@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 from tests.docs.markdown import ROOT
 
-MOST_STEPS = 8
+MOST_STEPS = 4
 # The most that these options may ask for; a larger number is replaced.
 MOST = {
     "--length": 200, "--samples": 2, "--trials": 2, "--seeds": 1, "--folds": 2, "--count": 300,
@@ -107,13 +107,18 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 def shorten() -> None:
     """Let trainings of this process end after a few steps, and their trials after a moment."""
     from nextchar import probe
+    from nextchar.nn import fastest
     from nextchar.tasks import budget
     from nextchar.training.trainer import Trainer
 
-    for module, name in ((probe, "PROBE_SECONDS"), (budget, "LEAST_PROBE_SECONDS")):
+    for module, name in (
+        (probe, "PROBE_SECONDS"),
+        (budget, "LEAST_PROBE_SECONDS"),
+        (budget, "MOST_PROBE_SECONDS"),
+        (fastest, "_SECONDS"),
+    ):
         assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
         setattr(module, name, _PROBE_SECONDS)
-    budget.MOST_PROBE_SECONDS = _PROBE_SECONDS
     make: Callable[..., None] = Trainer.__init__
 
     def make_short(
