@@ -277,12 +277,14 @@ def _explain(
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.classification.training import tell_strangers
+    from nextchar.text.labelled import LabelledText
 
     require_folder(page, "--html")
     if page is not None and page.exists():
         raise ConfigError(f"{page} exists already and is not overwritten")
     model = TextClassifier.load(run)
     explanation = explain(model, text, label=label, by=by)
+    _tell_empty([LabelledText("text 1", text)])
     tell_strangers(model, [text], [_note])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
