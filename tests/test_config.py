@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -153,7 +154,7 @@ def test_a_tied_network_takes_the_size_that_was_given(options: dict[str, int]) -
 
 def test_every_option_has_a_help_text() -> None:
     for part in (TextConfig, NetworkConfig, TrainingConfig):
-        for field in part.__dataclass_fields__.values():
+        for field in dataclasses.fields(part):
             assert field.metadata["help"].endswith("."), field.name
 
 

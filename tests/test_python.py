@@ -163,8 +163,8 @@ def test_files_are_measured_as_the_command_measures_them(tmp_path: Path) -> None
     assert several.nats == pytest.approx(found.nats, rel=1e-3)
     (tmp_path / "c.txt").write_text("ab\na§", encoding="utf-8")
     with pytest.raises(UnknownSymbolsError, match=r"c\.txt, line 2, column 2; unknown=\"skip\""):
-        MODEL.evaluate_file(tmp_path / "c.txt")
-    assert MODEL.evaluate_file(tmp_path / "c.txt", unknown="skip").skipped_symbols == 1
+        MODEL.evaluate_file(tmp_path / "c.txt", unknown="error")
+    assert MODEL.evaluate_file(tmp_path / "c.txt").skipped_symbols == 1
 
 
 def test_a_tagger_and_a_classifier_are_trained_by_one_call(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     found: list[str] = []
     if len(wanted) >= _LEAST_LETTERS:
         found = [each for test in tests for each, plain in names.items() if test(plain)]
-    # Also where the name is longer: --max-length of --length.
+    # Also where the name is longer: max-length of length.
     close = difflib.get_close_matches(wanted, names.values(), n=_MOST, cutoff=0.7)
     found += [each for plain in close for each in names if names[each] == plain]
     if len(wanted) >= _LEAST_LETTERS:

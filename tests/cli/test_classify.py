@@ -90,6 +90,7 @@ def test_empty_texts_are_told(texts: list[str], told: str, nextchar: Run, classi
     assert len(outcome.succeeded().splitlines()) == len(texts)
     assert outcome.err.startswith(f"note: {told}: nothing in them tells a label\n")
     assert "empty" not in nextchar("classify", "predict", classifier, "vikulf").err
+    assert "1 text is empty" in nextchar("classify", "explain", classifier, "").err
 
 
 @pytest.mark.parametrize(

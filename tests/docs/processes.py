@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 from tests.docs.markdown import ROOT
 
-MOST_STEPS = 8
+MOST_STEPS = 4
 # The most that these options may ask for; a larger number is replaced.
 MOST = {
     "--length": 200, "--samples": 2, "--trials": 2, "--seeds": 1, "--folds": 2, "--count": 300,
@@ -107,13 +107,21 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 def shorten() -> None:
     """Let trainings of this process end after a few steps, and their trials after a moment."""
     from nextchar import probe
-    from nextchar.tasks import budget
+    from nextchar.making import NewRun
+    from nextchar.nn import fastest
+    from nextchar.tasks import budget, runs
     from nextchar.training.trainer import Trainer
 
-    for module, name in ((probe, "PROBE_SECONDS"), (budget, "LEAST_PROBE_SECONDS")):
+    for module, name in (
+        (probe, "PROBE_SECONDS"),
+        (budget, "LEAST_PROBE_SECONDS"),
+        (budget, "MOST_PROBE_SECONDS"),
+        (fastest, "_SECONDS"),
+    ):
         assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
         setattr(module, name, _PROBE_SECONDS)
-    budget.MOST_PROBE_SECONDS = _PROBE_SECONDS
+    NewRun._decide = _with_few_steps(NewRun._decide)  # type: ignore[method-assign]
+    runs._decided = _with_few_steps(runs._decided)  # type: ignore[attr-defined]
     make: Callable[..., None] = Trainer.__init__
 
     def make_short(
@@ -123,6 +131,16 @@ def shorten() -> None:
         make(self, network, lessons, dataclasses.replace(config, steps=steps), *more, **named)
 
     Trainer.__init__ = make_short  # type: ignore[method-assign]
+
+
+def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what settles the choices of a run settle for a few steps."""
+
+    def decide_for_few(*given: Any, **named: Any) -> Any:
+        choices = decide(*given, **named)
+        return choices.with_options(steps=min(choices.training.steps, MOST_STEPS))
+
+    return decide_for_few
 
 
 def abridged(words: Sequence[str]) -> list[str]:

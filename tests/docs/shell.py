@@ -19,7 +19,7 @@ from tests.conftest import PROCESSES
 from tests.docs.processes import PROGRAMS, run_snippets, serve
 from tests.docs.stand_ins import given_names
 
-SECONDS = 120
+SECONDS = 300
 _CLIENT = """#!{python} -ISE
 import json, os, socket, struct, sys
 connection = socket.socket(socket.AF_UNIX)

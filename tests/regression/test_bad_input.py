@@ -216,9 +216,10 @@ def test_impossible_minutes_are_refused(
 
 
 def test_minutes_that_hold_no_step_are_refused(nextchar: Run, texts: Path, tmp_path: Path) -> None:
-    arguments = ("train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.001")
+    arguments = ("train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "1e-6")
     line = nextchar(*arguments, "--hidden-size", "16").problem()
-    assert "0.001 minutes" in line
+    assert "1e-06 minutes are too short here" in line
+    assert "the least that works is about --minutes" in line
     assert list(tmp_path.iterdir()) == []
 
 

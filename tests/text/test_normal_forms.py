@@ -66,4 +66,4 @@ def test_a_language_model_reads_either_form_alike(normalization: str) -> None:
         "C", length=200, stop="한", seed=3
     )
     with pytest.raises(UnknownSymbolsError, match=r"the first at line 2, column 2;"):
-        made.evaluate(["aa\n", "au\u0308bc"])
+        made.evaluate(["aa\n", "au\u0308bc"], unknown="error")

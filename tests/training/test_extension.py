@@ -108,9 +108,9 @@ def test_minutes_are_turned_into_the_steps_that_fit(run: Path) -> None:
         ({"steps": 0}, "steps must be above 0; got 0"),
         ({"minutes": -1.0}, "minutes must be above 0; got -1.0"),
         ({"minutes": math.nan}, "minutes must be above 0; got nan"),
-        ({"steps": "5"}, "steps must be a whole number; got '5'"),
-        ({"steps": 5.5}, "steps must be a whole number; got 5.5"),
-        ({"minutes": "1"}, "minutes must be a number; got '1'"),
+        ({"steps": "5"}, "steps must be a whole number or None; got '5'"),
+        ({"steps": 5.5}, "steps must be a whole number or None; got 5.5"),
+        ({"minutes": "1"}, "minutes must be a number or None; got '1'"),
         ({"steps": 5, "learning_rate": 1e300}, "learning_rate must be"),
     ],
 )

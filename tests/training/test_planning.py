@@ -118,7 +118,7 @@ def test_validations_take_at_most_a_tenth_of_the_time() -> None:
 def test_a_budget_shorter_than_a_step_is_refused_with_the_least_that_works() -> None:
     with pytest.raises(ConfigError, match=r"0\.002 minutes are too short here") as caught:
         planned(0.12, 1_000_000, hidden_size=256)
-    least = float(str(caught.value).rpartition(" ")[2])
+    least = float(str(caught.value).rpartition("=")[2])
     assert least > 0.002
     assert planned(60 * least, 1_000_000, hidden_size=256).training.steps >= 1
 

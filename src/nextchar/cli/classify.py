@@ -299,6 +299,7 @@ def _explain(
     with followed_display("explaining"):
         explanation = explain(model, text, label=label, by=by)
     tell_strangers(model.vocabulary, [LabelledText("text", model.form.of(text))], [_note])
+    _tell_empty([LabelledText("text 1", text)])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
     if as_json:

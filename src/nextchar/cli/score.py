@@ -80,8 +80,8 @@ def _score(
     model = load_model(run, device=device, checkpoint=checkpoint)
     with open_text(text, reading_config(model.config, encoding, errors)) as source:
         name, whole = ", ".join(source.names), "".join(source.chunks())
-    with part_display("scoring", quiet=quiet) as progress:
-        score = model.score(whole, unknown=unknown, adaptation=adaptation, progress=progress)
+        with part_display("scoring", quiet=quiet) as progress:
+            score = model.score(whole, unknown=unknown, adaptation=adaptation, progress=progress)
     if html is not None:
         page = score_page(score, title=name, **({"anomalies": anomalies} if anomalies else {}))
         write_bytes(html, page.encode())

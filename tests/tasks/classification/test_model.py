@@ -221,7 +221,7 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
 def test_a_classifier_keeps_the_network_of_its_language_model(finished: Path) -> None:
     with pytest.raises(ConfigError, match="hidden_size is 16 there, got 99"):
         LanguageModelSource(finished).options({"hidden_size": 99})
-    with pytest.raises(RunError, match="nextchar classify train"):
+    with pytest.raises(RunError, match="is a language model, not a classifier"):
         TextClassifier.load(finished)
 
 
