@@ -7,7 +7,6 @@ steps, and what is tried to plan them takes a moment.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 import os
@@ -25,6 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nextchar.training.extension import Extension
 from tests.docs.markdown import ROOT
 
 MOST_STEPS = 4
@@ -110,7 +110,7 @@ def shorten() -> None:
     from nextchar.making import NewRun
     from nextchar.nn import fastest
     from nextchar.tasks import budget, runs
-    from nextchar.training.trainer import Trainer
+    from nextchar.training import extension
 
     for module, name in (
         (probe, "PROBE_SECONDS"),
@@ -121,16 +121,14 @@ def shorten() -> None:
         assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
         setattr(module, name, _PROBE_SECONDS)
     NewRun._decide = _with_few_steps(NewRun._decide)  # type: ignore[method-assign]
-    runs._decided = _with_few_steps(runs._decided)  # type: ignore[attr-defined]
-    make: Callable[..., None] = Trainer.__init__
+    runs._decided = _with_few_steps(runs._decided)
+    extension.Extension = _short_extension  # type: ignore[assignment, misc]
 
-    def make_short(
-        self: Trainer, network: Any, lessons: Any, config: Any, *more: Any, **named: Any
-    ) -> None:
-        steps = min(config.steps, MOST_STEPS)
-        make(self, network, lessons, dataclasses.replace(config, steps=steps), *more, **named)
 
-    Trainer.__init__ = make_short  # type: ignore[method-assign]
+def _short_extension(*, first_step: int, steps: int, learning_rate: float) -> Extension:
+    """Train a few steps further."""
+    few = min(steps, first_step + MOST_STEPS)
+    return Extension(first_step=first_step, steps=few, learning_rate=learning_rate)
 
 
 def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:

@@ -289,7 +289,7 @@ def _explain(
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import TextClassifier
-    from nextchar.tasks.classification.training import tell_strangers
+    from nextchar.tasks.classification.training import tell_unknown
     from nextchar.text.labelled import LabelledText
 
     require_folder(page, "--html")
@@ -298,7 +298,7 @@ def _explain(
     model = TextClassifier.load(run)
     with followed_display("explaining"):
         explanation = explain(model, text, label=label, by=by)
-    tell_strangers(model.vocabulary, [LabelledText("text", model.form.of(text))], [_note])
+    tell_unknown(model.vocabulary, [LabelledText("text", model.form.of(text))], [_note])
     _tell_empty([LabelledText("text 1", text)])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
@@ -333,15 +333,15 @@ def _probabilities(
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
     """Give the items as they are read, and the probability of each label for each."""
     from nextchar.tasks.classification.preparing import checked_lengths
-    from nextchar.tasks.classification.training import in_known_form, tell_strangers
+    from nextchar.tasks.classification.training import in_known_form, tell_unknown
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if isinstance(model, GenerativeClassifier):
         symbols = model.model.symbols
-        tell_strangers(symbols.vocabulary, in_known_form(model.model.form, items), [_note])
+        tell_unknown(symbols.vocabulary, in_known_form(model.model.form, items), [_note])
         return items, model.predict_proba([item.text for item in items])
     items = checked_lengths(items, model.choices, [_note])
-    tell_strangers(model.vocabulary, in_known_form(model.form, items), [_note])
+    tell_unknown(model.vocabulary, in_known_form(model.form, items), [_note])
     return items, model.probabilities([item.text for item in items])
 
 

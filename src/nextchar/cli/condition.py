@@ -322,7 +322,7 @@ def _evaluate(
 ) -> None:
     from nextchar.tasks.conditioning.conditions import Features
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.text.strangers import Strangers
+    from nextchar.text.unknown import UnknownSymbols
 
     model = ConditionalModel.load(run)
     choices = model.choices
@@ -334,11 +334,11 @@ def _evaluate(
     items = _read(data, choices.items.reading, reading, [_note])
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
-    strangers = Strangers(model.symbols.vocabulary)
+    unknown = UnknownSymbols(model.symbols.vocabulary)
     for text, place in zip(items.texts, items.places, strict=True):
-        strangers.read(model.form.of(text), place)
-    if strangers.count:
-        write_progress(f"note: {strangers.note()}\n")
+        unknown.read(model.form.of(text), place)
+    if unknown.count:
+        write_progress(f"note: {unknown.note()}\n")
     if as_json:
         print_json({"run": str(run), **figures})
     else:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import Found
     from nextchar.tasks.tagging.tagger import TagEvaluation
-    from nextchar.text.strangers import Strangers
+    from nextchar.text.unknown import UnknownSymbols
 
 app = Commands(
     "tag",
@@ -247,14 +247,14 @@ def _apply(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
-    strangers = tagger.strangers()
+    unknown = tagger.unknown_symbols()
     # On a terminal, the text shows by itself how far it is.
     shown = sys.stdout.isatty() and not as_json
     with (
         PassingText(file, encoding, errors) as text,
         part_display("labelling", quiet=shown) as progress,
     ):
-        chunks = _counted(text.chunks(progress), strangers, file)
+        chunks = _counted(text.chunks(progress), unknown, file)
         pieces = tagger.apply_to(chunks, keep=keep)
         if as_json:
             written = "".join(pieces)
@@ -262,7 +262,7 @@ def _apply(
                 {
                     "text": written,
                     "bytes_passed_on": text.passed,
-                    "unknown_symbols": strangers.count,
+                    "unknown_symbols": unknown.count,
                 }
             )
         else:
@@ -272,17 +272,17 @@ def _apply(
     if text.passed:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
         write_progress(f"note: {what} (--errors); the first at {text.first_passed}\n")
-    if strangers.count:
-        write_progress(f"note: {strangers.note()}\n")
+    if unknown.count:
+        write_progress(f"note: {unknown.note()}\n")
 
 
-def _counted(chunks: Iterable[str], strangers: Strangers, file: str) -> Iterator[str]:
+def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Iterator[str]:
     """Count what is not known in a text that passes."""
     from nextchar.text.places import Place
     from nextchar.text.reading import STANDARD_INPUT
 
     place = Place(name="standard input" if file == STANDARD_INPUT else file)
     for chunk in chunks:
-        strangers.read(chunk, place)
+        unknown.read(chunk, place)
         place = place.after(chunk)
         yield chunk

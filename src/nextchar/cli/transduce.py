@@ -221,7 +221,7 @@ def _apply(
         )
     if unknown != "error":
         places = [f"{named} {number}" for number in range(1, len(texts) + 1)]
-        _tell_strangers(model, texts, places, unknown)
+        _tell_unknown(model, texts, places, unknown)
     if as_json:
         items = [
             {"source": source, "outputs": [each.to_dict() for each in outputs]}
@@ -246,16 +246,16 @@ def _note(message: str) -> None:
     write_progress(f"note: {message}\n")
 
 
-def _tell_strangers(
+def _tell_unknown(
     model: Transducer, texts: Sequence[str], places: Sequence[str], unknown: _Unknown
 ) -> None:
-    from nextchar.text.strangers import Strangers
+    from nextchar.text.unknown import UnknownSymbols
 
-    strangers = Strangers(model.symbols.source)
+    met = UnknownSymbols(model.symbols.source)
     for text, place in zip(texts, places, strict=True):
-        strangers.read(model.form.of(text), place)
-    if strangers.count:
-        write_progress(f"note: {strangers.note(unknown=unknown)}\n")
+        met.read(model.form.of(text), place)
+    if met.count:
+        write_progress(f"note: {met.note(unknown=unknown)}\n")
 
 
 def _tell_limit(reached: int, items: int) -> None:
@@ -297,7 +297,7 @@ def _evaluate(
         pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=_note)
         examples = model.examples(pairs)
         places = [f"pair {number}" for number in range(1, len(pairs) + 1)]
-        _tell_strangers(model, [pair.source for pair in pairs], places, "replace")
+        _tell_unknown(model, [pair.source for pair in pairs], places, "replace")
     elif columns is not None or file_format != "auto":
         raise ConfigError("--source, --target and --format are of files; none was given")
     else:

@@ -109,7 +109,7 @@ def _bound_passes(model: TextClassifier, train: Examples, listeners: Sequence[Li
     if fitting < passes:
         model.choices = model.choices.with_options(passes=round(fitting, 2))
         message = f"{fitting:.3g} passes, and not {passes:g}, are about {most:,} symbols"
-        tell(listeners, Noticed(message=f"{message} (--passes sets another number)"))
+        tell(listeners, Noticed(message=f"{message} ({as_option('passes')} sets another number)"))
 
 
 def checked_lengths(

@@ -22,7 +22,7 @@ from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout
 from nextchar.text.normal_forms import NormalForm
-from nextchar.text.strangers import Strangers
+from nextchar.text.unknown import UnknownSymbols
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.events import Listener, Noticed, noting, tell
 
@@ -128,7 +128,7 @@ def evaluate_classifier(
     """
     labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
     read = in_known_form(model.form, checked_lengths(labelled, model.choices, listeners))
-    tell_strangers(model.vocabulary, read, listeners)
+    tell_unknown(model.vocabulary, read, listeners)
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
 
 
@@ -161,15 +161,15 @@ def known_items(
     return labelled
 
 
-def tell_strangers(
+def tell_unknown(
     vocabulary: Vocabulary, items: Sequence[LabelledText], listeners: Sequence[Listener]
 ) -> None:
     """Tell how many symbols of items are read as ``<unk>``, and where the first stands."""
-    strangers = Strangers(vocabulary)
+    unknown = UnknownSymbols(vocabulary)
     for item in items:
-        strangers.read(item.text, item.place)
-    if strangers.count:
-        tell(listeners, Noticed(message=strangers.note()))
+        unknown.read(item.text, item.place)
+    if unknown.count:
+        tell(listeners, Noticed(message=unknown.note()))
 
 
 def _unseen(

@@ -19,7 +19,7 @@ from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
-from nextchar.tasks.classification.training import in_known_form, known_items, tell_strangers
+from nextchar.tasks.classification.training import in_known_form, known_items, tell_unknown
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener
@@ -99,5 +99,5 @@ class GenerativeClassifier:
         """Compare with the labels that were read; see ``classification.training.known_items``."""
         known = known_items(self.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
         known = in_known_form(self.model.form, known)
-        tell_strangers(self.model.symbols.vocabulary, known, listeners)
+        tell_unknown(self.model.symbols.vocabulary, known, listeners)
         return self.evaluate([item.text for item in known], [item.label for item in known])

@@ -19,7 +19,7 @@ from nextchar.tasks.tagging.restoration import START, Change, Place
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
 from nextchar.text.notes import Note, no_note
-from nextchar.text.strangers import Strangers
+from nextchar.text.unknown import UnknownSymbols
 
 _FED = 1 << 14  # characters at once: as much memory as they take
 
@@ -127,7 +127,7 @@ class Tagger:
             )
         return LabellingStream(self.model)
 
-    def strangers(self) -> Strangers:
+    def unknown_symbols(self) -> UnknownSymbols:
         """Make what counts the characters of running text that are read as ``<unk>``.
 
         What is taken off and put back need not be known.
@@ -142,7 +142,7 @@ class Tagger:
             base = restoration.letter(character).base
             return restoration.takes(character) or vocabulary.knows(base)
 
-        return Strangers(vocabulary, knows=knows)
+        return UnknownSymbols(vocabulary, knows=knows)
 
     def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:
         """Repair (or label) a text that comes in pieces, in bounded memory; see ``apply``."""

@@ -12,7 +12,7 @@ from nextchar.text.vocabulary import Vocabulary, WordVocabulary
 _NAMED = 5
 
 
-class Strangers:
+class UnknownSymbols:
     """Counts what a vocabulary does not know in texts that are read one after the other.
 
     Parameters
