@@ -140,7 +140,7 @@ def test_long_texts_are_read_less_often_but_once(options: dict[str, Any], passes
     model = prepare(items, ClassifierChoices.from_options(given), listeners=[told.append]).model
     assert model.choices.items.passes == passes
     notes = [event.message for event in told if isinstance(event, Noticed)]
-    assert any("--passes sets another number" in note for note in notes) == (passes < 3)
+    assert any("passes sets another number" in note for note in notes) == (passes < 3)
 
 
 def test_a_budget_that_is_given_has_no_bound_beside_it() -> None:
