@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from nextchar.config import NetworkConfig
 from nextchar.evaluation import nats_parallel, nats_sequential, nats_windowed
+from nextchar.evaluation.exact import read_in_order, sum_nats
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.vocabulary import Ids
@@ -129,3 +130,10 @@ def test_a_window_as_long_as_the_text_is_sequential() -> None:
     assert nats_windowed(model, [IDS], window=len(IDS)) == pytest.approx(
         nats_sequential(model, [IDS]), rel=1e-6
     )
+
+
+def test_windows_of_a_network_that_begins_after_a_symbol_are_those_read_in_order() -> None:
+    model = network().eval()
+    model.begins_after = int(IDS[10])
+    ordered = sum_nats(read_in_order(model, [IDS], window=10))
+    assert nats_windowed(model, [IDS], window=10) == pytest.approx(ordered, rel=1e-6)

@@ -91,8 +91,8 @@ def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
 def context_of(vocabulary: Vocabulary) -> Ids:
     """Return the symbol after which a text without a prompt begins, ids [1].
 
-    A line break or a space; where the vocabulary has neither, its first symbol that begins a
-    character.
+    A record separator, a line break or a space; where the vocabulary has none of them, its first
+    symbol that begins a character.
     """
     separator = separator_of(vocabulary)
     if separator is not None:
@@ -103,8 +103,11 @@ def context_of(vocabulary: Vocabulary) -> Ids:
 
 
 def separator_of(vocabulary: Vocabulary) -> int | None:
-    """Return the symbol of a line break, or else of a space; ``None`` if it has neither."""
-    for symbol in ("\n", " "):
+    """Return the symbol that parts texts: a record separator, a line break, or else a space.
+
+    ``None`` if the vocabulary has none of them.
+    """
+    for symbol in ("\x1e", "\n", " "):
         ids = vocabulary.encode(symbol, unknown="skip")
         if len(ids) > 0:
             return int(ids[0])

@@ -107,3 +107,13 @@ def test_a_megabyte_of_plain_text_takes_a_few_milliseconds() -> None:
         began = time.perf_counter()
         assert inner_places(text) == []
         assert time.perf_counter() - began < 0.1
+
+
+@given(st.text(alphabet="a \n\r\u0301\u0600한\u1112\u1161🇰👩\u200d", max_size=12), st.data())
+def test_the_last_border_before_a_place_is_found_from_the_last_space_on(
+    text: str, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(text)))
+    inner = set(inner_places(text[: place + 1]))
+    expected = next((at for at in range(place, -1, -1) if at not in inner), 0)
+    assert border_at_most(text, place) == expected

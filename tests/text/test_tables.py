@@ -215,7 +215,7 @@ def test_what_cannot_be_decoded_is_not_said_to_be_readable_as_bytes(tmp_path: Pa
 
 
 def test_columns_that_are_not_asked_for_are_not_judged(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", ",,label,text,x,x\n1,2,n,a,c,d\n1,2,n,b\n1,2,n,c,c,d,e,f\n")
+    path = write(tmp_path / "a.csv", ",,label,text,x,x\n1,2,n,a,c,d\n1,2,n,b\n1,2,n,c,c,d,,\n")
     assert rows(path, "text", "label") == [("a", "n"), ("b", "n"), ("c", "n")]
     assert noted(path, "text", "label") == [
         "a.csv: rows with fewer fields than the first line names: 1, the first in line 3",
@@ -369,3 +369,9 @@ def test_memory_does_not_grow_with_a_table(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 20_000
     assert peak < path.stat().st_size / 2
+
+
+def test_a_row_with_a_separator_too_many_is_refused_and_not_learned(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text,label,note\nfine,pos,x\nwell, good,pos,y\n")
+    with pytest.raises(TextError, match=r"line 3 has 4 fields; the first line names 3"):
+        rows(path, "text", "label")

@@ -131,3 +131,9 @@ def test_a_language_model_of_words_is_refused(tmp_path: Path) -> None:
         LanguageModel.create(Config(), learn("word", ["a dog"], 1))
     with pytest.raises(ConfigError, match="vocabulary must be one of char, byte, jamo; got 'word'"):
         Config.from_options({"vocabulary": "word"})
+
+
+def test_an_unknown_word_is_placed_where_it_stands_alone() -> None:
+    vocabulary = learn("word", ["the cat dog\n"], 1)
+    with pytest.raises(UnknownSymbolsError, match="line 1, column 9"):
+        vocabulary.encode("the cat at dog")

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextchar.following import report_symbols
-from nextchar.nn.network import Network, State
+from nextchar.nn.network import Network, State, clear
 from nextchar.text.vocabulary import Ids
 
 SYMBOLS_AT_ONCE = 4096
@@ -106,7 +106,10 @@ def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> flo
     tensor = tensor_of(network, ids)
     inputs, targets = (part.view(windows, -1).T for part in (tensor[:-1], tensor[1:]))
     with torch.inference_mode():
-        logits, _ = network(inputs.contiguous(), network.initial_state(windows))
+        state = network.initial_state(windows)
+        if network.begins_after is not None:  # Who begins with that symbol begins from zeros.
+            state = clear(state, inputs[0] == network.begins_after)
+        logits, _ = network(inputs.contiguous(), state)
         report_symbols(inputs.numel())
         return nats_of(logits, targets)
 

@@ -148,7 +148,9 @@ def first_cluster(text: str, start: int) -> str:
 
 def border_at_most(text: str, place: int) -> int:
     """Give the last border of a text that is not behind a place; 0 if there is none."""
-    inner = set(inner_places(text[: place + 1]))
+    # A space or a line feed begins a cluster, unless what stands right before it says otherwise.
+    start = max(0, max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) - 1)
+    inner = {start + inside for inside in inner_places(text[start : place + 1])}
     while place in inner:
         place -= 1
     return place

@@ -62,7 +62,8 @@ class UnknownSymbols:
             return
         self.count += sum(symbols.count(symbol) for symbol in unknown)
         if not self.first:
-            index = min(map(text.index, unknown))
+            first = next(number for number, symbol in enumerate(symbols) if symbol in unknown)
+            index = sum(map(len, symbols[:first]))
             if isinstance(place, Place):
                 self.first = str(place.after(text[:index]))
             else:

@@ -151,13 +151,14 @@ def unknown_symbols(
     unknown: Unknown,
     text: str,
     first: str,
+    index: int,
 ) -> UnknownSymbolsError:
     """Say which symbols of a text a vocabulary lacks, and what can be done about them.
 
     Parameters
     ----------
-    first
-        The character or the word of the text that is the first of them.
+    first, index
+        The character or the word of the text that is the first of them, and where it begins.
     """
     more = len(strangers) - LISTED_SYMBOLS
     what = f"unknown symbols {', '.join(map(repr, strangers[:LISTED_SYMBOLS]))}"
@@ -174,9 +175,7 @@ def unknown_symbols(
         message += skip
         if vocabulary.unknown_id is not None:
             message += f", {as_option('unknown', 'replace')} reads them as {UNKNOWN_NAME}"
-    return UnknownSymbolsError(
-        message, character=first, place=str(place_in(text, text.index(first)))
-    )
+    return UnknownSymbolsError(message, character=first, place=str(place_in(text, index)))
 
 
 def printable(symbol: str) -> str:

@@ -115,7 +115,7 @@ class CodeVocabulary(Vocabulary):
         if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
             symbols = [self.written(code) for code in sorted(strangers)]
             first = min((c for c in set(text) if not self.knows(c)), key=text.index)
-            raise unknown_symbols(symbols, self, unknown, text, first)
+            raise unknown_symbols(symbols, self, unknown, text, first, text.index(first))
         return np.concatenate(parts)
 
     def decoder(self) -> Decoder:

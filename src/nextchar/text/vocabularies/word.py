@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.errors import TextError
+from nextchar.errors import TextError, UnknownSymbolsError
 from nextchar.text.vocabularies.base import (
     REPLACEMENT,
     UNKNOWN_NAME,
@@ -117,10 +117,16 @@ class WordVocabulary(Vocabulary):
         missing = array < 0
         if missing.any():
             if unknown == "error" or (unknown == "replace" and self.unknown_id is None):
-                strangers = [word for word in split_words(text) if word not in self._ids]
-                raise unknown_symbols(sorted(set(strangers)), self, unknown, text, strangers[0])
+                raise self._unknown(text, unknown)
             array = array[~missing] if unknown == "skip" else np.where(missing, 0, array)
         return array.astype(self.dtype)
+
+    def _unknown(self, text: str, unknown: Unknown) -> UnknownSymbolsError:
+        words = split_words(text)
+        first = next(number for number, word in enumerate(words) if word not in self._ids)
+        unknown_words = sorted({word for word in words if word not in self._ids})
+        index = sum(map(len, words[:first]))
+        return unknown_symbols(unknown_words, self, unknown, text, words[first], index)
 
     def decoder(self) -> Decoder:
         """Make a decoder, which holds nothing back."""
