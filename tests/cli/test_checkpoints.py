@@ -88,6 +88,6 @@ def test_an_unfinished_run_writes_with_its_best_so_far_and_says_so(
     command.wait_until((out / "model.safetensors").exists)
     outcome = nextchar("generate", out, *WRITING)
     assert len(outcome.succeeded()) == 31
-    assert "of 100,000: these are its best weights so far, of step " in outcome.err
+    assert "of 100,000: these are its best weights so far, from step " in outcome.err
     assert "newest" in nextchar("evaluate", out, "--checkpoint", "last").err
     command.stop()

@@ -157,7 +157,7 @@ def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
     if "end of data" in str(error):
         return TextError(
             f"{name}, line {opened}: a quote opens a field here and is never closed: a field that "
-            "begins with a quote stands in quotes, and its own quotes are written twice"
+            "begins with a quote must be quoted, with its own quotes written twice"
         )
     where = "" if line == opened else f" in line {line}"
     return TextError(

@@ -289,10 +289,10 @@ class _Fields:
 
     def _hint(self, fields: Sequence[str]) -> str:
         if self._layout.quoted:
-            return ": a field that holds a separator or a line end stands in quotes"
+            return ": a field that contains a separator or a line end must be quoted"
         if any(field.startswith('"') for field in fields):
             return (
-                ": quotes are text in a .tsv file, unless the names in its header stand in quotes "
+                ": quotes are text in a .tsv file, unless all names in its header are quoted "
                 "(a .csv file may have tabs)"
             )
         return ""

@@ -123,7 +123,7 @@ class Tagger:
             return RestoringStream(self.model, restoration, keep=keep)
         if keep:
             raise ConfigError(
-                f"{as_option('keep')} is for runs that put something back, and this gives labels"
+                f"{as_option('keep')} is for runs that restore something; this one outputs labels"
             )
         return LabellingStream(self.model)
 

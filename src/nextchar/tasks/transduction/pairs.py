@@ -116,7 +116,7 @@ def _table(
 
 def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[str, Pair]]:
     parting = TwoColumns(
-        ("source", "target"), f"{as_option('file_format', flag='format')} says what else a file is"
+        ("source", "target"), f"{as_option('file_format', flag='format')} selects another format"
     )
     for place, line in _numbered(path, config):
         if line.startswith(_COMMENT):
