@@ -50,9 +50,7 @@ def test_compilation_is_told_once_with_its_time_and_counted(
     assert twice(21) == 42
     assert twice(2.5) == 5.0  # another signature
     assert machine_code.compilation_seconds() > before
-    assert caplog.messages == [
-        "compiling the loops of training, once in an installation: about 15 s"
-    ]
+    assert caplog.messages == ["compiling the loops of training, once per installation: about 15 s"]
 
 
 def test_a_later_process_loads_what_was_stored(

@@ -1,4 +1,4 @@
-"""Compiling, before anybody waits for it, all loops with which networks are trained and write.
+"""Ahead-of-time compilation of all loops of training and generation.
 
 Shapes: T time steps, B streams.
 """
@@ -22,7 +22,7 @@ from nextchar.machine_code import compilation_seconds, places, storing_problem
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic, computing_in, has_bfloat16, has_int16
 
-# Large enough for products of integers, and wider than what torch itself does in bfloat16.
+# Large enough for integer GEMMs, and wider than the sizes that torch handles in bfloat16.
 _HIDDEN, _STREAMS, _STEPS, _SYMBOLS = 208, 8, 4, 5
 _CELLS: Sequence[dict[str, str]] = (
     {"cell": "lstm"},
@@ -35,16 +35,16 @@ _CELLS: Sequence[dict[str, str]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """What was compiled.
+    """The result of a compilation.
 
     Attributes
     ----------
     folders
-        Where the code is stored.
+        The folders where the code is stored.
     seconds
-        In all.
+        In total.
     compiling_seconds
-        Of them, those in which something was compiled; 0 where all was stored already.
+        Those of them spent on compiling; 0 if everything was stored already.
     """
 
     folders: tuple[Path, ...]
@@ -89,7 +89,7 @@ def _arithmetics() -> list[Arithmetic]:
 
 
 def _train(cell: dict[str, str], arithmetic: Arithmetic) -> None:
-    """Go through a window of two layers, and back."""
+    """Run a window of two layers forwards and backwards."""
     sizes = {"hidden_size": _HIDDEN, "embedding_size": _HIDDEN, "layers": 2}
     config = NetworkConfig.from_dict({**sizes, **cell})
     network = Network(_SYMBOLS, config, generator=torch.Generator().manual_seed(0))

@@ -25,15 +25,15 @@ import re
 import signal
 from typing import Self
 
-# Signs in messages that are no characters of any text: where a place is named, and around the terms
-# of Python and of the command line.
+# Markers in messages, which are not characters of any text: for a place, and around the terms of
+# Python and of the command line.
 PLACE = "\ufdd3"
 _BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
 _TERMS = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
 
 
 def in_terms(python: str, command_line: str) -> str:
-    """Write a part of a message in the terms of Python, and in those of the command line."""
+    """Word a part of a message both for Python and for the command line."""
     return f"{_BEGIN}{python}{_BETWEEN}{command_line}{_END}"
 
 
@@ -41,7 +41,7 @@ def as_option(name: str, value: object = None, *, flag: str | None = None) -> st
     """Name an option in a message, with a value or without.
 
     It reads ``batch_size=32`` in Python and ``--batch-size 32`` on the command line; a flag
-    ``cut=True`` and ``--cut``. ``flag`` is its name on the command line where that is another.
+    ``cut=True`` and ``--cut``. ``flag`` is its name on the command line if that differs.
     """
     flag = flag or name.replace("_", "-")
     if value is None:
@@ -53,17 +53,17 @@ def as_option(name: str, value: object = None, *, flag: str | None = None) -> st
 
 
 def in_python_terms(message: str) -> str:
-    """Give a message as Python's users read it."""
+    """Return a message in the terms of Python."""
     return _TERMS.sub(r"\1", message)
 
 
 def in_command_line_terms(message: str) -> str:
-    """Give a message as users of the command line read it."""
+    """Return a message in the terms of the command line."""
     return _TERMS.sub(r"\2", message)
 
 
 class NextcharError(Exception):
-    """A failure that nextchar foresees; the command line prints its message, not a traceback.
+    """An anticipated failure; the command line prints its message, not a traceback.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class NextcharError(Exception):
     Attributes
     ----------
     for_command_line
-        The message in the terms of the command line; ``str`` gives it in those of Python.
+        The message in the terms of the command line; ``str`` returns it in those of Python.
     """
 
     exit_code: int = 1
@@ -105,7 +105,7 @@ class CharacterError(TextError):
     message
         Names the place of the character, or of the first of several, as ``PLACE``.
     character
-        As it stands in the text; empty where there is no text.
+        The character in the text; empty if there is no text.
     place
         As ``line 2, column 7``, or ``plays.txt, line 2, column 7``.
     """
@@ -117,12 +117,12 @@ class CharacterError(TextError):
         self._message = message
 
     def at(self, place: str) -> Self:
-        """Give the same error of a character that stands elsewhere."""
+        """Return the same error for a character at another place."""
         return type(self)(self._message, character=self.character, place=place)
 
 
 class UnknownSymbolsError(CharacterError):
-    """A text holds symbols that the vocabulary does not have; ``character`` is of the first."""
+    """A text holds symbols outside the vocabulary; ``character`` belongs to the first."""
 
 
 class CorpusError(InputError):

@@ -1,6 +1,6 @@
-"""How far a long work has come, told from its innermost loop to whoever follows it.
+"""Progress of a long task, reported by its innermost loop to any follower.
 
-A command follows the work that it calls; the functions between the two know nothing of it.
+A command follows the task that it calls; the functions in between are not involved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ItemT = TypeVar("ItemT")
 
 
 class _Follower:
-    """Tells a callable the part that is done, 0 to 1."""
+    """Passes the completed share, 0 to 1, to a callable."""
 
     def __init__(self, tell: Callable[[float], None], symbols: int) -> None:
         self.tell = tell
@@ -25,7 +25,7 @@ class _Follower:
     def count(self, symbols: int) -> None:
         if self._symbols > 0:
             self._done += symbols
-            # What is read twice, to warm up, counts twice.
+            # Symbols read twice, as run-up, count twice.
             self.tell(min(self._done / self._symbols, 0.999))
 
 
@@ -34,7 +34,7 @@ _FOLLOWER: ContextVar[_Follower | None] = ContextVar("follower", default=None)
 
 @contextmanager
 def followed_by(tell: Callable[[float], None], *, symbols: int = 0) -> Iterator[None]:
-    """Tell of the work in the block, which reads about so many symbols; 0 is not known."""
+    """Report the progress of the block, which reads about this many symbols; 0 means unknown."""
     token = _FOLLOWER.set(_Follower(tell, symbols))
     try:
         yield
@@ -43,7 +43,7 @@ def followed_by(tell: Callable[[float], None], *, symbols: int = 0) -> Iterator[
 
 
 def each_a_part(works: Sequence[ItemT]) -> Iterator[ItemT]:
-    """Give works one by one, each an equal part of all; what it reports is a part of that part."""
+    """Yield items one by one, each an equal share; progress within an item scales to its share."""
     outer = _FOLLOWER.get()
     for number, work in enumerate(works):
         if outer is None:
@@ -59,14 +59,14 @@ def _tell_within(tell: Callable[[float], None], number: int, works: int, part: f
 
 
 def report_part(part: float) -> None:
-    """Say which part of all is done, 0 to 1."""
+    """Report the completed share of the whole, 0 to 1."""
     follower = _FOLLOWER.get()
     if follower is not None:
         follower.tell(part)
 
 
 def report_symbols(symbols: int) -> None:
-    """Say that so many more symbols were read."""
+    """Report how many more symbols were read."""
     follower = _FOLLOWER.get()
     if follower is not None:
         follower.count(symbols)

@@ -1,8 +1,8 @@
 """Compiled loops: the decorator for them, and the pointwise functions that they share.
 
 The only file that says how Numba compiles. The first call of a function in a new installation
-compiles it (seconds); later processes load what that one stored (``machine_code``). Reordering of
-sums is allowed, assumptions on NaN and infinity are not: a diverged network must show.
+compiles it (seconds); later processes load the stored code (``machine_code``). Reordering of
+sums is allowed, assumptions about NaN and infinity are not: divergence must remain visible.
 
 A change here does not reach the stored code of other files: touch them, or delete their
 ``__pycache__``.

@@ -1,8 +1,8 @@
-"""Machine code: who hears that it is being made, and where it is kept for later processes.
+"""Compiled code: log messages about its compilation, and its store for later processes.
 
-Numba stores what it has compiled, and raises where that fails. Here storing is optional: code that
-cannot be loaded is compiled anew, and code that cannot be stored serves this process alone. Both
-that and the seconds that compilation takes are told by the logger ``nextchar``.
+Numba stores compiled code, and raises an exception if that fails. Here storing is optional: code
+that cannot be loaded is compiled again, and code that cannot be stored serves this process alone.
+The logger ``nextchar`` reports that, and the expected seconds of a compilation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from nextchar.errors import ConfigError
 
 LOGGER = logging.getLogger("nextchar")
 
-# What the first call of a module's functions compiles, and how long that takes on two cores of
-# a server of 2022.
+# The loops compiled by the first call of a module's functions, and the seconds that this takes on
+# two cores of a server of 2022.
 _LOOPS = {
     "nextchar.nn.windows": ("the loops of training", 15),
     "nextchar.nn.windows_gru": ("the loops of training", 15),
@@ -39,7 +39,7 @@ _LOOPS = {
 
 
 class _Watch(event.Listener):
-    """Follows the compilations of this process; those within another one belong to it."""
+    """Follows the compilations of this process; a nested one belongs to the outer one."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -49,14 +49,14 @@ class _Watch(event.Listener):
         self._began = 0.0
 
     def on_start(self, event: Any) -> None:  # noqa: ANN401
-        """Tell what is compiled."""
+        """Log the loops that are compiled."""
         if self._depth == 0:
             self._began = time.monotonic()
             _tell_once(_LOOPS.get(event.data["dispatcher"].py_func.__module__))
         self._depth += 1
 
     def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
-        """Count the time."""
+        """Add up the time."""
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.monotonic() - self._began
@@ -73,7 +73,7 @@ def _watch() -> _Watch:
 def _tell_once(loops: tuple[str, int] | None) -> None:
     if loops is not None:
         what, seconds = loops
-        LOGGER.info("compiling %s, once in an installation: about %d s", what, seconds)
+        LOGGER.info("compiling %s, once per installation: about %d s", what, seconds)
 
 
 @cache
@@ -83,27 +83,27 @@ def _warn_once(problem: str) -> None:
 
 
 def require_compiler() -> None:
-    """Raise ``ConfigError`` where Numba is told not to compile: loops in Python would take days."""
+    """Raise ``ConfigError`` if Numba is set not to compile: loops in Python would take days."""
     settings: Any = config  # which has no types
     if settings.DISABLE_JIT:
         raise ConfigError(
-            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: take it out of the "
+            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: remove it from the "
             "environment"
         )
 
 
 def compilation_seconds() -> float:
-    """Give the seconds for which this process has compiled."""
+    """Return the seconds that this process has spent compiling."""
     return _watch().seconds
 
 
 def storing_problem() -> str | None:
-    """Say why code cannot be stored, if something could not."""
+    """Return the reason why code could not be stored, if any."""
     return _watch().problem
 
 
 def places() -> tuple[Path, ...]:
-    """Give the folders where the code of this process's functions is stored."""
+    """Return the folders where the code of this process's functions is stored."""
     return tuple(sorted(_watch().places))
 
 
@@ -111,10 +111,10 @@ class _Store(FunctionCache):
     """Numba's cache of one function, whose failures cost nothing but time."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
-        """Load the code of a signature; ``None`` where there is none that can be read."""
+        """Load the code of a signature; return ``None`` if none can be read."""
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except Exception:  # noqa: BLE001  (of a damaged file, reading may raise anything)
+        except Exception:  # noqa: BLE001  (reading a damaged file may raise anything)
             self._forget()
             return None
 
@@ -126,14 +126,14 @@ class _Store(FunctionCache):
             _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
     def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
-        """Say whether there is code of a signature for this processor; of any, if it is None."""
+        """Return whether code of a signature is stored for this processor; of any, if ``None``."""
         wanted = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
         files: Any = self._cache_file
         try:
             stored = files._load_index().items()  # noqa: SLF001
         except Exception:  # noqa: BLE001
             return False
-        # The index is written first: on a full disk it names what is not there.
+        # The index is written first: on a full disk it may name missing files.
         return any(
             key[1:] == wanted[1:] and (sig is None or key == wanted)
             for key, name in stored
@@ -141,7 +141,7 @@ class _Store(FunctionCache):
         )
 
     def _forget(self) -> None:
-        """Clear the index, which may be what is damaged."""
+        """Clear the index, which may be the damaged file."""
         try:
             self.flush()  # type: ignore[no-untyped-call]
         except OSError as error:
@@ -149,7 +149,7 @@ class _Store(FunctionCache):
 
 
 def keep(function: Callable[..., Any]) -> None:
-    """Let the code of a function that Numba will compile be stored, and loaded where it was."""
+    """Store the code that Numba compiles for a function, and load stored code."""
     _watch()
     dispatcher: Any = function
     try:
@@ -162,14 +162,14 @@ def keep(function: Callable[..., Any]) -> None:
 
 
 def place_of(function: Callable[..., Any]) -> Path | None:
-    """Give the folder where a function's code is stored, or ``None``."""
+    """Return the folder where a function's code is stored, or ``None``."""
     dispatcher: Any = function
     path = dispatcher._cache.cache_path  # noqa: SLF001
     return None if path is None else Path(path)
 
 
 def is_ready(function: Callable[..., Any], *arguments: Any) -> bool:  # noqa: ANN401
-    """Say whether a compiled function can be called with such arguments without compiling it."""
+    """Return whether a call with such arguments needs no compilation."""
     dispatcher: Any = function
     kinds = tuple(dispatcher.typeof_pyval(each) for each in arguments)
     if kinds in dispatcher.overloads:
@@ -178,7 +178,7 @@ def is_ready(function: Callable[..., Any], *arguments: Any) -> bool:  # noqa: AN
 
 
 def was_compiled(function: Callable[..., Any]) -> bool:
-    """Say whether a function was compiled before in this installation, whatever its arguments."""
+    """Return whether this installation has stored code of a function, for any arguments."""
     dispatcher: Any = function
     return bool(dispatcher.overloads) or _is_stored(dispatcher, None)
 

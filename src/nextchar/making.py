@@ -62,7 +62,7 @@ class NewRun:
     listeners
         Told how it goes.
     began
-        When the time that ``minutes`` counts began (``time.monotonic``), but for compilation.
+        Start of the time budget ``minutes`` (``time.monotonic``), compilation excluded.
     """
 
     paths: Sequence[str | os.PathLike[str]]
@@ -171,7 +171,7 @@ class NewRun:
             count_weights=count_weights,
         )
         if seconds_left() < TRAINING_SHARE * budget:
-            start = f"to read the text and to try sizes took {budget - seconds_left():.1f} s"
+            start = f"reading the text and trying sizes took {budget - seconds_left():.1f} s"
             message = f"{start}: the run takes longer than {training.minutes:g} min"
             tell(self.listeners, Noticed(message=message))
         return planned
@@ -218,7 +218,7 @@ class NewRun:
 
 
 def _expected_seconds(training: TrainingConfig) -> float:
-    """Give about how long a training takes."""
+    """Return the estimated duration of a training."""
     if training.minutes is not None:
         return 60 * training.minutes
     return training.steps * STEP_SECONDS

@@ -30,9 +30,9 @@ _IDS_AT_ONCE = 1 << 16
 def counted_text(
     vocabulary: Vocabulary, pieces: Iterable[str], unknown: Unknown | None, tally: Tally
 ) -> Iterator[Ids]:
-    """Encode the pieces of a text in order, and count what passes.
+    """Encode the pieces of a text in order, and count symbols and characters.
 
-    What is left out is kept from the compressors too, so that all measure the same characters.
+    Skipped characters are withheld from the compressors too: all figures cover the same characters.
     """
     unknown = measured_as(vocabulary, unknown)
     place = Place()
@@ -189,11 +189,11 @@ def score_text(
 
 
 def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextError:
-    """Say that nothing is left of a text that could be measured."""
+    """Return the error for a text with nothing left to evaluate."""
     unseen = f", and {left_out:,} that the vocabulary does not have" if left_out else ""
     return TextError(
         f"nothing to {what}: {symbols} symbols with {characters} characters after the first"
-        f"{unseen}; it takes two symbols and a character"
+        f"{unseen}; at least two symbols and a character are needed"
     )
 
 

@@ -90,7 +90,7 @@ class LanguageModel:
             Where to compute: ``"cpu"`` or ``"cuda"``.
         checkpoint
             Which weights: ``"best"`` on the validation part (the newest if none is best yet),
-            ``"last"`` for the newest, or the step of some that ``keep_checkpoints`` has kept.
+            ``"last"`` for the newest, or a step whose weights ``keep_checkpoints`` has kept.
 
         Raises
         ------
@@ -337,8 +337,8 @@ class LanguageModel:
         text
             The text, or its pieces in order; memory does not grow with their number.
         unknown
-            What to do with symbols that the vocabulary does not have; unless set, they are
-            ``<unk>`` where it has one, and else left out and counted in ``skipped_symbols``.
+            Treatment of unknown symbols. Unless set, they are ``<unk>`` if the vocabulary has it,
+            and otherwise skipped and counted in ``skipped_symbols``.
         exact
             Read the text in order and in float32.
         reset_every
@@ -353,9 +353,9 @@ class LanguageModel:
         Raises
         ------
         TextError
-            The text has fewer than two symbols that the vocabulary has.
+            The text has fewer than two known symbols.
         UnknownSymbolsError
-            It has others, with ``unknown="error"``.
+            The text has unknown symbols, and ``unknown="error"``.
         """
         tally = Tally(self.vocabulary, compressors=compressors)
         pieces = self._form.chunks([text] if isinstance(text, str) else text)
@@ -395,7 +395,7 @@ class LanguageModel:
         errors: DecodingErrors | None = None,
         **options: Any,  # noqa: ANN401
     ) -> Evaluation:
-        """Measure how well the model predicts files, as ``nextchar evaluate`` does.
+        """Measure the model's predictions on files, as ``nextchar evaluate`` does.
 
         They are read piece by piece, so that memory does not grow with their size.
 
@@ -404,14 +404,14 @@ class LanguageModel:
         inputs
             A file, a folder, a glob, ``-`` for standard input, or several, read as one text.
         encoding, errors
-            How bytes become text; as in the training if not given.
+            How bytes are decoded; as in training if not given.
         **options
-            Those of ``evaluate``.
+            Options of ``evaluate``.
 
         Raises
         ------
         TextError
-            A file cannot be read, or as ``evaluate``.
+            A file cannot be read; also raised as by ``evaluate``.
         """
         paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         anew = {"encoding": encoding, "errors": errors}
@@ -438,8 +438,7 @@ class LanguageModel:
             At least two symbols of the vocabulary. The first has no prediction and costs nothing,
             so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
         unknown
-            What to do with symbols that the vocabulary does not have, as in ``evaluate``; what
-            becomes of them, see ``Score``.
+            Treatment of unknown symbols, as in ``evaluate``; for its effect see ``Score``.
         adaptation
             Go on learning from the text that was scored already; see ``Adaptation``.
         alternatives

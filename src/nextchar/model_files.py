@@ -65,7 +65,7 @@ def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = No
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
-    """Tell what a run was trained for; errors are those of ``load_choices``, for a task sought."""
+    """Return the task of a run; errors are those of ``load_choices``, for a task sought."""
     found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 
@@ -115,8 +115,8 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
     folder
         The run directory.
     checkpoint
-        ``"best"`` on what is held out (a run that has not validated yet has only its newest),
-        ``"last"`` for the newest, or the step of some that training has kept.
+        ``"best"`` on the validation part (before the first validation, the newest weights),
+        ``"last"`` for the newest, or a step whose weights training has kept.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
     tensors, _ = load_tensors(path)
     if path != folder / LAST_FILE:
         return tensors
-    # Where weights are averaged, it is the average that is measured and kept.
+    # With weight averaging, the average is evaluated and kept.
     part = "average." if any(name.startswith("average.") for name in tensors) else "network."
     return {
         name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)
@@ -135,14 +135,14 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
 
 
 def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) -> str | None:
-    """Say of which step weights are, unless they are the best of a finished training.
+    """Describe the step of the weights, unless they are the best of a finished training.
 
     Parameters
     ----------
     folder, checkpoint
         As in ``load_weights``, whose errors are raised.
     training
-        The choices that the run was begun with.
+        The configuration of the run at its start.
     """
     progress = progress_of(folder)
     if progress is None:
@@ -155,13 +155,13 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
     names = {"best": "best weights so far", "last": "newest weights"}
     which = names.get(str(checkpoint), "weights")
     return (
-        f"{folder} stands at step {progress.step:,} of {now.steps:,}: these are its {which}, of "
+        f"{folder} is at step {progress.step:,} of {now.steps:,}: these are its {which}, from "
         f"step {step:,}"
     )
 
 
 def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
-    """Give the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
+    """Return the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
     if checkpoint == "best":
         return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
     if checkpoint == "last":

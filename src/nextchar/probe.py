@@ -34,7 +34,7 @@ def measure_cost(
     world: int = 1,
     seconds: float = PROBE_SECONDS,
 ) -> Cost:
-    """Train a throwaway network for some seconds, and time one validation by a part of it.
+    """Train a throwaway network for some seconds, and estimate the time of a validation.
 
     Of a batch that ``world`` processes share, one share is trained on.
     """

@@ -148,8 +148,8 @@ def train(
     stdin
         What ``-`` reads; ``sys.stdin.buffer`` if not given.
     given
-        The names of the options that the user chose: a plan leaves them as they are, and a choice
-        without effect is told. All of ``options``, if not given.
+        The names of the options set by the user. A plan leaves them unchanged, and a note reports
+        those without effect. All of ``options``, if not given.
     **options
         The fields of ``TextConfig``, ``AugmentationConfig``, ``NetworkConfig`` and
         ``TrainingConfig``.
@@ -214,20 +214,20 @@ def resume(
     run
         The run directory.
     steps, minutes
-        Of a finished run: how much further it is trained, in steps or in time; one of the two. The
-        learning rate begins a new schedule of the same kind, and what is kept is the best of all.
-        An interrupted extension is gone on with by ``resume(run)``.
+        For a finished run: further training, in steps or in minutes; one of the two. The learning
+        rate begins a new schedule of the same kind, and the best weights of all are kept.
+        ``resume(run)`` continues an interrupted extension.
     learning_rate
-        The peak of that schedule. Unless set, the rate that the first one had as many steps before
-        its end, or with a schedule that does not fall to zero, the last one.
+        The peak of that schedule. Unless set, the rate that the first schedule had at the same
+        number of steps before its end; for a schedule that does not fall to zero, the last rate.
     listeners
         Called with each event of the training.
 
     Raises
     ------
     RunError
-        The run is missing, damaged, of a newer format, or in training elsewhere; or it is to be
-        trained further, and is not finished.
+        The run is missing, damaged, of a newer format, or being trained elsewhere; or it is not
+        finished, and further training was requested.
     CorpusError
         Its corpus is damaged or has changed.
     """
@@ -269,7 +269,7 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
 
 @contextlib.contextmanager
 def _only_trainer_of(folder: Path) -> Iterator[None]:
-    """Hold the lock of what is known to be a language model's run."""
+    """Hold the lock of a run known to be a language model's."""
     load_config(folder)
     with only_trainer(folder):
         yield
@@ -282,7 +282,7 @@ def _extend(
     listeners: Sequence[Listener],
     began: float,
 ) -> None:
-    """Write down that a finished run is to be trained further, and tell how."""
+    """Record further training of a finished run, and note its settings."""
     config = load_config(folder)
 
     def steps_in(training: TrainingConfig, seconds: float) -> int:

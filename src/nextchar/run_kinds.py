@@ -1,7 +1,7 @@
-"""What kind of run a folder holds, and the command to use on it: all of that is decided here.
+"""The kind of run in a folder, and the command to use on it; no other module decides that.
 
-A folder is looked at from outside: what it is told by are the names of its files, and the task in
-its ``config.json``. Nothing is loaded.
+A folder is identified by the names of its files, and by the task in its ``config.json``. Nothing is
+loaded.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class RunKind:
     Attributes
     ----------
     name
-        With its article, as messages name it.
+        Name with its article, for messages.
     made_by
         The command that makes it, without ``nextchar``.
     commands
-        For each purpose the command to use on it, in which ``RUN`` stands for the folder; that of
-        ``"use"`` serves what has none of its own.
+        The command for each purpose, with ``RUN`` for the folder; ``"use"`` is the fallback for
+        other purposes.
     loader
-        What loads it in Python; empty where nothing does.
+        The Python class that loads it; empty if there is none.
     runs
-        The folder in it that holds runs of their own, or empty.
+        The subfolder that holds separate runs, or empty.
     """
 
     name: str
@@ -89,7 +89,7 @@ _TASKS: Mapping[str, RunKind] = {
     "tag": _of_task("tag", "a tagger", "apply RUN FILE", " DATA", "Tagger"),
     "transduce": _of_task("transduce", "a transducer", "apply RUN TEXT", "", "Transducer"),
 }
-# By the file that describes them.
+# Keyed by the file that describes them.
 _OTHERS: Mapping[str, RunKind] = {
     "embeddings.json": EMBEDDINGS,
     "comparison.json": _of_runs("a comparison", "compare", "runs"),
@@ -99,12 +99,12 @@ _OTHERS: Mapping[str, RunKind] = {
 
 
 class WrongRunError(RunError):
-    """A folder holds a run of another kind than the one that is needed.
+    """A folder holds a run of another kind than required.
 
     Parameters
     ----------
     folder
-        Where it is.
+        The folder.
     found, needed
         The two kinds; ``None`` is any kind of run.
     """
@@ -116,14 +116,14 @@ class WrongRunError(RunError):
         super().__init__(f"{self._problem}: {self._in_python()}")
 
     def on_the_command_line(self, purpose: Purpose, given: str) -> str:
-        """Say the same in terms of the command to use on the folder.
+        """Return the message with the command to use on the folder.
 
         Parameters
         ----------
         purpose
-            What was wanted of the folder.
+            The purpose for which the folder was given.
         given
-            The command that was given it, without ``nextchar``.
+            The command that received it, without ``nextchar``.
         """
         return f"{self._problem}: use `nextchar {self._command(purpose, given)}`"
 
@@ -153,7 +153,7 @@ class WrongRunError(RunError):
 
 
 def kind_of_task(task: object) -> RunKind:
-    """Give the kind of the runs of a task; ``None`` is that of language models."""
+    """Return the kind of the runs of a task; ``None`` is that of language models."""
     if task is None:
         return LANGUAGE_MODEL
     if str(task) in _TASKS:
@@ -201,7 +201,7 @@ def _require_folder(folder: Path, needed: RunKind | None) -> None:
 
 
 def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
-    """Say what a folder is that has not the file of what is needed."""
+    """Describe a folder that lacks the required file."""
     for file, kind in _OTHERS.items():
         if (folder / file).is_file():
             return WrongRunError(folder, kind, needed)
@@ -216,7 +216,7 @@ def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
 
 
 def _runs_in(folder: Path, most: int) -> list[Path]:
-    """Find runs that stand in a folder, some of them where there are many."""
+    """Find runs in a folder; only some if there are many."""
     try:
         inside = sorted(each for each in folder.iterdir() if (each / CONFIG_FILE).is_file())
     except OSError:

@@ -1,4 +1,4 @@
-"""What may have been meant by a name that does not exist."""
+"""Suggestions for a name that does not exist."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable
 
 _MOST = 3
-_LEAST_LETTERS = 2  # of a name that counts as the beginning or a part of another one
+_LEAST_LETTERS = 2  # minimum for a match with the beginning or a part of another name
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Give the names that may have been meant, the likeliest first, at most three.
+    """Return the likeliest intended names, best first, at most three.
 
     Those that begin with the name come first, then those of which it is a word or the initials
     (``lr`` of ``learning-rate``), then those that differ in a few letters.
@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     found: list[str] = []
     if len(wanted) >= _LEAST_LETTERS:
         found = [each for test in tests for each, plain in names.items() if test(plain)]
-    # Also where the name is longer: max-length of length.
+    # The other way round too: max-length also finds length.
     close = difflib.get_close_matches(wanted, names.values(), n=_MOST, cutoff=0.7)
     found += [each for plain in close for each in names if names[each] == plain]
     if len(wanted) >= _LEAST_LETTERS:
@@ -40,7 +40,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Ask so, for a message that ends; nothing where no name is near."""
+    """Return the suggestion as the end of a message; empty if no name is near."""
     found = nearest(name, known)
     if not found:
         return ""

@@ -34,9 +34,9 @@ def test_the_newest_weights_and_those_of_a_step_can_be_used(nextchar: Run, kept:
     assert texts["last"] == texts["30"] != texts["18"]
     assert notes["best"] == ""
     assert notes["18"] == (
-        f"note: {kept} stands at step 30 of 30: these are its weights, of step 18\n"
+        f"note: {kept} is at step 30 of 30: these are its weights, from step 18\n"
     )
-    assert "its newest weights, of step 30" in notes["last"]
+    assert "its newest weights, from step 30" in notes["last"]
     model = package.LanguageModel.load(kept, checkpoint=18)
     assert model.generate(length=30, seed=1) + "\n" == texts["18"]
 
@@ -51,9 +51,7 @@ def test_every_command_of_a_language_model_takes_a_checkpoint(
     call = words.replace("RUN", str(kept)).replace("TEXT", str(tmp_path / "text.txt")).split()
     outcome = nextchar(*call, "--checkpoint", "24")
     outcome.succeeded()
-    assert (
-        outcome.err == f"note: {kept} stands at step 30 of 30: these are its weights, of step 24\n"
-    )
+    assert outcome.err == f"note: {kept} is at step 30 of 30: these are its weights, from step 24\n"
     assert nextchar(*call, "--checkpoint", "24", "--quiet").err == ""
 
 
@@ -90,6 +88,6 @@ def test_an_unfinished_run_writes_with_its_best_so_far_and_says_so(
     command.wait_until((out / "model.safetensors").exists)
     outcome = nextchar("generate", out, *WRITING)
     assert len(outcome.succeeded()) == 31
-    assert "of 100,000: these are its best weights so far, of step " in outcome.err
+    assert "of 100,000: these are its best weights so far, from step " in outcome.err
     assert "newest" in nextchar("evaluate", out, "--checkpoint", "last").err
     command.stop()

@@ -88,7 +88,7 @@ def test_predictions_stand_line_by_line(nextchar: Run, classifier: Path, tmp_pat
 def test_empty_texts_are_told(texts: list[str], told: str, nextchar: Run, classifier: Path) -> None:
     outcome = nextchar("classify", "predict", classifier, *texts)
     assert len(outcome.succeeded().splitlines()) == len(texts)
-    assert outcome.err.startswith(f"note: {told}: nothing in them tells a label\n")
+    assert outcome.err.startswith(f"note: {told}: any label for an empty text is a guess\n")
     assert "empty" not in nextchar("classify", "predict", classifier, "vikulf").err
     assert "1 text is empty" in nextchar("classify", "explain", classifier, "").err
 
@@ -110,7 +110,7 @@ def test_files_are_written_into_folders_that_exist(
 ) -> None:
     words = [str(classifier) if word == "RUN" else word for word in command]
     line = nextchar(*words, cwd=tmp_path).problem()
-    assert line.startswith(f"nextchar: {name} is a file in a folder that exists; got no/")
+    assert line.startswith(f"nextchar: the folder of {name} must exist; got no/")
     assert not (tmp_path / "no").exists()
 
 
@@ -190,10 +190,10 @@ def bad(folder: Path, name: str, content: str | bytes) -> Path:
         ("a.jsonl", '{"text": "x", "label": true}\n', (), ("nothing to learn from",)),
         ("a.json", '[{"text": "x", "label": 1}]\n', (), ("line 1", "must be an object")),
         ("a.csv", "1,x\n2,y\n", ("--text", "2"), ("line 1", "no column 'label'", "numbers from 1")),
-        ("a.txt", "x\t1\ny\t2\nz\t1\n", (), ("line 1", "label seems to stand at the end")),
+        ("a.txt", "x\t1\ny\t2\nz\t1\n", (), ("line 1", "label seems to be at the end")),
         ("a.txt", b"1 caf\xe9\n0 no\n", (), ("a.txt", "0xe9", "--errors replace")),
         ("a.txt", "", (), ("empty",)),
-        ("a.txt", "1 x\n0 y\n", ("--layout", "columns"), ("is no table",)),
+        ("a.txt", "1 x\n0 y\n", ("--layout", "columns"), ("is not a table",)),
         ("a.txt", "1 x\n0 y\n", ("--dropout", "1"), ("dropout must be",)),
         ("a.txt", "1 x\n0 y\n", ("--vocabulary", "byte", "--symbol-dropout", "0.1"), ("<unk>",)),
         ("a.txt", "1 x\n0 y\n", ("--minutes", "1", "--passes", "2"), ("exclude each other",)),
@@ -215,8 +215,8 @@ def test_what_is_odd_in_a_table_is_told(nextchar: Run, classifier: Path, tmp_pat
     outcome = nextchar(*command, "--json")
     assert outcome.values()["items"] == 3
     assert [line.removeprefix(f"note: {table}") for line in outcome.err.splitlines()] == [
-        ": fields are parted by semicolons",
-        " is read as a file without names of columns: column 2 begins with 'skavik', column 1 "
+        ": fields are separated by semicolons",
+        " is read as a file without a header: column 2 begins with 'skavik', column 1 "
         "begins with 'north'",
         ": rows with more fields than the first line names: 1, the first in line 2",
         ": rows with fewer fields than the first line names: 1, the first in line 3",

@@ -276,7 +276,7 @@ def test_features_come_from_a_table_with_names_or_without(
 def test_lines_without_a_label_are_one_line(nextchar: Run, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("1 good film\nbad\n")
     line = nextchar("condition", "train", tmp_path / "data.txt", "--out", tmp_path / "run")
-    assert "line 2 has no text behind its label 'bad'" in line.problem()
+    assert "line 2 has no text after its label 'bad'" in line.problem()
 
 
 def test_few_items_hold_nothing_out_and_are_learned(nextchar: Run, tmp_path: Path) -> None:

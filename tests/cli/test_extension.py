@@ -31,7 +31,7 @@ def test_a_finished_run_of_any_kind_is_trained_further(
     assert f"{before + 3}" in outcome.succeeded()
     again = nextchar(*words, "--json")
     assert again.values()["steps"] == before + 3
-    assert "--steps or --minutes beside --resume train it further" in again.err
+    assert "add --steps or --minutes to train it further" in again.err
     line = nextchar(*words, "--dropout", "0.5", "--steps", "3").problem()
     assert "takes no --dropout" in line
     assert "trained further with --steps or --minutes" in line

@@ -90,7 +90,7 @@ def test_a_first_text_does_not_wait_for_the_compiler_and_the_next_one_has_its_co
 ) -> None:
     command = ("generate", finished, "--length", "700", "--seed", "1")
     first = in_installation(tmp_path, *command)
-    assert "the loops of generation are compiled beside" in first.stderr
+    assert "compiling the loops of generation in the background" in first.stderr
     compiled = in_installation(tmp_path, *command, "--engine", "compiled")
     later = in_installation(tmp_path, *command)
     assert later.stderr == ""

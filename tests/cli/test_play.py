@@ -124,4 +124,4 @@ def test_an_interrupt_stops_the_writing_and_keeps_what_was_written(
 
 def test_characters_that_are_left_out_of_a_line_are_told(nextchar: Run, finished: Path) -> None:
     printed = nextchar("play", finished, stdin="The Ω dogЖ\n/quit\n".encode()).succeeded()
-    assert printed.startswith("(left out, for the vocabulary does not have it: 'Ω', 'Ж')\n")
+    assert printed.startswith("(left out, not in the vocabulary: 'Ω', 'Ж')\n")

@@ -153,7 +153,7 @@ def test_a_page_that_cannot_be_written_is_a_failure(
 ) -> None:
     page = tmp_path / "no" / "page.html"
     line = nextchar("score", finished, text, "--html", page, "--quiet").problem()
-    assert line == f"nextchar: --html is a file in a folder that exists; got {page}\n"
+    assert line == f"nextchar: the folder of --html must exist; got {page}\n"
     assert not page.parent.exists()
 
 

@@ -176,7 +176,7 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
     table.write_text("\n".join(f"{n};a b c {n};b c a" for n in range(30)) + "\n")
     outcome = nextchar("tag", "evaluate", out, table, "--columns", "2,3", "--json")
     assert outcome.values()["items"] == 60
-    assert "fields are parted by semicolons" in outcome.err
+    assert "fields are separated by semicolons" in outcome.err
     table.write_text("Q,A\nb a,a\n")
     line = nextchar("tag", "evaluate", out, table, "--columns", "Q,B").problem()
     assert "no column 'B': it has 'Q', 'A'" in line

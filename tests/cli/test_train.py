@@ -223,7 +223,9 @@ def test_a_budget_shorter_than_the_start_trains_for_a_moment_and_says_why(
         "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.01"
     )
     outcome.succeeded()
-    notes = [line for line in outcome.err.splitlines() if "to read the text and to try" in line]
+    notes = [
+        line for line in outcome.err.splitlines() if "reading the text and trying sizes" in line
+    ]
     assert len(notes) == 1
     assert notes[0].endswith(" s: the run takes longer than 0.01 min")
 

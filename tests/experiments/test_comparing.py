@@ -95,7 +95,7 @@ def test_another_comparison_is_not_mixed_in(text: Path, tmp_path: Path) -> None:
         compare(text, tmp_path / "out", vary={"cell": ["rnn"]}, **{**FEW, "steps": 7})
     with pytest.raises(RunError, match="of other variants"):
         compare(text, tmp_path / "out", vary={"cell": ["rnn", "gru"]}, **FEW)
-    with pytest.raises(RunError, match="exists already and is no comparison"):
+    with pytest.raises(RunError, match="exists already and is not a comparison"):
         compare(text, tmp_path, vary={"cell": ["rnn"]}, **FEW)
 
 

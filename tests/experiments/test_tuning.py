@@ -306,7 +306,7 @@ def test_another_search_is_not_mixed_in(text: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(RunError, match=named):
             tune(text, tmp_path / "out", **{**FEW, **change})
-    with pytest.raises(RunError, match="exists already and is no search"):
+    with pytest.raises(RunError, match="exists already and is not a search"):
         tune(text, tmp_path, **FEW)
     assert contents(tmp_path / "out") == before
 

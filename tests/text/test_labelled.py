@@ -40,7 +40,7 @@ def test_a_label_before_a_tab_may_have_blanks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("parted", [" ", "\t"])
 def test_labels_at_the_end_of_lines_are_refused(tmp_path: Path, parted: str) -> None:
     content = "".join(f"{text}{parted}{label}\n" for text, label in PAIRS)
-    with pytest.raises(TextError, match=r"a\.txt, line 1: the label seems to stand at the end"):
+    with pytest.raises(TextError, match=r"a\.txt, line 1: the label seems to be at the end"):
         read(tmp_path / "a.txt", content)
 
 
@@ -62,7 +62,7 @@ def test_texts_that_end_alike_are_no_labels(tmp_path: Path, lines: list[str]) ->
     ("content", "words"),
     [
         ("bad\ta slow film\t7\n", "line 1 has 3 columns between tabs"),
-        ("bad a slow film\ngood what\ta joy\n", "line 2 is parted by a tab, and "),
+        ("bad a slow film\ngood what\ta joy\n", "line 2 is separated by a tab, and "),
         ("\n\n", "there is no item in "),
     ],
 )

@@ -63,11 +63,14 @@ def test_columns_are_parted_at_the_tab_or_at_the_first_blank() -> None:
     ("lines", "words"),
     [
         (("a\tb", "c\td\te"), "line 2 has 3 columns between tabs: a line is a label, a tab and a"),
-        (("a b", "c d\te"), "line 2 is parted by a tab, and line 1 by a blank: part all lines by"),
-        (("a b\tc", "d\te", "f g"), "line 3 is parted by a blank, and line 1 by a tab"),
+        (
+            ("a b", "c d\te"),
+            "line 2 is separated by a tab, and line 1 by a blank: separate all lines by",
+        ),
+        (("a b\tc", "d\te", "f g"), "line 3 is separated by a blank, and line 1 by a tab"),
         (("label\ttext", "a\tb"), "line 1 is a header, and not a label and a text"),
-        (("a b", "alone"), "line 2 has no text behind its label 'alone'"),
-        (("a b", "alone "), "line 2 has no text behind its label 'alone'"),
+        (("a b", "alone"), "line 2 has no text after its label 'alone'"),
+        (("a b", "alone "), "line 2 has no text after its label 'alone'"),
     ],
 )
 def test_a_line_that_does_not_fit_is_refused(lines: tuple[str, ...], words: str) -> None:

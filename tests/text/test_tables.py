@@ -191,7 +191,7 @@ def test_a_compressed_table_in_another_encoding_is_read(tmp_path: Path) -> None:
         ("jsonl", '{"stars": "a"}\n{"stars": "b\\ud83d"}\n', ("line 2", "U+D83D at character 2")),
         ("jsonl", '{"stars": {"n": 1}}\n', ("line 1", "'stars'", '{"n": "1"}')),
         ("jsonl", '{"text": 1}\n', ("no line has 'stars'", "'text'")),
-        ("jsonl", '[\n{"stars": 1}\n]', ("line 1", "an array is no JSON lines")),
+        ("jsonl", '[\n{"stars": 1}\n]', ("line 1", "an array is not JSON lines")),
         ("csv", "a;b\n1;2\n", ("no column 'stars'", "it has 'a', 'b'")),
         ("tsv", 'text\tstars\n"x\ny"\t1\n', ("line 2", "1 fields", "quotes are text")),
     ],
@@ -228,7 +228,9 @@ def test_empty_fields_behind_the_last_column_are_nothing(tmp_path: Path) -> None
     path = write(tmp_path / "a.csv", "label,text\nn,a,,\nn,b,\n")
     assert rows(path, "text", "label") == [("a", "n"), ("b", "n")]
     write(path, "label,text\nn,a, and b\n")
-    assert "line 2 has 3 fields; the first line names 2, parted by commas" in refusal(path, "text")
+    assert "line 2 has 3 fields; the first line names 2, separated by commas" in refusal(
+        path, "text"
+    )
 
 
 @pytest.mark.parametrize(
@@ -245,7 +247,7 @@ def test_empty_fields_behind_the_last_column_are_nothing(tmp_path: Path) -> None
 def test_other_separators_are_recognised_and_told(content: str, word: str, tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", content)
     assert rows(path, "text", "label") == [("a, b", "1"), ("c", "2")]
-    assert [f"fields are parted by {word}" in note for note in noted(path, "text", "label")] == [
+    assert [f"fields are separated by {word}" in note for note in noted(path, "text", "label")] == [
         True
     ]
 
@@ -314,7 +316,7 @@ def test_columns_of_a_file_without_a_header_are_numbers(
     assert kind is not None
     assert rows(path, "2", "1", kind=kind) == [("a, b", "n"), ("c", "p")]
     assert noted(path, "2", "1", kind=kind)[-1] == (
-        f"{name} is read as a file without names of columns: column 2 begins with 'a, b', "
+        f"{name} is read as a file without a header: column 2 begins with 'a, b', "
         "column 1 begins with 'n'"
     )
     assert "line 1 has no column 40: it has " in refusal(path, "40", kind=kind)
@@ -325,7 +327,7 @@ def test_columns_of_a_file_without_a_header_are_numbers(
 def test_names_that_are_numbers_are_names_and_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "0,1,2\na,b,c\n")
     assert rows(path, "1", "2") == [("b", "c")]
-    assert noted(path, "1") == ["a.csv: line 1 names columns 1: these are no places"]
+    assert noted(path, "1") == ["a.csv: line 1 names columns 1: read as names, not positions"]
 
 
 def test_a_table_of_numbers_may_have_names(tmp_path: Path) -> None:

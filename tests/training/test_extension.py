@@ -60,7 +60,7 @@ def test_a_run_learns_more_and_can_be_extended_again(run: Path) -> None:
     note = told(run, steps=60)[0]
     assert note == (
         "training further: 60 steps, from 30 to 90; the learning rate rises in 2 steps to 0.006 "
-        "and falls on a line to 0"
+        "and falls linearly to 0"
     )
     rows = rows_of(run)
     assert rows[: len(before)] == before

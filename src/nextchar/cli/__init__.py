@@ -99,7 +99,7 @@ def main() -> NoReturn:
 
 
 def _buffered(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Buffer lines, where PYTHONUNBUFFERED would lose the rest of a write that was cut short."""
+    """Buffer lines, where PYTHONUNBUFFERED would lose the rest of a partial write."""
     encoding, raw = stdout.encoding, cast(io.RawIOBase, stdout.detach())
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, line_buffering=True)
 
@@ -139,13 +139,13 @@ def _run() -> int:
 
 
 def _nobody_reads_on() -> int:
-    """Give the exit code of a command whose reader went away, as a shell has it."""
-    sys.stdout = None  # Nothing is left to be written at exit.
+    """Return the exit code of a command whose reader closed the pipe, as a shell reports it."""
+    sys.stdout = None  # Nothing is written at exit.
     return 128 + signal.SIGPIPE
 
 
 def _fail(message: str, code: int) -> int:
-    if not message.strip():  # The help was shown instead of one.
+    if not message.strip():  # The help was shown in place of a message.
         return code
     sys.stderr.write(f"nextchar: {' '.join(message.split())}\n")
     return code

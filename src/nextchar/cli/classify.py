@@ -346,12 +346,12 @@ def _probabilities(
 
 
 def _tell_empty(items: list[LabelledText]) -> None:
-    """Say that the label of an empty text is a guess."""
+    """Note that the label of an empty text is a guess."""
     empty = [item for item in items if not item.text.strip()]
     if empty:
         count = f"{len(empty):,} texts are" if len(empty) > 1 else "1 text is"
         first = f"the first: {empty[0].place}" if len(empty) > 1 else empty[0].place
-        write_progress(f"note: {count} empty ({first}): nothing in them tells a label\n")
+        write_progress(f"note: {count} empty ({first}): any label for an empty text is a guess\n")
 
 
 def _note(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What all commands share: ``--quiet``, help with names that do not exist, and with wrong runs."""
+"""Shared behaviour of all commands: ``--quiet``, suggestions for wrong names and wrong runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEASURING = ("evaluate", "score")
 
 
 class Commands(typer.Typer):
-    """A group of commands; each has ``--quiet``, whether or not it names that in its signature.
+    """A group of commands; each has ``--quiet``, whether or not its signature declares it.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Commands(typer.Typer):
 
 
 def usage_problem(error: Any) -> str:  # noqa: ANN401  (typer does not name its errors)
-    """Say what was wrong with a command line, and which option may have been meant."""
+    """Describe a usage error, with a suggestion for a mistyped option."""
     name = getattr(error, "option_name", None)
     if name is None or not hasattr(error, "possibilities"):
         return str(error.format_message())
@@ -68,7 +68,7 @@ def usage_problem(error: Any) -> str:  # noqa: ANN401  (typer does not name its 
 
 
 def _path(ctx: Any) -> str:  # noqa: ANN401
-    """Give a command as it is typed after ``nextchar``."""
+    """Return a command as it is typed after ``nextchar``."""
     names: list[str] = []
     while ctx.parent is not None:
         names.insert(0, ctx.info_name)
@@ -77,7 +77,7 @@ def _path(ctx: Any) -> str:  # noqa: ANN401
 
 
 def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
-    """Give a command ``--quiet`` where it has none, and name the right command for its run."""
+    """Add ``--quiet`` to a command that lacks it, and name the right command for its run."""
     signature = inspect.signature(function, eval_str=True)
     parameters = list(signature.parameters.values())
     passes_on = "quiet" in signature.parameters
@@ -109,7 +109,7 @@ def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Let nothing be written to stderr in the block; an error that ends it is told afterwards."""
+    """Silence stderr in the block; an error that ends it is reported afterwards."""
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nothing,
         contextlib.redirect_stderr(nothing),
@@ -118,7 +118,7 @@ def _silence() -> Iterator[None]:
 
 
 def _purpose(path: str, values: dict[str, Any]) -> Purpose:
-    """Tell what a command wants of a run."""
+    """Return the purpose for which a command uses a run."""
     name = path.rpartition(" ")[2]
     if name == "train":
         return "begin" if values.get("resume") is None else "resume"
@@ -128,7 +128,7 @@ def _purpose(path: str, values: dict[str, Any]) -> Purpose:
 
 
 class _Group(TyperGroup):
-    """A group that knows which command may have been meant, also in other groups."""
+    """A group that suggests commands for a mistyped one, from other groups too."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (typer's types)
         """Find the command that is named; ``ConfigError`` if there is none."""
@@ -143,7 +143,7 @@ class _Group(TyperGroup):
 
 
 def _leaves(group: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Give the commands below a group, each as it is typed."""
+    """Yield the commands below a group, each as it is typed."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from _leaves(command, f"{path}{name} ")

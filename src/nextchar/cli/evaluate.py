@@ -110,7 +110,7 @@ def _evaluate(
 
 
 def _size(source: TextSource, model: LanguageModel) -> int:
-    """Give the symbols of a text."""
+    """Return the symbols of a text."""
     encode = model.vocabulary.encode
     return sum(len(encode(chunk, unknown="skip")) for chunk in source.chunks())
 

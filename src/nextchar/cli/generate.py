@@ -108,7 +108,7 @@ def write(
     ),
     lines: int = typer.Option(
         0,
-        help="Write so many lines, the first of which the prompt may have begun; 0 is no bound.",
+        help="Write this many lines; the prompt may have begun the first; 0 is no bound.",
         rich_help_panel=_ENDING,
     ),
     match: str | None = typer.Option(
@@ -176,7 +176,7 @@ def write(
     load
         Gives what writes, once the options are known to go together.
     reading
-        Gives how the model's texts are read.
+        Returns how texts are read for the model.
     about
         What JSON says beside.
     lines_apart
@@ -244,12 +244,12 @@ def _batch(model: Writer, prompt: str, samples: int, options: Mapping[str, Any])
 
 
 def _line_end(text: str, lines: int) -> str:
-    """Give what ends the output of a text; with --lines, its last line may have ended already."""
+    """Return the end of a text's output; with --lines, its last line may have ended already."""
     return "" if lines and text.endswith("\n") else "\n"
 
 
 def _tell_lines(texts: Sequence[str], prompt: str, lines: int, length: int) -> None:
-    """Tell how many texts were cut by their length before all of their lines were written."""
+    """Note how many texts reached the maximal length before all their lines were written."""
     written = [text[len(prompt) :] for text in texts]
     short = sum(len(text) >= length and text.count("\n") < lines for text in written)
     if short:
@@ -258,7 +258,7 @@ def _tell_lines(texts: Sequence[str], prompt: str, lines: int, length: int) -> N
 
 
 def _stream(pieces: Iterator[str], lines: int) -> str:
-    """Print a text as it appears, and give it.
+    """Print a text as it appears, and return it.
 
     A signal is looked at between pieces: an exception that it raises anywhere, while code is being
     compiled for instance, may be lost on the way.

@@ -28,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
 def _info(
     run: Path | None = typer.Argument(None, help="A run directory."),
     compile_now: bool = typer.Option(
-        False, "--compile", help="No run: compile and store all loops of training and generation."
+        False, "--compile", help="Compile and store all loops of training and generation; no RUN."
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
@@ -155,7 +155,7 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
 
 
 def _extended(run: Path) -> dict[str, Any]:
-    """Give how a run was trained further last, if it was."""
+    """Return the settings of the latest further training, if any."""
     from nextchar.training.extension import load_extension
 
     extension = load_extension(run)

@@ -1,4 +1,4 @@
-"""A run's model, from the weights that are asked for; what is special about them is told."""
+"""A run's model, loaded from the requested weights; unusual weights are noted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECKPOINT: Any = typer.Option(
 
 
 def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
-    """Load a language model, and tell where its weights are not those of a finished training."""
+    """Load a language model, with a note if its weights are not those of a finished training."""
     from nextchar.model import LanguageModel
 
     model = LanguageModel.load(run, device=device, checkpoint=checkpoint)
@@ -30,7 +30,7 @@ def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
 
 
 def tell_weights(run: Path, training: TrainingConfig, checkpoint: str) -> None:
-    """Tell of which step the weights are, unless they are the best of a finished training."""
+    """Note the step of the weights, unless they are the best of a finished training."""
     from nextchar.model_files import weights_note
 
     note = weights_note(run, training, checkpoint)

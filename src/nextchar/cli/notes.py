@@ -1,4 +1,4 @@
-"""What the library logs, as notes on stderr."""
+"""The library's log records, as notes on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Notes(logging.Handler):
 
 @contextlib.contextmanager
 def noting() -> Iterator[None]:
-    """Show in the block what the library logs."""
+    """Show the library's log records in the block."""
     logger, handler = logging.getLogger("nextchar"), _Notes()
     before = logger.level
     logger.setLevel(logging.INFO)

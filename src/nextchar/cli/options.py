@@ -78,16 +78,16 @@ def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def taken_by_resume(options: dict[str, Any]) -> dict[str, Any]:
-    """Take out of what was given what trains a finished run further."""
+    """Remove the options that train a finished run further, and return them."""
     names = ("steps", "minutes", "learning_rate")
     return {name: options.pop(name) for name in names if name in options}
 
 
 def resume_refuses(names: Sequence[str]) -> ConfigError:
-    """Say that a run that is resumed does not take some options."""
+    """Return the error for options that a resumed run does not take."""
     return ConfigError(
-        f"--resume goes on with a run as it was begun and takes no {', '.join(names)}; a finished "
-        "run is trained further with --steps or --minutes, and --learning-rate"
+        f"--resume continues a run with its original options and takes no {', '.join(names)}; "
+        "a finished run is trained further with --steps or --minutes, and --learning-rate"
     )
 
 
@@ -142,12 +142,12 @@ def picture_format(picture: Path | None) -> str:
 
 
 def require_folder(path: Path | None, name: str) -> None:
-    """Raise ``ConfigError`` if the folder of a file that is to be written is not there.
+    """Raise ``ConfigError`` if the folder of an output file does not exist.
 
-    Said before the work whose result would be lost; only run directories bring their folders.
+    Checked before the work whose result would be lost; only run directories are created.
     """
     if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"{name} is a file in a folder that exists; got {path}")
+        raise ConfigError(f"the folder of {name} must exist; got {path}")
 
 
 def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)

@@ -17,14 +17,12 @@ from nextchar.following import followed_by
 
 JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
 COLUMN_HELP = "its name, or its number from 1 where a table has no header"
-QUIET_HELP = "Results only: no progress and no notes; errors are still told."
-RESUME_HELP = (
-    "A run to go on with; once it is finished, --steps or --minutes say how much further to train."
-)
+QUIET_HELP = "Results only: no progress and no notes; errors are still shown."
+RESUME_HELP = "A run to continue; --steps or --minutes train a finished one further."
 _SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
 _REFRESH_SECONDS = 0.2
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
-_PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # from which on an estimate is one
+_PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # minimum for an estimate
 UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
 
 
@@ -66,7 +64,7 @@ def write_progress(text: str) -> None:
 
 
 class ProgressLine:
-    """How far a work has come, in one line on stderr.
+    """The progress of a task, in one line on stderr.
 
     On a terminal the line is redrawn in place, within its width. Elsewhere a line is printed now
     and then, at intervals that grow: twenty in ten hours.
@@ -78,11 +76,11 @@ class ProgressLine:
         self._interval = _FIRST_LINE_SECONDS
 
     def is_due(self) -> bool:
-        """Say whether it is time to show something."""
+        """Return whether the next line is due."""
         return time.monotonic() >= self._next
 
     def show(self, parts: Sequence[str]) -> None:
-        """Show the first of these parts at least, and of the others as many as fit.
+        """Show the first of these parts, and as many of the others as fit.
 
         Nothing happens before the next line is due.
         """
@@ -97,14 +95,14 @@ class ProgressLine:
             write_progress(f"{_SEPARATOR.join(parts)}\n")
 
     def clear(self) -> None:
-        """Take the line off a terminal; the next one is shown at once."""
+        """Clear the line from a terminal; the next one is shown at once."""
         if self._on_terminal:
             self._next = 0.0
             write_progress(_CLEAR_LINE)
 
 
 def terminal_width() -> int:
-    """Give the columns of the terminal that stderr is, or what ``COLUMNS`` says, if that is less.
+    """Return the width of stderr's terminal, or ``COLUMNS`` if that is smaller.
 
     stdout may be a file.
     """
@@ -130,7 +128,7 @@ def _fitted(parts: Sequence[str], width: int) -> str:
 
 
 class PartDisplay:
-    """Shows the part of a work that is done, and the time left."""
+    """Shows the completed share of a task, and the time left."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -139,7 +137,7 @@ class PartDisplay:
         self._part = 0.0
 
     def __call__(self, part: float) -> None:
-        """Show a part, 0 to 1; a part that is smaller than the one before begins anew."""
+        """Show a share, 0 to 1; a smaller share than the previous one restarts the estimate."""
         if part < self._part:
             self._began = time.monotonic()
         self._part = part
@@ -152,13 +150,13 @@ class PartDisplay:
             self._line.show([f"ETA {left}", f"{part:.0%}", self.label])
 
     def clear(self) -> None:
-        """Take the line off a terminal."""
+        """Clear the line from a terminal."""
         self._line.clear()
 
 
 @contextlib.contextmanager
 def part_display(label: str, *, quiet: bool = False) -> Iterator[Callable[[float], None]]:
-    """Give what shows the part of a work that is done, unless quiet; the line goes at the end."""
+    """Yield a progress callback, a no-op if quiet; the line is cleared at the end."""
     if quiet:
         yield lambda _part: None
         return
@@ -172,16 +170,16 @@ def part_display(label: str, *, quiet: bool = False) -> Iterator[Callable[[float
 
 @contextlib.contextmanager
 def followed_display(label: str, *, quiet: bool = False, symbols: int = 0) -> Iterator[None]:
-    """Show what the loops in the block report (``following``), unless quiet.
+    """Show the progress reported by the loops in the block (``following``), unless quiet.
 
-    Those that count symbols will read about so many.
+    Loops that count symbols will read about ``symbols``.
     """
     with part_display(label, quiet=quiet) as display, followed_by(display, symbols=symbols):
         yield
 
 
 class FlowingText:
-    """Text that appears on stdout piece by piece; knows the line that is not ended yet."""
+    """Text that appears on stdout piece by piece; keeps track of the unfinished line."""
 
     def __init__(self) -> None:
         self.line = ""
@@ -198,9 +196,9 @@ _FLOWING: ContextVar[FlowingText | None] = ContextVar("flowing", default=None)
 
 @contextlib.contextmanager
 def flowing_text() -> Iterator[FlowingText]:
-    """Give what text is written with as it appears.
+    """Yield the writer of a text that appears piece by piece.
 
-    Notes stand above the line that is being written, and an error that ends the block below it.
+    Notes appear above the line being written, and an error that ends the block below it.
     """
     text = FlowingText()
     token = _FLOWING.set(text)
@@ -217,7 +215,7 @@ def flowing_text() -> Iterator[FlowingText]:
 
 
 def write_note(note: str) -> None:
-    """Write a note in a line of its own, whatever stands in the newest line of the terminal."""
+    """Write a note on a line of its own, whatever the terminal's current line holds."""
     on_terminal = sys.stderr.isatty()
     write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {note}\n")
     text = _FLOWING.get()

@@ -166,7 +166,7 @@ class _Game:
             strangers = [c for c in dict.fromkeys(line) if not vocabulary.knows(c)]
             if strangers:
                 named = ", ".join(map(repr, strangers))
-                self._print(f"(left out, for the vocabulary does not have it: {named})")
+                self._print(f"(left out, not in the vocabulary: {named})")
         if len(ids) > 0:
             self._added.append(_Part(vocabulary.decode(ids), is_written=False))
 

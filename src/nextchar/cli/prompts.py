@@ -29,22 +29,22 @@ PROMPT_FILE: Any = typer.Option(
 
 
 def unescaped(text: str) -> str:
-    r"""Read ``\n``, ``\t``, ``\r`` and ``\\`` as what they are everywhere else: a shell does not.
+    r"""Read ``\n``, ``\t``, ``\r`` and ``\\`` as escape sequences, which a shell does not do.
 
-    Any other backslash is one.
+    Any other backslash is literal.
     """
     return re.sub(r"\\([ntr\\])", lambda found: _ESCAPES[found[1]], text)
 
 
 def read_prompt(prompt: str, file: Path | None, reading: Callable[[], TextConfig]) -> str:
-    """Give the prompt that the options of a command name.
+    """Return the prompt selected by the options of a command.
 
     Parameters
     ----------
     prompt, file
-        Of the options; one of them at most.
+        Values of the options; at most one is set.
     reading
-        Gives how a file is read; called where there is one.
+        Returns how a file is read; called only if there is one.
 
     Raises
     ------
@@ -62,5 +62,5 @@ def read_prompt(prompt: str, file: Path | None, reading: Callable[[], TextConfig
     named = STANDARD_INPUT if file is None else file
     with open_text([named], reading(), takes_bytes=False) as source:
         text = "".join(source.chunks())
-    # Editors and echo put one at the end, and no one means it.
+    # Editors and echo add a final line break that is not meant.
     return re.sub(r"\r?\n\Z", "", text)

@@ -248,7 +248,7 @@ def _apply(
     tagger = Tagger.load(run, device=device, transitions=transitions)
     encoding = encoding or tagger.choices.items.encoding
     unknown = tagger.unknown_symbols()
-    # On a terminal, the text shows by itself how far it is.
+    # On a terminal, the text itself shows the progress.
     shown = sys.stdout.isatty() and not as_json
     with (
         PassingText(file, encoding, errors) as text,
@@ -277,7 +277,7 @@ def _apply(
 
 
 def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Iterator[str]:
-    """Count what is not known in a text that passes."""
+    """Count the unknown characters of a text that is streamed."""
     from nextchar.text.places import Place
     from nextchar.text.reading import STANDARD_INPUT
 

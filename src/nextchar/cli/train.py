@@ -38,8 +38,8 @@ grows by the symbols that are new in the text.
 
 With --embedding-from, the embedding begins with vectors of `embeddings train`.
 
-With --resume and --steps or --minutes, a finished run is trained so much further, with a learning
-rate that falls anew.
+With --resume and --steps or --minutes, a finished run is trained further by that amount, with a
+new learning rate schedule.
 
 With --minutes and nothing else, sizes and steps are chosen to suit the text and the time.
 """

@@ -1,8 +1,8 @@
 """Arguments of public functions, checked against their annotations when they are called.
 
-A wrong type is a ``ConfigError`` in one line, as a wrong option of a training is, and not whatever
-happens where the value is used. Annotations that say more than can be told from a value alone, as
-callables and arrays, are not checked.
+A wrong type is a one-line ``ConfigError``, like a wrong training option, and not some later failure
+where the value is used. Annotations that cannot be checked on a value alone, such as callables and
+arrays, are ignored.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _shown.maxstring = _shown.maxother = 60
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function check the types of its arguments.
+    """Make a function check the types of its arguments.
 
     Raises
     ------
     ConfigError
-        At a call: names the argument, what it may be, and what was given.
+        At a call; names the argument, the allowed types and the value received.
     """
     signature = inspect.signature(function)
     hints = functools.cache(lambda: typing.get_type_hints(function))
@@ -69,7 +69,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 def _require_all(
     name: str, signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
-    """Raise ``ConfigError`` that names all arguments that are missing, if any is."""
+    """Raise a ``ConfigError`` that names all missing arguments, if there are any."""
     given = signature.bind_partial(*args, **kwargs).arguments.keys()
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     needed = [
@@ -124,7 +124,7 @@ def _is(value: object, kind: Any) -> bool:  # noqa: ANN401
 
 
 def _is_row(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  # noqa: ANN401
-    """Tell whether a value is several of a kind; arrays and columns of tables are too."""
+    """Return whether a value is a sequence of a type; arrays and table columns count."""
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
         return False
     if origin is Iterable:

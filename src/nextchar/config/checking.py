@@ -31,12 +31,12 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A group of options that checks the type and the range of each when it is made.
+    """A section of the configuration that validates its options on creation.
 
     Attributes
     ----------
     IN_OLDER_RUNS
-        Options that older runs do not name, with the values that they were trained with.
+        Options missing from older runs, with the values that those were trained with.
     """
 
     IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {}
@@ -50,7 +50,7 @@ class Checked:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make the group from a run's mapping; unknown keys are a ``ConfigError``."""
+        """Create the section from a run's mapping; unknown keys are a ``ConfigError``."""
         reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
         return cls(**{**cls.IN_OLDER_RUNS, **values})
 

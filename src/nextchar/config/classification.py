@@ -42,14 +42,14 @@ class ClassifierConfig(Checked):
     )  # fmt: skip
     linear_rows: int | None = option(
         0,
-        "Rows that the terms of the linear part are hashed to, rounded up to a power of two; "
-        "unless set, by the data; 0 is no linear part.",
+        "Rows of the linear part, to which terms are hashed, rounded up to a power of two; "
+        "chosen from the data if not set; 0 turns the linear part off.",
         at_least=0, at_most=1 << 22,
     )  # fmt: skip
     most_symbols: int = option(
         0,
-        "Symbols that the usual passes come to at most, of which one is always whole; 0 is no "
-        "bound. Where passes, steps or minutes are set, there is none.",
+        "Most symbols read in the default passes, of which at least one is made; 0 is no "
+        "bound. Ignored if passes, steps or minutes are set.",
         at_least=0, at_most=1 << 50,
     )  # fmt: skip
     ngram_evidence: bool = option(
@@ -82,7 +82,7 @@ class ClassifierConfig(Checked):
 class ClassifierChoices(ItemChoices):
     """All choices of a run of ``nextchar classify``."""
 
-    # A field's own default is what runs have that are older than it.
+    # A field's own default is its value in runs that are older than the field.
     # What suited 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "hidden_size": 128,
@@ -122,10 +122,10 @@ class ClassifierChoices(ItemChoices):
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what follows from options: of bytes, which have no <unk>, and of one-hot input.
+        """Add the settings implied by options: by bytes, which have no <unk>, and one-hot input.
 
-        One-hot input has no vectors to which those of n-grams could be added. A budget that is
-        given has no bound beside it.
+        One-hot input has no vectors to which those of n-grams could be added. An explicit
+        budget has no bound in addition.
         """
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}

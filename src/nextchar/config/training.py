@@ -34,7 +34,7 @@ class TrainingConfig(Checked):
     )
     reset_probability: float = option(
         0.03,
-        "Probability that a step clears a stream's state first, so that the network learns to "
+        "Probability of clearing a stream's state before a step, so that the network learns to "
         "begin a text from nothing.",
         at_least=0, at_most=1,
     )  # fmt: skip
@@ -136,7 +136,7 @@ class TrainingConfig(Checked):
         60.0, "Longest time between two saves of what --resume needs.", at_least=0
     )
     keep_checkpoints: int = option(
-        0, "Keep the weights of so many of the newest validations, beside the best.", at_least=0
+        0, "Keep the weights of this many newest validations, beside the best.", at_least=0
     )
     seed: int = option(0, "Seed of everything random.", at_least=0, below=2**63)
 

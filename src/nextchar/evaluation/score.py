@@ -172,9 +172,9 @@ class Score:
         return self._spans(itertools.pairwise([0, *ends, len(self.text)]))
 
     def words(self) -> list[Span]:
-        """Give every word: letters, digits, and apostrophes and hyphens between them.
+        """Return every word: letters, digits, and apostrophes and hyphens between them.
 
-        Marks and whatever else belongs to a letter are a part of its word.
+        Marks and other characters that belong to a letter are part of its word.
         """
         return self._spans(self._word_borders)
 
@@ -183,7 +183,7 @@ class Score:
 
         They are the maximal-scoring stretches of the excess above ``threshold`` bits a character
         (Ruzzo & Tompa 1999): none can be made more surprising by moving its ends, and none begins
-        or ends inside what a reader sees as one character. The same
+        or ends inside a grapheme cluster. The same
         surprise again is no new one: a stretch is only counted where each of the words that it
         touches was touched by a more surprising one already. So a strange name takes one place
         and not thirty, and a slip, which comes once, is not lost behind it.
@@ -231,7 +231,7 @@ class Score:
 
     @functools.cached_property
     def borders(self) -> NDArray[np.int64]:
-        """Where what a reader sees as one character begins, and the end of the text, int64[C + 1].
+        """The starts of grapheme clusters, and the end of the text, int64[C + 1].
 
         See ``text.graphemes``. A carriage return and a line feed are two.
         """
@@ -241,7 +241,7 @@ class Score:
         return np.flatnonzero(is_border)
 
     def around(self, start: int, end: int) -> tuple[int, int]:
-        """Move the ends of a stretch apart to borders between what is seen as characters."""
+        """Move the ends of a stretch outwards to the borders of grapheme clusters."""
         first = int(np.searchsorted(self.borders, start, side="right")) - 1
         last = int(np.searchsorted(self.borders, end, side="left"))
         return int(self.borders[first]), int(self.borders[last])
@@ -251,7 +251,7 @@ class Score:
         found: list[tuple[int, int]] = []
         for match in _WORD.finditer(self.text):
             start, end = self.around(*match.span())
-            # A mark parts a word only for the expression.
+            # Only the expression splits words at marks.
             if found and start <= found[-1][1]:
                 start, _ = found.pop()
             found.append((start, end))

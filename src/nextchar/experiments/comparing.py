@@ -156,7 +156,7 @@ def _run(
 
 
 def _writing_speed(model: LanguageModel) -> float:
-    """Give characters a second of one text, once the code is compiled and loaded."""
+    """Return the characters per second of one text, with the code compiled and loaded."""
     pieces = model.stream(length=2 * TIMED_LENGTH, seed=0, engine="compiled")
     written = 0
     while written < TIMED_LENGTH // 2:

@@ -80,7 +80,7 @@ def crossval(
         for number, piece in enumerate(pieces, 1):
             announce(f"fold {number}/{folds}: characters {piece[0]:,} to {piece[1]:,} held out")
             fold_options = {**options, "folds": folds} if number == 1 else _planned(folder)
-            # What the first fold has told of the user's choices holds for all.
+            # The notes of the first fold on the user's options hold for all folds.
             given = options if number == 1 else ()
             figures.append(_run(folder, paths, number, piece, fold_options, given, listeners))
         result = CrossValidation(tuple(figures))

@@ -85,7 +85,8 @@ class ExperimentFolder:
         folder = self.folder
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(
-                f"{folder} exists already and is no {self.kind}: choose another {as_option('out')}"
+                f"{folder} exists already and is not a {self.kind}: "
+                f"choose another {as_option('out')}"
             )
         was_there = folder.exists()
         parts = [folder / "runs", folder / "results"]
@@ -115,7 +116,7 @@ class ExperimentFolder:
         given: Collection[str] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> TrainingResult:
-        """Train the run of a label, or go on with it; ``given`` as for ``run.train``."""
+        """Train the run of a label, or resume it; ``given`` as for ``run.train``."""
         try:
             if self.run(label).exists():
                 return resume(self.run(label), listeners=listeners)

@@ -11,7 +11,7 @@ from nextchar.drawing import new_figure, saved_picture
 from nextchar.experiments.comparison import Comparison
 from nextchar.experiments.trials import Tuning
 
-_AROUND = 0.6  # trials that the axis goes on beyond the first and the last
+_AROUND = 0.6  # margin of the axis before the first and after the last trial
 
 
 def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
@@ -63,8 +63,8 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     Returns
     -------
     bytes
-        The picture. Pruned trials stand at the loss at which they were given up; one that is far
-        off stands at the upper edge, with its loss beside it.
+        The picture. Pruned trials are drawn at the loss at which they were stopped; an
+        outlier is drawn at the upper edge, with its loss beside it.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
 
 
 def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
-    """Draw the trials, all of them inside, and the best so far."""
+    """Draw the trials, all inside the axes, and the best so far."""
     measured = {
         trial.number: trial.nats_per_char / math.log(2)
         for trial in tuning.trials
@@ -111,7 +111,7 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
         for number, nats in enumerate(tuning.history(), 1)
         if nats is not None
     ]
-    # The last one is the best until the end of the axis, also where it is the only one.
+    # The last best continues to the end of the axis, even if it is the only one.
     best.append((count + _AROUND, best[-1][1]))
     axes.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
     axes.set_xlim(1 - _AROUND, count + _AROUND)
@@ -124,14 +124,14 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
 
 
 def _extent(tuning: Tuning, measured: Mapping[int, float]) -> tuple[int, float, float, float]:
-    """Give the number of trials, and the top of the axis, of what is drawn, and the bottom.
+    """Return the number of trials, the top of the axis and of the data, and the bottom.
 
-    A trial that went astray must not press the others together. The first one is no such trial.
+    An outlier must not compress the others. The first trial is never one.
     """
     complete = [measured[trial.number] for trial in tuning.trials if trial.state == "complete"]
     lowest, highest = min(complete), max(measured.values())
     first = measured.get(tuning.trials[0].number, lowest)
     far = lowest + 1.5 * max(statistics.median(complete) - lowest, first - lowest, 0.02)
-    # Where none is far off, the axis ends behind the highest.
+    # Without outliers, the axis ends above the highest.
     edge = max(min(highest, far), lowest + 0.02)
     return len(tuning.trials), edge + 0.08 * (edge - lowest), edge, lowest - 0.08 * (edge - lowest)

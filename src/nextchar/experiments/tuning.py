@@ -230,7 +230,7 @@ def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
                 )
         elif any(folder.iterdir()):
             raise RunError(
-                f"{folder} exists already and is no search: choose another {as_option('out')}"
+                f"{folder} exists already and is not a search: choose another {as_option('out')}"
             )
         else:
             write_json(folder / SPEC_FILE, spec)

@@ -78,20 +78,20 @@ class CompiledLoop:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the code needs only to be loaded."""
+        """Whether the code only has to be loaded."""
         return is_ready(write, *self._nothing) and (
             not self._can_share or is_ready(help_out, *self._idle_desk)
         )
 
     def load(self) -> None:
-        """Let the code be loaded, or compiled, before anything is written."""
+        """Load or compile the code before generation."""
         write(*self._nothing)
         if self._can_share:
-            help_out(*self._idle_desk)  # goes home at once: nobody asks
+            help_out(*self._idle_desk)  # exits at once: the work queue is empty
 
     @property
     def _nothing(self) -> tuple[Weights, Memory, Chooser, NDArray[np.float64], Symbols]:
-        """What the loop is called with to write nothing."""
+        """Arguments with which the loop generates nothing."""
         B = self._memory.logits.shape[1]
         return self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int)
 

@@ -2,11 +2,11 @@
 
 Two loops write the same text, up to the rounding of float32 in the logits. The compiled one is
 many times faster, but has to be loaded. So ``auto`` begins with the plain one, and goes on with the
-compiled one once the text has become long. That hangs on the place in the text alone: however long
-a text is to become, in whatever pieces it is asked for, a seed gives it the same beginning.
+compiled one once the text has become long. That depends only on the position in the text: a
+seed gives the same beginning, whatever the length of the text and of its pieces.
 
-In a new installation the code has to be compiled first. Nobody waits for that: it is done beside
-(``preparing``), and the plain loop goes on until it is.
+In a new installation the code has to be compiled first. Nothing waits for that: it is done in
+the background (``preparing``), and the plain loop continues until then.
 
 Works on ids and knows no text. Shapes: B samples, n symbols.
 """
@@ -34,8 +34,8 @@ from nextchar.nn.network import Network
 Engine = Literal["auto", "compiled", "plain", "captured"]
 
 PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
-_LOOK_EVERY = 64  # symbols between two looks whether it has been compiled
-# Of plain writing: where nothing can be stored for others, it must take so long to be worth it.
+_LOOK_EVERY = 64  # symbols between two checks for the compiled code
+# Minimum duration of plain generation that justifies compiling code that cannot be stored.
 _WORTH_COMPILING = 60.0
 
 
@@ -126,17 +126,17 @@ class Writer:
             self._written += part
             count -= part
             report_symbols(part)
-            if self._written == 1:  # which took longer than all that follow
+            if self._written == 1:  # it took longer than all that follow
                 self._began = time.monotonic()
         return np.concatenate(parts)
 
     @property
     def position(self) -> Position:
-        """Where the plain loop stands."""
+        """The state of the plain loop."""
         return self._position
 
     def _go_on_compiled(self) -> None:
-        """Change to the compiled loop, or see to it that it can be done later."""
+        """Switch to the compiled loop, or prepare a later switch."""
         try:
             # Not before it is needed: numba takes a sixth of a second to import.
             from nextchar.generation.compiled import CompiledLoop
@@ -155,7 +155,7 @@ class Writer:
         self._loop = loop
 
     def _can_wait(self) -> bool:
-        """Say whether the code is being compiled beside, or not worth to be compiled here."""
+        """Return whether the code is compiled in the background, or not worth compiling here."""
         from nextchar.generation.preparing import prepare_beside
 
         process = prepare_beside(self._weights)

@@ -1,8 +1,8 @@
-"""Compiling the loop that writes in a process of its own, beside the one that writes plainly.
+"""Background compilation of the generation loop, in a process of its own.
 
-A thread would not do: it would share the interpreter with the plain loop, which would wait for it
-at every call. What the process has compiled is stored for all that come later, so it goes on to
-its end, some seconds, even if the text is finished before.
+A thread would share the interpreter with the plain loop, which would wait for it at every call. The
+compiled code is stored for later runs, so the process continues to its end, for some seconds, even
+if the text is finished earlier.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOCK_FILE = "generation.lock"
 
 @cache
 def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
-    """Begin to compile in another process, once; ``None`` where that cannot be."""
+    """Start compiling in another process, once; return ``None`` if that is impossible."""
     if place_of(write) is None or not sys.executable:
         return None
     call = f"from nextchar.generation import preparing; preparing.prepare({stored!r})"
@@ -46,7 +46,7 @@ def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
     except OSError:
         return None
     LOGGER.info(
-        "the loops of generation are compiled beside, once in an installation (about 15 s); "
+        "compiling the loops of generation in the background, once per installation (about 15 s); "
         "until then the text is written without them"
     )
     return process
@@ -55,7 +55,7 @@ def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
 def prepare(stored: StoredWeights) -> None:
     """Compile and store the loop, with as little disturbance as possible.
 
-    Only one process does so at a time; those that come second find the work done.
+    Only one process does so at a time; later ones find the code stored.
     """
     os.nice(5)
     place = place_of(write)
@@ -63,12 +63,12 @@ def prepare(stored: StoredWeights) -> None:
         if place is not None:
             file = closing.enter_context((place / _LOCK_FILE).open("wb"))
             fcntl.flock(file, fcntl.LOCK_EX)
-        torch.set_num_threads(2)  # the second thread's part too
+        torch.set_num_threads(2)  # compiles the second thread's part too
         compile_generation(stored)
 
 
 def compile_generation(stored: StoredWeights) -> None:
-    """Compile, or load, all that writes texts with weights that are stored so."""
+    """Compile or load all generation code for weights stored in this format."""
     config = NetworkConfig(hidden_size=16, embedding_size=8)
     network = Network(4, config, generator=torch.Generator().manual_seed(0))
     writer = Writer(network, torch.zeros(1, dtype=torch.long), Sampling(), [0], engine="plain")

@@ -27,15 +27,15 @@ _WORTH_COMPILING = 60.0  # seconds of training
 def fastest_arithmetic(
     config: NetworkConfig, batch: int, device: torch.device, *, seconds: float = math.inf
 ) -> Arithmetic:
-    """Give the arithmetic in which a layer of a network trains fastest, with streams [B].
+    """Return the arithmetic in which a layer of a network trains fastest, with streams [B].
 
     Integers halve the time of float32's products, so they need no trial against it. Against
     bfloat16, where the processor has that too, a layer is trained in both for a moment. Where
     there are no integers, or the cell does not take them, bfloat16 must be clearly faster than
     float32 in the product [B, H] · [H, 4·H].
 
-    In a new installation the loops of integers have to be compiled first: a training of so few
-    ``seconds`` that they could not gain that time takes bfloat16, which needs hardly any.
+    In a new installation the loops of integers have to be compiled first: a training of too few
+    ``seconds`` to regain that time uses bfloat16, which needs hardly any compilation.
     """
     layer = build_cell(config, config.hidden_size)
     if not takes_integers(layer) or not has_int16(device):
@@ -51,7 +51,7 @@ def fastest_arithmetic(
 
 
 def _windows_were_compiled() -> bool:
-    # Here and not above: it brings the compiler along.
+    # Imported here because it loads the compiler.
     from nextchar.nn.windows import lstm_forward
     from nextchar.nn.windows_gru import gru_after_forward
 

@@ -128,8 +128,8 @@ class Network(Trainable):
     def initial_state(self, batch_size: int, first: int | None = None) -> State:
         """Return the state before a text, on the device of the weights.
 
-        Zeros, or the state after the symbol ``begins_after``. A text whose ``first`` symbol is
-        that one needs it only once, and begins from zeros.
+        Zeros, or the state after the symbol ``begins_after``. If the ``first`` symbol
+        of the text is that one, the text begins from zeros instead.
         """
         zeros = self.stack.initial_state(batch_size)
         if self.begins_after is None or self.begins_after == first:

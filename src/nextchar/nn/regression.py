@@ -1,6 +1,6 @@
 """Logistic regression on weighted terms, with an L2 penalty: a convex problem, solved by L-BFGS.
 
-Its products of sparse matrices are bags of embeddings: of a text's terms, and of a term's texts.
+Its sparse matrix products are embedding bags: over a text's terms, and over a term's texts.
 
 Legend: N texts, M terms of all texts, R rows, C labels.
 """
@@ -26,11 +26,11 @@ class SparseRows:
     Attributes
     ----------
     columns
-        Of the values, int64[M].
+        Columns of the values, int64[M].
     values
         float32[M].
     offsets
-        Where each row begins: int64[N].
+        Start of each row: int64[N].
     """
 
     columns: Tensor
@@ -38,13 +38,13 @@ class SparseRows:
     offsets: Tensor
 
     def times(self, matrix: Tensor) -> Tensor:
-        """Give the product with a dense matrix [R, C]: [N, C]."""
+        """Return the product with a dense matrix [R, C]: [N, C]."""
         return functional.embedding_bag(
             self.columns, matrix, self.offsets, mode="sum", per_sample_weights=self.values
         )
 
     def subset(self, places: Tensor) -> SparseRows:
-        """Give some of the rows, in this order."""
+        """Return the selected rows, in the given order."""
         ends = torch.cat([self.offsets[1:], torch.tensor([len(self.columns)])])
         lengths = (ends - self.offsets)[places]
         offsets = lengths.cumsum(0) - lengths
@@ -53,7 +53,7 @@ class SparseRows:
         return SparseRows(self.columns[taken], self.values[taken], offsets)
 
     def transposed(self, rows: int) -> SparseRows:
-        """Give the same values column by column, of which there are R."""
+        """Return the same values column by column, of which there are R."""
         ends = torch.tensor([len(self.columns)])
         owners = torch.repeat_interleave(torch.diff(self.offsets, append=ends))
         order = self.columns.argsort(stable=True)
@@ -69,7 +69,7 @@ class Solution:
     bias: Tensor
 
     def logits(self, features: SparseRows) -> Tensor:
-        """Give the logits of texts, [N, C]."""
+        """Return the logits of texts, [N, C]."""
         return features.times(self.weights) + self.bias
 
 
@@ -90,11 +90,11 @@ def regress(
     targets
         Labels, int64[N].
     start
-        Where the search begins; the nearer to the solution, the fewer iterations.
+        Starting point; the nearer to the solution, the fewer iterations.
     strength
-        Of the regression (C in scikit-learn), above 0.
+        Inverse regularisation strength (C in scikit-learn), above 0.
     importance
-        Of each text, float32[N]; all 1 if not given.
+        Weight of each text, float32[N]; all 1 if not given.
     """
     turned = features.transposed(len(start.weights))
     share = torch.ones(len(targets)) if importance is None else importance

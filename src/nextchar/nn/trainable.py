@@ -37,7 +37,7 @@ def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Keep a network in evaluation mode and without gradients in the block, then as it was."""
+    """Keep a network in evaluation mode without gradients in the block, then restore its mode."""
     was_training = network.training
     network.eval()
     try:

@@ -9,7 +9,7 @@ from nextchar.text.graphemes import clusters, is_plain
 LINE_BREAK = "↵"
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# They join or part letters and emoji, and command nothing else: joiners, and the tags of flags.
+# They only join or separate letters and emoji: joiners, and the tags of flags.
 _JOINERS = frozenset("\u200c\u200d") | frozenset(map(chr, range(0xE0020, 0xE0080)))
 _FIRST_EMOJI = 0x1F000  # those before it may be narrow
 _CONTROL_PICTURES = 0x2400
@@ -55,7 +55,7 @@ def cells(character: str) -> int:
 
 
 def width(text: str) -> int:
-    """Give how many cells of a terminal a printable text takes; joined emoji are one, of 2."""
+    """Return the terminal cells of a printable text; joined emoji count as one, of 2 cells."""
     if is_plain(text):
         return sum(map(cells, text))
     return sum(

@@ -70,7 +70,7 @@ def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None
 
 
 class _Cell(NamedTuple):
-    """What stands together in the terminal: what a reader sees as one character."""
+    """A unit of the terminal display: a grapheme cluster."""
 
     shown: str
     width: int
@@ -116,7 +116,7 @@ def legend(palette: Palette | None) -> str:
 
 
 def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
-    """Give the cells of a line; what belongs to a character adds its bits to it."""
+    """Yield the cells of a line; each sums the bits of its cluster."""
     text = score.text[start:end]
     begin, past = np.searchsorted(score.borders, [start, end])
     borders = (score.borders[begin:past] - start).tolist()

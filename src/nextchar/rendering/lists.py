@@ -45,7 +45,7 @@ def counting_notes(score: Score) -> list[tuple[str, str]]:
 
 
 def left_out(skipped: int, predicted: int, first: SkippedCharacter | None) -> str:
-    """Say how many characters no figure counts, and where the first of them stands."""
+    """Describe the skipped characters: their number, and the place of the first."""
     share = skipped / (skipped + predicted)
     text = (
         f"{_counted(skipped)} ({share:.2%} of all) that the vocabulary does not have, not in these "
@@ -120,7 +120,7 @@ def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[
 
 
 def _in_context(score: Score, span: Span) -> tuple[str, str, str]:
-    """Give what stands before a stretch, the stretch, and what stands after, as one line."""
+    """Return the context before a stretch, the stretch, and the context after, as one line."""
     text = score.text
     start, end = score.around(max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT))
     before = ("…" if start else "") + printable_text(text[start : span.start])

@@ -269,7 +269,7 @@ def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
 
 
 def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum bits over what is seen as one character, float64[N]; NaN where it has none."""
+    """Sum bits over each grapheme cluster, float64[N]; NaN where it has none."""
     if not score.text:
         return bits
     starts = score.borders[:-1]
@@ -278,7 +278,7 @@ def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _number_at(score: Score, place: int) -> int:
-    """Give the number of the character that begins at a place of the text."""
+    """Return the number of the character that begins at an offset of the text."""
     return int(np.searchsorted(score.borders, place))
 
 

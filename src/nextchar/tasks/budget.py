@@ -27,14 +27,14 @@ _PREPARING_ITEMS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """How a time is filled.
+    """The use of a time budget.
 
     Attributes
     ----------
     steps
         At least 1.
     validate_every
-        Steps between two validations; 0 is the usual number of times.
+        Steps between two validations; 0 is the usual number of validations.
     """
 
     steps: int
@@ -43,9 +43,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Costs:
-    """The seconds of a step, of a validation, and of all that came before the first step.
+    """The seconds of a step, of a validation, and of everything before the first step.
 
-    What the first step of all takes longer than others, as loops are compiled, is not counted.
+    The extra time of the very first step, in which loops are compiled, is not counted.
     """
 
     step: float
@@ -56,7 +56,7 @@ class Costs:
 def planned(
     model: ItemModel[Any], train: Examples, validation: Examples, *, minutes: float, began: float
 ) -> Plan:
-    """Fill minutes with a training, all that comes before its first step counted in.
+    """Fill minutes with training, everything before its first step included.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def planned(
     minutes
         Above 0.
     began
-        When the time began (``time.monotonic``).
+        Start of the time (``time.monotonic``).
 
     Raises
     ------
@@ -85,10 +85,10 @@ def planned(
 
 
 def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
-    """Fill what is left of the minutes with steps and validations; errors are those of ``planned``.
+    """Fill the remaining minutes with steps and validations; errors are those of ``planned``.
 
-    A validation is due after every so many steps. Where that is 0, it is the usual number of
-    times, and fewer where those took more than a tenth of the time.
+    Validations are ``validate_every`` steps apart. If that is 0, there is the usual number of
+    them, or fewer if they took more than a tenth of the time.
     """
     seconds = minutes * 60 - costs.before
     if seconds < costs.step + costs.validation:
@@ -110,7 +110,7 @@ def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
 def _seconds_per_step(
     model: ItemModel[Any], train: Examples, seconds: float
 ) -> tuple[float, float]:
-    """Time a step, and what the first one took longer."""
+    """Time a step, and the extra time of the first one."""
     lessons, training = ItemLessons(model, train), model.choices.training
     trainer = Trainer(model.network.train(), lessons, training, Path(), grown=model.grown)
     times: list[float] = []
@@ -129,7 +129,7 @@ def _seconds_per_step(
 def _seconds_per_validation(model: ItemModel[Any], validation: Examples) -> float:
     if not len(validation):
         return 0.0
-    # The first time, torch prepares what every later time has ready.
+    # The first time includes torch's one-off preparation.
     model.rehearse(validation.subset(np.arange(min(_PREPARING_ITEMS, len(validation)))))
     began = time.monotonic()
     model.rehearse(validation)

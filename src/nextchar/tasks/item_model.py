@@ -88,12 +88,12 @@ class ItemModel(ABC, Generic[ChoicesT]):
         """
 
     def measure(self, examples: Examples) -> Measured:
-        """Measure the network on items that it has not learned from, whatever its mode."""
+        """Measure the network on held-out items, whatever its mode."""
         with evaluating(self.network):
             return self._measured(examples)
 
     def rehearse(self, examples: Examples) -> None:
-        """Do as much as ``measure`` will once the network has learned, to see how long it takes."""
+        """Do the same amount of work as ``measure`` on a trained network, to time it."""
         self.measure(examples)
 
     @abstractmethod
@@ -108,7 +108,7 @@ class ItemModel(ABC, Generic[ChoicesT]):
     @property
     @abstractmethod
     def summary(self) -> str:
-        """What it reads and gives, in a few words."""
+        """Its inputs and outputs, in a few words."""
 
     def __repr__(self) -> str:
         return (

@@ -129,14 +129,14 @@ def train_items(
     listeners
         Called with each event of the training.
     began
-        When the time that ``minutes`` counts began (``time.monotonic``); ``None`` is now.
+        Start of the time budget ``minutes`` (``time.monotonic``); ``None`` is now.
 
     Raises
     ------
     RunError
         Something stands in the way.
     ConfigError
-        The minutes do not hold one step.
+        The minutes are too short for a step.
     Interrupted, NonFiniteLossError, StorageError
         As ``Trainer.fit``.
     """

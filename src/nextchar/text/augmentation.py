@@ -259,7 +259,7 @@ def _numbered(chunks: Iterable[str]) -> Iterator[tuple[int, str, str]]:
 
 
 def _cut(line: str) -> tuple[str, str]:
-    """Take a part of a line that is too long, up to a border between what is seen as characters."""
+    """Split off a part of an overlong line, at a border between grapheme clusters."""
     end = border_at_most(line, LONGEST_LINE) or LONGEST_LINE
     return line[:end], line[end:]
 
@@ -277,7 +277,7 @@ def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tu
 
 
 def _word_spans(line: str) -> list[tuple[int, int]]:
-    """Find the words, but for those that are a part of what a reader sees as one character."""
+    """Find the words, except those that are part of a grapheme cluster."""
     inner = set(inner_places(line))
     spans = (match.span() for match in _WORD.finditer(line))
     return [(start, end) for start, end in spans if not {start, end} & inner]
@@ -306,10 +306,10 @@ def _is_plain(character: str) -> bool:
 
 
 def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Take back edits that would part or join what a reader sees as one character."""
+    """Revert edits that would split or join grapheme clusters."""
     plain_line = is_plain(line.removesuffix("\r"))
     inner = set() if plain_line else set(inner_places(line))
-    at, last = 0, ""  # the end of the altered text, one such character
+    at, last = 0, ""  # the end of the altered text, one cluster
     for piece in pieces:
         start, at = at, at + len(piece.before)
         if piece.edit is not None and not (plain_line and is_plain(piece.after)):
@@ -324,16 +324,16 @@ def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _touches(last: str, text: str, following: str) -> bool:
-    """Tell whether a text joins what would stand before or behind it, or lets them join."""
+    """Return whether a text would join its neighbours, or let them join each other."""
     edges = {len(last)} if last else set()
     edges |= {len(last) + len(text)} if following else set()
     return not edges.isdisjoint(inner_places(last + text + following))
 
 
 def _joins(piece: Piece) -> bool:
-    """Tell whether an edit reaches into what is seen as one character, or makes one of several.
+    """Return whether an edit reaches into a grapheme cluster, or merges several into one.
 
-    Words may hold such characters, if they are moved as they are.
+    Words may contain clusters if they are moved unchanged.
     """
     before, after = inner_places(piece.before), inner_places(piece.after)
     if piece.edit in CHARACTER_EDITS:

@@ -100,7 +100,7 @@ class ItemBatches:
 def by_length(lengths: NDArray[np.int64], most_symbols: int) -> Iterator[NDArray[np.int64]]:
     """Cut all items into batches of similar lengths, to be read once, the longest first.
 
-    Whoever follows the work is told which part of the symbols was read (``following``).
+    Followers receive the share of symbols that were read (``following``).
 
     Parameters
     ----------

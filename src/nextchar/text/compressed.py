@@ -1,4 +1,4 @@
-"""Compressed files: which are undone while they are read, and which are refused."""
+"""Compressed files: those decompressed while they are read, and those refused."""
 
 from __future__ import annotations
 
@@ -43,28 +43,29 @@ _ARCHIVES = {
 
 
 def plain_name(path: str | PurePath) -> str:
-    """Give the name of a file in lower case, without the ending of a compressed one."""
+    """Return the name of a file in lower case, without the extension of a compressed one."""
     name = str(path).lower()
     ending = next((ending for ending in _FORMATS if name.endswith(ending)), "")
     return name.removesuffix(ending)
 
 
 def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> BufferedIOBase:
-    """Give the bytes that a file stands for.
+    """Return the decompressed bytes of a file.
 
     Parameters
     ----------
     file
-        At its start. gzip, bzip2 and xz are known by their first bytes, or else by the name.
+        The file, at its start. gzip, bzip2 and xz are recognised by their first bytes, or else by
+        the name.
     name
         For messages.
     takes_bytes
-        Whether other archives are read as the bytes that they are.
+        Whether other archives are read as raw bytes.
 
     Raises
     ------
     TextError
-        Another archive, where bytes are not taken.
+        Another archive, unless raw bytes are accepted.
     """
     beginning = file.peek(_PEEKED)[:_PEEKED]
     by_content = (known for known in _FORMATS.values() if known.begins.match(beginning))
@@ -84,7 +85,7 @@ def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> Buffe
 def damage_told(name: str) -> Iterator[None]:
     """Raise ``TextError`` for a compressed file that is damaged or cut short.
 
-    Other errors of the file system pass.
+    Other file system errors propagate.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Lines of CSV and TSV files to fields, whatever parts them.
+"""Lines of CSV and TSV files split into fields, for any separator.
 
-In a CSV file a field may stand in quotes, in which commas, line ends and doubled quotes are text.
-In a TSV file quotes are characters like all others, unless all names of its header stand in quotes,
-and columns are asked for by these names without the quotes.
+In a CSV file a field may be quoted; commas, line ends and doubled quotes inside it are text. In a
+TSV file quotes are ordinary characters, unless all names of its header are quoted; columns are then
+selected by these names without the quotes.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _limit = threading.Lock()  # csv keeps its longest field for the whole process
 
 @dataclass(frozen=True)
 class Layout:
-    """How the lines of a file become fields.
+    """The rules that split the lines of a file into fields.
 
     Attributes
     ----------
     separator
-        What stands between fields.
+        The separator of fields.
     quoted
         Whether quotes around a field are not part of it.
     skipped
@@ -53,12 +53,12 @@ class Layout:
     skipped: int = 0
 
     def records(self, source: TextSource, name: str) -> Iterator[Record]:
-        """Give the records of a file, as it is read.
+        """Return the records of a file, read lazily.
 
         Raises
         ------
         TextError
-            A quote that is not closed, or followed by text.
+            A quote is not closed, or is followed by text.
         """
         if self.quoted:
             return _quoted(source, self, name)
@@ -67,7 +67,7 @@ class Layout:
         return ((number, line.split(self.separator)) for number, line in lines)
 
     def is_of(self, kind: Separated) -> bool:
-        """Tell whether the separator is the one that a kind of file is named after."""
+        """Return whether the separator is the one that gives a kind of file its name."""
         return self.separator == _OWN[kind]
 
     @property
@@ -77,17 +77,17 @@ class Layout:
 
 
 def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layout:
-    """Find how the fields of a file are parted, from its first lines.
+    """Detect the layout of a file from its first lines.
 
     Parameters
     ----------
     source
         The file.
     kind
-        What its name says.
+        The kind by its name.
     fits
-        Tell whether records are what is wanted, the surest test first: the first layout that
-        passes is taken, else that of the name.
+        Predicates for acceptable records, the surest first: the first layout that passes is
+        taken, else that of the name.
     """
     numbered = enumerate(lines_with_ends(source.chunks()))
     begun = itertools.dropwhile(lambda each: not each[1].strip("\r\n"), numbered)
@@ -105,17 +105,17 @@ def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layo
 
 
 def looks_quoted(field: str) -> bool:
-    """Tell whether a field stands in quotes as those of CSV files do."""
+    """Return whether a field is quoted as in CSV files."""
     return _QUOTED.fullmatch(field) is not None
 
 
 def is_quoted(fields: Sequence[str]) -> bool:
-    """Tell whether all fields stand in quotes."""
+    """Return whether all fields are quoted."""
     return all(map(looks_quoted, fields))
 
 
 def _possible(kind: Separated, first: str, skipped: int) -> list[Layout]:
-    """Give the layouts that a file may have, that of its name first."""
+    """Return the possible layouts of a file, that of its name first."""
     quoted = [Layout(each, quoted=True, skipped=skipped) for each in ",;\t|"]
     if kind == "csv":
         return quoted
@@ -129,7 +129,7 @@ def _first_records(layout: Layout, lines: Sequence[str]) -> list[list[str]]:
         return [line.rstrip("\r\n").split(layout.separator) for line in lines]
     with _long_fields():
         records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
-    # The last one may go on behind what was looked at.
+    # The last record may continue beyond the lines examined.
     return records[:-1] if len(lines) == _LOOKED_AT and len(records) > 1 else records
 
 
@@ -157,7 +157,7 @@ def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
     if "end of data" in str(error):
         return TextError(
             f"{name}, line {opened}: a quote opens a field here and is never closed: a field that "
-            "begins with a quote stands in quotes, and its own quotes are written twice"
+            "begins with a quote must be quoted, with its own quotes written twice"
         )
     where = "" if line == opened else f" in line {line}"
     return TextError(
@@ -198,7 +198,7 @@ def _opening_line(lines: Iterable[str], separator: str) -> int:
 
 @contextlib.contextmanager
 def _long_fields() -> Iterator[None]:
-    """Let fields be as long as they are: csv would stop at 128 KiB."""
+    """Lift the limit on the length of fields: csv would stop at 128 KiB."""
     with _limit:
         before = csv.field_size_limit(sys.maxsize)
         try:

@@ -1,10 +1,10 @@
-"""What a reader sees as one character: extended grapheme clusters (Unicode Annex 29, rules GB3-13).
+"""Extended grapheme clusters, a reader's characters (Unicode Annex 29, rules GB3-13).
 
-Nothing may be put inside a cluster, nor may a text be cut there: combining marks, joined emoji,
+Nothing may be inserted into a cluster, nor may a text be cut there: combining marks, joined emoji,
 flags, syllables of Hangul letters and conjuncts of Indic scripts fall apart otherwise.
 
-Classes of characters follow from their general category as Python has it, with the exceptions of
-the annex written down here. Two approximations: an emoji is any symbol of the blocks in which
+Classes of characters follow from their general category in Python's ``unicodedata``, with the
+annex's exceptions listed here. Two approximations: an emoji is any symbol of the blocks in which
 pictographs stand or may be added, and consonants of Indic scripts are letters by their blocks.
 """
 
@@ -15,8 +15,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Nothing of these stands inside a cluster, but where what is before them says so; the others are
-# looked at one by one. They are ASCII, Latin, Greek, Cyrillic, kana, Han and Hangul syllables.
+# Plain characters are inside a cluster only if a special one before them requires it; all others
+# are examined one by one. Plain are ASCII, Latin, Greek, Cyrillic, kana, Han and Hangul syllables.
 _PLAIN = (
     "\u0000-\u000c\u000e-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0370-\u0482\u048a-\u052f"
     "\u1e00-\u1fff\u2010-\u2027\u3040-\u3098\u309b-\u30ff\u3400-\u4dbf\u4e00-\ua48f\uac00-\ud7a3"
@@ -26,10 +26,10 @@ _SPECIAL = re.compile(f"[^{_PLAIN}]+")
 _CONTROL, _EXTEND, _SPACING, _JOINER, _PREPEND = "control", "extend", "spacing", "joiner", "prepend"
 _LEADING, _VOWEL, _TRAILING, _OPEN, _CLOSED = "L", "V", "T", "LV", "LVT"
 _REGIONAL, _PICTOGRAPH, _LINKER, _CONSONANT, _OTHER = "RI", "emoji", "linker", "consonant", ""
-_INSIDE_ANY = frozenset({_EXTEND, _SPACING, _JOINER, _LINKER})  # of whatever stands before them
+_INSIDE_ANY = frozenset({_EXTEND, _SPACING, _JOINER, _LINKER})  # of the cluster before them
 
 _ZERO_WIDTH_NON_JOINER, _ZERO_WIDTH_JOINER = "\u200c", "\u200d"
-# Marks that stand on their own, and others that do not (Other_Grapheme_Extend, and U+0E33 and
+# Marks that begin a cluster, and letters that extend one (Other_Grapheme_Extend, and U+0E33 and
 # U+0EB3, which are letters by their category).
 _STANDING = frozenset(
     "\u102b\u102c\u1038\u1062\u1063\u1064\u1067\u1068\u1069\u106a\u106b\u106c\u106d\u1083\u1087"
@@ -64,17 +64,17 @@ _PICTOGRAPHS = re.compile(
 
 
 class Borders:
-    """Tells the borders between clusters, of a text that comes character by character."""
+    """Finds the borders between clusters, in a text that arrives character by character."""
 
     __slots__ = ("_before", "_flags", "_read")
 
     def __init__(self) -> None:
         self._before: str | None = None  # the class of the last character
-        self._flags = 0  # regional indicators that stand last
-        self._read = ""  # what may join an emoji or a consonant that comes next
+        self._flags = 0  # regional indicators at the end
+        self._read = ""  # a possible prefix of an emoji or consonant sequence
 
     def begins(self, character: str) -> bool:
-        """Read a character, and tell whether a cluster begins with it."""
+        """Read a character, and return whether a cluster begins with it."""
         before, kind = self._before, _kind(character)
         border = before is None or self._parts(before, kind)
         self._before = kind
@@ -88,7 +88,7 @@ class Borders:
         return border
 
     def _parts(self, before: str, kind: str) -> bool:
-        """Tell whether there is a border between two classes that follow each other."""
+        """Return whether there is a border between two adjacent classes."""
         if _CONTROL in (before, kind) or "\n" in (before, kind) or "\r" in (before, kind):
             return (before, kind) != ("\r", "\n")
         if kind in _INSIDE_ANY or before == _PREPEND:
@@ -102,14 +102,14 @@ class Borders:
         return not (kind == _REGIONAL and self._flags % 2 == 1)
 
 
-# From what was read and the class of the next character to what is read then.
+# From the prefix read so far and the class of the next character to the new prefix.
 _JOINED, _LINKED = "joined", "linked"
 _READ_ON = {
     _PICTOGRAPH: {_EXTEND: _PICTOGRAPH, _LINKER: _PICTOGRAPH, _JOINER: _JOINED},
     _CONSONANT: {_EXTEND: _CONSONANT, _JOINER: _CONSONANT, _LINKER: _LINKED},
     _LINKED: {_EXTEND: _LINKED, _JOINER: _LINKED, _LINKER: _LINKED},
 }
-# Which parts of Hangul syllables go on after which.
+# The parts of Hangul syllables that may follow each part.
 _GOES_ON = {
     _LEADING: (_LEADING, _VOWEL, _OPEN, _CLOSED),
     _OPEN: (_VOWEL, _TRAILING),
@@ -120,17 +120,17 @@ _GOES_ON = {
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether all characters of a text stand alone, and beside others such, quickly."""
+    """Return whether all characters of a text are clusters of their own, by a fast test."""
     return (text.isascii() and "\r" not in text) or not _SPECIAL.search(text)
 
 
 def inner_places(text: str) -> list[int]:
-    """List the places of a text at which no cluster begins; none in most texts, quickly."""
+    """List the positions inside clusters; fast for most texts, which have none."""
     return [] if is_plain(text) else list(_inner_places(text))
 
 
 def clusters(text: str) -> list[str]:
-    """Cut a text into its clusters; joined they are the text."""
+    """Split a text into its clusters; joined, they are the text."""
     inner = set(inner_places(text))
     if not inner:
         return list(text)
@@ -139,7 +139,7 @@ def clusters(text: str) -> list[str]:
 
 
 def first_cluster(text: str, start: int) -> str:
-    """Give the cluster that begins at a place, or nothing at the end of a text."""
+    """Return the cluster that begins at a position; empty at the end of a text."""
     borders, end = Borders(), start
     while end < len(text) and (borders.begins(text[end]) == (end == start)):
         end += 1
@@ -147,7 +147,7 @@ def first_cluster(text: str, start: int) -> str:
 
 
 def border_at_most(text: str, place: int) -> int:
-    """Give the last border of a text that is not behind a place; 0 if there is none."""
+    """Return the last border of a text at or before a position; 0 if there is none."""
     # A space or a line feed begins a cluster, unless what stands right before it says otherwise.
     start = max(0, max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) - 1)
     inner = {start + inside for inside in inner_places(text[start : place + 1])}
@@ -157,7 +157,7 @@ def border_at_most(text: str, place: int) -> int:
 
 
 def border_at_least(text: str, place: int) -> int:
-    """Give the first border of a text that is not before a place."""
+    """Return the first border of a text at or after a position."""
     inner = set(inner_places(text))
     while place in inner:
         place += 1
@@ -165,15 +165,15 @@ def border_at_least(text: str, place: int) -> int:
 
 
 def attaches(character: str) -> bool:
-    """Tell whether a character belongs to whatever stands before it: a mark, a joiner, …."""
+    """Return whether a character extends any cluster before it: a mark, a joiner, …."""
     return _kind(character) in _INSIDE_ANY
 
 
 def _inner_places(text: str) -> Iterator[int]:
     for special in _SPECIAL.finditer(text):
         borders = Borders()
-        # What stands before and after decides too; a plain character begins a cluster unless it
-        # follows a special one, which is in the run before it then.
+        # The neighbours decide too. A plain character begins a cluster unless it follows a special
+        # one, which is then in the run before it.
         first, end = max(0, special.start() - 1), min(len(text), special.end() + 1)
         for place in range(first, end):
             if not borders.begins(text[place]) and place:
@@ -182,7 +182,7 @@ def _inner_places(text: str) -> Iterator[int]:
 
 @functools.lru_cache(1 << 14)
 def _kind(character: str) -> str:
-    """Give the class of a character; CR and LF are their own."""
+    """Return the class of a character; CR and LF have their own."""
     if character in "\r\n":
         return character
     category = unicodedata.category(character)

@@ -1,4 +1,4 @@
-"""Labels that look like something else: swapped columns, lines whose label stands at the end."""
+"""Suspicious labels: swapped columns, lines with the label at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nextchar.errors import TextError, as_option
 
-_LONGEST, _MOST_WORDS = 60, 5  # characters and words of what is surely a label
+_LONGEST, _MOST_WORDS = 60, 5  # maximal characters and words of a plausible label
 _SENTENCE_ENDS = ".!?…。！？"
 _SHOWN = 40
 
@@ -18,11 +18,11 @@ class Labelled(Protocol):
 
     @property
     def place(self) -> str:
-        """Where it stands."""
+        """Its place, for messages."""
 
     @property
     def text(self) -> str:
-        """What was read."""
+        """The text."""
 
     @property
     def label(self) -> str:
@@ -30,7 +30,7 @@ class Labelled(Protocol):
 
 
 def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None:
-    """Tell of labels of which most have one item, and of those that look like sentences."""
+    """Note if most labels have one item each, or if labels look like sentences."""
     first = {item.label: item.place for item in reversed(items) if item.label}
     counts = Counter(item.label for item in items if item.label)
     single = [label for label in counts if counts[label] == 1]
@@ -48,22 +48,22 @@ def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None
 
 
 def refuse_labels_at_end(items: Sequence[Labelled]) -> None:
-    """Refuse lines that are parted into labels and texts, and have their labels at the end.
+    """Refuse lines split into labels and texts whose labels are at the end.
 
-    So it is where the ends of lines are fewer than their beginnings, and repeat, while most
-    beginnings occur once or are by far more.
+    That is assumed if the distinct ends of lines are fewer than the beginnings, and repeat, while
+    most beginnings occur once or are far more numerous.
 
     Raises
     ------
     TextError
-        That is so.
+        The labels seem to be at the end.
     """
     begins = Counter(item.label for item in items)
     words = [item.text.split()[-1] if item.text else "" for item in items]
     for ends in ([item.text for item in items], words):
         if all(map(_has_word, ends)) and _are_labels(Counter(ends), begins):
             raise TextError(
-                f"{items[0].place}: the label seems to stand at the end ({ends[0][:_SHOWN]!r}): a "
+                f"{items[0].place}: the label seems to be at the end ({ends[0][:_SHOWN]!r}): a "
                 "line is a label, a tab or a blank, and a text (in a .csv or .tsv file "
                 f"{as_option('text')} and {as_option('label')} say which column is which)"
             )

@@ -40,7 +40,7 @@ class LabelledText:
     fields
         What other columns of a table were asked for.
     weight
-        How much it counts in what is learned; 2 is as if it were there twice.
+        Its weight in training; 2 counts it as two copies.
     """
 
     place: str
@@ -72,15 +72,15 @@ def read_labelled(
         What the inputs are; ``"auto"`` goes by their names: tables end in .csv, .tsv or .jsonl,
         other files in a folder are one a label, and other files are lines.
     text, label, columns
-        The columns of tables, as ``read_rows`` takes them. Where ``label`` is ``None``, nothing
-        has a label, and a line that is no row of a table is a text as it stands.
+        The columns of tables, as for ``read_rows``. If ``label`` is ``None``, no item has a label,
+        and each line of a file that is not a table is a text.
     note
-        Told in a line what is odd in a file, and labels that look like something else.
+        Called with a line for each irregularity of a file, and for suspicious labels.
 
     Raises
     ------
     TextError
-        Something cannot be read, or has no item; or a line does not fit the layout.
+        A file cannot be read, or has no item, or a line does not fit the layout.
     ConfigError
         The layout does not fit the inputs.
     """
@@ -148,7 +148,7 @@ def _of_table(
 ) -> Iterator[LabelledText]:
     kind = kind_of(str(file))
     if kind is None:
-        raise TextError(f"{file} is no table: its name must end in {', '.join(KINDS)}")
+        raise TextError(f"{file} is not a table: its name must end in {', '.join(KINDS)}")
     wanted = [text, *([] if label is None else [label]), *columns]
     for row in read_rows(str(file), wanted, config, kind=kind, note=note):
         first, *others = (field.strip() for field in row.fields)
@@ -167,7 +167,7 @@ def _labelled_lines(file: Input, config: TextConfig) -> list[LabelledText]:
 
 
 def _lines(file: Input, config: TextConfig, *, strip: bool = True) -> Iterator[tuple[str, str]]:
-    """Give the lines in which something stands, each with its place."""
+    """Yield the lines that are not blank, each with its place."""
     for number, line in enumerate(read_lines(str(file), config), 1):
         if line.strip():
             yield f"{_name(file)}, line {number}", line.strip() if strip else line

@@ -1,7 +1,7 @@
 """Lines of a text that comes in pieces, and lines of two columns.
 
 A line ends with a line feed, with or without a carriage return before it; or with a carriage
-return alone, where the first line of the text does.
+return alone, if the first line of the text does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read_lines(path: str | Path, config: TextConfig) -> Iterator[str]:
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """Give the lines of a text without their ends; the pieces may cut them anywhere."""
+    """Yield the lines of a text without their ends; the pieces may cut them anywhere."""
     held: list[str] = []
     is_decided = ends_with_returns = False
     for chunk in _whole_breaks(chunks):
@@ -51,7 +51,7 @@ def lines_of(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def lines_with_ends(chunks: Iterable[str]) -> Iterator[str]:
-    """Give the lines of a text with their ends, of which a carriage return alone always is one."""
+    """Yield the lines of a text with their ends; a carriage return alone is always one."""
     held: list[str] = []
     for chunk in _whole_breaks(chunks):
         cut = max(chunk.rfind("\n"), chunk.rfind("\r")) + 1
@@ -77,35 +77,35 @@ def _whole_breaks(chunks: Iterable[str]) -> Iterator[str]:
 
 
 class TwoColumns:
-    """Parts lines into two columns: at the tab of a line, or else at its first blank.
+    """Splits lines into two columns: at the tab of a line, or else at its first space.
 
-    What one line says must fit the others: where a tab parts columns of which the first holds a
-    blank, a line without a tab cannot be read.
+    All lines must agree: if a tab follows a first column with a space in it, a line without a
+    tab cannot be read.
 
     Parameters
     ----------
     names
-        Of the two columns, for messages.
+        Names of the two columns, for messages.
     hint
-        What else a line could be, for messages.
+        Another possible format, for messages.
     """
 
     def __init__(self, names: tuple[str, str], hint: str) -> None:
         self._first, self._second = names
         self._hint = hint
-        self._by_tab = self._by_blank = ""  # where it was the only way to part a line
+        self._by_tab = self._by_blank = ""  # first line that only this separator could split
 
     def parted(self, line: str, place: str) -> tuple[str, str]:
-        """Give the two columns of a line that is not empty, with the white space that they have.
+        """Return the two columns of a line that is not empty, with their white space.
 
         Raises
         ------
         TextError
-            There are fewer or more than two, they are the names of columns, or the line is not
-            parted as the others are.
+            There are fewer or more than two, they are the names of columns, or the separator
+            differs from that of the other lines.
         """
         *columns, last = line.split("\t")
-        while len(columns) > 1 and not last.strip():  # A tab at the end parts nothing.
+        while len(columns) > 1 and not last.strip():  # A final tab separates nothing.
             last = columns.pop()
         if len(columns) > 1:
             raise TextError(
@@ -125,7 +125,7 @@ class TwoColumns:
         first, _, second = line.lstrip().partition(" ")
         if not second.strip():
             raise TextError(
-                f"{place} has no {self._second} behind its {self._first} {first[:40]!r}: a line "
+                f"{place} has no {self._second} after its {self._first} {first[:40]!r}: a line "
                 f"is a {self._first}, a tab or a blank, and a {self._second} ({self._hint})"
             )
         self._by_blank = self._by_blank or place
@@ -136,7 +136,7 @@ class TwoColumns:
         if self._by_tab and self._by_blank:
             other = self._by_blank if place == self._by_tab else self._by_tab
             raise TextError(
-                f"{place} is parted by a {'tab' if place == self._by_tab else 'blank'}, and "
-                f"{other} by a {'blank' if place == self._by_tab else 'tab'}: part all lines by "
-                f"tabs ({self._hint})"
+                f"{place} is separated by a {'tab' if place == self._by_tab else 'blank'}, and "
+                f"{other} by a {'blank' if place == self._by_tab else 'tab'}: separate all "
+                f"lines by tabs ({self._hint})"
             )

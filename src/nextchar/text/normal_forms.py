@@ -1,8 +1,8 @@
-"""Texts in the normal form that a vocabulary was learned in (Unicode Annex 15).
+"""Conversion of texts to the normal form of a vocabulary (Unicode Annex 15).
 
-The same words come composed (NFC, ``é`` is one code point) or decomposed (NFD, ``e`` and a mark;
-Hangul letter by letter), by the system that a file comes from. A model knows the form that it was
-trained on; the other one is unknown to it, though a reader sees no difference.
+The same words may be composed (NFC, ``é`` is one code point) or decomposed (NFD, ``e`` and a mark;
+Hangul letter by letter), depending on the system that wrote the file. A model knows only the form
+of its training text, though a reader sees no difference.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _FORMS: tuple[_Form, ...] = ("NFC", "NFD")
 
 
 class NormalForm:
-    """Brings texts to the form that a vocabulary knows; what it knows stays as it is.
+    """Converts texts to the form that a vocabulary knows; known symbols are unchanged.
 
     Parameters
     ----------
     vocabulary
-        Of characters, letters or bytes; of words, texts are only normalised as ``normalization``
-        says.
+        A vocabulary of characters, letters or bytes; for words, texts are only normalised by
+        ``normalization``.
     normalization
-        That of the training: every text gets it too.
+        The normal form of the training, applied to every text.
     """
 
     def __init__(self, vocabulary: Vocabulary, normalization: Normalization) -> None:
@@ -38,10 +38,10 @@ class NormalForm:
         self._known_forms: dict[str, str] = {}
 
     def of(self, text: str) -> str:
-        """Give a text in the form that is known.
+        """Return a text in the known form.
 
-        A character of several code points, or of one that can be several, is changed as a whole
-        (``graphemes``), and only if all of its other form is known.
+        A grapheme cluster that has another form is converted as a whole, and only if every code
+        point of that form is known.
         """
         if text.isascii():
             return text
@@ -52,7 +52,7 @@ class NormalForm:
         return "".join(map(self._known_form, clusters(text)))
 
     def chunks(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Give a text that comes in pieces as ``of`` gives the whole."""
+        """Yield a text in pieces, equal in total to ``of`` the whole."""
         held = ""
         for piece in pieces:
             text = held + piece
@@ -65,7 +65,7 @@ class NormalForm:
 
     def _is_known(self, character: str) -> bool:
         if character not in self._knows:
-            is_byte = "\ud800" <= character <= "\udfff"  # which no form changes
+            is_byte = "\ud800" <= character <= "\udfff"  # unaffected by normal forms
             self._knows[character] = is_byte or self._vocabulary.knows(character)
         return self._knows[character]
 

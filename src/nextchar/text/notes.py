@@ -1,26 +1,26 @@
-"""What is odd in a file that can be read: counted while it is read, and told."""
+"""Irregularities of a readable file: counted while it is read, and reported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 Note = Callable[[str], None]
-SHOWN = 40  # characters of what stands in a file, in a message
+SHOWN = 40  # characters of a file's content in a message
 _LISTED = 20  # names
 
 
 def no_note(_message: str) -> None:
-    """Tell nobody."""
+    """Ignore the note."""
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name things in a message, not too many of them."""
+    """List names in a message, up to a limit."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(repr, names[:_LISTED])) + more
 
 
 class Oddities:
-    """Counts what is odd in a file, and keeps the line where each kind stands first."""
+    """Counts the irregularities of a file, and keeps the first line of each kind."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -31,6 +31,6 @@ class Oddities:
         self._found.setdefault(what, [0, line])[0] += 1
 
     def tell(self, note: Note) -> None:
-        """Tell of each kind how many there are, and where the first is."""
+        """Report the number of each kind, and the line of the first."""
         for what, (count, line) in self._found.items():
             note(f"{self._path}: {what}: {count:,}, the first in line {line}")

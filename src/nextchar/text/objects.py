@@ -1,4 +1,4 @@
-"""JSON lines: an object a line, of which some values are wanted, as text."""
+"""JSON lines: one object per line, with selected values read as text."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ def read_objects(
     Yields
     ------
     int, tuple[str, ...]
-        The line, from 1, and the values; a number is as it is written, and what is neither text
-        nor a number is empty.
+        The line, from 1, and the values; a number is kept as written, and a value that is neither
+        text nor a number is empty.
 
     Raises
     ------
     TextError
-        A line that is no object, a value that holds others or a lone surrogate, or a key that no
-        line has.
+        A line is not an object, a value is nested or has a lone surrogate, or no line has a key.
     """
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
     odd, names = Oddities(path), dict[str, None]()
@@ -57,7 +56,7 @@ def _decoded(decoder: json.JSONDecoder, line: str, place: str) -> dict[str, Any]
     try:
         value = decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        hint = ": an array is no JSON lines" if line.lstrip().startswith("[") else ""
+        hint = ": an array is not JSON lines" if line.lstrip().startswith("[") else ""
         raise TextError(f"{place} is not JSON, an object a line{hint}: {error}") from error
     if not isinstance(value, dict):
         raise TextError(f"{place} must be an object, got {line.strip():.{SHOWN}}")

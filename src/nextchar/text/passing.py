@@ -1,7 +1,7 @@
 """Text that passes through: decoded as it comes, and encoded again.
 
-Unlike ``reading.open_text`` it is read once, and what has come is given at once. Compressed input
-is undone, and what is written is not compressed again.
+Unlike ``reading.open_text``, it is read once, and input is passed on immediately. Compressed input
+is decompressed; the output is not compressed again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PassingText:
     Attributes
     ----------
     passed, first_passed
-        Bytes that were let through so far, and the place of the first.
+        Undecodable bytes passed through so far, and the place of the first.
 
     Raises
     ------
@@ -82,12 +82,12 @@ class PassingText:
         self._closing.close()
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text in the pieces in which it comes.
+        """Yield the text in the pieces in which it comes.
 
         Parameters
         ----------
         progress
-            Told the share of a file that has been read and dealt with, 0 to 1.
+            Called with the share of a file that has been read and processed, 0 to 1.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class PassingText:
 
 
 def _size_of(stream: BufferedReader) -> int:
-    """Return the bytes of a file; 0 of what has no size, such as a pipe."""
+    """Return the size of a file in bytes; 0 if it has none, such as a pipe."""
     with contextlib.suppress(OSError):
         return os.fstat(stream.fileno()).st_size
     return 0

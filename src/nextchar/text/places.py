@@ -1,6 +1,6 @@
-"""Where characters stand: lines and columns, both from 1; a column counts code points.
+"""Positions of characters: lines and columns, both from 1; columns count code points.
 
-A line ends with a line feed, a carriage return, or both in this order.
+A line ends with a line feed, a carriage return, or a carriage return and a line feed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class Place:
     line, column
         From 1.
     name
-        Of the file; empty for a text that has none.
+        Name of the file; empty for a text without one.
     """
 
     line: int = 1
     column: int = 1
     name: str = ""
-    _after_return: bool = False  # a line feed that follows ends no other line
+    _after_return: bool = False  # a following line feed ends no further line
 
     def after(self, text: str) -> Place:
-        """Give the place behind a text that begins here."""
+        """Return the place after a text that begins here."""
         if not text:
             return self
         split = self._after_return and text.startswith("\n")
@@ -48,12 +48,12 @@ class Place:
 
 
 def place_in(text: str, index: int, name: str = "") -> Place:
-    """Give the place of a character of a text."""
+    """Return the place of a character of a text."""
     return Place(name=name).after(text[:index])
 
 
 def first_place(character: str, pieces: Iterable[str], name: str = "") -> Place | None:
-    """Find where a character, or several, stands first in a text that comes in pieces."""
+    """Find the first place of a character or a string in a text that comes in pieces."""
     place, held = Place(name=name), ""
     for piece in pieces:
         text = held + piece

@@ -1,8 +1,8 @@
 """Bytes on disk to text, as a stream in constant memory that can be read again.
 
 Files are concatenated as they are: newlines are kept, nothing stands between two files. A byte
-order mark at the start of a file is not text; gzip, bzip2 and xz are undone; everything else is
-the text.
+order mark at the start of a file is not text; gzip, bzip2 and xz are decompressed; everything else
+is the text.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class TextSource:
             raise TextError(f"the text is empty: no character in {_listed(self.names)}")
 
     def place_of(self, character: str) -> Place | None:
-        """Find where a character stands first: file, line and column."""
+        """Find the first place of a character: file, line and column."""
         for file in self.files:
             pieces = (text for text, _ in _normalized(self._decoded(file), self.config))
             if place := first_place(character, pieces, file.name):
@@ -129,7 +129,7 @@ class TextSource:
 
     @contextlib.contextmanager
     def locating(self) -> Iterator[None]:
-        """Let errors about characters of this text name the file, the line and the column."""
+        """Add the file, line and column to errors about characters of this text."""
         try:
             yield
         except CharacterError as error:
@@ -229,7 +229,7 @@ def require_encoding(name: str) -> None:
 
 
 def _bytes(file: TextFile, *, takes_bytes: bool) -> Iterator[tuple[bytes, int]]:
-    """Give the decompressed bytes in pieces, each with the position reached on disk."""
+    """Yield the decompressed bytes in pieces, each with the position reached on disk."""
     file.require_unchanged()
     try:
         with damage_told(file.name), contextlib.ExitStack() as stack:
@@ -247,7 +247,7 @@ def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[st
     """Decode a file piece by piece, each with the position reached on disk."""
     encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
     as_bytes = config.vocabulary == "byte"
-    # Of these two, the codec takes the mark itself, and reads the order of the bytes from it.
+    # For these two, the codec removes the mark itself, and reads the byte order from it.
     marked = not as_bytes and encoding not in ("utf-16", "utf-32")
     if encoding == "utf-8-sig":
         encoding = "utf-8"
@@ -278,14 +278,14 @@ def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[b
 def undecodable(
     name: str, encoding: str, error: UnicodeError, fed: int, place: Place, hint: str
 ) -> TextError:
-    """Say which byte cannot be decoded.
+    """Return the error for an undecodable byte.
 
     Parameters
     ----------
     fed
-        Bytes that were given to the decoder.
+        Bytes fed to the decoder so far.
     place
-        Of the byte.
+        Place of the byte.
     """
     if not isinstance(error, UnicodeDecodeError):
         return TextError(f"{name} is not {encoding}: {error}; {hint}")
@@ -301,12 +301,12 @@ def undecodable(
 def decoded_before(
     error: UnicodeError, decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], data: bytes
 ) -> str:
-    """Decode again what stands before the byte of an error.
+    """Decode again the bytes before that of an error.
 
     Parameters
     ----------
     state
-        Of the decoder, before it was given ``data``.
+        State of the decoder before ``data``.
     """
     if not isinstance(error, UnicodeDecodeError):
         return ""

@@ -1,4 +1,4 @@
-"""Characters that a measurement leaves out: how many the vocabulary lacks, and the first one."""
+"""Characters skipped in evaluation: the number of unknown ones, and the first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nextchar.text.vocabulary import Unknown, Vocabulary
 
 @dataclass(frozen=True, kw_only=True)
 class SkippedCharacter:
-    """A character that a vocabulary lacks, and its line and column, both from 1."""
+    """An unknown character, and its line and column, both from 1."""
 
     character: str
     line: int
@@ -23,7 +23,7 @@ class Skipped:
     Attributes
     ----------
     count
-        Those so far.
+        Number so far.
     first
         The first of them, or ``None``.
     """
@@ -35,7 +35,7 @@ class Skipped:
         self._place = Place()
 
     def add(self, piece: str, count: int) -> None:
-        """Take the next piece, of which so many characters are skipped."""
+        """Read the next piece, of which this many characters are skipped."""
         self.count += count
         if self.first is not None:
             return
@@ -52,9 +52,9 @@ class Skipped:
 
 
 def measured_as(vocabulary: Vocabulary, unknown: Unknown | None) -> Unknown:
-    """Return what a measurement does with unknown symbols where nothing is said.
+    """Return the default treatment of unknown symbols in evaluation.
 
-    They are ``<unk>`` where the vocabulary has one, as in training, and else left out and counted.
+    They are ``<unk>`` if the vocabulary has it, as in training, and otherwise skipped and counted.
     """
     if unknown is not None:
         return unknown

@@ -40,8 +40,8 @@ class Batch:
     targets
         int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a stretch.
     fresh
-        bool[B/R], the streams whose state is cleared before this window: those that begin a
-        stretch with it, and those that were drawn.
+        Reset mask, bool[B/R]: the streams whose state is cleared before this window, because they
+        begin a stretch with it or were drawn.
     target_share
         The share of this rank in the real targets of the step, 1/R but for a stretch's end.
     """
@@ -67,7 +67,7 @@ class Streams:
     reset_probability
         Probability that a stream's state is cleared before a window.
     seed
-        Of the draws; the same for all ranks.
+        Seed of the draws; the same for all ranks.
     rank, world
         Which of R equal shares of the streams to give; rank r has streams r B/R to (r + 1) B/R.
     check

@@ -1,8 +1,8 @@
-"""Tables: CSV, TSV and JSON lines, row by row, of which the columns that are asked for are read.
+"""Tables: CSV, TSV and JSON lines, of which the selected columns are read row by row.
 
 The kind of a file follows from the end of its name, before ``.gz``, ``.bz2`` or ``.xz``. A CSV or
-TSV file has its columns' names in its first row, or none: then columns are asked for by their
-numbers, from 1. A line of a JSON lines file is an object.
+TSV file has the names of its columns in its first row, or none: then columns are selected by
+number, from 1. A line of a JSON lines file is an object.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def read_rows(
     kind: TableKind,
     note: Note = no_note,
 ) -> Iterator[Row]:
-    """Read the columns that are asked for, row by row.
+    """Read the selected columns, row by row.
 
-    Other columns are not judged: they may have no name, or the same, and rows may have more or
+    Other columns are not checked: they may lack a name or share one, and rows may have more or
     fewer of them.
 
     Parameters
@@ -65,22 +65,21 @@ def read_rows(
     path
         The file, or ``-``.
     columns
-        Their names. Where the first row of a CSV or TSV file does not have them and all are whole
-        numbers from 1, they are places, and the first row is one of the data.
+        Their names. If the first row of a CSV or TSV file does not have them and all are whole
+        numbers from 1, they are positions, and the first row is data.
     config
         Encoding, what to do about decoding errors, normalisation.
     kind
-        What kind of table it is. Other separators than its own are recognised.
+        The kind of table. Separators other than its own are recognised.
     note
-        Told in a line what is odd, with counts.
+        Called with a line for each kind of irregularity, with its count.
 
     Raises
     ------
     TextError
-        A file that cannot be read, a column that is missing (the ones that are there are named) or
-        there twice, a row without a field that is asked for, a quote that is not closed, or a JSON
-        value that holds others. Of JSON, a value that is missing, ``null``, ``NaN``, ``true`` or
-        ``false`` is an empty field.
+        A file cannot be read, a column is missing (the message lists the existing ones) or occurs
+        twice, a row lacks a selected field, a quote is not closed, or a JSON value is nested. A
+        JSON value that is missing, ``null``, ``NaN``, ``true`` or ``false`` is an empty field.
     """
     with open_text([path], config, takes_bytes=False) as source:
         name = source.names[0]
@@ -108,8 +107,8 @@ def read_table(
     Returns
     -------
     tuple[str, ...]
-        The names of the columns; their numbers, from 1, where all fields of the first row are
-        numbers: then it is one of the data.
+        The names of the columns; or their numbers, from 1, if all fields of the first row are
+        numbers: then that row is data.
     list[Row]
         The rows.
     """
@@ -134,7 +133,7 @@ def read_table(
 def read_records(
     path: str | Path, config: TextConfig, *, kind: Separated, note: Note = no_note
 ) -> Iterator[Row]:
-    """Read rows that have no header and as many fields as they like.
+    """Read rows without a header and with any number of fields.
 
     Parameters and errors are those of ``read_rows``.
     """
@@ -148,7 +147,7 @@ def read_records(
 
 
 def _tests(columns: Sequence[str]) -> list[Fits]:
-    """Give what the first records of the right layout pass."""
+    """Return the predicates for the first records of the right layout, the surest first."""
 
     def has_names(records: Sequence[Sequence[str]]) -> bool:
         return bool(records) and set(columns) <= {name.strip() for name in records[0]}
@@ -181,11 +180,11 @@ def _has_two_fields(records: Sequence[Sequence[str]]) -> bool:
 
 def _note_separator(layout: Layout, kind: Separated, path: str, note: Note) -> None:
     if not layout.is_of(kind):
-        note(f"{path}: fields are parted by {layout.separators}")
+        note(f"{path}: fields are separated by {layout.separators}")
 
 
 def _numbers(columns: Sequence[str]) -> list[int] | None:
-    """Give columns as places from 1; ``None`` if one of them is a name."""
+    """Return columns as positions from 1; ``None`` if one of them is a name."""
     if columns and all(name.isascii() and name.isdigit() for name in columns):
         return [int(name) for name in columns]
     return None
@@ -205,14 +204,14 @@ def _is_number(field: str) -> bool:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Where the columns that are asked for stand, from 0.
+    """The positions of the selected columns, from 0.
 
     Attributes
     ----------
     width
-        Fields of the first row.
+        Number of fields of the first row.
     first
-        The first row, where it is none of names.
+        The first row, if it is data.
     """
 
     names: tuple[str, ...]
@@ -231,10 +230,11 @@ class _Wanted:
             if twice is not None:
                 raise TextError(f"{path}, line {line} has the column {twice!r} twice: rename one")
             if numbers is not None:
-                note(f"{path}: line {line} names columns {', '.join(columns)}: these are no places")
+                named = ", ".join(columns)
+                note(f"{path}: line {line} names columns {named}: read as names, not positions")
             return cls(names, tuple(map(header.index, columns)), len(header), None)
         if numbers is None:
-            # A name rather than a number, which may have been meant as a place.
+            # Report a name first: a number may have been meant as a position.
             missing = max((name for name in columns if name not in header), key=_is_name)
             raise TextError(
                 f"{path}, line {line} has no column {missing!r}: it has {listed(header)}"
@@ -246,12 +246,12 @@ class _Wanted:
                 f"{path}, line {line} has no column {beyond}: it has {len(header)}, counted from 1"
             )
         begins = (f"column {each} begins with {fields[each - 1][:SHOWN]!r}" for each in numbers)
-        note(f"{path} is read as a file without names of columns: {', '.join(begins)}")
+        note(f"{path} is read as a file without a header: {', '.join(begins)}")
         return cls(names, tuple(each - 1 for each in numbers), len(header), record)
 
 
 class _Fields:
-    """Picks the wanted fields of records, and counts what is odd."""
+    """Picks the selected fields of records, and counts irregularities."""
 
     def __init__(self, path: str, wanted: _Wanted, layout: Layout) -> None:
         self._path, self._wanted, self._layout = path, wanted, layout
@@ -265,7 +265,7 @@ class _Fields:
             yield Row(f"{start}{wanted.first[0]}", tuple(wanted.first[1][n] for n in places))
         for line, fields in records:
             if len(fields) != width:
-                if not any(fields):  # A line without anything is no row.
+                if not any(fields):  # A blank line is not a row.
                     continue
                 self._judge(line, fields)
             found = tuple([fields[n] for n in places])
@@ -275,7 +275,7 @@ class _Fields:
         self._odd.tell(note)
 
     def _judge(self, line: int, fields: Sequence[str]) -> None:
-        """Let a row be longer or shorter where that moves nothing that is asked for."""
+        """Accept a longer or shorter row if that affects no selected field."""
         width = self._wanted.width
         # A surplus that is not empty may come from a separator in any field, also a wanted one.
         if len(fields) > width and not any(fields[width:]):
@@ -285,15 +285,15 @@ class _Fields:
         else:
             raise TextError(
                 f"{self._path}, line {line} has {len(fields)} fields; the first line names "
-                f"{width}, parted by {self._layout.separators}{self._hint(fields)}"
+                f"{width}, separated by {self._layout.separators}{self._hint(fields)}"
             )
 
     def _hint(self, fields: Sequence[str]) -> str:
         if self._layout.quoted:
-            return ": a field that holds a separator or a line end stands in quotes"
+            return ": a field that contains a separator or a line end must be quoted"
         if any(field.startswith('"') for field in fields):
             return (
-                ": quotes are text in a .tsv file, unless the names in its header stand in quotes "
+                ": quotes are text in a .tsv file, unless all names in its header are quoted "
                 "(a .csv file may have tabs)"
             )
         return ""

@@ -1,10 +1,10 @@
 """The terms of texts: words, pairs of words, and n-grams of characters within words, as rows.
 
-Case is folded. A word is a run of letters, marks and digits; any other character but white space
-is a word of its own. N-grams of up to five characters lie within what stands between two spaces,
-which may be their first and their last character. No list of terms is kept: each has a row by its
-hash, so that every term of a new text has one too, and terms that fall on one row share it
-(Weinberger et al. 2009). Words have the lower half of the rows, n-grams the upper half.
+Case is folded. A word is a run of letters, marks and digits; any other character except white
+space is a word of its own. N-grams of up to five characters lie between two spaces, which may be
+their first and last characters. No list of terms is kept: the hash of a term is its row, so that
+every term of a new text has one too, and colliding terms share a row (Weinberger et al. 2009).
+Words have the lower half of the rows, n-grams the upper half.
 
 Legend: N texts, M terms of all texts, each counted once a text, R rows.
 """
@@ -35,11 +35,11 @@ class Terms:
     Attributes
     ----------
     rows
-        Of each term, 0 to R − 1, ascending in each text: int64[M].
+        Row of each term, 0 to R − 1, ascending in each text: int64[M].
     counts
-        How often its text has it: float32[M].
+        Occurrences of each term in its text: float32[M].
     offsets
-        Where the terms of each text begin, and the end of the last: int64[N + 1].
+        Start of each text's terms, and the end of the last: int64[N + 1].
     """
 
     rows: NDArray[np.int64]
@@ -61,7 +61,7 @@ def terms_of(texts: Sequence[str], rows: int) -> Terms:
     Parameters
     ----------
     texts
-        N of them; they may be empty.
+        N texts; they may be empty.
     rows
         R, a power of two, at least 2.
     """
@@ -75,7 +75,7 @@ def terms_of(texts: Sequence[str], rows: int) -> Terms:
 
 
 def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut texts so that the hashes of a portion take little memory."""
+    """Split texts into portions whose hashes take little memory."""
     start = size = 0
     for place, text in enumerate(texts):
         size += len(text)
@@ -106,7 +106,7 @@ def _terms(texts: Sequence[str], rows: int) -> Terms:
 
 
 def _kinds(codes: Hashes) -> NDArray[np.int8]:
-    """Tell of each character whether it is white space, of a word, or a word of its own."""
+    """Classify each character as white space, part of a word, or a word of its own."""
     different, places = np.unique(codes, return_inverse=True)
     kinds = np.array([_kind(chr(code)) for code in different.tolist()], dtype=np.int8)
     return kinds[places]
@@ -142,7 +142,7 @@ def _ngrams(
 ) -> Iterator[tuple[Hashes, Places]]:
     """Hash the n-grams of each length, each with its text."""
     is_space = kinds == _SPACE
-    # Of neighbouring spaces one is enough, and all of them are the same.
+    # Runs of white space become one space.
     kept = ~is_space
     kept[1:] |= ~is_space[:-1]
     kept[0] = True

@@ -1,4 +1,4 @@
-"""Symbols of texts that a vocabulary does not have: how many, and where the first stands."""
+"""Counts of unknown symbols in texts, and the place of the first."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _NAMED = 5
 
 
 class UnknownSymbols:
-    """Counts what a vocabulary does not know in texts that are read one after the other.
+    """Counts the unknown symbols of texts that are read one after the other.
 
     Parameters
     ----------
     vocabulary
-        What knows symbols; of words, spaces are not asked for, as tasks do not read them.
+        The vocabulary; for words, spaces are not checked, as tasks do not read them.
     knows
-        Whether a character is known, where that is not for the vocabulary alone to say.
+        Predicate for known characters, if the vocabulary alone does not decide.
 
     Attributes
     ----------
     count
-        Characters that are not known, or words; each time that they occur.
+        Occurrences of unknown characters, or words.
     first
         The place of the first; empty if there is none.
     """
@@ -41,7 +41,7 @@ class UnknownSymbols:
 
     @property
     def symbols(self) -> list[str]:
-        """Those that are not known, sorted."""
+        """The unknown symbols, sorted."""
         return sorted(symbol for symbol, known in self._known.items() if not known)
 
     def read(self, text: str, place: Place | str = "") -> None:
@@ -50,7 +50,7 @@ class UnknownSymbols:
         Parameters
         ----------
         place
-            Where it begins; or of what the column is then told, such as ``"names.csv, line 3"``.
+            Its beginning; or a prefix for the column, such as ``"names.csv, line 3"``.
         """
         symbols: Sequence[str] = split_words(text) if self._is_words else text
         different = set(symbols)
@@ -70,12 +70,12 @@ class UnknownSymbols:
                 self.first = f"{place}, column {index + 1}" if place else f"column {index + 1}"
 
     def note(self, *, unknown: Unknown = "replace") -> str:
-        """Tell what was met in one line; nothing if all was known.
+        """Return a one-line summary; empty if all symbols were known.
 
         Parameters
         ----------
         unknown
-            What was done with it.
+            The treatment of unknown symbols.
         """
         if not self.count:
             return ""

@@ -31,7 +31,7 @@ class WeightAverage:
     config
         Says which average.
     first_step
-        Where the schedule begins whose last steps ``swa_share`` means.
+        First step of the schedule whose final steps ``swa_share`` refers to.
 
     Attributes
     ----------

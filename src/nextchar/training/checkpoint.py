@@ -82,18 +82,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def kept_file(step: int) -> Path:
-    """Give the file in which a run keeps the weights of a step, where it does."""
+    """Return the file for a run's kept weights of a step, which may not exist."""
     return KEPT_FOLDER / f"{step}.safetensors"
 
 
 def kept_steps(folder: Path) -> list[int]:
-    """Give the steps of which a run keeps the weights, ascending."""
+    """Return the steps whose weights a run keeps, ascending."""
     names = [path.stem for path in (folder / KEPT_FOLDER).glob("*.safetensors")]
     return sorted(int(name) for name in names if name.isdecimal())
 
 
 def load_content(path: Path) -> dict[str, Any]:
-    """Read the JSON object of a file alone, which is quick, and checks nothing else.
+    """Read only the JSON object of a file: fast, without any further check.
 
     Raises
     ------

@@ -11,9 +11,9 @@ from nextchar.machine_code import compilation_seconds
 
 
 class Clock:
-    """What a run's time went into, for speeds, the ETA and the next save.
+    """The breakdown of a run's time, for speeds, the ETA and the next save.
 
-    Compilation, once in an installation, counts for none of them.
+    Compilation, once per installation, is excluded from all of them.
     """
 
     def __init__(self, steps: int, checkpoint_seconds: float) -> None:
@@ -43,7 +43,7 @@ class Clock:
         """Count the block as validation, not training."""
         begin, compiled = time.monotonic(), compilation_seconds()
         yield
-        # What was compiled meanwhile is no part of the training anyway.
+        # Compilation in the meantime is not part of the training.
         self._validating += time.monotonic() - begin - (compilation_seconds() - compiled)
         self._validations += 1
 

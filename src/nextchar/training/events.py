@@ -82,12 +82,12 @@ class Validated:
 
 @dataclass(frozen=True, kw_only=True)
 class Noticed:
-    """Something that the user should know, in one line.
+    """A one-line note for the user.
 
     Attributes
     ----------
     message
-        In Python's terms; ``for_command_line`` is the same in those of the command line.
+        In the terms of Python; ``for_command_line`` has those of the command line.
     """
 
     message: str
@@ -103,7 +103,7 @@ Listener = Callable[[Event], None]
 
 
 def noting(listeners: Sequence[Listener]) -> Callable[[str], None]:
-    """Give what tells listeners a line, as something noticed."""
+    """Return a function that sends listeners a line as a ``Noticed`` event."""
     return lambda message: tell(listeners, Noticed(message=message))
 
 

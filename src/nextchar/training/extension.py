@@ -1,8 +1,8 @@
-"""``extension.json``: a training that goes on beyond the end that it was planned with.
+"""``extension.json``: training beyond the planned end.
 
-The steps are counted on, the optimiser and the place in the text stay as they are, and the best
-weights are the best of all. The learning rate begins a schedule of its own, as it was planned,
-warm-up and all, over the steps that were added.
+Steps keep counting, the optimiser state and the position in the text are kept, and the best weights
+are the best of all validations. The learning rate begins a schedule of its own over the added
+steps, of the same kind and with warm-up.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ EXTENSION_FILE = "extension.json"
 
 @dataclass(frozen=True, kw_only=True)
 class More:
-    """What a finished run is to be trained further.
+    """A request for further training of a finished run.
 
     Attributes
     ----------
     steps, minutes
-        How much longer; one of the two.
+        Amount of further training; one of the two.
     learning_rate
         The peak of its schedule; unless set, see ``usual_rate``.
     """
@@ -59,7 +59,7 @@ class More:
     def of(
         cls, steps: int | None, minutes: float | None, learning_rate: float | None
     ) -> More | None:
-        """Give what is asked, or ``None`` where nothing is."""
+        """Return the request, or ``None`` if there is none."""
         if steps is None and minutes is None and learning_rate is None:
             return None
         return cls(steps=steps, minutes=minutes, learning_rate=learning_rate)
@@ -67,14 +67,14 @@ class More:
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """The last part of a training, which was added when all before was finished.
+    """The latest part of a training, added when everything before was finished.
 
     Attributes
     ----------
     first_step
-        The steps that were done before.
+        Steps done before it.
     steps
-        Those that are done at its end, all together.
+        Total steps at its end.
     learning_rate
         The peak of its schedule.
     """
@@ -84,8 +84,8 @@ class Extension:
     learning_rate: float
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
-        """Give a run's choices with those of the extension."""
-        # What minutes were planned for suited another number of steps.
+        """Return a run's configuration with the settings of the extension."""
+        # The original minutes were planned for another number of steps.
         validate_every = 0 if config.minutes is not None else config.validate_every
         return dataclasses.replace(
             config,
@@ -96,15 +96,15 @@ class Extension:
         )
 
     def description(self, config: TrainingConfig) -> str:
-        """Say in a line how long it is and how the learning rate goes."""
+        """Describe its length and its learning rate in a line."""
         count = self.steps - self.first_step
         text = f"training further: {count:,} steps, from {self.first_step:,} to {self.steps:,}"
         rising = round(config.warmup * count)
         rate = f"{self.learning_rate:.3g}"
         if self.learning_rate != config.learning_rate:
-            rate += f" ({self.learning_rate / config.learning_rate:.3g} of that of the beginning)"
+            rate += f" ({self.learning_rate / config.learning_rate:.3g} times the original peak)"
         if config.schedule in _FALLING:
-            way = "on a line" if config.schedule == "linear" else "on half a cosine"
+            way = "linearly" if config.schedule == "linear" else "on half a cosine"
             warmup = f"rises in {rising:,} steps to" if rising else "begins at"
             return f"{text}; the learning rate {warmup} {rate} and falls {way} to 0"
         return f"{text}; the learning rate is {rate}" + (
@@ -140,13 +140,13 @@ def load_extension(folder: Path) -> Extension | None:
 
 
 def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
-    """Give the choices with which a run is trained now: its own, or those of its extension."""
+    """Return the current configuration of a run: its own, or that of its extension."""
     extension = load_extension(folder)
     return config if extension is None else extension.applied(config)
 
 
 def progress_of(folder: Path) -> Progress | None:
-    """Read how far a run has come; ``None`` where it keeps nothing that says so."""
+    """Read a run's progress; return ``None`` if it has none on record."""
     if not (folder / LAST_FILE).exists():
         return None
     try:
@@ -156,24 +156,23 @@ def progress_of(folder: Path) -> Progress | None:
 
 
 def complete_note(folder: Path) -> str:
-    """Say that a run needs no more training, and how it gets some nevertheless."""
+    """Return the message for a complete run, with the way to train it further."""
     return (
         f"{folder} is complete: nothing is left to train; "
-        f"{in_terms('resume with steps or minutes', '--steps or --minutes beside --resume')} "
-        "train it further"
+        f"{in_terms('pass steps or minutes', 'add --steps or --minutes')} to train it further"
     )
 
 
 def is_finished(progress: Progress, config: TrainingConfig) -> bool:
-    """Say whether all steps are done, or training has stopped early."""
+    """Return whether all steps are done, or training has stopped early."""
     return progress.step >= config.steps or stops_early(progress, config)
 
 
 def usual_rate(config: TrainingConfig, steps: int) -> float:
-    """Give the rate at which an extension of so many steps begins to fall.
+    """Return the peak learning rate of an extension of this many steps.
 
-    It is that of the first schedule as many steps before its end, its peak at most: a high rate
-    brings more, but needs the steps to fall again (docs/training.md).
+    It is the rate of the first schedule at the same number of steps before its end, at most its
+    peak: a high rate gains more, but needs enough steps to decay (docs/training.md).
     """
     rising = round(config.warmup * config.steps)
     return scheduled_rate(config, max(rising, config.steps - steps))
@@ -185,25 +184,25 @@ def extend(
     more: More,
     steps_in: Callable[[TrainingConfig, float], int],
 ) -> Extension:
-    """Write down that a finished run is to be trained further.
+    """Record a request for further training of a finished run.
 
     Parameters
     ----------
     folder
         The run directory.
     config
-        The choices that it was begun with.
+        Its original configuration.
     more
-        What is asked.
+        The request.
     steps_in
-        Gives how many steps fit into so many seconds.
+        Returns the number of steps that fit into a number of seconds.
 
     Raises
     ------
     RunError
-        The run has not come to its end, or lacks what going on needs.
+        The run is not finished, or lacks files needed to continue.
     ConfigError
-        Not a step fits into the minutes.
+        The minutes are too short for a step.
     """
     now = current(folder, config)
     progress = progress_of(folder)
@@ -226,6 +225,6 @@ def extend(
         steps=progress.step + count,
         learning_rate=usual if more.learning_rate is None else float(more.learning_rate),
     )
-    extension.applied(config)  # Says at once what is out of range.
+    extension.applied(config)  # Reports values out of range at once.
     extension.save(folder)
     return extension

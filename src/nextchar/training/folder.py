@@ -33,7 +33,7 @@ def in_the_way_error(folder: Path) -> RunError:
     """Say that nothing is overwritten."""
     return RunError(
         f"{folder} exists already and is not overwritten: choose another {as_option('out')}, or "
-        f"{in_terms('resume it', f'go on with --resume {folder}')}"
+        f"{in_terms('resume it', f'continue with --resume {folder}')}"
     )
 
 

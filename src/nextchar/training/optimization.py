@@ -107,11 +107,11 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> float:
-    """Give the learning rate of a step, before any plateau factor.
+    """Return the learning rate of a step, before any plateau factor.
 
     The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``; then it stays
     (constant, plateau), or falls to zero at the end of the run, on a line or on half a cosine
-    (Loshchilov & Hutter 2017). The schedule begins with ``first_step``.
+    (Loshchilov & Hutter 2017). The schedule begins at ``first_step``.
     """
     steps, step = config.steps - first_step, step - first_step
     rising = round(config.warmup * steps)

@@ -31,7 +31,7 @@ STRONG_DROPOUT = 0.2
 PASSES_FOR_WEIGHTS = 70
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
-TRAINING_SHARE = 0.2  # of the budget, at least: a short one is exceeded by its start
+TRAINING_SHARE = 0.2  # minimum share of the budget: preparation may make a short one overrun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +83,11 @@ def plan(
     Raises
     ------
     ConfigError
-        The budget is shorter than a single step and its validation.
+        The budget is too short for a single step and its validation.
     """
 
     def left() -> float:
-        # However long the start took: a short budget is exceeded, and not refused.
+        # However long preparation took: a short budget is exceeded, not refused.
         return max(seconds_left(), TRAINING_SHARE * _budget(config))
 
     if not _size_is_given(config, given):
@@ -113,7 +113,7 @@ def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
 
 
 def too_short(minutes: float, cost: Cost) -> ConfigError:
-    """Say that a budget does not hold a step, and the least that does."""
+    """Return the error for a budget too short for a step, with the minimum."""
     least = 1.5 * (cost.step_seconds + cost.validation_seconds)
     return ConfigError(
         f"{minutes:g} minutes are too short here: a step takes {cost.step_seconds:.2g} s and a "
@@ -161,7 +161,7 @@ def _with_steps(
 
 
 def _rounded_up(minutes: float) -> float:
-    """Round up to two digits."""
+    """Round up to two significant digits."""
     unit = 10.0 ** (math.floor(math.log10(minutes)) - 1)
     return float(f"{math.ceil(minutes / unit) * unit:.2g}")
 

@@ -213,5 +213,5 @@ def _others_present() -> Iterator[None]:
     except RuntimeError as error:
         raise NextcharError(
             "another process of this training has ended, and this one cannot go on alone: "
-            f"{in_terms('resume', '--resume')} goes on from what was saved last"
+            f"{in_terms('resume', '--resume')} continues from the last save"
         ) from error

@@ -95,7 +95,7 @@ class Trainer:
     command
         Of the command line, that goes on with the run.
     first_step
-        The steps that were done when the schedule of ``config`` began (``training.extension``).
+        Steps done when the schedule of ``config`` began (``training.extension``).
     """
 
     def __init__(
@@ -264,7 +264,7 @@ class Trainer:
         put_back(tensors, self.network, self._optimizer, self._average, self.lessons)
         self._scale.restore(self.progress)
         if 0 < self._first_step == self.progress.step:
-            # The extension says the rate, and patience begins anew.
+            # The extension sets the rate, and patience starts over.
             self.progress.rate_factor = 1.0
             self.progress.stale_validations = self.progress.validations_waited = 0
         before = self.progress.machinery
@@ -364,7 +364,7 @@ class Trainer:
         return None if self._sample is None else self._sample(progress.step)
 
     def _forget(self, steps: Sequence[int]) -> None:
-        """Remove the weights that were kept of some steps."""
+        """Remove the kept weights of some steps."""
         for step in steps:
             path = self.folder / kept_file(step)
             with storage_errors(path):

@@ -56,7 +56,7 @@ def test_tables_have_columns_that_are_named(name: str, tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("a.csv", "text,stars\nx,1\n", ("no column 'label'", "'text', 'stars'")),
-        ("a.txt", "Novák\n", ("line 1", "no text behind its label 'Novák'", 'layout="files"')),
+        ("a.txt", "Novák\n", ("line 1", "no text after its label 'Novák'", 'layout="files"')),
         ("a.txt", "\n\n", ("no item",)),
         ("a.txt", "", ("empty",)),
     ],

@@ -48,8 +48,8 @@ class LanguageModelSource:
         self.run = self._source.run
         if self._source.config.network.batch_norm:
             raise ConfigError(
-                f"{as_option('from_run', self.run, flag='from')} has batch_norm, which a "
-                "classifier has not"
+                f"{as_option('from_run', self.run, flag='from')} has batch_norm, "
+                "which classifiers do not support"
             )
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:

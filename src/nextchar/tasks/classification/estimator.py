@@ -49,7 +49,7 @@ except ModuleNotFoundError:
 # Of files, which an estimator does not read.
 _OF_FILES = frozenset({"encoding", "errors", "sample_length", "checkpoint_seconds"})
 _MODEL = "_model"
-# What scikit-learn's estimators have by convention, beside the options.
+# Conventional parameters of scikit-learn's estimators, beside the options.
 _CONVENTIONS: dict[str, Any] = {"random_state": None, "verbose": 0}
 
 
@@ -67,9 +67,9 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     **options
         The options of ``ClassifierChoices``, those of files left out.
     random_state
-        A whole number takes the place of ``seed``; a ``RandomState`` draws one; ``None`` leaves it.
+        An integer replaces ``seed``, a ``RandomState`` draws a seed, and ``None`` keeps it.
     verbose
-        Above 0, notes and validations are written to standard error.
+        If above 0, notes and validations are written to standard error.
 
     Attributes
     ----------
@@ -107,8 +107,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y
             N texts and their labels.
         sample_weight
-            How much each text counts, [N], 0 or more: 2 is as if it were there twice, 0 as if it
-            were not.
+            Weight of each text, [N], 0 or more: 2 counts it as two copies, 0 as absent.
 
         Raises
         ------
@@ -234,7 +233,7 @@ def _default(name: str) -> Any:  # noqa: ANN401
 def _checked_weights(
     sample_weight: ArrayLike | None, texts: Sequence[str]
 ) -> NDArray[np.float64] | None:
-    """Give the weight of each text, or say what is wrong with them."""
+    """Return the weight of each text; ``ValueError`` if they are invalid."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
@@ -253,7 +252,7 @@ def _checked_weights(
 def _merged(
     items: Sequence[LabelledText], weights: NDArray[np.float64] | None
 ) -> list[LabelledText]:
-    """Let repeated items be one, with the sum of their weights, whatever their order was."""
+    """Merge repeated items into one, with the sum of their weights, whatever their order."""
     sums: dict[tuple[str, str], float] = {}
     for item, weight in zip(items, [1.0] * len(items) if weights is None else weights, strict=True):
         pair = item.text, item.label

@@ -93,7 +93,7 @@ def explain(
     label
         Whose probability is explained; the most probable one if not given.
     by
-        What is left out at a time: a character as a reader sees it, or a word; spaces stay.
+        The unit left out at a time: a grapheme cluster, or a word; spaces are kept.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def explain(
 
 
 def _whole_words(text: str) -> list[str]:
-    """Cut a text into words and what stands between, and nothing that is seen as one character."""
+    """Split a text into words and the rest, but never inside a grapheme cluster."""
     inner = set(inner_places(text))
     pieces: list[str] = []
     at = 0

@@ -1,10 +1,10 @@
 """The linear part of a classifier: logistic regression on TF-IDF of the terms of a text.
 
-It is learned first, from all items, and the network adds to its logits. Those of the items
-themselves are by regressions that have learned from the others alone (out of fold; stacking:
-Wolpert 1992), so that the network sees what the linear part says of unseen texts. How words weigh
-against n-grams of characters, how strongly weights are held back, and the scale of the logits are
-what suits unseen items best.
+It is fitted first, to all items, and the network adds to its logits. The logits of the training
+items come from regressions fitted to other items alone (out of fold; stacking: Wolpert 1992), so
+that the network sees the linear part's output on unseen texts. The weight of words against
+character n-grams, the regularisation strength and the scale of the logits minimise the loss on
+unseen items.
 
 Legend: N texts, R rows of terms, C labels.
 """
@@ -24,7 +24,7 @@ from torch.nn import functional
 from nextchar.nn.regression import Solution, SparseRows, regress
 from nextchar.text.terms import Terms, terms_of
 
-# Bounds on memory: of the weights, of the logits of all items, of the texts that are learned from.
+# Bounds on memory: of the weights, of the logits of all items, of the training texts.
 MOST_WEIGHTS, MOST_LOGITS, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 22
 _ROWS_PER_TERM = 4
 _FOLDS, _TRIAL_FOLDS = 5, 2
@@ -36,7 +36,7 @@ _SCALES = np.geomspace(0.25, 2, 31)
 class LinearPart(nn.Module):
     """A logistic regression on the terms of a text.
 
-    The TF-IDF of a text's words, and that of its n-grams, have length 1 each: (1 + ln count) · idf.
+    TF-IDF is (1 + ln count) · idf; the vectors of words and of n-grams have length 1 each.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class LinearPart(nn.Module):
     Attributes
     ----------
     idf
-        1 + ln((1 + N) / (1 + texts with the term)), 0 for what fewer than two have: float32[R].
+        1 + ln((1 + N) / (1 + texts with the term)), 0 for terms of a single text: float32[R].
     weights, bias
         float32[R, C] and float32[C].
     """
@@ -64,7 +64,7 @@ class LinearPart(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give the logits of texts, [N, C], computed on the CPU."""
+        """Return the logits of texts, [N, C], computed on the CPU."""
         if not texts:
             return np.empty((0, len(self.bias)), np.float32)
         features = tf_idf(terms_of(texts, len(self.idf)), self.idf.cpu().numpy())
@@ -81,7 +81,7 @@ class LinearPart(nn.Module):
         seed: int,
         importance: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Learn from texts and their labels, in place.
+        """Fit the regression to texts and their labels, in place.
 
         Parameters
         ----------
@@ -90,14 +90,14 @@ class LinearPart(nn.Module):
         labels
             int64[N].
         seed
-            Of the folds, and of the texts that are learned from where there are too many.
+            Seed of the folds, and of the sample of texts if there are too many.
         importance
-            Of each text; all 1 if not given.
+            Weight of each text; all 1 if not given.
 
         Returns
         -------
         NDArray
-            The logits of each text by a regression that has not learned from it, float32[N, C].
+            The out-of-fold logits of each text, float32[N, C].
         """
         draw = np.random.default_rng(seed)
         chosen = _enough(texts, draw)
@@ -126,7 +126,7 @@ class LinearPart(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Tried:
-    """What a choice of weight and strength gives for items out of their fold."""
+    """The out-of-fold result of a weight of words and a strength."""
 
     word_weight: float
     strength: float
@@ -136,7 +136,7 @@ class _Tried:
 
 
 class _Search:
-    """Find the weight of words and the strength that suit unseen items best."""
+    """Find the weight of words and the strength with the least out-of-fold loss."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Search:
         self._near: dict[int, Solution] = {}
 
     def best(self) -> _Tried:
-        """Try weights of words, then strengths, on some folds; give the best on all of them."""
+        """Try weights of words, then strengths, on some folds; refit the best on all folds."""
         best = self.tried(_WORD_WEIGHTS[0], _STRENGTHS[0], _TRIAL_FOLDS)
         for weight in _WORD_WEIGHTS[1:]:
             best = min(best, self.tried(weight, best.strength, _TRIAL_FOLDS), key=_nats)
@@ -165,7 +165,7 @@ class _Search:
         return self.tried(best.word_weight, best.strength, _FOLDS)
 
     def tried(self, word_weight: float, strength: float, folds: int) -> _Tried:
-        """Learn from all items outside a fold, and measure on those in it, for the first folds."""
+        """Fit to the items outside a fold, and measure on those in it, for the first folds."""
         logits = torch.zeros(len(self._targets), self._size[1])
         for fold in range(folds):
             held = np.flatnonzero(self._folds == fold)
@@ -180,7 +180,7 @@ class _Search:
     def fitted(
         self, places: NDArray[np.int64], word_weight: float, strength: float, fold: int
     ) -> Solution:
-        """Learn from some items, beginning from what the fold found last."""
+        """Fit to some items, starting from the fold's previous solution."""
         rows, labels = self._size
         zeros = Solution(torch.zeros(rows, labels), torch.zeros(labels))
         self._near[fold] = regress(
@@ -202,7 +202,7 @@ class _Search:
         )
 
     def _scaled(self, logits: Tensor, places: NDArray[np.int64]) -> tuple[float, float]:
-        """Give the least loss of the logits of items at any scale, and the scale."""
+        """Return the least loss of the items' logits over all scales, and its scale."""
         targets, importance = self._targets[places], self._importance[places]
         losses = [
             float(functional.cross_entropy(logits * scale, targets, reduction="none") @ importance)
@@ -217,7 +217,7 @@ def _nats(tried: _Tried) -> float:
 
 
 def rows_for(texts: Sequence[str], labels: int) -> int:
-    """Give R for what is learned from: a power of two, so that terms seldom share a row."""
+    """Return R for the training texts: a power of two, so that terms seldom share a row."""
     most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
     common = int((np.bincount(terms_of(texts, most).rows) > 1).sum())
     return min(most, 1 << max(1, math.ceil(math.log2(_ROWS_PER_TERM * max(1, common)))))
@@ -248,14 +248,14 @@ def _weighed(weights: Tensor, word_weight: float) -> Tensor:
 
 
 def _enough(texts: Sequence[str], draw: np.random.Generator) -> NDArray[np.int64]:
-    """Draw so many texts that their characters do not go beyond the bound, in their order."""
+    """Sample texts, in their order, with at most the bound of characters in total."""
     order = draw.permutation(len(texts))
     ends = np.cumsum([len(texts[place]) for place in order])
     return np.sort(order[: max(1, int((ends <= MOST_CHARACTERS).sum()))])
 
 
 def _folds(labels: NDArray[np.int64], draw: np.random.Generator) -> NDArray[np.int64]:
-    """Give the fold of each item, so that each has its share of every label."""
+    """Return the fold of each item, stratified by label."""
     order = draw.permutation(len(labels))
     by_label = order[np.argsort(labels[order], kind="stable")]
     folds = np.empty(len(labels), dtype=np.int64)

@@ -47,7 +47,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     choices
         All choices of its run.
     vocabulary, labels
-        What its numbers mean; texts are read in the normal form that the vocabulary knows.
+        The meaning of its ids; texts are read in the normal form that the vocabulary knows.
     origin
         The language model that it began from, if any.
     """
@@ -173,9 +173,9 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         return Objective(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
-        """Give loss, accuracy and macro F1 on items that are held out.
+        """Return loss, accuracy and macro F1 on held-out items.
 
-        How much the linear part and the network count is fitted on them first.
+        The factors of the linear part and of the network are fitted on them first.
         """
         self._fit_trust(examples)
         figures = self.figures(examples)
@@ -191,7 +191,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
 
     @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give ln p of each label for each text, float64[N, C].
+        """Return ln p of each label for each text, float64[N, C].
 
         Texts may be empty, and are read to their ends, however long they are. Symbols that are
         not in the vocabulary are ``<unk>``.
@@ -241,7 +241,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         )
 
     def _given(self, examples: Examples, indices: NDArray[np.int64]) -> Tensor | None:
-        """Give the logits of the linear part for items, if there is one: float32[B, C]."""
+        """Return the logits of the linear part for items, if there is one: float32[B, C]."""
         if LINEAR not in examples.arrays:
             return None
         return on_device(torch.from_numpy(examples.arrays[LINEAR][indices]), self.device)

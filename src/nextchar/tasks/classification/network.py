@@ -4,10 +4,10 @@
     ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
      └──▶ bag of n-grams, a weight for each label ────────────────┘
 
-The linear part has learned before, and the network adds to its logits (``LinearPart``). The bag is
-a linear classifier inside the network that learns with it (wide and deep: Cheng et al. 2016). Each
-may be left out. The bag's weights count for as much as their n-gram tells the labels apart in what
-is learned from (``NgramEvidence``), or all for the same.
+The linear part is fitted first, and the network adds to its logits (``LinearPart``). The bag is a
+linear classifier inside the network, trained with it (wide and deep: Cheng et al. 2016). Both are
+optional. The bag's weights are scaled by how well their n-gram discriminates between the labels of
+the training texts (``NgramEvidence``), or all equally.
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """
@@ -143,8 +143,8 @@ class Committee(Trainable):
     evidence
         Of the n-grams that vote, the same for all members; ``None`` where they have none.
     linear, trust
-        The linear part, to whose logits each member adds its own, and how much each counts;
-        ``None`` where there is none.
+        The linear part, to whose logits each member adds its own, and the factors of both;
+        ``None`` if there is none.
     """
 
     def __init__(

@@ -91,7 +91,7 @@ def prepare(
 def _with_linear_rows(
     choices: ClassifierChoices, items: Sequence[LabelledText], labels: int
 ) -> ClassifierChoices:
-    """Decide how many rows the terms of the linear part have, where that is left to the data."""
+    """Choose the number of rows of the linear part's terms from the data, if not set."""
     rows = choices.classifier.linear_rows
     if rows is None:
         fits = len(items) * labels <= MOST_LOGITS
@@ -101,14 +101,14 @@ def _with_linear_rows(
 
 
 def _bound_passes(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
-    """Let long texts be read less often, but once at least."""
+    """Reduce the passes over long texts, to at least one."""
     most, passes = model.choices.classifier.most_symbols, model.choices.items.passes
     if most == 0 or passes is None:
         return
     fitting = max(1.0, most / max(1, int(model.lengths(train).sum())))
     if fitting < passes:
         model.choices = model.choices.with_options(passes=round(fitting, 2))
-        message = f"{fitting:.3g} passes, and not {passes:g}, are about {most:,} symbols"
+        message = f"{fitting:.3g} passes instead of {passes:g}, about {most:,} symbols"
         tell(listeners, Noticed(message=f"{message} ({as_option('passes')} sets another number)"))
 
 
@@ -138,7 +138,7 @@ def checked_lengths(
 
 
 def _beginning(text: str, most: int) -> str:
-    """Give the beginning of a text, cut between what a reader sees as characters."""
+    """Return the beginning of a text, cut between grapheme clusters."""
     return text[: border_at_most(text, min(most, len(text)))]
 
 

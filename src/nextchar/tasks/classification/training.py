@@ -99,7 +99,7 @@ def resume_classifier(
     listeners: Sequence[Listener] = (),
     **more: Any,  # noqa: ANN401
 ) -> ItemResult:
-    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    """Resume a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
     return resume_items(TextClassifier, Path(run), listeners=listeners, **more)
 
 
@@ -133,7 +133,7 @@ def evaluate_classifier(
 
 
 def in_known_form(form: NormalForm, items: Sequence[LabelledText]) -> list[LabelledText]:
-    """Give items with their texts in the normal form that a vocabulary knows."""
+    """Return items with their texts in the normal form that a vocabulary knows."""
     return [dataclasses.replace(item, text=form.of(item.text)) for item in items]
 
 
@@ -164,7 +164,7 @@ def known_items(
 def tell_unknown(
     vocabulary: Vocabulary, items: Sequence[LabelledText], listeners: Sequence[Listener]
 ) -> None:
-    """Tell how many symbols of items are read as ``<unk>``, and where the first stands."""
+    """Note how many symbols of items are read as ``<unk>``, and the place of the first."""
     unknown = UnknownSymbols(vocabulary)
     for item in items:
         unknown.read(item.text, item.place)

@@ -1,7 +1,7 @@
-"""How much the linear part and the network count: two factors, fitted on what is held out.
+"""The weights of the linear part and of the network: two factors, fitted on held-out items.
 
-They make probabilities true to what is found (a temperature: Guo et al. 2017), and where a network
-has learned nothing that helps, they leave it out.
+They calibrate the probabilities (temperature scaling: Guo et al. 2017), and drop a network that has
+learned nothing useful.
 
 Legend: M members, N items, C labels.
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Held-out items that speak for the factors as they are: few items move them little.
+# Strength of the prior for the initial factors, in held-out items: few items move them little.
 _PRIOR = 5.0
 _ITERATIONS = 50
 
@@ -23,7 +23,7 @@ class Trust(nn.Module):
     Attributes
     ----------
     factors
-        Of the linear part and of the network, not negative: float32[2].
+        Factors of the linear part and of the network, not negative: float32[2].
     """
 
     factors: Tensor
@@ -39,7 +39,7 @@ class Trust(nn.Module):
         return self.factors[0] * given + self.factors[1] * added
 
     def fit(self, given: Tensor, added: Tensor, targets: Tensor) -> None:
-        """Find the factors with the least loss on items that were not learned from.
+        """Find the factors with the least loss on held-out items.
 
         Parameters
         ----------

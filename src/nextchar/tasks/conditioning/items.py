@@ -133,7 +133,7 @@ def read_items(
         A file with the numbers of each text in its order: ``.npy`` [N, F], or a table, whose first
         row may be names.
     note
-        Told in a line what is odd in a file.
+        Called with a line for each irregularity of a file.
 
     Raises
     ------

@@ -122,9 +122,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         began: float | None = None,
         **options: Any,  # noqa: ANN401
     ) -> ItemResult:
-        """Train on items that were read; see ``train``.
+        """Train on items already read; see ``train``.
 
-        The time that ``minutes`` counts began at ``began`` (``time.monotonic``), or begins now.
+        The time budget ``minutes`` starts at ``began`` (``time.monotonic``), or now.
         """
         began = time.monotonic() if began is None else began
         choices = ConditionChoices.from_options(options)
@@ -148,7 +148,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         listeners: Sequence[Listener] = (),
         **more: Any,  # noqa: ANN401
     ) -> ItemResult:
-        """Go on with a run, or train it further for ``steps`` or ``minutes``.
+        """Resume a run, or train it further for ``steps`` or ``minutes``.
 
         See ``resume_items``.
         """
@@ -332,9 +332,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         return on_device(torch.from_numpy(vectors), self.device)
 
     def _plain_config(self, network: NetworkConfig) -> Config:
-        """Return the choices of a language model that is as if it had been trained as this was.
+        """Return the configuration of a language model equivalent to this model.
 
-        No text was read from its middle on, so that it has to begin after a boundary.
+        No text was read from its middle, so that it has to begin after a sequence boundary.
         """
         training = dataclasses.replace(self.choices.training, reset_probability=0.0)
         return Config(text=self.choices.text, network=network, training=training)

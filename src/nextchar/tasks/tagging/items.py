@@ -55,9 +55,9 @@ def read_items(
         label, and an empty line stands between items; or a table has a column of texts and one of
         labels.
     columns
-        Of tables (``text.tables``): those whose fields are read; names, or numbers from 1.
+        Columns of tables (``text.tables``) to read: names, or numbers from 1.
     note
-        Told in a line what is odd in a file, and what is left out.
+        Called with a line for each irregularity of a file, and for omitted items.
 
     Raises
     ------

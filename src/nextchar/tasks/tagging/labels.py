@@ -74,7 +74,7 @@ class Labels:
         return [] if label == self._outside else [label]
 
     def possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
-        """Tell which labels put nothing inside what is seen as one character, bool[n, K]."""
+        """Return which labels insert nothing into a grapheme cluster, bool[n, K]."""
         is_open = np.fromiter((place.is_open for place in places), np.bool_, len(places))
         return ~is_open[:, None] | self._puts_nothing_behind
 

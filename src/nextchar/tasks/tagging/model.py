@@ -78,7 +78,7 @@ class TagModel(ItemModel[TaggingChoices]):
 
     @property
     def summary(self) -> str:
-        """What it puts back, its symbols and labels, counted."""
+        """The kinds of marks that it restores, and the numbers of symbols and labels."""
         restored = "+".join(self.choices.tagging.kinds)
         restores = f"restores {restored}, " if restored else ""
         symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"

@@ -24,7 +24,7 @@ _EXPLICIT = "+"
 _SHOWN = str.maketrans({" ": "␣"})
 _CIRCLE = "\u25cc"  # on which a combining mark is shown
 
-# What the last cluster of a text was read as.
+# The reading of the last cluster of a text.
 _Last = Literal["none", "behind", "letter", "whole"]
 
 
@@ -57,8 +57,8 @@ class Place:
     change
         What was taken; it may grow while the text is still being read.
     is_open
-        Whether what a reader sees as one character goes on with the next place: nothing is put
-        between the two.
+        Whether the grapheme cluster continues at the next place: nothing is inserted between
+        the two.
     """
 
     __slots__ = ("change", "character", "is_open")
@@ -105,7 +105,7 @@ class Restoration:
 
     @staticmethod
     def inside(character: str, change: Change) -> Change:
-        """Give as much of a change as puts nothing behind a character: its case."""
+        """Return the part of a change that inserts nothing after a character: its case."""
         possible = can_have(Letter(character, change.case))
         return Change(case=change.case) if character and possible else Change()
 
@@ -168,7 +168,7 @@ class Restoration:
         return "punctuation" in self.kinds and unicodedata.category(character)[0] == "P"
 
     def takes(self, character: str) -> bool:
-        """Tell whether a character can be taken as a whole: from behind, or as a mark."""
+        """Return whether a character can be removed whole: as one after another, or as a mark."""
         return self.is_behind(character) or (self.takes_marks and is_mark(character))
 
     def letter(self, character: str) -> Letter:
@@ -184,14 +184,14 @@ class Restoration:
 class Reading:
     """A line that is taken apart piece by piece.
 
-    What a reader sees as one character (``graphemes``) is one of three: a character of its own, of
-    which is taken what is put back; a letter with marks, which are taken if diacritics are; or
-    several characters that stay as they are, but for the case of the first.
+    A grapheme cluster is one of three: a single character, from which the restored kinds of marks
+    are removed; a letter with marks, which are removed if diacritics are restored; or several
+    characters that stay unchanged, except for the case of the first.
 
     Attributes
     ----------
     places
-        What was read so far. The last one may still change, or more may come in its place.
+        The places read so far. The last one may still change, or be replaced by several.
     """
 
     def __init__(self, restoration: Restoration) -> None:
@@ -236,7 +236,7 @@ class Reading:
         self._append(character)
 
     def _put_back(self) -> None:
-        """Let the last letter have its marks again, each a place of its own where it was one."""
+        """Give the last letter its marks back, each as its own place if it was one."""
         place = self.places.pop()
         whole = self._restoration.written(place.character, place.change)
         takes_case = "case" in self._restoration.kinds

@@ -123,20 +123,20 @@ class Tagger:
             return RestoringStream(self.model, restoration, keep=keep)
         if keep:
             raise ConfigError(
-                f"{as_option('keep')} is for runs that put something back, and this gives labels"
+                f"{as_option('keep')} is for runs that restore something; this one outputs labels"
             )
         return LabellingStream(self.model)
 
     def unknown_symbols(self) -> UnknownSymbols:
-        """Make what counts the characters of running text that are read as ``<unk>``.
+        """Create a counter of the characters of running text that are read as ``<unk>``.
 
-        What is taken off and put back need not be known.
+        Marks that are removed and restored need not be known.
         """
         vocabulary, restoration = self.model.vocabulary, self.model.labels.restoration
 
         def knows(character: str) -> bool:
             if character in "\r\n" or readable(character) != character:
-                return True  # Bytes that could not be decoded are counted where they pass.
+                return True  # Undecodable bytes are counted elsewhere, as they pass.
             if restoration is None:
                 return vocabulary.knows(character)
             base = restoration.letter(character).base
@@ -210,7 +210,7 @@ class Tagger:
         reading
             How bytes become text; as for the training if not given.
         note
-            Told in a line what is odd in a file, and what is left out.
+            Called with a line for each irregularity of a file, and for omitted items.
         """
         reading = self.choices.items.reading if reading is None else reading
         restoration = self.model.labels.restoration

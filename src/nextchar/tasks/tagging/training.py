@@ -81,7 +81,7 @@ def train_on(
 ) -> ItemResult:
     """Train a tagger on items; see ``train_tagger``.
 
-    The time that ``minutes`` counts began at ``began`` (``time.monotonic``), or begins now.
+    The time budget ``minutes`` starts at ``began`` (``time.monotonic``), or now.
     """
     began = time.monotonic() if began is None else began
     learned, held_out = split(items, choices.items.validation_fraction, choices.training.seed)
@@ -108,7 +108,7 @@ def resume_tagger(
     listeners: Sequence[Listener] = (),
     **more: Any,  # noqa: ANN401
 ) -> ItemResult:
-    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    """Resume a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
     return resume_items(TagModel, Path(run), listeners=listeners, **more)
 
 

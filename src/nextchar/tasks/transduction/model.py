@@ -119,7 +119,7 @@ class Transducer(ItemModel[TransductionChoices]):
         return Measured(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
 
     def rehearse(self, examples: Examples) -> None:
-        """Do as much as ``measure`` will once texts end; before, most are as long as may be."""
+        """Do the work of ``measure`` on a trained network; untrained outputs rarely end."""
         with evaluating(self.network):
             self._nats(examples)
             part = self._written_items(examples)
@@ -128,7 +128,7 @@ class Transducer(ItemModel[TransductionChoices]):
             self.write_ids(part.texts[SOURCE], Beam(width=1), max_length=longest)
 
     def _written_items(self, examples: Examples) -> Examples:
-        """Give the items whose targets are written to measure errors: the same at each call."""
+        """Return the items decoded to measure errors: the same at each call."""
         count = min(len(examples), self.choices.transduction.decoded_items)
         some = np.random.default_rng(self.choices.training.seed).permutation(len(examples))[:count]
         return examples.subset(np.sort(some))

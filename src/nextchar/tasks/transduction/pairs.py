@@ -2,7 +2,7 @@
 
 A table (``.csv``, ``.tsv``, ``.jsonl``) has columns. Of plain ``pairs``, each line is a source, a
 tab (or, where there is none, a blank), and the target. Lines of ``cmudict`` are a word, blanks, and
-phonemes; lines that begin with ``;;;`` and what stands behind ``#`` are comments; other
+phonemes; lines that begin with ``;;;`` and text after ``#`` are comments; other
 pronunciations, ``word(2)``, are left out and counted.
 """
 
@@ -45,7 +45,7 @@ class Columns:
 
 
 def format_of(path: str | Path) -> PairFormat:
-    """Tell the format of a file from its name.
+    """Return the format of a file, from its name.
 
     It is a table, ``cmudict`` (``*.dict``, ``cmudict*``), or ``pairs``.
     """
@@ -73,15 +73,15 @@ def read_pairs(
     columns
         Of tables; ``source`` and ``target`` if not given.
     file_format
-        Of all files; ``auto`` goes by each name.
+        Format of all files; ``auto`` decides by each name.
     note
-        Told in a line what is odd in a file, and what is left out.
+        Called with a line for each irregularity of a file, and for omitted pairs.
 
     Raises
     ------
     TextError
         No file, one that cannot be read, a missing column, a line of fewer or more than two
-        columns, or an empty source or target. What stands in a place is told with it.
+        columns, or an empty source or target. The message names the place.
     """
     if not paths:
         raise TextError("no pairs were given: name a file, or -")
@@ -116,7 +116,7 @@ def _table(
 
 def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[str, Pair]]:
     parting = TwoColumns(
-        ("source", "target"), f"{as_option('file_format', flag='format')} says what else a file is"
+        ("source", "target"), f"{as_option('file_format', flag='format')} selects another format"
     )
     for place, line in _numbered(path, config):
         if line.startswith(_COMMENT):
@@ -136,7 +136,7 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
         word, *rest = _COMMENT_BEHIND.sub("", line).split(maxsplit=1)
         if not rest:
             raise TextError(
-                f"{place} has no phonemes behind the word {word[:40]!r}: a line is a word, blanks "
+                f"{place} has no phonemes after the word {word[:40]!r}: a line is a word, blanks "
                 "and phonemes"
             )
         if _OTHER.search(word) or word in known:
@@ -149,7 +149,7 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
 
 
 def _numbered(path: str | Path, config: TextConfig) -> Iterator[tuple[str, str]]:
-    """Give the lines in which something stands, each with its place."""
+    """Yield the lines that are not blank, each with its place."""
     name = "standard input" if str(path) == STANDARD_INPUT else path
     for number, line in enumerate(read_lines(path, config), 1):
         if line.strip():

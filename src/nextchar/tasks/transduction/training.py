@@ -79,7 +79,7 @@ def train_on_pairs(
     listeners
         Called with each event of the training.
     began
-        When the time that ``minutes`` counts began (``time.monotonic``); ``None`` is now.
+        Start of the time budget ``minutes`` (``time.monotonic``); ``None`` is now.
     **options
         The options of ``TransductionChoices``.
 
@@ -109,7 +109,7 @@ def resume_transducer(
     listeners: Sequence[Listener] = (),
     **more: Any,  # noqa: ANN401
 ) -> ItemResult:
-    """Go on with a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
+    """Resume a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
     return resume_items(Transducer, Path(run), listeners=listeners, **more)
 
 

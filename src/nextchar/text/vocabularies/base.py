@@ -153,12 +153,12 @@ def unknown_symbols(
     first: str,
     index: int,
 ) -> UnknownSymbolsError:
-    """Say which symbols of a text a vocabulary lacks, and what can be done about them.
+    """Return the error for unknown symbols of a text, with remedies.
 
     Parameters
     ----------
     first, index
-        The character or the word of the text that is the first of them, and where it begins.
+        The first unknown character or word of the text, and its position.
     """
     more = len(strangers) - LISTED_SYMBOLS
     what = f"unknown symbols {', '.join(map(repr, strangers[:LISTED_SYMBOLS]))}"
@@ -184,7 +184,7 @@ def printable(symbol: str) -> str:
 
 
 def lone_surrogate(error: UnicodeEncodeError, text: str, start: int = 0) -> CharacterError:
-    """Say which surrogate stands where, in a text of which a part from ``start`` was encoded."""
+    """Return the error for a surrogate, in a text encoded from ``start`` on."""
     character = error.object[error.start]
     place = place_in(text, start + error.start)
     return CharacterError(
