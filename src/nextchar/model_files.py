@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from nextchar.config import Choices, Config, TrainingConfig
-from nextchar.errors import ConfigError, RunError, TextError
+from nextchar.errors import ConfigError, RunError, TextError, as_option
 from nextchar.run_kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
@@ -140,17 +140,25 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
     Parameters
     ----------
     folder, checkpoint
-        As in ``load_weights``, whose errors are raised.
+        As in ``load_weights``.
     training
         The configuration of the run at its start.
+
+    Raises
+    ------
+    RunError
+        The weights are missing, or the file that holds them is damaged. Damage elsewhere becomes
+        the note.
     """
-    progress = progress_of(folder)
-    if progress is None:
-        return None
-    now = current(folder, training)
-    if checkpoint == "best" and is_finished(progress, now):
-        return None
     path = weights_file(folder, checkpoint)
+    try:
+        progress, now = progress_of(folder), current(folder, training)
+    except RunError as error:
+        if path == folder / LAST_FILE:
+            raise
+        return f"{error}; the weights used are those in {path.relative_to(folder)}"
+    if progress is None or (checkpoint == "best" and is_finished(progress, now)):
+        return None
     step = load_content(path).get("step", progress.step)
     names = {"best": "best weights so far", "last": "newest weights"}
     which = names.get(str(checkpoint), "weights")
@@ -166,9 +174,9 @@ def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
         return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
     if checkpoint == "last":
         return folder / LAST_FILE
-    steps = kept_steps(folder)
+    steps, option = kept_steps(folder), as_option("keep_checkpoints")
     if str(checkpoint) not in map(str, steps):
-        kept = f"the steps {', '.join(map(str, steps))}" if steps else "no steps (keep_checkpoints)"
+        kept = f"the steps {', '.join(map(str, steps))}" if steps else f"no steps ({option})"
         raise RunError(
             f"checkpoint must be best, last or a step whose weights {folder} keeps; it keeps "
             f"{kept}; got {checkpoint!r}"

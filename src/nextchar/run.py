@@ -35,6 +35,7 @@ from nextchar.config.arguments import checked
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, RunError
 from nextchar.evaluation import perplexity
+from nextchar.machine_code import compilation_seconds
 from nextchar.making import NewRun, require_trainable
 from nextchar.model import LanguageModel
 from nextchar.model_card import model_card
@@ -60,7 +61,8 @@ from nextchar.training.freezing import GrownWeight
 from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
-from nextchar.training.planning import steps_within, too_short
+from nextchar.training.planning import plan_within, too_short
+from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes, together
 from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
@@ -283,20 +285,22 @@ def _extend(
     began: float,
 ) -> None:
     """Record further training of a finished run, and note its settings."""
+    compiled = compilation_seconds()
     config = load_config(folder)
 
-    def steps_in(training: TrainingConfig, seconds: float) -> int:
+    def plan_in(training: TrainingConfig, seconds: float) -> Plan:
         device = processes.device(training.device)
         now = dataclasses.replace(config, training=training)
         cost = measure_cost(
             now, open_corpus(folder), load_vocabulary(folder), device, world=processes.world
         )
-        steps = steps_within(cost, seconds - (time.monotonic() - began), training)
-        if steps < 1:
-            raise too_short(seconds / 60, cost)
-        return steps
+        spent = time.monotonic() - began - (compilation_seconds() - compiled)
+        plan = plan_within(cost, seconds - spent, training)
+        if plan.steps < 1:
+            raise too_short(seconds / 60, cost, spent)
+        return plan
 
-    extension = extend(folder, config.training, more, steps_in)
+    extension = extend(folder, config.training, more, plan_in)
     tell(listeners, Noticed(message=extension.description(config.training)))
 
 

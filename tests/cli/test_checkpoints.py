@@ -60,7 +60,26 @@ def test_a_checkpoint_that_is_not_there_brings_up_those_that_are(
 ) -> None:
     line = nextchar("generate", kept, "--checkpoint", "12").problem()
     assert "it keeps the steps 18, 24, 30; got '12'" in line
-    assert "it keeps no steps" in nextchar("generate", finished, "--checkpoint", "newest").problem()
+    line = nextchar("generate", finished, "--checkpoint", "newest").problem()
+    assert "it keeps no steps (--keep-checkpoints); got 'newest'" in line
+
+
+@pytest.mark.parametrize("damaged", ["last/training.safetensors", "extension.json"])
+def test_damage_beside_the_weights_is_told_and_blocks_nothing(
+    damaged: str, nextchar: Run, kept: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(kept, tmp_path / "run")
+    (run / damaged).write_bytes((kept / "last/training.safetensors").read_bytes()[:100])
+    for checkpoint, name in (("best", "model"), ("18", "checkpoints/18")):
+        words = (*WRITING, "--checkpoint", checkpoint)
+        outcome = nextchar("generate", run, *words)
+        assert outcome.succeeded() == nextchar("generate", kept, *words).succeeded()
+        assert outcome.err.startswith(f"note: {run / damaged} is ")
+        assert outcome.err.endswith(f"; the weights used are those in {name}.safetensors\n")
+    line = nextchar("generate", run, "--checkpoint", "last").problem()
+    assert damaged in line
+    (run / "model.safetensors").unlink()
+    assert damaged in nextchar("generate", run).problem()
 
 
 def test_what_a_resumed_run_keeps_is_what_an_uninterrupted_one_does(

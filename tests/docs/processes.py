@@ -125,10 +125,9 @@ def shorten() -> None:
     extension.Extension = _short_extension  # type: ignore[assignment, misc]
 
 
-def _short_extension(*, first_step: int, steps: int, learning_rate: float) -> Extension:
+def _short_extension(*, first_step: int, steps: int, **others: Any) -> Extension:
     """Train a few steps further."""
-    few = min(steps, first_step + MOST_STEPS)
-    return Extension(first_step=first_step, steps=few, learning_rate=learning_rate)
+    return Extension(first_step=first_step, steps=min(steps, first_step + MOST_STEPS), **others)
 
 
 def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,16 +16,17 @@ import pytest
 import nextchar
 from nextchar.errors import ConfigError, Interrupted
 from nextchar.tasks import budget
-from nextchar.tasks.budget import Costs, Plan, plan_within
+from nextchar.tasks.budget import Costs, plan_within
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.runs import ItemResult, held_out_items, train_items
+from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.training import train_tagger
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.training.events import Event, StepDone
-from tests.conftest import Run, english
+from nextchar.training.plans import Plan
+from tests.conftest import Run, english, rows_of
 from tests.tasks.toy import ToyChoices, ToyModel, toy_examples
 
 MINUTES = 0.02
@@ -159,6 +160,20 @@ def test_minutes_are_kept(validation: int, tmp_path: Path, monkeypatch: pytest.M
     parts = toy_examples(200, 1), toy_examples(validation, 2)
     train_items(model, *parts, tmp_path / "run")
     assert time.process_time() - began < 2 * 3 + 3
+
+
+def test_added_minutes_validate_as_often_as_they_were_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    choices = ToyChoices.from_options({**SMALL, "steps": 3})
+    train_items(ToyModel(choices), toy_examples(50, 1), toy_examples(20, 2), run)
+    before = len(rows_of(run))
+    monkeypatch.setattr(budget, "_seconds_per_step", lambda *_given: (1.0, 0.0))
+    monkeypatch.setattr(budget, "_seconds_per_validation", lambda *_given: 5.0)
+    result = resume_items(ToyModel, run, minutes=0.5)
+    assert result.steps > 3 + 10
+    assert [row["step"] for row in rows_of(run)[before:]] == [result.steps]
 
 
 def test_the_time_before_training_counts(tmp_path: Path) -> None:

@@ -165,8 +165,9 @@ def _extended(run: Path) -> dict[str, Any]:
 def _extension_rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     if "extension" not in values:
         return []
-    first, steps, rate = values["extension"].values()
-    return [("further", f"steps {first:,} to {steps:,}, learning rate {rate:.3g}")]
+    extension = values["extension"]
+    steps = f"steps {extension['first_step']:,} to {extension['steps']:,}"
+    return [("further", f"{steps}, learning rate {extension['learning_rate']:.3g}")]
 
 
 def _began(embedding: dict[str, Any]) -> str:

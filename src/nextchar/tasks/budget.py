@@ -16,6 +16,7 @@ from nextchar.errors import ConfigError
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
+from nextchar.training.plans import Plan
 from nextchar.training.trainer import VALIDATIONS, Trainer
 
 # A processor is faster in its first second of work than later.
@@ -23,22 +24,6 @@ PROBE_SHARE, LEAST_PROBE_SECONDS, MOST_PROBE_SECONDS = 0.05, 1.0, 15.0
 PROBE_STEPS = 3
 VALIDATION_SHARE = 0.1
 _PREPARING_ITEMS = 8
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The use of a time budget.
-
-    Attributes
-    ----------
-    steps
-        At least 1.
-    validate_every
-        Steps between two validations; 0 is the usual number of validations.
-    """
-
-    steps: int
-    validate_every: int
 
 
 @dataclass(frozen=True)

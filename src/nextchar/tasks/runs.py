@@ -12,6 +12,7 @@ A run directory holds, beside what the task itself writes (``ItemModel.save_symb
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,7 @@ from nextchar.training.extension import (
 from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
+from nextchar.training.plans import Plan
 from nextchar.training.trainer import Trainer
 
 ITEMS_FOLDER = "items"
@@ -197,11 +199,13 @@ def resume_items(
     train, validation = (Examples.load(run / ITEMS_FOLDER / n) for n in (_TRAIN, _VALIDATION))
     if more is not None:
 
-        def steps_in(_training: TrainingConfig, seconds: float) -> int:
-            return planned(model, train, validation, minutes=seconds / 60, began=began).steps
+        def plan_in(training: TrainingConfig, seconds: float) -> Plan:
+            trial = copy.copy(model)
+            trial.choices = choices.with_options(validate_every=training.validate_every)
+            return planned(trial, train, validation, minutes=seconds / 60, began=began)
 
         with only_trainer(run):
-            extension = extend(run, choices.training, more, steps_in)
+            extension = extend(run, choices.training, more, plan_in)
         tell(listeners, Noticed(message=extension.description(choices.training)))
     return _fit(model, train, validation, run, listeners)
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
 from nextchar.training.checkpoint import LAST_FILE, load_content
 from nextchar.training.optimization import scheduled_rate
+from nextchar.training.plans import Plan
 from nextchar.training.progress import Progress
 from nextchar.training.stopping import stops_early
 
@@ -49,10 +52,11 @@ class More:
         for name, value in dataclasses.asdict(self).items():
             if value is None:
                 continue
-            kind, words = (int, "a whole number") if name == "steps" else (int | float, "a number")
+            kind: Any = numbers.Integral if name == "steps" else numbers.Real
             if not isinstance(value, kind) or isinstance(value, bool):
+                words = "a whole number" if name == "steps" else "a number"
                 raise ConfigError(f"{name} must be {words}; got {value!r}")
-            if not (math.isfinite(value) and value > 0):
+            if not 0 < value < math.inf:
                 raise ConfigError(f"{name} must be above 0; got {value}")
 
     @classmethod
@@ -77,22 +81,24 @@ class Extension:
         Total steps at its end.
     learning_rate
         The peak of its schedule.
+    validate_every
+        Steps between two validations; 0 is the interval that was given for the run, or a tenth of
+        the steps that are added.
     """
 
     first_step: int
     steps: int
     learning_rate: float
+    validate_every: int = 0
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
         """Return a run's configuration with the settings of the extension."""
-        # The original minutes were planned for another number of steps.
-        validate_every = 0 if config.minutes is not None else config.validate_every
         return dataclasses.replace(
             config,
             steps=self.steps,
             learning_rate=self.learning_rate,
             minutes=None,
-            validate_every=validate_every,
+            validate_every=self.validate_every or _given_interval(config),
         )
 
     def description(self, config: TrainingConfig) -> str:
@@ -132,7 +138,8 @@ def load_extension(folder: Path) -> Extension | None:
     version = values.pop("format_version", None)
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
-    kinds = {"first_step": int, "steps": int, "learning_rate": float}
+    kinds = {"first_step": int, "steps": int, "learning_rate": float, "validate_every": int}
+    values = {"validate_every": 0, **values}  # Older files do not have it.
     if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
         expected = ", ".join(["format_version", *kinds])
         raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
@@ -140,19 +147,61 @@ def load_extension(folder: Path) -> Extension | None:
 
 
 def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
-    """Return the current configuration of a run: its own, or that of its extension."""
+    """Return the current configuration of a run: its own, or that of its extension.
+
+    Raises
+    ------
+    RunError
+        ``extension.json`` is damaged, or a newer nextchar wrote it.
+    """
     extension = load_extension(folder)
-    return config if extension is None else extension.applied(config)
+    if extension is None:
+        return config
+    try:
+        return extension.applied(config)
+    except ConfigError as error:
+        raise RunError(f"{folder / EXTENSION_FILE} is damaged: {error}") from error
 
 
 def progress_of(folder: Path) -> Progress | None:
-    """Read a run's progress; return ``None`` if it has none on record."""
+    """Read a run's progress; return ``None`` if it has none on record.
+
+    Raises
+    ------
+    RunError
+        The checkpoint or ``extension.json`` is damaged.
+    """
     if not (folder / LAST_FILE).exists():
         return None
+    extension = load_extension(folder)
+    first_step = 0 if extension is None else extension.first_step
+    return progress_from(load_content(folder / LAST_FILE), folder, first_step)
+
+
+def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Progress:
+    """Make the progress of a checkpoint's content.
+
+    Parameters
+    ----------
+    content
+        What the checkpoint in ``folder`` holds besides tensors.
+    first_step
+        Where the run's extension begins; 0 if there is none.
+
+    Raises
+    ------
+    RunError
+        The content has other keys.
+    """
     try:
-        return Progress(**load_content(folder / LAST_FILE))
+        progress = Progress(**content)
     except TypeError as error:
         raise RunError(f"{folder / LAST_FILE} has other keys: {error}") from error
+    if 0 < first_step == progress.step:
+        # The extension sets the rate, and patience begins anew.
+        progress.rate_factor = 1.0
+        progress.stale_validations = progress.validations_waited = 0
+    return progress
 
 
 def complete_note(folder: Path) -> str:
@@ -175,6 +224,8 @@ def usual_rate(config: TrainingConfig, steps: int) -> float:
     peak: a high rate gains more, but needs enough steps to decay (docs/training.md).
     """
     rising = round(config.warmup * config.steps)
+    if rising >= config.steps:  # A schedule that rises to its end has no fall to look at.
+        return config.learning_rate
     return scheduled_rate(config, max(rising, config.steps - steps))
 
 
@@ -182,7 +233,7 @@ def extend(
     folder: Path,
     config: TrainingConfig,
     more: More,
-    steps_in: Callable[[TrainingConfig, float], int],
+    plan_in: Callable[[TrainingConfig, float], Plan],
 ) -> Extension:
     """Record a request for further training of a finished run.
 
@@ -193,9 +244,10 @@ def extend(
     config
         Its original configuration.
     more
-        The request.
-    steps_in
-        Returns the number of steps that fit into a number of seconds.
+        What is asked.
+    plan_in
+        Fills so many seconds with steps and validations; where the choices leave the interval of
+        validations open, the plan sets it.
 
     Raises
     ------
@@ -213,18 +265,26 @@ def extend(
             f"{folder} is not finished, but at step {progress.step:,} of {now.steps:,}: resume it "
             "without more steps or minutes first; a finished run can be trained further"
         )
-    count = more.steps
-    if count is None:
-        seconds = 60 * (more.minutes or 0.0)
-        count = steps_in(now, seconds)
-    usual = usual_rate(config, count)
+    if more.minutes is None:
+        plan = Plan(steps=int(more.steps or 0), validate_every=0)
+    else:
+        training = dataclasses.replace(now, validate_every=_given_interval(config))
+        plan = plan_in(training, 60 * float(more.minutes))
+    usual = usual_rate(config, plan.steps)
     if config.schedule not in _FALLING:
         usual = now.learning_rate * progress.rate_factor
     extension = Extension(
         first_step=progress.step,
-        steps=progress.step + count,
+        steps=progress.step + plan.steps,
         learning_rate=usual if more.learning_rate is None else float(more.learning_rate),
+        validate_every=plan.validate_every,
     )
     extension.applied(config)  # Reports values out of range at once.
     extension.save(folder)
     return extension
+
+
+def _given_interval(config: TrainingConfig) -> int:
+    """Return the steps between validations that were chosen for a run; 0 where none were."""
+    # An interval beside minutes was planned, for another number of steps.
+    return 0 if config.minutes is not None else config.validate_every

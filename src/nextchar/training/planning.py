@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from nextchar.config import Config, TrainingConfig
 from nextchar.errors import ConfigError, as_option
+from nextchar.training.plans import Plan
 
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 SYMBOLS_PER_WEIGHT = 6
@@ -112,12 +113,31 @@ def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
     return max(0, int(left / cost.step_seconds))
 
 
-def too_short(minutes: float, cost: Cost) -> ConfigError:
-    """Return the error for a budget too short for a step, with the minimum."""
-    least = 1.5 * (cost.step_seconds + cost.validation_seconds)
+def plan_within(cost: Cost, seconds: float, training: TrainingConfig) -> Plan:
+    """Fill a time with steps and validations, as often as was chosen, or as is affordable."""
+    steps = steps_within(cost, seconds, training)
+    every = training.validate_every or math.ceil(steps / _validations(cost, seconds))
+    return Plan(steps, max(1, every))
+
+
+def too_short(minutes: float, cost: Cost, spent: float = 0.0) -> ConfigError:
+    """Return the error for a budget too short for a step, with the minimum.
+
+    Parameters
+    ----------
+    minutes
+        The budget.
+    cost
+        What its steps and validations take.
+    spent
+        Seconds that are taken from the budget before its first step.
+    """
+    least = spent + 1.5 * (cost.step_seconds + cost.validation_seconds)
+    before = f"preparation took {spent:.2g} s, " if spent else ""
     return ConfigError(
-        f"{minutes:g} minutes are too short here: a step takes {cost.step_seconds:.2g} s and a "
-        f"validation {cost.validation_seconds:.2g} s; the least that works is about "
+        f"{minutes:g} minutes are too short here: {before}a step takes "
+        f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the least "
+        "that works is about "
         f"{as_option('minutes', _rounded_up(least / 60))}"
     )
 

@@ -43,7 +43,7 @@ from nextchar.training.checkpoint import (
 from nextchar.training.clock import Clock
 from nextchar.training.divergence import Unread, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
-from nextchar.training.extension import is_finished
+from nextchar.training.extension import is_finished, progress_from
 from nextchar.training.freezing import Freezing, GrownWeight
 from nextchar.training.interruption import StopSignals
 from nextchar.training.lessons import Lessons, Measured, on_device
@@ -170,7 +170,8 @@ class Trainer:
             while not self.is_finished:
                 self.step()
                 finished = self.progress.step == self.config.steps
-                due = finished or self.progress.step % self.validate_every == 0
+                done = self.progress.step - self._first_step
+                due = finished or done % self.validate_every == 0
                 if due:
                     self._measure()
                 if due or any(self._wishes):
@@ -257,16 +258,9 @@ class Trainer:
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
-        try:
-            self.progress = Progress(**content)
-        except TypeError as error:
-            raise RunError(f"{self.folder / LAST_FILE} has other keys: {error}") from error
+        self.progress = progress_from(content, self.folder, self._first_step)
         put_back(tensors, self.network, self._optimizer, self._average, self.lessons)
         self._scale.restore(self.progress)
-        if 0 < self._first_step == self.progress.step:
-            # The extension sets the rate, and patience starts over.
-            self.progress.rate_factor = 1.0
-            self.progress.stale_validations = self.progress.validations_waited = 0
         before = self.progress.machinery
         self.progress.device = self._device.type
         self.progress.threads = torch.get_num_threads()
