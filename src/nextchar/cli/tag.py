@@ -29,7 +29,7 @@ from nextchar.cli.output import (
     part_display,
     print_json,
     print_rows,
-    write_progress,
+    write_note,
 )
 from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError
@@ -179,7 +179,7 @@ def _evaluate(
             data,
             columns=_columns(columns),
             reading=reading.items.reading,
-            note=lambda message: write_progress(f"note: {message}\n"),
+            note=write_note,
         )
     if as_json:
         print_json({"data": data, **result.to_dict()})
@@ -271,9 +271,9 @@ def _apply(
                 sys.stdout.buffer.flush()
     if text.passed:
         what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
-        write_progress(f"note: {what} (--errors); the first at {text.first_passed}\n")
+        write_note(f"{what} (--errors); the first at {text.first_passed}")
     if unknown.count:
-        write_progress(f"note: {unknown.note()}\n")
+        write_note(unknown.note())
 
 
 def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Iterator[str]:
