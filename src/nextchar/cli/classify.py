@@ -199,15 +199,12 @@ def _predict(
         raise ConfigError("give either texts or --input, a file or -")
     from nextchar.tasks.classification.reading import read_texts
     from nextchar.text.labelled import LabelledText
-    from nextchar.training.events import noting
 
     model = _loaded(run, cut=cut)
     if data is None:
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
-        items = read_texts(
-            data, column, _reading(model.choices, encoding), note=noting([note_event])
-        )
+        items = read_texts(data, column, _reading(model.choices, encoding), note=write_note)
     _tell_empty(items)
     with followed_display("labelling"):
         items, found = _probabilities(model, items)
@@ -256,13 +253,12 @@ def _evaluate(
     from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
-    from nextchar.training.events import noting
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
     source = Source(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.choices, encoding), note=noting([note_event]))
+    items = source.items(data, _reading(model.choices, encoding), note=write_note)
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
             figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[note_event])
@@ -356,3 +352,97 @@ def _tell_empty(items: list[LabelledText]) -> None:
         count = f"{len(empty):,} texts are" if len(empty) > 1 else "1 text is"
         first = f"the first: {empty[0].place}" if len(empty) > 1 else empty[0].place
         write_note(f"{count} empty ({first}): nothing in them tells a label")
+
+
+def _print_figures(figures: ClassificationFigures) -> None:
+    print_rows(
+        [
+            ("items", f"{figures.items:,}"),
+            ("accuracy", f"{figures.accuracy:.4f}"),
+            ("macro F1", f"{figures.macro_f1:.4f}"),
+            ("loss", f"{figures.nats:.4f} nats/item, {figures.nats / math.log(2):.4f} bits/item"),
+            ("calibration error", f"{figures.calibration_error:.4f} (expected, {_SHOWN} bins)"),
+        ]
+    )
+    rows = [("label", "precision", "recall", "F1", "items", "most often taken for")]
+    for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True)):
+        numbers = [f"{value:.3f}" for value in (each.precision, each.recall, each.f1)]
+        rows.append(
+            (name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place))
+        )
+    _print_table(rows, left=(0, 5))
+    if len(figures.labels) <= _SHOWN:
+        confusion = [("true \\ predicted", *figures.labels)]
+        for name, counts in zip(figures.labels, figures.confusion.tolist(), strict=True):
+            confusion.append((name, *map(str, counts)))
+        _print_table(confusion, left=(0,))
+    bins = [("confidence", "items", "mean", "accuracy")]
+    bins += [
+        (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
+        for b in figures.bins
+        if b.items
+    ]
+    _print_table(bins, left=(0,))
+
+
+def _wrong(figures: ClassificationFigures, place: int) -> str:
+    """Name the two labels that items of a label are most often given instead."""
+    counts = figures.confusion[place]
+    others = [n for n in (-counts).argsort(kind="stable").tolist() if n != place and counts[n]]
+    return ", ".join(f"{figures.labels[n]} {counts[n]}" for n in others[:2])
+
+
+def _print_table(rows: list[Any], *, left: tuple[int, ...]) -> None:
+    from nextchar.rendering.characters import printable_text, width
+
+    cells = [[printable_text(cell) for cell in row] for row in rows]
+    widths = [max(width(row[n]) for row in cells) for n in range(len(cells[0]))]
+    sys.stdout.write("\n")
+    for row in cells:
+        padded = [
+            cell + " " * (most - width(cell)) if n in left else " " * (most - width(cell)) + cell
+            for n, (cell, most) in enumerate(zip(row, widths, strict=True))
+        ]
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _print_explanation(explanation: Explanation) -> None:
+    from nextchar.rendering.contributions import contribution_lines
+    from nextchar.rendering.terminal import takes_colors
+
+    shown = list(explanation.probabilities.items())[:_SHOWN]
+    print_rows([(name, f"{share:.3f}") for name, share in shown])
+    sys.stdout.write("\n")
+    parts = [(explanation.text[p.start : p.end], p.nats) for p in explanation.parts]
+    columns = shutil.get_terminal_size().columns
+    colors = takes_colors(sys.stdout, os.environ)
+    for line in contribution_lines(parts, width=columns, colors=colors):
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(
+        f"\nnats by which ln p({explanation.label}) falls without a part "
+        "(above 0: it speaks for the label)\n"
+    )
+    for name, nats in _strongest(explanation):
+        sys.stdout.write(f"{nats}  {name}\n")
+
+
+def _strongest(explanation: Explanation) -> list[tuple[str, str]]:
+    from nextchar.rendering.characters import symbol_name
+    from nextchar.tasks.classification.explaining import strongest
+
+    return [
+        (f"{symbol_name(explanation.text[p.start : p.end])} at {p.start}", f"{p.nats:+.3f}")
+        for p in strongest(explanation.parts, _SHOWN)
+    ]
+
+
+def _page_of(explanation: Explanation) -> str:
+    from nextchar.rendering.contributions import contribution_page
+
+    parts = [(explanation.text[p.start : p.end], p.nats) for p in explanation.parts]
+    share = explanation.probabilities[explanation.label]
+    title = f"{explanation.label}: {share:.3f}"
+    return contribution_page(title, explanation.label, parts, _strongest(explanation))
+
+
+_add_train()

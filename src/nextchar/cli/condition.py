@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.runs import ItemResult
-    from nextchar.training.events import Event, Listener
+    from nextchar.training.events import Listener
 
 app = Commands("condition", "Text from a label or from numbers: one to many.")
 
