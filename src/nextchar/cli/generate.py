@@ -24,6 +24,7 @@ from nextchar.cli.output import (
 )
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt, unescaped
 from nextchar.config import TextConfig
+from nextchar.text.notes import counted
 
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
@@ -255,8 +256,9 @@ def _tell_lines(written: Sequence[str], lines: int, length: int) -> None:
     """Tell how many texts were cut by their length before all of their lines were written."""
     short = sum(len(text) >= length and text.count("\n") < lines for text in written)
     if short:
-        what = "the text was" if len(written) == 1 else f"{short:,} of {len(written):,} texts were"
-        characters = "1 character" if length == 1 else f"{length:,} characters"
+        texts = f"of {len(written):,} texts {'was' if short == 1 else 'were'}"
+        what = "the text was" if len(written) == 1 else f"{short:,} {texts}"
+        characters = counted(length, "character", "characters")
         write_note(f"{what} cut after {characters} (--length)")
 
 
