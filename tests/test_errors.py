@@ -31,6 +31,9 @@ def test_an_option_is_named_in_both_terms(option: str, python: str, command_line
     error = ConfigError(f"give {option}, or less")
     assert str(error) == error.args[0] == f"give {python}, or less"
     assert error.for_command_line == f"give {command_line}, or less"
+    quoting = ConfigError(f"a.toml: {error.in_both_terms}")
+    assert str(quoting) == f"a.toml: give {python}, or less"
+    assert quoting.for_command_line == f"a.toml: give {command_line}, or less"
     note = Noticed(message=f"set by {option}")
     assert note.message == f"set by {python}"
     assert note.for_command_line == f"set by {command_line}"

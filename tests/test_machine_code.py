@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,3 +113,17 @@ def test_a_function_is_compiled_where_its_code_cannot_be_stored(
     assert twice(21) == 42
     assert machine_code.place_of(twice) is None
     assert [message.startswith(PROBLEM) for message in caplog.messages] == [True, False]
+
+
+def test_an_installation_that_is_read_only_is_told_once() -> None:
+    script = (
+        "import logging; logging.basicConfig(format='%(message)s')\n"
+        "from numba.core.caching import FunctionCache\n"
+        "FunctionCache._impl_class._locator_classes = []\n"
+        "import nextchar.novelty.automaton, nextchar.novelty.matching, nextchar.nn.vectors"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr == (
+        f"{PROBLEM}neither the folders of the code nor the user's cache can be written (the "
+        "environment variable NUMBA_CACHE_DIR names another place)\n"
+    )

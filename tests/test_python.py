@@ -61,6 +61,10 @@ CONDITIONAL: Any = ConditionalModel(
             lambda: MODEL.generate(unknown="drop"),
             "unknown must be one of error, skip, replace; got 'drop'",
         ),
+        (
+            lambda: MODEL.generate(unknown=np.array(["error", "skip"])),
+            r"unknown must be one of error, skip, replace; got array\(",
+        ),
         (lambda: MODEL.generate(engine="fast"), "engine must be one of"),
         (lambda: MODEL.generate(lines=None), "lines must be a whole number; got None"),
         (lambda: MODEL.generate(match=3), "match must be text or None; got 3"),
@@ -79,6 +83,7 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be a whole number"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
         (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
+        (lambda: LanguageModel.load(), "load needs path; missing: path"),  # type: ignore[call-arg]
         (lambda: TAGGER.apply(None), "text must be text; got None"),
         (lambda: TAGGER.apply(["a"]), r"text must be text; got \['a'\]"),
         (lambda: TAGGER.tag(5), "text must be text; got 5"),

@@ -74,6 +74,8 @@ class NextcharError(Exception):
     ----------
     for_command_line
         The message in the terms of the command line; ``str`` returns it in those of Python.
+    in_both_terms
+        The message for another error or note that quotes it.
     """
 
     exit_code: int = 1
@@ -81,6 +83,7 @@ class NextcharError(Exception):
     def __init__(self, message: str = "") -> None:
         super().__init__(in_python_terms(message))
         self.for_command_line = in_command_line_terms(message)
+        self.in_both_terms = message
 
 
 class InputError(NextcharError):

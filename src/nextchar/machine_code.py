@@ -154,8 +154,11 @@ def keep(function: Callable[..., Any]) -> None:
     dispatcher: Any = function
     try:
         store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
-    except (RuntimeError, OSError) as error:  # neither beside the file nor in the user's cache
-        _warn_once(" ".join(str(error).split()))
+    except (RuntimeError, OSError):  # whose message names the function: there are many
+        _warn_once(
+            "neither the folders of the code nor the user's cache can be written (the environment "
+            "variable NUMBA_CACHE_DIR names another place)"
+        )
     else:
         dispatcher._cache = store  # noqa: SLF001
         _watch().places.add(Path(store.cache_path))

@@ -29,6 +29,7 @@ from nextchar.text.augmentation import Augmenter
 from nextchar.text.corpus import Corpus
 from nextchar.text.encoding import Copy
 from nextchar.text.folds import learn_vocabulary
+from nextchar.text.notes import counted
 from nextchar.text.reading import open_text
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
@@ -192,7 +193,12 @@ class NewRun:
         network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
         self._save(network, folder, config, corpus)
         new = len(vocabulary) - len(origin.known)
-        tell(self.listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
+        tell(
+            self.listeners,
+            Noticed(
+                message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+            ),
+        )
 
     def _begin_with(
         self,

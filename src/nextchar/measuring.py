@@ -20,6 +20,7 @@ from nextchar.evaluation.surprisal import measure_surprisal
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
+from nextchar.text.notes import counted
 from nextchar.text.places import Place
 from nextchar.text.skipped import Skipped, measured_as
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
@@ -192,7 +193,8 @@ def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextErr
     """Return the error for a text with nothing left to evaluate."""
     unseen = f", and {left_out:,} that the vocabulary does not have" if left_out else ""
     return TextError(
-        f"nothing to {what}: {symbols} symbols with {characters} characters after the first"
+        f"nothing to {what}: {counted(symbols, 'symbol', 'symbols')} with "
+        f"{counted(characters, 'character', 'characters')} after the first"
         f"{unseen}; at least two symbols and a character are needed"
     )
 

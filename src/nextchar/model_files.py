@@ -61,7 +61,7 @@ def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = No
     try:
         return choices.from_dict(values)
     except ConfigError as error:
-        raise RunError(f"{path}: {error}") from error
+        raise RunError(f"{path}: {error.in_both_terms}") from error
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
@@ -99,7 +99,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     try:
         return vocabularies.from_dict(read_json(path, RunError))
     except TextError as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        raise RunError(f"{path} is damaged: {error.in_both_terms}") from error
 
 
 def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:

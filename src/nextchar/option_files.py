@@ -58,7 +58,7 @@ def read_options(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
         table = read_table(path, choices)
         return {name: choices.check_option(name, value) for name, value in table.items()}
     except ConfigError as error:
-        message = str(error)
+        message = error.in_both_terms
         raise ConfigError(message if str(path) in message else f"{path}: {message}") from error
 
 

@@ -239,7 +239,7 @@ def test_bad_questions_to_a_classifier_are_one_line(
     assert "is a language model, not a classifier" in nextchar(*predict, finished, "x").problem()
     unseen = bad(tmp_path, "u.txt", "east x\nnorth vik\n")
     line = nextchar("classify", "evaluate", classifier, unseen).problem()
-    assert "labels that were not learned: 'east'" in line
+    assert "1 item has a label that was not learned: 'east'" in line
     skipping = nextchar("classify", "evaluate", classifier, unseen, "--skip-unseen", "--json")
     assert skipping.values()["items"] == 1
     assert (

@@ -27,6 +27,14 @@ def test_only_the_last_line_is_shown_with_its_words(nextchar: Run, finished: Pat
     assert all(line.startswith("The do") for line in printed.splitlines())
 
 
+def test_an_empty_text_is_completed_as_in_python(nextchar: Run, finished: Path) -> None:
+    values = nextchar("complete", finished, "", "--count", 2, "--json").values()
+    found = LanguageModel.load(finished).complete("", count=2)
+    assert [each["text"] for each in values["completions"]] == [each.text for each in found]
+    assert "no text was given" in nextchar("complete", finished).problem()
+    assert "given twice" in nextchar("complete", finished, "", "--prompt", "The").problem()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [(["The", "--count", 0], "count must be"), (["The", "--words", 0], "words must be"),

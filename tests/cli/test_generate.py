@@ -188,6 +188,17 @@ def test_a_text_ends_at_lines_and_stops_and_matches(nextchar: Run, finished: Pat
         assert "the" not in text.lower().split(" ")
 
 
+@pytest.mark.parametrize("options", [(), ("--beam", 2), ("--samples", 2)])
+def test_a_cut_is_told_after_a_prompt_that_lost_symbols(
+    nextchar: Run, finished: Path, options: tuple[object, ...]
+) -> None:
+    cut = ("--unknown", "skip", "--lines", 9, "--length", 6)
+    outcome = nextchar("generate", finished, "--prompt", "T日h本e", *cut, *options)
+    outcome.succeeded()
+    which = "2 of 2 texts were" if "--samples" in options else "the text was"
+    assert outcome.err == f"note: {which} cut after 6 characters (--length)\n"
+
+
 def test_a_beam_lists_the_best_with_their_log_probabilities(nextchar: Run, finished: Path) -> None:
     arguments = ("generate", finished, "--prompt", "The", "--length", 20, "--beam", 4)
     values = nextchar(*arguments, "--best", 3, "--json").values()

@@ -92,6 +92,11 @@ def test_characters_that_the_model_does_not_know_are_left_out_of_the_text(
     assert texts[0] == texts[1]
 
 
+def test_a_mistake_names_options_as_the_command_line_does(nextchar: Run, finished: Path) -> None:
+    command = ("play", finished, *SHORT, "--unknown", "error")
+    assert "--unknown skip leaves them out" in nextchar(*command, stdin="日\n".encode()).succeeded()
+
+
 def test_completions_and_help_are_shown(nextchar: Run, finished: Path) -> None:
     words = play(nextchar, finished, "The dog", "/complete").splitlines()[-1].split("   ")
     assert len(words) == 5

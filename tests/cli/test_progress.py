@@ -14,7 +14,10 @@ import pytest
 from rich.cells import cell_len
 
 from nextchar.cli import output
+from nextchar.cli.notes import note_event
 from nextchar.cli.output import PartDisplay, ProgressLine, flowing_text, part_display, write_note
+from nextchar.errors import as_option
+from nextchar.training.events import Noticed
 from tests.conftest import TINY, Run, english
 
 SHOWN = re.compile(r"\r\x1b\[K([^\r\n]+)(?=\r)")
@@ -155,6 +158,20 @@ def test_an_error_does_not_stand_behind_text_that_flows(
     with flowing_text() as text:
         text.write("three")
     assert capsys.readouterr().out == "one\ntw\none\nthree"
+
+
+def test_a_note_takes_the_place_of_the_moving_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    with part_display("measuring") as display:
+        display(0.5)
+        note_event(Noticed(message=f"{as_option('max_length', 8)} is short"))
+    line = screen.lines()[-1]
+    assert f"{line}\r\x1b[Knote: --max-length 8 is short\n" in screen.getvalue()
+
+
+def test_notes_are_written_in_one_place() -> None:
+    texts = {file.name: file.read_text() for file in Path(output.__file__).parent.glob("*.py")}
+    assert [name for name, text in texts.items() if re.search('["}]note: ', text)] == ["output.py"]
 
 
 def test_a_note_stands_above_text_that_flows(

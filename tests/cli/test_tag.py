@@ -101,8 +101,8 @@ def test_bytes_of_another_encoding_pass_as_they_are(
     assert command.printed().replace(b" ", b"") == text.read_bytes()
     bytes_note, symbol_note = command.said().splitlines(keepends=True)
     assert bytes_note == (
-        b"note: 6 bytes are not utf-8 and were passed on as they are (--errors); the first at line "
-        b"2, column 1\n"
+        b"note: 6 bytes are not utf-8 and passed on unchanged (--errors); the first at line 2, "
+        b"column 1\n"
     )
     assert b"1 character is not in the vocabulary" in symbol_note  # Two of the bytes make one.
 
@@ -159,8 +159,8 @@ def test_labels_of_files_are_learned_and_written(nextchar: Run, tmp_path: Path) 
     other = tmp_path / "other.tsv"
     other.write_text("a\tA\nc\tC\n")
     shown = nextchar("tag", "evaluate", out, other).succeeded()
-    assert "1 characters are not in the vocabulary" in shown
-    assert "1 labels that the run does not have and never gives: 'C'" in shown
+    assert "1 character is not in the vocabulary" in shown
+    assert "1 label that the run does not have and never gives: 'C'" in shown
     assert "--keep is for runs" in nextchar("tag", "apply", out, "--keep", stdin=b"a").problem()
     seen = nextchar("tag", "apply", out, "--transitions", "seen", stdin=b"ab").succeeded()
     assert seen == "a\tA\nb\tB\n\n"

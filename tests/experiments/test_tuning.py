@@ -23,6 +23,7 @@ from nextchar.errors import (
     NonFiniteLossError,
     RunError,
     StorageError,
+    as_option,
 )
 from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, plots, tune
 from nextchar.experiments.plots import search_picture
@@ -357,6 +358,15 @@ def trial(number: int, nats: float | None, state: Any = "complete", **options: f
         number=number, state=state, options=options or {"dropout": 0.1}, nats_per_char=nats,
         progress=1.0, seconds=1.0, reason=None, run=None,
     )  # fmt: skip
+
+
+def test_why_a_trial_failed_is_told_in_the_terms_of_each_interface() -> None:
+    failed = Trial(
+        number=1, state="failed", options={}, nats_per_char=None, progress=0.0, seconds=0.0,
+        reason=f"give a smaller {as_option('min_count')}", run=None,
+    )  # fmt: skip
+    assert failed.reason == failed.to_dict()["reason"] == "give a smaller min_count"
+    assert failed.reason_for_command_line == "give a smaller --min-count"
 
 
 def test_what_decides_is_the_most_important() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,32 +108,25 @@ def test_auto_is_plain_at_first_and_compiled_after(monkeypatch: pytest.MonkeyPat
     assert asked == [1, PLAIN_SYMBOLS - 1]
 
 
-class Beside:
-    """A process that compiles."""
-
-    def __init__(self, code: int | None) -> None:
-        self.code = code
-
-    def poll(self) -> int | None:
-        return self.code
-
-
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """An installation in which nothing is compiled, until ``ready`` is set."""
-    state = {"ready": False}
+    """An installation in which nothing is compiled, until ``ready`` is set.
+
+    A process compiles beside as long as ``under_way`` is set.
+    """
+    state = {"ready": False, "under_way": False}
     monkeypatch.setattr(CompiledLoop, "is_ready", property(lambda _: state["ready"]))
+    monkeypatch.setattr(preparing, "prepare_beside", lambda _: None)
+    monkeypatch.setattr(preparing, "is_under_way", lambda: state["under_way"])
     return state
 
 
-def test_auto_writes_plainly_until_the_code_is_compiled(
-    uncompiled: dict[str, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preparing, "prepare_beside", lambda _: Beside(None))
+def test_auto_writes_plainly_until_the_code_is_compiled(uncompiled: dict[str, bool]) -> None:
+    uncompiled["under_way"] = True
     writer = Writer(network(), PROMPT, Sampling(), [4, 5])
     parts = [writer.write(PLAIN_SYMBOLS + 200)]
     assert isinstance(writer._loop, PlainLoop)
-    uncompiled["ready"] = True
+    uncompiled.update(ready=True, under_way=False)
     parts.append(writer.write(200))
     assert isinstance(writer._loop, CompiledLoop)
     whole = write(network(), Sampling(), [4, 5], PLAIN_SYMBOLS + 400, engine="plain")
@@ -136,25 +134,71 @@ def test_auto_writes_plainly_until_the_code_is_compiled(
 
 
 @pytest.mark.parametrize(
-    ("length", "code", "compiles"),
+    ("length", "under_way", "compiles"),
     [
-        (PLAIN_SYMBOLS + 200, 1, False),  # where the other process has failed
-        (PLAIN_SYMBOLS + 200, 0, False),
-        (10**12, 1, True),
-        (10**12, None, False),
+        (PLAIN_SYMBOLS + 200, False, False),  # where the other process has stored nothing
+        (10**12, False, True),
+        (10**12, True, False),
     ],
 )
 def test_only_a_long_text_waits_for_a_compilation_and_only_where_none_is_done_beside(
-    uncompiled: dict[str, bool],
-    monkeypatch: pytest.MonkeyPatch,
-    length: int,
-    code: int | None,
-    compiles: bool,
+    uncompiled: dict[str, bool], length: int, under_way: bool, compiles: bool
 ) -> None:
-    monkeypatch.setattr(preparing, "prepare_beside", lambda _: Beside(code))
+    uncompiled["under_way"] = under_way
     writer = Writer(network(), PROMPT, Sampling(), [4], length=length)
     writer.write(PLAIN_SYMBOLS + 200)
     assert isinstance(writer._loop, CompiledLoop if compiles else PlainLoop)
+
+
+def test_nothing_is_packed_while_the_code_is_compiled_beside(
+    uncompiled: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object) -> None:
+        raise AssertionError
+
+    uncompiled["under_way"] = True
+    monkeypatch.setattr(CompiledLoop, "__init__", unwanted)
+    writer = Writer(network(), PROMPT, Sampling(), [4])
+    assert len(writer.write(PLAIN_SYMBOLS + 200)) == PLAIN_SYMBOLS + 200
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder for code; the process that compiles waits for a line and does no more."""
+    monkeypatch.setattr(preparing, "place_of", lambda _: tmp_path)
+    popen = subprocess.Popen
+
+    def short(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        stubbed = [*command[:2], "input()"]
+        return popen(stubbed, **{**options, "stdin": subprocess.PIPE})
+
+    monkeypatch.setattr(subprocess, "Popen", short)
+    preparing.prepare_beside.cache_clear()
+    yield tmp_path
+    preparing.prepare_beside.cache_clear()
+
+
+def test_one_process_of_an_installation_compiles_at_a_time(beside: Path) -> None:
+    assert not preparing.is_under_way()
+    assert list(beside.iterdir()) == []
+    process = preparing.prepare_beside("float32")
+    assert process is not None
+    assert preparing.is_under_way()
+    assert preparing.prepare_beside("float32") is process
+    assert preparing.prepare_beside("int8") is None  # as for another program
+    assert os.getsid(process.pid) == process.pid != os.getsid(0)  # beyond the terminal's Ctrl-C
+    process.communicate(b"\n")
+    assert not preparing.is_under_way()
+
+
+def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "nice", lambda _: None)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    monkeypatch.setattr(preparing, "compile_generation", lambda _: None)
+    monkeypatch.setattr(preparing, "storing_problem", lambda: "the disk is full")
+    with pytest.raises(SystemExit) as ended:
+        preparing.prepare("float32")
+    assert ended.value.code == 1
 
 
 def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
@@ -163,6 +207,7 @@ def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
     monkeypatch.setattr(preparing, "place_of", lambda _: None)
     preparing.prepare_beside.cache_clear()
     assert preparing.prepare_beside("float32") is None
+    assert not preparing.is_under_way()
     preparing.prepare_beside.cache_clear()
 
 

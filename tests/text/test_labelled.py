@@ -103,6 +103,6 @@ def test_labels_that_have_one_item_each_are_told(tmp_path: Path) -> None:
 def test_labels_that_look_like_sentences_are_told(tmp_path: Path, sentence: str) -> None:
     _, notes = read(tmp_path / "a.csv", f"label,text\ngood,x\n{sentence},y\ngood,z\n{sentence},w\n")
     assert notes == [
-        f"1 of 2 labels look like sentences (the first: {sentence[:40]!r}, "
+        f"1 label looks like a sentence, of 2 (the first: {sentence[:40]!r}, "
         f"{tmp_path / 'a.csv'}, line 3): texts and labels may be swapped"
     ]

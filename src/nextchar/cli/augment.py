@@ -21,7 +21,7 @@ from nextchar.cli.options import (
     parameter,
     require_folder,
 )
-from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_progress
+from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_note
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
 
@@ -93,7 +93,7 @@ def _run(
             else:
                 _write(out, copies)
     if is_example:
-        write_progress("note: no edit was set; this is every one of --augment-… 0.02\n")
+        write_note("no edit was set; this is every one of --augment-… 0.02")
     if as_json:
         print_json({"text": ", ".join(source.names), **tally.to_dict(), "out": _named(out)})
     else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from nextchar.cli.commands import Commands
+from nextchar.cli.notes import note_event
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -34,7 +35,7 @@ from nextchar.cli.output import (
     followed_display,
     print_json,
     print_rows,
-    write_progress,
+    write_note,
 )
 from nextchar.config import ClassifierChoices, TextConfig
 from nextchar.errors import ConfigError
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.runs import ItemResult
     from nextchar.text.labelled import LabelledText
-    from nextchar.training.events import Event
 
 app = Commands("classify", "A label for each text: sentiment, language, spam, …")
 
@@ -199,13 +199,12 @@ def _predict(
         raise ConfigError("give either texts or --input, a file or -")
     from nextchar.tasks.classification.reading import read_texts
     from nextchar.text.labelled import LabelledText
-    from nextchar.training.events import noting
 
     model = _loaded(run, cut=cut)
     if data is None:
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
-        items = read_texts(data, column, _reading(model.choices, encoding), note=noting([_note]))
+        items = read_texts(data, column, _reading(model.choices, encoding), note=write_note)
     _tell_empty(items)
     with followed_display("labelling"):
         items, found = _probabilities(model, items)
@@ -254,18 +253,19 @@ def _evaluate(
     from nextchar.tasks.classification.reading import Source
     from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
-    from nextchar.training.events import noting
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
     source = Source(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.choices, encoding), note=noting([_note]))
+    items = source.items(data, _reading(model.choices, encoding), note=write_note)
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
-            figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[_note])
+            figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[note_event])
         else:
-            figures = evaluate_classifier(model, items, skip_unseen=skip_unseen, listeners=[_note])
+            figures = evaluate_classifier(
+                model, items, skip_unseen=skip_unseen, listeners=[note_event]
+            )
     if as_json:
         print_json(figures.to_dict())
     else:
@@ -298,7 +298,7 @@ def _explain(
     model = TextClassifier.load(run)
     with followed_display("explaining"):
         explanation = explain(model, text, label=label, by=by)
-    tell_unknown(model.vocabulary, [LabelledText("text", model.form.of(text))], [_note])
+    tell_unknown(model.vocabulary, [LabelledText("text", model.form.of(text))], [note_event])
     _tell_empty([LabelledText("text 1", text)])
     if page is not None:
         write_bytes(page, _page_of(explanation).encode("utf-8", "backslashreplace"))
@@ -338,10 +338,10 @@ def _probabilities(
 
     if isinstance(model, GenerativeClassifier):
         symbols = model.model.symbols
-        tell_unknown(symbols.vocabulary, in_known_form(model.model.form, items), [_note])
+        tell_unknown(symbols.vocabulary, in_known_form(model.model.form, items), [note_event])
         return items, model.predict_proba([item.text for item in items])
-    items = checked_lengths(items, model.choices, [_note])
-    tell_unknown(model.vocabulary, in_known_form(model.form, items), [_note])
+    items = checked_lengths(items, model.choices, [note_event])
+    tell_unknown(model.vocabulary, in_known_form(model.form, items), [note_event])
     return items, model.probabilities([item.text for item in items])
 
 
@@ -351,14 +351,7 @@ def _tell_empty(items: list[LabelledText]) -> None:
     if empty:
         count = f"{len(empty):,} texts are" if len(empty) > 1 else "1 text is"
         first = f"the first: {empty[0].place}" if len(empty) > 1 else empty[0].place
-        write_progress(f"note: {count} empty ({first}): any label for an empty text is a guess\n")
-
-
-def _note(event: Event) -> None:
-    from nextchar.training.events import Noticed
-
-    if isinstance(event, Noticed):
-        write_progress(f"note: {event.for_command_line}\n")
+        write_note(f"{count} empty ({first}): any label for an empty text is a guess")
 
 
 def _print_figures(figures: ClassificationFigures) -> None:

@@ -21,8 +21,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _complete(
     run: Path = typer.Argument(help="A run directory."),
-    text: str = typer.Argument(
-        "",
+    text: str | None = typer.Argument(
+        None,
         help=f"The text so far, whose last word is completed: {ESCAPES_HELP}; - reads standard "
         "input.",
         show_default=False,
@@ -37,12 +37,12 @@ def _complete(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """List the most probable completions of the last word, or the next words, exactly."""
-    if text and prompt:
+    if text is not None and prompt:
         raise ConfigError("the text so far is given twice: TEXT and --prompt are the same")
-    if not (text or prompt or prompt_file):
+    if text is None and not prompt and prompt_file is None:
         raise ConfigError("no text was given to complete: name it, or a --prompt-file")
     model = load_model(run, device=device, checkpoint=checkpoint)
-    text = read_prompt(text or prompt, prompt_file, lambda: model.config.text)
+    text = read_prompt(prompt if text is None else text, prompt_file, lambda: model.config.text)
     found = model.complete(text, count=count, words=words, unknown=unknown)
     if as_json:
         results = [

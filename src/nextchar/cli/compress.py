@@ -74,7 +74,7 @@ def _convert(
         with part_display(label, quiet=quiet) as progress:
             result = convert(model, data, progress=progress)
     except TextError as error:
-        raise TextError(f"{file}: {error}") from error
+        raise TextError(f"{file}: {error.in_both_terms}") from error
     seconds = time.monotonic() - began
     write_bytes(out, result)
     return data, result, seconds

@@ -14,6 +14,7 @@ import typer
 from nextchar.cli.commands import Commands
 from nextchar.cli.generate import RUN, Writer, write, writing_parameters
 from nextchar.cli.loading import tell_weights
+from nextchar.cli.notes import note_event
 from nextchar.cli.options import (
     CONFIG_OPTION,
     add_command,
@@ -33,7 +34,7 @@ from nextchar.cli.output import (
     followed_display,
     print_json,
     print_rows,
-    write_progress,
+    write_note,
 )
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.tasks.runs import ItemResult
-    from nextchar.training.events import Event, Listener
+    from nextchar.training.events import Listener
 
 app = Commands("condition", "Text from a label or from numbers: one to many.")
 
@@ -331,25 +332,18 @@ def _evaluate(
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = _read(data, choices.items.reading, reading, [_note])
+    items = _read(data, choices.items.reading, reading, [note_event])
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
     unknown = UnknownSymbols(model.symbols.vocabulary)
     for text, place in zip(items.texts, items.places, strict=True):
         unknown.read(model.form.of(text), place)
     if unknown.count:
-        write_progress(f"note: {unknown.note()}\n")
+        write_note(unknown.note())
     if as_json:
         print_json({"run": str(run), **figures})
     else:
         _print_figures(figures)
-
-
-def _note(event: Event) -> None:
-    from nextchar.training.events import Noticed
-
-    if isinstance(event, Noticed):
-        write_progress(f"note: {event.message}\n")
 
 
 _NAMES = {

@@ -20,10 +20,11 @@ from nextchar.cli.output import (
     flowing_text,
     followed_display,
     print_json,
-    write_progress,
+    write_note,
 )
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt, unescaped
 from nextchar.config import TextConfig
+from nextchar.text.notes import counted
 
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
@@ -205,7 +206,7 @@ def write(
         search = {"length_penalty": length_penalty, "groups": groups, "diversity": diversity}
         told = about if as_json else None
         found = _search(model, prompt, best, told, width=beam, **writing, **search)
-        _tell_lines(found, prompt, lines, length)
+        _tell_lines([each.text for each in found], lines, length)
         return
     if endless and (samples > 1 or as_json):
         raise ConfigError("--endless writes one text as it appears: no --samples and no --json")
@@ -235,7 +236,10 @@ def write(
             if not lines_apart:
                 sys.stdout.write(f"--- sample {index + 1}, seed {seed + index} ---\n")
             sys.stdout.write(f"{text}{_line_end(text, lines)}")
-    _tell_lines(texts, prompt, lines, length)
+    if lines > 0:
+        # Its own prompt may be shorter than the one given: normalised, or with symbols skipped.
+        begun = len("".join(model.stream(prompt, length=0, unknown=unknown)))
+        _tell_lines([text[begun:] for text in texts], lines, length)
 
 
 def _batch(model: Writer, prompt: str, samples: int, options: Mapping[str, Any]) -> list[str]:
@@ -248,13 +252,14 @@ def _line_end(text: str, lines: int) -> str:
     return "" if lines and text.endswith("\n") else "\n"
 
 
-def _tell_lines(texts: Sequence[str], prompt: str, lines: int, length: int) -> None:
+def _tell_lines(written: Sequence[str], lines: int, length: int) -> None:
     """Note how many texts reached the maximal length before all their lines were written."""
-    written = [text[len(prompt) :] for text in texts]
     short = sum(len(text) >= length and text.count("\n") < lines for text in written)
     if short:
-        what = "the text was" if len(texts) == 1 else f"{short:,} of {len(texts):,} texts were"
-        write_progress(f"note: {what} cut after {length:,} characters (--length)\n")
+        texts = f"of {len(written):,} texts {'was' if short == 1 else 'were'}"
+        what = "the text was" if len(written) == 1 else f"{short:,} {texts}"
+        characters = counted(length, "character", "characters")
+        write_note(f"{what} cut after {characters} (--length)")
 
 
 def _stream(pieces: Iterator[str], lines: int) -> str:
@@ -284,7 +289,7 @@ def _search(
     best: int,
     about: Mapping[str, Any] | None,
     **options: Any,  # noqa: ANN401
-) -> list[str]:
+) -> Sequence[Any]:
     """Print the best continuations with their log-probabilities; as JSON with what is given."""
     from nextchar.errors import ConfigError
 
@@ -311,7 +316,7 @@ def _search(
         for index, each in enumerate(found):
             line = f"--- {index + 1}, {each.log_probability / math.log(2):.2f} bits ---"
             sys.stdout.write(f"{line}\n{texts[index]}{ends[index]}")
-    return texts
+    return found
 
 
 def _refuse(context: typer.Context, reason: str, panel: str, *others: str) -> None:

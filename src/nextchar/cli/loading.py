@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.output import write_progress
+from nextchar.cli.output import write_note
 
 if TYPE_CHECKING:
     from nextchar.config import TrainingConfig
@@ -35,4 +35,4 @@ def tell_weights(run: Path, training: TrainingConfig, checkpoint: str) -> None:
 
     note = weights_note(run, training, checkpoint)
     if note is not None:
-        write_progress(f"note: {note}\n")
+        write_note(note)

@@ -1,4 +1,4 @@
-"""The library's log records, as notes on stderr."""
+"""Notes on stderr: the library's log records, and events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 from nextchar.cli.output import write_note
+from nextchar.training.events import Event, Noticed
 
 
 class _Notes(logging.Handler):
@@ -15,6 +16,12 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
         write_note(record.getMessage())
+
+
+def note_event(event: Event) -> None:
+    """Write what was noticed; a listener for commands that show no training."""
+    if isinstance(event, Noticed):
+        write_note(event.for_command_line)
 
 
 @contextlib.contextmanager

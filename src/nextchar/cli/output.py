@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from nextchar.errors import in_command_line_terms
 from nextchar.following import followed_by
 
 JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
@@ -215,9 +216,12 @@ def flowing_text() -> Iterator[FlowingText]:
 
 
 def write_note(note: str) -> None:
-    """Write a note on a line of its own, whatever the terminal's current line holds."""
+    """Write a note on a line of its own, whatever the terminal's current line holds.
+
+    Its options are named in the terms of the command line.
+    """
     on_terminal = sys.stderr.isatty()
-    write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {note}\n")
+    write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {in_command_line_terms(note)}\n")
     text = _FLOWING.get()
     if on_terminal and text is not None and sys.stdout.isatty():
         sys.stdout.write(text.line)

@@ -73,7 +73,9 @@ def _play(
                 break
         except Interrupted:
             raise
-        except (NextcharError, OSError) as error:
+        except NextcharError as error:
+            sys.stdout.write(f"{error.for_command_line}\n")
+        except OSError as error:
             sys.stdout.write(f"{error}\n")
         except KeyboardInterrupt:
             sys.stdout.write("\n")

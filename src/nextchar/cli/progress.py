@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from nextchar.cli.notes import note_event
 from nextchar.cli.output import PartDisplay, ProgressLine, duration, write_progress
 from nextchar.training.events import Event, Listener, Preparing, StepDone, Validated
 from nextchar.training.torchrun import is_first_process
@@ -42,7 +43,8 @@ class ProgressDisplay:
             if event.sample is not None:
                 self._line(f"{event.sample}\n")
         else:
-            self._line(f"note: {event.for_command_line}")
+            self._moving.clear()
+            note_event(event)
 
     def close(self) -> None:
         """Clear the moving line."""

@@ -29,10 +29,11 @@ from nextchar.cli.output import (
     part_display,
     print_json,
     print_rows,
-    write_progress,
+    write_note,
 )
 from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError
+from nextchar.text.notes import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -179,7 +180,7 @@ def _evaluate(
             data,
             columns=_columns(columns),
             reading=reading.items.reading,
-            note=lambda message: write_progress(f"note: {message}\n"),
+            note=write_note,
         )
     if as_json:
         print_json({"data": data, **result.to_dict()})
@@ -199,13 +200,13 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         ("nats/label", f"{result.nats_per_label:.4f}"),
     ]
     if result.unknown_characters:
-        strange = f"{result.unknown_characters:,} characters are not in the vocabulary"
-        rows.append(("<unk>", f"{strange}: they are read as <unk>"))
+        strange = counted(result.unknown_characters, "character is", "characters are")
+        rows.append(("<unk>", f"{strange} not in the vocabulary and read as <unk>"))
     if result.unseen_labels:
         count = sum(result.unseen_labels.values())
         shown = ", ".join(map(repr, list(result.unseen_labels)[:5]))
-        rows.append(("unseen", f"{count:,} labels that the run does not have and never gives: "
-                               f"{shown}"))  # fmt: skip
+        unseen = counted(count, "label", "labels")
+        rows.append(("unseen", f"{unseen} that the run does not have and never gives: {shown}"))
     print_rows(rows)
     if scores.parts:
         sys.stdout.write(f"\n{_table(scores.parts)}\n")
@@ -270,10 +271,11 @@ def _apply(
                 sys.stdout.buffer.write(text.encoded(piece))
                 sys.stdout.buffer.flush()
     if text.passed:
-        what = f"{text.passed:,} bytes are not {encoding} and were passed on as they are"
-        write_progress(f"note: {what} (--errors); the first at {text.first_passed}\n")
+        odd = counted(text.passed, "byte is", "bytes are")
+        what = f"{odd} not {encoding} and passed on unchanged"
+        write_note(f"{what} (--errors); the first at {text.first_passed}")
     if unknown.count:
-        write_progress(f"note: {unknown.note()}\n")
+        write_note(unknown.note())
 
 
 def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Iterator[str]:

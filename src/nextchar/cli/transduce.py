@@ -33,7 +33,7 @@ from nextchar.cli.output import (
     followed_display,
     print_json,
     print_rows,
-    write_progress,
+    write_note,
 )
 from nextchar.config import TransductionChoices
 from nextchar.errors import ConfigError
@@ -242,10 +242,6 @@ def _lines(file: str, model: Transducer) -> list[str]:
     return list(read_lines(file, model.choices.items.reading))
 
 
-def _note(message: str) -> None:
-    write_progress(f"note: {message}\n")
-
-
 def _tell_unknown(
     model: Transducer, texts: Sequence[str], places: Sequence[str], unknown: _Unknown
 ) -> None:
@@ -255,12 +251,12 @@ def _tell_unknown(
     for text, place in zip(texts, places, strict=True):
         met.read(model.form.of(text), place)
     if met.count:
-        write_progress(f"note: {met.note(unknown=unknown)}\n")
+        write_note(met.note(unknown=unknown))
 
 
 def _tell_limit(reached: int, items: int) -> None:
     if reached:
-        _note(
+        write_note(
             f"{reached:,} of {items:,} outputs ended only because they may not be longer "
             "(--max-length)"
         )
@@ -294,7 +290,7 @@ def _evaluate(
     columns = _columns(source, target)
     if data:
         reading = model.choices.items.reading
-        pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=_note)
+        pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=write_note)
         examples = model.examples(pairs)
         places = [f"pair {number}" for number in range(1, len(pairs) + 1)]
         _tell_unknown(model, [pair.source for pair in pairs], places, "replace")
@@ -361,7 +357,7 @@ def _attention(
         write_bytes(picture, attention_picture(found, wanted))
         missing = undrawable(found)
         if missing:
-            _note(f"no font for {' '.join(missing[:10])} is installed: boxes stand for them")
+            write_note(f"no font for {' '.join(missing[:10])} is installed: boxes stand for them")
     if as_json:
         print_json(found.to_dict())
     else:

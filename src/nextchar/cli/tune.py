@@ -205,7 +205,7 @@ def _announcing(display: ProgressDisplay) -> Callable[[SearchEvent], None]:
 def _outcome(trial: Trial) -> str:
     if trial.state == "pruned":
         return f"pruned at {trial.progress:.0%}: {_loss(trial)}"
-    return _loss(trial) if trial.state == "complete" else f"failed: {trial.reason}"
+    return _loss(trial) if trial.state == "complete" else f"failed: {trial.reason_for_command_line}"
 
 
 def _loss(trial: Trial) -> str:

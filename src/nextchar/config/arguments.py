@@ -32,6 +32,7 @@ _WORDS: dict[Any, str] = {
     types.NoneType: "None",
     os.PathLike: "a path",
 }
+_RECEIVERS = ("self", "cls")
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 60
 
@@ -75,7 +76,7 @@ def _require_all(
     needed = [
         each.name
         for each in signature.parameters.values()
-        if each.default is each.empty and each.kind not in variadic and each.name != "self"
+        if each.default is each.empty and each.kind not in variadic and each.name not in _RECEIVERS
     ]
     missing = [each for each in needed if each not in given]
     if missing:
@@ -112,7 +113,8 @@ def _origin(kind: Any) -> Any:  # noqa: ANN401
 def _is(value: object, kind: Any) -> bool:  # noqa: ANN401
     origin = _origin(kind)
     if origin is Literal:
-        return value in typing.get_args(kind)
+        # An array has no single answer to ==, so types are compared first.
+        return any(type(value) is type(each) and value == each for each in typing.get_args(kind))
     if origin in (int, float):
         number = numbers.Integral if origin is int else numbers.Real
         return isinstance(value, number) and not isinstance(value, bool)

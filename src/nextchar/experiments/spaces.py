@@ -135,7 +135,7 @@ def read_space(path: Path) -> dict[str, Dimension]:
     try:
         return parse_space(table)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {error.in_both_terms}") from error
 
 
 def require_unset(space: Space, options: Collection[str]) -> None:
@@ -180,7 +180,7 @@ def grid_of(space: Space) -> list[dict[str, Any]]:
         try:
             points.append(dimension.points())
         except ConfigError as error:
-            raise ConfigError(f"{name}: {error}") from error
+            raise ConfigError(f"{name}: {error.in_both_terms}") from error
     size = math.prod(map(len, points))
     if size > LARGEST_GRID:
         raise ConfigError(

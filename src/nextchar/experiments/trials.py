@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from nextchar.errors import in_command_line_terms, in_python_terms
 from nextchar.experiments.tables import markdown_table
 
 TrialState = Literal["complete", "pruned", "failed", "running"]
@@ -34,6 +35,9 @@ class Trial:
         Share of its steps that were made, 0 to 1, at the last validation.
     seconds
         Time in training until then.
+    reason
+        Why it has failed, in Python's terms; ``reason_for_command_line`` is the same in those of
+        the command line.
     run
         The run directory, where it is kept.
     """
@@ -46,6 +50,13 @@ class Trial:
     seconds: float
     reason: str | None
     run: Path | None
+    reason_for_command_line: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.reason is not None:
+            shown = in_command_line_terms(self.reason)
+            object.__setattr__(self, "reason_for_command_line", shown)
+            object.__setattr__(self, "reason", in_python_terms(self.reason))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the figures by name, each name with its unit."""

@@ -23,7 +23,7 @@ from typing import Any, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
 from nextchar.config.arguments import checked
-from nextchar.errors import ConfigError, NextcharError, RunError, as_option
+from nextchar.errors import ConfigError, NextcharError, RunError, as_option, in_terms
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
@@ -241,7 +241,9 @@ def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
 def _nothing_found(trials: Sequence[Trial], minutes: float | None) -> str:
     failed = [trial for trial in trials if trial.state == "failed"]
     if failed:
-        return f"no trial was completed; trial {failed[0].number} failed: {failed[0].reason}"
+        first = failed[0]
+        reason = in_terms(first.reason or "", first.reason_for_command_line or "")
+        return f"no trial was completed; trial {first.number} failed: {reason}"
     return (
         f"no trial was completed in {minutes:g} minutes: give more, or fewer "
         f"{as_option('steps')} to a trial"

@@ -156,13 +156,13 @@ class Worker:
         except _Pruned:
             return _Outcome("pruned")
         except (ConfigError, NonFiniteLossError) as error:
-            return _Outcome("failed", reason=str(error).partition(";")[0])
+            return _Outcome("failed", reason=error.in_both_terms.partition(";")[0])
         except TextError as error:
             config = Config.from_options({**self._task.shared, **claim.options})
             require_text(self._task.paths, config.text)  # If it is at fault, the search ends;
             if not any(name in self._task.space for name in _LEAST_TEXT):
                 raise  # so it does if no trial can use it.
-            return _Outcome("failed", reason=str(error))
+            return _Outcome("failed", reason=error.in_both_terms)
         except (MemoryError, RuntimeError) as error:
             if not is_memory_shortage(error):
                 raise

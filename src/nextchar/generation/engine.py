@@ -139,30 +139,31 @@ class Writer:
         """Switch to the compiled loop, or prepare a later switch."""
         try:
             # Not before it is needed: numba takes a sixth of a second to import.
+            from nextchar.generation import preparing
             from nextchar.generation.compiled import CompiledLoop
         except ConfigError:  # Compilation is switched off.
             if not self._waits:
                 raise
             self._plain_symbols = sys.maxsize
             return
+        if self._waits and preparing.is_under_way():
+            self._plain_symbols += _LOOK_EVERY
+            return
         loop = CompiledLoop(
             self._network, self._sampling, self._position, self._weights, self._constraint
         )
-        if self._waits and not loop.is_ready and self._can_wait():
-            self._plain_symbols += _LOOK_EVERY
-            return
+        if self._waits and not loop.is_ready:
+            preparing.prepare_beside(self._weights)
+            if preparing.is_under_way() or not self._is_worth_compiling():
+                self._plain_symbols += _LOOK_EVERY
+                return
         loop.load()
         self._loop = loop
 
-    def _can_wait(self) -> bool:
-        """Return whether the code is compiled in the background, or not worth compiling here."""
-        from nextchar.generation.preparing import prepare_beside
-
-        process = prepare_beside(self._weights)
-        if process is not None and process.poll() in (None, 0):
-            return True
+    def _is_worth_compiling(self) -> bool:
+        """Return whether the rest is long enough to compile the code for this process alone."""
         pace = (time.monotonic() - self._began) / (self._written - 1)
-        return (self._length - self._written) * pace < _WORTH_COMPILING
+        return (self._length - self._written) * pace >= _WORTH_COMPILING
 
 
 def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:

@@ -7,7 +7,6 @@ if the text is finished earlier.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import subprocess
@@ -22,49 +21,82 @@ from nextchar.generation.engine import Writer
 from nextchar.generation.kernel import write
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
-from nextchar.machine_code import LOGGER, place_of
+from nextchar.machine_code import LOGGER, place_of, storing_problem
 from nextchar.nn.network import Network
 
 _LOCK_FILE = "generation.lock"
 
 
-@cache
-def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
-    """Start compiling in another process, once; return ``None`` if that is impossible."""
-    if place_of(write) is None or not sys.executable:
-        return None
-    call = f"from nextchar.generation import preparing; preparing.prepare({stored!r})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def is_under_way() -> bool:
+    """Say whether any process of this installation is compiling the loop; tell so, once."""
+    place = place_of(write)
+    if place is None:
+        return False
     try:
-        process = subprocess.Popen(  # noqa: S603  (this very Python)
-            [sys.executable, "-c", call],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
+        # The file is there once a process has begun to compile.
+        with (place / _LOCK_FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _tell_once()
+        return True
     except OSError:
-        return None
+        return False
+    return False
+
+
+@cache
+def _tell_once() -> None:
     LOGGER.info(
         "compiling the loops of generation in the background, once per installation (about 15 s); "
         "until then the text is written without them"
     )
-    return process
+
+
+@cache
+def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
+    """Begin to compile in another process, at the first call; ``None`` where that cannot be.
+
+    Only one process of an installation compiles at a time: it holds a lock until it ends, which is
+    taken here, so that several programs that begin together do not start several.
+    """
+    place = place_of(write)
+    if place is None or not sys.executable:
+        return None
+    try:
+        with (place / _LOCK_FILE).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return _begun(stored, file.fileno())
+    except OSError:
+        return None
+
+
+def _begun(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
+    """Start the process; it has the lock as long as it lives, and no signal of this terminal."""
+    call = f"from nextchar.generation import preparing; preparing.prepare({stored!r})"
+    return subprocess.Popen(  # noqa: S603  (this very Python)
+        [sys.executable, "-c", call],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        pass_fds=[lock],
+        start_new_session=True,
+    )
 
 
 def prepare(stored: StoredWeights) -> None:
     """Compile and store the loop, with as little disturbance as possible.
 
-    Only one process does so at a time; later ones find the code stored.
+    Raises
+    ------
+    SystemExit
+        The code could not be stored.
     """
     os.nice(5)
-    place = place_of(write)
-    with contextlib.ExitStack() as closing:
-        if place is not None:
-            file = closing.enter_context((place / _LOCK_FILE).open("wb"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-        torch.set_num_threads(2)  # compiles the second thread's part too
-        compile_generation(stored)
+    torch.set_num_threads(2)  # compiles the second thread's part too
+    compile_generation(stored)
+    if storing_problem() is not None:
+        raise SystemExit(1)
 
 
 def compile_generation(stored: StoredWeights) -> None:

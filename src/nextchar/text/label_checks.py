@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from nextchar.errors import TextError, as_option
+from nextchar.text.notes import counted
 
 _LONGEST, _MOST_WORDS = 60, 5  # maximal characters and words of a plausible label
 _SENTENCE_ENDS = ".!?…。！？"
@@ -41,8 +42,9 @@ def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None
         )
     sentences = [label for label in counts if _is_like_a_sentence(label)]
     if sentences:
+        many = counted(len(sentences), "label looks like a sentence", "labels look like sentences")
         note(
-            f"{len(sentences):,} of {len(counts):,} labels look like sentences (the first: "
+            f"{many}, of {len(counts):,} (the first: "
             f"{sentences[0][:_SHOWN]!r}, {first[sentences[0]]}): texts and labels may be swapped"
         )
 

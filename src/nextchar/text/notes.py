@@ -13,6 +13,11 @@ def no_note(_message: str) -> None:
     """Ignore the note."""
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """Write a number with the words for one or for several: ``1 item is``, ``1,234 items are``."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def listed(names: Sequence[str]) -> str:
     """List names in a message, up to a limit."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""

@@ -18,6 +18,7 @@ from typing import Any
 from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
+from nextchar.text.notes import counted
 from nextchar.training.checkpoint import LAST_FILE, load_content
 from nextchar.training.optimization import scheduled_rate
 from nextchar.training.plans import Plan
@@ -104,14 +105,15 @@ class Extension:
     def description(self, config: TrainingConfig) -> str:
         """Describe its length and its learning rate in a line."""
         count = self.steps - self.first_step
-        text = f"training further: {count:,} steps, from {self.first_step:,} to {self.steps:,}"
+        many = counted(count, "step", "steps")
+        text = f"training further: {many}, from {self.first_step:,} to {self.steps:,}"
         rising = round(config.warmup * count)
         rate = f"{self.learning_rate:.3g}"
         if self.learning_rate != config.learning_rate:
             rate += f" ({self.learning_rate / config.learning_rate:.3g} times the original peak)"
         if config.schedule in _FALLING:
             way = "linearly" if config.schedule == "linear" else "on half a cosine"
-            warmup = f"rises in {rising:,} steps to" if rising else "begins at"
+            warmup = f"rises in {counted(rising, 'step', 'steps')} to" if rising else "begins at"
             return f"{text}; the learning rate {warmup} {rate} and falls {way} to 0"
         return f"{text}; the learning rate is {rate}" + (
             ", less at each plateau" if config.schedule == "plateau" else ""

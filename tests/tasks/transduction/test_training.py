@@ -124,7 +124,7 @@ def test_longer_pairs_are_left_out_and_that_is_told(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.items + result.held_out == 50
     notes = [event.message for event in told if isinstance(event, Noticed)]
-    assert notes == ["1 of 51 pairs are longer than max_length=8 characters, and were left out"]
+    assert notes == ["1 pair is left out, of 51: longer than max_length=8 characters"]
 
 
 @pytest.mark.parametrize(

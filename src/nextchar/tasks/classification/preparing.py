@@ -24,6 +24,7 @@ from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
 from nextchar.text.graphemes import border_at_most
 from nextchar.text.labelled import LabelledText
+from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, tell
 
 
@@ -148,7 +149,7 @@ def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> lis
     missing = [item for item in items if not (item.text and item.label)]
     if missing:
         what = "text" if missing[0].label else "label"
-        tell(listeners, _left_out(missing, f"have no text or no label (the first, no {what}: "))
+        tell(listeners, _left_out(missing, f"no text or no label (the first, no {what}: "))
     if not usable:
         raise TextError("there is nothing to learn from: no item has a text and a label")
     _require_text_of_each_label(usable, missing)
@@ -180,16 +181,18 @@ def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> l
         else:
             first[item.text, item.label] = item
     if repeated:
-        tell(listeners, _left_out(repeated, "repeat another, text and label (the first: "))
+        tell(listeners, _left_out(repeated, "text and label are those of another (the first: "))
     texts = len({item.text for item in first.values()})
     if texts < len(first):
-        message = f"{len(first) - texts:,} texts occur with more than one label; all are kept"
+        several = counted(len(first) - texts, "text occurs", "texts occur")
+        message = f"{several} with more than one label; all are kept"
         tell(listeners, Noticed(message=message))
     return list(first.values())
 
 
 def _left_out(items: Sequence[LabelledText], why: str) -> Noticed:
-    return Noticed(message=f"{len(items):,} items are left out, which {why}{items[0].place})")
+    left_out = counted(len(items), "item is", "items are")
+    return Noticed(message=f"{left_out} left out: {why}{items[0].place})")
 
 
 def _model(
@@ -208,7 +211,12 @@ def _model(
     model = TextClassifier(choices, vocabulary, labels, origin=origin)
     source.fill(model.network.networks[0], origin.known)
     new = symbol_count(vocabulary) - len(origin.known)
-    tell(listeners, Noticed(message=f"begun from {source.run}, with {new} new symbols"))
+    tell(
+        listeners,
+        Noticed(
+            message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+        ),
+    )
     return model
 
 

@@ -22,6 +22,7 @@ from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout
 from nextchar.text.normal_forms import NormalForm
+from nextchar.text.notes import counted
 from nextchar.text.unknown import UnknownSymbols
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.events import Listener, Noticed, noting, tell
@@ -182,11 +183,15 @@ def _unseen(
     counts = Counter(item.label for item in unseen)
     named = ", ".join(repr(label) for label, _ in counts.most_common(_NAMED))
     named += ", …" * (len(counts) > _NAMED)
-    what = f"{len(unseen):,} items have labels that were not learned: {named}"
+    one, several = "item has a label that was", "items have labels that were"
+    what = f"{counted(len(unseen), one, several)} not learned: {named}"
     if not skip:
         known = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         raise TextError(
             f"{what} (the first: {unseen[0].place}); known are {known}; "
             f"{as_option('skip_unseen', True)} leaves them out"
         )
-    tell(listeners, Noticed(message=f"{what}; they are left out"))
+    tell(
+        listeners,
+        Noticed(message=f"{what}; {'it is' if len(unseen) == 1 else 'they are'} left out"),
+    )

@@ -115,7 +115,7 @@ class Symbols:
         try:
             return cls(load_vocabulary(folder), boundary, conditions_from(conditions))
         except RunError as error:
-            raise RunError(f"{path}: {error}") from error
+            raise RunError(f"{path}: {error.in_both_terms}") from error
 
 
 def boundary_of(items: Items) -> str:

@@ -10,7 +10,7 @@ from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text.lines import lines_of
-from nextchar.text.notes import Note, no_note
+from nextchar.text.notes import Note, counted, no_note
 from nextchar.text.reading import STANDARD_INPUT, open_text
 from nextchar.text.tables import KINDS, Row, kind_of, read_rows
 
@@ -177,7 +177,8 @@ def _labelled_rows(rows: Iterable[Row], note: Note) -> Iterator[Item]:
         else:
             empty, first = empty + 1, first or row.place
     if empty:
-        note(f"{empty:,} rows without a text are left out (the first: {first})")
+        are = counted(empty, "row without a text is", "rows without a text are")
+        note(f"{are} left out (the first: {first})")
 
 
 def _labelled_row(row: Row) -> Item:

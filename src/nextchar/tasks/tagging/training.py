@@ -21,6 +21,7 @@ from nextchar.tasks.tagging.labels import Labels
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text import vocabulary as vocabularies
+from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
@@ -93,8 +94,9 @@ def train_on(
     model = TagModel(choices, vocabulary, Labels.of(items, choices.tagging))
     longer = sum(len(item.characters) > window for item in items)
     if longer:
-        what = f"{longer:,} of {len(items):,} items are longer than the window of {window:,}"
-        tell(listeners, Noticed(message=f"{what} characters: they are read in overlapping pieces"))
+        what = counted(longer, "item is", "items are")
+        note = f"{what} read in overlapping pieces: longer than the window of {window:,} characters"
+        tell(listeners, Noticed(message=note))
     train, validation = (
         encode_items(part, vocabulary, model.labels.names, window) for part in (learned, held_out)
     )

@@ -18,7 +18,7 @@ from nextchar.config import TextConfig
 from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import plain_name
 from nextchar.text.lines import TwoColumns, read_lines
-from nextchar.text.notes import Note, no_note
+from nextchar.text.notes import Note, counted, no_note
 from nextchar.text.reading import STANDARD_INPUT
 from nextchar.text.tables import TableKind, kind_of, read_rows
 
@@ -145,7 +145,8 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
         known.add(word)
         yield place, Pair(word, " ".join(rest[0].split()))
     if others:
-        note(f"{others:,} other pronunciations of words are left out (the first: {first})")
+        one, several = "other pronunciation of a word is", "other pronunciations of words are"
+        note(f"{counted(others, one, several)} left out (the first: {first})")
 
 
 def _numbered(path: str | Path, config: TextConfig) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ from nextchar.tasks.transduction.pairs import (
     read_pairs,
 )
 from nextchar.tasks.transduction.symbols import Symbols
+from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
 
@@ -142,11 +143,9 @@ def _short_enough(
             else "there is nothing to learn from: no pairs were given"
         )
     if len(kept) < len(pairs):
-        left_out = len(pairs) - len(kept)
-        note = (
-            f"{left_out:,} of {len(pairs):,} pairs are longer than {as_option('max_length', most)}"
-        )
-        tell(listeners, Noticed(message=f"{note} characters, and were left out"))
+        left_out = counted(len(pairs) - len(kept), "pair is", "pairs are")
+        longer = f"longer than {as_option('max_length', most)} characters"
+        tell(listeners, Noticed(message=f"{left_out} left out, of {len(pairs):,}: {longer}"))
     return kept
 
 
