@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -114,12 +114,18 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """Give the symbols of each item, int64[N], its borders counted in."""
         return examples.texts[TEXT].lengths
 
+    def encoded(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
+        """Encode items whose labels are all known, without the logits of the linear part."""
+        arrays = {LABEL: self.labels.numbers(labels)}
+        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
+
     def examples(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
         """Encode items whose labels are all known."""
-        arrays: dict[str, NDArray[Any]] = {LABEL: self.labels.numbers(labels)}
-        if self.network.linear is not None:
-            arrays[LINEAR] = self.network.linear.logits(texts)
-        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
+        encoded = self.encoded(texts, labels)
+        if self.network.linear is None:
+            return encoded
+        logits = self.network.linear.logits(texts)
+        return Examples(encoded.texts, {**encoded.arrays, LINEAR: logits})
 
     def count_ngrams(self, examples: Examples) -> None:
         """Find out from what is learned from how unevenly the labels have n-grams.

@@ -73,7 +73,7 @@ def prepare(
     completed = _with_linear_rows(choices, usable, len(labels))
     model = _model([usable[place] for place in learned], completed, source, listeners)
     weights = np.array([item.weight for item in usable], dtype=np.float32)
-    examples = model.examples([i.text for i in usable], [i.label for i in usable])
+    examples = model.encoded([i.text for i in usable], [i.label for i in usable])
     if model.network.linear is not None:
         given = model.network.linear.learn(
             [item.text for item in usable], named, seed=choices.training.seed, importance=weights
@@ -95,7 +95,8 @@ def _with_linear_rows(
     rows = choices.classifier.linear_rows
     if rows is None:
         fits = len(items) * labels <= MOST_LOGITS
-        rows = rows_for([item.text for item in items], labels) if fits else 0
+        texts, seed = [item.text for item in items], choices.training.seed
+        rows = rows_for(texts, labels, seed=seed) if fits else 0
     rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
     return choices.with_options(linear_rows=rounded)
 
