@@ -74,6 +74,18 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_the_newest_weights_are_calibrated_like_the_best(ema_decay: float, tmp_path: Path) -> None:
+    trained(tmp_path / "run", linear_rows=1 << 10, ema_decay=ema_decay, validate_every=1 << 40)
+    best, last = (
+        TextClassifier.load(tmp_path / "run", checkpoint=name) for name in ("best", "last")
+    )
+    assert best.network.trust is not None
+    assert (best.network.trust.factors != 1).all()
+    found = named_tensors(last.network)
+    assert all(torch.equal(t, found[name]) for name, t in named_tensors(best.network).items())
+
+
 @pytest.mark.parametrize(
     "options",
     [
