@@ -181,6 +181,18 @@ def test_a_network_that_knows_nothing_counts_for_nothing() -> None:
     assert 0.05 < float(trust.factors[1]) < 0.5
 
 
+def test_weights_of_items_count_in_how_far_parts_are_trusted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 2, (60,), generator=generator)
+    given, added = (torch.randn(shape, generator=generator) for shape in ((60, 2), (1, 60, 2)))
+    weights = torch.randint(1, 4, (60,), generator=generator)
+    weighted, repeated = Trust(), Trust()
+    weighted.fit(given, added, targets, weights.float())
+    several = torch.arange(60).repeat_interleave(weights)
+    repeated.fit(given[several], added[:, several], targets[several])
+    assert torch.allclose(weighted.factors, repeated.factors, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("options", "passes"), [({}, 2.0), ({"most_symbols": 1 << 20}, 3.0), ({"most_symbols": 9}, 1.0)]
 )

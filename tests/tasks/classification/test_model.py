@@ -20,11 +20,12 @@ from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import Prepared, prepare
 from nextchar.tasks.classification.training import evaluate_classifier
+from nextchar.tasks.examples import Examples
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import TINY_OPTIONS, english, require_same_training
-from tests.tasks.classification.data import TINY, items
+from tests.tasks.classification.data import TINY, items, names
 
 
 def prepared(count: int = 100, **options: Any) -> Prepared:
@@ -116,6 +117,27 @@ def test_evidence_is_of_what_is_learned_from_and_kept_with_the_weights(tmp_path:
     loaded = TextClassifier.load(tmp_path / "run").network.evidence
     assert loaded is not None
     assert torch.equal(before, loaded.table)
+
+
+def test_a_weight_counts_in_the_evidence_and_in_what_is_measured_like_repeated_items() -> None:
+    options = {"ngram_bag": 3, "ngram_evidence": True, "linear_rows": 1 << 10}
+    model = prepared(**options).model
+    texts, labels = zip(*names(40), strict=True)
+    once, weights = model.examples(texts, labels), np.arange(1, 41, dtype=np.float32) % 3 + 1
+    weighted = Examples(once.texts, {**once.arrays, "weight": weights})
+    repeated = once.subset(np.arange(40).repeat(weights.astype(int)))
+    found = []
+    for examples in (weighted, repeated):
+        model.count_ngrams(examples)
+        measured = model.measure(examples)
+        evidence, trust = model.network.evidence, model.network.trust
+        assert evidence is not None
+        assert trust is not None
+        tables = evidence.table.flatten(), trust.factors
+        figures = torch.tensor([measured.nats, *measured.figures.values()])
+        found.append(torch.cat([*tables, figures]).clone())
+    assert torch.allclose(found[0], found[1], atol=1e-4)
+    assert model.measure(once).nats != pytest.approx(float(found[0][-3]))
 
 
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:

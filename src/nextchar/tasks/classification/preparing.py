@@ -65,7 +65,7 @@ def prepare(
     usable = _usable(checked_lengths(items, choices, listeners), listeners)
     if not choices.classifier.keep_duplicates:
         usable = _distinct(usable, listeners)
-    labels = Labels.of(item.label for item in usable)
+    labels = Labels.of([item.label for item in usable])
     named = labels.numbers([item.label for item in usable])
     learned, held_out = hold_out(
         len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
@@ -80,7 +80,7 @@ def prepare(
         )
         examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
     if (weights != 1).any():
-        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights / weights.mean()})
+        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights})
     parts = examples.subset(learned), examples.subset(held_out)
     model.count_ngrams(parts[0])
     _bound_passes(model, parts[0], listeners)
@@ -199,7 +199,7 @@ def _model(
     source: LanguageModelSource | None,
     listeners: Sequence[Listener],
 ) -> TextClassifier:
-    labels = Labels.of(item.label for item in train)
+    labels = Labels.of([item.label for item in train], [item.weight for item in train])
     texts, options = [item.text for item in train], choices.items
     if source is None:
         kind, least = options.vocabulary, options.min_count
