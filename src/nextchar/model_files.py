@@ -128,9 +128,11 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
     if path != folder / LAST_FILE:
         return tensors
     # With weight averaging, the average is evaluated and kept.
-    part = "average." if any(name.startswith("average.") for name in tensors) else "network."
     return {
-        name.removeprefix(part): tensor for name, tensor in tensors.items() if name.startswith(part)
+        name.removeprefix(part): tensor
+        for part in ("network.", "average.")
+        for name, tensor in tensors.items()
+        if name.startswith(part)
     }
 
 

@@ -7,31 +7,53 @@ import torch
 from torch import nn
 
 from nextchar.config import TrainingConfig
+from nextchar.errors import RunError
 from nextchar.nn.normalization import BatchNorm
-from nextchar.training.averaging import WeightAverage, build_average
+from nextchar.nn.trainable import Trainable
+from nextchar.training.averaging import WeightAverage, build_average, in_evaluation
 
 
-def scalar(value: float) -> nn.Linear:
+class Wrapped(Trainable):
+    """A module that can be averaged, with a value that is fitted beside the steps."""
+
+    factor: torch.Tensor
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.register_buffer("factor", torch.ones(1))
+
+    @property
+    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        return (tuple(self.module.parameters()),)
+
+    @property
+    def fitted(self) -> frozenset[str]:
+        return frozenset({"factor"})
+
+
+def wrapped(value: float) -> tuple[Wrapped, torch.Tensor]:
+    """Return a network of one weight, and that weight."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.constant_(module.weight, value)
-    return module
+    return Wrapped(module), module.weight
 
 
 def average_after(config: TrainingConfig, values: list[float]) -> float:
-    module = scalar(values[0])
-    average = WeightAverage(module, config)
+    network, weight = wrapped(values[0])
+    average = WeightAverage(network, config)
     for step, value in enumerate(values):
-        nn.init.constant_(module.weight, value)
-        average.update(module, step)
-    return average.tensors["weight"].item()
+        nn.init.constant_(weight, value)
+        average.update(network, step)
+    return average.tensors["module.weight"].item()
 
 
 def test_an_exponential_average_moves_by_one_minus_its_decay_once_warm() -> None:
-    module = scalar(0.0)
-    average = WeightAverage(module, TrainingConfig(ema_decay=0.9))
-    nn.init.ones_(module.weight)
-    average.update(module, 10_000)
-    assert average.tensors["weight"].item() == pytest.approx(0.1)
+    network, weight = wrapped(0.0)
+    average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
+    nn.init.ones_(weight)
+    average.update(network, 10_000)
+    assert average.tensors["module.weight"].item() == pytest.approx(0.1)
 
 
 def test_an_exponential_average_of_constant_weights_is_these_weights() -> None:
@@ -51,11 +73,34 @@ def test_before_its_steps_a_plain_average_is_the_newest_weights() -> None:
 
 def test_running_averages_of_batch_normalisation_are_averaged_too() -> None:
     norm = BatchNorm(2)
-    average = WeightAverage(norm, TrainingConfig(ema_decay=0.9))
+    network = Wrapped(norm)
+    average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
     norm.mean.fill_(1.0)
-    average.update(norm, 10_000)
-    assert torch.allclose(average.tensors["mean"], torch.full((2,), 0.1))
+    average.update(network, 10_000)
+    assert torch.allclose(average.tensors["module.mean"], torch.full((2,), 0.1))
 
 
 def test_there_is_no_average_unless_asked_for() -> None:
-    assert build_average(scalar(0.0), TrainingConfig()) is None
+    assert build_average(wrapped(0.0)[0], TrainingConfig()) is None
+
+
+def test_a_validation_puts_the_newest_weights_back_and_keeps_what_it_fitted() -> None:
+    network, weight = wrapped(0.0)
+    average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
+    nn.init.ones_(weight)
+    with in_evaluation(network, average):
+        assert weight.item() == 0
+        network.factor.fill_(0.5)
+    assert weight.item() == 1
+    assert network.factor.item() == 0.5
+    assert average.tensors.keys() == {"module.weight"}
+
+
+def test_an_average_of_an_older_run_is_put_back_without_what_is_fitted() -> None:
+    network, _ = wrapped(0.0)
+    average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
+    average.restore({"module.weight": torch.full((1, 1), 2.0), "factor": torch.zeros(1)})
+    assert average.tensors["module.weight"].item() == 2
+    assert network.factor.item() == 1
+    with pytest.raises(RunError, match="unexpected other"):
+        average.restore({"module.weight": torch.zeros(1, 1), "other": torch.zeros(1)})

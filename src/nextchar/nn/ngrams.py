@@ -150,11 +150,18 @@ class NgramEvidence(nn.Module):
         is_first[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
         return ordered, is_first
 
-    def counts(self, ids: Tensor, lengths: Tensor, labels: Tensor) -> Tensor:
-        """Count the items of each label, int64[B], that have each n-gram: float32[buckets, C]."""
+    def counts(
+        self, ids: Tensor, lengths: Tensor, labels: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Count the items of each label, int64[B], that have each n-gram: float32[buckets, C].
+
+        With weights float32[B], sum these.
+        """
         rows, is_first = self._different(ids, lengths)
         places = (rows * self.table.shape[1] + labels.unsqueeze(1))[is_first]
-        return torch.bincount(places, minlength=self.table.numel()).view_as(self.table).float()
+        shares = None if weights is None else weights.unsqueeze(1).expand_as(rows)[is_first]
+        counts = torch.bincount(places, shares, minlength=self.table.numel())
+        return counts.view_as(self.table).float()
 
     def count(self, counts: Tensor) -> None:
         """Take the evidence from the sum of ``counts`` over all items that are learned from."""

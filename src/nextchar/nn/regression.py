@@ -99,7 +99,8 @@ def regress(
     turned = features.transposed(len(start.weights))
     share = torch.ones(len(targets)) if importance is None else importance
     solution = Solution(start.weights.clone(), start.bias.clone())
-    hits = functional.one_hot(targets, len(start.bias)).float()
+    hits = torch.zeros(len(targets), len(start.bias))
+    hits[torch.arange(len(targets)), targets] = 1
 
     def loss() -> Tensor:
         logs = solution.logits(features).log_softmax(-1)

@@ -19,6 +19,11 @@ class Trainable(nn.Module, ABC):
         """The parameters of each level, every one once: the first level that has it."""
 
     @property
+    def fitted(self) -> frozenset[str]:
+        """The names of buffers that are fitted beside the steps, and so are never averaged."""
+        return frozenset()
+
+    @property
     def parameter_count(self) -> int:
         """Number of learned values; shared ones count once."""
         return sum(parameter.numel() for parameter in self.parameters())

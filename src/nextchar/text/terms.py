@@ -65,7 +65,7 @@ def terms_of(texts: Sequence[str], rows: int) -> Terms:
     rows
         R, a power of two, at least 2.
     """
-    parts = [_terms(some, rows) for some in _portions(texts)]
+    parts = [_terms(some, rows) for some in portions(texts)]
     lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.offsets) for part in parts)])
     return Terms(
         np.concatenate([np.empty(0, np.int64), *(part.rows for part in parts)]),
@@ -74,8 +74,11 @@ def terms_of(texts: Sequence[str], rows: int) -> Terms:
     )
 
 
-def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split texts into portions whose hashes take little memory."""
+def portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut texts, in their order, so that what is computed of a portion takes little memory.
+
+    A portion has at least one text, and ends with the one that fills it.
+    """
     start = size = 0
     for place, text in enumerate(texts):
         size += len(text)

@@ -6,14 +6,14 @@ A *step* is one update of the weights, counted from 0.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nextchar.config import TrainingConfig
-from nextchar.nn.parameters import load_parameters, named_tensors
-from nextchar.nn.trainable import evaluating
+from nextchar.nn.parameters import copy_by_name, named_tensors
+from nextchar.nn.trainable import Trainable, evaluating
 
 
 class WeightAverage:
@@ -37,20 +37,33 @@ class WeightAverage:
     ----------
     tensors
         The average by name. Running averages of batch normalisation are averaged too, which is
-        near to what the averaged weights would have, and not the same.
+        near to what the averaged weights would have, and not the same. What is fitted
+        (``Trainable.fitted``) has no average.
     """
 
-    def __init__(self, network: nn.Module, config: TrainingConfig, first_step: int = 0) -> None:
+    def __init__(self, network: Trainable, config: TrainingConfig, first_step: int = 0) -> None:
         self._config = config
         self._first = config.steps - round(config.swa_share * (config.steps - first_step))
         self.tensors: dict[str, Tensor] = {
-            name: tensor.clone() for name, tensor in named_tensors(network).items()
+            name: tensor.clone() for name, tensor in _averaged(network).items()
         }
+        self._fitted = network.fitted
 
-    def update(self, network: nn.Module, step: int) -> None:
+    def update(self, network: Trainable, step: int) -> None:
         """Move the average towards the weights after a step."""
-        averages, newest = list(self.tensors.values()), list(named_tensors(network).values())
+        averages, newest = list(self.tensors.values()), list(_averaged(network).values())
         torch._foreach_lerp_(averages, newest, self._weight(step))
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back the tensors of a checkpoint; older ones have those that are fitted too.
+
+        Raises
+        ------
+        RunError
+            The names or the shapes do not fit.
+        """
+        kept = {name: tensor for name, tensor in tensors.items() if name not in self._fitted}
+        copy_by_name(self.tensors, kept)
 
     def _weight(self, step: int) -> float:
         """Give the weight that the newest weights have in the average."""
@@ -60,7 +73,7 @@ class WeightAverage:
 
 
 def build_average(
-    network: nn.Module, config: TrainingConfig, first_step: int = 0
+    network: Trainable, config: TrainingConfig, first_step: int = 0
 ) -> WeightAverage | None:
     """Make the configured average, or ``None``."""
     averages = config.ema_decay or config.swa_share
@@ -68,15 +81,23 @@ def build_average(
 
 
 @contextlib.contextmanager
-def in_evaluation(network: nn.Module, average: WeightAverage | None) -> Iterator[None]:
-    """Evaluate in the block, with the averaged weights in place where there are any."""
-    kept = None
+def in_evaluation(network: Trainable, average: WeightAverage | None) -> Iterator[None]:
+    """Evaluate in the block, with the averaged weights in place where there are any.
+
+    What the block fits stays, for it is no weight of a step.
+    """
+    weights = {} if average is None else _averaged(network)
+    kept = {name: tensor.clone() for name, tensor in weights.items()}
     if average is not None:
-        kept = {name: tensor.clone() for name, tensor in named_tensors(network).items()}
-        load_parameters(network, average.tensors)
+        copy_by_name(weights, average.tensors)
     try:
         with evaluating(network):
             yield
     finally:
-        if kept is not None:
-            load_parameters(network, kept)
+        copy_by_name(weights, kept)
+
+
+def _averaged(network: Trainable) -> dict[str, Tensor]:
+    """Return the tensors of a network that have an average, by name."""
+    fitted = network.fitted
+    return {n: tensor for n, tensor in named_tensors(network).items() if n not in fitted}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nextchar.nn.parameters import copy_by_name, load_parameters, named_tensors
+from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.training.averaging import WeightAverage
 from nextchar.training.lessons import Lessons
 from nextchar.training.optimization import (
@@ -58,5 +58,5 @@ def put_back(
     load_parameters(network, parts.get("network", {}))
     load_optimizer_tensors(optimizer, parts.get("optimizer", {}))
     if average is not None:
-        copy_by_name(average.tensors, parts.get("average", {}))
+        average.restore(parts.get("average", {}))
     lessons.restore(parts.get("state", {}))

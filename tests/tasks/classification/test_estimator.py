@@ -114,12 +114,31 @@ def test_a_weight_is_a_number_of_repetitions_and_zero_is_none() -> None:
     weights = np.arange(len(X)) % 3
     places = np.repeat(np.arange(len(X)), weights)
     weighted = CharClassifier(**options).fit(X, Y, sample_weight=weights)
-    repeated = CharClassifier(**options).fit([X[n] for n in places], [Y[n] for n in places])
+    repeated = CharClassifier(**options).fit(
+        [X[n] for n in places], [Y[n] for n in places], sample_weight=np.ones(len(places))
+    )
     assert np.allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-6)
     with pytest.raises(ValueError, match="all sample weights are zero"):
         CharClassifier(**options).fit(X, Y, sample_weight=np.zeros(len(X)))
     with pytest.raises(ValueError, match=r"at least 0; got -1\.0"):
         CharClassifier(**options).fit(X, Y, sample_weight=-np.ones(len(X)))
+
+
+def test_weights_count_in_the_shares_of_labels_even_where_they_are_small() -> None:
+    options = {**TINY, "validation_fraction": 0.0, "passes": 1}
+    weights = np.where(np.array(Y) == "north", 3.0, 1.0)
+    counts = np.array([weights[np.array(Y) == label].sum() for label in ("north", "south", "west")])
+    found = CharClassifier(**options).fit(X, Y, sample_weight=weights)
+    assert found.label_counts_ == counts.tolist()
+    small = CharClassifier(**options).fit(X, Y, sample_weight=weights / weights.sum())
+    assert np.allclose(np.array(small.label_counts_) / len(X), counts / counts.sum(), atol=0.01)
+
+
+def test_kept_duplicates_without_weights_are_items_as_on_the_command_line() -> None:
+    options = {**TINY, "validation_fraction": 0.0, "passes": 1, "keep_duplicates": True}
+    found = CharClassifier(**options).fit([*X, *X[:7]], [*Y, *Y[:7]])
+    assert any(note.startswith(f"{len(X) + 7} items") for note in found.notes_)
+    assert sum(found.label_counts_) == len(X) + 7
 
 
 def test_random_state_takes_the_place_of_the_seed(classifier: CharClassifier) -> None:
@@ -184,7 +203,9 @@ class RowsAsTexts(CharClassifier):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RowsAsTexts:
         X, y = validate_data(self, X, y)
-        return super().fit(written(X), y, sample_weight)
+        # With weights of one, repeated texts are one item, as a text with a larger weight is.
+        weights = np.ones(len(X)) if sample_weight is None else sample_weight
+        return super().fit(written(X), y, weights)
 
     def predict_proba(self, X: Any) -> Any:
         check_is_fitted(self)

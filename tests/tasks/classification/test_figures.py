@@ -55,3 +55,16 @@ def test_figures_stay_in_their_ranges_and_agree_with_scikit_learn(
     assert figures.macro_f1 == pytest.approx(macro)
     assert 0 <= figures.calibration_error <= 1
     assert figures.nats >= -1e-12
+
+
+@given(st.lists(st.tuples(st.floats(0.05, 0.95), st.integers(0, 1), st.integers(1, 4)),
+                min_size=1, max_size=20))  # fmt: skip
+def test_a_weight_counts_as_so_many_items(rows: list[tuple[float, int, int]]) -> None:
+    logs = np.log([[p, 1 - p] for p, _, _ in rows])
+    has, weights = np.array([label for _, label, _ in rows]), np.array([w for _, _, w in rows])
+    weighted = figures_of(logs, has, ("a", "b"), weights / 8)
+    repeated = figures_of(logs.repeat(weights, 0), has.repeat(weights), ("a", "b"))
+    for name in ("nats", "accuracy", "macro_f1", "calibration_error"):
+        assert getattr(weighted, name) == pytest.approx(getattr(repeated, name))
+    assert weighted.items * 8 == repeated.items
+    assert [b.items * 8 for b in weighted.bins] == [b.items for b in repeated.bins]

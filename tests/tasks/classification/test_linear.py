@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from nextchar.config import ClassifierChoices
 from nextchar.tasks.classification import linear
@@ -19,7 +21,9 @@ from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import Prepared, prepare
 from nextchar.tasks.classification.trust import Trust
 from nextchar.tasks.runs import train_items
+from nextchar.text import terms
 from nextchar.text.labelled import LabelledText
+from nextchar.text.terms import Terms, terms_of
 from nextchar.training.events import Event, Noticed
 from tests.tasks.classification.data import TINY
 
@@ -79,7 +83,7 @@ def test_logits_out_of_fold_say_nothing_of_labels_that_no_text_shows() -> None:
     texts, _ = sentences(300, 1)
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 300)
-    part = LinearPart(rows_for(texts, 2), 2)
+    part = LinearPart(rows_for(texts, 2, seed=0), 2)
     out_of_fold = part.learn(texts, labels, seed=0)
     assert 0.4 < (out_of_fold.argmax(1) == labels).mean() < 0.6
 
@@ -97,8 +101,8 @@ def test_what_is_held_out_is_judged_by_a_regression_that_has_not_learned_from_it
 
 def test_a_table_stays_small_with_many_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     texts, _ = sentences(2000, 1)
-    assert rows_for(texts, 500) * 500 <= MOST_WEIGHTS
-    assert rows_for(texts[:20], 2) < 1 << 13
+    assert rows_for(texts, 500, seed=0) * 500 <= MOST_WEIGHTS
+    assert rows_for(texts[:20], 2, seed=0) < 1 << 13
     monkeypatch.setattr("nextchar.tasks.classification.preparing.MOST_LOGITS", 100)
     assert prepared(*sentences(40, 1)).model.network.linear is None
 
@@ -115,6 +119,55 @@ def test_too_many_texts_are_learned_from_in_part(monkeypatch: pytest.MonkeyPatch
     assert (given[unseen].argmax(1) == labels[unseen]).mean() > 0.6
 
 
+@pytest.fixture
+def read_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record how many characters the linear part reads at once, and let that be few."""
+    sizes: list[int] = []
+
+    def recorded(texts: Sequence[str], rows: int) -> Terms:
+        sizes.append(sum(map(len, texts)))
+        return terms_of(texts, rows)
+
+    monkeypatch.setattr(linear, "terms_of", recorded)
+    monkeypatch.setattr(terms, "_CHARACTERS_AT_ONCE", 500)
+    return sizes
+
+
+def test_logits_are_computed_of_few_texts_at_a_time(read_at_once: list[int]) -> None:
+    texts, names = sentences(100, 1, labels=2)
+    part = LinearPart(1 << 10, 2)
+    part.learn(texts, np.array([int(name[-1]) for name in names]), seed=0)
+    read_at_once.clear()
+    logits = part.logits(texts)
+    assert max(read_at_once) < 600
+    assert sum(read_at_once) == sum(map(len, texts))
+    assert np.array_equal(logits, np.concatenate([part.logits([text]) for text in texts]))
+    assert part.logits([]).shape == (0, 2)
+
+
+def test_rows_are_found_from_what_is_learned_from_alone(
+    read_at_once: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, _ = sentences(400, 1)
+    everyone = rows_for(texts, 4, seed=0)
+    monkeypatch.setattr(linear, "MOST_CHARACTERS", 1000)
+    assert rows_for(texts, 4, seed=0) < everyone
+    assert read_at_once[-1] <= 1000
+
+
+def test_preparing_computes_no_logits_that_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def recorded(_: LinearPart, texts: Sequence[str]) -> NDArray[np.float32]:
+        asked.extend(texts)
+        return np.empty((len(texts), 4), np.float32)
+
+    monkeypatch.setattr(LinearPart, "logits", recorded)
+    made = prepared(*sentences(100, 1))
+    assert asked == []
+    assert made.train.arrays["linear"].any()
+
+
 def test_a_network_that_knows_nothing_counts_for_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
     targets = torch.randint(0, 2, (500,), generator=generator)
@@ -126,6 +179,18 @@ def test_a_network_that_knows_nothing_counts_for_nothing() -> None:
     assert float(trust.factors[1]) < 0.1
     trust.fit(torch.zeros(500, 2), useful.unsqueeze(0) * 5, targets)
     assert 0.05 < float(trust.factors[1]) < 0.5
+
+
+def test_weights_of_items_count_in_how_far_parts_are_trusted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 2, (60,), generator=generator)
+    given, added = (torch.randn(shape, generator=generator) for shape in ((60, 2), (1, 60, 2)))
+    weights = torch.randint(1, 4, (60,), generator=generator)
+    weighted, repeated = Trust(), Trust()
+    weighted.fit(given, added, targets, weights.float())
+    several = torch.arange(60).repeat_interleave(weights)
+    repeated.fit(given[several], added[:, several], targets[several])
+    assert torch.allclose(weighted.factors, repeated.factors, atol=1e-4)
 
 
 @pytest.mark.parametrize(

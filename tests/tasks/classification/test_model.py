@@ -20,11 +20,12 @@ from nextchar.tasks.classification.beginning import LanguageModelSource
 from nextchar.tasks.classification.model import TextClassifier
 from nextchar.tasks.classification.preparing import Prepared, prepare
 from nextchar.tasks.classification.training import evaluate_classifier
+from nextchar.tasks.examples import Examples
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import TINY_OPTIONS, english, require_same_training
-from tests.tasks.classification.data import TINY, items
+from tests.tasks.classification.data import TINY, items, names
 
 
 def prepared(count: int = 100, **options: Any) -> Prepared:
@@ -74,6 +75,18 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_the_newest_weights_are_calibrated_like_the_best(ema_decay: float, tmp_path: Path) -> None:
+    trained(tmp_path / "run", linear_rows=1 << 10, ema_decay=ema_decay, validate_every=1 << 40)
+    best, last = (
+        TextClassifier.load(tmp_path / "run", checkpoint=name) for name in ("best", "last")
+    )
+    assert best.network.trust is not None
+    assert (best.network.trust.factors != 1).all()
+    found = named_tensors(last.network)
+    assert all(torch.equal(t, found[name]) for name, t in named_tensors(best.network).items())
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -104,6 +117,27 @@ def test_evidence_is_of_what_is_learned_from_and_kept_with_the_weights(tmp_path:
     loaded = TextClassifier.load(tmp_path / "run").network.evidence
     assert loaded is not None
     assert torch.equal(before, loaded.table)
+
+
+def test_a_weight_counts_in_the_evidence_and_in_what_is_measured_like_repeated_items() -> None:
+    options = {"ngram_bag": 3, "ngram_evidence": True, "linear_rows": 1 << 10}
+    model = prepared(**options).model
+    texts, labels = zip(*names(40), strict=True)
+    once, weights = model.examples(texts, labels), np.arange(1, 41, dtype=np.float32) % 3 + 1
+    weighted = Examples(once.texts, {**once.arrays, "weight": weights})
+    repeated = once.subset(np.arange(40).repeat(weights.astype(int)))
+    found = []
+    for examples in (weighted, repeated):
+        model.count_ngrams(examples)
+        measured = model.measure(examples)
+        evidence, trust = model.network.evidence, model.network.trust
+        assert evidence is not None
+        assert trust is not None
+        tables = evidence.table.flatten(), trust.factors
+        figures = torch.tensor([measured.nats, *measured.figures.values()])
+        found.append(torch.cat([*tables, figures]).clone())
+    assert torch.allclose(found[0], found[1], atol=1e-4)
+    assert model.measure(once).nats != pytest.approx(float(found[0][-3]))
 
 
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:

@@ -107,7 +107,9 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y
             N texts and their labels.
         sample_weight
-            Weight of each text, [N], 0 or more: 2 counts it as two copies, 0 as absent.
+            Weight of each text, [N], 0 or more: 2 counts it as two copies, 0 as absent. Repeated
+            texts with equal labels become one, with the sum of their weights. Weights below 1 on
+            average are scaled to 1 on average.
 
         Raises
         ------
@@ -144,7 +146,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             LabelledText(f"X[{place}]", text, f"{number:0{digits}}")
             for place, (text, number) in enumerate(zip(texts, numbers.tolist(), strict=True))
         ]
-        if weights is not None or choices.classifier.keep_duplicates:
+        if weights is not None:
             items = _merged(items, weights)
         self.notes_: list[str] = []
         prepared = prepare(items, choices, listeners=[self._listen])
@@ -249,16 +251,18 @@ def _checked_weights(
     return weights
 
 
-def _merged(
-    items: Sequence[LabelledText], weights: NDArray[np.float64] | None
-) -> list[LabelledText]:
-    """Merge repeated items into one, with the sum of their weights, whatever their order."""
+def _merged(items: Sequence[LabelledText], weights: NDArray[np.float64]) -> list[LabelledText]:
+    """Merge repeated items into one, with the sum of their weights, whatever their order.
+
+    Weights below 1 on average are scaled to 1 on average: they are shares, not repetitions.
+    """
     sums: dict[tuple[str, str], float] = {}
-    for item, weight in zip(items, [1.0] * len(items) if weights is None else weights, strict=True):
+    for item, weight in zip(items, weights.tolist(), strict=True):
         pair = item.text, item.label
-        sums[pair] = sums.get(pair, 0.0) + float(weight)
+        sums[pair] = sums.get(pair, 0.0) + weight
+    scale = max(1.0, len(sums) / sum(sums.values()))
     return [
-        LabelledText(f"X with the text {text[:20]!r}", text, label, weight=weight)
+        LabelledText(f"X with the text {text[:20]!r}", text, label, weight=scale * weight)
         for (text, label), weight in sorted(sums.items())
     ]
 

@@ -1,5 +1,7 @@
 """How good a classifier is: its figures from probabilities and the labels that items have.
 
+Where items have weights, an item counts as many times as its weight says.
+
 Legend: N items, C labels, K bins of confidence.
 """
 
@@ -28,13 +30,13 @@ class LabelFigures:
     f1
         Their harmonic mean 2·p·r / (p + r); 0 where both are 0.
     items
-        Items that have the label.
+        Items that have the label, or the sum of their weights.
     """
 
     precision: float
     recall: float
     f1: float
-    items: int
+    items: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Bin:
     low, high
         The range (low, high]; the first holds 0 too.
     items
-        Their number.
+        Their number, or the sum of their weights.
     confidence
         Mean probability of the best label; 0 where there is no item.
     accuracy
@@ -55,7 +57,7 @@ class Bin:
 
     low: float
     high: float
-    items: int
+    items: float
     confidence: float
     accuracy: float
 
@@ -69,7 +71,8 @@ class ClassificationFigures:
     labels
         In the order of everything else.
     confusion
-        Items by their label (rows) and the label that was said (columns), int64[C, C].
+        Items by their label (rows) and the label that was said (columns), int64[C, C]; where they
+        have weights, the sums of these, float64[C, C].
     nats
         Mean of −ln p of the items' own labels.
     bins
@@ -77,14 +80,15 @@ class ClassificationFigures:
     """
 
     labels: tuple[str, ...]
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64] | NDArray[np.float64]
     nats: float
     bins: tuple[Bin, ...]
 
     @property
-    def items(self) -> int:
-        """N."""
-        return int(self.confusion.sum())
+    def items(self) -> float:
+        """N, or the sum of the weights."""
+        total: float = self.confusion.sum().item()
+        return total
 
     @property
     def accuracy(self) -> float:
@@ -98,12 +102,12 @@ class ClassificationFigures:
         said, has = self.confusion.sum(0), self.confusion.sum(1)
         return tuple(
             LabelFigures(
-                precision=float(hit / max(1, tried)),
-                recall=float(hit / max(1, there)),
-                f1=float(2 * hit / max(1, tried + there)),
-                items=int(there),
+                precision=_share(hit, tried),
+                recall=_share(hit, there),
+                f1=_share(2 * hit, tried + there),
+                items=there,
             )
-            for hit, tried, there in zip(right, said, has, strict=True)
+            for hit, tried, there in zip(right.tolist(), said.tolist(), has.tolist(), strict=True)
         )
 
     @property
@@ -144,34 +148,48 @@ def figures_of(
     log_probabilities: NDArray[np.floating[Any]],
     targets: NDArray[np.integer[Any]],
     labels: tuple[str, ...],
+    weights: NDArray[np.floating[Any]] | None = None,
 ) -> ClassificationFigures:
-    """Measure log-probabilities [N, C] against the places of the items' labels, int[N]; N ≥ 1."""
+    """Measure log-probabilities [N, C] against the places of the items' labels, int[N]; N ≥ 1.
+
+    Weights [N], above 0, say how much each item counts; all 1 if not given.
+    """
     logs = log_probabilities.astype(np.float64)
     said = logs.argmax(1)
     count = len(labels)
-    confusion = np.bincount(targets * count + said, minlength=count * count)
+    confusion = np.bincount(targets * count + said, weights, minlength=count * count)
     right = said == targets
     return ClassificationFigures(
         labels=labels,
         confusion=confusion.reshape(count, count),
-        nats=float(-logs[np.arange(len(logs)), targets].mean()),
-        bins=_reliability(np.exp(logs.max(1)), right),
+        nats=float(np.average(-logs[np.arange(len(logs)), targets], weights=weights)),
+        bins=_reliability(np.exp(logs.max(1)), right, weights),
     )
 
 
-def _reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def _reliability(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    weights: NDArray[np.floating[Any]] | None,
+) -> tuple[Bin, ...]:
     places = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    shares = np.ones(len(places), np.int64) if weights is None else weights.astype(np.float64)
     bins = []
     for place in range(BINS):
         inside = places == place
-        items = int(inside.sum())
+        items = shares[inside].sum().item()
         bins.append(
             Bin(
                 low=place / BINS,
                 high=(place + 1) / BINS,
                 items=items,
-                confidence=float(confidence[inside].mean()) if items else 0.0,
-                accuracy=float(right[inside].mean()) if items else 0.0,
+                confidence=_share(float(confidence[inside] @ shares[inside]), items),
+                accuracy=_share(float(right[inside] @ shares[inside]), items),
             )
         )
     return tuple(bins)
+
+
+def _share(part: float, whole: float) -> float:
+    """Return a part as a share of the whole; 0 of nothing."""
+    return part / whole if whole else 0.0

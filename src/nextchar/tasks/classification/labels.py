@@ -6,8 +6,7 @@ Legend: C labels, N items.
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -30,29 +29,38 @@ class Labels:
     names
         The labels.
     counts
-        Items of each that are learned from, all above 0.
+        Items of each that are learned from, all above 0; where items have weights, their sums.
     """
 
     names: tuple[str, ...]
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, labels: Iterable[str]) -> Self:
+    def of(cls, labels: Sequence[str], weights: Sequence[float] | None = None) -> Self:
         """Find the labels of the items that are learned from.
+
+        Parameters
+        ----------
+        labels
+            Of the items.
+        weights
+            Of the items, above 0; all 1 if not given. Their sums are rounded, to 1 at least.
 
         Raises
         ------
         TextError
             There are fewer than two.
         """
-        counts = Counter(labels)
-        if len(counts) < 2:
-            found = ", ".join(map(repr, counts)) or "none"
+        sums: dict[str, float] = {}
+        for label, weight in zip(labels, weights or [1.0] * len(labels), strict=True):
+            sums[label] = sums.get(label, 0.0) + weight
+        if len(sums) < 2:
+            found = ", ".join(map(repr, sums)) or "none"
             raise TextError(
                 f"a classifier tells at least two classes apart; the items have one label: {found}"
             )
-        names = tuple(sorted(counts))
-        return cls(names, tuple(counts[name] for name in names))
+        names = tuple(sorted(sums))
+        return cls(names, tuple(max(1, round(sums[name])) for name in names))
 
     def __len__(self) -> int:
         return len(self.names)

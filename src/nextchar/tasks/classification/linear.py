@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.nn.regression import Solution, SparseRows, regress
-from nextchar.text.terms import Terms, terms_of
+from nextchar.text.terms import Terms, portions, terms_of
 
 # Bounds on memory: of the weights, of the logits of all items, of the training texts.
 MOST_WEIGHTS, MOST_LOGITS, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 22
@@ -64,14 +64,13 @@ class LinearPart(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the logits of texts, [N, C], computed on the CPU."""
-        if not texts:
-            return np.empty((0, len(self.bias)), np.float32)
-        features = tf_idf(terms_of(texts, len(self.idf)), self.idf.cpu().numpy())
-        given: NDArray[np.float32] = (
-            Solution(self.weights.cpu(), self.bias.cpu()).logits(features).numpy()
-        )
-        return given
+        """Return the logits of texts, [N, C], computed on the CPU, a portion of them at a time."""
+        solution, idf = Solution(self.weights.cpu(), self.bias.cpu()), self.idf.cpu().numpy()
+        parts = [
+            solution.logits(tf_idf(terms_of(some, len(idf)), idf)).numpy()
+            for some in portions(texts)
+        ]
+        return np.concatenate([np.empty((0, len(self.bias)), np.float32), *parts])
 
     def learn(
         self,
@@ -216,10 +215,14 @@ def _nats(tried: _Tried) -> float:
     return tried.nats
 
 
-def rows_for(texts: Sequence[str], labels: int) -> int:
-    """Return R for the training texts: a power of two, so that terms seldom share a row."""
+def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
+    """Return R for the training texts: a power of two, so that terms seldom share a row.
+
+    Where there are too many texts, those count that ``LinearPart.learn`` draws with the seed.
+    """
+    chosen = [texts[place] for place in _enough(texts, np.random.default_rng(seed))]
     most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
-    common = int((np.bincount(terms_of(texts, most).rows) > 1).sum())
+    common = int((np.bincount(terms_of(chosen, most).rows) > 1).sum())
     return min(most, 1 << max(1, math.ceil(math.log2(_ROWS_PER_TERM * max(1, common)))))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -114,12 +114,18 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """Give the symbols of each item, int64[N], its borders counted in."""
         return examples.texts[TEXT].lengths
 
+    def encoded(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
+        """Encode items whose labels are all known, without the logits of the linear part."""
+        arrays = {LABEL: self.labels.numbers(labels)}
+        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
+
     def examples(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
         """Encode items whose labels are all known."""
-        arrays: dict[str, NDArray[Any]] = {LABEL: self.labels.numbers(labels)}
-        if self.network.linear is not None:
-            arrays[LINEAR] = self.network.linear.logits(texts)
-        return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
+        encoded = self.encoded(texts, labels)
+        if self.network.linear is None:
+            return encoded
+        logits = self.network.linear.logits(texts)
+        return Examples(encoded.texts, {**encoded.arrays, LINEAR: logits})
 
     def count_ngrams(self, examples: Examples) -> None:
         """Find out from what is learned from how unevenly the labels have n-grams.
@@ -133,7 +139,8 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         counts = torch.zeros_like(evidence.table)
         for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
             targets = torch.from_numpy(labels[indices]).to(self.device)
-            counts += evidence.counts(*self._batch(texts, indices), targets)
+            weights = self._column(examples, WEIGHT, indices)
+            counts += evidence.counts(*self._batch(texts, indices), targets, weights)
         evidence.count(counts)
 
     def judge(
@@ -146,7 +153,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         """
         ids, lengths = self._batch(examples.texts[TEXT], indices)
         targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
-        given = self._given(examples, indices)
+        given = self._column(examples, LINEAR, indices)
         classifier = self.choices.classifier
         if classifier.consistency > 0:
             ids, lengths, targets = (
@@ -163,8 +170,9 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             label_smoothing=self.choices.training.label_smoothing,
             reduction="none",
         ).view(members, len(targets))
-        if WEIGHT in examples.arrays:
-            shares = torch.from_numpy(examples.arrays[WEIGHT][indices]).to(losses)
+        weights = self._column(examples, WEIGHT, indices)
+        if weights is not None:
+            shares = weights / float(examples.arrays[WEIGHT].mean())
             losses = losses * shares.repeat(len(targets) // len(indices))
         minimized = losses.sum() / len(targets)
         if classifier.consistency > 0:
@@ -187,7 +195,8 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     def figures(self, examples: Examples) -> ClassificationFigures:
         """Measure the classifier on encoded items, at least one."""
         logs = self._log_probabilities(examples)
-        return figures_of(logs, examples.arrays[LABEL], self.labels.names)
+        weights = examples.arrays.get(WEIGHT)
+        return figures_of(logs, examples.arrays[LABEL], self.labels.names, weights)
 
     @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -216,7 +225,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
         with evaluating(self.network), torch.inference_mode():
             for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
-                given = self._given(examples, indices)
+                given = self._column(examples, LINEAR, indices)
                 logits = self.network(*self._batch(texts, indices), given=given)
                 each = logits.double().log_softmax(-1).logsumexp(0)
                 logs[indices] = each.cpu().numpy() - shares
@@ -233,18 +242,17 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         with torch.inference_mode():
             added = [self.network(*self._batch(texts, indices)) for indices in order]
         everyone = np.concatenate(order)
-        targets = torch.from_numpy(examples.arrays[LABEL][everyone]).to(self.device)
-        trust.fit(
-            on_device(torch.from_numpy(examples.arrays[LINEAR][everyone]), self.device),
-            torch.cat(added, 1),
-            targets,
+        given, targets = (
+            on_device(torch.from_numpy(examples.arrays[name][everyone]), self.device)
+            for name in (LINEAR, LABEL)
         )
+        trust.fit(given, torch.cat(added, 1), targets, self._column(examples, WEIGHT, everyone))
 
-    def _given(self, examples: Examples, indices: NDArray[np.int64]) -> Tensor | None:
-        """Return the logits of the linear part for items, if there is one: float32[B, C]."""
-        if LINEAR not in examples.arrays:
+    def _column(self, examples: Examples, name: str, indices: NDArray[np.int64]) -> Tensor | None:
+        """Return some rows of a column of numbers, if there is one: the linear part, weights."""
+        if name not in examples.arrays:
             return None
-        return on_device(torch.from_numpy(examples.arrays[LINEAR][indices]), self.device)
+        return on_device(torch.from_numpy(examples.arrays[name][indices]), self.device)
 
     def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Give ids int64[T, B] and lengths int64[B]."""

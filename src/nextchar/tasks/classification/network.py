@@ -181,6 +181,13 @@ class Committee(Trainable):
         sides = zip(*(network.levels for network in self.networks), strict=True)
         return tuple(tuple(itertools.chain(*side)) for side in sides)
 
+    @property
+    def fitted(self) -> frozenset[str]:
+        """The evidence, the linear part, and how much it and the members count."""
+        parts = {"evidence", "linear", "trust"}
+        names = (name for name, _ in self.named_buffers())
+        return frozenset(name for name in names if name.partition(".")[0] in parts)
+
     def forward(
         self,
         ids: Tensor,

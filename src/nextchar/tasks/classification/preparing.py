@@ -66,7 +66,7 @@ def prepare(
     usable = _usable(checked_lengths(items, choices, listeners), listeners)
     if not choices.classifier.keep_duplicates:
         usable = _distinct(usable, listeners)
-    labels = Labels.of(item.label for item in usable)
+    labels = Labels.of([item.label for item in usable])
     named = labels.numbers([item.label for item in usable])
     learned, held_out = hold_out(
         len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
@@ -74,14 +74,14 @@ def prepare(
     completed = _with_linear_rows(choices, usable, len(labels))
     model = _model([usable[place] for place in learned], completed, source, listeners)
     weights = np.array([item.weight for item in usable], dtype=np.float32)
-    examples = model.examples([i.text for i in usable], [i.label for i in usable])
+    examples = model.encoded([i.text for i in usable], [i.label for i in usable])
     if model.network.linear is not None:
         given = model.network.linear.learn(
             [item.text for item in usable], named, seed=choices.training.seed, importance=weights
         )
         examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
     if (weights != 1).any():
-        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights / weights.mean()})
+        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights})
     parts = examples.subset(learned), examples.subset(held_out)
     model.count_ngrams(parts[0])
     _bound_passes(model, parts[0], listeners)
@@ -96,7 +96,8 @@ def _with_linear_rows(
     rows = choices.classifier.linear_rows
     if rows is None:
         fits = len(items) * labels <= MOST_LOGITS
-        rows = rows_for([item.text for item in items], labels) if fits else 0
+        texts, seed = [item.text for item in items], choices.training.seed
+        rows = rows_for(texts, labels, seed=seed) if fits else 0
     rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
     return choices.with_options(linear_rows=rounded)
 
@@ -201,7 +202,7 @@ def _model(
     source: LanguageModelSource | None,
     listeners: Sequence[Listener],
 ) -> TextClassifier:
-    labels = Labels.of(item.label for item in train)
+    labels = Labels.of([item.label for item in train], [item.weight for item in train])
     texts, options = [item.text for item in train], choices.items
     if source is None:
         kind, least = options.vocabulary, options.min_count

@@ -38,7 +38,9 @@ class Trust(nn.Module):
             return given + added
         return self.factors[0] * given + self.factors[1] * added
 
-    def fit(self, given: Tensor, added: Tensor, targets: Tensor) -> None:
+    def fit(
+        self, given: Tensor, added: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> None:
         """Find the factors with the least loss on held-out items.
 
         Parameters
@@ -47,6 +49,8 @@ class Trust(nn.Module):
             As of ``forward``.
         targets
             Their labels, int64[N].
+        weights
+            How much each item counts, float32[N]; all 1 if not given.
         """
         factors = torch.ones(2, dtype=torch.float64, device=given.device, requires_grad=True)
         linear, network = given.double(), added.double()
@@ -58,8 +62,9 @@ class Trust(nn.Module):
             optimizer.zero_grad()
             logits = factors[0] * linear + factors[1] * network
             logs = logits.log_softmax(-1).logsumexp(0)
-            nats = functional.nll_loss(logs, targets, reduction="sum")
-            found: Tensor = nats + _PRIOR * (factors - 1).square().sum()
+            nats = functional.nll_loss(logs, targets, reduction="none")
+            counted = nats if weights is None else nats * weights
+            found: Tensor = counted.sum() + _PRIOR * (factors - 1).square().sum()
             found.backward()  # type: ignore[no-untyped-call]
             return found
 
