@@ -141,7 +141,12 @@ def test_a_weight_counts_in_the_evidence_and_in_what_is_measured_like_repeated_i
 
 
 def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
-    quiet = {"dropout": 0.0, "input_dropout": 0.0, "ngram_dropout": 0.0, "symbol_dropout": 0.0}
+    quiet: dict[str, Any] = {
+        "dropout": 0.0,
+        "input_dropout": 0.0,
+        "ngram_dropout": 0.0,
+        "symbol_dropout": 0.0,
+    }
     model = prepared(**quiet, members=2).model
     texts, labels = zip(*names(20), strict=True)
     once, weights = model.examples(texts, labels), np.arange(20, dtype=np.float32) % 3 + 1
