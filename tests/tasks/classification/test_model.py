@@ -140,6 +140,26 @@ def test_a_weight_counts_in_the_evidence_and_in_what_is_measured_like_repeated_i
     assert model.measure(once).nats != pytest.approx(float(found[0][-3]))
 
 
+def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
+    quiet: dict[str, Any] = {
+        "dropout": 0.0,
+        "input_dropout": 0.0,
+        "ngram_dropout": 0.0,
+        "symbol_dropout": 0.0,
+    }
+    model = prepared(**quiet, members=2).model
+    texts, labels = zip(*names(20), strict=True)
+    once, weights = model.examples(texts, labels), np.arange(20, dtype=np.float32) % 3 + 1
+    weighted = Examples(once.texts, {**once.arrays, "weight": weights})
+    several = np.arange(20).repeat(weights.astype(int))
+    draw = torch.Generator().manual_seed(0)
+    left = model.judge(weighted, np.arange(20), draw)
+    right = model.judge(once, several, draw)
+    assert left.minimized.item() == pytest.approx(right.minimized.item(), rel=1e-4)
+    assert left.nats.item() == pytest.approx(right.nats.item(), rel=1e-4)
+    assert left.nats.item() != pytest.approx(model.judge(once, np.arange(20), draw).nats.item())
+
+
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:
     with pytest.raises(ConfigError, match="ngram_bag 0 has none"):
         prepared(ngram_bag=0, ngram_evidence=True)

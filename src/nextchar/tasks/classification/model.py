@@ -170,14 +170,16 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             label_smoothing=self.choices.training.label_smoothing,
             reduction="none",
         ).view(members, len(targets))
-        weights = self._column(examples, WEIGHT, indices)
-        if weights is not None:
-            shares = weights / float(examples.arrays[WEIGHT].mean())
-            losses = losses * shares.repeat(len(targets) // len(indices))
-        minimized = losses.sum() / len(targets)
+        shares = self._column(examples, WEIGHT, indices)
+        if shares is not None:
+            shares = shares / float(examples.arrays[WEIGHT].mean())
+        minimized = _weighed(losses, shares).sum() / len(targets)
         if classifier.consistency > 0:
-            minimized = minimized + classifier.consistency * _divergence(logits)
-        nats = functional.cross_entropy(logits.detach().flatten(0, 1), everyone)
+            minimized = minimized + classifier.consistency * _divergence(logits, shares)
+        nats = functional.cross_entropy(
+            logits.detach().flatten(0, 1), everyone, reduction="none"
+        ).view_as(losses)
+        nats = _weighed(nats, shares).mean()
         return Objective(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
@@ -269,14 +271,19 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
 
 
-def _divergence(logits: Tensor) -> Tensor:
+def _weighed(values: Tensor, shares: Tensor | None) -> Tensor:
+    """Weigh values of B items, which may be there more than once: [B] or [M, k·B]."""
+    return values if shares is None else values * shares.repeat(values.shape[-1] // len(shares))
+
+
+def _divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
     """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [M, 2·B, C], over the items.
 
     Summed over the members.
     """
     first, second = logits.log_softmax(-1).chunk(2, dim=1)
     gaps = (first.exp() - second.exp()) * (first - second)
-    return gaps.sum((0, 2)).mean() / 2
+    return _weighed(gaps.sum((0, 2)), shares).mean() / 2
 
 
 def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:
