@@ -15,8 +15,8 @@ import torch
 
 from nextchar.config import NetworkConfig
 from nextchar.errors import ConfigError, NextcharError
+from nextchar.generation import compiled, preparing
 from nextchar.generation import engine as engine_module
-from nextchar.generation import preparing
 from nextchar.generation.compiled import CompiledLoop
 from nextchar.generation.engine import PLAIN_SYMBOLS, Engine, Writer
 from nextchar.generation.plain import PlainLoop, Symbols
@@ -189,6 +189,18 @@ def test_one_process_of_an_installation_compiles_at_a_time(beside: Path) -> None
     assert os.getsid(process.pid) == process.pid != os.getsid(0)  # beyond the terminal's Ctrl-C
     process.communicate(b"\n")
     assert not preparing.is_under_way()
+
+
+def test_all_that_writes_is_loaded_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    loaded: list[str] = []
+    for name in ("write", "help_out", "close_desk"):
+        monkeypatch.setattr(compiled, name, lambda *_, name=name: loaded.append(name))
+    position = Writer(network(), PROMPT, Sampling(), [4], engine="plain").position
+    CompiledLoop(network(), Sampling(), position, "float32", None).load()
+    assert loaded == ["write", "help_out", "close_desk"]
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:

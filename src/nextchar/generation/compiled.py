@@ -88,6 +88,7 @@ class CompiledLoop:
         write(*self._nothing)
         if self._can_share:
             help_out(*self._idle_desk)  # exits at once: the work queue is empty
+            close_desk(self._memory.desk)
 
     @property
     def _nothing(self) -> tuple[Weights, Memory, Chooser, NDArray[np.float64], Symbols]:
