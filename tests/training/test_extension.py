@@ -194,7 +194,7 @@ def test_an_extension_that_was_never_saved_counts_as_unfinished(
     assert progress.validations_waited == progress.stale_validations == 0
     note = weights_note(run, load_config(run).training, "best")
     assert note is not None
-    assert f"stands at step {first} of {first + 4}" in note
+    assert f"is at step {first} of {first + 4}" in note
     with pytest.raises(RunError, match=f"is not finished, but at step {first} of {first + 4}"):
         nextchar.resume(run, steps=5)
     assert nextchar.resume(run).steps == first + 4
