@@ -81,6 +81,7 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: MODEL.evaluate("abc", adaptation=True), "adaptation must be Adaptation or None"),
         (lambda: MODEL.score(["a", "b"]), r"text must be text; got \['a', 'b'\]"),
         (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be a whole number"),
+        (lambda: MODEL.score("abc").anomalies("x"), "count must be a whole number; got 'x'"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
         (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
         (lambda: LanguageModel.load(), "load needs path; missing: path"),  # type: ignore[call-arg]

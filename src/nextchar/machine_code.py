@@ -25,9 +25,9 @@ LOGGER = logging.getLogger("nextchar")
 # two cores of a server of 2022.
 _LOOPS = {
     "nextchar.nn.windows": ("the loops of training", 15),
-    "nextchar.nn.windows_gru": ("the loops of training", 15),
-    "nextchar.nn.fixed_point": ("the loops of training", 15),
-    "nextchar.nn.projection": ("the loops of training", 15),
+    "nextchar.nn.windows_gru": ("the loops of training for gru cells", 15),
+    "nextchar.nn.fixed_point": ("the integer products of training", 15),
+    "nextchar.nn.projection": ("the integer products of training", 15),
     "nextchar.nn.pointwise": ("a step of training", 2),
     "nextchar.nn.pointwise_gru": ("a step of training", 2),
     "nextchar.generation.kernel": ("the loops of generation", 12),

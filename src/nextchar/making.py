@@ -149,6 +149,7 @@ class NewRun:
         def measure(candidate: Config) -> Cost:
             # What is frozen at first may learn in the end, and then a step takes longer.
             learning = candidate.with_options(freeze=0, unfreeze_every=0)
+            tell(self.listeners, Preparing(stage="measuring the speed", fraction=0.0))
             return measure_cost(
                 learning, corpus, vocabulary, device, world=world, seconds=probe_seconds
             )

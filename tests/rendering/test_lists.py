@@ -50,3 +50,11 @@ def test_what_is_special_is_said_where_there_is_any() -> None:
     notes = dict(counting_notes(score_of("abΩc", [0, 1, math.nan, 1], unknown=[1, 3])))
     assert notes["<unk>"].startswith("2 characters ")
     assert notes["skipped"].startswith("1 character ")
+
+
+def test_a_long_stretch_is_cut_to_a_line() -> None:
+    text = "a" + "Q" * 5000 + "b"
+    score = score_of(text, [0.0, *([9.0] * 5000), 0.0])
+    _, context, carets, _ = anomaly_lines(score, score.anomalies(1))
+    assert len(context) < 300
+    assert carets.count("^") == 200

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.config.arguments import checked
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.graphemes import inner_places
 from nextchar.text.skipped import SkippedCharacter
@@ -178,6 +179,7 @@ class Score:
         """
         return self._spans(self._word_borders)
 
+    @checked
     def anomalies(self, count: int, *, threshold: float = 2.5) -> list[Anomaly]:
         """Give the most surprising stretches, the most surprising first.
 

@@ -8,7 +8,7 @@ from nextchar.evaluation.score import Anomaly, Score, Span
 from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
 from nextchar.text.skipped import SkippedCharacter
 
-_CONTEXT = 30
+_CONTEXT, _LONGEST = 30, 200  # characters around a stretch, and of it
 _SHOWN_ALTERNATIVES = 3
 
 NO_ANOMALIES = "nothing in the text is a surprise"
@@ -125,7 +125,7 @@ def _in_context(score: Score, span: Span) -> tuple[str, str, str]:
     start, end = score.around(max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT))
     before = ("…" if start else "") + printable_text(text[start : span.start])
     after = printable_text(text[span.end : end]) + ("…" if end < len(text) else "")
-    return before, printable_text(text[span.start : span.end]), after
+    return before, clipped(printable_text(text[span.start : span.end]), _LONGEST), after
 
 
 def _quoted(name: str) -> str:

@@ -16,6 +16,7 @@ from nextchar.errors import ConfigError
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
+from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.trainer import VALIDATIONS, Trainer
 
@@ -72,12 +73,14 @@ def planned(
 def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
     """Fill the remaining minutes with steps and validations; errors are those of ``planned``.
 
+    However long the preparation took, a fifth of the minutes is left for training.
     Validations are ``validate_every`` steps apart. If that is 0, there is the usual number of
     them, or fewer if they took more than a tenth of the time.
     """
-    seconds = minutes * 60 - costs.before
-    if seconds < costs.step + costs.validation:
-        least = math.ceil((costs.before + costs.step + costs.validation) / 0.6) / 100
+    seconds = max(minutes * 60 - costs.before, TRAINING_SHARE * minutes * 60)
+    needed = costs.step + costs.validation
+    if seconds < needed:
+        least = math.ceil(min(costs.before + needed, needed / TRAINING_SHARE) / 0.6) / 100
         raise ConfigError(
             f"{minutes:g} minutes are too short: preparation took {costs.before:.2g} s, a step "
             f"takes {costs.step:.2g} s and a validation {costs.validation:.2g} s; the least is "

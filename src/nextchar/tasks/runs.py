@@ -34,7 +34,7 @@ from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.lessons import ItemLessons
 from nextchar.tasks.model_card import model_card
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
-from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.extension import (
     More,
     complete_note,
@@ -45,6 +45,7 @@ from nextchar.training.extension import (
 from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
+from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.trainer import Trainer
 
@@ -149,12 +150,15 @@ def train_items(
     model.network.to(pick_device(model.choices.training.device))
     if model.device.type == "cpu":
         require_compiler()
+    if model.choices.training.minutes is not None:
+        tell(listeners, Preparing(stage="measuring the speed", fraction=0.0))
     model.choices = _decided(model, train, validation, began)
     told = model.choices.training
     if told.minutes is not None:
         passes = told.steps / ItemLessons(model, train).batches.steps_per_pass
         note = f"planned for {told.minutes:g} min: {told.steps:,} steps, {passes:.3g} passes"
         tell(listeners, Noticed(message=f"{note} in {told.precision}"))
+        _tell_long_start(told.minutes, time.monotonic() - began, listeners)
     with atomic_folder(out) as temporary:
         save_config(temporary, model.choices, task=model.task)
         model.save_symbols(temporary)
@@ -168,6 +172,12 @@ def train_items(
         lessons = ItemLessons(model, train)
         Trainer(model.network, lessons, told, temporary, grown=model.grown).save()
     return _fit(model, train, validation, out, listeners)
+
+
+def _tell_long_start(minutes: float, seconds: float, listeners: Sequence[Listener]) -> None:
+    if seconds > (1 - TRAINING_SHARE) * minutes * 60:
+        message = f"preparation took {seconds:.0f} s: the run takes longer than {minutes:g} min"
+        tell(listeners, Noticed(message=message))
 
 
 def resume_items(

@@ -84,7 +84,10 @@ def test_logits_out_of_fold_say_nothing_of_labels_that_no_text_shows() -> None:
     draw = np.random.default_rng(0)
     labels = draw.integers(0, 2, 300)
     part = LinearPart(rows_for(texts, 2, seed=0), 2)
-    out_of_fold = part.learn(texts, labels, seed=0)
+    parts: list[float] = []
+    out_of_fold = part.learn(texts, labels, seed=0, progress=parts.append)
+    assert parts == sorted(parts)
+    assert parts[-1] == pytest.approx(1)
     assert 0.4 < (out_of_fold.argmax(1) == labels).mean() < 0.6
 
 

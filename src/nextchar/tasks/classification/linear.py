@@ -12,7 +12,7 @@ Legend: N texts, R rows of terms, C labels.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,8 @@ _ROWS_PER_TERM = 4
 _FOLDS, _TRIAL_FOLDS = 5, 2
 _WORD_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 _STRENGTHS = (10.0, 30.0, 100.0, 3.0)
+# Weights and strengths on trial folds, the best of them on all folds and then on all items.
+_ALL_FITS = _TRIAL_FOLDS * (len(_WORD_WEIGHTS) + len(_STRENGTHS) - 1) + _FOLDS + 1
 _SCALES = np.geomspace(0.25, 2, 31)
 
 
@@ -79,6 +81,7 @@ class LinearPart(nn.Module):
         *,
         seed: int,
         importance: NDArray[np.float32] | None = None,
+        progress: Callable[[float], None] = lambda _part: None,
     ) -> NDArray[np.float32]:
         """Fit the regression to texts and their labels, in place.
 
@@ -92,6 +95,8 @@ class LinearPart(nn.Module):
             Seed of the folds, and of the sample of texts if there are too many.
         importance
             Weight of each text; all 1 if not given.
+        progress
+            Called with the share of the fits that are done, 0 to 1.
 
         Returns
         -------
@@ -111,6 +116,7 @@ class LinearPart(nn.Module):
             _folds(labels[chosen], draw),
             rows=len(self.idf),
             labels=len(self.bias),
+            progress=progress,
         )
         best = search.best()
         found = search.fitted(np.arange(len(some)), best.word_weight, best.strength, 0)
@@ -146,7 +152,9 @@ class _Search:
         *,
         rows: int,
         labels: int,
+        progress: Callable[[float], None],
     ) -> None:
+        self._progress, self._fits = progress, 0
         self._features = features
         self._targets = targets
         self._importance = importance
@@ -189,6 +197,8 @@ class _Search:
             strength=strength,
             importance=self._importance[places],
         )
+        self._fits += 1
+        self._progress(self._fits / _ALL_FITS)
         return self._near[fold]
 
     def _part(self, places: NDArray[np.int64], word_weight: float) -> SparseRows:

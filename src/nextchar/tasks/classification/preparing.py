@@ -25,7 +25,7 @@ from nextchar.text.batches import ItemBatches
 from nextchar.text.graphemes import border_at_most
 from nextchar.text.labelled import LabelledText
 from nextchar.text.notes import counted
-from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.events import Listener, Noticed, Preparing, tell
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,13 @@ def prepare(
     examples = model.encoded([i.text for i in usable], [i.label for i in usable])
     if model.network.linear is not None:
         given = model.network.linear.learn(
-            [item.text for item in usable], named, seed=choices.training.seed, importance=weights
+            [item.text for item in usable],
+            named,
+            seed=choices.training.seed,
+            importance=weights,
+            progress=lambda part: tell(
+                listeners, Preparing(stage="fitting the linear part", fraction=part)
+            ),
         )
         examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
     if (weights != 1).any():
