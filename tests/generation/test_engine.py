@@ -186,7 +186,9 @@ def test_one_process_of_an_installation_compiles_at_a_time(beside: Path) -> None
     assert preparing.is_under_way()
     assert preparing.prepare_beside("float32") is process
     assert preparing.prepare_beside("int8") is None  # as for another program
-    assert os.getsid(process.pid) == process.pid != os.getsid(0)  # beyond the terminal's Ctrl-C
+    assert os.getpgid(process.pid) == process.pid != os.getpgid(0)  # no Ctrl-C of the terminal
+    # In a session of its own, Linux would weigh it like all programs of this one together.
+    assert os.getsid(process.pid) == os.getsid(0)
     process.communicate(b"\n")
     assert not preparing.is_under_way()
 
@@ -204,7 +206,7 @@ def test_all_that_writes_is_loaded_before_anything_is_written(
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "nice", lambda _: None)
+    monkeypatch.setattr(preparing, "_yield_to_others", lambda: None)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(preparing, "compile_generation", lambda _: None)
     monkeypatch.setattr(preparing, "storing_problem", lambda: "the disk is full")

@@ -71,8 +71,15 @@ def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
 
 
 def _begun(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
-    """Start the process; it has the lock as long as it lives, and no signal of this terminal."""
-    call = f"from nextchar.generation import preparing; preparing.prepare({stored!r})"
+    """Start the process; it holds the lock as long as it lives, and gets no Ctrl-C.
+
+    It stays in this session: Linux weighs each session as a whole (autogroup), whatever the
+    priorities within it. Its imports have a low priority too.
+    """
+    call = (
+        "import os; os.nice(19); from nextchar.generation import preparing; "
+        f"preparing.prepare({stored!r})"
+    )
     return subprocess.Popen(  # noqa: S603  (this very Python)
         [sys.executable, "-c", call],
         stdin=subprocess.DEVNULL,
@@ -80,7 +87,7 @@ def _begun(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         pass_fds=[lock],
-        start_new_session=True,
+        process_group=0,
     )
 
 
@@ -92,11 +99,23 @@ def prepare(stored: StoredWeights) -> None:
     SystemExit
         The code could not be stored.
     """
-    os.nice(5)
+    _yield_to_others()
     torch.set_num_threads(2)  # compiles the second thread's part too
     compile_generation(stored)
     if storing_problem() is not None:
         raise SystemExit(1)
+
+
+def _yield_to_others() -> None:
+    """Let this process run only where no other one wants the processor.
+
+    The threads of a training wait for each other at every step: with a competitor of nearly their
+    own priority, a step takes fifty times as long.
+    """
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
 
 
 def compile_generation(stored: StoredWeights) -> None:
