@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nextchar
-from nextchar.run import history
+from nextchar.runs.training import history
 
 CHARACTERS = 100_000
 FIXED: dict[str, Any] = {

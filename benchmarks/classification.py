@@ -30,12 +30,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline, make_union
 
 from nextchar.config import TextConfig
-from nextchar.drawing import require_drawing
+from nextchar.rendering.figures import require_drawing
 from nextchar.storage import write_bytes
 from nextchar.tasks.classification.estimator import CharClassifier
 from nextchar.tasks.classification.figures import figures_of
 from nextchar.tasks.classification.pictures import evaluation_picture
-from nextchar.tasks.classification.reading import Source
+from nextchar.tasks.classification.reading import LabelledFiles
 from nextchar.text.labelled import LabelledText
 
 
@@ -82,17 +82,17 @@ def stratified(items: Sequence[LabelledText]) -> Split:
 
 
 def names(data: Path) -> Split:
-    return stratified(Source(layout="files").items([data], TextConfig()))
+    return stratified(LabelledFiles(layout="files").items([data], TextConfig()))
 
 
 def sentiment(data: Path) -> Split:
-    source = Source(layout="lines")
+    source = LabelledFiles(layout="lines")
     parts = [source.items([data / f"{part}.txt"], TextConfig()) for part in ("train", "test")]
     return Split(*parts)
 
 
 def korean(data: Path) -> Split:
-    source = Source(text_column="Q", label_column="label")
+    source = LabelledFiles(text_column="Q", label_column="label")
     return stratified(source.items([data], TextConfig()))
 
 
@@ -122,7 +122,7 @@ TASKS: dict[str, tuple[Callable[[Path], Split], dict[str, Callable[[], Any]]]] =
     ),
     "korean": (korean, {"TF-IDF char 1-4": baseline(CHARS)}),
 }
-# With nothing held out, the last weights are kept, and the passes were chosen beforehand.
+# With nothing held out, the last weights are kept, and the epochs were chosen beforehand.
 BAG: dict[str, Any] = {"linear_rows": 0, "ngram_bag": 4}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "names": {
@@ -137,18 +137,18 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     # Chosen on dev.txt and on a quarter of train.txt.
     "sentiment": {
         "nextchar, as it is": {},
-        "nextchar, n-grams up to 6 with evidence, 5 passes": {
+        "nextchar, n-grams up to 6 with evidence, 5 epochs": {
             "validation_fraction": 0.0,
             "ngram_bag": 6,
             "ngram_evidence": True,
             "ngram_buckets": 1 << 19,
-            "passes": 5.0,
+            "epochs": 5.0,
             "linear_rows": 0,
         },
-        "nextchar, n-grams up to 5 without evidence, 5 passes": {
+        "nextchar, n-grams up to 5 without evidence, 5 epochs": {
             "validation_fraction": 0.0,
             "ngram_bag": 5,
-            "passes": 5.0,
+            "epochs": 5.0,
             "linear_rows": 0,
         },
     },

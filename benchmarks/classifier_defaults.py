@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from nextchar.config import TextConfig
 from nextchar.tasks.classification.estimator import CharClassifier
 from nextchar.tasks.classification.figures import figures_of
-from nextchar.tasks.classification.reading import Source
+from nextchar.tasks.classification.reading import LabelledFiles
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -116,7 +116,7 @@ def main() -> None:
     given = parser.parse_args()
     rows, heads = [], []
     for path in given.tables:
-        items = Source(layout="columns").items([path], TextConfig())
+        items = LabelledFiles(layout="columns").items([path], TextConfig())
         texts = np.array([item.text for item in items], dtype=object)
         labels = np.array([item.label for item in items])
         heads.append(f"{path.stem} ({len(items):,}, {len(set(labels))} labels)")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nextchar
 from nextchar.evaluation import nats_sequential
-from nextchar.run import open_corpus
+from nextchar.runs.training import open_corpus
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     print(
-        "| text | minutes | seed | size | weights | steps | passes | s | chars/s | nats/char "
+        "| text | minutes | seed | size | weights | steps | epochs | s | chars/s | nats/char "
         "| bits/char |\n" + "|---" * 11 + "|"
     )
     reports = []
@@ -50,17 +50,17 @@ def measure(text: Path, minutes: float, seed: int) -> dict[str, float]:
         model = nextchar.LanguageModel.load(run)
         corpus = open_corpus(run)
         nats = nats_sequential(model.network, [corpus.validation]) / (len(corpus.validation) - 1)
-        network, passes = model.config.network, result.characters / len(corpus.train)
+        network, epochs = model.config.network, result.characters / len(corpus.train)
     size = f"{network.layers} × {network.cell} {network.hidden_size}"
     print(
         f"| {text.name} | {minutes:g} | {seed} | {size} | {result.parameters:,} "
-        f"| {result.steps:,} | {passes:.1f} | {result.seconds:.0f} "
+        f"| {result.steps:,} | {epochs:.1f} | {result.seconds:.0f} "
         f"| {result.chars_per_second:,.0f} | {nats:.4f} | {nats / math.log(2):.4f} |",
         flush=True,
     )
     return {
         "seed": seed, "hidden_size": network.hidden_size, "parameters": result.parameters,
-        "steps": result.steps, "passes": passes, "seconds": result.seconds,
+        "steps": result.steps, "epochs": epochs, "seconds": result.seconds,
         "chars_per_second": result.chars_per_second, "nats_per_char": nats,
         "bits_per_char": nats / math.log(2),
     }  # fmt: skip

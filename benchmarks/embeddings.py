@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nextchar
-from nextchar.run import history
+from nextchar.runs.training import history
 
 CHARACTERS = 20_000
 SIZE = 64
@@ -32,8 +32,8 @@ FIXED: dict[str, Any] = {
 }
 
 
-def learn_vectors(text: Path, out: Path, passes: int) -> Path:
-    vectors = nextchar.train_embeddings(text, method="cbow", size=SIZE, window=3, passes=passes)
+def learn_vectors(text: Path, out: Path, epochs: int) -> Path:
+    vectors = nextchar.train_embeddings(text, method="cbow", size=SIZE, window=3, epochs=epochs)
     vectors.save(out)
     return out
 

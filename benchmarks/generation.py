@@ -35,14 +35,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nextchar.compilation.jit import compiled, use_widest_vectors
 from nextchar.config import NetworkConfig
-from nextchar.generation.engine import Engine, Writer
-from nextchar.generation.kernel import step
-from nextchar.generation.packing import make_memory, pack
+from nextchar.generation.compiled.packing import make_memory, pack
+from nextchar.generation.compiled.step import step
+from nextchar.generation.engine import Engine, TextGenerator
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
-from nextchar.jit import compiled, use_widest_vectors
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
 
 V, E = 65, 128
@@ -147,7 +147,9 @@ def writer(
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or usual)
     prompt = torch.zeros(1, dtype=torch.long)
-    made = Writer(network, prompt, Sampling(), range(samples), engine=engine, weights=weights)
+    made = TextGenerator(
+        network, prompt, Sampling(), range(samples), engine=engine, weights=weights
+    )
     made.write(2)
     torch.set_num_threads(usual)
     return made.write
@@ -215,11 +217,11 @@ def loading() -> Report:
     code = (
         "import time, torch; from nextchar.config import NetworkConfig\n"
         "from nextchar.nn.network import Network\n"
-        "from nextchar.generation.engine import Writer\n"
+        "from nextchar.generation.engine import TextGenerator\n"
         "from nextchar.generation.sampling import Sampling\n"
         "network = Network(9, NetworkConfig(), generator=torch.Generator())\n"
-        "def write(engine): Writer(network, torch.zeros(1, dtype=torch.long), Sampling(), [0],"
-        " engine=engine).write(2)\n"
+        "def write(engine): TextGenerator(network, "
+        "torch.zeros(1, dtype=torch.long), Sampling(), [0], engine=engine).write(2)\n"
         "write('plain'); began = time.perf_counter()\n"
         "write('compiled'); print(time.perf_counter() - began)\n"
     )

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nextchar.run import history
+from nextchar.runs.training import history
 
 LOSSES = ("train_nats_per_char", "validation_nats_per_char")
 # The dropouts are on, as their masks must not depend on the processes either.

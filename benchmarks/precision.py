@@ -20,7 +20,7 @@ import torch
 import nextchar
 from nextchar.evaluation import nats_sequential
 from nextchar.nn.precision import Arithmetic, has_bfloat16, has_int16
-from nextchar.run import open_corpus
+from nextchar.runs.training import open_corpus
 
 CPU = torch.device("cpu")
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 import nextchar
 from nextchar.cli.progress import ProgressDisplay
-from nextchar.drawing import new_figure, saved_picture
-from nextchar.jit import compiled
+from nextchar.compilation.jit import compiled
+from nextchar.rendering.figures import new_figure, saved_picture
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.transduction.edit_distance import count_errors, distance
 from nextchar.tasks.transduction.training import held_out, sampled

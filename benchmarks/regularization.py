@@ -3,7 +3,7 @@
     python benchmarks/regularization.py plays.txt --json regularization.json --picture curves.png
 
 On the first 100,000 characters (a tenth of them held out), an LSTM of 256 units is trained for the
-same 1,000 steps of 32 × 64 symbols (some 23 passes): without any regulariser, with each alone, and
+same 1,000 steps of 32 × 64 symbols (some 23 epochs): without any regulariser, with each alone, and
 with several together. The table has the validation loss where it was lowest and at the end, and the
 loss in training. Before that, the default of ``--minutes`` stands against the network of the same
 size and the same steps without any regulariser, with ``--seeds`` seeds; the picture has the curves.
@@ -24,7 +24,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 import nextchar
-from nextchar.run import history
+from nextchar.runs.training import history
 
 CHARACTERS = 100_000
 NOTHING: Mapping[str, Any] = {
@@ -72,7 +72,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Train once; give the losses, and the curve over the passes."""
+    """Train once; give the losses, and the curve over the epochs."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         result = nextchar.train(text, run, **options)
@@ -85,8 +85,8 @@ def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": result.seconds,
         "parameters": result.parameters,
         "config": network.to_dict(),
-        "curve_passes_train_validation": [
-            (row["passes"], row["train_nats_per_char"], row["validation_nats_per_char"])
+        "curve_epochs_train_validation": [
+            (row["epochs"], row["train_nats_per_char"], row["validation_nats_per_char"])
             for row in rows
         ],
     }
@@ -157,11 +157,11 @@ def draw(runs: Mapping[str, list[Any]], path: Path) -> None:
     axes = figure.subplots()
     for color, (name, each) in zip(("C0", "C3"), runs.items(), strict=True):
         for number, run in enumerate(each):
-            passes, train, validation = zip(*run["curve_passes_train_validation"], strict=True)
+            epochs, train, validation = zip(*run["curve_epochs_train_validation"], strict=True)
             label = name if number == 0 else None
-            axes.plot(passes, validation, color=color, label=label and f"{label}: validation")
-            axes.plot(passes, train, color=color, ls=":", label=label and f"{label}: in training")
-    axes.set_xlabel("passes over the training part")
+            axes.plot(epochs, validation, color=color, label=label and f"{label}: validation")
+            axes.plot(epochs, train, color=color, ls=":", label=label and f"{label}: in training")
+    axes.set_xlabel("epochs over the training part")
     axes.set_ylabel("nats per character")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")

@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 
 from nextchar.config import TaggingChoices, TextConfig
-from nextchar.option_files import overridden, read_options
+from nextchar.config.toml import overridden, read_options
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
-from nextchar.tasks.tagging.scores import Scores, Tally
+from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
 from nextchar.tasks.tagging.tagger import Tagger
 from nextchar.tasks.tagging.training import split, train_on
 
@@ -104,7 +104,7 @@ def measured(
     """Score the labels that a rule gives."""
     names = sorted({label for item in items for label in (*item.labels, *guess(item))})
     number = {name: place for place, name in enumerate(names)}
-    tally = Tally([restoration.parts(name) for name in names])
+    tally = ConfusionCounts([restoration.parts(name) for name in names])
     for item in items:
         right, given = ([number[label] for label in each] for each in (item.labels, guess(item)))
         tally.add(np.array(right), np.array(given))
@@ -138,14 +138,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("texts", nargs="+", help="files, or WHEEL:LANGUAGE")
     parser.add_argument("--restore", default="diacritics")
-    parser.add_argument("--passes", type=float)
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--labels", type=int, default=12, help="how many labels are listed")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     file = {} if options.config is None else read_options(options.config, TaggingChoices)
-    given = {"restore": options.restore, "passes": options.passes}
+    given = {"restore": options.restore, "epochs": options.epochs}
     chosen = overridden(file, {name: value for name, value in given.items() if value is not None})
     restoration = Restoration(TaggingChoices.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)

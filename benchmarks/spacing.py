@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from nextchar.config import TaggingChoices, TextConfig
-from nextchar.option_files import read_options
-from nextchar.tasks.holding_out import hold_out
+from nextchar.config.toml import read_options
+from nextchar.tasks.split import hold_out
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
-from nextchar.tasks.tagging.scores import Scores, Tally
+from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
 from nextchar.tasks.tagging.tagger import Tagger
 from nextchar.tasks.tagging.training import split, train_on
 
@@ -44,7 +44,7 @@ def spaced(item: Item) -> list[bool]:
 
 def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
     """Score what a rule says of each place."""
-    tally = Tally([[], ["␣"]])
+    tally = ConfusionCounts([[], ["␣"]])
     for item in items:
         tally.add(np.array(spaced(item), dtype=int), np.array(guess(item), dtype=int))
     return tally.scores()
@@ -88,7 +88,7 @@ def trained(
     figures = {
         "seconds": time.monotonic() - began,
         "cpu_seconds": time.process_time() - busy,
-        "passes": result.passes,
+        "epochs": result.epochs,
         "validation_f1": result.figures["f1"],
         "parameters": result.parameters,
     }

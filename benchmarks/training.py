@@ -40,19 +40,19 @@ import torch
 from torch import Tensor, nn
 
 from nextchar.config import Config
-from nextchar.nn.fastest import fastest_arithmetic
-from nextchar.nn.fixed_point import (
+from nextchar.nn.autotune import fastest_arithmetic
+from nextchar.nn.kernels.fixed_point import (
     COLUMNS,
     ONE,
     PAIRS_OF_GRADIENTS,
     PAIRS_OF_STATES,
     multiply_integers,
 )
+from nextchar.nn.kernels.launch import STEP_OF_STATES
 from nextchar.nn.network import Network
-from nextchar.nn.steps import STEP_OF_STATES
 from nextchar.text.streams import Streams
-from nextchar.training.lessons import StreamLessons
 from nextchar.training.memory import keep_freed_memory
+from nextchar.training.objective import StreamObjective
 from nextchar.training.trainer import Trainer
 
 B, T, V, E = 32, 64, 65, 128
@@ -157,8 +157,8 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
     config = config.with_options(precision=precision)
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
-    lessons = StreamLessons(network, streams, config.training)
-    trainer = Trainer(network, lessons, config.training, Path())
+    objective = StreamObjective(network, streams, config.training)
+    trainer = Trainer(network, objective, config.training, Path())
     return trainer.step, config.training.precision
 
 

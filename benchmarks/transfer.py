@@ -20,8 +20,8 @@ from typing import Any
 import nextchar
 from nextchar.config import TextConfig
 from nextchar.experiments.variants import parse_values
+from nextchar.runs.transfer import SET_ANEW
 from nextchar.text.tables import kind_of, read_rows
-from nextchar.transfer import SET_ANEW
 
 HELD_OUT = 20_000  # characters at the end of the text
 STEPS_AND_DROPOUT = ((10_000, 100, 0.5), (100_000, 300, 0.5), (1_000_000, 500, 0.1))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import nextchar
-from nextchar.option_files import read_options
+from nextchar.config.toml import read_options
 
 POOR: Mapping[str, Any] = {
     "learning_rate": 2e-4,

@@ -91,9 +91,9 @@ PROCESSES.set_forkserver_preload(
         "torch",
         "torch._dynamo",
         "nextchar.cli",
-        "nextchar.run",
-        "nextchar.nn.windows",
-        "nextchar.nn.windows_gru",
+        "nextchar.runs.training",
+        "nextchar.nn.kernels.windows",
+        "nextchar.nn.kernels.windows_gru",
         "tests.conftest",
     ]
 )
@@ -316,7 +316,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run on the English text; tests only read it."""
-    from nextchar.run import train
+    from nextchar.runs.training import train
 
     folder = tmp_path_factory.mktemp("runs") / "finished"
     train(texts / "english.txt", folder, **TINY_OPTIONS)

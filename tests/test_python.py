@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 import nextchar
-from nextchar.bigram import BigramModel
 from nextchar.config import ClassifierChoices, Config, TransductionChoices
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError, UnknownSymbolsError
-from nextchar.model import LanguageModel
-from nextchar.tasks.classification.labels import Labels
+from nextchar.language_model.bigram import BigramModel
+from nextchar.language_model.model import LanguageModel
+from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.generative import GenerativeClassifier
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.model import ConditionalModel
-from nextchar.tasks.conditioning.preparing import prepare
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import Pair
-from nextchar.tasks.transduction.symbols import Symbols
+from nextchar.tasks.transduction.symbols import PairCodec
 from nextchar.text.vocabulary import learn
 from tests.tasks.tagging.models import untrained
 
@@ -32,11 +32,11 @@ TAGGER: Any = untrained("case")
 CLASSIFIER: Any = TextClassifier(
     ClassifierChoices.from_options({**SMALL, "ngrams": 1, "ngram_bag": 0}),
     learn("char", ["abc"], 1, unknown=True),
-    Labels(("x", "y"), (1, 1)),
+    LabelSet(("x", "y"), (1, 1)),
 )
 _PAIRS = [Pair("ab", "ba"), Pair("ac", "ca")]
 _TRANSDUCTION = TransductionChoices.from_options(SMALL)
-TRANSDUCER: Any = Transducer(_TRANSDUCTION, Symbols.learn(_PAIRS, _TRANSDUCTION))
+TRANSDUCER: Any = Transducer(_TRANSDUCTION, PairCodec.learn(_PAIRS, _TRANSDUCTION))
 _CONDITION = ConditionChoices.from_options({**SMALL, "validation_fraction": 0})
 CONDITIONAL: Any = ConditionalModel(
     _CONDITION, prepare(Items.of(["ab", "ba"], labels=["x", "y"]), _CONDITION).symbols

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nextchar.config import Config as Config
-    from nextchar.continuations import Continuation as Continuation
     from nextchar.embeddings import SymbolVectors as SymbolVectors
     from nextchar.embeddings import train_embeddings as train_embeddings
     from nextchar.errors import NextcharError as NextcharError
@@ -28,10 +27,11 @@ if TYPE_CHECKING:
     from nextchar.experiments import compare as compare
     from nextchar.experiments import crossval as crossval
     from nextchar.experiments import tune as tune
-    from nextchar.model import LanguageModel as LanguageModel
-    from nextchar.run import TrainingResult as TrainingResult
-    from nextchar.run import resume as resume
-    from nextchar.run import train as train
+    from nextchar.language_model.model import LanguageModel as LanguageModel
+    from nextchar.language_model.searching import Continuation as Continuation
+    from nextchar.runs.training import TrainingResult as TrainingResult
+    from nextchar.runs.training import resume as resume
+    from nextchar.runs.training import train as train
     from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
     from nextchar.tasks.classification.model import TextClassifier as TextClassifier
     from nextchar.tasks.classification.training import train_classifier as train_classifier
@@ -49,22 +49,22 @@ _HOMES = {
     "ConditionalModel": "nextchar.tasks.conditioning.model",
     "CharClassifier": "nextchar.tasks.classification.estimator",
     "Config": "nextchar.config",
-    "Continuation": "nextchar.continuations",
+    "Continuation": "nextchar.language_model.searching",
     "Evaluation": "nextchar.evaluation",
-    "LanguageModel": "nextchar.model",
+    "LanguageModel": "nextchar.language_model.model",
     "NextcharError": "nextchar.errors",
     "Score": "nextchar.evaluation.score",
     "SymbolVectors": "nextchar.embeddings",
     "Transducer": "nextchar.tasks.transduction.model",
     "Tagger": "nextchar.tasks.tagging.tagger",
     "TextClassifier": "nextchar.tasks.classification.model",
-    "TrainingResult": "nextchar.run",
+    "TrainingResult": "nextchar.runs.training",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
     "compare": "nextchar.experiments",
     "crossval": "nextchar.experiments",
-    "resume": "nextchar.run",
-    "train": "nextchar.run",
+    "resume": "nextchar.runs.training",
+    "train": "nextchar.runs.training",
     "train_embeddings": "nextchar.embeddings",
     "train_tagger": "nextchar.tasks.tagging.training",
     "train_transducer": "nextchar.tasks.transduction.training",

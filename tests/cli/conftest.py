@@ -26,7 +26,7 @@ def folders(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     (place / "words.csv").write_text("\n".join(["text,label,target", *rows]) + "\n")
     size: dict[str, Any] = {"hidden_size": 8, "embedding_size": 4, "precision": "float32"}
     few = {**size, "batch_size": 4, "steps": 2}
-    items = {**size, "batch_size": 8, "passes": 1}
+    items = {**size, "batch_size": 8, "epochs": 1}
     nextchar.train_classifier(place / "words.csv", place / "classifier", **items)
     train_tagger(text, place / "tagger", restore="case", **items)
     nextchar.train_transducer(
@@ -34,7 +34,7 @@ def folders(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     )
     labels = [row.split(",")[1] for row in rows]
     nextchar.ConditionalModel.train(words, place / "conditional", labels=labels, **items)
-    nextchar.train_embeddings(text, size=4, passes=1).save(place / "embeddings")
+    nextchar.train_embeddings(text, size=4, epochs=1).save(place / "embeddings")
     nextchar.compare(text, place / "comparison", vary={"cell": ["rnn"]}, **few)
     nextchar.crossval(text, place / "crossval", folds=2, **few)
     nextchar.tune(text, place / "tuning", search={"dropout": "0,0.2"}, trials=1, **few)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import nextchar as package
-from nextchar.model_files import load_vocabulary
-from nextchar.run import open_corpus
+from nextchar.run_files.model_files import load_vocabulary
+from nextchar.runs.training import open_corpus
 from tests.conftest import TINY_OPTIONS, Run, english
 
 

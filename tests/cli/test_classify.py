@@ -35,7 +35,7 @@ def classifier(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tasks.classification.data import TINY
 
     out = tmp_path_factory.mktemp("classifiers") / "run"
-    train_classifier(data / "lines.txt", out, **{**TINY, "passes": 10, "learning_rate": 0.02})
+    train_classifier(data / "lines.txt", out, **{**TINY, "epochs": 10, "learning_rate": 0.02})
     return out
 
 
@@ -160,7 +160,7 @@ def test_a_classifier_begins_from_a_language_model(
     nextchar: Run, finished: Path, data: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    begun = ("--from", finished, "--freeze", "2", "--passes", "1", "--out", out)
+    begun = ("--from", finished, "--freeze", "2", "--epochs", "1", "--out", out)
     outcome = nextchar("classify", "train", data / "lines.txt", *begun)
     outcome.succeeded()
     assert "begun from" in outcome.err
@@ -196,7 +196,7 @@ def bad(folder: Path, name: str, content: str | bytes) -> Path:
         ("a.txt", "1 x\n0 y\n", ("--layout", "columns"), ("is not a table",)),
         ("a.txt", "1 x\n0 y\n", ("--dropout", "1"), ("dropout must be",)),
         ("a.txt", "1 x\n0 y\n", ("--vocabulary", "byte", "--symbol-dropout", "0.1"), ("<unk>",)),
-        ("a.txt", "1 x\n0 y\n", ("--minutes", "1", "--passes", "2"), ("exclude each other",)),
+        ("a.txt", "1 x\n0 y\n", ("--minutes", "1", "--epochs", "2"), ("exclude each other",)),
     ],
 )
 def test_what_cannot_be_learned_is_one_line_and_leaves_nothing(

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from nextchar.errors import RunError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from tests.conftest import Command, Run, english
 
 COMMAND = [sys.executable, "-m", "nextchar"]
@@ -39,28 +39,28 @@ CALLS = {
     "decompress": "{model} {packed} OUT",
     "info": "{model}",
     "augment": "{text.txt}",
-    "condition train": "{words.csv} --out OUT --passes 1 --batch-size 8",
+    "condition train": "{words.csv} --out OUT --epochs 1 --batch-size 8",
     "condition generate": "{conditional} --given odd --length 9 --seed 1",
     "condition evaluate": "{conditional} {words.csv}",
     "condition save": "{conditional} --given odd --out OUT",
-    "embeddings train": "{text.txt} --out OUT --size 4 --passes 1",
+    "embeddings train": "{text.txt} --out OUT --size 4 --epochs 1",
     "embeddings nearest": "{embeddings} t",
     "embeddings analogy": "{embeddings} t h e",
     "embeddings export": "{embeddings} OUT",
     "embeddings plot": "{embeddings} --picture OUT.svg",
-    "classify train": "{words.csv} --out OUT --passes 1 --batch-size 8",
+    "classify train": "{words.csv} --out OUT --epochs 1 --batch-size 8",
     "classify predict": "{classifier} abc",
     "classify evaluate": "{classifier} {words.csv}",
     "classify explain": "{classifier} abc",
     "data list": "",
     "data fetch": "python",
     "data path": "python",
-    "transduce train": "{words.csv} --source text --target target --out OUT --passes 1",
+    "transduce train": "{words.csv} --source text --target target --out OUT --epochs 1",
     "transduce apply": "{transducer} abc",
     "transduce evaluate": "{transducer} {words.csv} --source text --target target",
     "transduce attention": "{transducer} abc",
     "transduce dates": "--count 3",
-    "tag train": "{text.txt} --restore case --out OUT --passes 1 --batch-size 8",
+    "tag train": "{text.txt} --restore case --out OUT --epochs 1 --batch-size 8",
     "tag evaluate": "{tagger} {text.txt}",
     "tag apply": "{tagger} {text.txt}",
 }
@@ -96,7 +96,7 @@ def call(name: str, folders: dict[str, Path], out: Path) -> list[str]:
 def data(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The folders, and a compressed file."""
     from nextchar.compression import compress
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
 
     packed = tmp_path_factory.mktemp("packed") / "text.nch"
     text = folders["text.txt"].read_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from tests.conftest import Run, contents, english
 
 

@@ -15,7 +15,7 @@ from tests.tasks.conditioning.items import LETTERS, numbers, words
 
 QUICK = (
     "--hidden-size", "16", "--embedding-size", "8", "--condition-size", "4", "--batch-size", "16",
-    "--passes", "1", "--precision", "float32",
+    "--epochs", "1", "--precision", "float32",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hidden_size": 16, "embedding_size": 8, "condition_size": 4, "batch_size": 16,
     }  # fmt: skip
     ConditionalModel.train_items(
-        Items.of(texts, labels=labels), out, passes=6, precision="float32", learning_rate=0.01,
+        Items.of(texts, labels=labels), out, epochs=6, precision="float32", learning_rate=0.01,
         dropout=0.0, **options,
     )  # fmt: skip
     return out
@@ -184,8 +184,8 @@ def test_an_unknown_label_is_one_line_with_the_nearest(nextchar: Run, run: Path)
 
 
 def test_resuming_takes_nothing_else(nextchar: Run, run: Path) -> None:
-    line = nextchar("condition", "train", "--resume", run, "--passes", "3", "--label", "x")
-    assert "takes no --label, --passes" in line.problem()
+    line = nextchar("condition", "train", "--resume", run, "--epochs", "3", "--label", "x")
+    assert "takes no --label, --epochs" in line.problem()
 
 
 BAD: dict[str, tuple[str | bytes, tuple[str, ...], tuple[str, ...]]] = {

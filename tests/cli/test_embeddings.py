@@ -11,7 +11,7 @@ import pytest
 from nextchar.embeddings import SymbolVectors
 from tests.conftest import Run, contents, write_gzip
 
-FEW = ("--size", 8, "--passes", 2, "--quiet")
+FEW = ("--size", 8, "--epochs", 2, "--quiet")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def folder(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from nextchar.embeddings import train_embeddings
 
     out = tmp_path_factory.mktemp("vectors") / "words"
-    train_embeddings(texts / "english.txt", vocabulary="word", size=8, passes=2).save(out)
+    train_embeddings(texts / "english.txt", vocabulary="word", size=8, epochs=2).save(out)
     return out
 
 

@@ -17,7 +17,7 @@ TEXT = "The old dog sees the house.\nA small cat runs.\n"
 @pytest.fixture(scope="module")
 def trained(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learnt the words."""
-    from nextchar.run import train
+    from nextchar.runs.training import train
 
     folder = tmp_path_factory.mktemp("runs") / "trained"
     options = {**TINY_OPTIONS, "hidden_size": 48, "steps": 300, "learning_rate": 0.02}
@@ -192,7 +192,7 @@ def test_unknown_symbols_are_left_out_and_told_or_an_error(
 
 def test_unknown_symbols_can_be_read_as_unk(nextchar: Run, tmp_path: Path) -> None:
     from nextchar.config import Config
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
     from nextchar.text.vocabulary import CharVocabulary
 
     vocabulary = CharVocabulary(["a", "b"], unknown=True)
@@ -220,7 +220,7 @@ def test_standard_input_scores_as_a_file_does(nextchar: Run, finished: Path, tex
 
 def test_bytes_that_are_no_text_are_scored_and_shown_safely(nextchar: Run, tmp_path: Path) -> None:
     from nextchar.config import Config
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
     from nextchar.text.vocabulary import ByteVocabulary
 
     config = Config().with_options(hidden_size=8, embedding_size=4, vocabulary="byte")

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Run, Start, contents, english, korean
 
 SMALL = (
-    "--hidden-size", "16", "--embedding-size", "8", "--batch-size", "16", "--passes", "8",
+    "--hidden-size", "16", "--embedding-size", "8", "--batch-size", "16", "--epochs", "8",
     "--learning-rate", "0.02", "--window", "64", "--ngram-buckets", "512",
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tag")
     (folder / "text.txt").write_text(korean(4000), encoding="utf-8")
     options: dict[str, Any] = {
-        "hidden_size": 16, "embedding_size": 8, "batch_size": 16, "passes": 12,
+        "hidden_size": 16, "embedding_size": 8, "batch_size": 16, "epochs": 12,
         "learning_rate": 0.02, "window": 64, "ngram_buckets": 512,
     }  # fmt: skip
     train_tagger(folder / "text.txt", folder / "run", restore="spaces", **options)
@@ -193,7 +193,7 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
         (b"a b\n\xff\n", ("--restore", "spaces"), ("0xff", "offset 4", "--encoding")),
         ("a b\n", ("--restore", "umlauts"), ("restore must be", "'umlauts'")),
         ("a b\n", ("--restore", "spaces", "--columns", "a"), ("--columns is for tables",)),
-        ("a b\n", ("--restore", "spaces", "--passes", "2", "--steps", "3"), ("exclude",)),
+        ("a b\n", ("--restore", "spaces", "--epochs", "2", "--steps", "3"), ("exclude",)),
         ("a b\n", ("--restore", "spaces", "--vocabulary", "word"), ("a label is for a char",)),
         ("a b\n", ("--restore", "spaces", "--min-count", "9"), ("--min-count",)),
     ],
@@ -214,8 +214,8 @@ def test_bad_data_are_one_line_and_leave_nothing(
 def test_a_training_needs_data_and_a_place(nextchar: Run, tmp_path: Path, spaced: Path) -> None:
     assert "no data" in nextchar("tag", "train", "--out", tmp_path / "run").problem()
     assert "--out" in nextchar("tag", "train", "text.txt").problem()
-    line = nextchar("tag", "train", "--resume", spaced, "--passes", "3", "--columns", "a").problem()
-    assert "takes no --passes, --columns" in line
+    line = nextchar("tag", "train", "--resume", spaced, "--epochs", "3", "--columns", "a").problem()
+    assert "takes no --epochs, --columns" in line
 
 
 def test_a_run_that_is_complete_resumes_to_the_same(nextchar: Run, spaced: Path) -> None:

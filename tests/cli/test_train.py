@@ -218,7 +218,8 @@ def test_a_plan_of_a_few_seconds_is_kept(nextchar: Run, texts: Path, tmp_path: P
 def test_a_budget_shorter_than_the_start_trains_for_a_moment_and_says_why(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextchar.making.PROBE_SHARE", 1.0)  # so that the start takes all of it
+    # The start takes all of the time.
+    monkeypatch.setattr("nextchar.runs.creation.PROBE_SHARE", 1.0)
     outcome = nextchar(
         "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.01"
     )
@@ -234,10 +235,10 @@ def test_compilation_is_no_part_of_the_budget(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = itertools.count(step=1000.0)  # a call of it compiles for 1,000 s more
-    monkeypatch.setattr("nextchar.making.compilation_seconds", lambda: next(compiled))
+    monkeypatch.setattr("nextchar.runs.creation.compilation_seconds", lambda: next(compiled))
     values = nextchar(
         "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.005", "--json",
         "--hidden-size", "8", "--embedding-size", "8", "--dropout", "0", "--batch-size", "64",
         "--precision", "float32",
     ).values()  # fmt: skip
-    assert values["characters"] > 90 * 5_400  # all the passes that any time is planned for
+    assert values["characters"] > 90 * 5_400  # all the epochs that any time is planned for

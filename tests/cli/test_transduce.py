@@ -185,7 +185,7 @@ def test_pairs_that_cannot_be_learned_are_refused(
         (("dates", "--out", "x.csv"), "--out is a file that ends in .tsv"),
         (("train",), "no pairs were given"),
         (("train", "x.tsv"), "no run directory was given"),
-        (("train", "--resume", "RUN", "--passes", "5"), "takes no --passes"),
+        (("train", "--resume", "RUN", "--epochs", "5"), "takes no --epochs"),
         (("train", "--resume", "RUN", "--target", "a"), "takes no --target"),
     ],
 )

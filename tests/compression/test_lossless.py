@@ -16,9 +16,9 @@ from nextchar.compression import compress, decompress, lossless, predictor
 from nextchar.compression.container import OVERHEAD_BYTES
 from nextchar.config import Config, NetworkConfig, VocabularyKind
 from nextchar.errors import ConfigError, NextcharError, TextError
-from nextchar.generation.kernel import Weights
-from nextchar.generation.packing import pack
-from nextchar.model import LanguageModel
+from nextchar.generation.compiled.packing import pack
+from nextchar.generation.compiled.step import Weights
+from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import ByteVocabulary, CharVocabulary, Vocabulary, learn
 from tests.conftest import english, korean

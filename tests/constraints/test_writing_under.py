@@ -14,7 +14,7 @@ from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.generation import engine as engine_module
 from nextchar.generation.engine import Engine
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import ByteVocabulary, CharVocabulary, Vocabulary, learn
 
 ENGINES: list[Engine] = ["plain", "compiled", "auto"]

@@ -106,9 +106,9 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 
 def shorten() -> None:
     """Let trainings of this process end after a few steps, and their trials after a moment."""
-    from nextchar import probe
-    from nextchar.making import NewRun
-    from nextchar.nn import fastest
+    from nextchar.nn import autotune as fastest
+    from nextchar.runs import cost as probe
+    from nextchar.runs.creation import NewRun
     from nextchar.tasks import budget, runs
     from nextchar.training import extension
 

@@ -12,7 +12,7 @@ import torch
 import nextchar
 from nextchar.embeddings import SymbolVectors, fill_embedding, train_embeddings
 from nextchar.errors import ConfigError, RunError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import learn
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.events import Event, Noticed, StepDone
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Vectors of 12 numbers for the characters of a text without a capital Z."""
     place = tmp_path_factory.mktemp("vectors")
     (place / "text.txt").write_text(english(4000))
-    train_embeddings(place / "text.txt", size=12, passes=1).save(place / "vectors")
+    train_embeddings(place / "text.txt", size=12, epochs=1).save(place / "vectors")
     return place / "vectors"
 
 
@@ -151,7 +151,7 @@ def test_what_contradicts_the_vectors_is_refused_and_leaves_nothing(
 
 
 def test_vectors_of_words_are_refused(text: Path, tmp_path: Path) -> None:
-    train_embeddings(text, vocabulary="word", size=4, passes=1).save(tmp_path / "words")
+    train_embeddings(text, vocabulary="word", size=4, epochs=1).save(tmp_path / "words")
     with pytest.raises(ConfigError, match="has vectors of words: a language model reads char"):
         nextchar.train(text, tmp_path / "out", embedding_from=tmp_path / "words", **HOW)
     with pytest.raises(RunError, match="vectors are a folder made by"):

@@ -21,7 +21,7 @@ from nextchar.text.vocabulary import learn
 from nextchar.training.events import Event, Preparing
 from tests.conftest import english, korean
 
-SMALL: dict[str, Any] = {"size": 8, "passes": 2}
+SMALL: dict[str, Any] = {"size": 8, "epochs": 2}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_line_that_gensim_would_cut_is_read_in_pieces() -> None:
 def test_symbols_that_stand_in_like_places_are_near(english_text: Path, method: str) -> None:
     """The sentences draw their words at random, but a capital only stands at the start."""
     vectors = train_embeddings(
-        english_text, method=method, size=16, passes=20, window=3, learning_rate=0.05
+        english_text, method=method, size=16, epochs=20, window=3, learning_rate=0.05
     )
     capitals = [vectors.number(letter) for letter in "TADH"]
     small = [vectors.number(letter) for letter in "eosd"]
@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_vectors_in_any_process(english_text: Path, tmp_pa
     assert not np.array_equal(first.vectors, train_embeddings(english_text, **SMALL).vectors)
     out = tmp_path / "vectors"
     command = [sys.executable, "-m", "nextchar", "embeddings", "train", str(english_text)]
-    command += ["--out", str(out), "--size", "8", "--passes", "2", "--seed", "3", "--quiet"]
+    command += ["--out", str(out), "--size", "8", "--epochs", "2", "--seed", "3", "--quiet"]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "7"}, timeout=120)
     assert np.array_equal(first.vectors, SymbolVectors.load(out).vectors)
 

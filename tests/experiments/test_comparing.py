@@ -13,8 +13,8 @@ from nextchar.errors import ConfigError, InputError, NextcharError, RunError
 from nextchar.experiments import Comparison, Figures, compare
 from nextchar.experiments.plots import learning_curves
 from nextchar.experiments.variants import name_of, parse_values, variants_of
-from nextchar.model import LanguageModel
-from nextchar.run import history
+from nextchar.language_model.model import LanguageModel
+from nextchar.runs.training import history
 from tests.conftest import TINY_OPTIONS, contents, english
 
 FEW: dict[str, Any] = {**TINY_OPTIONS, "steps": 6, "validate_every": 3}

@@ -12,8 +12,8 @@ import pytest
 
 from nextchar.errors import ConfigError, InputError, RunError
 from nextchar.experiments import CrossValidation, FoldFigures, crossval
-from nextchar.model_files import load_config, load_vocabulary
-from nextchar.run import history, open_corpus, train
+from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.runs.training import history, open_corpus, train
 from nextchar.training.checkpoint import LAST_FILE, load_tensors
 from tests.conftest import TINY_OPTIONS, contents, english
 
@@ -68,7 +68,7 @@ def test_a_cross_validation_goes_on_where_it_stopped(text: Path, tmp_path: Path)
 
 
 def test_with_minutes_the_first_run_is_planned_for_all(text: Path, tmp_path: Path) -> None:
-    text.write_text(english(400))  # So short that a hundred passes end long before the minutes.
+    text.write_text(english(400))  # So short that a hundred epochs end long before the minutes.
     sizes: dict[str, Any] = {"hidden_size": 8, "batch_size": 4, "sequence_length": 8}
     crossval(text, tmp_path / "out", folds=2, minutes=0.3, **sizes)
     first, second = (load_config(tmp_path / "out" / "runs" / f"fold-{n}") for n in (1, 2))

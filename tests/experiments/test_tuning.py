@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from nextchar.config.toml import read_options
 from nextchar.errors import (
     ConfigError,
     InputError,
@@ -28,10 +29,9 @@ from nextchar.errors import (
 from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, plots, tune
 from nextchar.experiments.plots import search_picture
 from nextchar.experiments.spaces import parse_space
-from nextchar.model import LanguageModel
-from nextchar.model_files import load_config
-from nextchar.option_files import read_options
-from nextchar.run import train
+from nextchar.language_model.model import LanguageModel
+from nextchar.run_files.model_files import load_config
+from nextchar.runs.training import train
 from nextchar.training.events import Event, Listener, StepDone
 from nextchar.training.trainer import Trainer
 from tests.conftest import TINY_OPTIONS, contents, english

@@ -15,10 +15,11 @@ import torch
 
 from nextchar.config import NetworkConfig
 from nextchar.errors import ConfigError, NextcharError
-from nextchar.generation import compiled, preparing
 from nextchar.generation import engine as engine_module
-from nextchar.generation.compiled import CompiledLoop
-from nextchar.generation.engine import PLAIN_SYMBOLS, Engine, Writer
+from nextchar.generation import warmup
+from nextchar.generation.compiled import loop as compiled
+from nextchar.generation.compiled.loop import CompiledLoop
+from nextchar.generation.engine import PLAIN_SYMBOLS, Engine, TextGenerator
 from nextchar.generation.plain import PlainLoop, Symbols
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
@@ -50,7 +51,7 @@ def write(
     *,
     engine: Engine = "auto",
 ) -> Symbols:
-    return Writer(model, PROMPT, sampling, seeds, engine=engine).write(length)
+    return TextGenerator(model, PROMPT, sampling, seeds, engine=engine).write(length)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"])
@@ -83,8 +84,8 @@ def test_a_text_does_not_hang_on_the_pieces_in_which_it_is_written(
     monkeypatch.setattr(engine_module, "PLAIN_SYMBOLS", 20)
     sampling = Sampling(repetition_penalty=1.2, repetition_window=7)
     options = {"excluded": [2], "excluded_first": [0, 1], "engine": engine}
-    whole = Writer(network(), PROMPT, sampling, seeds, **options).write(300)  # type: ignore[arg-type]
-    writer = Writer(network(), PROMPT, sampling, seeds, **options)  # type: ignore[arg-type]
+    whole = TextGenerator(network(), PROMPT, sampling, seeds, **options).write(300)  # type: ignore[arg-type]
+    writer = TextGenerator(network(), PROMPT, sampling, seeds, **options)  # type: ignore[arg-type]
     pieces = [writer.write(count) for count in (0, 1, 2, 18, 30, 7, 242)]
     assert np.array_equal(np.concatenate(pieces), whole)
     assert not np.isin(whole, [2]).any()
@@ -102,7 +103,7 @@ def test_auto_is_plain_at_first_and_compiled_after(monkeypatch: pytest.MonkeyPat
         return plain(self, count, excluded)
 
     monkeypatch.setattr(PlainLoop, "write", noted)
-    writer = Writer(network(), PROMPT, Sampling(), [1])
+    writer = TextGenerator(network(), PROMPT, Sampling(), [1])
     writer.write(PLAIN_SYMBOLS + 100)
     writer.write(100)
     assert asked == [1, PLAIN_SYMBOLS - 1]
@@ -116,14 +117,14 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """
     state = {"ready": False, "under_way": False}
     monkeypatch.setattr(CompiledLoop, "is_ready", property(lambda _: state["ready"]))
-    monkeypatch.setattr(preparing, "prepare_beside", lambda _: None)
-    monkeypatch.setattr(preparing, "is_under_way", lambda: state["under_way"])
+    monkeypatch.setattr(warmup, "prepare_beside", lambda _: None)
+    monkeypatch.setattr(warmup, "is_under_way", lambda: state["under_way"])
     return state
 
 
 def test_auto_writes_plainly_until_the_code_is_compiled(uncompiled: dict[str, bool]) -> None:
     uncompiled["under_way"] = True
-    writer = Writer(network(), PROMPT, Sampling(), [4, 5])
+    writer = TextGenerator(network(), PROMPT, Sampling(), [4, 5])
     parts = [writer.write(PLAIN_SYMBOLS + 200)]
     assert isinstance(writer._loop, PlainLoop)
     uncompiled.update(ready=True, under_way=False)
@@ -145,7 +146,7 @@ def test_only_a_long_text_waits_for_a_compilation_and_only_where_none_is_done_be
     uncompiled: dict[str, bool], length: int, under_way: bool, compiles: bool
 ) -> None:
     uncompiled["under_way"] = under_way
-    writer = Writer(network(), PROMPT, Sampling(), [4], length=length)
+    writer = TextGenerator(network(), PROMPT, Sampling(), [4], length=length)
     writer.write(PLAIN_SYMBOLS + 200)
     assert isinstance(writer._loop, CompiledLoop if compiles else PlainLoop)
 
@@ -158,14 +159,14 @@ def test_nothing_is_packed_while_the_code_is_compiled_beside(
 
     uncompiled["under_way"] = True
     monkeypatch.setattr(CompiledLoop, "__init__", unwanted)
-    writer = Writer(network(), PROMPT, Sampling(), [4])
+    writer = TextGenerator(network(), PROMPT, Sampling(), [4])
     assert len(writer.write(PLAIN_SYMBOLS + 200)) == PLAIN_SYMBOLS + 200
 
 
 @pytest.fixture
 def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for code; the process that compiles waits for a line and does no more."""
-    monkeypatch.setattr(preparing, "place_of", lambda _: tmp_path)
+    monkeypatch.setattr(warmup, "place_of", lambda _: tmp_path)
     popen = subprocess.Popen
 
     def short(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -173,24 +174,24 @@ def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         return popen(stubbed, **{**options, "stdin": subprocess.PIPE})
 
     monkeypatch.setattr(subprocess, "Popen", short)
-    preparing.prepare_beside.cache_clear()
+    warmup.prepare_beside.cache_clear()
     yield tmp_path
-    preparing.prepare_beside.cache_clear()
+    warmup.prepare_beside.cache_clear()
 
 
 def test_one_process_of_an_installation_compiles_at_a_time(beside: Path) -> None:
-    assert not preparing.is_under_way()
+    assert not warmup.is_under_way()
     assert list(beside.iterdir()) == []
-    process = preparing.prepare_beside("float32")
+    process = warmup.prepare_beside("float32")
     assert process is not None
-    assert preparing.is_under_way()
-    assert preparing.prepare_beside("float32") is process
-    assert preparing.prepare_beside("int8") is None  # as for another program
+    assert warmup.is_under_way()
+    assert warmup.prepare_beside("float32") is process
+    assert warmup.prepare_beside("int8") is None  # as for another program
     assert os.getpgid(process.pid) == process.pid != os.getpgid(0)  # no Ctrl-C of the terminal
     # In a session of its own, Linux would weigh it like all programs of this one together.
     assert os.getsid(process.pid) == os.getsid(0)
     process.communicate(b"\n")
-    assert not preparing.is_under_way()
+    assert not warmup.is_under_way()
 
 
 def test_all_that_writes_is_loaded_before_anything_is_written(
@@ -200,29 +201,29 @@ def test_all_that_writes_is_loaded_before_anything_is_written(
     loaded: list[str] = []
     for name in ("write", "help_out", "close_desk"):
         monkeypatch.setattr(compiled, name, lambda *_, name=name: loaded.append(name))
-    position = Writer(network(), PROMPT, Sampling(), [4], engine="plain").position
+    position = TextGenerator(network(), PROMPT, Sampling(), [4], engine="plain").position
     CompiledLoop(network(), Sampling(), position, "float32", None).load()
     assert loaded == ["write", "help_out", "close_desk"]
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "_yield_to_others", lambda: None)
+    monkeypatch.setattr(warmup, "_yield_to_others", lambda: None)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
-    monkeypatch.setattr(preparing, "compile_generation", lambda _: None)
-    monkeypatch.setattr(preparing, "storing_problem", lambda: "the disk is full")
+    monkeypatch.setattr(warmup, "compile_generation", lambda _: None)
+    monkeypatch.setattr(warmup, "storing_problem", lambda: "the disk is full")
     with pytest.raises(SystemExit) as ended:
-        preparing.prepare("float32")
+        warmup.prepare("float32")
     assert ended.value.code == 1
 
 
 def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(preparing, "place_of", lambda _: None)
-    preparing.prepare_beside.cache_clear()
-    assert preparing.prepare_beside("float32") is None
-    assert not preparing.is_under_way()
-    preparing.prepare_beside.cache_clear()
+    monkeypatch.setattr(warmup, "place_of", lambda _: None)
+    warmup.prepare_beside.cache_clear()
+    assert warmup.prepare_beside("float32") is None
+    assert not warmup.is_under_way()
+    warmup.prepare_beside.cache_clear()
 
 
 @pytest.mark.parametrize("seeds", [[4], [4, 5]])
@@ -249,7 +250,7 @@ def test_options_that_do_not_go_together_are_refused(
     seeds: list[int], options: dict[str, str], what: str
 ) -> None:
     with pytest.raises(ConfigError, match=what):
-        Writer(network(), PROMPT, Sampling(), seeds, **options)  # type: ignore[arg-type]
+        TextGenerator(network(), PROMPT, Sampling(), seeds, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -266,12 +267,14 @@ def test_a_diverged_network_is_one_line_and_no_text(
 
 
 def test_int8_weights_write_from_the_first_symbol() -> None:
-    writer = Writer(network(), PROMPT, Sampling(), [1, 2], weights="int8")
+    writer = TextGenerator(network(), PROMPT, Sampling(), [1, 2], weights="int8")
     assert writer.write(50).shape == (50, 2)
 
 
 def test_a_long_text_takes_no_more_memory_than_a_short_one() -> None:
-    writer = Writer(network(), PROMPT, Sampling(repetition_penalty=1.1), [1], engine="compiled")
+    writer = TextGenerator(
+        network(), PROMPT, Sampling(repetition_penalty=1.1), [1], engine="compiled"
+    )
     writer.write(1000)
     tracemalloc.start()
     for _ in range(50):
@@ -298,7 +301,7 @@ def test_a_sample_does_not_depend_on_those_beside_it() -> None:
 
 def test_excluded_symbols_are_never_written() -> None:
     model = network()
-    writer = Writer(model, PROMPT, Sampling(temperature=3.0), [1], excluded=[0, 4, 8])
+    writer = TextGenerator(model, PROMPT, Sampling(temperature=3.0), [1], excluded=[0, 4, 8])
     assert set(writer.write(300)[:, 0].tolist()) == {1, 2, 3, 5, 6, 7}
 
 

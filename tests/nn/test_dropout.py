@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.nn.draws import SharedGenerator
 from nextchar.nn.dropout import dropout
+from nextchar.nn.rng import SharedGenerator
 from tests.nn.cases import generator
 
 

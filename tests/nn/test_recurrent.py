@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import NetworkConfig
-from nextchar.nn import steps
 from nextchar.nn.cell import Cell, CellState, Embedded
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
+from nextchar.nn.kernels import launch as steps
+from nextchar.nn.kernels.through_time import LSTMThroughTime
 from nextchar.nn.recurrent import Path, available_paths, choose_path, unroll
-from nextchar.nn.through_time import LSTMThroughTime
 from tests.nn.cases import (
     CONFIGS,
     HIDDEN,

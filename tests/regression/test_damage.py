@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from nextchar.errors import NextcharError, RunError
-from nextchar.model import LanguageModel
-from nextchar.run import history, open_corpus, resume
+from nextchar.language_model.model import LanguageModel
+from nextchar.runs.training import history, open_corpus, resume
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from tests.conftest import PROCESSES, Run, contents
 

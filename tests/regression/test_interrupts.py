@@ -15,8 +15,8 @@ from typing import NoReturn
 
 import pytest
 
-from nextchar import run as runs
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
+from nextchar.runs import training as runs
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.metrics import append_row
 from nextchar.training.trainer import Trainer

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from nextchar.errors import ConfigError, CorpusError, Interrupted, RunError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
 from tests.tasks.toy import ToyChoices, ToyModel, toy_examples
 
 SMALL: dict[str, Any] = {
-    "hidden_size": 12, "embedding_size": 6, "batch_size": 16, "passes": 2, "precision": "float32",
+    "hidden_size": 12, "embedding_size": 6, "batch_size": 16, "epochs": 2, "precision": "float32",
     "dropout": 0.1,
 }  # fmt: skip
 
@@ -30,7 +30,7 @@ def trained(out: Path, *listeners: Listener, items: int = 200, **options: Any) -
 
 
 def test_what_is_learned_is_kept_and_measured(tmp_path: Path) -> None:
-    result = trained(tmp_path / "run", items=1000, passes=25, learning_rate=0.01)
+    result = trained(tmp_path / "run", items=1000, epochs=25, learning_rate=0.01)
     assert result.figures["accuracy"] > 0.95
     assert result.steps == 25 * 63
     assert result.items == 1000
@@ -78,8 +78,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_two_budgets_are_refused() -> None:
-    with pytest.raises(ConfigError, match="passes and steps exclude each other, got 2 and 5"):
-        ToyChoices.from_options({"passes": 2, "steps": 5})
+    with pytest.raises(ConfigError, match="epochs and steps exclude each other, got 2 and 5"):
+        ToyChoices.from_options({"epochs": 2, "steps": 5})
 
 
 def test_the_encoder_gives_an_item_the_same_whatever_stands_beside_it() -> None:

@@ -18,8 +18,8 @@ from nextchar.nn.trainable import Trainable, levels_of
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.text.sequences import Sequences
-from nextchar.training.lessons import Measured, on_device
-from nextchar.training.objective import Objective
+from nextchar.training.loss import Loss
+from nextchar.training.objective import Measured, on_device
 
 SYMBOLS = 3
 
@@ -69,11 +69,11 @@ class ToyModel(ItemModel[ToyChoices]):
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         return examples.texts["text"].lengths
 
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         loss, _ = self._loss(examples, indices, generator)
-        return Objective(loss, loss.detach())
+        return Loss(loss, loss.detach())
 
     def _measured(self, examples: Examples) -> Measured:
         loss, right = self._loss(examples, np.arange(len(examples)), None)

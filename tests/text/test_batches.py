@@ -27,11 +27,11 @@ def test_a_pass_reads_every_item_once(
 ) -> None:
     made = batches(lengths, batch_size, pool=pool, seed=seed)
     for number in range(2):
-        first = number * made.steps_per_pass
-        read = [made.batch(first + step) for step in range(made.steps_per_pass)]
+        first = number * made.steps_per_epoch
+        read = [made.batch(first + step) for step in range(made.steps_per_epoch)]
         assert sorted(np.concatenate(read).tolist()) == list(range(len(lengths)))
         assert max(map(len, read)) <= batch_size
-    assert made.passes(2 * made.steps_per_pass) == 2
+    assert made.epochs(2 * made.steps_per_epoch) == 2
 
 
 def test_golden_order_of_a_seed() -> None:
@@ -47,7 +47,7 @@ def test_golden_order_of_a_seed() -> None:
 def test_passes_differ_and_seeds_differ() -> None:
     lengths = [7] * 64
     one, other = batches(lengths, 8), batches(lengths, 8, seed=1)
-    assert one.batch(0).tolist() != one.batch(one.steps_per_pass).tolist()
+    assert one.batch(0).tolist() != one.batch(one.steps_per_epoch).tolist()
     assert one.batch(0).tolist() != other.batch(0).tolist()
 
 
@@ -56,7 +56,7 @@ def test_sorting_in_pools_leaves_little_padding() -> None:
     made = ItemBatches(lengths=lengths, batch_size=32, seed=0)
     padded = sum(
         int(lengths[made.batch(step)].max()) * len(made.batch(step))
-        for step in range(made.steps_per_pass)
+        for step in range(made.steps_per_epoch)
     )
     assert padded / lengths.sum() < 1.04
 

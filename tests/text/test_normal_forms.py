@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nextchar.config import Config, VocabularyKind
 from nextchar.errors import UnknownSymbolsError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.text.normal_forms import NormalForm
 from nextchar.text.vocabulary import ByteVocabulary, learn
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nextchar.config import Config
 from nextchar.errors import ConfigError, TextError, UnknownSymbolsError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabularies.word import count_words, split_words
 from nextchar.text.vocabulary import WordVocabulary, from_dict, grow, learn
 

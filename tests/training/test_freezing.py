@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import nextchar
 from nextchar.config import Config, NetworkConfig, TrainingConfig
 from nextchar.errors import ConfigError, Interrupted
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.training.events import Event, StepDone
 from nextchar.training.freezing import Freezing

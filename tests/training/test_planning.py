@@ -63,10 +63,10 @@ def test_what_the_user_gave_is_left_alone() -> None:
 def test_strong_dropout_takes_the_embedding_and_the_recurrent_weights_along() -> None:
     config = planned(3600, 1_000_000)
     network, training = config.network, config.training
-    passes = training.steps * training.batch_size * training.sequence_length / 1_000_000
+    epochs = training.steps * training.batch_size * training.sequence_length / 1_000_000
     assert network.dropout == 0.5
-    assert 10 < passes < 70
-    assert network.weight_dropout == pytest.approx(0.4 * passes / 70, abs=0.006)
+    assert 10 < epochs < 70
+    assert network.weight_dropout == pytest.approx(0.4 * epochs / 70, abs=0.006)
     assert network.embedding_dropout == 0.12
     assert planned(3600, 100_000).network.weight_dropout == 0.4
     weak = planned(400, 1_000_000, hidden_size=256).network

@@ -10,9 +10,9 @@ import torch
 
 import nextchar
 from nextchar.errors import ConfigError
-from nextchar.nn import integer_tiles
+from nextchar.nn.kernels import gemm_int16 as integer_tiles
 from nextchar.nn.precision import has_int16
-from nextchar.run import resume
+from nextchar.runs.training import resume
 from nextchar.training.events import Event, Noticed
 
 OPTIONS: dict[str, Any] = {

@@ -20,12 +20,12 @@ import torch.distributed as dist
 
 import nextchar
 from nextchar.errors import CorpusError, NextcharError
-from nextchar.model_files import load_config, load_vocabulary
-from nextchar.parts import training_streams
-from nextchar.run import open_corpus
+from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.runs.data import training_streams
+from nextchar.runs.training import open_corpus
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed
-from nextchar.training.lessons import StreamLessons
+from nextchar.training.objective import StreamObjective
 from nextchar.training.processes import together
 from nextchar.training.torchrun import is_first_process
 from nextchar.training.trainer import Trainer
@@ -262,7 +262,7 @@ def _take_steps(folder: Path, run: Path) -> None:
         streams = training_streams(corpus, config.training, rank=rank, world=world)
         trainer = Trainer(
             model.network,
-            StreamLessons(model.network, streams, config.training, processes=processes),
+            StreamObjective(model.network, streams, config.training, processes=processes),
             config.training,
             folder,
             processes=processes,

@@ -12,9 +12,9 @@ import torch
 from nextchar.config import NetworkConfig, TrainingConfig
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.nn.network import Network
-from nextchar.run import train
+from nextchar.runs.training import train
 from nextchar.text.streams import Streams
-from nextchar.training.lessons import StreamLessons
+from nextchar.training.objective import StreamObjective
 from nextchar.training.scaling import LossScale
 from nextchar.training.trainer import Trainer
 from tests.nn.cases import generator
@@ -29,7 +29,7 @@ def trainer(folder: Path, config: TrainingConfig = HALF) -> Trainer:
     network = Network(5, NetworkConfig(hidden_size=8, layer_norm=True), generator=generator())
     ids = np.random.default_rng(0).integers(0, 5, 400)
     streams = Streams(ids=ids, batch_size=4, sequence_length=8)
-    return Trainer(network, StreamLessons(network, streams, config), config, folder)
+    return Trainer(network, StreamObjective(network, streams, config), config, folder)
 
 
 def weights(made: Trainer) -> list[torch.Tensor]:

@@ -14,8 +14,8 @@ import nextchar
 from nextchar.config import Config, TrainingConfig
 from nextchar.errors import ConfigError
 from nextchar.training.events import Event, Noticed
-from nextchar.training.progress import Progress
 from nextchar.training.stopping import note_validation, reason_of, stops_early
+from nextchar.training.trainer_state import TrainerState
 from tests.conftest import TINY_OPTIONS, english, rows_of
 
 LOSSES = st.lists(st.sampled_from([1.0, 1.05, 1.1, 1.2, 1.5]), min_size=1, max_size=12)
@@ -23,7 +23,7 @@ LOSSES = st.lists(st.sampled_from([1.0, 1.05, 1.1, 1.2, 1.5]), min_size=1, max_s
 
 def ends_after(losses: list[float], config: TrainingConfig) -> int | None:
     """Give the number of validations after which training stops, or ``None``."""
-    progress = Progress()
+    progress = TrainerState()
     for number, loss in enumerate(losses, 1):
         note_validation(progress, config, loss)
         if stops_early(progress, config):
@@ -53,7 +53,7 @@ def test_without_patience_it_never_stops(losses: list[float]) -> None:
 
 @pytest.mark.parametrize(("patience", "words"), [(1, "last validation was"), (3, "3 validations")])
 def test_the_reason_names_what_was_and_what_is_kept(patience: int, words: str) -> None:
-    progress = Progress(step=120, improved_nats=1.25, best_step=90)
+    progress = TrainerState(step=120, improved_nats=1.25, best_step=90)
     reason = reason_of(progress, TrainingConfig(patience=patience, steps=500, min_improvement=0.01))
     for part in (words, "step 120 of 500", "by more than 0.01 nats", "1.2500", "step 90"):
         assert part in reason

@@ -84,9 +84,9 @@ def _run(
     with open_text(text, config.text) as source:
         vocabulary = learn_vocabulary(source, config.text)
         augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
-        tally = _Tally(shown=lines if preview or out is None else 0)
+        counts = _EditCounts(shown=lines if preview or out is None else 0)
         with part_display("altering") as progress:
-            copies = _copies(augmenter, source, config, tally, progress)
+            copies = _copies(augmenter, source, config, counts, progress)
             if out is None:
                 for _ in copies:
                     pass
@@ -95,12 +95,12 @@ def _run(
     if is_example:
         write_note("no edit was set; this is every one of --augment-… 0.02")
     if as_json:
-        print_json({"text": ", ".join(source.names), **tally.to_dict(), "out": _named(out)})
+        print_json({"text": ", ".join(source.names), **counts.to_dict(), "out": _named(out)})
     else:
-        _print(tally, ", ".join(source.names), out)
+        _print(counts, ", ".join(source.names), out)
 
 
-class _Tally:
+class _EditCounts:
     """What was done to a text, and the first lines of it."""
 
     def __init__(self, shown: int) -> None:
@@ -163,7 +163,7 @@ def _copies(
     augmenter: Augmenter,
     source: TextSource,
     config: Config,
-    tally: _Tally,
+    counts: _EditCounts,
     progress: Callable[[float], None],
 ) -> Iterator[str]:
     """Give the text of all copies, and count what was done."""
@@ -174,7 +174,7 @@ def _copies(
             yield "\n"
         seed = (config.training.seed, copy, 0)
         for place, line in enumerate(augmenter.lines(source.chunks(progress), seed), 1):
-            tally.add(line, place, shuffled=shuffled)
+            counts.add(line, place, shuffled=shuffled)
             ending = line.ending
             yield line.after + ending
 
@@ -191,24 +191,24 @@ def _named(out: Path | None) -> str | None:
     return None if out is None else str(out)
 
 
-def _print(tally: _Tally, name: str, out: Path | None) -> None:
+def _print(counts: _EditCounts, name: str, out: Path | None) -> None:
     from nextchar.rendering.edits import edit_lines
     from nextchar.rendering.terminal import takes_colors
 
     colors = takes_colors(sys.stdout, os.environ)
     columns = shutil.get_terminal_size().columns
-    for line in tally.shown:
+    for line in counts.shown:
         for shown in edit_lines(line, columns=columns, colors=colors):
             sys.stdout.write(f"{shown}\n")
-    if tally.shown:
+    if counts.shown:
         sys.stdout.write("\n")
-    edits = (f"{edit.replace('_', ' ')} {count:,}" for edit, count in tally.edits.most_common())
-    moved = f", {tally.moved_lines:,} moved" if tally.moved_lines else ""
+    edits = (f"{edit.replace('_', ' ')} {count:,}" for edit, count in counts.edits.most_common())
+    moved = f", {counts.moved_lines:,} moved" if counts.moved_lines else ""
     print_rows(
         [
             ("text", name),
-            ("characters", f"{tally.characters:,}, altered {tally.augmented_characters:,}"),
-            ("lines", f"{tally.lines:,}, {tally.edited_lines:,} edited{moved}"),
+            ("characters", f"{counts.characters:,}, altered {counts.augmented_characters:,}"),
+            ("lines", f"{counts.lines:,}, {counts.edited_lines:,} edited{moved}"),
             ("edits", ", ".join(edits) or "none"),
             *([("written", str(out))] if out is not None else []),
         ]

@@ -12,8 +12,8 @@ import typer
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
 
 if TYPE_CHECKING:
-    from nextchar.bigram import BigramModel
     from nextchar.config import TextConfig
+    from nextchar.language_model.bigram import BigramModel
     from nextchar.text.corpus import Corpus
 
 _ROWS = 12
@@ -82,7 +82,7 @@ def _bigram(
 def _learned(
     text: list[str], config: TextConfig, smoothing: float, folder: Path, *, quiet: bool
 ) -> tuple[BigramModel, Corpus]:
-    from nextchar.bigram import BigramModel
+    from nextchar.language_model.bigram import BigramModel
     from nextchar.text.corpus import Corpus
     from nextchar.text.folds import learn_vocabulary
     from nextchar.text.reading import open_text
@@ -121,7 +121,7 @@ def _values(model: BigramModel, corpus: Corpus, length: int, seed: int) -> dict[
 
 
 def _network_nats(model: BigramModel, steps: int, *, quiet: bool) -> list[float]:
-    from nextchar.bigram import BigramNetwork
+    from nextchar.language_model.bigram import BigramNetwork
 
     if not steps:
         return []

@@ -169,7 +169,7 @@ def _print_result(result: ItemResult) -> None:
     rows = [
         ("run", str(result.run)),
         ("parameters", f"{result.parameters:,}"),
-        ("items", f"{result.items:,}, {result.passes:.3g} passes"),
+        ("items", f"{result.items:,}, {result.epochs:.3g} epochs"),
         ("steps", f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}"),
         *(
             (name.replace("_", " "), f"{value:.4f} {held}")
@@ -247,17 +247,17 @@ def _evaluate(
 ) -> None:
     """Measure a classifier: accuracy, F1 of each label, confusion, calibration."""
     drawn_as = picture_format(picture)
-    from nextchar.drawing import require_drawing
+    from nextchar.rendering.figures import require_drawing
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.pictures import evaluation_picture
-    from nextchar.tasks.classification.reading import Source
+    from nextchar.tasks.classification.reading import LabelledFiles
     from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
-    source = Source(text_column=text, label_column=label, layout=layout)
+    source = LabelledFiles(text_column=text, label_column=label, layout=layout)
     items = source.items(data, _reading(model.choices, encoding), note=write_note)
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
@@ -310,7 +310,7 @@ def _explain(
 
 def _loaded(run: Path, *, cut: bool) -> TextClassifier | GenerativeClassifier:
     """Load a run of ``classify``, or one of ``condition``, turned round by Bayes' rule."""
-    from nextchar.model_files import task_of
+    from nextchar.run_files.model_files import task_of
     from nextchar.tasks.classification.model import TextClassifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
@@ -332,7 +332,7 @@ def _probabilities(
     model: TextClassifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
     """Give the items as they are read, and the probability of each label for each."""
-    from nextchar.tasks.classification.preparing import checked_lengths
+    from nextchar.tasks.classification.data import checked_lengths
     from nextchar.tasks.classification.training import in_known_form, tell_unknown
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 

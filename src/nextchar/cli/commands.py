@@ -15,11 +15,11 @@ from typer.core import TyperGroup
 
 from nextchar.cli.output import QUIET_HELP
 from nextchar.errors import ConfigError, RunError
-from nextchar.run_kinds import WrongRunError
+from nextchar.run_files.kinds import WrongRunError
 from nextchar.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from nextchar.run_kinds import Purpose
+    from nextchar.run_files.kinds import Purpose
 
 _ROOT = "nextchar"
 _MEASURING = ("evaluate", "score")

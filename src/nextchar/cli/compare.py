@@ -89,9 +89,9 @@ def _run(
     varied = _varied(cells, inputs, vary or [])
     drawn_as = picture_format(picture)
     from nextchar.cli.progress import ProgressDisplay
-    from nextchar.drawing import require_drawing
     from nextchar.experiments import compare
     from nextchar.experiments.plots import learning_curves
+    from nextchar.rendering.figures import require_drawing
     from nextchar.storage import write_bytes
 
     if picture is not None:

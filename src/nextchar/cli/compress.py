@@ -58,7 +58,7 @@ def _convert(
 ) -> tuple[bytes, bytes, float]:
     """Write ``out`` from ``file``: give what was read, what was written, and the seconds."""
     from nextchar.errors import TextError
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
     from nextchar.storage import write_bytes
 
     require_folder(out, "OUT")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.generate import RUN, Writer, write, writing_parameters
+from nextchar.cli.generate import RUN, GenerativeModel, write, writing_parameters
 from nextchar.cli.loading import tell_weights
 from nextchar.cli.notes import note_event
 from nextchar.cli.options import (
@@ -236,7 +236,7 @@ def _generate(
     tell_weights(run, model.choices.training, checkpoint)
     condition = _condition(model, given, vector)
 
-    def load() -> Writer:
+    def load() -> GenerativeModel:
         return model.writer(condition, strength=strength)
 
     lines_apart = model.symbols.boundary == LINE_BREAK

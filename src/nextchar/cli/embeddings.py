@@ -87,7 +87,7 @@ def _print_training(figures: dict[str, Any]) -> None:
             ("vectors", figures["vectors"]),
             ("symbols", f"{figures['symbols_with_vector']:,} ({kind}), {size} numbers each"),
             ("text", f"{figures['text']}: {figures['symbols_read']:,} symbols"),
-            ("learned", f"{method}, {config['passes']} passes in {duration(figures['seconds'])}"),
+            ("learned", f"{method}, {config['epochs']} epochs in {duration(figures['seconds'])}"),
         ]
     )
     sys.stdout.write(f"\nnextchar embeddings nearest {figures['vectors']} SYMBOL\n")

@@ -19,7 +19,7 @@ from nextchar.cli.output import (
 
 if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
     from nextchar.text.reading import TextSource
 
 
@@ -64,7 +64,7 @@ def _evaluate(
     """Measure nats and bits per character and perplexity, over the whole text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
-    from nextchar.run import open_corpus
+    from nextchar.runs.training import open_corpus
     from nextchar.text.reading import open_text
 
     model = load_model(run, device=device, checkpoint=checkpoint)

@@ -34,7 +34,7 @@ _HELP = "Write text with a trained model, as it appears, or search for the most 
 RUN: Any = typer.Argument(help="A run directory.")
 
 
-class Writer(Protocol):
+class GenerativeModel(Protocol):
     """What writes text; the options are those of ``LanguageModel``."""
 
     def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:  # noqa: ANN401
@@ -64,11 +64,11 @@ def _generate(
     checkpoint: str,
     **values: Any,  # noqa: ANN401
 ) -> None:
-    def load() -> Writer:
+    def load() -> GenerativeModel:
         return load_model(run, device=device, checkpoint=checkpoint)
 
     def reading() -> TextConfig:
-        from nextchar.model_files import load_config
+        from nextchar.run_files.model_files import load_config
 
         return load_config(run).text
 
@@ -88,7 +88,7 @@ def writing_parameters() -> list[inspect.Parameter]:
 
 def write(
     context: typer.Context,
-    load: Callable[[], Writer],
+    load: Callable[[], GenerativeModel],
     reading: Callable[[], TextConfig],
     about: Mapping[str, Any],
     lines_apart: bool,
@@ -242,7 +242,9 @@ def write(
         _tell_lines([text[begun:] for text in texts], lines, length)
 
 
-def _batch(model: Writer, prompt: str, samples: int, options: Mapping[str, Any]) -> list[str]:
+def _batch(
+    model: GenerativeModel, prompt: str, samples: int, options: Mapping[str, Any]
+) -> list[str]:
     with followed_display("writing", symbols=options["length"]):
         return model.generate_batch(prompt, samples=samples, **options)
 
@@ -284,7 +286,7 @@ def _stream(pieces: Iterator[str], lines: int) -> str:
 
 
 def _search(
-    model: Writer,
+    model: GenerativeModel,
     prompt: str,
     best: int,
     about: Mapping[str, Any] | None,

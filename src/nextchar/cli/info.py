@@ -14,7 +14,7 @@ from nextchar.cli.output import JSON_HELP, duration, followed_display, print_jso
 from nextchar.config import Config
 
 if TYPE_CHECKING:
-    from nextchar.origin import Origin
+    from nextchar.run_files.origin import Origin
 
 _ALWAYS = ("vocabulary", "cell", "hidden_size", "layers", "input", "steps", "learning_rate")
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,7 +37,7 @@ def _info(
     With --compile, prepare an installation, such as an image, for its first training.
     """
     from nextchar.errors import ConfigError
-    from nextchar.model_files import task_of
+    from nextchar.run_files.model_files import task_of
 
     if compile_now == (run is not None):
         raise ConfigError("info takes a run directory, or --compile without one")
@@ -52,7 +52,7 @@ def _info(
 
 
 def _compile(*, as_json: bool) -> None:
-    from nextchar.compiling import compile_loops
+    from nextchar.language_model.warmup import compile_loops
 
     with followed_display("compiling"):
         made = compile_loops()
@@ -69,7 +69,7 @@ def _compile(*, as_json: bool) -> None:
 
 
 def _of_task(run: Path, task: str, *, as_json: bool) -> None:
-    from nextchar.model_files import load_choices
+    from nextchar.run_files.model_files import load_choices
     from nextchar.tasks.kinds import kind_of_task
     from nextchar.training.checkpoint import METRICS_FILE
     from nextchar.training.metrics import read_rows
@@ -103,10 +103,10 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
 
 def _of_language_model(run: Path, *, as_json: bool) -> None:
     from nextchar.embeddings.filling import load_embedding_origin
-    from nextchar.model_files import load_config, load_vocabulary
     from nextchar.nn.network import Network
-    from nextchar.origin import load_origin
-    from nextchar.run import history
+    from nextchar.run_files.model_files import load_config, load_vocabulary
+    from nextchar.run_files.origin import load_origin
+    from nextchar.runs.training import history
 
     config, vocabulary, origin = load_config(run), load_vocabulary(run), load_origin(run)
     network = Network(len(vocabulary), config.network, generator=None)
@@ -197,14 +197,14 @@ def _history(rows: list[dict[str, Any]], unit: str = "char") -> str:
     headings = ["val bits", *(name.removeprefix("validation_") for name in names[1:])]
     widths = [max(10, len(heading)) for heading in headings]
     lines = [
-        "    step   passes   train bits "
+        "    step   epochs   train bits "
         + "".join(f" {heading:>{width}}" for heading, width in zip(headings, widths, strict=True))
         + "      rate     time"
     ]
     for row in rows:
         shown = (f"{row[name]:.4f}" if name in row else "–" for name in names)
         lines.append(
-            f"{row['step']:8d} {row['passes']:8.2f} {row[f'train_bits_per_{unit}']:12.4f}"
+            f"{row['step']:8d} {row['epochs']:8.2f} {row[f'train_bits_per_{unit}']:12.4f}"
             + "".join(f" {each:>{width}}" for each, width in zip(shown, widths, strict=True))
             + f" {row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
         )

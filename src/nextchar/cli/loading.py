@@ -11,7 +11,7 @@ from nextchar.cli.output import write_note
 
 if TYPE_CHECKING:
     from nextchar.config import TrainingConfig
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
 
 CHECKPOINT: Any = typer.Option(
     "best",
@@ -22,7 +22,7 @@ CHECKPOINT: Any = typer.Option(
 
 def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
     """Load a language model, with a note if its weights are not those of a finished training."""
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
 
     model = LanguageModel.load(run, device=device, checkpoint=checkpoint)
     tell_weights(run, model.config.training, checkpoint)
@@ -31,7 +31,7 @@ def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
 
 def tell_weights(run: Path, training: TrainingConfig, checkpoint: str) -> None:
     """Note the step of the weights, unless they are the best of a finished training."""
-    from nextchar.model_files import weights_note
+    from nextchar.run_files.model_files import weights_note
 
     note = weights_note(run, training, checkpoint)
     if note is not None:

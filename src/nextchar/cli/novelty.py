@@ -40,9 +40,9 @@ def _novelty(
     Symbols that the vocabulary does not have match nothing.
     """
     from nextchar.cli.options import reading_config
-    from nextchar.model_files import load_config, load_vocabulary
     from nextchar.novelty import novelty
-    from nextchar.run import open_corpus
+    from nextchar.run_files.model_files import load_config, load_vocabulary
+    from nextchar.runs.training import open_corpus
     from nextchar.text.reading import open_text
 
     lengths = _lengths(ngrams)

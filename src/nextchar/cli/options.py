@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from nextchar.config import Choices, Config, DecodingErrors, TextConfig, allowed_types
+from nextchar.config.toml import overridden, read_options
 from nextchar.errors import ConfigError, NextcharError
-from nextchar.option_files import overridden, read_options
 from nextchar.training.torchrun import agreed
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
 
 def picture_format(picture: Path | None) -> str:
     """Give the format that a picture's name asks for, or nothing where there is none."""
-    from nextchar.drawing import PICTURE_FORMATS
+    from nextchar.rendering.figures import PICTURE_FORMATS
 
     if picture is None:
         return ""

@@ -19,7 +19,7 @@ from nextchar.errors import InputError, Interrupted, NextcharError
 from nextchar.training.interruption import StopSignals
 
 if TYPE_CHECKING:
-    from nextchar.model import LanguageModel
+    from nextchar.language_model.model import LanguageModel
 
 _HELP = """\
 Type a beginning, and the model goes on. An empty line lets it go on from there.

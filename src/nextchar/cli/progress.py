@@ -72,7 +72,7 @@ class ProgressDisplay:
                 f"step {event.step}/{event.steps}",
                 f"{losses} nats",
                 f"{_speed(event.chars_per_second)} chars/s",
-                f"pass {event.passes:.1f}",
+                f"epoch {event.epochs:.1f}",
             ]
         )
 
@@ -103,7 +103,7 @@ def training_listeners(
 
     Of several processes only the first one writes for TensorBoard.
     """
-    from nextchar.tracking import TensorBoard
+    from nextchar.training.tensorboard import TensorBoard
 
     with contextlib.ExitStack() as closing:
         listeners: list[Listener] = []

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from nextchar.tasks.runs import ItemResult
-    from nextchar.tasks.tagging.scores import Found
+    from nextchar.tasks.tagging.scores import MatchCounts
     from nextchar.tasks.tagging.tagger import TagEvaluation
     from nextchar.text.unknown import UnknownSymbols
 
@@ -212,7 +212,7 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         sys.stdout.write(f"\n{_table(scores.parts)}\n")
 
 
-def _table(parts: Mapping[str, Found]) -> str:
+def _table(parts: Mapping[str, MatchCounts]) -> str:
     lines = ["label       wanted  precision  recall      F1"]
     for part, found in list(parts.items())[:_LISTED_PARTS]:
         lines.append(

@@ -26,7 +26,7 @@ from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
-    from nextchar.run import TrainingResult
+    from nextchar.runs.training import TrainingResult
 
 _HELP = """Train a language model on text.
 
@@ -96,8 +96,8 @@ def _run(
     _check(text, resume, {**named, "--config": config}, own)
     options = chosen(context, values, config)
     from nextchar.cli.progress import training_listeners
-    from nextchar.run import resume as resume_run
-    from nextchar.run import train as train_run
+    from nextchar.runs.training import resume as resume_run
+    from nextchar.runs.training import train as train_run
 
     resumes = resume is not None or restarts() > 0
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:

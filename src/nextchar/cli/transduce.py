@@ -150,7 +150,7 @@ def _print_training(result: ItemResult) -> None:
             ("run", str(result.run)),
             ("parameters", f"{result.parameters:,}"),
             ("pairs", f"{result.items:,} learned from, {result.held_out:,} held out"),
-            ("steps", f"{steps}, {result.passes:.3g} passes"),
+            ("steps", f"{steps}, {result.epochs:.3g} epochs"),
             ("best", f"{result.nats:.4f} nats/symbol"),
             *figures,
         ]

@@ -120,10 +120,10 @@ def _run(
 ) -> None:
     drawn_as = picture_format(picture)
     from nextchar.cli.progress import ProgressDisplay
-    from nextchar.drawing import require_drawing
+    from nextchar.config.toml import read_options
     from nextchar.experiments import tune
     from nextchar.experiments.plots import search_picture
-    from nextchar.option_files import read_options
+    from nextchar.rendering.figures import require_drawing
     from nextchar.storage import write_bytes
 
     if picture is not None:

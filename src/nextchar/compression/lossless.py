@@ -19,9 +19,9 @@ from nextchar.compression.predictor import Predictor
 from nextchar.compression.symbols import bytes_of, ids_of
 from nextchar.config import NetworkConfig
 from nextchar.errors import TextError
-from nextchar.model import LanguageModel
+from nextchar.language_model.generating import context_of
+from nextchar.language_model.model import LanguageModel
 from nextchar.nn.parameters import named_tensors
-from nextchar.writing import context_of
 
 # Streams are read side by side, which is several times faster than one. Each begins knowing
 # nothing, at a loss of some 12 bits: below a thousandth of what so many symbols take.

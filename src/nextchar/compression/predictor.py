@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nextchar.compilation.jit import compiled, exp
 from nextchar.errors import ConfigError
-from nextchar.generation.kernel import Memory, Weights, step
-from nextchar.generation.packing import make_memory, pack
+from nextchar.generation.compiled.packing import make_memory, pack
+from nextchar.generation.compiled.step import Buffers, Weights, step
 from nextchar.generation.plain import not_finite
-from nextchar.jit import compiled, exp
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids
 
@@ -100,7 +100,7 @@ class Predictor:
 
 @compiled
 def _read(
-    weights: Weights, memory: Memory, symbols: NDArray[np.int64], probabilities: Probabilities
+    weights: Weights, memory: Buffers, symbols: NDArray[np.int64], probabilities: Probabilities
 ) -> bool:
     """Read a symbol of each stream [B] and predict the next; False where logits are no numbers."""
     step(weights, memory, symbols)

@@ -37,9 +37,12 @@ class Checked:
     ----------
     IN_OLDER_RUNS
         Options missing from older runs, with the values that those were trained with.
+    OLDER_NAMES
+        Names that options have in older runs, with today's names.
     """
 
     IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {}
+    OLDER_NAMES: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -51,6 +54,9 @@ class Checked:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Create the section from a run's mapping; unknown keys are a ``ConfigError``."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a section must be an object; got {values!r:.80}")
+        values = {cls.OLDER_NAMES.get(name, name): value for name, value in values.items()}
         reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
         return cls(**{**cls.IN_OLDER_RUNS, **values})
 

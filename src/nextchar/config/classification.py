@@ -48,8 +48,8 @@ class ClassifierConfig(Checked):
     )  # fmt: skip
     most_symbols: int = option(
         0,
-        "Most symbols read in the default passes, of which at least one is made; 0 is no "
-        "bound. Ignored if passes, steps or minutes are set.",
+        "Most symbols read in the default epochs, of which at least one is made; 0 is no "
+        "bound. Ignored if epochs, steps or minutes are set.",
         at_least=0, at_most=1 << 50,
     )  # fmt: skip
     ngram_evidence: bool = option(
@@ -93,7 +93,7 @@ class ClassifierChoices(ItemChoices):
         "input_dropout": 0.3,
         "label_smoothing": 0.05,
         "ema_decay": 0.998,
-        "passes": 10.0,
+        "epochs": 10.0,
         "linear_rows": None,
         "most_symbols": 2_000_000,
         "ngram_bag": 0,
@@ -131,6 +131,6 @@ class ClassifierChoices(ItemChoices):
             options = {"symbol_dropout": 0.0, **options}
         if options.get("input") == "onehot":
             options = {"ngrams": 1, **options}
-        if any(options.get(name) is not None for name in ("passes", "steps", "minutes")):
+        if any(options.get(name) is not None for name in ("epochs", "steps", "minutes")):
             options = {"most_symbols": 0, **options}
         return super().completed(options)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from nextchar.config.checking import Checked, option
 from nextchar.config.choices import Choices
@@ -15,6 +16,8 @@ EmbeddingMethod = Literal["skipgram", "cbow"]
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingConfig(Checked):
     """How vectors of symbols are learned (Mikolov et al. 2013, with negative sampling)."""
+
+    OLDER_NAMES: ClassVar[Mapping[str, str]] = {"passes": "epochs"}
 
     vocabulary: SymbolKind = option(
         "char", "Symbols: char, byte, jamo, or word (white space only parts them)."
@@ -30,7 +33,7 @@ class EmbeddingConfig(Checked):
     negative: int = option(
         5, "Random symbols that each true neighbour is told from.", at_least=1, at_most=1000
     )
-    passes: int = option(5, "How often the text is read.", at_least=1, at_most=100_000)
+    epochs: int = option(5, "How often the text is read.", at_least=1, at_most=100_000)
     min_count: int | None = option(
         None, "Symbols rarer than this become <unk>; if not set, 5 for words, otherwise 1.",
         at_least=1, at_most=1 << 50,

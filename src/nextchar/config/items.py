@@ -18,6 +18,8 @@ from nextchar.errors import ConfigError
 class ItemsConfig(Checked):
     """How items are read and become symbols, and how often they are learned from."""
 
+    OLDER_NAMES: ClassVar[Mapping[str, str]] = {"passes": "epochs"}
+
     vocabulary: SymbolKind = option(
         "char",
         "Symbols: char (code points), byte (256), jamo (Hangul decomposed), word (and spaces).",
@@ -32,7 +34,7 @@ class ItemsConfig(Checked):
     max_length: int = option(
         10_000, "Characters of the longest text that is taken.", at_least=1, at_most=1 << 30
     )
-    passes: float | None = option(
+    epochs: float | None = option(
         20.0, "Times that each item is learned from, unless --steps or --minutes says how long.",
         above=0, at_most=1e9,
     )  # fmt: skip
@@ -77,14 +79,14 @@ class ItemChoices(Choices):
         Raises
         ------
         ConfigError
-            Two of ``passes``, ``steps`` and ``minutes``.
+            Two of ``epochs``, ``steps`` and ``minutes``.
         """
-        budgets = [name for name in ("passes", "steps", "minutes") if options.get(name) is not None]
+        budgets = [name for name in ("epochs", "steps", "minutes") if options.get(name) is not None]
         if len(budgets) > 1:
             raise ConfigError(
                 f"{' and '.join(budgets)} exclude each other, got "
                 f"{' and '.join(str(options[name]) for name in budgets)}"
             )
-        if budgets and budgets != ["passes"]:
-            options = {**options, "passes": None}
+        if budgets and budgets != ["epochs"]:
+            options = {**options, "epochs": None}
         return {**USUAL_BY_OPTIMIZER.get(options.get("optimizer", ""), {}), **options}

@@ -77,7 +77,7 @@ class TaggingChoices(ItemChoices):
     # Measured on Korean spacing (benchmarks/spacing.py).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
-        "passes": 8.0,
+        "epochs": 8.0,
         "hidden_size": 128,
         "embedding_size": 64,
         "dropout": 0.3,

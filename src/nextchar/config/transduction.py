@@ -41,7 +41,7 @@ class TransductionChoices(ItemChoices):
     """
 
     USUAL: ClassVar[Mapping[str, Any]] = {
-        "batch_size": 64, "dropout": 0.1, "learning_rate": 4e-3, "passes": 10.0,
+        "batch_size": 64, "dropout": 0.1, "learning_rate": 4e-3, "epochs": 10.0,
         "max_length": 1000,  # Attention weighs every symbol against every other.
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nextchar.constraints.alphabet import Alphabet
 from nextchar.constraints.characters import CharacterSet
-from nextchar.constraints.expressions import Choice, Expression, Repeat, parse
+from nextchar.constraints.expressions import Alternation, Expression, Repeat, parse
 from nextchar.constraints.expressions import Sequence as Parts
 from nextchar.constraints.states import (
     MOST_STATES,
@@ -199,7 +199,7 @@ def _literals(expression: Expression) -> set[str]:
     match expression:
         case CharacterSet(ranges=((first, last),), negated=False) if first == last:
             return {chr(first)}
-        case Choice(parts) | Parts(parts):
+        case Alternation(parts) | Parts(parts):
             return set().union(*map(_literals, parts))
         case Repeat(part, least, _) if least > 0:
             return _literals(part)

@@ -34,7 +34,7 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Alternation:
     """One of several."""
 
     options: tuple[Expression, ...]
@@ -49,7 +49,7 @@ class Repeat:
     most: int | None
 
 
-Expression: TypeAlias = CharacterSet | Sequence | Choice | Repeat
+Expression: TypeAlias = CharacterSet | Sequence | Alternation | Repeat
 
 
 def parse(pattern: str) -> Expression:
@@ -91,7 +91,7 @@ class _Parser:
         while self._next() == "|":
             self._place += 1
             options.append(self._sequence())
-        return options[0] if len(options) == 1 else Choice(tuple(options))
+        return options[0] if len(options) == 1 else Alternation(tuple(options))
 
     def _sequence(self) -> Expression:
         parts = []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nextchar.constraints.alphabet import ENTRY, EXIT, Alphabet
 from nextchar.constraints.characters import CharacterSet
-from nextchar.constraints.expressions import Choice, Expression, Repeat
+from nextchar.constraints.expressions import Alternation, Expression, Repeat
 from nextchar.constraints.expressions import Sequence as Parts
 from nextchar.errors import ConfigError
 
@@ -65,7 +65,7 @@ class Graph:
         match expression:
             case CharacterSet():
                 self._add_characters(expression, start, end)
-            case Choice(options):
+            case Alternation(options):
                 for option in options:
                     self.add(option, start, end)
             case Parts(parts):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.drawing import label_fonts, new_figure, saved_picture
 from nextchar.embeddings.vectors import SymbolVectors
 from nextchar.errors import ConfigError
+from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 
 _BLANK = "␣"
 

@@ -40,7 +40,7 @@ class Sentences:
     longest
         Symbols in the longest line.
     tell
-        Told the share that is read, 0 to 1, over so many ``passes``. What it raises is kept in
+        Told the share that is read, 0 to 1, over so many ``epochs``. What it raises is kept in
         ``failure``: in the thread that reads, it would stop the training for good.
     """
 
@@ -48,7 +48,7 @@ class Sentences:
         self.counts = np.zeros(len(vocabulary), np.int64)
         self.longest = 0
         self.tell: Callable[[float], None] = lambda _share: None
-        self.passes = 1
+        self.epochs = 1
         self.failure: Exception | None = None
         self._names = [str(number) for number in range(len(vocabulary))]
         self._ends = [0]
@@ -67,7 +67,7 @@ class Sentences:
         names = self._names
         for line, (start, end) in enumerate(pairwise(self._ends)):
             if line % _LINES_BETWEEN_NEWS == 0:
-                self._tell((self._read + line / len(self)) / self.passes)
+                self._tell((self._read + line / len(self)) / self.epochs)
             yield [names[number] for number in self._ids[start:end].tolist()]
         self._read += 1
 

@@ -83,7 +83,7 @@ def train_embeddings(
         vocabulary = learn(config.vocabulary, chunks, config.least_count)
         sentences = Sentences(source.chunks(at("encoding")), vocabulary, file)
         _require_neighbors(sentences, vocabulary)
-        sentences.tell, sentences.passes = at("learning the vectors"), config.passes
+        sentences.tell, sentences.epochs = at("learning the vectors"), config.epochs
         vectors = _learned(word2vec, sentences, config)
         sentences.tell(1.0)
     return SymbolVectors(
@@ -139,7 +139,7 @@ def _learned(
     )
     counts = enumerate(sentences.counts.tolist())
     model.build_vocab_from_freq({str(number): count for number, count in counts if count})
-    model.train(sentences, total_examples=len(sentences), epochs=config.passes)
+    model.train(sentences, total_examples=len(sentences), epochs=config.epochs)
     if sentences.failure is not None:
         raise sentences.failure
     vectors = np.zeros((len(sentences.counts), config.size), np.float32)

@@ -28,7 +28,7 @@ from nextchar.config.arguments import checked
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
-from nextchar.run_kinds import require_embeddings
+from nextchar.run_files.kinds import require_embeddings
 from nextchar.storage import atomic_folder, read_json, storage_errors, write_bytes, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary

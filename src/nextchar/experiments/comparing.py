@@ -17,9 +17,9 @@ from nextchar.errors import ConfigError
 from nextchar.experiments.comparison import Comparison, Figures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
 from nextchar.experiments.variants import Variant, name_of, variants_of
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
-from nextchar.run import history
+from nextchar.runs.training import history
 from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
 from nextchar.training.events import Listener

@@ -15,8 +15,8 @@ from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError
 from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
-from nextchar.model_files import load_config, load_vocabulary
-from nextchar.run import history, open_corpus
+from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.runs.training import history, open_corpus
 from nextchar.text.folds import text_folds
 from nextchar.text.reading import open_text
 from nextchar.training.events import Listener

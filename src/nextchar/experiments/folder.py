@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import ConfigError, InputError, Interrupted, RunError, as_option
-from nextchar.run import TrainingResult, resume, train
+from nextchar.runs.training import TrainingResult, resume, train
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
 from nextchar.training.torchrun import require_one_process

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from nextchar.drawing import new_figure, saved_picture
 from nextchar.experiments.comparison import Comparison
 from nextchar.experiments.trials import Tuning
+from nextchar.rendering.figures import new_figure, saved_picture
 
 _AROUND = 0.6  # margin of the axis before the first and after the last trial
 

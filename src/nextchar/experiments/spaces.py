@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config
+from nextchar.config.toml import read_table
 from nextchar.errors import ConfigError, as_option
 from nextchar.experiments.variants import parse_values
-from nextchar.option_files import read_table
 
 LARGEST_GRID = 10_000
 # What a search sets itself, and what decides which text is measured.

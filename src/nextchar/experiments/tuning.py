@@ -23,12 +23,12 @@ from typing import Any, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
 from nextchar.config.arguments import checked
+from nextchar.config.toml import overridden
 from nextchar.errors import ConfigError, NextcharError, RunError, as_option, in_terms
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
 from nextchar.experiments.worker import BEST_FILE, Task, Worker, keep_best, require_text
-from nextchar.option_files import overridden
 from nextchar.storage import locked_folder, read_json, storage_errors, write_json
 from nextchar.training.events import Listener
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nextchar.config import Config, TextConfig
+from nextchar.config.toml import write_options
 from nextchar.errors import (
     ConfigError,
     Interrupted,
@@ -29,10 +30,9 @@ from nextchar.experiments.trials import (
     best_of,
     run_folder,
 )
-from nextchar.model_files import load_config
-from nextchar.option_files import write_options
-from nextchar.parts import CORPUS_FOLDER
-from nextchar.run import TrainingResult, history, resume, train
+from nextchar.run_files.model_files import load_config
+from nextchar.runs.data import CORPUS_FOLDER
+from nextchar.runs.training import TrainingResult, history, resume, train
 from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
 from nextchar.training.checkpoint import LAST_FILE

@@ -50,7 +50,7 @@ class Automaton:
 
 
 @dataclass
-class Progress:
+class ConstraintState:
     """Where each of B texts stands in an automaton; the loops move it on.
 
     Attributes
@@ -65,7 +65,7 @@ class Progress:
     left: NDArray[np.int64]
 
     @classmethod
-    def begin(cls, samples: int, length: int) -> Progress:
+    def begin(cls, samples: int, length: int) -> ConstraintState:
         """Give B texts that have not begun."""
         return cls(np.zeros(samples, np.int64), np.full(samples, length))
 

@@ -6,7 +6,7 @@ compiled one once the text has become long. That depends only on the position in
 seed gives the same beginning, whatever the length of the text and of its pieces.
 
 In a new installation the code has to be compiled first. Nothing waits for that: it is done in
-the background (``preparing``), and the plain loop continues until then.
+the background (``warmup``), and the plain loop continues until then.
 
 Works on ids and knows no text. Shapes: B samples, n symbols.
 """
@@ -24,8 +24,8 @@ from torch import Tensor
 
 from nextchar.errors import ConfigError
 from nextchar.following import report_symbols
-from nextchar.generation.automaton import NO_LIMIT, Automaton, Progress
-from nextchar.generation.captured import CapturedStep
+from nextchar.generation.automaton import NO_LIMIT, Automaton, ConstraintState
+from nextchar.generation.cuda_graph import CapturedStep
 from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
@@ -39,7 +39,7 @@ _LOOK_EVERY = 64  # symbols between two checks for the compiled code
 _WORTH_COMPILING = 60.0
 
 
-class Writer:
+class TextGenerator:
     """Writes B samples that continue one prompt.
 
     Parameters
@@ -139,22 +139,22 @@ class Writer:
         """Switch to the compiled loop, or prepare a later switch."""
         try:
             # Not before it is needed: numba takes a sixth of a second to import.
-            from nextchar.generation import preparing
-            from nextchar.generation.compiled import CompiledLoop
+            from nextchar.generation import warmup
+            from nextchar.generation.compiled.loop import CompiledLoop
         except ConfigError:  # Compilation is switched off.
             if not self._waits:
                 raise
             self._plain_symbols = sys.maxsize
             return
-        if self._waits and preparing.is_under_way():
+        if self._waits and warmup.is_under_way():
             self._plain_symbols += _LOOK_EVERY
             return
         loop = CompiledLoop(
             self._network, self._sampling, self._position, self._weights, self._constraint
         )
         if self._waits and not loop.is_ready:
-            preparing.prepare_beside(self._weights)
-            if preparing.is_under_way() or not self._is_worth_compiling():
+            warmup.prepare_beside(self._weights)
+            if warmup.is_under_way() or not self._is_worth_compiling():
                 self._plain_symbols += _LOOK_EVERY
                 return
         loop.load()
@@ -208,4 +208,4 @@ def _prime(
         )
         recent = prompt[-sampling.repetition_window :].expand(B, -1)
         logits = logits[-1].expand(B, -1)
-        return Position(logits, copies, recent, Uniforms(seeds), Progress.begin(B, length))
+        return Position(logits, copies, recent, Uniforms(seeds), ConstraintState.begin(B, length))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.errors import NextcharError
-from nextchar.generation.automaton import ENDED, Automaton, Progress
+from nextchar.generation.automaton import ENDED, Automaton, ConstraintState
 from nextchar.generation.sampling import Sampling, argmax, choose, tempered_logits
 from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import State
@@ -48,7 +48,7 @@ class Position:
     state: State
     recent: Tensor
     uniforms: Uniforms
-    progress: Progress
+    progress: ConstraintState
 
 
 class Loop(Protocol):

@@ -18,7 +18,7 @@ from torch import Tensor
 from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError
 from nextchar.following import report_symbols
-from nextchar.generation.automaton import Automaton, Progress
+from nextchar.generation.automaton import Automaton, ConstraintState
 from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
 
@@ -99,7 +99,7 @@ class _Rows:
     log_probabilities: NDArray[np.float64]
     logits: Tensor
     state: State
-    progress: Progress
+    progress: ConstraintState
 
 
 class _Choice(NamedTuple):
@@ -188,7 +188,12 @@ def beam_search(
         state = network.initial_state(1, int(prompt[0]))
         logits, state = network(prompt.to(state[0][0].device).unsqueeze(1), state)
         first = _Rows(
-            [()], np.array([ANY_GROUP]), np.zeros(1), logits[-1], state, Progress.begin(1, length)
+            [()],
+            np.array([ANY_GROUP]),
+            np.zeros(1),
+            logits[-1],
+            state,
+            ConstraintState.begin(1, length),
         )
         rows, greedy = _extended(search, first, list(excluded_first), first_step=True)
         while rows is not None or greedy is not None:
@@ -315,7 +320,7 @@ def _taken(
     if not going.any():
         return None
     parents, symbols, values = parents[going], symbols[going], values[going]
-    progress = Progress(rows.progress.state[parents], rows.progress.left[parents])
+    progress = ConstraintState(rows.progress.state[parents], rows.progress.left[parents])
     if search.constraint is None:
         progress.left = progress.left - search.starts[symbols]
     else:

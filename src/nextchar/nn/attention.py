@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import AttentionName
+from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoded
-from nextchar.nn.entrance import Linear
 
 
 @dataclass(frozen=True)

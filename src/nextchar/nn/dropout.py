@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nextchar.nn.draws import LEVELS, draw_numbers
+from nextchar.nn.rng import LEVELS, draw_numbers
 
 WINDOW_DIMENSIONS = 3  # [T, B, H]
 

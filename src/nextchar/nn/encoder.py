@@ -22,7 +22,7 @@ from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.entrance import Embedding, enter
+from nextchar.nn.embedding import Embedding, enter
 from nextchar.nn.initialization import initialize_cell, initialize_embedding
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import StackedCells

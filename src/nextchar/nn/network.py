@@ -16,7 +16,7 @@ from torch.nn import functional
 from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.entrance import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, enter
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
@@ -26,7 +26,7 @@ __all__ = ["Network", "State", "clear", "detach"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class NetworkOutput:
     """What a network gives for a window.
 
     Attributes
@@ -179,14 +179,14 @@ class Network(Trainable):
         *,
         generator: torch.Generator | None = None,
         path: Path = "auto",
-    ) -> Reading:
+    ) -> NetworkOutput:
         """Do as ``forward``, and give what the last layer gave as well."""
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
         inputs = self._enter(ids, generator)
         outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
         dropped = self.output_dropout(outputs, generator)
-        return Reading(self._leave(dropped), state, outputs, dropped)
+        return NetworkOutput(self._leave(dropped), state, outputs, dropped)
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Read one symbol int64[B] of each stream: give logits [B, V] and the state.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.nn.dropout import draw_kept
-from nextchar.nn.entrance import Embedding
+from nextchar.nn.embedding import Embedding
 
 # Odd numbers near 2⁶³/φ and from Knuth's generator MMIX: products wrap around in int64.
 _STEP = 6364136223846793005
@@ -84,7 +84,7 @@ class NgramEmbedding(nn.Module):
 
 
 @dataclass(frozen=True)
-class Found:
+class NgramRows:
     """The different n-grams of items.
 
     Attributes
@@ -132,12 +132,12 @@ class NgramEvidence(nn.Module):
         self.longest = longest
         self.register_buffer("table", torch.zeros(buckets, labels))
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Found:
+    def forward(self, ids: Tensor, lengths: Tensor) -> NgramRows:
         """Find the different n-grams of symbols int64[T, B], of which ``lengths`` are of items."""
         rows, is_first = self._different(ids, lengths)
         rows, kept = rows.masked_fill(~is_first, 0), is_first.to(self.table.dtype)
         evidence = functional.embedding(rows, self.table) * kept.unsqueeze(-1)
-        return Found(rows, evidence, kept.sum(1, keepdim=True))
+        return NgramRows(rows, evidence, kept.sum(1, keepdim=True))
 
     def _different(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Give the rows of all n-grams, int64[B, K], and whether each is the first, bool[B, K]."""
@@ -186,7 +186,7 @@ class NgramVotes(nn.Module):
         self.table = Embedding(buckets, labels)
         nn.init.zeros_(self.table.weight)
 
-    def forward(self, found: Found) -> Tensor:
+    def forward(self, found: NgramRows) -> Tensor:
         """Give the sum of the votes of each item over the root of their number, [B, C].
 
         The sum of independent votes grows like that root.

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextchar.config import Pooling
+from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoded
-from nextchar.nn.entrance import Linear
 
 
 class Pool(nn.Module):

@@ -66,7 +66,7 @@ def has_int16(device: torch.device) -> bool:
     if device.type != "cpu":
         return False
     # Here and not above: it brings the compiler along, which not everybody needs.
-    from nextchar.nn.integer_tiles import has_instruction
+    from nextchar.nn.kernels.gemm_int16 import has_instruction
 
     return has_instruction()
 

@@ -172,8 +172,8 @@ def _own(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellStat
 def _through_time(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, CellState]:
     """Call the function of ``through_time`` with all tensors in the type of the products."""
     # Here and not above: it brings the compiler along, which a short generation does not need.
-    from nextchar.nn.steps import wide_dtype
-    from nextchar.nn.through_time import (
+    from nextchar.nn.kernels.launch import wide_dtype
+    from nextchar.nn.kernels.through_time import (
         GRUAfterThroughTime,
         GRUBeforeThroughTime,
         LSTMThroughTime,
@@ -225,7 +225,7 @@ def _integer_rows(cell: Cell, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
     is_dense = isinstance(inputs, Tensor) and inputs.dtype == torch.float32
     if not is_dense or cell.input_size % INTEGER_UNITS > 0:
         return cell.rows(inputs)
-    from nextchar.nn.projection import IntegerProjection
+    from nextchar.nn.kernels.projection import IntegerProjection
 
     keep = torch.is_grad_enabled()
     given = inputs, cell.weight_ih, cell.bias, cell.hidden_size, keep

@@ -24,8 +24,8 @@ from nextchar.config import AttentionName, NetworkConfig
 from nextchar.nn.attention import ATTENTIONS, Memory
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
+from nextchar.nn.embedding import Embedding, Linear, enter
 from nextchar.nn.encoder import Encoded, Encoder
-from nextchar.nn.entrance import Embedding, Linear, enter
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack

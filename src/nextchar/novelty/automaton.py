@@ -19,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.jit import compiled
+from nextchar.compilation.jit import compiled
 
 Numbers = NDArray[np.int32]
 
 LONGEST_TEXT = (2**31 - 1) // 3  # symbols: edges are counted in int32
 
-# Columns of ``Automaton.states``: all that is read of a state lies in half a line of the cache.
+# Columns of ``SuffixAutomaton.states``: a state fills half a cache line.
 LINK, LENGTH, BEST, EDGE, END_EDGE, SYMBOL, TARGET = range(7)
 ROOT = 0
 
@@ -34,7 +34,7 @@ _NONE = -1
 _SCATTER = 0x1E3779B97F4A7C15  # odd, and no pattern in its bits: mixes keys as a factor
 
 
-class Automaton(NamedTuple):
+class SuffixAutomaton(NamedTuple):
     """The substrings of a text, in states that are numbered by rising length.
 
     Attributes
@@ -75,7 +75,7 @@ class _Draft(NamedTuple):
     slots: Numbers
 
 
-def build(ids: NDArray[np.uint32]) -> Automaton:
+def build(ids: NDArray[np.uint32]) -> SuffixAutomaton:
     """Make the automaton of a text, in one or two microseconds and some 250 bytes a symbol.
 
     Parameters
@@ -93,7 +93,7 @@ def build(ids: NDArray[np.uint32]) -> Automaton:
     return _settled(draft, states, edges, prefixes)
 
 
-def _settled(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> Automaton:
+def _settled(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> SuffixAutomaton:
     """Give the states numbers by rising length, and lay their edges side by side.
 
     The short strings, which are met most often, then share a few pages of memory, and a loop
@@ -118,7 +118,7 @@ def _settled(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> Autom
     first = np.minimum(table[:, EDGE], edges - 1)
     table[:, SYMBOL] = np.where(table[:, EDGE] < ends, symbols[first], _NONE)
     table[:, TARGET] = targets[first]
-    return Automaton(table, symbols, targets, number[prefixes])
+    return SuffixAutomaton(table, symbols, targets, number[prefixes])
 
 
 @compiled

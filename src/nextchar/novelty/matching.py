@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.jit import compiled
+from nextchar.compilation.jit import compiled
 from nextchar.novelty.automaton import (
     BEST,
     EDGE,
@@ -34,7 +34,7 @@ from nextchar.novelty.automaton import (
     ROOT,
     SYMBOL,
     TARGET,
-    Automaton,
+    SuffixAutomaton,
     build,
 )
 
@@ -116,7 +116,7 @@ def _follow(
     block: NDArray[np.uint32],
     starts: Flags,
     follows: Flags,
-    automaton: Automaton,
+    automaton: SuffixAutomaton,
     ends: Places,
     readers: NDArray[np.int64],
 ) -> None:
@@ -150,7 +150,7 @@ def _follow(
 
 
 @compiled
-def _target(automaton: Automaton, state: int, symbol: np.uint32) -> int:
+def _target(automaton: SuffixAutomaton, state: int, symbol: np.uint32) -> int:
     """Give the state that a symbol leads to, or the root, to which no edge leads."""
     row = automaton.states[state]
     if row[SYMBOL] == symbol:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextchar.bigram import BigramModel
-from nextchar.drawing import label_fonts, new_figure, saved_picture
+from nextchar.language_model.bigram import BigramModel
+from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 
 _BLANK = "␣"
 

@@ -15,7 +15,7 @@ import numpy as np
 from nextchar.errors import ConfigError
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.lessons import ItemLessons
+from nextchar.tasks.objective import ItemObjective
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.trainer import VALIDATIONS, Trainer
@@ -99,8 +99,8 @@ def _seconds_per_step(
     model: ItemModel[Any], train: Examples, seconds: float
 ) -> tuple[float, float]:
     """Time a step, and the extra time of the first one."""
-    lessons, training = ItemLessons(model, train), model.choices.training
-    trainer = Trainer(model.network.train(), lessons, training, Path(), grown=model.grown)
+    objective, training = ItemObjective(model, train), model.choices.training
+    trainer = Trainer(model.network.train(), objective, training, Path(), grown=model.grown)
     times: list[float] = []
     ends = math.inf
     while time.monotonic() < ends or len(times) < PROBE_STEPS:

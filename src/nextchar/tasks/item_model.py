@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from nextchar.config import ItemChoices
 from nextchar.config.arguments import checked
-from nextchar.model_files import load_choices, load_weights
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.trainable import Trainable, evaluating
+from nextchar.run_files.model_files import load_choices, load_weights
 from nextchar.tasks.examples import Examples
 from nextchar.training.freezing import GrownWeight
-from nextchar.training.lessons import Measured
-from nextchar.training.objective import Objective
+from nextchar.training.loss import Loss
+from nextchar.training.objective import Measured
 
 ChoicesT = TypeVar("ChoicesT", bound=ItemChoices)
 
@@ -79,9 +79,9 @@ class ItemModel(ABC, Generic[ChoicesT]):
         """Give the symbols of each item, int64[N]: items of similar lengths are read together."""
 
     @abstractmethod
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         """Read some items in training mode, and judge what the network makes of them.
 
         Called in the arithmetic of the training; the generator draws what is random.

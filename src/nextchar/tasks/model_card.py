@@ -13,7 +13,7 @@ A model of `nextchar {task}`: {layers} layer{plural} of {cell}, {hidden_size} un
 
 | | |
 |---|---|
-| learned from | {items:,} items, {passes:.3g} passes in {seconds:.0f} s |
+| learned from | {items:,} items, {epochs:.3g} epochs in {seconds:.0f} s |
 | held out | {held_out_items:,} items |
 {figures}\
 
@@ -42,7 +42,7 @@ def model_card(result: Mapping[str, Any], task: str, network: Mapping[str, Any])
     figures = {
         name: value
         for name, value in result.items()
-        if isinstance(value, float) and name not in ("seconds", "chars_per_second", "passes")
+        if isinstance(value, float) and name not in ("seconds", "chars_per_second", "epochs")
     }
     return _TEMPLATE.format(
         title=result["run"].rstrip("/").rpartition("/")[2],

@@ -20,19 +20,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nextchar.compilation.cache import require_compiler
 from nextchar.config import ItemChoices, TrainingConfig
 from nextchar.errors import RunError
-from nextchar.machine_code import require_compiler
-from nextchar.model_files import load_choices, save_config
+from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.device import pick_device
-from nextchar.nn.fastest import fastest_arithmetic
 from nextchar.nn.precision import require_chosen
+from nextchar.run_files.model_files import load_choices, save_config
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.tasks.budget import planned
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.lessons import ItemLessons
 from nextchar.tasks.model_card import model_card
+from nextchar.tasks.objective import ItemObjective
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.extension import (
@@ -85,7 +85,7 @@ class ItemResult:
     steps: int
     steps_planned: int
     best_step: int
-    passes: float
+    epochs: float
     parameters: int
     seconds: float
     chars_per_second: float
@@ -104,7 +104,7 @@ class ItemResult:
             "steps_planned": self.steps_planned,
             "stopped_early": self.steps < self.steps_planned,
             "best_step": self.best_step,
-            "passes": round(self.passes, 3),
+            "epochs": round(self.epochs, 3),
             "seconds": round(self.seconds, 3),
             "chars_per_second": round(self.chars_per_second, 1),
         }
@@ -155,8 +155,8 @@ def train_items(
     model.choices = _decided(model, train, validation, began)
     told = model.choices.training
     if told.minutes is not None:
-        passes = told.steps / ItemLessons(model, train).batches.steps_per_pass
-        note = f"planned for {told.minutes:g} min: {told.steps:,} steps, {passes:.3g} passes"
+        epochs = told.steps / ItemObjective(model, train).batches.steps_per_epoch
+        note = f"planned for {told.minutes:g} min: {told.steps:,} steps, {epochs:.3g} epochs"
         tell(listeners, Noticed(message=f"{note} in {told.precision}"))
         _tell_long_start(told.minutes, time.monotonic() - began, listeners)
     with atomic_folder(out) as temporary:
@@ -169,8 +169,8 @@ def train_items(
         train.save(temporary / ITEMS_FOLDER / _TRAIN)
         validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
         # The first weights may come from elsewhere, and resuming must not need that.
-        lessons = ItemLessons(model, train)
-        Trainer(model.network, lessons, told, temporary, grown=model.grown).save()
+        objective = ItemObjective(model, train)
+        Trainer(model.network, objective, told, temporary, grown=model.grown).save()
     return _fit(model, train, validation, out, listeners)
 
 
@@ -233,11 +233,11 @@ def _fit(
     listeners: Sequence[Listener],
 ) -> ItemResult:
     with only_trainer(folder):
-        lessons = ItemLessons(model, train)
+        objective = ItemObjective(model, train)
         extension = load_extension(folder)
         trainer = Trainer(
             model.network,
-            lessons,
+            objective,
             current(folder, model.choices.training),
             folder,
             first_step=0 if extension is None else extension.first_step,
@@ -274,7 +274,7 @@ def _result(model: Model, trainer: Trainer, folder: Path, items: int, held_out: 
         steps=progress.step,
         steps_planned=trainer.config.steps,
         best_step=progress.best_step or progress.step,
-        passes=trainer.lessons.passes(progress.step),
+        epochs=trainer.objective.epochs(progress.step),
         parameters=model.network.parameter_count,
         seconds=progress.seconds,
         chars_per_second=last["chars_per_second"],
@@ -304,7 +304,7 @@ def _decided(model: Model, train: Examples, validation: Examples, began: float) 
     if training.minutes is not None:
         plan = planned(model, train, validation, minutes=training.minutes, began=began)
         return choices.with_options(steps=plan.steps, validate_every=plan.validate_every)
-    if choices.items.passes is None:
+    if choices.items.epochs is None:
         return choices
-    per_pass = ItemLessons(model, train).batches.steps_per_pass
-    return choices.with_options(steps=math.ceil(choices.items.passes * per_pass))
+    per_epoch = ItemObjective(model, train).batches.steps_per_epoch
+    return choices.with_options(steps=math.ceil(choices.items.epochs * per_epoch))

@@ -58,18 +58,18 @@ class ItemBatches:
             )
 
     @property
-    def steps_per_pass(self) -> int:
+    def steps_per_epoch(self) -> int:
         """Batches in a pass."""
         return -(-len(self.lengths) // self.batch_size)
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """Give the items that a step ≥ 0 reads, int64[≤ B], the longest first."""
-        number, place = divmod(step, self.steps_per_pass)
+        number, place = divmod(step, self.steps_per_epoch)
         return self._pass(number)[place]
 
-    def passes(self, step: int) -> float:
+    def epochs(self, step: int) -> float:
         """Give how often all items have been read before a step."""
-        return step / self.steps_per_pass
+        return step / self.steps_per_epoch
 
     def padding(self, number: int) -> float:
         """Give the share of the positions of a pass, counted from 0, that hold no symbol."""

@@ -137,7 +137,7 @@ class Streams:
         )
 
     def epoch(self, step: int) -> float:
-        """Give the passes over the text that are done before a step."""
+        """Give the epochs over the text that are done before a step."""
         return step * self.batch_size / self._windows
 
     def _resets(self, step: int) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 
-from nextchar.machine_code import compilation_seconds
+from nextchar.compilation.cache import compilation_seconds
 
 
 class Clock:

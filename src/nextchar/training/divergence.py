@@ -9,19 +9,19 @@ from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import as_option
-from nextchar.training.wishes import Wishes
+from nextchar.training.requests import Requests
 
 
-class Unread:
-    """The sums of the losses, wishes and gradient norms that the host has not looked at yet."""
+class PendingMetrics:
+    """The sums of the losses, requests and gradient norms that the host has not looked at yet."""
 
     def __init__(self, device: torch.device) -> None:
-        self.news = torch.zeros(1 + len(Wishes._fields), dtype=torch.float64, device=device)
+        self.news = torch.zeros(1 + len(Requests._fields), dtype=torch.float64, device=device)
         self.norm = torch.zeros((), dtype=torch.float64, device=device)
         self.count = 0
 
     def add(self, news: Tensor, norm: Tensor) -> None:
-        """Count one step: its loss with the wishes behind it, and its gradient norm.
+        """Count one step: its loss with the requests behind it, and its gradient norm.
 
         Of the norms the newest is kept, and any that is not finite.
         """

@@ -27,7 +27,7 @@ class StepDone:
     ----------
     step, steps
         Steps done, and steps of the whole run.
-    passes
+    epochs
         How often the training part has been read so far.
     train_nats
         Mean training loss since the last validation, per unit.
@@ -43,7 +43,7 @@ class StepDone:
 
     step: int
     steps: int
-    passes: float
+    epochs: float
     train_nats: float
     unit: str
     learning_rate: float

@@ -22,8 +22,8 @@ from nextchar.text.notes import counted
 from nextchar.training.checkpoint import LAST_FILE, load_content
 from nextchar.training.optimization import scheduled_rate
 from nextchar.training.plans import Plan
-from nextchar.training.progress import Progress
 from nextchar.training.stopping import stops_early
+from nextchar.training.trainer_state import TrainerState
 
 _FALLING = ("linear", "cosine")  # schedules that bring the rate to zero
 FORMAT_VERSION = 1
@@ -165,7 +165,7 @@ def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
         raise RunError(f"{folder / EXTENSION_FILE} is damaged: {error}") from error
 
 
-def progress_of(folder: Path) -> Progress | None:
+def progress_of(folder: Path) -> TrainerState | None:
     """Read a run's progress; return ``None`` if it has none on record.
 
     Raises
@@ -180,7 +180,7 @@ def progress_of(folder: Path) -> Progress | None:
     return progress_from(load_content(folder / LAST_FILE), folder, first_step)
 
 
-def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Progress:
+def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> TrainerState:
     """Make the progress of a checkpoint's content.
 
     Parameters
@@ -196,7 +196,7 @@ def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Pro
         The content has other keys.
     """
     try:
-        progress = Progress(**content)
+        progress = TrainerState(**content)
     except TypeError as error:
         raise RunError(f"{folder / LAST_FILE} has other keys: {error}") from error
     if 0 < first_step == progress.step:
@@ -214,7 +214,7 @@ def complete_note(folder: Path) -> str:
     )
 
 
-def is_finished(progress: Progress, config: TrainingConfig) -> bool:
+def is_finished(progress: TrainerState, config: TrainingConfig) -> bool:
     """Return whether all steps are done, or training has stopped early."""
     return progress.step >= config.steps or stops_early(progress, config)
 

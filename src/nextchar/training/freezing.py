@@ -6,7 +6,7 @@ output (Howard & Ruder 2018). What is frozen has no gradient: no update, no weig
 momentum touches it, the gradient norm does not count it, and no backward pass is computed for it
 where nothing below it learns.
 
-Where a network has grown new symbols (``nextchar.transfer``), their part of the level where
+Where a network has grown new symbols (``nextchar.runs.transfer``), their part of the level where
 symbols enter always learns: frozen, it would stay as it was made up.
 
 Legend: V symbols.

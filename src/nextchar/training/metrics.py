@@ -14,10 +14,10 @@ from nextchar.storage import storage_errors
 from nextchar.training.events import Validated
 
 
-def row_of(event: Validated, *, passes: float) -> dict[str, float]:
-    """Give the row of a validation, after so many passes over the training part."""
+def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
+    """Give the row of a validation, after so many epochs over the training part."""
     losses = {"train": event.train_nats, "validation": event.validation_nats}
-    row = {"step": event.step, "passes": passes}
+    row = {"step": event.step, "epochs": epochs}
     for part, nats in losses.items():
         if nats is not None:
             row[f"{part}_nats_per_{event.unit}"] = nats
@@ -73,9 +73,11 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
 
 
 def _checked_row(row: object, unit: str) -> dict[str, Any]:
+    if isinstance(row, dict) and "passes" in row:  # as older runs call them
+        row = {"epochs" if name == "passes" else name: value for name, value in row.items()}
     needed = (
         "step",
-        "passes",
+        "epochs",
         f"train_nats_per_{unit}",
         f"train_bits_per_{unit}",
         "learning_rate",

@@ -6,9 +6,9 @@ The rule, in the order in which it decides; the experiments behind it are in doc
   and has no more weights than 3,000 times the square root of the text's length: beyond a few
   hundred thousand symbols, time limits it first;
 - a learning rate that falls with the root of its width;
-- as many steps as fit, but no more than a hundred passes over the text;
+- as many steps as fit, but no more than a hundred epochs over the text;
 - the more often a weight sees the same text, the more dropout: on outputs, a quarter of that on
-  the embedding, and where it is strong, on the recurrent weights too, growing with the passes to
+  the embedding, and where it is strong, on the recurrent weights too, growing with the epochs to
   nearly as much.
 """
 
@@ -220,7 +220,7 @@ def _validations(cost: Cost, seconds: float) -> int:
 
 
 def _with_dropout(config: Config, given: Collection[str], weights: int, symbols: int) -> Config:
-    """Regularise the more, the more passes and the more weights a symbol of text there are."""
+    """Regularise the more, the more epochs and the more weights a symbol of text there are."""
     network, training = config.network, config.training
     if "dropout" in given:
         return config

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nextchar.config import TrainingConfig
-from nextchar.training.progress import Progress
+from nextchar.training.trainer_state import TrainerState
 
 # A factor below this has been halved by more than a few unlucky batches: the gradients are no
 # numbers whatever it is.
@@ -56,14 +56,14 @@ class LossScale:
         """Say whether no factor brings finite gradients any more; waits for the device."""
         return self.is_used and self._scaler.get_scale() < LOWEST
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: TrainerState) -> None:
         """Note what resuming needs; waits for the device."""
         if self.is_used:
             values = self._scaler.state_dict()
             progress.loss_scale = values["scale"]
             progress.loss_scale_steps = values["_growth_tracker"]
 
-    def restore(self, progress: Progress) -> None:
+    def restore(self, progress: TrainerState) -> None:
         """Go back to what was noted."""
         if self.is_used and progress.loss_scale is not None:
             noted = {"scale": progress.loss_scale, "_growth_tracker": progress.loss_scale_steps}

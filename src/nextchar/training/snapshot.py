@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.training.averaging import WeightAverage
-from nextchar.training.lessons import Lessons
+from nextchar.training.objective import Objective
 from nextchar.training.optimization import (
     load_optimizer_tensors,
     optimizer_tensors,
@@ -21,14 +21,14 @@ from nextchar.training.optimization import (
 
 
 def tensors_of(
-    network: nn.Module, optimizer: Optimizer, average: WeightAverage | None, lessons: Lessons
+    network: nn.Module, optimizer: Optimizer, average: WeightAverage | None, objective: Objective
 ) -> dict[str, Tensor]:
     """Name every tensor of a training."""
     parts: dict[str, Mapping[str, Tensor]] = {
         "network": named_tensors(network),
         "optimizer": optimizer_tensors(optimizer),
         "average": {} if average is None else average.tensors,
-        "state": lessons.tensors(),
+        "state": objective.tensors(),
     }
     return {
         f"{part}.{name}": tensor
@@ -42,7 +42,7 @@ def put_back(
     network: nn.Module,
     optimizer: Optimizer,
     average: WeightAverage | None,
-    lessons: Lessons,
+    objective: Objective,
 ) -> None:
     """Copy what ``tensors_of`` gave into the tensors of a training.
 
@@ -59,4 +59,4 @@ def put_back(
     load_optimizer_tensors(optimizer, parts.get("optimizer", {}))
     if average is not None:
         average.restore(parts.get("average", {}))
-    lessons.restore(parts.get("state", {}))
+    objective.restore(parts.get("state", {}))

@@ -6,10 +6,10 @@ What is kept of a run are the weights that were best on the validation part, whe
 from __future__ import annotations
 
 from nextchar.config import TrainingConfig
-from nextchar.training.progress import Progress
+from nextchar.training.trainer_state import TrainerState
 
 
-def note_validation(progress: Progress, config: TrainingConfig, value: float | None) -> None:
+def note_validation(progress: TrainerState, config: TrainingConfig, value: float | None) -> None:
     """Count the validations since what decides was last lower by ``min_improvement`` or more."""
     reference = progress.improved_nats
     if value is None:
@@ -20,12 +20,12 @@ def note_validation(progress: Progress, config: TrainingConfig, value: float | N
         progress.validations_waited += 1
 
 
-def stops_early(progress: Progress, config: TrainingConfig) -> bool:
+def stops_early(progress: TrainerState, config: TrainingConfig) -> bool:
     """Say whether patience has come to its end."""
     return 0 < config.patience <= progress.validations_waited
 
 
-def reason_of(progress: Progress, config: TrainingConfig, unit: str = "") -> str:
+def reason_of(progress: TrainerState, config: TrainingConfig, unit: str = "") -> str:
     """Say in one line why the training ended; ``unit`` stands behind the value that decided."""
     by = f" by more than {config.min_improvement:g} nats" if config.min_improvement else ""
     last = "validation was" if config.patience == 1 else f"{config.patience} validations were"

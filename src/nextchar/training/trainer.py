@@ -1,13 +1,13 @@
 """The training loop.
 
-Each step asks the lessons for its objective and makes one update. On running text that is stateful
+Each step computes the loss of its objective and makes one update. On running text that is stateful
 truncated backpropagation through time (Williams & Peng 1990): a step reads the next T symbols of B
 parallel streams, from the state in which the step before ended (its value, not its gradient). The
-trainer is handed the network, its lessons, and what to call for validation and for samples; it
+trainer is handed the network, its objective, and what to call for validation and for samples; it
 knows no text.
 
-Everything that decides the next step is in the weights, the optimiser, the lessons' tensors and
-``Progress``, or follows from the seed and the step's number; so a run that is interrupted
+Everything that decides the next step is in the weights, the optimiser, the objective' tensors and
+``TrainerState``, or follows from the seed and the step's number; so a run that is interrupted
 anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
 
 Several processes may share the streams. All do the same in the same order; what one of them wants
@@ -41,13 +41,13 @@ from nextchar.training.checkpoint import (
     save_tensors,
 )
 from nextchar.training.clock import Clock
-from nextchar.training.divergence import Unread, advice
+from nextchar.training.divergence import PendingMetrics, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
 from nextchar.training.extension import is_finished, progress_from
 from nextchar.training.freezing import Freezing, GrownWeight
 from nextchar.training.interruption import StopSignals
-from nextchar.training.lessons import Lessons, Measured, on_device
 from nextchar.training.metrics import append_row, cut_rows, row_of
+from nextchar.training.objective import Measured, Objective, on_device
 from nextchar.training.optimization import (
     add_penalties,
     build_optimizer,
@@ -56,12 +56,12 @@ from nextchar.training.optimization import (
     set_learning_rate,
 )
 from nextchar.training.processes import Processes
-from nextchar.training.progress import Progress
+from nextchar.training.requests import Requests
 from nextchar.training.scaling import LossScale
 from nextchar.training.snapshot import put_back, tensors_of
 from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.torchrun import agreed
-from nextchar.training.wishes import Wishes
+from nextchar.training.trainer_state import TrainerState
 
 VALIDATIONS = 10  # of a run, unless it is told otherwise
 READ_EVERY = 32  # steps on a GPU between two looks at the loss
@@ -74,7 +74,7 @@ class Trainer:
     ----------
     network
         On the device where it is to be trained.
-    lessons
+    objective
         What its steps learn from.
     config
         With ``steps`` and ``precision`` decided (not ``auto``).
@@ -101,7 +101,7 @@ class Trainer:
     def __init__(
         self,
         network: Trainable,
-        lessons: Lessons,
+        objective: Objective,
         config: TrainingConfig,
         folder: Path,
         *,
@@ -114,12 +114,12 @@ class Trainer:
         first_step: int = 0,
     ) -> None:
         self.network = network
-        self.lessons = lessons
+        self.objective = objective
         self.config = config
         self.folder = folder
         self._processes = processes or Processes()
         self._device = next(network.parameters()).device
-        self.progress = Progress(device=self._device.type, processes=self._processes.world)
+        self.progress = TrainerState(device=self._device.type, processes=self._processes.world)
         self._validate = validate
         self._sample = sample
         self._listeners = listeners
@@ -134,10 +134,10 @@ class Trainer:
         self._average = build_average(network, config, first_step)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
-        self._unread = Unread(self._device)
-        self._wishes = Wishes()
+        self._pending = PendingMetrics(self._device)
+        self._requests = Requests()
         self._norm = math.nan
-        self._decided_in = f" nats/{lessons.unit}"
+        self._decided_in = f" nats/{objective.unit}"
 
     @property
     def validate_every(self) -> int:
@@ -174,9 +174,9 @@ class Trainer:
                 due = finished or done % self.validate_every == 0
                 if due:
                     self._measure()
-                if due or any(self._wishes):
+                if due or any(self._requests):
                     self.save()
-                signal_number = self._wishes.signal_number
+                signal_number = self._requests.signal_number
                 if signal_number is not None and not self.is_finished:
                     raise agreed(
                         Interrupted(
@@ -192,7 +192,7 @@ class Trainer:
         """Make one update.
 
         On a CPU its loss is looked at before the weights change. On a GPU the loop does not wait
-        for it: the losses and wishes of ``READ_EVERY`` steps are looked at together, and always
+        for it: the losses and requests of ``READ_EVERY`` steps are looked at together, and always
         before anything is measured or saved.
         """
         number = self.progress.step
@@ -200,26 +200,26 @@ class Trainer:
         self._rate = scheduled * self.progress.rate_factor
         set_learning_rate(self._optimizer, self._rate)
         self._freezing.begin(number)
-        objective = self.lessons.objective(number)
+        loss = self.objective.compute_loss(number)
         self._optimizer.zero_grad(set_to_none=True)
-        self._scale.scaled(objective.minimized).backward()  # type: ignore[no-untyped-call]
-        news = self._summed_up(objective.nats)
+        self._scale.scaled(loss.minimized).backward()  # type: ignore[no-untyped-call]
+        news = self._summed_up(loss.nats)
         self._scale.undo(self._optimizer)
         add_penalties(self.network.parameters(), self.config)
         self._freezing.clear_known(number)
         norm = clip_gradients(self.network.parameters(), self.config)
-        self._unread.add(news, self._scale.counted(norm))
+        self._pending.add(news, self._scale.counted(norm))
         if self._device.type == "cpu":
             self._read()
         self._scale.step(self._optimizer)
-        self.lessons.keep()
+        self.objective.keep()
         if self._average is not None:
             self._average.update(self.network, number)
         self.progress.step += 1
-        self._clock.count(self.lessons.symbols(number))
-        if self._unread.count == READ_EVERY:
+        self._clock.count(self.objective.symbols(number))
+        if self._pending.count == READ_EVERY:
             self._read()
-        if self._unread.count == 0:
+        if self._pending.count == 0:
             self._tell_step()
 
     def save(self) -> None:
@@ -227,7 +227,7 @@ class Trainer:
         self._read()
         self.progress.seconds = self._clock.seconds()
         self._scale.save(self.progress)
-        tensors = tensors_of(self.network, self._optimizer, self._average, self.lessons)
+        tensors = tensors_of(self.network, self._optimizer, self._average, self.objective)
         if self._processes.is_first:
             save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
@@ -259,7 +259,7 @@ class Trainer:
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
         self.progress = progress_from(content, self.folder, self._first_step)
-        put_back(tensors, self.network, self._optimizer, self._average, self.lessons)
+        put_back(tensors, self.network, self._optimizer, self._average, self.objective)
         self._scale.restore(self.progress)
         before = self.progress.machinery
         self.progress.device = self._device.type
@@ -272,29 +272,29 @@ class Trainer:
             )
 
     def _summed_up(self, nats: Tensor) -> Tensor:
-        """Sum the gradients of all processes, in place; give the sums of losses and wishes."""
-        wishes = Wishes.of(self._signals.received, save=self._clock.save_is_due())
-        news = torch.cat([nats.reshape(1), on_device(torch.tensor(wishes), self._device)])
+        """Sum the gradients of all processes, in place; give the sums of losses and requests."""
+        requests = Requests.of(self._signals.received, save=self._clock.save_is_due())
+        news = torch.cat([nats.reshape(1), on_device(torch.tensor(requests), self._device)])
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         self._processes.sum_up([*gradients, news])
-        self._wishes = Wishes()  # Those of the steps before are fulfilled.
+        self._requests = Requests()  # Those of the steps before are fulfilled.
         return news
 
     def _read(self) -> None:
         """Bring the losses of the newest steps to the host; they must be finite."""
-        progress, unread = self.progress, self._unread
-        if unread.count == 0:
+        progress, pending = self.progress, self._pending
+        if pending.count == 0:
             return
-        (loss, *wishes), self._norm = unread.news.tolist(), float(unread.norm)
+        (loss, *requests), self._norm = pending.news.tolist(), float(pending.norm)
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss} {self._where()}")
         if not math.isfinite(self._norm) or self._scale.is_lost():
             norm = f"{self._norm}" if not math.isfinite(self._norm) else "not finite at any scale"
             raise self._diverged(f"the gradient norm is {norm} {self._where()}")
-        self._wishes = Wishes(*wishes)
+        self._requests = Requests(*requests)
         progress.loss_sum += loss
-        progress.loss_count += unread.count
-        self._unread = Unread(self._device)
+        progress.loss_count += pending.count
+        self._pending = PendingMetrics(self._device)
 
     def _tell_step(self) -> None:
         progress = self.progress
@@ -302,18 +302,18 @@ class Trainer:
             StepDone(
                 step=progress.step,
                 steps=self.config.steps,
-                passes=self.lessons.passes(progress.step),
+                epochs=self.objective.epochs(progress.step),
                 train_nats=self._train_nats(),
-                unit=self.lessons.unit,
+                unit=self.objective.unit,
                 learning_rate=self._rate,
                 gradient_norm=self._norm,
-                chars_per_second=self._clock.symbols_per_second() / self.lessons.symbols_per_char,
+                chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
                 seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
             )
         )
 
     def _train_nats(self) -> float:
-        return self.progress.loss_sum / self.progress.loss_count * self.lessons.targets_per_unit
+        return self.progress.loss_sum / self.progress.loss_count * self.objective.targets_per_unit
 
     def _measure(self) -> None:
         """Validate, keep the best weights, and write the row."""
@@ -334,7 +334,7 @@ class Trainer:
             sample = self._keep(is_best=best) if is_first else None
         self._follow_plateau(is_best=best)
         note_validation(progress, self.config, value)
-        self._decided_in = _unit_of(measured, self.lessons)
+        self._decided_in = _unit_of(measured, self.objective)
         if is_first:
             self._report(measured, is_best=best, sample=sample)
         progress.loss_sum, progress.loss_count = 0.0, 0
@@ -346,7 +346,7 @@ class Trainer:
         """Write the weights if they are the best so far; give a sample of theirs, if wanted."""
         progress = self.progress
         if is_best:
-            name = f"validation_nats_per_{self.lessons.unit}"
+            name = f"validation_nats_per_{self.objective.unit}"
             content = {"step": progress.step, name: progress.best_nats}
             save_tensors(self.folder / MODEL_FILE, named_tensors(self.network), content)
         if self.config.keep_checkpoints:
@@ -372,16 +372,16 @@ class Trainer:
             steps=self.config.steps,
             train_nats=self._train_nats(),
             validation_nats=None if measured is None else measured.nats,
-            unit=self.lessons.unit,
+            unit=self.objective.unit,
             figures={} if measured is None else measured.figures,
             learning_rate=self._rate,
             gradient_norm=self._norm,
-            chars_per_second=self._clock.symbols_per_second() / self.lessons.symbols_per_char,
+            chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
             seconds=self._clock.seconds(),
             is_best=is_best,
             sample=sample,
         )
-        row = row_of(event, passes=self.lessons.passes(event.step))
+        row = row_of(event, epochs=self.objective.epochs(event.step))
         progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
         self._tell(event)
 
@@ -399,7 +399,7 @@ class Trainer:
         step = self.progress.step
         if self._device.type == "cpu":
             return f"at step {step + 1}, and the weights were not changed by it"
-        return f"in the {self._unread.count} steps before step {step + 1}"
+        return f"in the {self._pending.count} steps before step {step + 1}"
 
     def _diverged(self, what: str) -> NextcharError:
         kept = self.folder if (self.folder / LAST_FILE).exists() else None
@@ -409,6 +409,6 @@ class Trainer:
         tell(self._listeners, event)
 
 
-def _unit_of(measured: Measured | None, lessons: Lessons) -> str:
+def _unit_of(measured: Measured | None, objective: Objective) -> str:
     """Give what stands behind the value that decided: a unit if it was the loss."""
-    return f" nats/{lessons.unit}" if measured is None or measured.decides is None else ""
+    return f" nats/{objective.unit}" if measured is None or measured.decides is None else ""

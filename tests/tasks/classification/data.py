@@ -9,7 +9,7 @@ from nextchar.text.labelled import LabelledText
 
 # A network and a training that take a moment.
 TINY: dict[str, Any] = {
-    "hidden_size": 8, "embedding_size": 6, "batch_size": 8, "passes": 3, "precision": "float32",
+    "hidden_size": 8, "embedding_size": 6, "batch_size": 8, "epochs": 3, "precision": "float32",
     "ngrams": 2, "ngram_bag": 0, "ngram_buckets": 64, "ema_decay": 0.0, "dropout": 0.2,
     "linear_rows": 0,
 }  # fmt: skip

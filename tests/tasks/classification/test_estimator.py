@@ -32,7 +32,7 @@ X, Y = [text for text, _ in PAIRS], [label for _, label in PAIRS]
 
 
 def fitted(**options: Any) -> CharClassifier:
-    return CharClassifier(**{**TINY, "passes": 8, "learning_rate": 0.02, **options}).fit(X, Y)
+    return CharClassifier(**{**TINY, "epochs": 8, "learning_rate": 0.02, **options}).fit(X, Y)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_options_are_checked_when_they_are_used() -> None:
 
 
 def test_a_weight_is_a_number_of_repetitions_and_zero_is_none() -> None:
-    options = {**TINY, "linear_rows": 1 << 8, "keep_duplicates": True, "passes": 2}
+    options = {**TINY, "linear_rows": 1 << 8, "keep_duplicates": True, "epochs": 2}
     weights = np.arange(len(X)) % 3
     places = np.repeat(np.arange(len(X)), weights)
     weighted = CharClassifier(**options).fit(X, Y, sample_weight=weights)
@@ -125,7 +125,7 @@ def test_a_weight_is_a_number_of_repetitions_and_zero_is_none() -> None:
 
 
 def test_weights_count_in_the_shares_of_labels_even_where_they_are_small() -> None:
-    options = {**TINY, "validation_fraction": 0.0, "passes": 1}
+    options = {**TINY, "validation_fraction": 0.0, "epochs": 1}
     weights = np.where(np.array(Y) == "north", 3.0, 1.0)
     counts = np.array([weights[np.array(Y) == label].sum() for label in ("north", "south", "west")])
     found = CharClassifier(**options).fit(X, Y, sample_weight=weights)
@@ -135,7 +135,7 @@ def test_weights_count_in_the_shares_of_labels_even_where_they_are_small() -> No
 
 
 def test_kept_duplicates_without_weights_are_items_as_on_the_command_line() -> None:
-    options = {**TINY, "validation_fraction": 0.0, "passes": 1, "keep_duplicates": True}
+    options = {**TINY, "validation_fraction": 0.0, "epochs": 1, "keep_duplicates": True}
     found = CharClassifier(**options).fit([*X, *X[:7]], [*Y, *Y[:7]])
     assert any(note.startswith(f"{len(X) + 7} items") for note in found.notes_)
     assert sum(found.label_counts_) == len(X) + 7
@@ -231,7 +231,7 @@ def test_scikit_learns_own_checks_hold() -> None:
     has a single check, that it can be cloned.
     """
     small = {"hidden_size": 16, "batch_size": 16, "dropout": 0.0, "input_dropout": 0.0}
-    quick = {"passes": 8, "learning_rate": 0.04, "validate_every": 1 << 40}
+    quick = {"epochs": 8, "learning_rate": 0.04, "validate_every": 1 << 40}
     estimator = RowsAsTexts(**{**TINY, **small, **quick, "keep_duplicates": True})
     outcomes: Counter[str] = Counter()
     with warnings.catch_warnings():

@@ -9,9 +9,9 @@ import pytest
 from nextchar.config import ClassifierChoices
 from nextchar.errors import ConfigError, TextError
 from nextchar.rendering.contributions import contribution_lines, contribution_page, level
+from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.explaining import explain, strongest
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.preparing import prepare
 from nextchar.text.graphemes import clusters
 from tests.tasks.classification.data import TINY, items
 

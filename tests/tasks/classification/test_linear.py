@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from nextchar.config import ClassifierChoices
 from nextchar.tasks.classification import linear
+from nextchar.tasks.classification.data import Prepared, prepare
 from nextchar.tasks.classification.figures import figures_of
 from nextchar.tasks.classification.linear import MOST_WEIGHTS, LinearPart, rows_for
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.preparing import Prepared, prepare
 from nextchar.tasks.classification.trust import Trust
 from nextchar.tasks.runs import train_items
 from nextchar.text import terms
@@ -106,7 +106,7 @@ def test_a_table_stays_small_with_many_labels(monkeypatch: pytest.MonkeyPatch) -
     texts, _ = sentences(2000, 1)
     assert rows_for(texts, 500, seed=0) * 500 <= MOST_WEIGHTS
     assert rows_for(texts[:20], 2, seed=0) < 1 << 13
-    monkeypatch.setattr("nextchar.tasks.classification.preparing.MOST_LOGITS", 100)
+    monkeypatch.setattr("nextchar.tasks.classification.data.MOST_LOGITS", 100)
     assert prepared(*sentences(40, 1)).model.network.linear is None
 
 
@@ -197,21 +197,21 @@ def test_weights_of_items_count_in_how_far_parts_are_trusted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "passes"), [({}, 2.0), ({"most_symbols": 1 << 20}, 3.0), ({"most_symbols": 9}, 1.0)]
+    ("options", "epochs"), [({}, 2.0), ({"most_symbols": 1 << 20}, 3.0), ({"most_symbols": 9}, 1.0)]
 )
-def test_long_texts_are_read_less_often_but_once(options: dict[str, Any], passes: float) -> None:
+def test_long_texts_are_read_less_often_but_once(options: dict[str, Any], epochs: float) -> None:
     texts, labels = sentences(60, 1)
     symbols = sum(len(text) + 2 for text in texts)
     told: list[Event] = []
     items = [LabelledText("", *pair) for pair in zip(texts, labels, strict=True)]
     given = {**TINY, "validation_fraction": 0.0, "most_symbols": 2 * symbols, **options}
     model = prepare(items, ClassifierChoices.from_options(given), listeners=[told.append]).model
-    assert model.choices.items.passes == passes
+    assert model.choices.items.epochs == epochs
     notes = [event.message for event in told if isinstance(event, Noticed)]
-    assert any("passes sets another number" in note for note in notes) == (passes < 3)
+    assert any("epochs sets another number" in note for note in notes) == (epochs < 3)
 
 
 def test_a_budget_that_is_given_has_no_bound_beside_it() -> None:
-    for options in ({"passes": 4.0}, {"steps": 9}, {"minutes": 1.0}):
+    for options in ({"epochs": 4.0}, {"steps": 9}, {"minutes": 1.0}):
         assert ClassifierChoices.from_options(options).classifier.most_symbols == 0
     assert ClassifierChoices.from_options({}).classifier.most_symbols > 0

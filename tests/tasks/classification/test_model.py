@@ -16,9 +16,9 @@ import nextchar
 from nextchar.config import ClassifierChoices
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
 from nextchar.nn.parameters import named_tensors
-from nextchar.tasks.classification.beginning import LanguageModelSource
+from nextchar.tasks.classification.data import Prepared, prepare
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.preparing import Prepared, prepare
+from nextchar.tasks.classification.pretrained import LanguageModelSource
 from nextchar.tasks.classification.training import evaluate_classifier
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
@@ -44,7 +44,7 @@ def notes(given: list[LabelledText], **options: Any) -> list[str]:
 
 
 def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path) -> None:
-    result = trained(tmp_path / "run", count=300, passes=15, learning_rate=0.02)
+    result = trained(tmp_path / "run", count=300, epochs=15, learning_rate=0.02)
     assert result.figures["accuracy"] > 0.9
     model = TextClassifier.load(tmp_path / "run")
     found = evaluate_classifier(model, items(100, seed=2))
@@ -62,7 +62,7 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
     ],
 )
 def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_path: Path) -> None:
-    options = {**options, "ema_decay": 0.9, "passes": 2}
+    options = {**options, "ema_decay": 0.9, "epochs": 2}
     trained(tmp_path / "whole", **options)
 
     def stop(event: Event) -> None:
@@ -153,11 +153,13 @@ def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
     weighted = Examples(once.texts, {**once.arrays, "weight": weights})
     several = np.arange(20).repeat(weights.astype(int))
     draw = torch.Generator().manual_seed(0)
-    left = model.judge(weighted, np.arange(20), draw)
-    right = model.judge(once, several, draw)
+    left = model.compute_loss(weighted, np.arange(20), draw)
+    right = model.compute_loss(once, several, draw)
     assert left.minimized.item() == pytest.approx(right.minimized.item(), rel=1e-4)
     assert left.nats.item() == pytest.approx(right.nats.item(), rel=1e-4)
-    assert left.nats.item() != pytest.approx(model.judge(once, np.arange(20), draw).nats.item())
+    assert left.nats.item() != pytest.approx(
+        model.compute_loss(once, np.arange(20), draw).nats.item()
+    )
 
 
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:
@@ -248,7 +250,7 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     run = tmp_path / "lm"
     nextchar.train(tmp_path / "text.txt", run, **{**TINY_OPTIONS, "layers": layers})
     source = LanguageModelSource(run)
-    given = {"bidirectional": bidirectional, "passes": 1, "freeze": 1 + layers}
+    given = {"bidirectional": bidirectional, "epochs": 1, "freeze": 1 + layers}
     choices = ClassifierChoices.from_options(source.options(given))
     made = prepare([*items(40), LabelledText("last", "ß", "north")], choices, source=source)
     old, model = nextchar.LanguageModel.load(run), made.model

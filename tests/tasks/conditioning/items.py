@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from nextchar.config.condition import ConditionChoices
+from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.model import ConditionalModel
-from nextchar.tasks.conditioning.preparing import prepare
 
 LETTERS = {"soft": "aeiou", "hard": "ktpxz", "round": "obdq"}
 SMALL: dict[str, Any] = {
-    "hidden_size": 24, "embedding_size": 8, "condition_size": 6, "batch_size": 16, "passes": 2,
+    "hidden_size": 24, "embedding_size": 8, "condition_size": 6, "batch_size": 16, "epochs": 2,
     "precision": "float32", "dropout": 0.1,
 }  # fmt: skip
-LONG: dict[str, Any] = {"passes": 12, "learning_rate": 0.01}
+LONG: dict[str, Any] = {"epochs": 12, "learning_rate": 0.01}
 
 
 def words(count: int, seed: int = 1, *, edge: str = "") -> tuple[list[str], list[str]]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from nextchar.errors import ConfigError, RunError, TextError
 from nextchar.tasks.conditioning.conditions import (
     Features,
-    Labels,
+    LabelCondition,
     conditions_from,
     parse_condition,
 )
 
-LABELS = Labels(("Italian", "Korean", "a=b"), (6, 3, 1))
+LABELS = LabelCondition(("Italian", "Korean", "a=b"), (6, 3, 1))
 FEATURES = Features(("length", "vowels"), (5.0, 0.4), (2.0, 0.1))
 
 
@@ -90,7 +90,7 @@ def test_labels_and_numbers_are_not_mixed_up() -> None:
 
 def test_one_label_alone_is_no_condition() -> None:
     with pytest.raises(TextError, match="all 3 items have the label 'x'"):
-        Labels.of(["x", "x", "x"])
+        LabelCondition.of(["x", "x", "x"])
 
 
 @given(
@@ -114,7 +114,7 @@ def test_standardised_features_have_mean_0_and_at_most_deviation_1(
 
 
 @pytest.mark.parametrize("conditions", [LABELS, FEATURES])
-def test_what_is_written_is_read_back(conditions: Labels | Features) -> None:
+def test_what_is_written_is_read_back(conditions: LabelCondition | Features) -> None:
     assert conditions_from(conditions.to_dict()) == conditions
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
-from nextchar.model import LanguageModel
+from nextchar.language_model.model import LanguageModel
 from nextchar.tasks.conditioning.items import Items
-from nextchar.tasks.conditioning.measuring import nats_under, nats_under_own
+from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.conditioning.symbols import TEXT
 from nextchar.tasks.runs import ItemResult
@@ -186,7 +186,7 @@ def test_a_text_that_holds_the_mark_of_the_end_is_refused() -> None:
 
 def test_equal_items_are_held_out_together() -> None:
     from nextchar.config.condition import ConditionChoices
-    from nextchar.tasks.conditioning.preparing import prepare
+    from nextchar.tasks.conditioning.data import prepare
 
     texts, labels = words(200)
     prepared = prepare(
@@ -212,7 +212,7 @@ def test_dropping_conditions_draws_from_the_steps_own_generator() -> None:
     indices = np.arange(40)
     state = torch.random.get_rng_state()
     losses = [
-        float(model.judge(examples, indices, torch.Generator().manual_seed(seed)).nats)
+        float(model.compute_loss(examples, indices, torch.Generator().manual_seed(seed)).nats)
         for seed in (1, 1, 2)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -226,7 +226,7 @@ def test_the_reported_loss_is_of_characters_whatever_the_symbols() -> None:
         model = untrained(given, vocabulary=vocabulary, dropout=0.0, condition_dropout=0.0)
         examples = model.symbols.examples(given)
         assert int(model.symbols.characters(examples.texts[TEXT]).sum()) == 8 * (3 + 2 + 3 + 3)
-        nats = model.judge(examples, np.arange(32), torch.Generator()).nats
+        nats = model.compute_loss(examples, np.arange(32), torch.Generator()).nats
         assert float(nats) == pytest.approx(model.measure(examples).nats, rel=1e-4)
         assert model.generate("x", seed=1, length=5) is not None
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextchar.config.condition import ConditionChoices
+from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.items import Items
-from nextchar.tasks.conditioning.preparing import prepare
-from nextchar.tasks.conditioning.symbols import LINE_BREAK, SEPARATOR, Symbols, boundary_of
+from nextchar.tasks.conditioning.symbols import LINE_BREAK, SEPARATOR, TextCodec, boundary_of
 from tests.tasks.conditioning.items import untrained
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters=[SEPARATOR])
@@ -45,4 +45,4 @@ def test_symbols_are_saved_whole(tmp_path_factory: pytest.TempPathFactory) -> No
     folder = tmp_path_factory.mktemp("run")
     symbols = untrained(Items.of(["a", "b\nc"], labels="xy")).symbols
     symbols.save(folder)
-    assert Symbols.load(folder) == symbols
+    assert TextCodec.load(folder) == symbols

@@ -8,7 +8,7 @@ import torch
 
 from nextchar.config import TaggingChoices
 from nextchar.tasks.tagging.items import Item
-from nextchar.tasks.tagging.labels import Labels
+from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.tagger import Tagger
@@ -17,7 +17,7 @@ from nextchar.text.vocabulary import learn
 WINDOW = 16
 SMALL: dict[str, Any] = {
     "hidden_size": 12, "embedding_size": 6, "window": WINDOW, "batch_size": 8,
-    "precision": "float32", "passes": 2, "ngram_buckets": 512,
+    "precision": "float32", "epochs": 2, "ngram_buckets": 512,
 }  # fmt: skip
 TEXT = 'One day, "Élan" said: go  away! 오늘 뭐해? 나는 학교에 간다. Ño, ñandú Łódź.'
 
@@ -37,7 +37,7 @@ def untrained(restore: str | None, **options: Any) -> Tagger:
     choices = TaggingChoices.from_options({**SMALL, "restore": restore, **options})
     items = items_of(TEXT, restore)
     vocabulary = learn(choices.items.vocabulary, [TEXT, TEXT.lower()], 1, unknown=True)
-    model = TagModel(choices, vocabulary, Labels.of(items, choices.tagging))
+    model = TagModel(choices, vocabulary, TagSet.of(items, choices.tagging))
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.mul_(3)

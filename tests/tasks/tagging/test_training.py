@@ -17,7 +17,7 @@ from nextchar.config import TaggingChoices
 from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item
-from nextchar.tasks.tagging.labels import Labels
+from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.training import resume_tagger, split, train_on, train_tagger
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import english, korean, require_same_training
@@ -32,7 +32,7 @@ def trained(out: Path, *listeners: Listener, characters: int = 3000, **options: 
 
 @pytest.mark.parametrize("vocabulary", ["char", "jamo", "byte"])
 def test_spaces_are_learned_with_every_kind_of_symbols(tmp_path: Path, vocabulary: str) -> None:
-    options: dict[str, Any] = {"hidden_size": 24, "passes": 15, "learning_rate": 0.02, "window": 64}
+    options: dict[str, Any] = {"hidden_size": 24, "epochs": 15, "learning_rate": 0.02, "window": 64}
     result = trained(tmp_path / "run", vocabulary=vocabulary, **options)
     assert result.figures["f1"] > 0.97
     tagger = nextchar.Tagger.load(tmp_path / "run")
@@ -63,7 +63,7 @@ def test_a_training_that_was_interrupted_resumes_bit_for_bit(
 def test_case_and_punctuation_are_learned_together(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(english(8000))
-    options = {**SMALL, "hidden_size": 24, "passes": 10, "learning_rate": 0.02, "window": 128}
+    options = {**SMALL, "hidden_size": 24, "epochs": 10, "learning_rate": 0.02, "window": 128}
     train_tagger(text, tmp_path / "run", restore="case+punctuation", **options)
     tagger = nextchar.Tagger.load(tmp_path / "run")
     assert tagger.apply("the dog sees a cat\r\n") == "The dog sees a cat.\r\n"
@@ -75,7 +75,7 @@ def test_labels_of_files_are_learned(tmp_path: Path) -> None:
     words = ["".join(draw.choices("abcde", k=draw.randint(1, 9))) for _ in range(150)]
     path = tmp_path / "vowels.tsv"
     path.write_text("\n\n".join("\n".join(f"{c}\t{c in 'ae'}" for c in word) for word in words))
-    options = {**SMALL, "passes": 20, "learning_rate": 0.02, "outside": "False"}
+    options = {**SMALL, "epochs": 20, "learning_rate": 0.02, "outside": "False"}
     result = train_tagger(path, tmp_path / "run", **options)
     assert result.figures["f1"] == 1
     assert nextchar.Tagger.load(tmp_path / "run").tag("bad") == [
@@ -114,9 +114,9 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
 def test_few_items_are_learned_from_more_often(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"{number} a" for number in range(20)))
-    options = {name: value for name, value in SMALL.items() if name != "passes"}
+    options = {name: value for name, value in SMALL.items() if name != "epochs"}
     result = train_tagger(text, tmp_path / "run", restore="spaces", **options)
-    assert result.passes == 60
+    assert result.epochs == 60
 
 
 def test_items_longer_than_the_window_are_told(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_one_hot_symbols_have_no_runs() -> None:
 
 def test_bio_needs_labels_that_are_made_so() -> None:
     choices = TaggingChoices.from_options({})
-    labels = Labels.of([Item(("a", "b"), ("X", "O"))], choices.tagging)
+    labels = TagSet.of([Item(("a", "b"), ("X", "O"))], choices.tagging)
     with pytest.raises(ConfigError, match="'bio' needs labels O, B-… and I-…, got X"):
         labels.grammar("bio")
 
@@ -188,12 +188,12 @@ def test_labels_that_never_followed_each_other_are_not_given() -> None:
 def test_labels_are_kept_whole_and_damage_is_found() -> None:
     labels = untrained("case+punctuation").model.labels
     config = TaggingChoices.from_options({"restore": "case+punctuation"}).tagging
-    again = Labels.from_dict(labels.to_dict(), config)
+    again = TagSet.from_dict(labels.to_dict(), config)
     assert again.names == labels.names
     assert np.array_equal(again.seen.follows, labels.seen.follows)
     for damaged in ({}, {**labels.to_dict(), "labels": ["b", "a"]}, {"labels": 3}):
         with pytest.raises(RunError, match="labels of the run are damaged"):
-            Labels.from_dict(damaged, config)
+            TagSet.from_dict(damaged, config)
 
 
 def test_places_stand_at_the_last_symbol_of_their_character() -> None:

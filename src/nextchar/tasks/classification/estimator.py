@@ -23,9 +23,9 @@ from nextchar.config import ClassifierChoices
 from nextchar.errors import Interrupted, NextcharError
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters, named_tensors
-from nextchar.tasks.classification.labels import Labels
+from nextchar.tasks.classification.data import checked_lengths, prepare
+from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.preparing import checked_lengths, prepare
 from nextchar.tasks.runs import train_items
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.labelled import LabelledText
@@ -212,7 +212,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Make the network again from what was learned."""
         names = tuple(f"{place:09}" for place in range(len(self.classes_)))
         choices = ClassifierChoices.from_dict(self.choices_)
-        labels = Labels(names, tuple(self.label_counts_))
+        labels = LabelSet(names, tuple(self.label_counts_))
         model = TextClassifier(choices, vocabularies.from_dict(self.vocabulary_), labels)
         load_parameters(model.network, {n: torch.from_numpy(w) for n, w in self.weights_.items()})
         model.network.to(pick_device(choices.training.device)).eval()

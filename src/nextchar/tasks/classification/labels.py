@@ -21,7 +21,7 @@ LABELS_FILE = "labels.json"
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelSet:
     """C different labels, sorted.
 
     Attributes

@@ -17,12 +17,12 @@ from torch.nn import functional
 
 from nextchar.config import ClassifierChoices
 from nextchar.config.arguments import checked
-from nextchar.model_files import load_vocabulary, save_vocabulary
 from nextchar.nn.dropout import drop_symbols
 from nextchar.nn.trainable import evaluating
-from nextchar.origin import Origin, load_origin
+from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
+from nextchar.run_files.origin import Origin, load_origin
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
-from nextchar.tasks.classification.labels import Labels
+from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.network import Committee
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Examples
@@ -32,8 +32,8 @@ from nextchar.text.normal_forms import NormalForm
 from nextchar.text.sequences import Sequences
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.freezing import GrownWeight
-from nextchar.training.lessons import Measured, on_device
-from nextchar.training.objective import Objective
+from nextchar.training.loss import Loss
+from nextchar.training.objective import Measured, on_device
 
 TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
 SYMBOLS_AT_ONCE = 1 << 15
@@ -60,7 +60,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         self,
         choices: ClassifierChoices,
         vocabulary: Vocabulary,
-        labels: Labels,
+        labels: LabelSet,
         *,
         origin: Origin | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     @classmethod
     def untrained(cls, folder: Path, choices: ClassifierChoices) -> Self:
         """Make the model of a run as it was before its training."""
-        vocabulary, labels = load_vocabulary(folder), Labels.load(folder)
+        vocabulary, labels = load_vocabulary(folder), LabelSet.load(folder)
         return cls(choices, vocabulary, labels, origin=load_origin(folder))
 
     @property
@@ -143,9 +143,9 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             counts += evidence.counts(*self._batch(texts, indices), targets, weights)
         evidence.count(counts)
 
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         """Read items in training mode: cross-entropy, weighted and smoothed, and R-Drop.
 
         R-Drop adds the mean divergence, in both directions, between two readings of each item
@@ -180,7 +180,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             logits.detach().flatten(0, 1), everyone, reduction="none"
         ).view_as(losses)
         nats = _weighed(nats, shares).mean()
-        return Objective(minimized / members, nats)
+        return Loss(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
         """Return loss, accuracy and macro F1 on held-out items.
@@ -286,7 +286,7 @@ def _divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
     return _weighed(gaps.sum((0, 2)), shares).mean() / 2
 
 
-def _label_weights(labels: Labels, choices: ClassifierChoices) -> NDArray[np.float32]:
+def _label_weights(labels: LabelSet, choices: ClassifierChoices) -> NDArray[np.float32]:
     """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
     weights = labels.shares**-choices.classifier.class_weights
     on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()

@@ -22,10 +22,10 @@ from torch.nn import functional
 
 from nextchar.config import ClassifierChoices, ClassifierConfig
 from nextchar.nn.dropout import Dropout
+from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoder
-from nextchar.nn.entrance import Linear
 from nextchar.nn.initialization import initialize_head
-from nextchar.nn.ngrams import Found, NgramEmbedding, NgramEvidence, NgramVotes
+from nextchar.nn.ngrams import NgramEmbedding, NgramEvidence, NgramRows, NgramVotes
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
 from nextchar.tasks.classification.linear import LinearPart
@@ -94,7 +94,7 @@ class ClassifierNetwork(Trainable):
         ids: Tensor,
         lengths: Tensor,
         *,
-        found: Found | None = None,
+        found: NgramRows | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Read items.

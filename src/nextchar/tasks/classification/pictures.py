@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nextchar.drawing import label_fonts, new_figure, saved_picture
+from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 from nextchar.tasks.classification.figures import ClassificationFigures
 
 _MOST_NUMBERED = 30

@@ -18,7 +18,7 @@ from nextchar.text.tables import kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class LabelledFiles:
     """How items are found in files.
 
     Attributes

@@ -13,11 +13,11 @@ from typing import Any
 from nextchar.config import ClassifierChoices
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
-from nextchar.tasks.classification.beginning import LanguageModelSource
+from nextchar.tasks.classification.data import checked_lengths, prepare
 from nextchar.tasks.classification.figures import ClassificationFigures
 from nextchar.tasks.classification.model import TextClassifier
-from nextchar.tasks.classification.preparing import checked_lengths, prepare
-from nextchar.tasks.classification.reading import Source
+from nextchar.tasks.classification.pretrained import LanguageModelSource
+from nextchar.tasks.classification.reading import LabelledFiles
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout
@@ -35,9 +35,9 @@ def train_classifier(
     inputs: Input | Sequence[Input],
     out: str | os.PathLike[str],
     *,
-    text: str = Source.text_column,
-    label: str = Source.label_column,
-    layout: Layout = Source.layout,
+    text: str = LabelledFiles.text_column,
+    label: str = LabelledFiles.label_column,
+    layout: Layout = LabelledFiles.layout,
     from_run: str | os.PathLike[str] | None = None,
     listeners: Sequence[Listener] = (),
     **options: Any,  # noqa: ANN401
@@ -80,7 +80,7 @@ def train_classifier(
             f"{choices.classifier.members}"
         )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    source = Source(text_column=text, label_column=label, layout=layout)
+    source = LabelledFiles(text_column=text, label_column=label, layout=layout)
     items = source.items(paths, choices.items.reading, note=noting(listeners))
     prepared = prepare(items, choices, source=begun, listeners=listeners)
     return train_items(

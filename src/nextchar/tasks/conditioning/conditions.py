@@ -80,7 +80,7 @@ class Conditions(ABC):
 
 
 @dataclass(frozen=True)
-class Labels(Conditions):
+class LabelCondition(Conditions):
     """K labels: a vector is one-hot, or shares of several.
 
     Attributes
@@ -256,7 +256,7 @@ def parse_condition(text: str, conditions: Conditions) -> Given:
     ConfigError
         A number cannot be read. Whether the model knows the condition is found out later.
     """
-    if isinstance(conditions, Labels) and (text in conditions.names or "=" not in text):
+    if isinstance(conditions, LabelCondition) and (text in conditions.names or "=" not in text):
         return text
     parts = [part.strip() for part in text.split(",")]
     if not all("=" in part for part in parts):
@@ -280,7 +280,10 @@ def _narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def conditions_from(values: Mapping[str, Any]) -> Conditions:
     """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
-    kinds: dict[str, type[Labels | Features]] = {"labels": Labels, "features": Features}
+    kinds: dict[str, type[LabelCondition | Features]] = {
+        "labels": LabelCondition,
+        "features": Features,
+    }
     try:
         kind = kinds[values["kind"]]
         return kind(*(tuple(values[name]) for name in kind.__dataclass_fields__))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
-from nextchar.tasks.conditioning.conditions import Conditions, Labels
+from nextchar.tasks.conditioning.conditions import Conditions, LabelCondition
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
 from nextchar.text.notes import Note, no_note
@@ -90,7 +90,7 @@ class Items:
 
     def column(self, conditions: Conditions) -> NDArray[np.int64] | NDArray[np.float64]:
         """Give what ``conditions.vectors`` takes: numbers of labels [N], or features [N, F]."""
-        if isinstance(conditions, Labels):
+        if isinstance(conditions, LabelCondition):
             if self.labels is None:
                 raise ConfigError("the model was given labels, and these items have features")
             numbers = {label: conditions.index(label) for label in dict.fromkeys(self.labels)}

@@ -21,22 +21,22 @@ from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.following import each_a_part
-from nextchar.model import LanguageModel
-from nextchar.tasks.conditioning.conditions import Given, Labels
+from nextchar.language_model.model import LanguageModel
+from nextchar.tasks.conditioning.conditions import Given, LabelCondition
+from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
+from nextchar.tasks.conditioning.generating import ItemWriter
 from nextchar.tasks.conditioning.items import Items
-from nextchar.tasks.conditioning.measuring import nats_under, nats_under_own, window
+from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own, window
 from nextchar.tasks.conditioning.network import ConditionalNetwork
-from nextchar.tasks.conditioning.preparing import prepare
-from nextchar.tasks.conditioning.symbols import TEXT, Symbols
-from nextchar.tasks.conditioning.writing import ItemWriter
+from nextchar.tasks.conditioning.symbols import TEXT, TextCodec
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.text.normal_forms import NormalForm
 from nextchar.training.events import Listener
-from nextchar.training.lessons import Measured, on_device
-from nextchar.training.objective import Objective, objective_of
+from nextchar.training.loss import Loss, sequence_loss
+from nextchar.training.objective import Measured, on_device
 
 
 class ConditionalModel(ItemModel[ConditionChoices]):
@@ -61,7 +61,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
 
     network: ConditionalNetwork
 
-    def __init__(self, choices: ConditionChoices, symbols: Symbols) -> None:
+    def __init__(self, choices: ConditionChoices, symbols: TextCodec) -> None:
         self.choices = choices
         self.symbols = symbols
         self.form = NormalForm(symbols.vocabulary, choices.text.normalization)
@@ -157,7 +157,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
     @classmethod
     def untrained(cls, folder: Path, choices: ConditionChoices) -> Self:
         """Make the model of a run as it was before its training."""
-        return cls(choices, Symbols.load(folder))
+        return cls(choices, TextCodec.load(folder))
 
     @property
     def summary(self) -> str:
@@ -229,9 +229,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         return self.labels.prior
 
     @property
-    def labels(self) -> Labels:
+    def labels(self) -> LabelCondition:
         """The labels; ``ConfigError`` where the model was given features."""
-        if not isinstance(self.symbols.conditions, Labels):
+        if not isinstance(self.symbols.conditions, LabelCondition):
             raise ConfigError("the model was given features and has no labels")
         return self.symbols.conditions
 
@@ -239,7 +239,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
     def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Give log p(text | label) of texts under every label, in nats, [N, K].
 
-        Each text counts with its end. Symbols that the vocabulary does not have say nothing of
+        Each text counts with its end. TextCodec that the vocabulary does not have say nothing of
         labels, and cost nothing.
         """
         encoded = self.symbols.encoded([self.form.of(text) for text in texts])
@@ -264,7 +264,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         column = examples.arrays[conditions.column]
         characters = int(self.symbols.characters(texts).sum())
         none = nats_under(self.given(None).network, texts) if self._knows_none else None
-        if isinstance(conditions, Labels):
+        if isinstance(conditions, LabelCondition):
             networks = (self.given(name).network for name in each_a_part(conditions.names))
             by_label = np.stack([nats_under(network, texts) for network in networks], axis=1)
             return ConditionEvaluation.of_labels(
@@ -286,9 +286,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         """Give the predictions of each item."""
         return examples.texts[TEXT].lengths - 1
 
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         """Judge the network on some items, of which some lose their condition.
 
         Condition dropout is as in classifier-free guidance (Ho & Salimans 2022).
@@ -301,11 +301,11 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         none = torch.from_numpy(self.symbols.conditions.none).to(self.device)
         conditions = torch.where(dropped, none, conditions)
         reading = self.network.read(inputs, conditions, generator=generator)
-        objective = objective_of(reading, targets, self.choices.training)
+        loss = sequence_loss(reading, targets, self.choices.training)
         chosen = texts.subset(indices)
         symbols = int(chosen.lengths.sum()) - len(chosen)
         per_char = symbols / int(self.symbols.characters(chosen).sum())
-        return Objective(objective.minimized, objective.nats * per_char)
+        return Loss(loss.minimized, loss.nats * per_char)
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure nats per character under the items' own conditions, and without any."""

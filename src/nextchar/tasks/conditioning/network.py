@@ -24,9 +24,9 @@ from torch.nn import functional, init
 from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Embedded
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.entrance import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, enter
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
-from nextchar.nn.network import Network, Reading
+from nextchar.nn.network import Network, NetworkOutput
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import build_stack
@@ -95,13 +95,13 @@ class ConditionalNetwork(Trainable):
         *,
         generator: torch.Generator | None = None,
         path: Path = "auto",
-    ) -> Reading:
+    ) -> NetworkOutput:
         """Read items from their beginning, and predict each next symbol.
 
         Parameters
         ----------
         ids
-            Symbols int64[T, B].
+            TextCodec int64[T, B].
         conditions
             Of the items, [B, D].
         generator
@@ -130,7 +130,7 @@ class ConditionalNetwork(Trainable):
         outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
         dropped = self.output_dropout(outputs, generator)
         logits = functional.linear(dropped, self.head.weight, self.head.bias)
-        return Reading(logits.to(self.head.weight.dtype), state, outputs, dropped)
+        return NetworkOutput(logits.to(self.head.weight.dtype), state, outputs, dropped)
 
     def given(self, condition: Tensor) -> Network:
         """Make the plain network of one condition [D], on the same device, in evaluation mode."""

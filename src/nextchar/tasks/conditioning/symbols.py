@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nextchar.config.condition import ConditionChoices
 from nextchar.errors import RunError, TextError, as_option
-from nextchar.model_files import load_vocabulary, save_vocabulary
+from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.conditioning.conditions import Conditions, conditions_from
 from nextchar.tasks.conditioning.items import Items
@@ -34,7 +34,7 @@ TEXT = "text"
 
 
 @dataclass(frozen=True)
-class Symbols:
+class TextCodec:
     """What turns texts and conditions to numbers and back.
 
     Attributes

@@ -23,7 +23,7 @@ _MARGINS = 8  # of a window, each side has one of so many parts for context alon
 
 
 @dataclass(frozen=True)
-class Piece:
+class EncodedPiece:
     """What is read together of an item: all of it, or a window with what stands around it.
 
     Attributes
@@ -52,19 +52,19 @@ def margin_of(window: int) -> int:
     return window // _MARGINS
 
 
-def cut(characters: Sequence[str], window: int) -> Iterator[Piece]:
+def cut(characters: Sequence[str], window: int) -> Iterator[EncodedPiece]:
     """Cut an item into overlapping windows, of which each place is labelled in one."""
     margin = margin_of(window)
     start = 0
     while start + window < len(characters):
         piece = characters[start : start + window]
-        yield Piece(piece, margin if start else 0, window - margin, is_last=False)
+        yield EncodedPiece(piece, margin if start else 0, window - margin, is_last=False)
         start += window - 2 * margin
     rest = characters[start:]
-    yield Piece(rest, margin if start else 0, len(rest), is_last=True)
+    yield EncodedPiece(rest, margin if start else 0, len(rest), is_last=True)
 
 
-def encode(pieces: Iterable[Piece], vocabulary: Vocabulary) -> Examples:
+def encode(pieces: Iterable[EncodedPiece], vocabulary: Vocabulary) -> Examples:
     """Turn the symbols of pieces into numbers.
 
     The texts are ``symbols`` (where an item begins and ends stand ``len(vocabulary)`` and the
@@ -107,7 +107,7 @@ def encode_items(
     labelled in the piece stand in ``labels``.
     """
     number = {label: place for place, label in enumerate(labels)}
-    pieces: list[Piece] = []
+    pieces: list[EncodedPiece] = []
     numbers = []
     for item in items:
         done = 0

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from nextchar.config import TaggingConfig, Transitions
 from nextchar.errors import ConfigError, RunError
 from nextchar.tasks.tagging.items import Item
-from nextchar.tasks.tagging.restoration import Place, Restoration
+from nextchar.tasks.tagging.restoration import MarkPlace, Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
 
 _MOST = 5000  # the head has a row for each, and what may follow what is a square of them
 _BIO = ("B-", "I-")
 
 
-class Labels:
+class TagSet:
     """A fixed set of labels, numbered 0 to K - 1.
 
     Parameters
@@ -73,7 +73,7 @@ class Labels:
             return self.restoration.parts(label)
         return [] if label == self._outside else [label]
 
-    def possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
+    def possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
         """Return which labels insert nothing into a grapheme cluster, bool[n, K]."""
         is_open = np.fromiter((place.is_open for place in places), np.bool_, len(places))
         return ~is_open[:, None] | self._puts_nothing_behind

@@ -19,21 +19,21 @@ from torch.nn import functional
 from nextchar.config import TaggingChoices
 from nextchar.errors import RunError
 from nextchar.following import each_a_part
-from nextchar.model_files import load_vocabulary, save_vocabulary
+from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.tagging.encoding import START_CODE
-from nextchar.tasks.tagging.labels import Labels
+from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.network import TagNetwork
 from nextchar.tasks.tagging.restoration import START
-from nextchar.tasks.tagging.scores import Scores, Tally
+from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
 from nextchar.tasks.tagging.viterbi import FORBIDDEN, viterbi
 from nextchar.text.batches import by_length
 from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.lessons import Measured, on_device
-from nextchar.training.objective import Objective
+from nextchar.training.loss import Loss
+from nextchar.training.objective import Measured, on_device
 
 LABELS_FILE = "labels.json"
 _SYMBOLS_AT_ONCE = 1 << 13
@@ -56,7 +56,7 @@ class TagModel(ItemModel[TaggingChoices]):
     unit = "label"
     network: TagNetwork
 
-    def __init__(self, choices: TaggingChoices, vocabulary: Vocabulary, labels: Labels) -> None:
+    def __init__(self, choices: TaggingChoices, vocabulary: Vocabulary, labels: TagSet) -> None:
         self.choices = choices
         self.vocabulary = vocabulary
         self.labels = labels
@@ -73,7 +73,7 @@ class TagModel(ItemModel[TaggingChoices]):
     @classmethod
     def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
-        labels = Labels.from_dict(read_json(folder / LABELS_FILE, RunError), choices.tagging)
+        labels = TagSet.from_dict(read_json(folder / LABELS_FILE, RunError), choices.tagging)
         return cls(choices, load_vocabulary(folder), labels)
 
     @property
@@ -93,9 +93,9 @@ class TagModel(ItemModel[TaggingChoices]):
         """Give the symbols of each piece."""
         return examples.texts["symbols"].lengths
 
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         """Judge the labels of the places that are labelled in these pieces."""
         logits = self._logits(examples, indices, generator).flatten(0, 1)
         targets = on_device(torch.from_numpy(_targets(examples, indices)), self.device).flatten()
@@ -106,7 +106,7 @@ class TagModel(ItemModel[TaggingChoices]):
         nats = minimized.detach()
         if smoothing > 0:
             nats = functional.cross_entropy(logits.detach(), targets, ignore_index=NO_TARGET)
-        return Objective(minimized, nats)
+        return Loss(minimized, nats)
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure nats per label, and the scores of the labels that would be given."""
@@ -121,7 +121,7 @@ class TagModel(ItemModel[TaggingChoices]):
         examples
             As ``encoding.encode_items`` gives them; labels from K on are those of ``strangers``.
         strangers
-            Labels that only these items have.
+            TagSet that only these items have.
 
         Returns
         -------
@@ -129,7 +129,7 @@ class TagModel(ItemModel[TaggingChoices]):
             Nats per label, without those of strangers; and what the labels came to.
         """
         labels = self.labels
-        tally = Tally([labels.parts(name) for name in (*labels.names, *strangers)])
+        tally = ConfusionCounts([labels.parts(name) for name in (*labels.names, *strangers)])
         nats, count = 0.0, 0
         wanted: list[NDArray[np.integer]] = []
         given: list[NDArray[np.integer]] = []

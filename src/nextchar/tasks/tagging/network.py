@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from nextchar.config import NetworkConfig, TaggingConfig
 from nextchar.nn.dropout import Dropout, drop_symbols
+from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoder
-from nextchar.nn.entrance import Linear
 from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding
 from nextchar.nn.trainable import Trainable, levels_of

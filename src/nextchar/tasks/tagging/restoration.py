@@ -47,7 +47,7 @@ class Change(NamedTuple):
     behind: str = ""
 
 
-class Place:
+class MarkPlace:
     """One character of a text that was taken apart, and what was taken.
 
     Attributes
@@ -85,9 +85,9 @@ class Restoration:
             functools.partial(take_off, case="case" in kinds, diacritics="diacritics" in kinds)
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> LineParser:
         """Begin to take a line apart."""
-        return Reading(self)
+        return LineParser(self)
 
     def apart(self, text: str) -> tuple[list[str], list[str]]:
         """Take a text apart into characters, ``START`` among them, and their labels."""
@@ -181,7 +181,7 @@ class Restoration:
         return of_letters + (("behind",) if self.has_start else ())
 
 
-class Reading:
+class LineParser:
     """A line that is taken apart piece by piece.
 
     A grapheme cluster is one of three: a single character, from which the restored kinds of marks
@@ -198,7 +198,7 @@ class Reading:
         self._restoration = restoration
         self._borders = Borders()
         self._last: _Last = "none"
-        self.places = [Place(START, Change())] if restoration.has_start else []
+        self.places = [MarkPlace(START, Change())] if restoration.has_start else []
 
     def add(self, text: str) -> None:
         """Read on."""
@@ -247,4 +247,4 @@ class Reading:
             self._append(mark)
 
     def _append(self, base: str, case: str = "", marks: str = "") -> None:
-        self.places.append(Place(base, Change(case, marks)))
+        self.places.append(MarkPlace(base, Change(case, marks)))

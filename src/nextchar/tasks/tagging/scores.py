@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchCounts:
     """Counts of something that is to be found at places.
 
     Attributes
     ----------
     right
-        Found where it is.
+        MatchCounts where it is.
     given
-        Found at all.
+        MatchCounts at all.
     wanted
         Places where it is.
     """
@@ -73,8 +73,8 @@ class Scores:
         Items, and those in which every label is right.
     """
 
-    overall: Found
-    parts: Mapping[str, Found]
+    overall: MatchCounts
+    parts: Mapping[str, MatchCounts]
     places: int
     places_right: int
     items: int
@@ -110,7 +110,7 @@ class Scores:
         }
 
 
-class Tally:
+class ConfusionCounts:
     """Counts of the labels that were given for those that are right.
 
     Parameters
@@ -142,10 +142,12 @@ class Tally:
             ):
                 for part in parts:
                     counter[part] += count
-        found = {part: Found(hits[part], given[part], wanted[part]) for part in wanted | given}
+        found = {
+            part: MatchCounts(hits[part], given[part], wanted[part]) for part in wanted | given
+        }
         ordered = sorted(found, key=lambda part: (-found[part].wanted, part))
         return Scores(
-            overall=Found(hits.total(), given.total(), wanted.total()),
+            overall=MatchCounts(hits.total(), given.total(), wanted.total()),
             parts={part: found[part] for part in ordered},
             places=self._counts.total(),
             places_right=sum(n for (right, guess), n in self._counts.items() if right == guess),

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.tasks.tagging.encoding import Piece, encode, margin_of
+from nextchar.tasks.tagging.encoding import EncodedPiece, encode, margin_of
 from nextchar.tasks.tagging.model import TagModel
-from nextchar.tasks.tagging.restoration import Change, Place, Restoration
+from nextchar.tasks.tagging.restoration import Change, MarkPlace, Restoration
 
 # No characters: bytes that could not be decoded (PEP 383), and the byte order mark. Nothing is put
 # behind them.
@@ -38,7 +38,7 @@ class Stream(ABC):
         self._goes_on = self._has_text = False
         self._before: int | None = None
         self._held = ""
-        self._queue: list[tuple[Piece, list[Place]] | str] = []
+        self._queue: list[tuple[EncodedPiece, list[MarkPlace]] | str] = []
 
     def feed(self, text: str) -> str:
         """Read on, and give what is certain by now."""
@@ -60,7 +60,7 @@ class Stream(ABC):
         return self._written()
 
     @abstractmethod
-    def _begun(self) -> list[Place]:
+    def _begun(self) -> list[MarkPlace]:
         """Begin a line; ``_add`` reads on in it."""
 
     @abstractmethod
@@ -68,14 +68,14 @@ class Stream(ABC):
         """Add the places of a text to those of the line."""
 
     @abstractmethod
-    def _text(self, places: Sequence[Place], labels: NDArray[np.int64]) -> str:
+    def _text(self, places: Sequence[MarkPlace], labels: NDArray[np.int64]) -> str:
         """Write places that were labelled."""
 
     @abstractmethod
     def _line_end(self, end: str, *, had_text: bool) -> str:
         """Write the end of a line."""
 
-    def _possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
+    def _possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
         """Tell which labels may be given, bool[n, K]."""
         return np.ones((len(places), len(self._model.labels)), dtype=np.bool_)
 
@@ -89,10 +89,12 @@ class Stream(ABC):
             self._put(self._places[: self._window], self._window - margin, is_last=False)
             del self._places[: self._window - 2 * margin]
 
-    def _put(self, places: list[Place], end: int, *, is_last: bool) -> None:
+    def _put(self, places: list[MarkPlace], end: int, *, is_last: bool) -> None:
         first = margin_of(self._window) if self._goes_on else 0
         characters = [place.character for place in places]
-        self._queue.append((Piece(characters, first, end, is_last=is_last), places[first:end]))
+        self._queue.append(
+            (EncodedPiece(characters, first, end, is_last=is_last), places[first:end])
+        )
         self._goes_on = not is_last
 
     def _end_line(self, end: str) -> None:
@@ -142,25 +144,25 @@ class RestoringStream(Stream):
         )
         super().__init__(model)
 
-    def _begun(self) -> list[Place]:
+    def _begun(self) -> list[MarkPlace]:
         self._reading = self._restoration.reading()
         return self._reading.places
 
     def _add(self, text: str) -> None:
         self._reading.add(text)
 
-    def _possible(self, places: Sequence[Place]) -> NDArray[np.bool_]:
+    def _possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
         rows = self._model.labels.possible(places)
         if self._keep:
             rows &= np.array([self._agreeing(place.change) for place in places])
         # What no label says is written as it is, whatever label is given.
         return rows | ~rows.any(axis=1, keepdims=True)
 
-    def _text(self, places: Sequence[Place], labels: NDArray[np.int64]) -> str:
+    def _text(self, places: Sequence[MarkPlace], labels: NDArray[np.int64]) -> str:
         changes = [self._changes[number] for number in labels.tolist()]
         return "".join(map(self._place, places, changes))
 
-    def _place(self, place: Place, change: Change) -> str:
+    def _place(self, place: MarkPlace, change: Change) -> str:
         kept = self._keep and not _has(change, place.change)
         if kept or place.character in _BYTES:
             change = place.change
@@ -175,13 +177,13 @@ class RestoringStream(Stream):
 class LabellingStream(Stream):
     """Text whose characters are written with their labels, as labelled files are."""
 
-    def _begun(self) -> list[Place]:
+    def _begun(self) -> list[MarkPlace]:
         return []
 
     def _add(self, text: str) -> None:
-        self._places.extend(Place(character, Change()) for character in text)
+        self._places.extend(MarkPlace(character, Change()) for character in text)
 
-    def _text(self, places: Sequence[Place], labels: NDArray[np.int64]) -> str:
+    def _text(self, places: Sequence[MarkPlace], labels: NDArray[np.int64]) -> str:
         names = self._model.labels.names
         return "".join(
             f"{place.character}\t{names[number]}\n"

@@ -15,7 +15,7 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.model import TagModel
-from nextchar.tasks.tagging.restoration import START, Change, Place
+from nextchar.tasks.tagging.restoration import START, Change, MarkPlace
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
 from nextchar.text.notes import Note, no_note
@@ -37,7 +37,7 @@ class TagEvaluation:
     unknown_characters
         Places whose character the vocabulary does not have.
     unseen_labels
-        Labels that the tagger does not have, and so never gives, with the places where they are
+        TagSet that the tagger does not have, and so never gives, with the places where they are
         right.
     """
 
@@ -177,7 +177,7 @@ class Tagger:
         """
         restoration = self.model.labels.restoration
         if restoration is None:
-            places = [Place(character, Change()) for character in text]
+            places = [MarkPlace(character, Change()) for character in text]
         else:
             reading = restoration.reading()
             reading.add(text)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from nextchar.config import TaggingChoices
 from nextchar.config.arguments import checked
-from nextchar.tasks.holding_out import hold_out
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.tasks.split import hold_out
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item, read_items
-from nextchar.tasks.tagging.labels import Labels
+from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text import vocabulary as vocabularies
@@ -67,8 +67,8 @@ def train_tagger(
     items = read_items(
         given, choices.items.reading, restoration, columns=columns, note=noting(listeners)
     )
-    if not options.keys() & {"passes", "steps", "minutes"}:
-        choices = choices.with_options(passes=_usual_passes(choices, len(items)))
+    if not options.keys() & {"epochs", "steps", "minutes"}:
+        choices = choices.with_options(epochs=_usual_epochs(choices, len(items)))
     return train_on(items, out, choices, listeners=listeners, began=began)
 
 
@@ -91,7 +91,7 @@ def train_on(
         _kind(choices), ("".join(item.characters) for item in learned), choices.items.min_count,
         unknown=True,
     )  # fmt: skip
-    model = TagModel(choices, vocabulary, Labels.of(items, choices.tagging))
+    model = TagModel(choices, vocabulary, TagSet.of(items, choices.tagging))
     longer = sum(len(item.characters) > window for item in items)
     if longer:
         what = counted(longer, "item is", "items are")
@@ -130,9 +130,9 @@ def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item]
     return learned, other
 
 
-def _usual_passes(choices: TaggingChoices, items: int) -> float:
-    """Give more passes over few items, which a network would hardly have begun to learn."""
-    usual = choices.items.passes or 1.0
+def _usual_epochs(choices: TaggingChoices, items: int) -> float:
+    """Give more epochs over few items, which a network would hardly have begun to learn."""
+    usual = choices.items.epochs or 1.0
     enough = _ENOUGH_STEPS * choices.training.batch_size / items
     return max(usual, min(_MOST_PASSES, math.ceil(enough)))
 

@@ -69,7 +69,7 @@ def write(
     beam
         With width 1 the most probable symbol is taken at each step. It has no groups.
     excluded
-        Symbols that are never taken.
+        PairCodec that are never taken.
 
     Yields
     ------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.jit import compiled
+from nextchar.compilation.jit import compiled
 from nextchar.text.sequences import Sequences
 
 
@@ -24,7 +24,7 @@ class Errors:
     distances
         Edit distance of each from its reference, int64[N].
     reference_symbols
-        Symbols of all references.
+        PairCodec of all references.
     """
 
     distances: NDArray[np.int64]

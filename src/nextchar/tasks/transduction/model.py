@@ -19,7 +19,7 @@ from nextchar.config import TransductionChoices
 from nextchar.config.arguments import checked
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
-from nextchar.nn.network import Reading
+from nextchar.nn.network import NetworkOutput
 from nextchar.nn.trainable import evaluating
 from nextchar.nn.transducer import TransducerNetwork
 from nextchar.tasks.examples import Examples
@@ -33,14 +33,14 @@ from nextchar.tasks.transduction.results import (
     TransductionEvaluation,
     Wrong,
 )
-from nextchar.tasks.transduction.symbols import SOURCE, TARGET, Symbols
+from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 from nextchar.text.batches import by_length
 from nextchar.text.normal_forms import NormalForm
 from nextchar.text.sequences import Sequences
 from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Unknown
-from nextchar.training.lessons import Measured, on_device
-from nextchar.training.objective import Objective, objective_of
+from nextchar.training.loss import Loss, sequence_loss
+from nextchar.training.objective import Measured, on_device
 
 _MEASURED_TOGETHER = 32_768  # symbols
 
@@ -60,7 +60,7 @@ class Transducer(ItemModel[TransductionChoices]):
 
     network: TransducerNetwork
 
-    def __init__(self, choices: TransductionChoices, symbols: Symbols) -> None:
+    def __init__(self, choices: TransductionChoices, symbols: PairCodec) -> None:
         self.choices = choices
         self.symbols = symbols
         self.form = NormalForm(symbols.source, choices.items.normalization)
@@ -83,7 +83,7 @@ class Transducer(ItemModel[TransductionChoices]):
     @classmethod
     def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
-        return cls(choices, Symbols.load(folder))
+        return cls(choices, PairCodec.load(folder))
 
     @property
     def summary(self) -> str:
@@ -99,12 +99,14 @@ class Transducer(ItemModel[TransductionChoices]):
         """Give the symbols of source and target, int64[N]."""
         return examples.texts[SOURCE].lengths + examples.texts[TARGET].lengths
 
-    def judge(
+    def compute_loss(
         self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Objective:
+    ) -> Loss:
         """Read sources and targets in training mode, and judge what is predicted."""
         logits, targets = self._predicted(examples, indices, generator)
-        return objective_of(Reading(logits, (), logits, logits), targets, self.choices.training)
+        return sequence_loss(
+            NetworkOutput(logits, (), logits, logits), targets, self.choices.training
+        )
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure the loss on all items, and the errors of what is written for some of them.
@@ -267,7 +269,7 @@ class Transducer(ItemModel[TransductionChoices]):
     ) -> TransductionEvaluation:
         """Write targets for the sources of pairs, and compare them with the targets.
 
-        Symbols that a vocabulary does not have are read as ``<unk>``, which is never written.
+        PairCodec that a vocabulary does not have are read as ``<unk>``, which is never written.
         Other options and errors are those of ``apply``.
         """
         return self.evaluate_examples(

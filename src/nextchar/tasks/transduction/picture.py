@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import importlib
 
-from nextchar.drawing import label_fonts, new_figure, saved_picture
 from nextchar.errors import ConfigError
 from nextchar.rendering.characters import symbol_name, width
+from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 from nextchar.tasks.transduction.results import AttentionMap
 
 MOST_SYMBOLS = 200  # along an axis: labels of a larger picture could not be read

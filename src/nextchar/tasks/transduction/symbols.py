@@ -25,7 +25,7 @@ _FILE = "symbols.json"
 
 
 @dataclass(frozen=True)
-class Symbols:
+class PairCodec:
     """What turns sources and targets to numbers.
 
     Attributes
@@ -33,7 +33,7 @@ class Symbols:
     source, target
         The vocabularies.
     longest_target
-        Symbols of the longest target that was learned from.
+        PairCodec of the longest target that was learned from.
     """
 
     source: Vocabulary

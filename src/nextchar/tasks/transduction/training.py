@@ -13,8 +13,8 @@ from nextchar.config import TransductionChoices
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.examples import Examples
-from nextchar.tasks.holding_out import hold_out
 from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
+from nextchar.tasks.split import hold_out
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import (
     Columns,
@@ -23,7 +23,7 @@ from nextchar.tasks.transduction.pairs import (
     format_of,
     read_pairs,
 )
-from nextchar.tasks.transduction.symbols import Symbols
+from nextchar.tasks.transduction.symbols import PairCodec
 from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 from nextchar.training.folder import in_the_way_error, is_in_the_way
@@ -96,7 +96,7 @@ def train_on_pairs(
     kept = _short_enough([Pair(*pair) for pair in pairs], choices, listeners)
     learned, held_out = _divided(kept, choices)
     tell(listeners, Preparing(stage="encoding", fraction=0.0))
-    symbols = Symbols.learn(learned, choices)
+    symbols = PairCodec.learn(learned, choices)
     train, validation = symbols.examples(learned), symbols.examples(held_out)
     tell(listeners, Preparing(stage="encoding", fraction=1.0))
     model = Transducer(choices, symbols)

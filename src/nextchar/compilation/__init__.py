@@ -1,0 +1,1 @@
+"""Machine code: loops that are compiled when first called, and kept on disk."""

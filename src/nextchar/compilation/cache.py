@@ -1,0 +1,191 @@
+"""Compiled code: log messages about its compilation, and its store for later processes.
+
+Numba stores compiled code, and raises an exception if that fails. Here storing is optional: code
+that cannot be loaded is compiled again, and code that cannot be stored serves this process alone.
+The logger ``nextchar`` reports that, and the expected seconds of a compilation.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba.core import config, event
+from numba.core.caching import FunctionCache
+
+from nextchar.errors import ConfigError
+
+LOGGER = logging.getLogger("nextchar")
+
+# The loops compiled by the first call of a module's functions, and the seconds that this takes on
+# two cores of a server of 2022.
+_LOOPS = {
+    "nextchar.nn.kernels.windows": ("the loops of training", 15),
+    "nextchar.nn.kernels.windows_gru": ("the loops of training for gru cells", 15),
+    "nextchar.nn.kernels.fixed_point": ("the integer products of training", 15),
+    "nextchar.nn.kernels.projection": ("the integer products of training", 15),
+    "nextchar.nn.kernels.pointwise": ("a step of training", 2),
+    "nextchar.nn.kernels.pointwise_gru": ("a step of training", 2),
+    "nextchar.generation.compiled.step": ("the loops of generation", 12),
+    "nextchar.generation.compiled.matvec": ("the loops of generation", 12),
+    "nextchar.compression.predictor": ("the loops of compression", 12),
+    "nextchar.novelty.automaton": ("the comparison of texts", 5),
+    "nextchar.novelty.matching": ("the comparison of texts", 5),
+}
+
+
+class _Watch(event.Listener):
+    """Follows the compilations of this process; a nested one belongs to the outer one."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.places: set[Path] = set()
+        self.problem: str | None = None
+        self._depth = 0
+        self._began = 0.0
+
+    def on_start(self, event: Any) -> None:  # noqa: ANN401
+        """Log the loops that are compiled."""
+        if self._depth == 0:
+            self._began = time.monotonic()
+            _tell_once(_LOOPS.get(event.data["dispatcher"].py_func.__module__))
+        self._depth += 1
+
+    def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
+        """Add up the time."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.monotonic() - self._began
+
+
+@cache
+def _watch() -> _Watch:
+    watch = _Watch()
+    event.register("numba:compile", watch)  # type: ignore[no-untyped-call]
+    return watch
+
+
+@cache
+def _tell_once(loops: tuple[str, int] | None) -> None:
+    if loops is not None:
+        what, seconds = loops
+        LOGGER.info("compiling %s, once per installation: about %d s", what, seconds)
+
+
+@cache
+def _warn_once(problem: str) -> None:
+    _watch().problem = problem
+    LOGGER.warning("compiled code cannot be stored, and every process compiles anew: %s", problem)
+
+
+def require_compiler() -> None:
+    """Raise ``ConfigError`` if Numba is set not to compile: loops in Python would take days."""
+    settings: Any = config  # which has no types
+    if settings.DISABLE_JIT:
+        raise ConfigError(
+            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: remove it from the "
+            "environment"
+        )
+
+
+def compilation_seconds() -> float:
+    """Return the seconds that this process has spent compiling."""
+    return _watch().seconds
+
+
+def storing_problem() -> str | None:
+    """Return the reason why code could not be stored, if any."""
+    return _watch().problem
+
+
+def places() -> tuple[Path, ...]:
+    """Return the folders where the code of this process's functions is stored."""
+    return tuple(sorted(_watch().places))
+
+
+class _Store(FunctionCache):
+    """Numba's cache of one function, whose failures cost nothing but time."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
+        """Load the code of a signature; return ``None`` if none can be read."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001  (reading a damaged file may raise anything)
+            self._forget()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
+        """Store the code of a signature, if that is possible."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001
+            _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
+
+    def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
+        """Return whether code of a signature is stored for this processor; of any, if ``None``."""
+        wanted = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
+        files: Any = self._cache_file
+        try:
+            stored = files._load_index().items()  # noqa: SLF001
+        except Exception:  # noqa: BLE001
+            return False
+        # The index is written first: on a full disk it may name missing files.
+        return any(
+            key[1:] == wanted[1:] and (sig is None or key == wanted)
+            for key, name in stored
+            if Path(self.cache_path, name).is_file()
+        )
+
+    def _forget(self) -> None:
+        """Clear the index, which may be the damaged file."""
+        try:
+            self.flush()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            _warn_once(f"{self.cache_path}: {error.strerror or error}")
+
+
+def keep(function: Callable[..., Any]) -> None:
+    """Store the code that Numba compiles for a function, and load stored code."""
+    _watch()
+    dispatcher: Any = function
+    try:
+        store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError):  # whose message names the function: there are many
+        _warn_once(
+            "neither the folders of the code nor the user's cache can be written (the environment "
+            "variable NUMBA_CACHE_DIR names another place)"
+        )
+    else:
+        dispatcher._cache = store  # noqa: SLF001
+        _watch().places.add(Path(store.cache_path))
+
+
+def place_of(function: Callable[..., Any]) -> Path | None:
+    """Return the folder where a function's code is stored, or ``None``."""
+    dispatcher: Any = function
+    path = dispatcher._cache.cache_path  # noqa: SLF001
+    return None if path is None else Path(path)
+
+
+def is_ready(function: Callable[..., Any], *arguments: Any) -> bool:  # noqa: ANN401
+    """Return whether a call with such arguments needs no compilation."""
+    dispatcher: Any = function
+    kinds = tuple(dispatcher.typeof_pyval(each) for each in arguments)
+    if kinds in dispatcher.overloads:
+        return True
+    return _is_stored(dispatcher, kinds)
+
+
+def was_compiled(function: Callable[..., Any]) -> bool:
+    """Return whether this installation has stored code of a function, for any arguments."""
+    dispatcher: Any = function
+    return bool(dispatcher.overloads) or _is_stored(dispatcher, None)
+
+
+def _is_stored(dispatcher: Any, kinds: tuple[Any, ...] | None) -> bool:  # noqa: ANN401
+    store = dispatcher._cache  # noqa: SLF001
+    return isinstance(store, _Store) and store.holds(kinds, dispatcher.targetctx.codegen())

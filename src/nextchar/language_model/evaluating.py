@@ -1,0 +1,266 @@
+"""Measuring a text: what a network, which knows ids, says about characters.
+
+N characters of text, M symbols, K alternatives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextchar.errors import CharacterError, ConfigError, TextError
+from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
+from nextchar.evaluation.dynamic import Adaptation, read_and_learn
+from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
+from nextchar.evaluation.score import Score
+from nextchar.evaluation.surprisal import measure_surprisal
+from nextchar.nn.network import Network
+from nextchar.nn.precision import Arithmetic
+from nextchar.text.compressors import CompressedSizes
+from nextchar.text.notes import counted
+from nextchar.text.places import Place
+from nextchar.text.skipped import Skipped, measured_as
+from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
+
+_IDS_AT_ONCE = 1 << 16
+
+
+def counted_text(
+    vocabulary: Vocabulary, pieces: Iterable[str], unknown: Unknown | None, tally: TextCounts
+) -> Iterator[Ids]:
+    """Encode the pieces of a text in order, and count symbols and characters.
+
+    Skipped characters are withheld from the compressors too: all figures cover the same characters.
+    """
+    unknown = measured_as(vocabulary, unknown)
+    place = Place()
+    for piece in pieces:
+        try:
+            ids = vocabulary.encode(piece, unknown=unknown)
+        except CharacterError as error:
+            first = place.after(piece[: piece.index(error.character)])
+            raise error.at(str(first)) from error
+        place = place.after(piece)
+        tally.count(ids)
+        skipped = 0
+        if unknown == "skip" and vocabulary.kind != "byte":
+            skipped = len(piece) - int(vocabulary.starts_character[ids].sum())
+        tally.skipped.add(piece, skipped)
+        kept = vocabulary.decode(ids) if skipped else piece
+        tally.compress(kept.encode("utf-8", "surrogateescape"))
+        yield ids
+
+
+def counted_ids(
+    vocabulary: Vocabulary,
+    ids: Ids,
+    tally: TextCounts,
+    *,
+    progress: Callable[[float], None] | None,
+    check: Callable[[], None] | None,
+) -> Iterator[Ids]:
+    """Cut a text that is encoded already into pieces, and count what passes.
+
+    ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each piece.
+    """
+    decoder = vocabulary.decoder()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        if check is not None:
+            check()
+        piece = np.array(ids[start : start + _IDS_AT_ONCE])
+        tally.count(piece)
+        if isinstance(vocabulary, ByteVocabulary):
+            tally.compress(vocabulary.decode_bytes(piece))
+        else:
+            tally.compress(decoder.feed(piece).encode())
+        yield piece
+        if progress is not None:
+            progress(min(1.0, (start + len(piece)) / len(ids)))
+    tally.compress(decoder.flush().encode())
+
+
+def evaluate_chunks(
+    network: Network,
+    unit: str,
+    chunks: Iterable[Ids],
+    tally: TextCounts,
+    *,
+    arithmetic: Arithmetic,
+    exact: bool,
+    reset_every: int,
+    adaptation: Adaptation | None,
+) -> Evaluation:
+    """Measure a text that is encoded and counted on its way; see ``LanguageModel.evaluate``.
+
+    Raises
+    ------
+    TextError
+        There was nothing to predict.
+    """
+    if reset_every < 0:
+        raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
+    if reset_every and adaptation is not None:
+        raise ConfigError("a network that learns as it reads carries its state: no reset_every")
+    began = time.monotonic()
+    if reset_every:
+        nats = nats_windowed(network, chunks, window=reset_every)
+    elif exact or adaptation is not None:
+        nats = sum_nats(_predictions(network, chunks, adaptation))
+    else:
+        nats = nats_parallel(network, chunks, arithmetic=arithmetic)
+    seconds = time.monotonic() - began - tally.seconds
+    if tally.symbols < 2 or tally.characters < 1:
+        raise _nothing("evaluate", tally.symbols, tally.characters, tally.skipped.count)
+    return Evaluation(
+        nats=nats,
+        unit=unit,
+        symbols=tally.symbols - 1,
+        characters=tally.characters,
+        unknown_symbols=tally.unknown,
+        skipped_symbols=tally.skipped.count,
+        first_skipped=tally.skipped.first,
+        compressed_bits_per_char=tally.compressed_bits_per_char(),
+        adaptation=adaptation,
+        seconds=seconds,
+    )
+
+
+def _predictions(
+    network: Network, chunks: Iterable[Ids], adaptation: Adaptation | None
+) -> Predictions:
+    if adaptation is None:
+        return read_in_order(network, chunks)
+    return read_and_learn(network, chunks, adaptation)
+
+
+def score_text(
+    network: Network,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    unknown: Unknown | None,
+    adaptation: Adaptation | None,
+    alternatives: int,
+    progress: Callable[[float], None] | None,
+) -> Score:
+    """Give the bits of every character of a text; see ``LanguageModel.score``.
+
+    Raises
+    ------
+    TextError
+        There is nothing to predict.
+    """
+    began = time.monotonic()
+    unknown = measured_as(vocabulary, unknown)
+    ids = vocabulary.encode(text, unknown=unknown)
+    characters = int(vocabulary.starts_character[ids[1:]].sum())
+    if characters < 1:
+        left_out = len(text) - int(vocabulary.starts_character[ids].sum())
+        raise _nothing("score", len(ids), characters, left_out if unknown == "skip" else 0)
+    counts, is_unknown = _symbols_of_each(vocabulary, text, unknown)
+    character = np.repeat(np.arange(len(text)), counts)
+    if len(character) != len(ids):
+        raise TextError("the vocabulary reads this text otherwise than character by character")
+    predictions = _predictions(network, [ids], adaptation)
+    surprisal = measure_surprisal(_told(predictions, len(ids) - 1, progress), alternatives)
+    first = np.zeros(1)
+    symbol_bits = np.concatenate((first, surprisal.nats)) / np.log(2)
+    entropy = np.concatenate((first, surprisal.entropy)) / np.log(2)
+    none = np.full((1, surprisal.expected.shape[1]), -1)
+    return Score(
+        text=text,
+        bits=_summed(symbol_bits, character, counts),
+        expected_bits=_summed(entropy, character, counts),
+        symbol_ids=ids.astype(np.int64),
+        symbol_bits=symbol_bits,
+        symbol_character=character,
+        alternative_ids=np.concatenate((none, surprisal.expected)),
+        alternative_probabilities=np.concatenate(
+            (np.zeros(none.shape, np.float32), surprisal.probabilities)
+        ),
+        names=vocabulary.symbols,
+        characters=characters,
+        adaptation=adaptation,
+        unknown=is_unknown,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextError:
+    """Return the error for a text with nothing left to evaluate."""
+    unseen = f", and {left_out:,} that the vocabulary does not have" if left_out else ""
+    return TextError(
+        f"nothing to {what}: {counted(symbols, 'symbol', 'symbols')} with "
+        f"{counted(characters, 'character', 'characters')} after the first"
+        f"{unseen}; at least two symbols and a character are needed"
+    )
+
+
+def _symbols_of_each(
+    vocabulary: Vocabulary, text: str, unknown: Unknown
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Give how many symbols each character is read as, and whether one of them is ``<unk>``."""
+    each = {character: vocabulary.encode(character, unknown=unknown) for character in set(text)}
+    counts = np.fromiter((len(each[character]) for character in text), np.int64, len(text))
+    strangers = {c for c, ids in each.items() if vocabulary.unknown_id in ids.tolist()}
+    return counts, np.fromiter((c in strangers for c in text), np.bool_, len(text))
+
+
+def _summed(
+    values: NDArray[np.float64], character: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sum over the symbols of each character; NaN where it has none."""
+    sums = np.bincount(character, weights=values, minlength=len(counts))
+    return np.where(counts > 0, sums, np.nan)
+
+
+def _told(
+    predictions: Predictions, count: int, progress: Callable[[float], None] | None
+) -> Predictions:
+    """Tell the share of so many predictions that is done."""
+    done = 0
+    for logits, targets in predictions:
+        yield logits, targets
+        done += len(targets)
+        if progress is not None:
+            progress(done / count)
+
+
+class TextCounts:
+    """Counts what passes by on its way to the network; ``seconds`` is what compressing took."""
+
+    def __init__(self, vocabulary: Vocabulary, *, compressors: bool) -> None:
+        self._vocabulary = vocabulary
+        self._sizes = CompressedSizes() if compressors else None
+        self.symbols = 0
+        self.characters = 0
+        self.unknown = 0
+        self.skipped = Skipped(vocabulary)
+        self.seconds = 0.0
+        self._all_characters = 0
+
+    def count(self, ids: Ids) -> None:
+        """Count a piece; the very first symbol of the text is context, not a prediction."""
+        predicted = ids if self.symbols else ids[1:]
+        self.symbols += len(ids)
+        self.characters += int(self._vocabulary.starts_character[predicted].sum())
+        self._all_characters += int(self._vocabulary.starts_character[ids].sum())
+        if self._vocabulary.unknown_id is not None:
+            self.unknown += int((predicted == self._vocabulary.unknown_id).sum())
+
+    def compress(self, data: bytes) -> None:
+        """Feed the piece's bytes to the compressors, where they were asked for."""
+        began = time.monotonic()
+        if self._sizes is not None:
+            self._sizes.feed(data)
+        self.seconds += time.monotonic() - began
+
+    def compressed_bits_per_char(self) -> dict[str, float]:
+        """Give what each compressor reached on all that was fed."""
+        if self._sizes is None:
+            return {}
+        count = self._all_characters
+        return {name: 8 * size / count for name, size in self._sizes.finish().items()}

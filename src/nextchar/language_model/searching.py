@@ -1,0 +1,146 @@
+"""The most probable ways for a text to go on: by beam search, and word by word.
+
+V vocabulary size, n symbols.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nextchar.errors import ConfigError
+from nextchar.generation.completion import complete_words
+from nextchar.generation.search import Beam, Symbols, beam_search
+from nextchar.language_model.generating import Ending, constraint_of, end_of, excluded_of, start_of
+from nextchar.nn.network import Network
+from nextchar.text.vocabularies.code import CodeVocabulary
+from nextchar.text.vocabulary import Unknown, Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuation:
+    """A way for a text to go on.
+
+    Attributes
+    ----------
+    text
+        What follows the prompt.
+    log_probability
+        In nats, given the prompt: of exactly this text, and of what ends it.
+    score
+        What it was ranked by: the log-probability, unless lengths were made up for.
+    """
+
+    text: str
+    log_probability: float
+    score: float
+
+
+def search_text(
+    network: Network,
+    vocabulary: Vocabulary,
+    prompt: str,
+    beam: Beam,
+    ending: Ending,
+    *,
+    match: str | None = None,
+    forbid: Sequence[str] = (),
+    unknown: Unknown = "error",
+) -> list[Continuation]:
+    """Find the most probable texts that follow a prompt; see ``LanguageModel.search``."""
+    if ending.length is None:
+        raise ConfigError("a beam search needs a length; got None")
+    start = start_of(vocabulary, prompt, unknown)
+    found = beam_search(
+        network,
+        torch.from_numpy(start.context.astype(np.int64)),
+        beam,
+        length=ending.length,
+        starts=vocabulary.starts_character,
+        excluded=excluded_of(vocabulary),
+        excluded_first=start.inside,
+        constraint=constraint_of(vocabulary, start, match, forbid),
+        is_finished=_finish(vocabulary, ending),
+    )
+    texts: dict[str, Continuation] = {}
+    for each in found:
+        text = vocabulary.decode(np.array(each.symbols, np.int64))[: ending.length]
+        text = text[: end_of(text, ending.stop, ending.lines)]
+        # Of symbols that come to the same text, the likeliest: they come first.
+        texts.setdefault(
+            text,
+            Continuation(text=text, log_probability=each.log_probability, score=each.score),
+        )
+    return list(texts.values())
+
+
+def complete_text(
+    network: Network,
+    vocabulary: Vocabulary,
+    prompt: str,
+    *,
+    count: int,
+    words: int,
+    unknown: Unknown,
+) -> list[Continuation]:
+    """Find the most probable words; see ``LanguageModel.complete``."""
+    for name, value in (("count", count), ("words", words)):
+        if value < 1:
+            raise ConfigError(f"{name} must be at least 1; got {value}")
+    start = start_of(vocabulary, prompt, unknown)
+    is_word = word_symbols(vocabulary)
+    found = complete_words(
+        network,
+        torch.from_numpy(start.context.astype(np.int64)),
+        count=count,
+        words=words,
+        in_word=len(start.shown) > 0 and bool(is_word[start.shown[-1]]),
+        is_word=is_word,
+        excluded=excluded_of(vocabulary),
+        excluded_first=start.inside,
+    )
+    return [
+        Continuation(
+            text=vocabulary.decode(np.array(symbols, np.int64)),
+            log_probability=log_probability,
+            score=log_probability,
+        )
+        for symbols, log_probability in found
+    ]
+
+
+def word_symbols(vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Say which symbols are of words, bool[V].
+
+    Letters, digits, marks, ``_`` and apostrophes are; of bytes, those of ASCII that are, and all
+    that are not of ASCII.
+    """
+    if isinstance(vocabulary, CodeVocabulary):
+        codes = vocabulary.codes_of(np.arange(len(vocabulary))).tolist()
+    else:
+        codes = [code if code < 0x80 else ord("é") for code in range(len(vocabulary))]
+    # Codes above Unicode are the letters of syllables.
+    return np.array([code > 0x10FFFF or _is_of_word(chr(code)) for code in codes])
+
+
+def _is_of_word(character: str) -> bool:
+    return (
+        character.isalnum() or character in "_'’" or unicodedata.category(character).startswith("M")
+    )
+
+
+def _finish(vocabulary: Vocabulary, ending: Ending) -> Callable[[Symbols], bool]:
+    """Give what says whether symbols have certainly come to a stop, or to their last line break."""
+    if not ending.stop and not ending.lines:
+        return lambda _symbols: False
+
+    def is_finished(symbols: Symbols) -> bool:
+        text = vocabulary.decoder().feed(np.array(symbols, np.int64))
+        return end_of(text, ending.stop, ending.lines) is not None
+
+    return is_finished

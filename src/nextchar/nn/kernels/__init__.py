@@ -1,0 +1,1 @@
+"""Compiled code for training: cells, matrix products and threads. It imports nothing of ``nn``."""

@@ -1,0 +1,88 @@
+"""The README.md of a run directory: what the model is, what it was trained on, how to use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from nextchar.config import Config
+from nextchar.run_files.origin import Origin
+
+_TEMPLATE = """\
+# {title}
+
+A character-level language model: {layers} layer{plural} of {cell}, {hidden_size} units, \
+{parameters:,} weights, made with nextchar.
+
+| | |
+|---|---|
+| training text | {sources}, {characters:,} characters |
+| vocabulary | {vocabulary}, {symbols} symbols |
+{origin}\
+| training | {steps:,} steps of {batch_size} × {sequence_length}, {optimizer}, {seconds:.0f} s |
+| {measured} | {nats:.4f} nats/char, {bits:.4f} bits/char, perplexity {perplexity:.2f} |
+
+```
+nextchar generate {run} --length 500
+nextchar evaluate {run}
+nextchar info {run}
+```
+
+The model needs `config.json`, `vocabulary.json` and `model.safetensors`. `corpus/` holds the
+training text and `last/` what resuming needs: leave both out where the text is not to be shared.
+"""
+
+
+def model_card(
+    result: Mapping[str, Any],
+    config: Config,
+    *,
+    sources: tuple[str, ...],
+    characters: int,
+    symbols: int,
+    held_out: bool,
+    origin: Origin | None,
+) -> str:
+    """Write the card, as Markdown.
+
+    Parameters
+    ----------
+    result
+        What ``TrainingResult.to_dict`` gives.
+    config
+        The run's choices.
+    sources, characters
+        Names and length of the text.
+    symbols
+        Size of the vocabulary.
+    held_out
+        Whether the loss was measured on text that was held out from training.
+    origin
+        Where the run was begun from, if from another.
+    """
+    network, training = config.network, config.training
+    shown = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
+    return _TEMPLATE.format(
+        title=result["run"],
+        layers=network.layers,
+        plural="" if network.layers == 1 else "s",
+        cell=network.cell,
+        hidden_size=network.hidden_size,
+        parameters=result["parameters"],
+        sources=shown,
+        characters=characters,
+        vocabulary=config.text.vocabulary,
+        symbols=symbols,
+        origin="" if origin is None else f"| begun from | {origin.description} |\n",
+        steps=result["steps"],
+        batch_size=training.batch_size,
+        sequence_length=training.sequence_length,
+        optimizer=training.optimizer,
+        seconds=result["seconds"],
+        measured="validation (held out)" if held_out else "training loss (nothing held out)",
+        nats=result["nats_per_char"],
+        bits=result["nats_per_char"] / math.log(2),
+        perplexity=result["perplexity"],
+        run=result["run"],
+    )

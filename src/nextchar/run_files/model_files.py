@@ -1,0 +1,186 @@
+"""The files of a model in a run directory: its configuration, its vocabulary, its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from nextchar.config import Choices, Config, TrainingConfig
+from nextchar.errors import ConfigError, RunError, TextError, as_option
+from nextchar.run_files.kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
+from nextchar.storage import read_json, write_json
+from nextchar.text import vocabulary as vocabularies
+from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.checkpoint import (
+    LAST_FILE,
+    MODEL_FILE,
+    kept_file,
+    kept_steps,
+    load_content,
+    load_tensors,
+)
+from nextchar.training.extension import current, is_finished, progress_of
+
+FORMAT_VERSION = 1
+VOCABULARY_FILE = "vocabulary.json"
+
+ChoicesT = TypeVar("ChoicesT", bound=Choices)
+
+
+def load_config(folder: Path) -> Config:
+    """Read the configuration of a language model's run; see ``load_choices``."""
+    return load_choices(folder, Config)
+
+
+def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = None) -> ChoicesT:
+    """Read a run's configuration.
+
+    Parameters
+    ----------
+    folder
+        The run directory.
+    choices
+        What kind of configuration it has.
+    task
+        What the run was trained for, by its command; ``None`` is a language model.
+
+    Raises
+    ------
+    RunError
+        The folder is no run directory or one of another task, its configuration is damaged, or a
+        newer nextchar wrote it.
+    """
+    path = folder / CONFIG_FILE
+    needed = kind_of_task(task)
+    values = _configuration(folder, needed)
+    found = values.pop("task", None)
+    if found != task:
+        raise WrongRunError(folder, kind_of_task(found), needed)
+    try:
+        return choices.from_dict(values)
+    except ConfigError as error:
+        raise RunError(f"{path}: {error.in_both_terms}") from error
+
+
+def task_of(folder: Path, *, sought: str | None = None) -> str | None:
+    """Return the task of a run; errors are those of ``load_choices``, for a task sought."""
+    found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
+    return None if found is None else str(found)
+
+
+def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    require_run(folder, needed)
+    values = read_json(path, RunError)
+    version = values.pop("format_version", None)
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise RunError(f"{path} is damaged: format_version must be a whole number, got {version!r}")
+    if version < 1:
+        raise RunError(f"{path} is damaged: format_version must be at least 1, got {version}")
+    if version > FORMAT_VERSION:
+        raise RunError(
+            f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
+            f"nextchar made it"
+        )
+    return values
+
+
+def save_config(folder: Path, config: Choices, *, task: str | None = None) -> None:
+    """Write a run's configuration."""
+    kind = {} if task is None else {"task": task}
+    write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **kind, **config.to_dict()})
+
+
+def load_vocabulary(folder: Path) -> Vocabulary:
+    """Read a run's vocabulary; ``RunError`` if it is missing or damaged."""
+    path = folder / VOCABULARY_FILE
+    try:
+        return vocabularies.from_dict(read_json(path, RunError))
+    except TextError as error:
+        raise RunError(f"{path} is damaged: {error.in_both_terms}") from error
+
+
+def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+    """Write a run's vocabulary."""
+    write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
+
+
+def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tensor]:
+    """Read the weights of a run.
+
+    Parameters
+    ----------
+    folder
+        The run directory.
+    checkpoint
+        ``"best"`` on the validation part (before the first validation, the newest weights),
+        ``"last"`` for the newest, or a step whose weights training has kept.
+
+    Raises
+    ------
+    RunError
+        The weights are missing or damaged.
+    """
+    path = weights_file(folder, checkpoint)
+    tensors, _ = load_tensors(path)
+    if path != folder / LAST_FILE:
+        return tensors
+    # With weight averaging, the average is evaluated and kept.
+    return {
+        name.removeprefix(part): tensor
+        for part in ("network.", "average.")
+        for name, tensor in tensors.items()
+        if name.startswith(part)
+    }
+
+
+def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) -> str | None:
+    """Describe the step of the weights, unless they are the best of a finished training.
+
+    Parameters
+    ----------
+    folder, checkpoint
+        As in ``load_weights``.
+    training
+        The configuration of the run at its start.
+
+    Raises
+    ------
+    RunError
+        The weights are missing, or the file that holds them is damaged. Damage elsewhere becomes
+        the note.
+    """
+    path = weights_file(folder, checkpoint)
+    try:
+        progress, now = progress_of(folder), current(folder, training)
+    except RunError as error:
+        if path == folder / LAST_FILE:
+            raise
+        return f"{error}; the weights used are those in {path.relative_to(folder)}"
+    if progress is None or (checkpoint == "best" and is_finished(progress, now)):
+        return None
+    step = load_content(path).get("step", progress.step)
+    names = {"best": "best weights so far", "last": "newest weights"}
+    which = names.get(str(checkpoint), "weights")
+    return (
+        f"{folder} is at step {progress.step:,} of {now.steps:,}: these are its {which}, from "
+        f"step {step:,}"
+    )
+
+
+def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
+    """Return the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
+    if checkpoint == "best":
+        return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
+    if checkpoint == "last":
+        return folder / LAST_FILE
+    steps, option = kept_steps(folder), as_option("keep_checkpoints")
+    if str(checkpoint) not in map(str, steps):
+        kept = f"the steps {', '.join(map(str, steps))}" if steps else f"no steps ({option})"
+        raise RunError(
+            f"checkpoint must be best, last or a step whose weights {folder} keeps; it keeps "
+            f"{kept}; got {checkpoint!r}"
+        )
+    return folder / kept_file(int(checkpoint))

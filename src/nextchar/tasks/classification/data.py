@@ -1,0 +1,245 @@
+"""From labelled texts to a classifier that can be trained: what is learned from and held out.
+
+Nothing is left out in silence: a ``Noticed`` tells what and why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextchar.config import ClassifierChoices
+from nextchar.errors import TextError, as_option
+from nextchar.tasks.classification.labels import LabelSet
+from nextchar.tasks.classification.linear import MOST_LOGITS, rows_for
+from nextchar.tasks.classification.model import LINEAR, WEIGHT, TextClassifier
+from nextchar.tasks.classification.pretrained import LanguageModelSource
+from nextchar.tasks.classification.symbols import symbol_count
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.split import hold_out
+from nextchar.text import vocabulary as vocabularies
+from nextchar.text.batches import ItemBatches
+from nextchar.text.graphemes import border_at_most
+from nextchar.text.labelled import LabelledText
+from nextchar.text.notes import counted
+from nextchar.training.events import Listener, Noticed, Preparing, tell
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A classifier that has learned nothing yet, and its items."""
+
+    model: TextClassifier
+    train: Examples
+    validation: Examples
+
+
+def prepare(
+    items: Sequence[LabelledText],
+    choices: ClassifierChoices,
+    *,
+    source: LanguageModelSource | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Prepared:
+    """Make a classifier for items.
+
+    Parameters
+    ----------
+    items
+        As they were read; those without a text or a label and repeated ones are left out.
+    choices
+        All choices, completed by the source's if there is one.
+    source
+        A language model to begin from.
+    listeners
+        Told what is left out.
+
+    Raises
+    ------
+    TextError
+        Nothing to learn from, one label only, a label whose texts are all empty, or a text that is
+        too long.
+    """
+    usable = _usable(checked_lengths(items, choices, listeners), listeners)
+    if not choices.classifier.keep_duplicates:
+        usable = _distinct(usable, listeners)
+    labels = LabelSet.of([item.label for item in usable])
+    named = labels.numbers([item.label for item in usable])
+    learned, held_out = hold_out(
+        len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
+    )
+    completed = _with_linear_rows(choices, usable, len(labels))
+    model = _model([usable[place] for place in learned], completed, source, listeners)
+    weights = np.array([item.weight for item in usable], dtype=np.float32)
+    examples = model.encoded([i.text for i in usable], [i.label for i in usable])
+    if model.network.linear is not None:
+        given = model.network.linear.learn(
+            [item.text for item in usable],
+            named,
+            seed=choices.training.seed,
+            importance=weights,
+            progress=lambda part: tell(
+                listeners, Preparing(stage="fitting the linear part", fraction=part)
+            ),
+        )
+        examples = Examples(examples.texts, {**examples.arrays, LINEAR: given})
+    if (weights != 1).any():
+        examples = Examples(examples.texts, {**examples.arrays, WEIGHT: weights})
+    parts = examples.subset(learned), examples.subset(held_out)
+    model.count_ngrams(parts[0])
+    _bound_epochs(model, parts[0], listeners)
+    _tell_size(model, parts[0], listeners)
+    return Prepared(model, *parts)
+
+
+def _with_linear_rows(
+    choices: ClassifierChoices, items: Sequence[LabelledText], labels: int
+) -> ClassifierChoices:
+    """Choose the number of rows of the linear part's terms from the data, if not set."""
+    rows = choices.classifier.linear_rows
+    if rows is None:
+        fits = len(items) * labels <= MOST_LOGITS
+        texts, seed = [item.text for item in items], choices.training.seed
+        rows = rows_for(texts, labels, seed=seed) if fits else 0
+    rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
+    return choices.with_options(linear_rows=rounded)
+
+
+def _bound_epochs(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
+    """Reduce the epochs over long texts, to at least one."""
+    most, epochs = model.choices.classifier.most_symbols, model.choices.items.epochs
+    if most == 0 or epochs is None:
+        return
+    fitting = max(1.0, most / max(1, int(model.lengths(train).sum())))
+    if fitting < epochs:
+        model.choices = model.choices.with_options(epochs=round(fitting, 2))
+        message = f"{fitting:.3g} epochs instead of {epochs:g}, about {most:,} symbols"
+        tell(listeners, Noticed(message=f"{message} ({as_option('epochs')} sets another number)"))
+
+
+def checked_lengths(
+    items: Sequence[LabelledText], choices: ClassifierChoices, listeners: Sequence[Listener]
+) -> list[LabelledText]:
+    """Cut texts that are too long, where that is asked for.
+
+    Raises
+    ------
+    TextError
+        A text is too long, and ``cut`` is not set.
+    """
+    most = choices.items.max_length
+    long = [item for item in items if len(item.text) > most]
+    if not long:
+        return list(items)
+    first = f"{long[0].place} has {len(long[0].text):,} characters"
+    more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
+    if not choices.classifier.cut:
+        raise TextError(
+            f"{first}{more}: at most {most:,} are taken (a larger {as_option('max_length')} takes "
+            f"more, {as_option('cut', True)} reads their beginnings)"
+        )
+    tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
+    return [dataclasses.replace(item, text=_beginning(item.text, most)) for item in items]
+
+
+def _beginning(text: str, most: int) -> str:
+    """Return the beginning of a text, cut between grapheme clusters."""
+    return text[: border_at_most(text, min(most, len(text)))]
+
+
+def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
+    """Leave out what has no text or no label."""
+    usable = [item for item in items if item.text and item.label]
+    missing = [item for item in items if not (item.text and item.label)]
+    if missing:
+        what = "text" if missing[0].label else "label"
+        tell(listeners, _left_out(missing, f"no text or no label (the first, no {what}: "))
+    if not usable:
+        raise TextError("there is nothing to learn from: no item has a text and a label")
+    _require_text_of_each_label(usable, missing)
+    return usable
+
+
+def _require_text_of_each_label(
+    usable: Sequence[LabelledText], missing: Sequence[LabelledText]
+) -> None:
+    learned = {item.label for item in usable}
+    empty = [item for item in missing if item.label and item.label not in learned]
+    if empty:
+        label = empty[0].label
+        count = sum(item.label == label for item in empty)
+        texts = "its only text is" if count == 1 else f"all its {count:,} texts are"
+        raise TextError(
+            f"the label {label!r} has no text to learn from: {texts} empty (the first: "
+            f"{empty[0].place})"
+        )
+
+
+def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
+    """Leave out what is there already; the same text with another label stays."""
+    first: dict[tuple[str, str], LabelledText] = {}
+    repeated = []
+    for item in items:
+        if (item.text, item.label) in first:
+            repeated.append(item)
+        else:
+            first[item.text, item.label] = item
+    if repeated:
+        tell(listeners, _left_out(repeated, "text and label are those of another (the first: "))
+    texts = len({item.text for item in first.values()})
+    if texts < len(first):
+        several = counted(len(first) - texts, "text occurs", "texts occur")
+        message = f"{several} with more than one label; all are kept"
+        tell(listeners, Noticed(message=message))
+    return list(first.values())
+
+
+def _left_out(items: Sequence[LabelledText], why: str) -> Noticed:
+    left_out = counted(len(items), "item is", "items are")
+    return Noticed(message=f"{left_out} left out: {why}{items[0].place})")
+
+
+def _model(
+    train: Sequence[LabelledText],
+    choices: ClassifierChoices,
+    source: LanguageModelSource | None,
+    listeners: Sequence[Listener],
+) -> TextClassifier:
+    labels = LabelSet.of([item.label for item in train], [item.weight for item in train])
+    texts, options = [item.text for item in train], choices.items
+    if source is None:
+        kind, least = options.vocabulary, options.min_count
+        vocabulary = vocabularies.learn(kind, texts, least, unknown=True)
+        return TextClassifier(choices, vocabulary, labels)
+    vocabulary, origin = source.vocabulary(texts, options.min_count)
+    model = TextClassifier(choices, vocabulary, labels, origin=origin)
+    source.fill(model.network.networks[0], origin.known)
+    new = symbol_count(vocabulary) - len(origin.known)
+    tell(
+        listeners,
+        Noticed(
+            message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+        ),
+    )
+    return model
+
+
+def _tell_size(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
+    training, lengths = model.choices.training, model.lengths(train)
+    batches = ItemBatches(
+        lengths=lengths,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        pool=model.choices.items.pool,
+    )
+    tell(
+        listeners,
+        Noticed(
+            message=f"{len(train):,} items with {len(model.labels)} labels, "
+            f"{np.mean(lengths):.1f} symbols on average; {batches.padding(0):.1%} of what is "
+            "computed is padding"
+        ),
+    )

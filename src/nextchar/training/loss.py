@@ -1,0 +1,89 @@
+"""What a step minimises: the cross-entropy, and what regularises it.
+
+Penalties on weights are not here: their gradients are known without any backward pass
+(``optimization.add_penalties``).
+
+Shapes: T time steps, B streams, V vocabulary size, H hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nextchar.config import TrainingConfig
+from nextchar.nn.network import NetworkOutput
+from nextchar.text.streams import NO_TARGET
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The value of a step.
+
+    Attributes
+    ----------
+    minimized
+        What the gradient is taken of, shape [].
+    nats
+        The cross-entropy alone, the mean over all targets, shape []: what is reported.
+    """
+
+    minimized: Tensor
+    nats: Tensor
+
+
+def sequence_loss(
+    reading: NetworkOutput,
+    targets: Tensor,
+    config: TrainingConfig,
+    *,
+    target_share: float = 1.0,
+    stream_share: float = 1.0,
+) -> Loss:
+    """Judge what a network gave for a window.
+
+    Parameters
+    ----------
+    reading
+        What it gave.
+    targets
+        The symbol after each, int64[T, B]; ``NO_TARGET`` where there is none.
+    config
+        With the weights of
+
+        - label smoothing ε: the target has 1 − ε + ε/V of the probability, each other symbol
+          ε/V (Szegedy et al. 2016);
+        - activation regularisation α: α · mean of (m ⊙ h_t)², with the dropout mask m; and
+          temporal activation regularisation β: β · mean of (h_t − h_{t−1})², both of the last
+          layer (Merity, McCann & Socher 2017).
+    target_share, stream_share
+        What share these targets and these streams are of all that the step reads: given is what
+        they add to the step's means.
+    """
+    logits, symbols = reading.logits.flatten(0, 1), targets.flatten()
+    minimized = target_share * functional.cross_entropy(
+        logits, symbols, ignore_index=NO_TARGET, label_smoothing=config.label_smoothing
+    )
+    nats = minimized.detach()
+    if config.label_smoothing > 0:
+        nats = target_share * functional.cross_entropy(
+            logits.detach(), symbols, ignore_index=NO_TARGET
+        )
+    alpha = stream_share * config.activation_regularization
+    beta = stream_share * config.temporal_activation_regularization
+    real = targets != NO_TARGET
+    if alpha > 0:
+        minimized = minimized + alpha * _mean_square(reading.dropped, real)
+    if beta > 0 and len(targets) > 1:
+        changes = reading.outputs[1:] - reading.outputs[:-1]
+        minimized = minimized + beta * _mean_square(changes, real[1:])
+    return Loss(minimized, nats)
+
+
+def _mean_square(values: Tensor, real: Tensor) -> Tensor:
+    """Give the mean square of values [T, B, H], nothing where there is no target."""
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    return wide.masked_fill(~real.unsqueeze(-1), 0).square().mean()

@@ -1,0 +1,55 @@
+"""Options in TOML files: what is written is what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextchar.config.toml import overridden, read_options, write_options
+from nextchar.errors import ConfigError
+
+
+@given(
+    rate=st.floats(1e-300, 1e30, allow_subnormal=False),
+    size=st.integers(1, 1 << 30),
+    tied=st.booleans(),
+    encoding=st.text(st.characters(codec="utf-8")),
+)
+def test_written_options_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rate: float, size: int, tied: bool, encoding: str
+) -> None:
+    path = tmp_path_factory.mktemp("options") / "best.toml"
+    options = {"learning_rate": rate, "hidden_size": size, "tied": tied, "encoding": encoding}
+    write_options(path, {**options, "minutes": None}, heading="two\nlines")
+    assert read_options(path) == options
+    assert path.read_text().startswith("# two\n# lines\nlearning_rate = ")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"hiden_size = 3", "unknown option 'hiden_size': did you mean 'hidden_size'"),
+        (b"hidden_size = 0", "o.toml: hidden_size must be at least 1"),
+        (b"hidden_size = '3'", "o.toml: hidden_size must be a whole number; got '3'"),
+        (b"[network]\nhidden_size = 3", "options stand without sections; got .network."),
+        (b"hidden_size", "o.toml is not TOML"),
+        (b"\xff", "o.toml is not TOML"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "o.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=reason):
+        read_options(path)
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_options(tmp_path / "gone.toml")
+
+
+def test_one_budget_takes_the_place_of_the_other() -> None:
+    assert overridden({"steps": 5, "layers": 2}, by={"minutes": 1.0}) == {"layers": 2, "minutes": 1}
+    assert overridden({"minutes": 1.0}, by={"steps": 5}) == {"steps": 5}
+    assert overridden({"epochs": 3.0}, by={"steps": 5}) == {"steps": 5}
+    assert overridden({"steps": 5}, by={"layers": 1}) == {"steps": 5, "layers": 1}
