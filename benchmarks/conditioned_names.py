@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 
 import nextchar
 from nextchar.config import TextConfig
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.conditioning.generative import GenerativeClassifier
 from nextchar.tasks.conditioning.items import Items, read_items
 
@@ -51,7 +51,7 @@ def main() -> None:
         return
     classifiers: dict[str, Predict] = {"TF-IDF": tfidf(known, known_languages)}
     if arguments.classifier is not None:
-        classifiers["nextchar classify"] = TextClassifier.load(arguments.classifier).predict
+        classifiers["nextchar classify"] = Classifier.load(arguments.classifier).predict
     parts = {"known": (known, known_languages), "held_out": (held_out, held_out_languages)}
     rows = [measured(arguments, seed, classifiers=classifiers, **parts) for seed in arguments.seeds]
     show(rows, classifiers)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nextchar.config import TaggingChoices, TextConfig
+from nextchar.config import TaggerRunConfig, TextConfig
 from nextchar.config.toml import overridden, read_options
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
@@ -144,19 +144,19 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=12, help="how many labels are listed")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
-    file = {} if options.config is None else read_options(options.config, TaggingChoices)
+    file = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     given = {"restore": options.restore, "epochs": options.epochs}
     chosen = overridden(file, {name: value for name, value in given.items() if value is not None})
-    restoration = Restoration(TaggingChoices.from_options(chosen).tagging.kinds)
+    restoration = Restoration(TaggerRunConfig.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
     print(f"{len(learned):,} lines to learn from, {len(test):,} to test on\n")
     lists = measured(test, word_list(learned, restoration.nothing), restoration)
     runs = []
     for seed in range(options.seeds):
-        choices = TaggingChoices.from_options({**chosen, "seed": seed})
+        config = TaggerRunConfig.from_options({**chosen, "seed": seed})
         with tempfile.TemporaryDirectory() as folder:
             began, busy = time.monotonic(), time.process_time()
-            train_on(learned, Path(folder, "run"), choices)
+            train_on(learned, Path(folder, "run"), config)
             seconds = f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s busy"
             runs.append(Tagger.load(Path(folder, "run")).evaluate_items(test).scores)
         print(f"seed {seed}: F1 {runs[-1].overall.f1:.4f}, {seconds}", file=sys.stderr)

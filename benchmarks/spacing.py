@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from nextchar.config import TaggingChoices, TextConfig
+from nextchar.config import TaggerRunConfig, TextConfig
 from nextchar.config.toml import read_options
 from nextchar.tasks.split import hold_out
 from nextchar.tasks.tagging.items import Item, read_items
@@ -83,8 +83,8 @@ def trained(
 ) -> tuple[Scores, dict[str, Any], Tagger]:
     """Train a tagger, and measure it on the test."""
     began, busy = time.monotonic(), time.process_time()
-    choices = TaggingChoices.from_options({"restore": "spaces", **options})
-    result = train_on(learned, folder, choices)
+    config = TaggerRunConfig.from_options({"restore": "spaces", **options})
+    result = train_on(learned, folder, config)
     figures = {
         "seconds": time.monotonic() - began,
         "cpu_seconds": time.process_time() - busy,
@@ -148,7 +148,7 @@ def main() -> None:
         "always a space": measured(test, always),
         "counts of the two neighbours": measured(test, pair_counts(learned)),
     }
-    given = {} if options.config is None else read_options(options.config, TaggingChoices)
+    given = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seeds):
@@ -165,7 +165,7 @@ def main() -> None:
     if options.json is not None:
         figures = {
             "options": dataclasses.asdict(
-                TaggingChoices.from_options({"restore": "spaces"} | given)
+                TaggerRunConfig.from_options({"restore": "spaces"} | given)
             ),
             "lines": {"training": len(learned), "test": len(test), "repeated": repeated},
             "baselines": {name: scores.to_dict() for name, scores in baselines.items()},

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import nextchar
-from nextchar.config import ClassifierChoices, Config, TransductionChoices
-from nextchar.config.condition import ConditionChoices
+from nextchar.config import ClassifierRunConfig, Config, TransducerRunConfig
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError, UnknownSymbolsError
 from nextchar.language_model.bigram import BigramModel
 from nextchar.language_model.model import LanguageModel
 from nextchar.tasks.classification.labels import LabelSet
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.generative import GenerativeClassifier
 from nextchar.tasks.conditioning.items import Items
@@ -29,15 +29,15 @@ from tests.tasks.tagging.models import untrained
 SMALL: dict[str, Any] = {"hidden_size": 8, "embedding_size": 4}
 MODEL: Any = LanguageModel.create(Config.from_options(SMALL), learn("char", ["abc \n"], 1))
 TAGGER: Any = untrained("case")
-CLASSIFIER: Any = TextClassifier(
-    ClassifierChoices.from_options({**SMALL, "ngrams": 1, "ngram_bag": 0}),
+CLASSIFIER: Any = Classifier(
+    ClassifierRunConfig.from_options({**SMALL, "ngrams": 1, "ngram_bag": 0}),
     learn("char", ["abc"], 1, unknown=True),
     LabelSet(("x", "y"), (1, 1)),
 )
 _PAIRS = [Pair("ab", "ba"), Pair("ac", "ca")]
-_TRANSDUCTION = TransductionChoices.from_options(SMALL)
+_TRANSDUCTION = TransducerRunConfig.from_options(SMALL)
 TRANSDUCER: Any = Transducer(_TRANSDUCTION, PairCodec.learn(_PAIRS, _TRANSDUCTION))
-_CONDITION = ConditionChoices.from_options({**SMALL, "validation_fraction": 0})
+_CONDITION = ConditionRunConfig.from_options({**SMALL, "validation_fraction": 0})
 CONDITIONAL: Any = ConditionalModel(
     _CONDITION, prepare(Items.of(["ab", "ba"], labels=["x", "y"]), _CONDITION).symbols
 )
@@ -143,7 +143,7 @@ def test_messages_speak_python() -> None:
     [
         (MODEL, "<LanguageModel: lstm, 1 layer of 8, 5 symbols (char), {} parameters>"),
         (TAGGER, "<Tagger: lstm, 1 layer of 12, restores case, "),
-        (CLASSIFIER, "<TextClassifier: lstm, 1 layer of 8, 4 symbols (char), 2 labels, "),
+        (CLASSIFIER, "<Classifier: lstm, 1 layer of 8, 4 symbols (char), 2 labels, "),
         (TRANSDUCER, "<Transducer: lstm, 1 layer of 8, "),
         (CONDITIONAL, "<ConditionalModel: gru, 1 layer of 8, "),
         (GenerativeClassifier(CONDITIONAL), "<GenerativeClassifier: gru, 1 layer of 8, "),
@@ -187,4 +187,4 @@ def test_a_tagger_and_a_classifier_are_trained_by_one_call(tmp_path: Path) -> No
         tmp_path / "data.csv", tmp_path / "classify", text="review", label="stars", **tiny
     )
     assert made.unit == "item"
-    assert set(TextClassifier.load(tmp_path / "classify").label_names) == {"good", "bad", "poor"}
+    assert set(Classifier.load(tmp_path / "classify").label_names) == {"good", "bad", "poor"}

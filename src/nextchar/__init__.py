@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nextchar.runs.training import resume as resume
     from nextchar.runs.training import train as train
     from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
-    from nextchar.tasks.classification.model import TextClassifier as TextClassifier
+    from nextchar.tasks.classification.model import Classifier as Classifier
     from nextchar.tasks.classification.training import train_classifier as train_classifier
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
     from nextchar.tasks.tagging.tagger import Tagger as Tagger
@@ -57,7 +57,7 @@ _HOMES = {
     "SymbolVectors": "nextchar.embeddings",
     "Transducer": "nextchar.tasks.transduction.model",
     "Tagger": "nextchar.tasks.tagging.tagger",
-    "TextClassifier": "nextchar.tasks.classification.model",
+    "Classifier": "nextchar.tasks.classification.model",
     "TrainingResult": "nextchar.runs.training",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
@@ -75,6 +75,7 @@ _HOMES = {
 __all__ = [
     "Adaptation",
     "CharClassifier",
+    "Classifier",
     "ConditionalModel",
     "Config",
     "Continuation",
@@ -84,7 +85,6 @@ __all__ = [
     "Score",
     "SymbolVectors",
     "Tagger",
-    "TextClassifier",
     "TrainingResult",
     "Transducer",
     "Tuning",

@@ -1,4 +1,4 @@
-"""Choices: checked when made, strict when read, and never ambiguous."""
+"""RunConfig: checked when made, strict when read, and never ambiguous."""
 
 from __future__ import annotations
 

@@ -131,11 +131,11 @@ def _short_extension(*, first_step: int, steps: int, **others: Any) -> Extension
 
 
 def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:
-    """Let what settles the choices of a run settle for a few steps."""
+    """Let what settles the config of a run settle for a few steps."""
 
     def decide_for_few(*given: Any, **named: Any) -> Any:
-        choices = decide(*given, **named)
-        return choices.with_options(steps=min(choices.training.steps, MOST_STEPS))
+        config = decide(*given, **named)
+        return config.with_options(steps=min(config.training.steps, MOST_STEPS))
 
     return decide_for_few
 

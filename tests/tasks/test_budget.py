@@ -17,7 +17,7 @@ import nextchar
 from nextchar.errors import ConfigError, Interrupted
 from nextchar.tasks import budget
 from nextchar.tasks.budget import Costs, plan_within
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
@@ -27,7 +27,7 @@ from nextchar.tasks.transduction.model import Transducer
 from nextchar.training.events import Event, Noticed, StepDone
 from nextchar.training.plans import Plan
 from tests.conftest import Run, english, rows_of
-from tests.tasks.toy import ToyChoices, ToyModel, toy_examples
+from tests.tasks.toy import ToyModel, ToyRunConfig, toy_examples
 
 MINUTES = 0.02
 SMALL: dict[str, Any] = {
@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
 }
 TASKS = ["classify", "tag", "transduce", "condition"]
 MODELS: dict[str, type[ItemModel[Any]]] = {
-    "classify": TextClassifier,
+    "classify": Classifier,
     "tag": TagModel,
     "transduce": Transducer,
     "condition": ConditionalModel,
@@ -155,7 +155,7 @@ def test_the_estimator_trains_for_minutes() -> None:
 @pytest.mark.parametrize("validation", [50, 0])
 def test_minutes_are_kept(validation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "LEAST_PROBE_SECONDS", 0.5)
-    model = ToyModel(ToyChoices.from_options({**SMALL, "minutes": 0.05}))
+    model = ToyModel(ToyRunConfig.from_options({**SMALL, "minutes": 0.05}))
     began = time.process_time()  # A machine that gets busier after the trial is not at fault.
     parts = toy_examples(200, 1), toy_examples(validation, 2)
     train_items(model, *parts, tmp_path / "run")
@@ -166,8 +166,8 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    choices = ToyChoices.from_options({**SMALL, "steps": 3})
-    train_items(ToyModel(choices), toy_examples(50, 1), toy_examples(20, 2), run)
+    config = ToyRunConfig.from_options({**SMALL, "steps": 3})
+    train_items(ToyModel(config), toy_examples(50, 1), toy_examples(20, 2), run)
     before = len(rows_of(run))
     monkeypatch.setattr(budget, "_seconds_per_step", lambda *_given: (1.0, 0.0))
     monkeypatch.setattr(budget, "_seconds_per_validation", lambda *_given: 5.0)
@@ -178,7 +178,7 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
 
 def test_a_start_longer_than_the_minutes_leaves_a_fifth_of_them_and_is_told(tmp_path: Path) -> None:
     assert plan_within(1, Costs(0.1, 0, 100), 0).steps == 120
-    model = ToyModel(ToyChoices.from_options({**SMALL, "minutes": 0.05}))
+    model = ToyModel(ToyRunConfig.from_options({**SMALL, "minutes": 0.05}))
     parts, notes = (toy_examples(200, 1), toy_examples(0, 2)), list[str]()
 
     def listen(event: Event) -> None:

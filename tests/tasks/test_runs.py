@@ -16,7 +16,7 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
-from tests.tasks.toy import ToyChoices, ToyModel, toy_examples
+from tests.tasks.toy import ToyModel, ToyRunConfig, toy_examples
 
 SMALL: dict[str, Any] = {
     "hidden_size": 12, "embedding_size": 6, "batch_size": 16, "epochs": 2, "precision": "float32",
@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
 
 
 def trained(out: Path, *listeners: Listener, items: int = 200, **options: Any) -> ItemResult:
-    model = ToyModel(ToyChoices.from_options({**SMALL, **options}))
+    model = ToyModel(ToyRunConfig.from_options({**SMALL, **options}))
     return train_items(model, toy_examples(items, 1), toy_examples(50, 2), out, listeners=listeners)
 
 
@@ -79,11 +79,11 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_two_budgets_are_refused() -> None:
     with pytest.raises(ConfigError, match="epochs and steps exclude each other, got 2 and 5"):
-        ToyChoices.from_options({"epochs": 2, "steps": 5})
+        ToyRunConfig.from_options({"epochs": 2, "steps": 5})
 
 
 def test_the_encoder_gives_an_item_the_same_whatever_stands_beside_it() -> None:
-    model = ToyModel(ToyChoices.from_options(SMALL))
+    model = ToyModel(ToyRunConfig.from_options(SMALL))
     model.network.eval()
     ids = torch.tensor([[0, 1, 2, 1], [2, 1, 0, 0]]).T
     lengths = torch.tensor([4, 2])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from nextchar.config import ItemChoices
+from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.trainable import Trainable, levels_of
 from nextchar.tasks.examples import Examples
@@ -25,10 +25,10 @@ SYMBOLS = 3
 
 
 class ToyNetwork(Trainable):
-    def __init__(self, choices: ItemChoices) -> None:
+    def __init__(self, config: ItemRunConfig) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(choices.training.seed)
-        self.encoder = Encoder(SYMBOLS, choices.network, bidirectional=True, generator=generator)
+        generator = torch.Generator().manual_seed(config.training.seed)
+        self.encoder = Encoder(SYMBOLS, config.network, bidirectional=True, generator=generator)
         self.head = nn.Linear(self.encoder.output_size, 2)
         nn.init.normal_(self.head.weight, std=0.1, generator=generator)
         nn.init.zeros_(self.head.bias)
@@ -45,23 +45,23 @@ class ToyNetwork(Trainable):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToyChoices(ItemChoices):
+class ToyRunConfig(ItemRunConfig):
     pass
 
 
-class ToyModel(ItemModel[ToyChoices]):
+class ToyModel(ItemModel[ToyRunConfig]):
     task = "toy"
-    choices_type = ToyChoices
+    config_type = ToyRunConfig
     unit = "item"
     summary = f"{SYMBOLS} symbols"
 
-    def __init__(self, choices: ToyChoices) -> None:
-        self.choices = choices
-        self.network = ToyNetwork(choices)
+    def __init__(self, config: ToyRunConfig) -> None:
+        self.config = config
+        self.network = ToyNetwork(config)
 
     @classmethod
-    def untrained(cls, folder: Path, choices: Any) -> Self:
-        return cls(choices)
+    def untrained(cls, folder: Path, config: Any) -> Self:
+        return cls(config)
 
     def save_symbols(self, folder: Path) -> None:
         pass

@@ -37,17 +37,17 @@ from nextchar.cli.output import (
     print_rows,
     write_note,
 )
-from nextchar.config import ClassifierChoices, TextConfig
+from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nextchar.config import ItemChoices
+    from nextchar.config import ItemRunConfig
     from nextchar.tasks.classification.explaining import Explanation
     from nextchar.tasks.classification.figures import ClassificationFigures
-    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.runs import ItemResult
     from nextchar.text.labelled import LabelledText
@@ -101,7 +101,7 @@ def _add_train() -> None:
         parameter("as_json", bool, _JSON),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ClassifierChoices))
+    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ClassifierRunConfig))
 
 
 def _train(
@@ -124,7 +124,7 @@ def _train(
     set_here = given(context, {**values, **own, "from_run": from_run})
     more = {} if resume is None else taken_by_resume(set_here)
     _check_train(data, out, resume, set_here)
-    options = chosen(context, values, config, ClassifierChoices)
+    options = chosen(context, values, config, ClassifierRunConfig)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.classification.training import resume_classifier, train_classifier
 
@@ -204,7 +204,7 @@ def _predict(
     if data is None:
         items = [LabelledText(f"text {n}", text, "") for n, text in enumerate(texts or [], 1)]
     else:
-        items = read_texts(data, column, _reading(model.choices, encoding), note=write_note)
+        items = read_texts(data, column, _reading(model.config, encoding), note=write_note)
     _tell_empty(items)
     with followed_display("labelling"):
         items, found = _probabilities(model, items)
@@ -258,7 +258,7 @@ def _evaluate(
         require_drawing()
     model = _loaded(run, cut=cut)
     source = LabelledFiles(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.choices, encoding), note=write_note)
+    items = source.items(data, _reading(model.config, encoding), note=write_note)
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
             figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[note_event])
@@ -288,14 +288,14 @@ def _explain(
     """Show which characters moved a decision: each is left out, and the label asked for again."""
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
-    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.classification.training import tell_unknown
     from nextchar.text.labelled import LabelledText
 
     require_folder(page, "--html")
     if page is not None and page.exists():
         raise ConfigError(f"{page} exists already and is not overwritten")
-    model = TextClassifier.load(run)
+    model = Classifier.load(run)
     with followed_display("explaining"):
         explanation = explain(model, text, label=label, by=by)
     tell_unknown(model.vocabulary, [LabelledText("text", model.form.of(text))], [note_event])
@@ -308,28 +308,28 @@ def _explain(
         _print_explanation(explanation)
 
 
-def _loaded(run: Path, *, cut: bool) -> TextClassifier | GenerativeClassifier:
+def _loaded(run: Path, *, cut: bool) -> Classifier | GenerativeClassifier:
     """Load a run of ``classify``, or one of ``condition``, turned round by Bayes' rule."""
     from nextchar.run_files.model_files import task_of
-    from nextchar.tasks.classification.model import TextClassifier
+    from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
-    if task_of(run, sought=TextClassifier.task) == GenerativeClassifier.task:
+    if task_of(run, sought=Classifier.task) == GenerativeClassifier.task:
         if cut:
             raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
         return GenerativeClassifier.load(run)
-    model = TextClassifier.load(run)
+    model = Classifier.load(run)
     if cut:
-        model.choices = model.choices.with_options(cut=True)
+        model.config = model.config.with_options(cut=True)
     return model
 
 
-def _reading(choices: ItemChoices, encoding: str | None) -> TextConfig:
-    return (choices.with_options(encoding=encoding) if encoding else choices).items.reading
+def _reading(config: ItemRunConfig, encoding: str | None) -> TextConfig:
+    return (config.with_options(encoding=encoding) if encoding else config).items.reading
 
 
 def _probabilities(
-    model: TextClassifier | GenerativeClassifier, items: list[LabelledText]
+    model: Classifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
     """Give the items as they are read, and the probability of each label for each."""
     from nextchar.tasks.classification.data import checked_lengths
@@ -340,7 +340,7 @@ def _probabilities(
         symbols = model.model.symbols
         tell_unknown(symbols.vocabulary, in_known_form(model.model.form, items), [note_event])
         return items, model.predict_proba([item.text for item in items])
-    items = checked_lengths(items, model.choices, [note_event])
+    items = checked_lengths(items, model.config, [note_event])
     tell_unknown(model.vocabulary, in_known_form(model.form, items), [note_event])
     return items, model.probabilities([item.text for item in items])
 

@@ -36,7 +36,7 @@ from nextchar.cli.output import (
     print_rows,
     write_note,
 )
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
 
@@ -117,7 +117,7 @@ def _add_train() -> None:
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
     ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ConditionChoices))
+    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ConditionRunConfig))
 
 
 def _train(
@@ -151,7 +151,7 @@ def _train(
         raise ConfigError("no texts were given: name files or a folder, or --resume a run")
     elif out is None:
         raise ConfigError("no run directory was given: name the one to make with --out")
-    options = chosen(context, values, config, ConditionChoices)
+    options = chosen(context, values, config, ConditionRunConfig)
     from nextchar.cli.progress import training_listeners
 
     resumes = resume is not None
@@ -162,8 +162,8 @@ def _train(
         if resume is not None:
             result = ConditionalModel.resume(resume, listeners=listeners, **more)
         elif data and out is not None:
-            choices = ConditionChoices.from_options(options)
-            items = _read(data, choices.items.reading, reading, listeners)
+            run_config = ConditionRunConfig.from_options(options)
+            items = _read(data, run_config.items.reading, reading, listeners)
             result = ConditionalModel.train_items(
                 items, out, listeners=listeners, began=began, **options
             )
@@ -233,14 +233,14 @@ def _generate(
     from nextchar.tasks.conditioning.symbols import LINE_BREAK
 
     model = ConditionalModel.load(run, device=device, checkpoint=checkpoint)
-    tell_weights(run, model.choices.training, checkpoint)
+    tell_weights(run, model.config.training, checkpoint)
     condition = _condition(model, given, vector)
 
     def load() -> GenerativeModel:
         return model.writer(condition, strength=strength)
 
     lines_apart = model.symbols.boundary == LINE_BREAK
-    reading = model.choices.items.reading
+    reading = model.config.items.reading
     write(
         context,
         load,
@@ -326,13 +326,13 @@ def _evaluate(
     from nextchar.text.unknown import UnknownSymbols
 
     model = ConditionalModel.load(run)
-    choices = model.choices
+    config = model.config
     if encoding is not None:
-        choices = choices.with_options(encoding=encoding)
+        config = config.with_options(encoding=encoding)
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = _read(data, choices.items.reading, reading, [note_event])
+    items = _read(data, config.items.reading, reading, [note_event])
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
     unknown = UnknownSymbols(model.symbols.vocabulary)

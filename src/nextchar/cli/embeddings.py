@@ -21,7 +21,7 @@ from nextchar.cli.options import (
     require_folder,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
-from nextchar.config.embeddings import EmbeddingChoices
+from nextchar.config.embeddings import EmbeddingRunConfig
 
 if TYPE_CHECKING:
     from nextchar.embeddings import Neighbor, SymbolVectors
@@ -197,6 +197,6 @@ add_command(
         parameter("out", Path, typer.Option(help="The folder to make.")),
         parameter("as_json", bool, _JSON),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(EmbeddingChoices),
+        *config_parameters(EmbeddingRunConfig),
     ],
 )

@@ -69,25 +69,25 @@ def _compile(*, as_json: bool) -> None:
 
 
 def _of_task(run: Path, task: str, *, as_json: bool) -> None:
-    from nextchar.run_files.model_files import load_choices
+    from nextchar.run_files.model_files import load_run_config
     from nextchar.tasks.kinds import kind_of_task
     from nextchar.training.checkpoint import METRICS_FILE
     from nextchar.training.metrics import read_rows
 
     kind = kind_of_task(task)
-    choices = load_choices(run, kind.choices_type, task=task)
+    config = load_run_config(run, kind.config_type, task=task)
     values: dict[str, Any] = {
         "run": str(run),
         "task": task,
         **_extended(run),
-        "parameters": kind.untrained(run, choices).network.parameter_count,
-        "config": choices.to_dict(),
+        "parameters": kind.untrained(run, config).network.parameter_count,
+        "config": config.to_dict(),
         "history": read_rows(run / METRICS_FILE, unit=kind.unit),
     }
     if as_json:
         print_json(values)
         return
-    usual = kind.choices_type.from_options({}).to_dict()
+    usual = kind.config_type.from_options({}).to_dict()
     print_rows(
         [
             ("run", values["run"]),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nextchar.config import Choices, Config, DecodingErrors, TextConfig, allowed_types
+from nextchar.config import Config, DecodingErrors, RunConfig, TextConfig, allowed_types
 from nextchar.config.toml import overridden, read_options
 from nextchar.errors import ConfigError, NextcharError
 from nextchar.training.torchrun import agreed
@@ -51,7 +51,7 @@ def add_command(
     app.command(name)(command)
 
 
-def config_parameters(choices: type[Choices] = Config) -> list[inspect.Parameter]:
+def config_parameters(config_type: type[RunConfig] = Config) -> list[inspect.Parameter]:
     """Make a keyword parameter of every option.
 
     The help shows the defaults; ``given`` tells what the user set.
@@ -60,10 +60,10 @@ def config_parameters(choices: type[Choices] = Config) -> list[inspect.Parameter
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=_option(choices, part, field),
+            default=_option(config_type, part, field),
             annotation=_annotation(part, name),
         )
-        for name, (part, field) in choices.options().items()
+        for name, (part, field) in config_type.options().items()
     ]
 
 
@@ -95,14 +95,14 @@ def chosen(
     context: typer.Context,
     values: dict[str, Any],
     config: Path | None,
-    choices: type[Choices] = Config,
+    config_type: type[RunConfig] = Config,
 ) -> dict[str, Any]:
     """Give the options of a file, if there is one, below those of the command line."""
     options = given(context, values)
     if config is None:
         return options
     try:
-        return overridden(read_options(config, choices), by=options)
+        return overridden(read_options(config, config_type), by=options)
     except NextcharError as error:
         raise agreed(error) from error
 
@@ -144,17 +144,17 @@ def picture_format(picture: Path | None) -> str:
 def require_folder(path: Path | None, name: str) -> None:
     """Raise ``ConfigError`` if the folder of an output file does not exist.
 
-    Checked before the work whose result would be lost; only run directories are created.
+    Section before the work whose result would be lost; only run directories are created.
     """
     if path is not None and not path.absolute().parent.is_dir():
         raise ConfigError(f"the folder of {name} must exist; got {path}")
 
 
-def _option(choices: type[Choices], part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)
+def _option(config_type: type[RunConfig], part: type, field: dataclasses.Field[Any]) -> Any:  # noqa: ANN401  (typer's own type)
     name = field.name.replace("_", "-")
     is_flag = isinstance(field.default, bool)
     return typer.Option(
-        choices.USUAL.get(field.name, field.default),
+        config_type.USUAL.get(field.name, field.default),
         f"--{name}/--no-{name}" if is_flag else f"--{name}",
         help=field.metadata["help"],
         rich_help_panel=part.__name__.removesuffix("Config"),

@@ -31,7 +31,7 @@ from nextchar.cli.output import (
     print_rows,
     write_note,
 )
-from nextchar.config import TaggingChoices
+from nextchar.config import TaggerRunConfig
 from nextchar.errors import ConfigError
 from nextchar.text.notes import counted
 
@@ -82,7 +82,7 @@ def _run(
     set_here = given(context, values)
     more = {} if resume is None else taken_by_resume(set_here)
     _check(own, resume, set_here)
-    options = chosen(context, values, config, TaggingChoices)
+    options = chosen(context, values, config, TaggerRunConfig)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.tagging import training
 
@@ -151,7 +151,7 @@ add_command(
         parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TaggingChoices),
+        *config_parameters(TaggerRunConfig),
     ],
 )
 
@@ -174,7 +174,7 @@ def _evaluate(
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
     anew: dict[str, str | None] = {"encoding": encoding, "errors": errors}
-    reading = tagger.choices.with_options(**{n: v for n, v in anew.items() if v is not None})
+    reading = tagger.config.with_options(**{n: v for n, v in anew.items() if v is not None})
     with followed_display("evaluating"):
         result = tagger.evaluate(
             data,
@@ -247,7 +247,7 @@ def _apply(
     from nextchar.text.passing import PassingText
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
-    encoding = encoding or tagger.choices.items.encoding
+    encoding = encoding or tagger.config.items.encoding
     unknown = tagger.unknown_symbols()
     # On a terminal, the text itself shows the progress.
     shown = sys.stdout.isatty() and not as_json

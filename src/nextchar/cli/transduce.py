@@ -35,7 +35,7 @@ from nextchar.cli.output import (
     print_rows,
     write_note,
 )
-from nextchar.config import TransductionChoices
+from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _train(
     own = given(context, values)
     more = {} if resume is None else taken_by_resume(own)
     _check(data, out, resume, config, [*own, *set_here])
-    options = chosen(context, values, config, TransductionChoices)
+    options = chosen(context, values, config, TransducerRunConfig)
     from nextchar.cli.progress import training_listeners
     from nextchar.tasks.transduction.training import resume_transducer, train_transducer
 
@@ -181,7 +181,7 @@ add_command(
         parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TransductionChoices),
+        *config_parameters(TransducerRunConfig),
     ],
 )
 
@@ -239,7 +239,7 @@ def _apply(
 def _lines(file: str, model: Transducer) -> list[str]:
     from nextchar.text.lines import read_lines
 
-    return list(read_lines(file, model.choices.items.reading))
+    return list(read_lines(file, model.config.items.reading))
 
 
 def _tell_unknown(
@@ -289,7 +289,7 @@ def _evaluate(
     model = Transducer.load(run)
     columns = _columns(source, target)
     if data:
-        reading = model.choices.items.reading
+        reading = model.config.items.reading
         pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=write_note)
         examples = model.examples(pairs)
         places = [f"pair {number}" for number in range(1, len(pairs) + 1)]

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, allowed_types, reject_unknown
-from nextchar.config.choices import Choices
-from nextchar.config.classification import ClassifierChoices, ClassifierConfig, KeptBy, Pooling
-from nextchar.config.items import ItemChoices, ItemsConfig
+from nextchar.config.checking import Section, allowed_types, reject_unknown
+from nextchar.config.classification import ClassifierConfig, ClassifierRunConfig, KeptBy, Pooling
+from nextchar.config.items import ItemRunConfig, ItemsConfig
 from nextchar.config.network import (
     Activation,
     CellName,
@@ -26,10 +25,11 @@ from nextchar.config.network import (
     Peepholes,
     Reset,
 )
+from nextchar.config.run_config import RunConfig
 from nextchar.config.tagging import (
     RESTORATION_KINDS,
     RestorationKind,
-    TaggingChoices,
+    TaggerRunConfig,
     TaggingConfig,
     Transitions,
 )
@@ -47,7 +47,7 @@ from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
 from nextchar.config.transduction import (
     AttentionName,
     TargetKind,
-    TransductionChoices,
+    TransducerRunConfig,
     TransductionConfig,
 )
 from nextchar.errors import ConfigError
@@ -60,16 +60,14 @@ __all__ = [
     "AttentionName",
     "AugmentationConfig",
     "CellName",
-    "Checked",
-    "Choices",
-    "ClassifierChoices",
     "ClassifierConfig",
+    "ClassifierRunConfig",
     "Config",
     "DecodingErrors",
     "Edit",
     "Initialization",
     "InputKind",
-    "ItemChoices",
+    "ItemRunConfig",
     "ItemsConfig",
     "KeptBy",
     "NetworkConfig",
@@ -78,14 +76,16 @@ __all__ = [
     "Pruning",
     "Reset",
     "RestorationKind",
+    "RunConfig",
     "SearchMethod",
+    "Section",
     "SymbolKind",
-    "TaggingChoices",
+    "TaggerRunConfig",
     "TaggingConfig",
     "TargetKind",
     "TextConfig",
     "TrainingConfig",
-    "TransductionChoices",
+    "TransducerRunConfig",
     "TransductionConfig",
     "Transitions",
     "VocabularyKind",
@@ -98,7 +98,7 @@ Pruning = Literal["median", "halving", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Choices):
+class Config(RunConfig):
     """All choices of a language model's run.
 
     Attributes

@@ -30,7 +30,7 @@ def option(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class Section:
     """A section of the configuration that validates its options on creation.
 
     Attributes

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.items import ItemChoices
+from nextchar.config.checking import Section, option
+from nextchar.config.items import ItemRunConfig
 from nextchar.errors import ConfigError
 
 Pooling = Literal["last", "mean", "max", "mean_max", "attention"]
@@ -15,7 +15,7 @@ KeptBy = Literal["accuracy", "macro_f1", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierConfig(Checked):
+class ClassifierConfig(Section):
     """How a text becomes a label."""
 
     bidirectional: bool = option(True, "Read every text in both directions.")
@@ -79,7 +79,7 @@ class ClassifierConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierChoices(ItemChoices):
+class ClassifierRunConfig(ItemRunConfig):
     """All choices of a run of ``nextchar classify``."""
 
     # A field's own default is its value in runs that are older than the field.

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.items import ItemChoices
+from nextchar.config.checking import Section, option
+from nextchar.config.items import ItemRunConfig
 from nextchar.config.text import TextConfig
 from nextchar.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConditionConfig(Checked):
+class ConditionConfig(Section):
     """How a condition enters the network."""
 
     condition_size: int = option(
@@ -27,11 +27,11 @@ class ConditionConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConditionChoices(ItemChoices):
+class ConditionRunConfig(ItemRunConfig):
     """All choices of a run that learns to write from a condition."""
 
     # A condition stands beside an embedded symbol, in the same vector.
-    WITHOUT: ClassVar[frozenset[str]] = ItemChoices.WITHOUT | {"input"}
+    WITHOUT: ClassVar[frozenset[str]] = ItemRunConfig.WITHOUT | {"input"}
     USUAL: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
         "cell": "gru",

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.choices import Choices
+from nextchar.config.checking import Section, option
+from nextchar.config.run_config import RunConfig
 from nextchar.config.text import DecodingErrors, Normalization, SymbolKind, TextConfig
 
 EmbeddingMethod = Literal["skipgram", "cbow"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingConfig(Checked):
+class EmbeddingConfig(Section):
     """How vectors of symbols are learned (Mikolov et al. 2013, with negative sampling)."""
 
     OLDER_NAMES: ClassVar[Mapping[str, str]] = {"passes": "epochs"}
@@ -86,7 +86,7 @@ class EmbeddingConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingChoices(Choices):
+class EmbeddingRunConfig(RunConfig):
     """All choices about vectors, as the command line has them."""
 
     vectors: EmbeddingConfig

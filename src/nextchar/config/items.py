@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.choices import Choices
+from nextchar.config.checking import Section, option
 from nextchar.config.network import NetworkConfig
+from nextchar.config.run_config import RunConfig
 from nextchar.config.text import DecodingErrors, Normalization, SymbolKind, TextConfig
 from nextchar.config.training import USUAL_BY_OPTIMIZER, TrainingConfig
 from nextchar.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemsConfig(Checked):
+class ItemsConfig(Section):
     """How items are read and become symbols, and how often they are learned from."""
 
     OLDER_NAMES: ClassVar[Mapping[str, str]] = {"passes": "epochs"}
@@ -52,7 +52,7 @@ class ItemsConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemChoices(Choices):
+class ItemRunConfig(RunConfig):
     """All choices of a run that learns from items; a task adds a part of its own."""
 
     # What is of running text alone, or of one continuous state.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from nextchar.config.checking import Checked, option
+from nextchar.config.checking import Section, option
 from nextchar.errors import ConfigError
 
 CellName = Literal["rnn", "lstm", "peephole_lstm", "gru", "min_gru", "min_lstm"]
@@ -17,7 +17,7 @@ Initialization = Literal["orthogonal", "xavier", "he"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig(Checked):
+class NetworkConfig(Section):
     """What the network is: its input, its cells and its output."""
 
     cell: CellName = option("lstm", "The recurrent cell.")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.items import ItemChoices
+from nextchar.config.checking import Section, option
+from nextchar.config.items import ItemRunConfig
 from nextchar.errors import ConfigError
 
 RestorationKind = Literal["spaces", "case", "diacritics", "punctuation"]
@@ -16,7 +16,7 @@ Transitions = Literal["free", "seen", "bio"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingConfig(Checked):
+class TaggingConfig(Section):
     """What the labels are, and how they are chosen."""
 
     restore: str | None = option(
@@ -71,7 +71,7 @@ class TaggingConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingChoices(ItemChoices):
+class TaggerRunConfig(ItemRunConfig):
     """All choices of ``nextchar tag``."""
 
     # Measured on Korean spacing (benchmarks/spacing.py).
@@ -85,7 +85,7 @@ class TaggingChoices(ItemChoices):
         "precision": "float32",
     }
     # Long items are read in windows: none is too long.
-    WITHOUT: ClassVar[frozenset[str]] = ItemChoices.WITHOUT | {"max_length"}
+    WITHOUT: ClassVar[frozenset[str]] = ItemRunConfig.WITHOUT | {"max_length"}
 
     tagging: TaggingConfig
 

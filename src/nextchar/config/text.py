@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nextchar.config.checking import Checked, option
+from nextchar.config.checking import Section, option
 from nextchar.errors import ConfigError
 
 VocabularyKind = Literal["char", "byte", "jamo"]  # what a language model can have
@@ -25,7 +25,7 @@ def _probability(what: str) -> Any:  # noqa: ANN401  (as option)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextConfig(Checked):
+class TextConfig(Section):
     """How files become a sequence of symbols, and which part of it is held out."""
 
     vocabulary: VocabularyKind = option(
@@ -91,7 +91,7 @@ class TextConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentationConfig(Checked):
+class AugmentationConfig(Section):
     """How copies of the training part are altered, to be learned from beside it.
 
     Of the edits of characters each character meets at most one, and of those of words each word;

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nextchar.config import Choices, Config, reject_unknown
+from nextchar.config import Config, RunConfig, reject_unknown
 from nextchar.errors import ConfigError
 from nextchar.storage import write_bytes
 
 _BUDGETS = ("epochs", "steps", "minutes")
 
 
-def read_table(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
+def read_table(path: Path, config_type: type[RunConfig] = Config) -> dict[str, Any]:
     """Read a TOML file whose names are those of options.
 
     Raises
@@ -40,13 +40,13 @@ def read_table(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
     if section is not None:
         raise ConfigError(f"{path}: options stand without sections; got [{section}]")
     try:
-        reject_unknown(table, choices.option_names())
+        reject_unknown(table, config_type.option_names())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return table
 
 
-def read_options(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
+def read_options(path: Path, config_type: type[RunConfig] = Config) -> dict[str, Any]:
     """Read options, each of its type and in its range.
 
     Raises
@@ -55,8 +55,8 @@ def read_options(path: Path, choices: type[Choices] = Config) -> dict[str, Any]:
         As ``read_table``, or a value that its option does not take.
     """
     try:
-        table = read_table(path, choices)
-        return {name: choices.check_option(name, value) for name, value in table.items()}
+        table = read_table(path, config_type)
+        return {name: config_type.check_option(name, value) for name, value in table.items()}
     except ConfigError as error:
         message = error.in_both_terms
         raise ConfigError(message if str(path) in message else f"{path}: {message}") from error

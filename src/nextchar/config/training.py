@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, option
+from nextchar.config.checking import Section, option
 from nextchar.errors import ConfigError
 
 OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd"]
@@ -23,7 +23,7 @@ USUAL_BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(Checked):
+class TrainingConfig(Section):
     """How the network learns."""
 
     IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {"reset_probability": 0.0}

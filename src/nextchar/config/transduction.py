@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from nextchar.config.checking import Checked, option
-from nextchar.config.items import ItemChoices
+from nextchar.config.checking import Section, option
+from nextchar.config.items import ItemRunConfig
 
 AttentionName = Literal["dot", "additive"]
 TargetKind = Literal["char", "byte", "jamo", "token"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransductionConfig(Checked):
+class TransductionConfig(Section):
     """How a source becomes a target."""
 
     target_vocabulary: TargetKind = option(
@@ -31,7 +31,7 @@ class TransductionConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransductionChoices(ItemChoices):
+class TransducerRunConfig(ItemRunConfig):
     """All choices of a run that turns one text into another.
 
     Attributes

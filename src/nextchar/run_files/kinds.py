@@ -82,7 +82,7 @@ EMBEDDINGS = RunKind(
     commands={"use": "embeddings nearest RUN SYMBOL"},
 )
 _TASKS: Mapping[str, RunKind] = {
-    "classify": _of_task("classify", "a classifier", "predict RUN TEXT", " DATA", "TextClassifier"),
+    "classify": _of_task("classify", "a classifier", "predict RUN TEXT", " DATA", "Classifier"),
     "condition": _of_task(
         "condition", "a conditional model", "generate RUN", " DATA", "ConditionalModel"
     ),

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from nextchar.config import Choices, Config, TrainingConfig
+from nextchar.config import Config, RunConfig, TrainingConfig
 from nextchar.errors import ConfigError, RunError, TextError, as_option
 from nextchar.run_files.kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
 from nextchar.storage import read_json, write_json
@@ -26,22 +26,24 @@ from nextchar.training.extension import current, is_finished, progress_of
 FORMAT_VERSION = 1
 VOCABULARY_FILE = "vocabulary.json"
 
-ChoicesT = TypeVar("ChoicesT", bound=Choices)
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 def load_config(folder: Path) -> Config:
-    """Read the configuration of a language model's run; see ``load_choices``."""
-    return load_choices(folder, Config)
+    """Read the configuration of a language model's run; see ``load_run_config``."""
+    return load_run_config(folder, Config)
 
 
-def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = None) -> ChoicesT:
+def load_run_config(
+    folder: Path, config_type: type[ConfigT], *, task: str | None = None
+) -> ConfigT:
     """Read a run's configuration.
 
     Parameters
     ----------
     folder
         The run directory.
-    choices
+    config_type
         What kind of configuration it has.
     task
         What the run was trained for, by its command; ``None`` is a language model.
@@ -59,13 +61,13 @@ def load_choices(folder: Path, choices: type[ChoicesT], *, task: str | None = No
     if found != task:
         raise WrongRunError(folder, kind_of_task(found), needed)
     try:
-        return choices.from_dict(values)
+        return config_type.from_dict(values)
     except ConfigError as error:
         raise RunError(f"{path}: {error.in_both_terms}") from error
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
-    """Return the task of a run; errors are those of ``load_choices``, for a task sought."""
+    """Return the task of a run; errors are those of ``load_run_config``, for a task sought."""
     found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 
@@ -87,7 +89,7 @@ def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
     return values
 
 
-def save_config(folder: Path, config: Choices, *, task: str | None = None) -> None:
+def save_config(folder: Path, config: RunConfig, *, task: str | None = None) -> None:
     """Write a run's configuration."""
     kind = {} if task is None else {"task": task}
     write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **kind, **config.to_dict()})

@@ -67,7 +67,7 @@ def planned(
     validation_seconds = _seconds_per_validation(trial, validation)
     before = time.monotonic() - began - compiling_seconds
     costs = Costs(step_seconds, validation_seconds, before)
-    return plan_within(minutes, costs, model.choices.training.validate_every)
+    return plan_within(minutes, costs, model.config.training.validate_every)
 
 
 def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
@@ -99,7 +99,7 @@ def _seconds_per_step(
     model: ItemModel[Any], train: Examples, seconds: float
 ) -> tuple[float, float]:
     """Time a step, and the extra time of the first one."""
-    objective, training = ItemObjective(model, train), model.choices.training
+    objective, training = ItemObjective(model, train), model.config.training
     trainer = Trainer(model.network.train(), objective, training, Path(), grown=model.grown)
     times: list[float] = []
     ends = math.inf

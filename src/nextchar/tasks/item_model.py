@@ -10,40 +10,40 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.config import ItemChoices
+from nextchar.config import ItemRunConfig
 from nextchar.config.arguments import checked
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.trainable import Trainable, evaluating
-from nextchar.run_files.model_files import load_choices, load_weights
+from nextchar.run_files.model_files import load_run_config, load_weights
 from nextchar.tasks.examples import Examples
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
 from nextchar.training.objective import Measured
 
-ChoicesT = TypeVar("ChoicesT", bound=ItemChoices)
+ConfigT = TypeVar("ConfigT", bound=ItemRunConfig)
 
 
-class ItemModel(ABC, Generic[ChoicesT]):
+class ItemModel(ABC, Generic[ConfigT]):
     """A network that was made for a task, with what it takes to speak of items.
 
     Attributes
     ----------
     task
         The task's command, as in ``nextchar classify train``; it stands in ``config.json``.
-    choices_type
+    config_type
         What kind of configuration its runs have.
     unit
         What a reported loss is for: ``"item"``, ``"label"``, ….
-    choices, network
+    config, network
         Of this one.
     """
 
     task: ClassVar[str]
-    choices_type: ClassVar[type[ItemChoices]]
+    config_type: ClassVar[type[ItemRunConfig]]
     unit: ClassVar[str]
 
-    choices: ChoicesT
+    config: ConfigT
     network: Trainable
 
     @classmethod
@@ -57,14 +57,14 @@ class ItemModel(ABC, Generic[ChoicesT]):
             No run of this task is there, it is damaged, or a newer nextchar wrote it.
         """
         folder = Path(path)
-        model = cls.untrained(folder, load_choices(folder, cls.choices_type, task=cls.task))
+        model = cls.untrained(folder, load_run_config(folder, cls.config_type, task=cls.task))
         load_parameters(model.network, load_weights(folder, checkpoint))
         model.network.to(pick_device(device)).eval()
         return model
 
     @classmethod
     @abstractmethod
-    def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401  (each has its own)
+    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401  (each has its own)
         """Make the model of a run as it was before its training; it follows from the seed.
 
         Reads what ``save_symbols`` wrote.
@@ -112,7 +112,7 @@ class ItemModel(ABC, Generic[ChoicesT]):
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__}: {self.choices.network.summary}, {self.summary}, "
+            f"<{type(self).__name__}: {self.config.network.summary}, {self.summary}, "
             f"{self.parameters:,} parameters>"
         )
 

@@ -10,7 +10,7 @@ from nextchar.errors import RunError
 from nextchar.tasks.item_model import ItemModel
 
 _HOMES: Mapping[str, tuple[str, str]] = {
-    "classify": ("nextchar.tasks.classification.model", "TextClassifier"),
+    "classify": ("nextchar.tasks.classification.model", "Classifier"),
     "condition": ("nextchar.tasks.conditioning.model", "ConditionalModel"),
     "tag": ("nextchar.tasks.tagging.model", "TagModel"),
     "transduce": ("nextchar.tasks.transduction.model", "Transducer"),

@@ -30,7 +30,7 @@ class ItemObjective(Objective):
     """
 
     def __init__(self, model: ItemModel[Any], examples: Examples) -> None:
-        training, items = model.choices.training, model.choices.items
+        training, items = model.config.training, model.config.items
         self.unit = model.unit
         self._model = model
         self._examples = examples
@@ -45,7 +45,7 @@ class ItemObjective(Objective):
 
     def compute_loss(self, step: int) -> Loss:
         """Read a step's items; see ``ItemBatches``."""
-        training = self._model.choices.training
+        training = self._model.config.training
         self._generator.manual_seed(seed_of(training.seed, step))
         with computing_in(arithmetic_of(training.precision), self._model.device):
             return self._model.compute_loss(

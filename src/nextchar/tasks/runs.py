@@ -2,7 +2,7 @@
 
 A run directory holds, beside what the task itself writes (``ItemModel.save_symbols``),
 
-    config.json         the task and all choices, with a format version
+    config.json         the task and the whole configuration, with a format version
     model.safetensors   the weights that were best on what is held out
     metrics.jsonl       one row a validation
     README.md           a model card
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.compilation.cache import require_compiler
-from nextchar.config import ItemChoices, TrainingConfig
+from nextchar.config import ItemRunConfig, TrainingConfig
 from nextchar.errors import RunError
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.device import pick_device
 from nextchar.nn.precision import require_chosen
-from nextchar.run_files.model_files import load_choices, save_config
+from nextchar.run_files.model_files import load_run_config, save_config
 from nextchar.storage import atomic_folder, storage_errors, write_bytes
 from nextchar.tasks.budget import planned
 from nextchar.tasks.examples import Examples
@@ -124,7 +124,7 @@ def train_items(
     Parameters
     ----------
     model
-        Untrained, or begun from another run; its ``choices`` may leave steps and precision open.
+        Untrained, or begun from another run; its ``config`` may leave steps and precision open.
     train, validation
         The encoded items; the second may be empty.
     out
@@ -147,20 +147,20 @@ def train_items(
     keep_freed_memory()
     if is_in_the_way(out):
         raise in_the_way_error(out)
-    model.network.to(pick_device(model.choices.training.device))
+    model.network.to(pick_device(model.config.training.device))
     if model.device.type == "cpu":
         require_compiler()
-    if model.choices.training.minutes is not None:
+    if model.config.training.minutes is not None:
         tell(listeners, Preparing(stage="measuring the speed", fraction=0.0))
-    model.choices = _decided(model, train, validation, began)
-    told = model.choices.training
+    model.config = _decided(model, train, validation, began)
+    told = model.config.training
     if told.minutes is not None:
         epochs = told.steps / ItemObjective(model, train).batches.steps_per_epoch
         note = f"planned for {told.minutes:g} min: {told.steps:,} steps, {epochs:.3g} epochs"
         tell(listeners, Noticed(message=f"{note} in {told.precision}"))
         _tell_long_start(told.minutes, time.monotonic() - began, listeners)
     with atomic_folder(out) as temporary:
-        save_config(temporary, model.choices, task=model.task)
+        save_config(temporary, model.config, task=model.task)
         model.save_symbols(temporary)
         with storage_errors(temporary):
             (temporary / METRICS_FILE).touch()
@@ -203,20 +203,20 @@ def resume_items(
     began = time.monotonic()
     keep_freed_memory()
     more = More.of(steps, minutes, learning_rate)
-    choices = load_choices(run, kind.choices_type, task=kind.task)
-    model = kind.untrained(run, choices)
-    model.network.to(pick_device(choices.training.device))
+    config = load_run_config(run, kind.config_type, task=kind.task)
+    model = kind.untrained(run, config)
+    model.network.to(pick_device(config.training.device))
     train, validation = (Examples.load(run / ITEMS_FOLDER / n) for n in (_TRAIN, _VALIDATION))
     if more is not None:
 
         def plan_in(training: TrainingConfig, seconds: float) -> Plan:
             trial = copy.copy(model)
-            trial.choices = choices.with_options(validate_every=training.validate_every)
+            trial.config = config.with_options(validate_every=training.validate_every)
             return planned(trial, train, validation, minutes=seconds / 60, began=began)
 
         with only_trainer(run):
-            extension = extend(run, choices.training, more, plan_in)
-        tell(listeners, Noticed(message=extension.description(choices.training)))
+            extension = extend(run, config.training, more, plan_in)
+        tell(listeners, Noticed(message=extension.description(config.training)))
     return _fit(model, train, validation, run, listeners)
 
 
@@ -238,7 +238,7 @@ def _fit(
         trainer = Trainer(
             model.network,
             objective,
-            current(folder, model.choices.training),
+            current(folder, model.config.training),
             folder,
             first_step=0 if extension is None else extension.first_step,
             grown=model.grown,
@@ -251,7 +251,7 @@ def _fit(
             tell(listeners, Noticed(message=complete_note(folder)))
         trainer.fit()
         result = _result(model, trainer, folder, len(train), len(validation))
-        card = model_card(result.to_dict(), model.task, asdict(model.choices.network))
+        card = model_card(result.to_dict(), model.task, asdict(model.config.network))
         write_bytes(folder / CARD_FILE, card.encode("utf-8", "backslashreplace"))
         return result
 
@@ -292,19 +292,19 @@ def _figures(row: Mapping[str, float], unit: str) -> dict[str, float]:
     return {name: value for name, value in measured.items() if name not in losses}
 
 
-def _decided(model: Model, train: Examples, validation: Examples, began: float) -> ItemChoices:
+def _decided(model: Model, train: Examples, validation: Examples, began: float) -> ItemRunConfig:
     """Settle what the options leave open: precision and steps."""
-    choices: ItemChoices = model.choices
-    training = choices.training
+    config: ItemRunConfig = model.config
+    training = config.training
     if training.precision == "auto":
-        precision = fastest_arithmetic(choices.network, training.batch_size, model.device)
-        choices = choices.with_options(precision=precision)
+        precision = fastest_arithmetic(config.network, training.batch_size, model.device)
+        config = config.with_options(precision=precision)
     require_chosen(training.precision, model.device)
-    model.choices = choices
+    model.config = config
     if training.minutes is not None:
         plan = planned(model, train, validation, minutes=training.minutes, began=began)
-        return choices.with_options(steps=plan.steps, validate_every=plan.validate_every)
-    if choices.items.epochs is None:
-        return choices
+        return config.with_options(steps=plan.steps, validate_every=plan.validate_every)
+    if config.items.epochs is None:
+        return config
     per_epoch = ItemObjective(model, train).batches.steps_per_epoch
-    return choices.with_options(steps=math.ceil(choices.items.epochs * per_epoch))
+    return config.with_options(steps=math.ceil(config.items.epochs * per_epoch))

@@ -145,7 +145,7 @@ def test_random_state_takes_the_place_of_the_seed(classifier: CharClassifier) ->
     assert (fitted(random_state=0, seed=7).weights_["members.0.head.weight"]
             == classifier.weights_["members.0.head.weight"]).all()  # fmt: skip
     states = [CharClassifier(random_state=np.random.RandomState(n))._choices() for n in (1, 1, 2)]
-    seeds = [choices.training.seed for choices in states]
+    seeds = [config.training.seed for config in states]
     assert seeds[0] == seeds[1] != seeds[2]
 
 
@@ -181,7 +181,7 @@ def test_nextchar_can_be_imported_without_scikit_learn() -> None:
     program = (
         "import sys; sys.modules['sklearn'] = None\n"
         "import nextchar\n"
-        "assert nextchar.TextClassifier\n"
+        "assert nextchar.Classifier\n"
         "try:\n    nextchar.CharClassifier\n"
         "except nextchar.NextcharError as error:\n    print(error)\n"
     )

@@ -6,24 +6,24 @@ from typing import Literal
 
 import pytest
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, TextError
 from nextchar.rendering.contributions import contribution_lines, contribution_page, level
 from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.explaining import explain, strongest
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.text.graphemes import clusters
 from tests.tasks.classification.data import TINY, items
 
 
 @pytest.fixture(scope="module")
-def model() -> TextClassifier:
-    return prepare(items(60), ClassifierChoices.from_options(TINY)).model
+def model() -> Classifier:
+    return prepare(items(60), ClassifierRunConfig.from_options(TINY)).model
 
 
 @pytest.mark.parametrize("text", ["vik", "ola ini", "a", "Ωß", "e\u0301x"])
 def test_a_weight_is_what_the_probability_loses_without_the_character(
-    model: TextClassifier, text: str
+    model: Classifier, text: str
 ) -> None:
     found = explain(model, text, label="south")
     place = model.labels.names.index("south")
@@ -36,7 +36,7 @@ def test_a_weight_is_what_the_probability_loses_without_the_character(
 
 @pytest.mark.parametrize("by", ["char", "word"])
 def test_parts_are_whole_characters_as_a_reader_sees_them(
-    model: TextClassifier, by: Literal["char", "word"]
+    model: Classifier, by: Literal["char", "word"]
 ) -> None:
     expected = ["👩\u200d🚀", " ", "क्षि", " ", "🇰🇷", "e\u0301"]
     text = "".join(expected)
@@ -46,20 +46,20 @@ def test_parts_are_whole_characters_as_a_reader_sees_them(
     assert list(contribution_lines(parts, width=80, colors=False)) == ["👩\u200d🚀e\u0301", "▇▇#"]
 
 
-def test_words_are_left_out_whole_and_spaces_stay(model: TextClassifier) -> None:
+def test_words_are_left_out_whole_and_spaces_stay(model: Classifier) -> None:
     found = explain(model, "mac gil, owen", by="word")
     assert "".join("mac gil, owen"[p.start : p.end] for p in found.parts) == "mac gil, owen"
     assert [p.nats == 0 for p in found.parts] == [False, True, False, False, True, False]
 
 
-def test_the_most_probable_label_is_explained_if_none_is_named(model: TextClassifier) -> None:
+def test_the_most_probable_label_is_explained_if_none_is_named(model: Classifier) -> None:
     found = explain(model, "vikulf")
     assert found.label == model.predict(["vikulf"])[0] == next(iter(found.probabilities))
     assert sum(found.probabilities.values()) == pytest.approx(1)
     assert strongest(found.parts, 2)[0].nats == max((p.nats for p in found.parts), key=abs)
 
 
-def test_an_empty_text_has_no_parts_and_a_long_one_too_many(model: TextClassifier) -> None:
+def test_an_empty_text_has_no_parts_and_a_long_one_too_many(model: Classifier) -> None:
     assert explain(model, "").parts == ()
     with pytest.raises(TextError, match=r"3,000 parts.*at most 2,000"):
         explain(model, "a" * 3000)

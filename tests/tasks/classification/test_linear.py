@@ -13,12 +13,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.tasks.classification import linear
 from nextchar.tasks.classification.data import Prepared, prepare
 from nextchar.tasks.classification.figures import figures_of
 from nextchar.tasks.classification.linear import MOST_WEIGHTS, LinearPart, rows_for
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.trust import Trust
 from nextchar.tasks.runs import train_items
 from nextchar.text import terms
@@ -61,7 +61,9 @@ def counted(train: tuple[list[str], list[str]], texts: list[str]) -> list[str]:
 
 def prepared(texts: list[str], labels: list[str], **options: Any) -> Prepared:
     items = [LabelledText(f"{n}", *pair) for n, pair in enumerate(zip(texts, labels, strict=True))]
-    return prepare(items, ClassifierChoices.from_options({**TINY, "linear_rows": None, **options}))
+    return prepare(
+        items, ClassifierRunConfig.from_options({**TINY, "linear_rows": None, **options})
+    )
 
 
 def test_words_that_decide_are_found_as_well_as_by_counting_and_probabilities_are_true(
@@ -70,7 +72,7 @@ def test_words_that_decide_are_found_as_well_as_by_counting_and_probabilities_ar
     train, (texts, labels) = sentences(600, 1), sentences(600, 2)
     made = prepared(*train)
     train_items(made.model, made.train, made.validation, tmp_path / "run")
-    model = TextClassifier.load(tmp_path / "run")
+    model = Classifier.load(tmp_path / "run")
     found = figures_of(
         np.log(model.probabilities(texts)), model.labels.numbers(labels), model.label_names
     )
@@ -205,13 +207,13 @@ def test_long_texts_are_read_less_often_but_once(options: dict[str, Any], epochs
     told: list[Event] = []
     items = [LabelledText("", *pair) for pair in zip(texts, labels, strict=True)]
     given = {**TINY, "validation_fraction": 0.0, "most_symbols": 2 * symbols, **options}
-    model = prepare(items, ClassifierChoices.from_options(given), listeners=[told.append]).model
-    assert model.choices.items.epochs == epochs
+    model = prepare(items, ClassifierRunConfig.from_options(given), listeners=[told.append]).model
+    assert model.config.items.epochs == epochs
     notes = [event.message for event in told if isinstance(event, Noticed)]
     assert any("epochs sets another number" in note for note in notes) == (epochs < 3)
 
 
 def test_a_budget_that_is_given_has_no_bound_beside_it() -> None:
     for options in ({"epochs": 4.0}, {"steps": 9}, {"minutes": 1.0}):
-        assert ClassifierChoices.from_options(options).classifier.most_symbols == 0
-    assert ClassifierChoices.from_options({}).classifier.most_symbols > 0
+        assert ClassifierRunConfig.from_options(options).classifier.most_symbols == 0
+    assert ClassifierRunConfig.from_options({}).classifier.most_symbols > 0

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 import nextchar
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
 from nextchar.nn.parameters import named_tensors
 from nextchar.tasks.classification.data import Prepared, prepare
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
 from nextchar.tasks.classification.training import evaluate_classifier
 from nextchar.tasks.examples import Examples
@@ -29,7 +29,7 @@ from tests.tasks.classification.data import TINY, items, names
 
 
 def prepared(count: int = 100, **options: Any) -> Prepared:
-    return prepare(items(count), ClassifierChoices.from_options({**TINY, **options}))
+    return prepare(items(count), ClassifierRunConfig.from_options({**TINY, **options}))
 
 
 def trained(out: Path, *listeners: Listener, count: int = 100, **options: Any) -> ItemResult:
@@ -39,14 +39,14 @@ def trained(out: Path, *listeners: Listener, count: int = 100, **options: Any) -
 
 def notes(given: list[LabelledText], **options: Any) -> list[str]:
     told: list[Event] = []
-    prepare(given, ClassifierChoices.from_options({**TINY, **options}), listeners=[told.append])
+    prepare(given, ClassifierRunConfig.from_options({**TINY, **options}), listeners=[told.append])
     return [event.message for event in told if isinstance(event, Noticed)]
 
 
 def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path) -> None:
     result = trained(tmp_path / "run", count=300, epochs=15, learning_rate=0.02)
     assert result.figures["accuracy"] > 0.9
-    model = TextClassifier.load(tmp_path / "run")
+    model = Classifier.load(tmp_path / "run")
     found = evaluate_classifier(model, items(100, seed=2))
     assert found.accuracy > 0.9
     assert model.predict(["skavikgard", "olaini"]) == ["north", "south"]
@@ -71,16 +71,14 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
 
     with pytest.raises(Interrupted, match="nextchar classify train --resume"):
         trained(tmp_path / "cut", stop, **options)
-    resume_items(TextClassifier, tmp_path / "cut")
+    resume_items(Classifier, tmp_path / "cut")
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 def test_the_newest_weights_are_calibrated_like_the_best(ema_decay: float, tmp_path: Path) -> None:
     trained(tmp_path / "run", linear_rows=1 << 10, ema_decay=ema_decay, validate_every=1 << 40)
-    best, last = (
-        TextClassifier.load(tmp_path / "run", checkpoint=name) for name in ("best", "last")
-    )
+    best, last = (Classifier.load(tmp_path / "run", checkpoint=name) for name in ("best", "last"))
     assert best.network.trust is not None
     assert (best.network.trust.factors != 1).all()
     found = named_tensors(last.network)
@@ -114,7 +112,7 @@ def test_evidence_is_of_what_is_learned_from_and_kept_with_the_weights(tmp_path:
     made.model.count_ngrams(made.validation)
     assert not torch.equal(before, evidence.table)
     trained(tmp_path / "run", **options)
-    loaded = TextClassifier.load(tmp_path / "run").network.evidence
+    loaded = Classifier.load(tmp_path / "run").network.evidence
     assert loaded is not None
     assert torch.equal(before, loaded.table)
 
@@ -169,13 +167,13 @@ def test_evidence_without_ngrams_that_vote_is_refused() -> None:
 
 def test_a_run_from_before_evidence_and_linear_parts_has_none(tmp_path: Path) -> None:
     trained(tmp_path / "run")
-    before = TextClassifier.load(tmp_path / "run").probabilities(["ulf", ""])
+    before = Classifier.load(tmp_path / "run").probabilities(["ulf", ""])
     path = tmp_path / "run" / "config.json"
     values = json.loads(path.read_text())
     for name in ("ngram_evidence", "linear_rows", "most_symbols"):
         del values["classifier"][name]
     path.write_text(json.dumps(values))
-    loaded = TextClassifier.load(tmp_path / "run")
+    loaded = Classifier.load(tmp_path / "run")
     assert loaded.network.linear is None
     assert loaded.network.evidence is None
     assert (loaded.probabilities(["ulf", ""]) == before).all()
@@ -251,8 +249,8 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     nextchar.train(tmp_path / "text.txt", run, **{**TINY_OPTIONS, "layers": layers})
     source = LanguageModelSource(run)
     given = {"bidirectional": bidirectional, "epochs": 1, "freeze": 1 + layers}
-    choices = ClassifierChoices.from_options(source.options(given))
-    made = prepare([*items(40), LabelledText("last", "ß", "north")], choices, source=source)
+    config = ClassifierRunConfig.from_options(source.options(given))
+    made = prepare([*items(40), LabelledText("last", "ß", "north")], config, source=source)
     old, model = nextchar.LanguageModel.load(run), made.model
     model.network.eval()
     assert set(old.vocabulary.symbols) <= set(model.vocabulary.symbols)
@@ -265,7 +263,7 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     # Frozen, it still reads so after training; the head and the new symbols have learned.
     first = {name: tensor.clone() for name, tensor in named_tensors(model.network).items()}
     train_items(model, made.train, made.validation, tmp_path / "run")
-    loaded = TextClassifier.load(tmp_path / "run")
+    loaded = Classifier.load(tmp_path / "run")
     after = loaded.network.networks[0].encoder.read(new_ids, torch.tensor([len(text)])).outputs
     assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
     weights = named_tensors(loaded.network)
@@ -278,7 +276,7 @@ def test_a_classifier_keeps_the_network_of_its_language_model(finished: Path) ->
     with pytest.raises(ConfigError, match="hidden_size is 16 there, got 99"):
         LanguageModelSource(finished).options({"hidden_size": 99})
     with pytest.raises(RunError, match="is a language model, not a classifier"):
-        TextClassifier.load(finished)
+        Classifier.load(finished)
 
 
 def test_members_differ_and_their_mean_probability_counts() -> None:
@@ -293,4 +291,4 @@ def test_members_differ_and_their_mean_probability_counts() -> None:
 
 def test_freezing_all_levels_is_refused() -> None:
     with pytest.raises(ConfigError, match="freeze must be below 3"):
-        ClassifierChoices.from_options({"freeze": 3})
+        ClassifierRunConfig.from_options({"freeze": 3})

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.model import ConditionalModel
@@ -39,7 +39,7 @@ def numbers(texts: Sequence[str]) -> list[list[float]]:
 
 def untrained(given: Items, **options: Any) -> ConditionalModel:
     """Make a model that has learned its symbols, and nothing else."""
-    choices = ConditionChoices.from_options({**SMALL, **options})
-    model = ConditionalModel(choices, prepare(given, choices).symbols)
+    config = ConditionRunConfig.from_options({**SMALL, **options})
+    model = ConditionalModel(config, prepare(given, config).symbols)
     model.network.eval()
     return model

@@ -185,13 +185,13 @@ def test_a_text_that_holds_the_mark_of_the_end_is_refused() -> None:
 
 
 def test_equal_items_are_held_out_together() -> None:
-    from nextchar.config.condition import ConditionChoices
+    from nextchar.config.condition import ConditionRunConfig
     from nextchar.tasks.conditioning.data import prepare
 
     texts, labels = words(200)
     prepared = prepare(
         Items.of(texts * 2, labels=labels * 2),
-        ConditionChoices.from_options({**SMALL, "validation_fraction": 0.3}),
+        ConditionRunConfig.from_options({**SMALL, "validation_fraction": 0.3}),
     )
     decoded = [
         {

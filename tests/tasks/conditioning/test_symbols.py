@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.symbols import LINE_BREAK, SEPARATOR, TextCodec, boundary_of
@@ -26,8 +26,8 @@ def test_any_texts_come_back_from_between_their_boundaries(
     vocabulary: str, texts: list[str]
 ) -> None:
     items = Items.of(texts, features=np.arange(len(texts))[:, None])
-    choices = ConditionChoices.from_options({"vocabulary": vocabulary, "validation_fraction": 0})
-    symbols = prepare(items, choices).symbols
+    config = ConditionRunConfig.from_options({"vocabulary": vocabulary, "validation_fraction": 0})
+    symbols = prepare(items, config).symbols
     edge = symbols.boundary
     assert edge == (SEPARATOR if "\n" in "".join(texts) else LINE_BREAK)
     encoded = symbols.encoded(texts)

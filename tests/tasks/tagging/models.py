@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from nextchar.config import TaggingChoices
+from nextchar.config import TaggerRunConfig
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.model import TagModel
@@ -27,17 +27,17 @@ def items_of(text: str, restore: str | None) -> list[Item]:
     if restore is None:
         labels = ["B-v" if c in "aeiou" else "I-v" if c == "l" else "O" for c in text]
         return [Item(tuple(text), tuple(labels))]
-    kinds = TaggingChoices.from_options({"restore": restore}).tagging.kinds
+    kinds = TaggerRunConfig.from_options({"restore": restore}).tagging.kinds
     characters, labels = Restoration(kinds).apart(text)
     return [Item(tuple(characters), tuple(labels))]
 
 
 def untrained(restore: str | None, **options: Any) -> Tagger:
     """Make a tagger whose weights are large, so that its labels follow from what it reads."""
-    choices = TaggingChoices.from_options({**SMALL, "restore": restore, **options})
+    config = TaggerRunConfig.from_options({**SMALL, "restore": restore, **options})
     items = items_of(TEXT, restore)
-    vocabulary = learn(choices.items.vocabulary, [TEXT, TEXT.lower()], 1, unknown=True)
-    model = TagModel(choices, vocabulary, TagSet.of(items, choices.tagging))
+    vocabulary = learn(config.items.vocabulary, [TEXT, TEXT.lower()], 1, unknown=True)
+    model = TagModel(config, vocabulary, TagSet.of(items, config.tagging))
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.mul_(3)

@@ -54,7 +54,7 @@ def test_a_text_is_repaired_line_by_line(restore: str, text: str) -> None:
 @settings(max_examples=60)
 @given(kinds, texts, st.booleans())
 def test_all_else_stays_as_it_is(restore: str, text: str, keep: bool) -> None:
-    restoration = Restoration(tagger_of(restore).choices.tagging.kinds)
+    restoration = Restoration(tagger_of(restore).config.tagging.kinds)
     repaired = tagger_of(restore).apply(text, keep=keep)
     ends = re.findall("\r?\n", text)
     assert re.findall("\r?\n", repaired) == ends

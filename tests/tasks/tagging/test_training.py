@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import nextchar
-from nextchar.config import TaggingChoices
+from nextchar.config import TaggerRunConfig
 from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item
@@ -160,19 +160,19 @@ def test_an_item_has_the_same_labels_whatever_stands_beside_it() -> None:
 )
 def test_impossible_choices_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        TaggingChoices.from_options(options)
+        TaggerRunConfig.from_options(options)
 
 
 def test_one_hot_symbols_have_no_runs() -> None:
-    assert TaggingChoices.from_options({"input": "onehot"}).tagging.ngrams == 1
+    assert TaggerRunConfig.from_options({"input": "onehot"}).tagging.ngrams == 1
     with pytest.raises(ConfigError, match="ngrams 2 embeds runs of symbols"):
-        TaggingChoices.from_options({"input": "onehot", "ngrams": 2})
+        TaggerRunConfig.from_options({"input": "onehot", "ngrams": 2})
     assert untrained("case", input="onehot").apply("abc").lower() == "abc"
 
 
 def test_bio_needs_labels_that_are_made_so() -> None:
-    choices = TaggingChoices.from_options({})
-    labels = TagSet.of([Item(("a", "b"), ("X", "O"))], choices.tagging)
+    config = TaggerRunConfig.from_options({})
+    labels = TagSet.of([Item(("a", "b"), ("X", "O"))], config.tagging)
     with pytest.raises(ConfigError, match="'bio' needs labels O, B-… and I-…, got X"):
         labels.grammar("bio")
 
@@ -187,7 +187,7 @@ def test_labels_that_never_followed_each_other_are_not_given() -> None:
 
 def test_labels_are_kept_whole_and_damage_is_found() -> None:
     labels = untrained("case+punctuation").model.labels
-    config = TaggingChoices.from_options({"restore": "case+punctuation"}).tagging
+    config = TaggerRunConfig.from_options({"restore": "case+punctuation"}).tagging
     again = TagSet.from_dict(labels.to_dict(), config)
     assert again.names == labels.names
     assert np.array_equal(again.seen.follows, labels.seen.follows)
@@ -218,7 +218,7 @@ def test_items_of_another_run_are_not_taken(tmp_path: Path) -> None:
 
 def test_items_can_be_given_from_python(tmp_path: Path) -> None:
     items = [Item(tuple("abab"), tuple("xyxy")), Item(tuple("ba"), tuple("yx"))] * 10
-    choices = TaggingChoices.from_options({**SMALL, "validation_fraction": 0})
-    result = train_on(items, tmp_path / "run", choices)
+    config = TaggerRunConfig.from_options({**SMALL, "validation_fraction": 0})
+    result = train_on(items, tmp_path / "run", config)
     assert result.held_out == 0
     assert result.figures == {}

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.errors import TextError, as_option
 from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.linear import MOST_LOGITS, rows_for
-from nextchar.tasks.classification.model import LINEAR, WEIGHT, TextClassifier
+from nextchar.tasks.classification.model import LINEAR, WEIGHT, Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
 from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
@@ -32,14 +32,14 @@ from nextchar.training.events import Listener, Noticed, Preparing, tell
 class Prepared:
     """A classifier that has learned nothing yet, and its items."""
 
-    model: TextClassifier
+    model: Classifier
     train: Examples
     validation: Examples
 
 
 def prepare(
     items: Sequence[LabelledText],
-    choices: ClassifierChoices,
+    config: ClassifierRunConfig,
     *,
     source: LanguageModelSource | None = None,
     listeners: Sequence[Listener] = (),
@@ -50,8 +50,8 @@ def prepare(
     ----------
     items
         As they were read; those without a text or a label and repeated ones are left out.
-    choices
-        All choices, completed by the source's if there is one.
+    config
+        All config, completed by the source's if there is one.
     source
         A language model to begin from.
     listeners
@@ -63,15 +63,15 @@ def prepare(
         Nothing to learn from, one label only, a label whose texts are all empty, or a text that is
         too long.
     """
-    usable = _usable(checked_lengths(items, choices, listeners), listeners)
-    if not choices.classifier.keep_duplicates:
+    usable = _usable(checked_lengths(items, config, listeners), listeners)
+    if not config.classifier.keep_duplicates:
         usable = _distinct(usable, listeners)
     labels = LabelSet.of([item.label for item in usable])
     named = labels.numbers([item.label for item in usable])
     learned, held_out = hold_out(
-        len(usable), choices.items.validation_fraction, choices.training.seed, labels=named
+        len(usable), config.items.validation_fraction, config.training.seed, labels=named
     )
-    completed = _with_linear_rows(choices, usable, len(labels))
+    completed = _with_linear_rows(config, usable, len(labels))
     model = _model([usable[place] for place in learned], completed, source, listeners)
     weights = np.array([item.weight for item in usable], dtype=np.float32)
     examples = model.encoded([i.text for i in usable], [i.label for i in usable])
@@ -79,7 +79,7 @@ def prepare(
         given = model.network.linear.learn(
             [item.text for item in usable],
             named,
-            seed=choices.training.seed,
+            seed=config.training.seed,
             importance=weights,
             progress=lambda part: tell(
                 listeners, Preparing(stage="fitting the linear part", fraction=part)
@@ -96,32 +96,32 @@ def prepare(
 
 
 def _with_linear_rows(
-    choices: ClassifierChoices, items: Sequence[LabelledText], labels: int
-) -> ClassifierChoices:
+    config: ClassifierRunConfig, items: Sequence[LabelledText], labels: int
+) -> ClassifierRunConfig:
     """Choose the number of rows of the linear part's terms from the data, if not set."""
-    rows = choices.classifier.linear_rows
+    rows = config.classifier.linear_rows
     if rows is None:
         fits = len(items) * labels <= MOST_LOGITS
-        texts, seed = [item.text for item in items], choices.training.seed
+        texts, seed = [item.text for item in items], config.training.seed
         rows = rows_for(texts, labels, seed=seed) if fits else 0
     rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
-    return choices.with_options(linear_rows=rounded)
+    return config.with_options(linear_rows=rounded)
 
 
-def _bound_epochs(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
+def _bound_epochs(model: Classifier, train: Examples, listeners: Sequence[Listener]) -> None:
     """Reduce the epochs over long texts, to at least one."""
-    most, epochs = model.choices.classifier.most_symbols, model.choices.items.epochs
+    most, epochs = model.config.classifier.most_symbols, model.config.items.epochs
     if most == 0 or epochs is None:
         return
     fitting = max(1.0, most / max(1, int(model.lengths(train).sum())))
     if fitting < epochs:
-        model.choices = model.choices.with_options(epochs=round(fitting, 2))
+        model.config = model.config.with_options(epochs=round(fitting, 2))
         message = f"{fitting:.3g} epochs instead of {epochs:g}, about {most:,} symbols"
         tell(listeners, Noticed(message=f"{message} ({as_option('epochs')} sets another number)"))
 
 
 def checked_lengths(
-    items: Sequence[LabelledText], choices: ClassifierChoices, listeners: Sequence[Listener]
+    items: Sequence[LabelledText], config: ClassifierRunConfig, listeners: Sequence[Listener]
 ) -> list[LabelledText]:
     """Cut texts that are too long, where that is asked for.
 
@@ -130,13 +130,13 @@ def checked_lengths(
     TextError
         A text is too long, and ``cut`` is not set.
     """
-    most = choices.items.max_length
+    most = config.items.max_length
     long = [item for item in items if len(item.text) > most]
     if not long:
         return list(items)
     first = f"{long[0].place} has {len(long[0].text):,} characters"
     more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
-    if not choices.classifier.cut:
+    if not config.classifier.cut:
         raise TextError(
             f"{first}{more}: at most {most:,} are taken (a larger {as_option('max_length')} takes "
             f"more, {as_option('cut', True)} reads their beginnings)"
@@ -204,18 +204,18 @@ def _left_out(items: Sequence[LabelledText], why: str) -> Noticed:
 
 def _model(
     train: Sequence[LabelledText],
-    choices: ClassifierChoices,
+    config: ClassifierRunConfig,
     source: LanguageModelSource | None,
     listeners: Sequence[Listener],
-) -> TextClassifier:
+) -> Classifier:
     labels = LabelSet.of([item.label for item in train], [item.weight for item in train])
-    texts, options = [item.text for item in train], choices.items
+    texts, options = [item.text for item in train], config.items
     if source is None:
         kind, least = options.vocabulary, options.min_count
         vocabulary = vocabularies.learn(kind, texts, least, unknown=True)
-        return TextClassifier(choices, vocabulary, labels)
+        return Classifier(config, vocabulary, labels)
     vocabulary, origin = source.vocabulary(texts, options.min_count)
-    model = TextClassifier(choices, vocabulary, labels, origin=origin)
+    model = Classifier(config, vocabulary, labels, origin=origin)
     source.fill(model.network.networks[0], origin.known)
     new = symbol_count(vocabulary) - len(origin.known)
     tell(
@@ -227,13 +227,13 @@ def _model(
     return model
 
 
-def _tell_size(model: TextClassifier, train: Examples, listeners: Sequence[Listener]) -> None:
-    training, lengths = model.choices.training, model.lengths(train)
+def _tell_size(model: Classifier, train: Examples, listeners: Sequence[Listener]) -> None:
+    training, lengths = model.config.training, model.lengths(train)
     batches = ItemBatches(
         lengths=lengths,
         batch_size=training.batch_size,
         seed=training.seed,
-        pool=model.choices.items.pool,
+        pool=model.config.items.pool,
     )
     tell(
         listeners,

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.errors import Interrupted, NextcharError
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.tasks.classification.data import checked_lengths, prepare
 from nextchar.tasks.classification.labels import LabelSet
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.runs import train_items
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.labelled import LabelledText
@@ -65,7 +65,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     **options
-        The options of ``ClassifierChoices``, those of files left out.
+        The options of ``ClassifierRunConfig``, those of files left out.
     random_state
         An integer replaces ``seed``, a ``RandomState`` draws a seed, and ``None`` keeps it.
     verbose
@@ -139,7 +139,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_.tolist()}"
             )
         _require_text_of_each(self.classes_, numbers, texts)
-        choices = self._choices()
+        config = self._choices()
         # Zeros in front keep the order of the classes, which sorts labels as text.
         digits = len(str(len(self.classes_)))
         items = [
@@ -149,7 +149,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if weights is not None:
             items = _merged(items, weights)
         self.notes_: list[str] = []
-        prepared = prepare(items, choices, listeners=[self._listen])
+        prepared = prepare(items, config, listeners=[self._listen])
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
             try:
@@ -163,11 +163,11 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 )
             except Interrupted as error:  # There is no folder to go on with.
                 raise KeyboardInterrupt("stopped before the training was done") from error
-            trained = TextClassifier.load(out)
+            trained = Classifier.load(out)
         self.n_iter_ = result.steps
         self.vocabulary_ = trained.vocabulary.to_dict()
         self.label_counts_ = list(trained.labels.counts)
-        self.choices_ = trained.choices.to_dict()
+        self.config_ = trained.config.to_dict()
         tensors = named_tensors(trained.network)
         self.weights_ = {name: tensor.numpy() for name, tensor in tensors.items()}
         self._model = self._loaded()
@@ -179,7 +179,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         items = [
             LabelledText(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))
         ]
-        read = checked_lengths(items, self._model.choices, [_warn])
+        read = checked_lengths(items, self._model.config, [_warn])
         return self._model.probabilities([item.text for item in read])
 
     def predict_log_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
@@ -193,14 +193,14 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[places]
         return classes
 
-    def _choices(self) -> ClassifierChoices:
+    def _choices(self) -> ClassifierRunConfig:
         given = {n: getattr(self, n) for n in self.get_params(deep=False) if n not in _CONVENTIONS}
-        changed = {n: v for n, v in given.items() if v != ClassifierChoices.default(n)}
+        changed = {n: v for n, v in given.items() if v != ClassifierRunConfig.default(n)}
         if isinstance(self.random_state, int | np.integer):
             changed["seed"] = int(self.random_state)
         elif self.random_state is not None:
             changed["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return ClassifierChoices.from_options(changed)
+        return ClassifierRunConfig.from_options(changed)
 
     def _listen(self, event: Event) -> None:
         if isinstance(event, Noticed):
@@ -208,14 +208,14 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.verbose > 0:
             _write(event)
 
-    def _loaded(self) -> TextClassifier:
+    def _loaded(self) -> Classifier:
         """Make the network again from what was learned."""
         names = tuple(f"{place:09}" for place in range(len(self.classes_)))
-        choices = ClassifierChoices.from_dict(self.choices_)
+        config = ClassifierRunConfig.from_dict(self.config_)
         labels = LabelSet(names, tuple(self.label_counts_))
-        model = TextClassifier(choices, vocabularies.from_dict(self.vocabulary_), labels)
+        model = Classifier(config, vocabularies.from_dict(self.vocabulary_), labels)
         load_parameters(model.network, {n: torch.from_numpy(w) for n, w in self.weights_.items()})
-        model.network.to(pick_device(choices.training.device)).eval()
+        model.network.to(pick_device(config.training.device)).eval()
         return model
 
     def __getstate__(self) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _default(name: str) -> Any:  # noqa: ANN401
-    return _CONVENTIONS[name] if name in _CONVENTIONS else ClassifierChoices.default(name)
+    return _CONVENTIONS[name] if name in _CONVENTIONS else ClassifierRunConfig.default(name)
 
 
 def _checked_weights(
@@ -315,9 +315,9 @@ def _signature() -> inspect.Signature:
     self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     options = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=ClassifierChoices.default(name)
+            name, inspect.Parameter.KEYWORD_ONLY, default=ClassifierRunConfig.default(name)
         )
-        for name in ClassifierChoices.option_names()
+        for name in ClassifierRunConfig.option_names()
         if name not in _OF_FILES
     ]
     conventions = [

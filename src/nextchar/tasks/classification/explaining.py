@@ -20,7 +20,7 @@ import numpy as np
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.following import each_a_part
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.text.graphemes import clusters, inner_places
 from nextchar.text.vocabularies.word import split_words
 
@@ -84,7 +84,7 @@ class Explanation:
 
 @checked
 def explain(
-    model: TextClassifier, text: str, *, label: str | None = None, by: Unit = "char"
+    model: Classifier, text: str, *, label: str | None = None, by: Unit = "char"
 ) -> Explanation:
     """Explain the decision on a text.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.config.arguments import checked
 from nextchar.nn.dropout import drop_symbols
 from nextchar.nn.trainable import evaluating
@@ -39,13 +39,13 @@ TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
 SYMBOLS_AT_ONCE = 1 << 15
 
 
-class TextClassifier(ItemModel[ClassifierChoices]):
+class Classifier(ItemModel[ClassifierRunConfig]):
     """A network with a vocabulary and labels.
 
     Parameters
     ----------
-    choices
-        All choices of its run.
+    config
+        The configuration of its run.
     vocabulary, labels
         The meaning of its ids; texts are read in the normal form that the vocabulary knows.
     origin
@@ -53,33 +53,33 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     """
 
     task = "classify"
-    choices_type = ClassifierChoices
+    config_type = ClassifierRunConfig
     unit = "item"
 
     def __init__(
         self,
-        choices: ClassifierChoices,
+        config: ClassifierRunConfig,
         vocabulary: Vocabulary,
         labels: LabelSet,
         *,
         origin: Origin | None = None,
     ) -> None:
-        self.choices = choices
+        self.config = config
         self.vocabulary = vocabulary
         self.labels = labels
-        self.form = NormalForm(vocabulary, choices.items.normalization)
+        self.form = NormalForm(vocabulary, config.items.normalization)
         self.origin = origin
-        generator = torch.Generator().manual_seed(choices.training.seed)
+        generator = torch.Generator().manual_seed(config.training.seed)
         self.network: Committee = Committee(
-            symbol_count(vocabulary), len(labels), choices, generator=generator
+            symbol_count(vocabulary), len(labels), config, generator=generator
         )
-        self._label_weights = torch.from_numpy(_label_weights(labels, choices))
+        self._label_weights = torch.from_numpy(_label_weights(labels, config))
 
     @classmethod
-    def untrained(cls, folder: Path, choices: ClassifierChoices) -> Self:
+    def untrained(cls, folder: Path, config: ClassifierRunConfig) -> Self:
         """Make the model of a run as it was before its training."""
         vocabulary, labels = load_vocabulary(folder), LabelSet.load(folder)
-        return cls(choices, vocabulary, labels, origin=load_origin(folder))
+        return cls(config, vocabulary, labels, origin=load_origin(folder))
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         ids, lengths = self._batch(examples.texts[TEXT], indices)
         targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
         given = self._column(examples, LINEAR, indices)
-        classifier = self.choices.classifier
+        classifier = self.config.classifier
         if classifier.consistency > 0:
             ids, lengths, targets = (
                 torch.cat([part, part], -1) for part in (ids, lengths, targets)
@@ -167,7 +167,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
             logits.flatten(0, 1),
             everyone,
             weight=self._label_weights.to(logits),
-            label_smoothing=self.choices.training.label_smoothing,
+            label_smoothing=self.config.training.label_smoothing,
             reduction="none",
         ).view(members, len(targets))
         shares = self._column(examples, WEIGHT, indices)
@@ -190,7 +190,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         self._fit_trust(examples)
         figures = self.figures(examples)
         values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
-        kept_by = self.choices.classifier.keep_by
+        kept_by = self.config.classifier.keep_by
         decides = None if kept_by == "loss" else 1 - values[kept_by]
         return Measured(nats=figures.nats, figures=values, decides=decides)
 
@@ -224,7 +224,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
     def _log_probabilities(self, examples: Examples) -> NDArray[np.float64]:
         texts = examples.texts[TEXT]
         logs = np.empty((len(texts), len(self.labels)))
-        shares = np.log(self.labels.shares) * self.choices.classifier.prior_adjustment
+        shares = np.log(self.labels.shares) * self.config.classifier.prior_adjustment
         with evaluating(self.network), torch.inference_mode():
             for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
                 given = self._column(examples, LINEAR, indices)
@@ -267,7 +267,7 @@ class TextClassifier(ItemModel[ClassifierChoices]):
         unknown = self.vocabulary.unknown_id
         if unknown is None:
             return ids
-        share = self.choices.classifier.symbol_dropout
+        share = self.config.classifier.symbol_dropout
         return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
 
 
@@ -286,8 +286,8 @@ def _divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
     return _weighed(gaps.sum((0, 2)), shares).mean() / 2
 
 
-def _label_weights(labels: LabelSet, choices: ClassifierChoices) -> NDArray[np.float32]:
+def _label_weights(labels: LabelSet, config: ClassifierRunConfig) -> NDArray[np.float32]:
     """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
-    weights = labels.shares**-choices.classifier.class_weights
+    weights = labels.shares**-config.classifier.class_weights
     on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
     return on_average.astype(np.float32)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextchar.config import ClassifierChoices, ClassifierConfig
+from nextchar.config import ClassifierConfig, ClassifierRunConfig
 from nextchar.nn.dropout import Dropout
 from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoder
@@ -45,7 +45,7 @@ class ClassifierNetwork(Trainable):
         V, the borders counted in.
     labels
         C, at least 2.
-    choices
+    config
         Of the network and the classifier.
     generator
         Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
@@ -55,20 +55,20 @@ class ClassifierNetwork(Trainable):
         self,
         vocabulary_size: int,
         labels: int,
-        choices: ClassifierChoices,
+        config: ClassifierRunConfig,
         *,
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
-        config, network = choices.classifier, choices.network
+        own, network = config.classifier, config.network
         self.encoder = Encoder(
-            vocabulary_size, network, bidirectional=config.bidirectional, generator=generator
+            vocabulary_size, network, bidirectional=own.bidirectional, generator=generator
         )
-        self.ngrams = _ngrams(config, config.ngrams, network.embedding_size, least=2)
-        longest = 0 if config.ngram_evidence else config.ngram_bag
-        self.bag = _ngrams(config, longest, labels, least=1)
-        self.votes = NgramVotes(config.ngram_buckets, labels) if _has_evidence(config) else None
-        self.pool = Pool(config.pooling, self.encoder.output_size, generator=generator)
+        self.ngrams = _ngrams(own, own.ngrams, network.embedding_size, least=2)
+        longest = 0 if own.ngram_evidence else own.ngram_bag
+        self.bag = _ngrams(own, longest, labels, least=1)
+        self.votes = NgramVotes(own.ngram_buckets, labels) if _has_evidence(own) else None
+        self.pool = Pool(own.pooling, self.encoder.output_size, generator=generator)
         last = network.dropout if network.output_dropout is None else network.output_dropout
         self.output_dropout = Dropout(last)
         self.head = Linear(self.pool.output_size, labels)
@@ -151,23 +151,23 @@ class Committee(Trainable):
         self,
         vocabulary_size: int,
         labels: int,
-        choices: ClassifierChoices,
+        config: ClassifierRunConfig,
         *,
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
-        config = choices.classifier
+        own = config.classifier
         self.evidence = (
-            NgramEvidence(longest=config.ngram_bag, buckets=config.ngram_buckets, labels=labels)
-            if _has_evidence(config)
+            NgramEvidence(longest=own.ngram_bag, buckets=own.ngram_buckets, labels=labels)
+            if _has_evidence(own)
             else None
         )
-        rows = config.linear_rows
+        rows = own.linear_rows
         self.linear = LinearPart(rows, labels) if rows else None
         self.trust = Trust() if rows else None
         self.members = nn.ModuleList(
-            ClassifierNetwork(vocabulary_size, labels, choices, generator=generator)
-            for _ in range(choices.classifier.members)
+            ClassifierNetwork(vocabulary_size, labels, config, generator=generator)
+            for _ in range(config.classifier.members)
         )
 
     @property

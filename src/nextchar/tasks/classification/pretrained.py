@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, as_option
 from nextchar.nn.cell import Cell
 from nextchar.nn.network import Network
@@ -54,7 +54,7 @@ class LanguageModelSource:
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete options from the pretrained run; see ``PretrainedRun.options``."""
-        known = ClassifierChoices.options()
+        known = ClassifierRunConfig.options()
         return {n: v for n, v in self._source.options(given).items() if n in known}
 
     def vocabulary(self, texts: Iterable[str], min_count: int) -> tuple[Vocabulary, Origin]:

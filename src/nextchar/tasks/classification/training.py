@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nextchar.config import ClassifierChoices
+from nextchar.config import ClassifierRunConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.data import checked_lengths, prepare
 from nextchar.tasks.classification.figures import ClassificationFigures
-from nextchar.tasks.classification.model import TextClassifier
+from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
 from nextchar.tasks.classification.reading import LabelledFiles
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
@@ -60,7 +60,7 @@ def train_classifier(
     listeners
         Called with each event.
     **options
-        The options of ``ClassifierChoices``.
+        The options of ``ClassifierRunConfig``.
 
     Raises
     ------
@@ -73,16 +73,16 @@ def train_classifier(
     begun = None if from_run is None else LanguageModelSource(from_run)
     if begun is not None:
         options = begun.options({"bidirectional": False, "ngrams": 1, "ngram_bag": 0, **options})
-    choices = ClassifierChoices.from_options(options)
-    if begun is not None and choices.classifier.members > 1:
+    config = ClassifierRunConfig.from_options(options)
+    if begun is not None and config.classifier.members > 1:
         raise ConfigError(
             f"{as_option('from_run', begun.run, flag='from')} begins one network, and members is "
-            f"{choices.classifier.members}"
+            f"{config.classifier.members}"
         )
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     source = LabelledFiles(text_column=text, label_column=label, layout=layout)
-    items = source.items(paths, choices.items.reading, note=noting(listeners))
-    prepared = prepare(items, choices, source=begun, listeners=listeners)
+    items = source.items(paths, config.items.reading, note=noting(listeners))
+    prepared = prepare(items, config, source=begun, listeners=listeners)
     return train_items(
         prepared.model,
         prepared.train,
@@ -101,11 +101,11 @@ def resume_classifier(
     **more: Any,  # noqa: ANN401
 ) -> ItemResult:
     """Resume a run, or train it further for ``steps`` or ``minutes``; see ``resume_items``."""
-    return resume_items(TextClassifier, Path(run), listeners=listeners, **more)
+    return resume_items(Classifier, Path(run), listeners=listeners, **more)
 
 
 def evaluate_classifier(
-    model: TextClassifier,
+    model: Classifier,
     items: Sequence[LabelledText],
     *,
     skip_unseen: bool = False,
@@ -128,7 +128,7 @@ def evaluate_classifier(
         A label that the classifier does not know, a text that is too long, or no item.
     """
     labelled = known_items(model.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
-    read = in_known_form(model.form, checked_lengths(labelled, model.choices, listeners))
+    read = in_known_form(model.form, checked_lengths(labelled, model.config, listeners))
     tell_unknown(model.vocabulary, read, listeners)
     return model.figures(model.examples([i.text for i in read], [i.label for i in read]))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, Features, LabelCondition
 from nextchar.tasks.conditioning.items import Items
@@ -30,7 +30,7 @@ class Prepared:
 
 
 def prepare(
-    items: Items, choices: ConditionChoices, listeners: Sequence[Listener] = ()
+    items: Items, config: ConditionRunConfig, listeners: Sequence[Listener] = ()
 ) -> Prepared:
     """Split items, and learn from the training part which symbols and conditions there are.
 
@@ -42,14 +42,14 @@ def prepare(
     TextError
         A text is too long, holds the boundary, or there is only one label.
     """
-    _require_lengths(items, choices.items.max_length)
-    train, held_out = _split(items, choices)
+    _require_lengths(items, config.items.max_length)
+    train, held_out = _split(items, config)
     conditions = _conditions(items, train, listeners)
     shown = ", ".join(conditions.names[:_LISTED]) + (" …" * (len(conditions.names) > _LISTED))
     counted = f"{len(items):,} texts, {len(conditions.names)} {conditions.kind}: {shown}"
     tell(listeners, Noticed(message=counted))
     texts = [items.texts[index] for index in train]
-    symbols = TextCodec.learned(texts, boundary_of(items), conditions, choices)
+    symbols = TextCodec.learned(texts, boundary_of(items), conditions, config)
     examples = symbols.examples(items)
     return Prepared(symbols, examples.subset(train), examples.subset(held_out))
 
@@ -63,7 +63,7 @@ def _require_lengths(items: Items, longest: int) -> None:
             )
 
 
-def _split(items: Items, choices: ConditionChoices) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split(items: Items, config: ConditionRunConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw what is held out, of distinct items; with labels, of each label's."""
     labels = items.labels or [""] * len(items)
     pairs = list(zip(labels, items.texts, strict=True))
@@ -71,8 +71,8 @@ def _split(items: Items, choices: ConditionChoices) -> tuple[NDArray[np.int64], 
     names = {label: index for index, label in enumerate(sorted(set(labels)))}
     _, held = hold_out(
         len(distinct),
-        choices.items.validation_fraction,
-        choices.training.seed,
+        config.items.validation_fraction,
+        config.training.seed,
         labels=[names[label] for label, _ in distinct],
     )
     is_held = np.isin([distinct[pair] for pair in pairs], held)

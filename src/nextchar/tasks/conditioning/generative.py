@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config.arguments import checked
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
 from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
 from nextchar.tasks.classification.training import in_known_form, known_items, tell_unknown
@@ -56,9 +56,9 @@ class GenerativeClassifier:
         return repr(self.model).replace(type(self.model).__name__, type(self).__name__, 1)
 
     @property
-    def choices(self) -> ConditionChoices:
+    def config(self) -> ConditionRunConfig:
         """Those of its run."""
-        return self.model.choices
+        return self.model.config
 
     @property
     def label_names(self) -> tuple[str, ...]:

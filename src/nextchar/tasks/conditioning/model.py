@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import Config, NetworkConfig
 from nextchar.config.arguments import checked
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.following import each_a_part
 from nextchar.language_model.model import LanguageModel
@@ -39,12 +39,12 @@ from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import Measured, on_device
 
 
-class ConditionalModel(ItemModel[ConditionChoices]):
+class ConditionalModel(ItemModel[ConditionRunConfig]):
     """What writes from a label or from numbers.
 
     Parameters
     ----------
-    choices
+    config
         That it was made with.
     symbols
         Its vocabulary, where its texts end, and its conditions.
@@ -56,21 +56,21 @@ class ConditionalModel(ItemModel[ConditionChoices]):
     """
 
     task = "condition"
-    choices_type = ConditionChoices
+    config_type = ConditionRunConfig
     unit = "char"
 
     network: ConditionalNetwork
 
-    def __init__(self, choices: ConditionChoices, symbols: TextCodec) -> None:
-        self.choices = choices
+    def __init__(self, config: ConditionRunConfig, symbols: TextCodec) -> None:
+        self.config = config
         self.symbols = symbols
-        self.form = NormalForm(symbols.vocabulary, choices.text.normalization)
+        self.form = NormalForm(symbols.vocabulary, config.text.normalization)
         self.network = ConditionalNetwork(
             len(symbols.vocabulary),
             symbols.conditions.size,
-            choices.network,
-            condition_size=choices.condition.condition_size,
-            generator=torch.Generator().manual_seed(choices.training.seed),
+            config.network,
+            condition_size=config.condition.condition_size,
+            generator=torch.Generator().manual_seed(config.training.seed),
             active=symbols.conditions.active,
         )
 
@@ -127,9 +127,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         The time budget ``minutes`` starts at ``began`` (``time.monotonic``), or now.
         """
         began = time.monotonic() if began is None else began
-        choices = ConditionChoices.from_options(options)
-        prepared = prepare(items, choices, listeners)
-        model = cls(choices, prepared.symbols)
+        config = ConditionRunConfig.from_options(options)
+        prepared = prepare(items, config, listeners)
+        model = cls(config, prepared.symbols)
         return train_items(
             model,
             prepared.train,
@@ -155,9 +155,9 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         return resume_items(cls, Path(run), listeners=listeners, **more)
 
     @classmethod
-    def untrained(cls, folder: Path, choices: ConditionChoices) -> Self:
+    def untrained(cls, folder: Path, config: ConditionRunConfig) -> Self:
         """Make the model of a run as it was before its training."""
-        return cls(choices, TextCodec.load(folder))
+        return cls(config, TextCodec.load(folder))
 
     @property
     def summary(self) -> str:
@@ -297,11 +297,11 @@ class ConditionalModel(ItemModel[ConditionChoices]):
         inputs, targets = window(texts, indices, self.device)
         conditions = self._vectors(examples, indices)
         draws = torch.rand(len(indices), 1, generator=generator, device=self.device)
-        dropped = draws < self.choices.condition.condition_dropout
+        dropped = draws < self.config.condition.condition_dropout
         none = torch.from_numpy(self.symbols.conditions.none).to(self.device)
         conditions = torch.where(dropped, none, conditions)
         reading = self.network.read(inputs, conditions, generator=generator)
-        loss = sequence_loss(reading, targets, self.choices.training)
+        loss = sequence_loss(reading, targets, self.config.training)
         chosen = texts.subset(indices)
         symbols = int(chosen.lengths.sum()) - len(chosen)
         per_char = symbols / int(self.symbols.characters(chosen).sum())
@@ -324,7 +324,7 @@ class ConditionalModel(ItemModel[ConditionChoices]):
 
     @property
     def _knows_none(self) -> bool:
-        return self.choices.condition.condition_dropout > 0
+        return self.config.condition.condition_dropout > 0
 
     def _vectors(self, examples: Examples, indices: NDArray[np.int64]) -> torch.Tensor:
         conditions = self.symbols.conditions
@@ -336,5 +336,5 @@ class ConditionalModel(ItemModel[ConditionChoices]):
 
         No text was read from its middle, so that it has to begin after a sequence boundary.
         """
-        training = dataclasses.replace(self.choices.training, reset_probability=0.0)
-        return Config(text=self.choices.text, network=network, training=training)
+        training = dataclasses.replace(self.config.training, reset_probability=0.0)
+        return Config(text=self.config.text, network=network, training=training)

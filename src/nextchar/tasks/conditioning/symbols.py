@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.config.condition import ConditionChoices
+from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import RunError, TextError, as_option
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
@@ -53,12 +53,12 @@ class TextCodec:
 
     @classmethod
     def learned(
-        cls, texts: Sequence[str], boundary: str, conditions: Conditions, choices: ConditionChoices
+        cls, texts: Sequence[str], boundary: str, conditions: Conditions, config: ConditionRunConfig
     ) -> Self:
         """Take the symbols that occur in texts; ``TextError`` if all of them are too rare."""
-        least = choices.items.min_count
+        least = config.items.min_count
         chunks = (*texts, boundary * least)
-        vocabulary = vocabularies.learn(choices.text.vocabulary, chunks, least, unknown=True)
+        vocabulary = vocabularies.learn(config.text.vocabulary, chunks, least, unknown=True)
         if not any(vocabulary.knows(symbol) for symbol in set("".join(texts))):
             raise TextError(
                 f"no symbol occurs {least} times in {len(texts)} texts: give a smaller "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nextchar.config import TaggingChoices
+from nextchar.config import TaggerRunConfig
 from nextchar.errors import RunError
 from nextchar.following import each_a_part
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
@@ -40,46 +40,46 @@ _SYMBOLS_AT_ONCE = 1 << 13
 _SYMBOLS_IN_MEMORY = 1 << 17
 
 
-class TagModel(ItemModel[TaggingChoices]):
+class TagModel(ItemModel[TaggerRunConfig]):
     """A network that labels characters.
 
     Parameters
     ----------
-    choices
+    config
         What it is.
     vocabulary, labels
         What its numbers mean.
     """
 
     task = "tag"
-    choices_type = TaggingChoices
+    config_type = TaggerRunConfig
     unit = "label"
     network: TagNetwork
 
-    def __init__(self, choices: TaggingChoices, vocabulary: Vocabulary, labels: TagSet) -> None:
-        self.choices = choices
+    def __init__(self, config: TaggerRunConfig, vocabulary: Vocabulary, labels: TagSet) -> None:
+        self.config = config
         self.vocabulary = vocabulary
         self.labels = labels
-        self.grammar = labels.grammar(choices.tagging.transitions)
+        self.grammar = labels.grammar(config.tagging.transitions)
         self.network = TagNetwork(
             len(vocabulary),
             vocabulary.unknown_id,
             len(labels),
-            choices.network,
-            choices.tagging,
-            generator=torch.Generator().manual_seed(choices.training.seed),
+            config.network,
+            config.tagging,
+            generator=torch.Generator().manual_seed(config.training.seed),
         )
 
     @classmethod
-    def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
+    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
-        labels = TagSet.from_dict(read_json(folder / LABELS_FILE, RunError), choices.tagging)
-        return cls(choices, load_vocabulary(folder), labels)
+        labels = TagSet.from_dict(read_json(folder / LABELS_FILE, RunError), config.tagging)
+        return cls(config, load_vocabulary(folder), labels)
 
     @property
     def summary(self) -> str:
         """The kinds of marks that it restores, and the numbers of symbols and labels."""
-        restored = "+".join(self.choices.tagging.kinds)
+        restored = "+".join(self.config.tagging.kinds)
         restores = f"restores {restored}, " if restored else ""
         symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
         return f"{restores}{symbols}, {len(self.labels):,} labels"
@@ -99,7 +99,7 @@ class TagModel(ItemModel[TaggingChoices]):
         """Judge the labels of the places that are labelled in these pieces."""
         logits = self._logits(examples, indices, generator).flatten(0, 1)
         targets = on_device(torch.from_numpy(_targets(examples, indices)), self.device).flatten()
-        smoothing = self.choices.training.label_smoothing
+        smoothing = self.config.training.label_smoothing
         minimized = functional.cross_entropy(
             logits, targets, ignore_index=NO_TARGET, label_smoothing=smoothing
         )

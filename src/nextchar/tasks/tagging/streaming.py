@@ -33,7 +33,7 @@ class Stream(ABC):
 
     def __init__(self, model: TagModel) -> None:
         self._model = model
-        self._window = model.choices.tagging.window
+        self._window = model.config.tagging.window
         self._places = self._begun()
         self._goes_on = self._has_text = False
         self._before: int | None = None

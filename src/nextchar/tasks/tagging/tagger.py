@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nextchar.config import TaggingChoices, TextConfig, Transitions
+from nextchar.config import TaggerRunConfig, TextConfig, Transitions
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, as_option
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
@@ -95,9 +95,9 @@ class Tagger:
         return repr(self.model).replace(type(self.model).__name__, type(self).__name__, 1)
 
     @property
-    def choices(self) -> TaggingChoices:
+    def config(self) -> TaggerRunConfig:
         """How the run was made."""
-        return self.model.choices
+        return self.model.config
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ class Tagger:
             reading.add(text)
             places = reading.places
         characters = [place.character for place in places]
-        pieces = list(cut(characters, self.choices.tagging.window))
+        pieces = list(cut(characters, self.config.tagging.window))
         ends = np.cumsum([piece.end - piece.first for piece in pieces])
         possible = np.split(self.model.labels.possible(places), ends[:-1])
         labelled = self.model.label(encode(pieces, self.model.vocabulary), possible=possible)
@@ -212,7 +212,7 @@ class Tagger:
         note
             Called with a line for each irregularity of a file, and for omitted items.
         """
-        reading = self.choices.items.reading if reading is None else reading
+        reading = self.config.items.reading if reading is None else reading
         restoration = self.model.labels.restoration
         items = read_items(data, reading, restoration, columns=columns, note=note)
         return self.evaluate_items(items)
@@ -227,7 +227,7 @@ class Tagger:
         characters = {character for item in items for character in item.characters}
         strange = {c for c in characters if c != START and not vocabulary.knows(readable(c))}
         examples = encode_items(
-            items, vocabulary, (*self.labels, *unseen), self.choices.tagging.window
+            items, vocabulary, (*self.labels, *unseen), self.config.tagging.window
         )
         nats, scores = self.model.score(examples, tuple(unseen))
         return TagEvaluation(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.config import TaggingChoices
+from nextchar.config import TaggerRunConfig
 from nextchar.config.arguments import checked
 from nextchar.tasks.runs import ItemResult, resume_items, train_items
 from nextchar.tasks.split import hold_out
@@ -51,7 +51,7 @@ def train_tagger(
     listeners
         Called with each event of the training.
     options
-        Those of ``TaggingChoices``.
+        Those of ``TaggerRunConfig``.
 
     Raises
     ------
@@ -59,23 +59,23 @@ def train_tagger(
         Bad options, bad data, or something that stands in the way.
     """
     began = time.monotonic()
-    choices = TaggingChoices.from_options(options)
+    config = TaggerRunConfig.from_options(options)
     if is_in_the_way(Path(out)):
         raise in_the_way_error(Path(out))
     given = [data] if isinstance(data, str | Path) else data
-    restoration = Restoration(choices.tagging.kinds) if choices.tagging.kinds else None
+    restoration = Restoration(config.tagging.kinds) if config.tagging.kinds else None
     items = read_items(
-        given, choices.items.reading, restoration, columns=columns, note=noting(listeners)
+        given, config.items.reading, restoration, columns=columns, note=noting(listeners)
     )
     if not options.keys() & {"epochs", "steps", "minutes"}:
-        choices = choices.with_options(epochs=_usual_epochs(choices, len(items)))
-    return train_on(items, out, choices, listeners=listeners, began=began)
+        config = config.with_options(epochs=_usual_epochs(config, len(items)))
+    return train_on(items, out, config, listeners=listeners, began=began)
 
 
 def train_on(
     items: Sequence[Item],
     out: str | Path,
-    choices: TaggingChoices,
+    config: TaggerRunConfig,
     *,
     listeners: Sequence[Listener] = (),
     began: float | None = None,
@@ -85,13 +85,13 @@ def train_on(
     The time budget ``minutes`` starts at ``began`` (``time.monotonic``), or now.
     """
     began = time.monotonic() if began is None else began
-    learned, held_out = split(items, choices.items.validation_fraction, choices.training.seed)
-    window = choices.tagging.window
+    learned, held_out = split(items, config.items.validation_fraction, config.training.seed)
+    window = config.tagging.window
     vocabulary = vocabularies.learn(
-        _kind(choices), ("".join(item.characters) for item in learned), choices.items.min_count,
+        _kind(config), ("".join(item.characters) for item in learned), config.items.min_count,
         unknown=True,
     )  # fmt: skip
-    model = TagModel(choices, vocabulary, TagSet.of(items, choices.tagging))
+    model = TagModel(config, vocabulary, TagSet.of(items, config.tagging))
     longer = sum(len(item.characters) > window for item in items)
     if longer:
         what = counted(longer, "item is", "items are")
@@ -130,12 +130,12 @@ def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item]
     return learned, other
 
 
-def _usual_epochs(choices: TaggingChoices, items: int) -> float:
+def _usual_epochs(config: TaggerRunConfig, items: int) -> float:
     """Give more epochs over few items, which a network would hardly have begun to learn."""
-    usual = choices.items.epochs or 1.0
-    enough = _ENOUGH_STEPS * choices.training.batch_size / items
+    usual = config.items.epochs or 1.0
+    enough = _ENOUGH_STEPS * config.training.batch_size / items
     return max(usual, min(_MOST_PASSES, math.ceil(enough)))
 
 
-def _kind(choices: TaggingChoices) -> Any:  # noqa: ANN401  (words were refused)
-    return choices.items.vocabulary
+def _kind(config: TaggerRunConfig) -> Any:  # noqa: ANN401  (words were refused)
+    return config.items.vocabulary

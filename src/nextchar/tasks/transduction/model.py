@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nextchar.config import TransductionChoices
+from nextchar.config import TransducerRunConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
@@ -45,7 +45,7 @@ from nextchar.training.objective import Measured, on_device
 _MEASURED_TOGETHER = 32_768  # symbols
 
 
-class Transducer(ItemModel[TransductionChoices]):
+class Transducer(ItemModel[TransducerRunConfig]):
     """Writes a text for a text: what ``nextchar transduce train`` makes.
 
     Attributes
@@ -55,35 +55,35 @@ class Transducer(ItemModel[TransductionChoices]):
     """
 
     task = "transduce"
-    choices_type = TransductionChoices
+    config_type = TransducerRunConfig
     unit = "symbol"
 
     network: TransducerNetwork
 
-    def __init__(self, choices: TransductionChoices, symbols: PairCodec) -> None:
-        self.choices = choices
+    def __init__(self, config: TransducerRunConfig, symbols: PairCodec) -> None:
+        self.config = config
         self.symbols = symbols
-        self.form = NormalForm(symbols.source, choices.items.normalization)
-        own = choices.transduction
+        self.form = NormalForm(symbols.source, config.items.normalization)
+        own = config.transduction
         self.network = TransducerNetwork(
             len(symbols.source),
             len(symbols.target),
-            choices.network,
+            config.network,
             attention=own.attention,
             bidirectional=own.bidirectional,
-            generator=torch.Generator().manual_seed(choices.training.seed),
+            generator=torch.Generator().manual_seed(config.training.seed),
         )
         levels = len(self.network.levels)
-        if choices.training.freeze >= levels:
+        if config.training.freeze >= levels:
             raise ConfigError(
                 f"freeze must be below {levels}, so that something learns; got "
-                f"{choices.training.freeze}"
+                f"{config.training.freeze}"
             )
 
     @classmethod
-    def untrained(cls, folder: Path, choices: Any) -> Self:  # noqa: ANN401
+    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
-        return cls(choices, PairCodec.load(folder))
+        return cls(config, PairCodec.load(folder))
 
     @property
     def summary(self) -> str:
@@ -105,7 +105,7 @@ class Transducer(ItemModel[TransductionChoices]):
         """Read sources and targets in training mode, and judge what is predicted."""
         logits, targets = self._predicted(examples, indices, generator)
         return sequence_loss(
-            NetworkOutput(logits, (), logits, logits), targets, self.choices.training
+            NetworkOutput(logits, (), logits, logits), targets, self.config.training
         )
 
     def _measured(self, examples: Examples) -> Measured:
@@ -131,8 +131,8 @@ class Transducer(ItemModel[TransductionChoices]):
 
     def _written_items(self, examples: Examples) -> Examples:
         """Return the items decoded to measure errors: the same at each call."""
-        count = min(len(examples), self.choices.transduction.decoded_items)
-        some = np.random.default_rng(self.choices.training.seed).permutation(len(examples))[:count]
+        count = min(len(examples), self.config.transduction.decoded_items)
+        some = np.random.default_rng(self.config.training.seed).permutation(len(examples))[:count]
         return examples.subset(np.sort(some))
 
     def _nats(self, examples: Examples) -> float:
@@ -350,7 +350,7 @@ class Transducer(ItemModel[TransductionChoices]):
         return Sequences.of(encoded, self.symbols.source.dtype)
 
     def _require_length(self, text: str, name: str) -> None:
-        most = self.choices.items.max_length
+        most = self.config.items.max_length
         if len(text) > most:
             raise TextError(
                 f"{name} has {len(text):,} characters; this run was made for at most {most:,} "

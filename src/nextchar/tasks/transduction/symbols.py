@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nextchar.config import TransductionChoices
+from nextchar.config import TransducerRunConfig
 from nextchar.errors import RunError, TextError
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.examples import Examples
@@ -41,12 +41,12 @@ class PairCodec:
     longest_target: int
 
     @classmethod
-    def learn(cls, pairs: Sequence[Pair], choices: TransductionChoices) -> Self:
+    def learn(cls, pairs: Sequence[Pair], config: TransducerRunConfig) -> Self:
         """Take the symbols of the pairs that are learned from; both kinds have ``<unk>``."""
-        count, kind = choices.items.min_count, choices.transduction.target_vocabulary
+        count, kind = config.items.min_count, config.transduction.target_vocabulary
         targets = [pair.target for pair in pairs]
         source = vocabularies.learn(
-            choices.items.vocabulary,
+            config.items.vocabulary,
             (pair.source for pair in pairs),
             count,
             unknown=True,

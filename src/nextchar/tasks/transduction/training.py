@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nextchar.config import TransductionChoices
+from nextchar.config import TransducerRunConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.examples import Examples
@@ -48,10 +48,10 @@ def train_transducer(
     formats = {format_of(path) if file_format == "auto" else file_format for path in paths}
     if formats == {"cmudict"}:
         options = {"target_vocabulary": "token", **options}
-    choices = TransductionChoices.from_options(options)
+    config = TransducerRunConfig.from_options(options)
     if is_in_the_way(Path(out)):  # Now, and not when all was read.
         raise in_the_way_error(Path(out))
-    reading = choices.items.reading
+    reading = config.items.reading
     pairs = read_pairs(
         paths, reading, columns=columns, file_format=file_format, note=noting(listeners)
     )
@@ -82,7 +82,7 @@ def train_on_pairs(
     began
         Start of the time budget ``minutes`` (``time.monotonic``); ``None`` is now.
     **options
-        The options of ``TransductionChoices``.
+        The options of ``TransducerRunConfig``.
 
     Raises
     ------
@@ -92,14 +92,14 @@ def train_on_pairs(
         As ``tasks.runs.train_items``.
     """
     began = time.monotonic() if began is None else began
-    choices = TransductionChoices.from_options(options)
-    kept = _short_enough([Pair(*pair) for pair in pairs], choices, listeners)
-    learned, held_out = _divided(kept, choices)
+    config = TransducerRunConfig.from_options(options)
+    kept = _short_enough([Pair(*pair) for pair in pairs], config, listeners)
+    learned, held_out = _divided(kept, config)
     tell(listeners, Preparing(stage="encoding", fraction=0.0))
-    symbols = PairCodec.learn(learned, choices)
+    symbols = PairCodec.learn(learned, config)
     train, validation = symbols.examples(learned), symbols.examples(held_out)
     tell(listeners, Preparing(stage="encoding", fraction=1.0))
-    model = Transducer(choices, symbols)
+    model = Transducer(config, symbols)
     return train_items(model, train, validation, Path(out), listeners=listeners, began=began)
 
 
@@ -131,9 +131,9 @@ def sampled(examples: Examples, count: int, seed: int) -> Examples:
 
 
 def _short_enough(
-    pairs: Sequence[Pair], choices: TransductionChoices, listeners: Sequence[Listener]
+    pairs: Sequence[Pair], config: TransducerRunConfig, listeners: Sequence[Listener]
 ) -> list[Pair]:
-    most = choices.items.max_length
+    most = config.items.max_length
     kept = [pair for pair in pairs if max(map(len, pair)) <= most]
     if not kept:
         raise TextError(
@@ -149,10 +149,10 @@ def _short_enough(
     return kept
 
 
-def _divided(pairs: Sequence[Pair], choices: TransductionChoices) -> tuple[list[Pair], list[Pair]]:
+def _divided(pairs: Sequence[Pair], config: TransducerRunConfig) -> tuple[list[Pair], list[Pair]]:
     """Hold out some of the sources, with all their targets."""
     sources = list(dict.fromkeys(pair.source for pair in pairs))
-    fraction, seed = choices.items.validation_fraction, choices.training.seed
+    fraction, seed = config.items.validation_fraction, config.training.seed
     _, held = hold_out(len(sources), fraction, seed)
     held_sources = {sources[place] for place in held.tolist()}
     learned = [pair for pair in pairs if pair.source not in held_sources]

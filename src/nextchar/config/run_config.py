@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
-from nextchar.config.checking import Checked, allowed_types, check_value, reject_unknown
+from nextchar.config.checking import Section, allowed_types, check_value, reject_unknown
 from nextchar.errors import ConfigError
 
-PartT = TypeVar("PartT", bound=Checked)
+PartT = TypeVar("PartT", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
+class RunConfig:
     """All choices of a kind of run: each field is a part, with the options that it owns.
 
     No name of an option occurs in two parts, so that a flat set of options finds its part by
@@ -36,13 +36,13 @@ class Choices:
     LATER_PARTS: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def parts(cls) -> dict[str, type[Checked]]:
+    def parts(cls) -> dict[str, type[Section]]:
         """Give the parts by name."""
         hints = typing.get_type_hints(cls)
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
     @classmethod
-    def options(cls) -> dict[str, tuple[type[Checked], dataclasses.Field[Any]]]:
+    def options(cls) -> dict[str, tuple[type[Section], dataclasses.Field[Any]]]:
         """Give each option's part and field by its name, in the order of the parts."""
         return {
             field.name: (part, field)
