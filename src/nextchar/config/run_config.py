@@ -108,7 +108,7 @@ class RunConfig:
         """Give all values as nested dictionaries that JSON can hold."""
         return dataclasses.asdict(self)
 
-    def with_options(self, **options: Any) -> Self:  # noqa: ANN401
+    def with_options(self, **options: object) -> Self:
         """Give a copy in which the named options have new values."""
         reject_unknown(options, self.option_names())
         flat = {name: value for part in self.to_dict().values() for name, value in part.items()}
