@@ -1,0 +1,1 @@
+"""Runs: create a run directory, train in it, resume it."""
