@@ -188,7 +188,7 @@ def written(
     names = [""] * len(wanted)
     for number, language in enumerate(sorted(set(wanted))):
         places = [index for index, each in enumerate(wanted) if each == language]
-        texts = model.writer(language, strength=strength).generate_batch(
+        texts = model.generator(language, strength=strength).generate_batch(
             samples=len(places), seed=1000 * (number + 1) + 100_000 * seed, length=60,
             temperature=temperature,
         )  # fmt: skip

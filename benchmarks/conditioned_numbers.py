@@ -67,7 +67,7 @@ def features(word: str) -> list[float]:
 def asked(
     model: nextchar.ConditionalModel, vector: list[float], which: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    words = model.writer(vector).generate_batch(samples=arguments.count, seed=arguments.seed)
+    words = model.generator(vector).generate_batch(samples=arguments.count, seed=arguments.seed)
     got = [features(word)[which] for word in words]
     return {
         "asked": vector[which],

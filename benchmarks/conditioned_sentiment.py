@@ -86,7 +86,7 @@ def written(
     peer: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
     texts = {
-        label: model.writer(label, strength=strength).generate_batch(
+        label: model.generator(label, strength=strength).generate_batch(
             samples=arguments.count, seed=seed, temperature=arguments.temperature
         )
         for label in model.labels.names

@@ -42,7 +42,7 @@ def trained(
         "greedy_accuracy": 1 - found[1].sequence_error_rate,
         "beam_5_accuracy": 1 - found[5].sequence_error_rate,
         "beam_5_items_per_second": found[5].to_dict()["items_per_second"],
-        "wrong": [each._asdict() for each in found[5].wrong],
+        "wrong": [each._asdict() for each in found[5].mismatches],
     }
 
 

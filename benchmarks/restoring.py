@@ -65,7 +65,7 @@ def items_of(texts: Sequence[str], restoration: Restoration) -> list[Item]:
     for text in texts:
         wheel, colon, language = text.rpartition(":")
         if colon:
-            parts = map(restoration.apart, translations(wheel, language))
+            parts = map(restoration.split, translations(wheel, language))
             items += [Item(tuple(characters), tuple(labels)) for characters, labels in parts]
         else:
             items += read_items([text], TextConfig(), restoration)
@@ -132,7 +132,7 @@ def table(rows: dict[str, list[Scores]], listed: int) -> Iterator[str]:
             f"{statistics.mean(s.parts[part].f1 if part in s.parts else 0.0 for s in scores):.4f}"
             for scores in rows.values()
         )
-        yield f"| `{part}` | {found.wanted:,} | {' | '.join(each)} |"
+        yield f"| `{part}` | {found.actual:,} | {' | '.join(each)} |"
 
 
 def main() -> None:
@@ -151,7 +151,7 @@ def main() -> None:
     restoration = Restoration(TaggerRunConfig.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
     print(f"{len(learned):,} lines to learn from, {len(test):,} to test on\n")
-    lists = measured(test, word_list(learned, restoration.nothing), restoration)
+    lists = measured(test, word_list(learned, restoration.unchanged), restoration)
     runs = []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:

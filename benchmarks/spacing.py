@@ -123,7 +123,7 @@ def show_examples(tagger: Tagger, test: Sequence[Item], count: int) -> None:
     draw = np.random.default_rng(0)
     for number in draw.choice(len(test), min(count, len(test)), replace=False):
         item = test[number]
-        before, right = "".join(item.characters), SPACES.together(item.characters, item.labels)
+        before, right = "".join(item.characters), SPACES.join(item.characters, item.labels)
         after = tagger.apply(before)
         print(f"    {before}\n    {after}" + ("" if after == right else f"   (is: {right})") + "\n")
 

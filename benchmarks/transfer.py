@@ -20,7 +20,7 @@ from typing import Any
 import nextchar
 from nextchar.config import TextConfig
 from nextchar.experiments.variants import parse_values
-from nextchar.tasks.language_modeling.transfer import SET_ANEW
+from nextchar.tasks.language_modeling.transfer import RESETTABLE
 from nextchar.text.tables import kind_of, read_rows
 
 HELD_OUT = 20_000  # characters at the end of the text
@@ -68,7 +68,7 @@ def main() -> None:
 
     source = nextchar.LanguageModel.load(options.run)
     network = source.config.to_dict()["network"]
-    shape = {name: value for name, value in network.items() if name not in SET_ANEW}
+    shape = {name: value for name, value in network.items() if name not in RESETTABLE}
     shape["vocabulary"] = source.config.text.vocabulary
     whole = as_text(options.text, options.columns)
     learnt, held_out = whole[:-HELD_OUT], whole[-HELD_OUT:]

@@ -163,7 +163,7 @@ def test_a_classifier_begins_from_a_language_model(
     begun = ("--from", finished, "--freeze", "2", "--epochs", "1", "--out", out)
     outcome = nextchar("classify", "train", data / "lines.txt", *begun)
     outcome.succeeded()
-    assert "begun from" in outcome.err
+    assert "initialised from" in outcome.err
     assert json.loads((out / "config.json").read_text())["network"]["hidden_size"] == 16
     assert (out / "origin.json").is_file()
 
@@ -239,7 +239,7 @@ def test_bad_questions_to_a_classifier_are_one_line(
     assert "is a language model, not a classifier" in nextchar(*predict, finished, "x").problem()
     unseen = bad(tmp_path, "u.txt", "east x\nnorth vik\n")
     line = nextchar("classify", "evaluate", classifier, unseen).problem()
-    assert "1 item has a label that was not learned: 'east'" in line
+    assert "1 item has a label not seen in training: 'east'" in line
     skipping = nextchar("classify", "evaluate", classifier, unseen, "--skip-unseen", "--json")
     assert skipping.values()["items"] == 1
     assert (

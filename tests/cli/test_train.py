@@ -225,7 +225,7 @@ def test_a_budget_shorter_than_the_start_trains_for_a_moment_and_says_why(
     )
     outcome.succeeded()
     notes = [
-        line for line in outcome.err.splitlines() if "reading the text and trying sizes" in line
+        line for line in outcome.err.splitlines() if "reading the text and measuring costs" in line
     ]
     assert len(notes) == 1
     assert notes[0].endswith(" s: the run takes longer than 0.01 min")

@@ -135,7 +135,7 @@ def test_a_dictionary_of_the_classic_layout_is_learned(nextchar: Run, tmp_path: 
     command = ("transduce", "train", tmp_path / "cmudict-0.7b", "--out", tmp_path / "run")
     outcome = nextchar(*command, *SMALL, "--validation-fraction", "0", "--json")
     assert outcome.values()["items"] == 4
-    assert "1 other pronunciation of a word is left out (the first: " in outcome.err
+    assert "1 alternative pronunciation is left out (the first: " in outcome.err
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["transduction"]["target_vocabulary"] == "token"
 

@@ -261,7 +261,7 @@ def test_a_source_of_no_use_is_refused(
         ({"first_known": True}, "it must have"),
         (
             {"symbols_known": 10_000},
-            "its origin knows the symbols up to 9999, and its vocabulary has",
+            "its origin has symbols up to 9999, and its vocabulary has",
         ),
         ({"format_version": 2}, "has format 2, this nextchar reads up to 1"),
     ],
@@ -284,7 +284,7 @@ def test_the_commands_begin_a_run_and_show_where_it_came_from(
     outcome = nextchar("train", text, "--out", out, *how, "--freeze", 1, "--layer-decay", 0.5)
     outcome.succeeded()
     new = len(load_vocabulary(out)) - len(load_vocabulary(finished))
-    assert f"begun from {finished}, with {new} new symbols" in outcome.err
+    assert f"initialised from {finished}, with {new} new symbols" in outcome.err
     assert f"{finished} (weights " in nextchar("info", out).succeeded()
     assert nextchar("info", out, "--json").values()["from"]["run"] == str(finished)
     assert nextchar("info", finished, "--json").values()["from"] is None

@@ -55,7 +55,9 @@ def test_a_run_of_another_processor_goes_on_in_float32_and_says_so(
     resumed = resume(run, listeners=[events.append])
 
     told = [event.message for event in events if isinstance(event, Noticed)]
-    assert any("begun in int16; here it is in float32" in message for message in told)
+    assert any(
+        "trained in int16; on this device it continues in float32" in message for message in told
+    )
     assert resumed.steps == trained.steps
     there = nextchar.LanguageModel.load(run).evaluate(text.read_text(encoding="utf-8"))
     assert there.nats_per_char == pytest.approx(here.nats_per_char, rel=1e-4)

@@ -308,7 +308,7 @@ def test_a_process_that_is_killed_is_told_of_by_those_that_are_left(tmp_path: Pa
         ({"sequence_length": 4000}, 2, "the training part is too small"),
         ({"dropout": 2}, 2, "dropout must be at least 0 and below 1; got 2.0"),
         ({"cell": "tree"}, 2, "'tree' is not one of"),
-        ({"batch_norm": True}, 2, "batch_norm takes its means over the whole batch"),
+        ({"batch_norm": True}, 2, "batch_norm needs the statistics of the whole batch"),
         (DIVERGING, 1, "lower --learning-rate"),
     ],
 )

@@ -233,7 +233,7 @@ def _generate(
     condition = _condition(model, given, vector)
 
     def load() -> GenerativeModel:
-        return model.writer(condition, strength=strength)
+        return model.generator(condition, strength=strength)
 
     lines_apart = model.symbols.boundary == LINE_BREAK
     reading = model.config.items.reading

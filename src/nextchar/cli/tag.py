@@ -216,7 +216,7 @@ def _table(parts: Mapping[str, MatchCounts]) -> str:
     lines = ["label       wanted  precision  recall      F1"]
     for part, found in list(parts.items())[:_LISTED_PARTS]:
         lines.append(
-            f"{part:<10} {found.wanted:>7,} {found.precision:>10.4f} {found.recall:>7.4f} "
+            f"{part:<10} {found.actual:>7,} {found.precision:>10.4f} {found.recall:>7.4f} "
             f"{found.f1:>7.4f}"
         )
     more = len(parts) - _LISTED_PARTS

@@ -306,14 +306,14 @@ def _evaluate(
         found = model.evaluate_examples(
             examples, beam=beam, max_length=max_length, length_penalty=length_penalty
         )
-    shown = [each._asdict() for each in found.wrong[: max(0, wrong)]]
+    shown = [each._asdict() for each in found.mismatches[: max(0, wrong)]]
     if as_json:
         print_json({**found.to_dict(), **({"wrong": shown} if wrong else {})})
         return
     _print_evaluation(found)
     if shown:
         sys.stdout.write("\nsource\ttarget\twritten\n")
-    for each in found.wrong[: max(0, wrong)]:
+    for each in found.mismatches[: max(0, wrong)]:
         sys.stdout.write(f"{each.source}\t{each.target}\t{each.written}\n")
     _tell_limit(found.reached_limit, found.items)
 

@@ -1,4 +1,4 @@
-"""How many steps of a training on items fit into minutes, found by trying some."""
+"""The number of training steps that fit into a time budget, from the measured cost of a step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nextchar.training.plans import Plan
 from nextchar.training.stepper import Stepper
 from nextchar.training.trainer import VALIDATIONS
 
-# A processor is faster in its first second of work than later.
+# At least a second, because processors clock higher in the first second of work.
 PROBE_SHARE, LEAST_PROBE_SECONDS, MOST_PROBE_SECONDS = 0.05, 1.0, 15.0
 PROBE_STEPS = 3
 VALIDATION_SHARE = 0.1
@@ -31,7 +31,7 @@ _PREPARING_ITEMS = 8
 class Costs:
     """The seconds of a step, of a validation, and of everything before the first step.
 
-    The extra time of the very first step, in which loops are compiled, is not counted.
+    Compilation during the very first step is excluded.
     """
 
     step: float
@@ -48,25 +48,25 @@ def planned(
     began: float,
     world: int = 1,
 ) -> Plan:
-    """Fill minutes with training, everything before its first step included.
+    """Return a plan for a time budget, which includes all preparation.
 
     Parameters
     ----------
     model
-        A copy of it is trained for a twentieth of the time, 1 to 15 s, and measured.
+        The model to train. A copy is trained for 5 % of the budget, 1 to 15 s, to measure it.
     train, validation
-        The encoded items; the second may be empty.
+        The encoded items; ``validation`` may be empty.
     minutes
-        Above 0.
+        The time budget, above 0.
     began
-        Start of the time (``time.monotonic``).
+        Start of the budget (``time.monotonic``).
     world
-        Processes that share a batch; one share is trained on.
+        Number of processes that share a batch. The measurement uses one share.
 
     Raises
     ------
     ConfigError
-        The minutes do not hold one step and one validation.
+        The budget is too short for one step and one validation.
     """
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
@@ -81,11 +81,11 @@ def planned(
 
 
 def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
-    """Fill the remaining minutes with steps and validations; errors are those of ``planned``.
+    """Return a plan for the remaining time; errors are those of ``planned``.
 
-    However long the preparation took, a fifth of the minutes is left for training.
-    Validations are ``validate_every`` steps apart. If that is 0, there is the usual number of
-    them, or fewer if they took more than a tenth of the time.
+    At least a fifth of the budget is used for training, even if preparation took longer.
+    Validations are ``validate_every`` steps apart. If that is 0, their number is the default one,
+    or a smaller one if they would exceed a tenth of the time.
     """
     seconds = max(minutes * 60 - costs.before, TRAINING_SHARE * minutes * 60)
     needed = costs.step + costs.validation
@@ -119,7 +119,7 @@ def _seconds_per_step(
         times.append(time.monotonic() - before)
         if len(times) == 1:
             ends = time.monotonic() + seconds
-    # The first steps are slower than all that follow; the others differ by the items' lengths.
+    # The first steps are slower. The mean of the others averages over the lengths of items.
     usual = statistics.mean(times[len(times) // 2 :])
     return usual, max(0.0, times[0] - usual)
 
@@ -127,7 +127,7 @@ def _seconds_per_step(
 def _seconds_per_validation(model: ItemModel[Any], validation: Examples) -> float:
     if not len(validation):
         return 0.0
-    # The first time includes torch's one-off preparation.
+    # A warm-up: the first call includes one-off initialisation in torch.
     model.rehearse(validation.subset(np.arange(min(_PREPARING_ITEMS, len(validation)))))
     began = time.monotonic()
     model.rehearse(validation)

@@ -1,4 +1,4 @@
-"""Encoded items: columns of numbers of which a step takes some rows.
+"""Encoded items in columns, and the batches drawn from them.
 
 Legend: N items.
 """
@@ -23,16 +23,16 @@ _VALUES, _OFFSETS = ".values", ".offsets"
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """The items of a step, and those that this process reads.
+    """The items of a training step, and the share of this process.
 
     Attributes
     ----------
     items
-        Numbers of the whole batch's items, int64[B].
+        Indices of all items in the batch, int64[B].
     rows
-        The rows of this process: at least one, even if it has no share.
+        The rows of this process. An idle process has one row as well.
     is_idle
-        Whether this process has no share, since there are fewer items than processes.
+        Whether this process has no share, because there are fewer items than processes.
     """
 
     items: NDArray[np.int64]
@@ -41,7 +41,7 @@ class Batch:
 
     @classmethod
     def share(cls, items: NDArray[np.int64], *, rank: int = 0, world: int = 1) -> Self:
-        """Return a process's share of a batch: rows side by side, as equal as possible."""
+        """Return a process's share of a batch: contiguous rows, in shares as equal as possible."""
         bounds = [len(items) * r // world for r in (rank, rank + 1)]
         if bounds[0] == bounds[1]:
             return cls(items, range(1), is_idle=True)
@@ -49,11 +49,11 @@ class Batch:
 
     @property
     def own(self) -> NDArray[np.int64]:
-        """Numbers of this process's items, int64[b]."""
+        """Indices of this process's items, int64[b]."""
         return self.items[self.rows.start : self.rows.stop]
 
     def padded(self, texts: Sequences, fill: int) -> NDArray[np.int64]:
-        """Return this process's texts side by side, as long as the whole batch's, int64[T, b]."""
+        """Return this process's texts, padded to the longest of the whole batch, int64[T, b]."""
         longest = int(texts.lengths[self.items].max(initial=0))
         return texts.padded(self.own, fill, length=longest)
 
@@ -65,14 +65,14 @@ class Examples:
     Attributes
     ----------
     texts
-        Columns of ids, by name.
+        Columns of id sequences, by name.
     arrays
         Columns of numbers, by name: [N] or [N, …].
 
     Raises
     ------
     CorpusError
-        The columns are not equally long.
+        The columns differ in length.
     """
 
     texts: Mapping[str, Sequences]
@@ -92,14 +92,14 @@ class Examples:
         return next(iter(self._column_lengths.values()))
 
     def subset(self, indices: NDArray[np.integer]) -> Self:
-        """Give some of the items, in this order."""
+        """Return the items with these indices, in this order."""
         return type(self)(
             {name: column.subset(indices) for name, column in self.texts.items()},
             {name: column[indices] for name, column in self.arrays.items()},
         )
 
     def save(self, path: Path) -> None:
-        """Write them as one whole file, which ``load`` reads."""
+        """Write all columns to one file, atomically."""
         columns: dict[str, NDArray[Any]] = dict(self.arrays)
         for name, column in self.texts.items():
             columns[name + _VALUES] = column.values.astype(np.int32)
@@ -108,12 +108,12 @@ class Examples:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote.
+        """Read a file written by ``save``.
 
         Raises
         ------
         CorpusError
-            It is missing, or damaged in any bit.
+            The file is missing, or any bit of it is damaged.
         """
         try:
             tensors, _ = load_tensors(path)

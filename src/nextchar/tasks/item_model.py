@@ -1,4 +1,4 @@
-"""What people load of a task's run: a network, and what turns items to numbers and back."""
+"""The base class of models on items: a network with the encoding of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ ConfigT = TypeVar("ConfigT", bound=ItemRunConfig)
 
 
 class ItemModel(ABC, Generic[ConfigT]):
-    """A network that was made for a task, with what it takes to speak of items.
+    """A network for a task, with the encoding of its inputs and outputs.
 
     Attributes
     ----------
     task
-        The task's command, as in ``nextchar classify train``; it stands in ``config.json``.
+        The task's command, as in ``nextchar classify train``; ``config.json`` contains it.
     config_type
-        What kind of configuration its runs have.
+        The class of the run's configuration.
     unit
-        What a reported loss is for: ``"item"``, ``"label"``, ….
+        The unit of a reported loss: ``"item"``, ``"label"``, ….
     config, network
-        Of this one.
+        The configuration and the network of this model.
     """
 
     task: ClassVar[str]
@@ -57,7 +57,8 @@ class ItemModel(ABC, Generic[ConfigT]):
         Raises
         ------
         RunError
-            No run of this task is there, it is damaged, or a newer nextchar wrote it.
+            The directory has no run of this task, the run is damaged, or it is from a newer
+            version of nextchar.
         """
         folder = Path(path)
         model = cls.untrained(folder, load_run_config(folder, cls.config_type, task=cls.task))
@@ -74,36 +75,38 @@ class ItemModel(ABC, Generic[ConfigT]):
     @classmethod
     @abstractmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401  (each has its own)
-        """Make the model of a run as it was before its training; it follows from the seed.
+        """Return the model of a run in its initial state, which depends only on the seed.
 
-        Reads what ``save_symbols`` wrote.
+        Vocabularies and labels are those that ``save_symbols`` wrote.
         """
 
     @abstractmethod
     def save_symbols(self, folder: Path) -> None:
-        """Write what turns items to numbers: vocabularies, labels, …."""
+        """Write everything that the encoding needs: vocabularies, labels, …."""
 
     @abstractmethod
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the symbols of each item, int64[N]: items of similar lengths are read together."""
+        """Return the number of symbols of each item, int64[N].
+
+        Items of similar lengths are batched together.
+        """
 
     @abstractmethod
     def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
         """Return the mean loss of this process's items of a batch, in training mode.
 
-        It is called in the arithmetic of the training; the generator draws everything random.
+        The caller has set the training precision. All randomness comes from the generator.
         """
 
     def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:  # noqa: ARG002
-        """Return the counts that the two means of a loss are over, for some items.
+        """Return the denominators of the minimised and of the reported mean loss, for some items.
 
-        The first is of the minimised loss, the second of the reported one. They weight the losses
-        of the processes that share a batch.
+        They weight the losses of the processes that share a batch.
         """
         return len(items), len(items)
 
     def measure(self, examples: Examples) -> Measured:
-        """Measure the network on held-out items, whatever its mode."""
+        """Return the metrics of the network on validation items, in evaluation mode."""
         with evaluating(self.network):
             return self._measured(examples)
 
@@ -113,7 +116,7 @@ class ItemModel(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def _measured(self, examples: Examples) -> Measured:
-        """Measure the network, which is in evaluation mode."""
+        """Return the metrics of the network, which is already in evaluation mode."""
 
     @property
     def parameters(self) -> int:
@@ -123,7 +126,7 @@ class ItemModel(ABC, Generic[ConfigT]):
     @property
     @abstractmethod
     def summary(self) -> str:
-        """Its inputs and outputs, in a few words."""
+        """A short description of the inputs and outputs."""
 
     def __repr__(self) -> str:
         return (
@@ -133,10 +136,10 @@ class ItemModel(ABC, Generic[ConfigT]):
 
     @property
     def grown(self) -> GrownWeight | None:
-        """Where new symbols enter a network that was begun with others, if it was."""
+        """The input weights extended for new symbols, if the model was pretrained."""
         return None
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return next(self.network.parameters()).device

@@ -1,9 +1,9 @@
-"""Tasks that learn items one by one: texts with labels, tags, targets or conditions.
+"""Tasks on separate items: texts with labels, tags, targets or conditions.
 
-Beside the files of every run (``runs.training``) and those of the task itself
-(``ItemModel.save_symbols``), a run directory holds
+In addition to the files of every run (``runs.training``) and of the task
+(``ItemModel.save_symbols``), a run directory contains
 
-    items/              the encoded items, so that resuming needs nothing else
+    items/              the encoded items; resuming needs no other data
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class PreparedItems(Generic[ModelT]):
     Attributes
     ----------
     model
-        Its ``config`` may leave steps and precision open.
+        The model. Its ``config`` may leave steps and precision undecided.
     train, validation
-        The two parts; the second may be empty.
+        The training part and the validation part, which may be empty.
     """
 
     model: ModelT
@@ -62,12 +62,12 @@ class PreparedItems(Generic[ModelT]):
 
 
 class ItemTask(Task):
-    """A task whose data are items.
+    """A task on items.
 
     Attributes
     ----------
     item_model
-        The class of its networks, which trains.
+        The class of the model to train.
     """
 
     item_model: ClassVar[type[Model]]
@@ -95,12 +95,12 @@ class ItemTask(Task):
 
 @dataclass(frozen=True)
 class NewItemRun:
-    """A run of items to be created.
+    """A run on items, to be created.
 
     Attributes
     ----------
     read
-        Reads the items, and makes the model.
+        Function that reads the items and returns them with an untrained model.
     start
         The circumstances of the start.
     """
@@ -109,7 +109,7 @@ class NewItemRun:
     start: Start
 
     def write(self, folder: Path) -> None:
-        """Create the run directory, whole or not at all."""
+        """Create the run directory atomically."""
         prepared, listeners = self.read(), self.start.listeners
         model, train = prepared.model, prepared.train
         model.network.to(self.start.processes.device(model.config.training.device))
@@ -130,7 +130,7 @@ class NewItemRun:
                 (temporary / ITEMS_FOLDER).mkdir()
             train.save(temporary / ITEMS_FOLDER / _TRAIN)
             prepared.validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
-            # The first weights may come from another run, which resuming must not need.
+            # Initial weights may come from another run. Save them, so that resuming is independent.
             objective = ItemObjective(model, train)
             Trainer(model.network, objective, training, temporary, grown=model.grown).save()
 
@@ -146,12 +146,12 @@ class NewItemRun:
 
 
 class OpenItemRun(OpenRun):
-    """A run of items, opened for training.
+    """A run on items, opened for training.
 
     Raises
     ------
     CorpusError
-        Its items are damaged.
+        The items of the run are damaged.
     """
 
     def __init__(self, folder: Path, model: Model, start: Start) -> None:
@@ -169,11 +169,11 @@ class OpenItemRun(OpenRun):
         )
 
     def validate(self) -> Measured:
-        """Measure the model on the validation part."""
+        """Return the metrics of the model on the validation part."""
         return self._model.measure(self._validation)
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
-        """Fill a time with steps and validations."""
+        """Return the steps and validations that fit into a time."""
         trial = copy.copy(self._model)
         trial.config = trial.config.with_options(validate_every=training.validate_every)
         return planned(
@@ -202,7 +202,7 @@ class OpenItemRun(OpenRun):
 
 
 def held_out_items(run: Path) -> Examples:
-    """Read the validation part of a run; ``CorpusError`` if it is damaged or missing."""
+    """Return the validation part of a run; raise ``CorpusError`` if it is damaged or missing."""
     return Examples.load(run / ITEMS_FOLDER / _VALIDATION)
 
 

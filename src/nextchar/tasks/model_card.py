@@ -1,4 +1,4 @@
-"""The README.md of a task's run directory: what the model is, and how to use it."""
+"""The model card: the README.md of a task's run directory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _TEMPLATE = """\
 # {title}
 
 A model of `nextchar {task}`: {layers} layer{plural} of {cell}, {hidden_size} units, \
-{parameters:,} weights, made with nextchar.
+{parameters:,} weights, trained with nextchar.
 
 | | |
 |---|---|
-| learned from | {items:,} items, {epochs:.3g} epochs in {seconds:.0f} s |
-| held out | {held_out_items:,} items |
+| training | {items:,} items, {epochs:.3g} epochs in {seconds:.0f} s |
+| validation | {held_out_items:,} items |
 {figures}\
 
 ```
@@ -22,18 +22,18 @@ nextchar {task} --help
 nextchar info {run}
 ```
 
-The model is `config.json`, `model.safetensors` and the other JSON files. `items/` holds what it
-learned from and `last/` what resuming needs: leave both out where that is not to be shared.
+The model consists of `config.json`, `model.safetensors` and the other JSON files. `items/` contains
+the training data, and `last/` the training state for resuming. Omit both to keep the data private.
 """
 
 
 def model_card(result: Mapping[str, Any], task: str, network: Mapping[str, Any]) -> str:
-    """Write the card, as Markdown.
+    """Return the model card, as Markdown.
 
     Parameters
     ----------
     result
-        What ``ItemResult.to_dict`` gives.
+        The figures, from ``ItemResult.to_dict``.
     task
         The task's command.
     network

@@ -1,6 +1,6 @@
-"""The objective of a training on items: batches of similar lengths, in a new order each epoch.
+"""The training objective on items: batches of similar lengths, reshuffled each epoch.
 
-Legend: N items, B items of a batch, of which a process reads b.
+Legend: N items, B items of a batch, b items of a process's share.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from nextchar.training.seeds import seed_of
 class ItemObjective(Objective):
     """The loss of an item model on a batch of items.
 
-    Several processes share the batch. The loss of each is weighted by its share of the predictions,
-    so that the sum over the processes is the loss of the whole batch.
+    Several processes may share the batch. The loss of each is weighted by its share of the
+    predictions. The sum over the processes is then the loss of the whole batch.
 
     Parameters
     ----------
     model
-        On the device that trains it.
+        The model, on the training device.
     examples
         The training part.
     rank, world
-        Number of this process, and the number of processes.
+        Rank of this process, and number of processes.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ItemObjective(Objective):
         return int(self._lengths[self.batches.batch(step)].sum())
 
     def epochs(self, step: int) -> float:
-        """Return the epochs before a step."""
+        """Return the number of epochs completed before a step, as a fraction."""
         return self.batches.epochs(step)
 
     def _weighted(self, loss: Loss, batch: Batch) -> Loss:

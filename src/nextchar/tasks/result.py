@@ -1,4 +1,4 @@
-"""The outcome of training on items."""
+"""The result of training on items."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ItemResult:
     unit
         The unit of losses.
     nats
-        The validation loss of the kept weights; the last training loss if nothing was held out.
+        The validation loss of the best weights; without validation items, the last training loss.
     figures
-        Other validation results of the kept weights, by name.
+        Other validation metrics of the best weights, by name.
     items, held_out
         Number of items in the training part and in the validation part.
     """
@@ -47,7 +47,7 @@ class ItemResult:
     chars_per_second: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; each name carries its unit."""
+        """Return the figures by name; names of losses include the unit."""
         return {
             "run": str(self.run),
             **self.figures,
@@ -74,13 +74,13 @@ class ItemResult:
         Raises
         ------
         RunError
-            ``metrics.jsonl`` has no row of the best step.
+            ``metrics.jsonl`` has no row for the best step.
         """
         rows = read_rows(folder / METRICS_FILE, unit=unit)
         state = trainer.progress
         best = next((row for row in rows if row["step"] == state.best_step), None)
         if best is None:
-            raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row of the best step")
+            raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row for the best step")
         last, loss = rows[-1], f"nats_per_{unit}"
         return cls(
             run=folder,
@@ -101,7 +101,7 @@ class ItemResult:
 
 
 def _figures(row: Mapping[str, float], unit: str) -> dict[str, float]:
-    """Return the validation results other than the loss."""
+    """Return the validation metrics other than the loss."""
     losses = {f"{measure}_per_{unit}" for measure in ("nats", "bits")}
     measured = {
         name.removeprefix("validation_"): value

@@ -1,4 +1,4 @@
-"""Which items are held out from training."""
+"""The random train/validation split."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from numpy.typing import ArrayLike, NDArray
 def hold_out(
     count: int, fraction: float, seed: int, *, labels: ArrayLike | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw which of ``count`` items are held out.
+    """Split the indices of ``count`` items at random into a training and a validation part.
 
     Parameters
     ----------
     count
         Number of items.
     fraction
-        Share that is held out, 0 to below 1.
+        Share of the validation part, 0 to below 1.
     seed
-        Of the draw.
+        Seed of the split.
     labels
-        Of the items, [count]; then the share is held out of each label (stratified), and every
-        label keeps an item to learn from.
+        Labels of the items, [count], for a stratified split. Every label keeps at least one
+        training item.
 
     Returns
     -------
     NDArray, NDArray
-        The items to learn from and those that are held out, both ascending.
+        The indices of the training part and of the validation part, both ascending.
     """
     draw = np.random.default_rng([seed, count])
     groups = np.zeros(count, dtype=np.int64) if labels is None else np.asarray(labels)

@@ -160,7 +160,7 @@ def test_verbose_writes_what_the_training_tells(capsys: pytest.CaptureFixture[st
 
 def test_what_is_left_out_is_told() -> None:
     found = CharClassifier(**TINY).fit([*X, X[0], ""], [*Y, Y[0], Y[0]])
-    assert any("1 item is left out: text and label" in note for note in found.notes_)
+    assert any("1 item is left out: duplicate text and label" in note for note in found.notes_)
     assert any("1 item is left out: no text" in note for note in found.notes_)
 
 

@@ -207,13 +207,13 @@ def test_what_is_left_out_is_told() -> None:
     given = [*items(30), LabelledText("line 31", "", "north"), LabelledText("line 32", "ulf", "")]
     told = notes([*given, given[0], LabelledText("line 34", given[1].text, "other")])
     assert any("2 items are left out: no text or no label" in n for n in told)
-    assert any("1 item is left out: text and label are those of another" in n for n in told)
+    assert any("1 item is left out: duplicate text and label" in n for n in told)
     assert any("1 text occurs with more than one label" in n for n in told)
-    assert not any("those of another" in n for n in notes([*given, given[0]], keep_duplicates=True))
+    assert not any("duplicate text" in n for n in notes([*given, given[0]], keep_duplicates=True))
 
 
 def test_padding_is_measured() -> None:
-    assert any("of what is computed is padding" in note for note in notes(items(50)))
+    assert any("of the computation is padding" in note for note in notes(items(50)))
 
 
 def test_one_label_only_and_nothing_at_all_are_refused() -> None:
@@ -234,7 +234,7 @@ def test_a_text_that_is_too_long_is_named_or_cut() -> None:
 def test_labels_that_were_not_learned_are_named() -> None:
     model = prepared().model
     given = [*items(10), LabelledText("line 11", "x", "east")]
-    with pytest.raises(TextError, match="1 item has a label that was not learned: 'east'"):
+    with pytest.raises(TextError, match="1 item has a label not seen in training: 'east'"):
         model.evaluate(given)
     told: list[Event] = []
     found = model.evaluate(given, skip_unseen=True, listeners=[told.append])

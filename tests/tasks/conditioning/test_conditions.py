@@ -68,7 +68,7 @@ def test_a_label_that_is_not_known_is_one_line(written: str, message: str) -> No
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("7", r"a vector of 1 numbers was given: it takes 2 \(length, vowels\)"),
+        ("7", r"a vector of 1 numbers was given: the model takes 2 \(length, vowels\)"),
         ("7,1,2", "a vector of 3 numbers"),
         ("7,nan", "feature 'vowels' must be finite; got nan"),
         ("inf,1", "feature 'length' must be finite; got inf"),
@@ -82,9 +82,9 @@ def test_a_vector_that_does_not_fit_is_one_line(written: str, message: str) -> N
 
 
 def test_labels_and_numbers_are_not_mixed_up() -> None:
-    with pytest.raises(ConfigError, match="was given labels"):
+    with pytest.raises(ConfigError, match="conditioned on labels"):
         LABELS.vector([1.0, 2.0])
-    with pytest.raises(ConfigError, match="was given numbers, not labels"):
+    with pytest.raises(ConfigError, match="conditioned on numbers, not on labels"):
         FEATURES.vector("Korean")
 
 

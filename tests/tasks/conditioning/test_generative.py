@@ -78,6 +78,6 @@ def test_labels_may_be_numbers() -> None:
 def test_a_text_that_holds_the_mark_of_the_end_has_no_label(
     classifier: GenerativeClassifier,
 ) -> None:
-    with pytest.raises(TextError, match="text 2: the text holds a line break"):
+    with pytest.raises(TextError, match="text 2: the text contains a line break"):
         classifier.predict(["a", "a\ni"])
     assert classifier.predict([]) == []

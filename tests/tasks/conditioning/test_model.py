@@ -31,7 +31,7 @@ def trained(out: Path, *listeners: Listener, **options: object) -> ItemResult:
 def test_what_is_written_has_the_condition_and_ends_by_itself(
     model: ConditionalModel, label: str
 ) -> None:
-    texts = model.writer(label).generate_batch(samples=40, seed=1)
+    texts = model.generator(label).generate_batch(samples=40, seed=1)
     assert all("\n" not in text for text in texts)
     assert np.mean([len(text) <= 8 for text in texts]) > 0.9
     letters = "".join(texts)
@@ -47,13 +47,13 @@ def test_the_language_model_of_a_condition_writes_the_same(model: ConditionalMod
 
 
 def test_every_decoder_takes_the_model_of_a_condition(model: ConditionalModel) -> None:
-    writer = model.writer("hard")
-    assert writer.generate(seed=3) == "".join(writer.stream(seed=3))
-    assert writer.generate("kt", seed=3).startswith("kt")
-    matched = writer.generate_batch(samples=10, seed=1, match="[kt]{3}")
+    generator = model.generator("hard")
+    assert generator.generate(seed=3) == "".join(generator.stream(seed=3))
+    assert generator.generate("kt", seed=3).startswith("kt")
+    matched = generator.generate_batch(samples=10, seed=1, match="[kt]{3}")
     assert all(len(text) == 3 and set(text) <= {"k", "t"} for text in matched)
-    found = writer.search(width=4)
-    forbidden = writer.search(width=4, forbid=found[0].text)
+    found = generator.search(width=4)
+    forbidden = generator.search(width=4, forbid=found[0].text)
     assert found[0].text not in [each.text for each in forbidden]
     assert found[0].log_probability >= found[-1].log_probability
     score = model.given("hard").score("\n" + found[0].text + "\n")
@@ -63,19 +63,19 @@ def test_every_decoder_takes_the_model_of_a_condition(model: ConditionalModel) -
 
 @pytest.mark.slow
 def test_the_compiled_loops_write_what_torch_writes(model: ConditionalModel) -> None:
-    writer = model.writer("hard")
+    generator = model.generator("hard")
     for seed in range(3):
-        texts = {writer.generate(seed=seed, engine=engine) for engine in ("plain", "compiled")}
+        texts = {generator.generate(seed=seed, engine=engine) for engine in ("plain", "compiled")}
         assert len(texts) == 1
 
 
 def test_a_text_that_has_to_match_never_runs_over_its_end(model: ConditionalModel) -> None:
-    texts = model.writer("soft").generate_batch(samples=30, seed=1, match=r"(.|\s){7,9}")
+    texts = model.generator("soft").generate_batch(samples=30, seed=1, match=r"(.|\s){7,9}")
     assert all(7 <= len(text) <= 9 for text in texts)
 
 
 def test_none_is_any_text_and_needs_to_have_been_trained(model: ConditionalModel) -> None:
-    assert set("".join(model.writer(None).generate_batch(samples=60, seed=1))) > set("aktbe")
+    assert set("".join(model.generator(None).generate_batch(samples=60, seed=1))) > set("aktbe")
     always = untrained(items(), condition_dropout=0)
     with pytest.raises(ConfigError, match="condition_dropout 0"):
         always.given(None)
@@ -98,9 +98,9 @@ def test_no_text_is_empty() -> None:
     model = untrained(items())
     with torch.no_grad():  # An end at every place, as far as the network goes.
         model.network.head.bias[model.symbols.vocabulary.encode("\n")[0]] += 8
-    texts = model.writer("soft").generate_batch(samples=20, seed=1)
+    texts = model.generator("soft").generate_batch(samples=20, seed=1)
     assert {len(text) for text in texts} == {1}
-    assert model.writer("soft").search(width=3)[0].text
+    assert model.generator("soft").search(width=3)[0].text
     assert model.generate("soft", "a", seed=1) == "a"
 
 
@@ -139,11 +139,11 @@ def test_numbers_are_followed(tmp_path: Path) -> None:
     )
     model = ConditionalModel.load(tmp_path / "run")
     lengths = [
-        np.mean([len(t) for t in model.writer([n, 0.0]).generate_batch(samples=40, seed=1)])
+        np.mean([len(t) for t in model.generator([n, 0.0]).generate_batch(samples=40, seed=1)])
         for n in (2, 4, 6)
     ]
     assert lengths[0] < 3 < lengths[1] < 5 < lengths[2]
-    vowels = "".join(model.writer({"vowels": 1.0}).generate_batch(samples=40, seed=1))
+    vowels = "".join(model.generator({"vowels": 1.0}).generate_batch(samples=40, seed=1))
     assert sum(letter in LETTERS["soft"] for letter in vowels) / len(vowels) > 0.9
     figures = model.evaluate(Items.of(texts[:50], features=numbers(texts[:50])))
     assert figures.unknown_label_nats is None
@@ -171,17 +171,17 @@ def test_texts_with_line_breaks_end_with_a_control_character(tmp_path: Path) -> 
     ConditionalModel.train(given, tmp_path / "run", **{**SMALL, **LONG})
     model = ConditionalModel.load(tmp_path / "run")
     assert model.symbols.boundary == "\x1e"
-    texts = model.writer("soft").generate_batch(samples=20, seed=1)
+    texts = model.generator("soft").generate_batch(samples=20, seed=1)
     assert np.mean([text.endswith("\n!") for text in texts]) > 0.8
     assert all("\x1e" not in text for text in texts)
 
 
 def test_a_text_that_holds_the_mark_of_the_end_is_refused() -> None:
     given = Items.of(["a\nb", "c\x1ed"], labels=["x", "y"])
-    with pytest.raises(TextError, match=r"text 2: the text holds U\+001E"):
+    with pytest.raises(TextError, match=r"text 2: the text contains U\+001E"):
         untrained(given)
     model = untrained(items())
-    with pytest.raises(TextError, match="text 1: the text holds a line break"):
+    with pytest.raises(TextError, match="text 1: the text contains a line break"):
         model.evaluate(Items.of(["a\nb"], labels=["soft"]))
 
 

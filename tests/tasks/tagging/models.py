@@ -28,7 +28,7 @@ def items_of(text: str, restore: str | None) -> list[Item]:
         labels = ["B-v" if c in "aeiou" else "I-v" if c == "l" else "O" for c in text]
         return [Item(tuple(text), tuple(labels))]
     kinds = TaggerRunConfig.from_options({"restore": restore}).tagging.kinds
-    characters, labels = Restoration(kinds).apart(text)
+    characters, labels = Restoration(kinds).split(text)
     return [Item(tuple(characters), tuple(labels))]
 
 

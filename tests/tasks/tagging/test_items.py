@@ -22,7 +22,7 @@ def test_a_line_of_plain_text_is_an_item(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"a b\r\n\n\nc\rd\n e")
     items = read(path, restoration=SPACES)
-    assert [SPACES.together(item.characters, item.labels) for item in items] == [
+    assert [SPACES.join(item.characters, item.labels) for item in items] == [
         "a b", "c\rd", " e",
     ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_columns_of_plain_text_are_lines_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('Q,A,n\nhi you,"good, day",1\n')
     items = read(path, "Q", "A", restoration=SPACES)
-    texts = [SPACES.together(item.characters, item.labels) for item in items]
+    texts = [SPACES.join(item.characters, item.labels) for item in items]
     assert sorted(texts) == ["good, day", "hi you"]
 
 

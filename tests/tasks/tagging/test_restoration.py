@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nextchar.config import RESTORATION_KINDS, RestorationKind
 from nextchar.errors import TextError
-from nextchar.tasks.tagging.letters import Letter, can_have, put_on, take_off
+from nextchar.tasks.tagging.letters import Letter, compose, decompose, is_composable
 from nextchar.tasks.tagging.restoration import START, Restoration
 from nextchar.text.graphemes import clusters, inner_places
 
@@ -29,8 +29,8 @@ def test_what_was_taken_off_is_put_back_exactly(
     kinds: tuple[RestorationKind, ...], text: str
 ) -> None:
     restoration = Restoration(kinds)
-    characters, labels = restoration.apart(text)
-    assert restoration.together(characters, labels) == text
+    characters, labels = restoration.split(text)
+    assert restoration.join(characters, labels) == text
     assert len(characters) == len(labels)
 
 
@@ -39,13 +39,13 @@ def test_a_text_in_two_pieces_is_taken_apart_as_in_one(
     kinds: tuple[RestorationKind, ...], text: str, place: int
 ) -> None:
     restoration = Restoration(kinds)
-    reading = restoration.reading()
-    reading.add(text[:place])
-    reading.add(text[place:])
+    parser = restoration.parser()
+    parser.add(text[:place])
+    parser.add(text[place:])
     assert (
-        [each.character for each in reading.places],
-        [restoration.label(each.change) for each in reading.places],
-    ) == restoration.apart(text)
+        [each.character for each in parser.places],
+        [restoration.label(each.change) for each in parser.places],
+    ) == restoration.split(text)
 
 
 @given(texts)
@@ -53,7 +53,7 @@ def test_nothing_of_what_is_taken_off_is_left(text: str) -> None:
     # What combines with something else is one character for a reader, and stays.
     text = "".join(cluster for cluster in clusters(text) if len(cluster) == 1)
     assume(not inner_places(text))
-    left = {kind: "".join(Restoration([kind]).apart(text)[0]) for kind in RESTORATION_KINDS}
+    left = {kind: "".join(Restoration([kind]).split(text)[0]) for kind in RESTORATION_KINDS}
     assert " " not in left["spaces"]
     assert not any(unicodedata.category(c).startswith("P") for c in left["punctuation"])
     assert not any("A" <= c <= "Z" for c in left["case"])
@@ -63,15 +63,15 @@ def test_nothing_of_what_is_taken_off_is_left(text: str) -> None:
 @given(texts)
 def test_a_label_that_a_text_has_is_allowed_where_it_stands(text: str) -> None:
     restoration = Restoration(["spaces", "case", "punctuation"])
-    for character, label in zip(*restoration.apart(text), strict=True):
+    for character, label in zip(*restoration.split(text), strict=True):
         assert restoration.allows(character, label)
 
 
 @given(st.characters(), st.booleans(), st.booleans())
 def test_a_letter_has_what_was_taken_off_it(character: str, case: bool, diacritics: bool) -> None:
-    letter = take_off(character, case=case, diacritics=diacritics)
-    assert put_on(letter) == character
-    assert can_have(letter)
+    letter = decompose(character, case=case, diacritics=diacritics)
+    assert compose(letter) == character
+    assert is_composable(letter)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_letter_has_what_was_taken_off_it(character: str, case: bool, diacriti
 def test_a_text_is_taken_apart_into_characters_and_labels(
     kind: RestorationKind, text: str, characters: list[str], labels: list[str]
 ) -> None:
-    assert Restoration([kind]).apart(text) == (characters, labels)
+    assert Restoration([kind]).split(text) == (characters, labels)
 
 
 def test_several_kinds_make_one_label_of_several_fields() -> None:
     restoration = Restoration(["case", "diacritics", "punctuation"])
-    assert restoration.apart("É, e") == (["", "e", " ", "e"], ["||", "upper|\u0301|,", "||", "||"])
+    assert restoration.split("É, e") == (["", "e", " ", "e"], ["||", "upper|\u0301|,", "||", "||"])
     assert restoration.parts("upper|\u0301|,") == ["upper", "◌\u0301", ","]
-    assert restoration.nothing == "||"
+    assert restoration.unchanged == "||"
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_a_label_stands_only_where_it_can(
 
 
 def test_vowel_signs_are_letters_and_tone_marks_are_diacritics() -> None:
-    assert Restoration(["diacritics"]).apart("हिन्दी")[0][:2] == ["ह", "ि"]
-    assert Restoration(["diacritics"]).apart("ệ") == (["e"], ["\u0323\u0302"])
+    assert Restoration(["diacritics"]).split("हिन्दी")[0][:2] == ["ह", "ि"]
+    assert Restoration(["diacritics"]).split("ệ") == (["e"], ["\u0323\u0302"])
 
 
 def test_a_label_of_other_kinds_is_refused() -> None:
-    with pytest.raises(TextError, match=r"a label of case\+punctuation was expected, got 'upper'"):
+    with pytest.raises(TextError, match=r"expected a label of case\+punctuation, got 'upper'"):
         Restoration(["case", "punctuation"]).change("upper")
 
 
 def test_a_mark_that_a_letter_cannot_have_makes_two_characters() -> None:
-    assert put_on(Letter("x", "", "\u0301")) == "x\u0301"
+    assert compose(Letter("x", "", "\u0301")) == "x\u0301"
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_a_mark_that_a_letter_cannot_have_makes_two_characters() -> None:
 def test_what_a_reader_sees_as_one_character_is_not_taken_apart_but_for_its_diacritics(
     kind: RestorationKind, text: str, expected: list[str]
 ) -> None:
-    assert Restoration([kind]).apart(text)[0] == expected
+    assert Restoration([kind]).split(text)[0] == expected
 
 
 @given(st.sampled_from(ALL_KINDS), texts)
 def test_nothing_stands_behind_a_character_that_goes_on(
     kinds: tuple[RestorationKind, ...], text: str
 ) -> None:
-    reading = Restoration(kinds).reading()
-    reading.add(text)
-    for place in reading.places:
+    parser = Restoration(kinds).parser()
+    parser.add(text)
+    for place in parser.places:
         assert not place.is_open or place.change._replace(case="") == ("", "", "", "")

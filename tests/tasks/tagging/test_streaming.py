@@ -58,8 +58,8 @@ def test_all_else_stays_as_it_is(restore: str, text: str, keep: bool) -> None:
     repaired = tagger_of(restore).apply(text, keep=keep)
     ends = re.findall("\r?\n", text)
     assert re.findall("\r?\n", repaired) == ends
-    assert [restoration.apart(line)[0] for line in re.split("\r?\n", repaired)] == [
-        restoration.apart(line)[0] for line in re.split("\r?\n", text)
+    assert [restoration.split(line)[0] for line in re.split("\r?\n", repaired)] == [
+        restoration.split(line)[0] for line in re.split("\r?\n", text)
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_long_line_is_labelled_in_a_stream_as_at_once(restore: str | None, len
         expected = "".join(f"{character}\t{label}\n" for character, label in whole) + "\n"
         assert in_pieces(tagger, text + "\n", 7) == expected
     else:
-        expected = tagger.model.labels.restoration.together(*zip(*whole, strict=True))
+        expected = tagger.model.labels.restoration.join(*zip(*whole, strict=True))
         assert in_pieces(tagger, text, 7) == expected
 
 

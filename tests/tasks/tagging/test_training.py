@@ -90,9 +90,9 @@ def test_strangers_at_the_evaluation_are_counted(tmp_path: Path) -> None:
     measured = tagger.evaluate_items([Item(("", "Ж", "나"), ("", "   ", ""))])
     assert measured.unknown_characters == 1
     assert measured.unseen_labels == {"   ": 1}
-    assert measured.scores.overall.wanted == 1
-    assert measured.scores.overall.right == 0
-    assert measured.scores.items_right == 0
+    assert measured.scores.overall.actual == 1
+    assert measured.scores.overall.true_positives == 0
+    assert measured.scores.items_correct == 0
 
 
 def test_a_text_is_never_in_both_parts() -> None:
@@ -107,7 +107,7 @@ def test_a_text_is_never_in_both_parts() -> None:
 def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("abc\nde\n")
-    with pytest.raises(ConfigError, match="two labels to learn, got one: spaces: nothing is to be"):
+    with pytest.raises(ConfigError, match="two labels, got one: spaces: there is nothing to"):
         Tagger.train(text, tmp_path / "run", restore="spaces")
     assert not (tmp_path / "run").exists()
 

@@ -16,7 +16,7 @@ from nextchar.config import NetworkConfig
 from nextchar.generation.search import Beam
 from nextchar.nn.transducer import TransducerNetwork
 from nextchar.tasks.transduction import decoding
-from nextchar.tasks.transduction.decoding import Written, write
+from nextchar.tasks.transduction.decoding import Hypothesis, decode
 from nextchar.text.sequences import Sequences
 
 SOURCES, TARGETS = 5, 3
@@ -34,12 +34,14 @@ def network(seed: int, sharpness: float = 4.0) -> TransducerNetwork:
     return made
 
 
-def written(made: TransducerNetwork, sources: Any, limit: int, **beam: Any) -> list[list[Written]]:
+def decoded(
+    made: TransducerNetwork, sources: Any, limit: int, **beam: Any
+) -> list[list[Hypothesis]]:
     items = Sequences.of(sources, np.dtype(np.int64))
     limits = np.full(len(items), limit)
     excluded = beam.pop("excluded", ())
-    found: dict[int, list[Written]] = {}
-    for indices, texts in write(made, items, limits, Beam(**beam), excluded=excluded):
+    found: dict[int, list[Hypothesis]] = {}
+    for indices, texts in decode(made, items, limits, Beam(**beam), excluded=excluded):
         found |= dict(zip(indices.tolist(), texts, strict=True))
     return [found[item] for item in range(len(items))]
 
@@ -64,7 +66,7 @@ def test_the_score_is_the_sum_of_the_log_probabilities(
     sources: list[list[int]], seed: int, width: int
 ) -> None:
     made = network(seed)
-    for source, found in zip(sources, written(made, sources, 7, width=width), strict=True):
+    for source, found in zip(sources, decoded(made, sources, 7, width=width), strict=True):
         assert found
         for each in found:
             expected = log_probability(made, source, each.symbols)
@@ -77,7 +79,7 @@ def test_the_score_is_the_sum_of_the_log_probabilities(
 def test_a_beam_of_one_is_greedy(sources: list[list[int]], seed: int, limit: int) -> None:
     made = network(seed)
     for source in sources:
-        (found,) = written(made, [source], limit, width=1)
+        (found,) = decoded(made, [source], limit, width=1)
         memory, state = made.begin(torch.tensor([source]).t(), torch.tensor([len(source)]))
         search = decoding._Search(made, memory, state, torch.tensor([limit]), [], Beam(width=1))
         with torch.inference_mode():
@@ -94,7 +96,7 @@ def test_a_wide_beam_finds_what_trying_every_text_finds(seed: int, penalty: floa
     texts = [text for n in range(limit + 1) for text in itertools.product(range(TARGETS), repeat=n)]
     beam = Beam(width=len(texts), length_penalty=penalty)
     scores = {text: beam.score(log_probability(made, source, text), len(text)) for text in texts}
-    (found,) = written(made, [source], limit, width=len(texts), length_penalty=penalty)
+    (found,) = decoded(made, [source], limit, width=len(texts), length_penalty=penalty)
     best = sorted(texts, key=lambda text: -scores[text])
     assert [each.symbols for each in found[:5]] == best[:5]
     assert [each.score for each in found[:5]] == pytest.approx(
@@ -108,9 +110,9 @@ def test_what_is_written_does_not_depend_on_what_stands_beside_it(
     sources: list[list[int]], seed: int
 ) -> None:
     made = network(seed)
-    together = written(made, sources, 6, width=3)
+    together = decoded(made, sources, 6, width=3)
     for source, found in zip(sources, together, strict=True):
-        (alone,) = written(made, [source], 6, width=3)
+        (alone,) = decoded(made, [source], 6, width=3)
         assert [each.log_probability for each in alone] == pytest.approx(
             [each.log_probability for each in found], abs=1e-4
         )
@@ -121,12 +123,12 @@ def test_no_text_passes_its_limit_and_one_that_had_to_end_there_is_told(width: i
     made = network(0)
     with torch.no_grad():
         made.head.bias[made.border] = -9  # It never wants to end.
-    for found in written(made, [[0, 1], [2]], 4, width=width):
+    for found in decoded(made, [[0, 1], [2]], 4, width=width):
         assert max(len(each.symbols) for each in found) == 4
         assert all(each.reached_limit == (len(each.symbols) == 4) for each in found)
     with torch.no_grad():
         made.head.bias[made.border] = 50
-    for found in written(made, [[0, 1], [2]], 4, width=width):
+    for found in decoded(made, [[0, 1], [2]], 4, width=width):
         assert (found[0].symbols, found[0].reached_limit) == ((), False)
 
 
@@ -135,22 +137,22 @@ def test_excluded_symbols_are_never_written(width: int) -> None:
     made = network(1)
     with torch.no_grad():
         made.head.bias[2] = 20
-    free = written(made, [[0, 1, 2]], 4, width=width)[0]
+    free = decoded(made, [[0, 1, 2]], 4, width=width)[0]
     assert 2 in free[0].symbols
-    held = written(made, [[0, 1, 2]], 4, width=width, excluded=[2])[0]
+    held = decoded(made, [[0, 1, 2]], 4, width=width, excluded=[2])[0]
     assert all(2 not in each.symbols for each in held)
 
 
 def test_a_length_penalty_prefers_longer_texts() -> None:
     made = network(2, 1.0)
     lengths = {
-        penalty: len(written(made, [[0, 1]], 6, width=8, length_penalty=penalty)[0][0].symbols)
+        penalty: len(decoded(made, [[0, 1]], 6, width=8, length_penalty=penalty)[0][0].symbols)
         for penalty in (0.0, 3.0)
     }
     assert lengths[3.0] > lengths[0.0]
 
 
 def test_all_texts_of_a_beam_are_different() -> None:
-    (found,) = written(network(4), [[0, 1, 3]], 5, width=6)
+    (found,) = decoded(network(4), [[0, 1, 3]], 5, width=6)
     assert len({each.symbols for each in found}) == len(found) == 6
     assert all(math.isfinite(each.score) for each in found)

@@ -59,7 +59,7 @@ def test_a_dictionary_of_the_classic_layout_is_read(tmp_path: Path, name: str, e
         ("ABANDON", "AH0 B AE1 N D AH0 N"),
         ("ABSTRACT", "AE0 B S T R AE1 K T"),
     ]
-    assert notes == [f"2 other pronunciations of words are left out (the first: {path}, line 7)"]
+    assert notes == [f"2 alternative pronunciations are left out (the first: {path}, line 7)"]
 
 
 def test_a_line_is_parted_at_its_first_tab_or_else_at_its_first_blank(tmp_path: Path) -> None:

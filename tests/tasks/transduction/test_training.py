@@ -56,7 +56,7 @@ def test_what_is_learned_is_written(learned: Path) -> None:
     measured = model.evaluate(reversals(100, 5))
     assert measured.sequence_error_rate < 0.1
     assert measured.symbol_error_rate <= measured.sequence_error_rate
-    assert len(measured.wrong) == round(100 * measured.sequence_error_rate)
+    assert len(measured.mismatches) == round(100 * measured.sequence_error_rate)
 
 
 def test_attention_of_a_reversal_falls_from_the_end_to_the_beginning(learned: Path) -> None:
@@ -128,7 +128,7 @@ def test_longer_pairs_are_left_out_and_that_is_told(tmp_path: Path) -> None:
     ("texts", "options", "words"),
     [
         ([""], {}, "text 1 is empty, or has no known symbol"),
-        (["ab", "a" * 1_000_000], {}, "text 2 has 1,000,000 characters; this run was made for"),
+        (["ab", "a" * 1_000_000], {}, "text 2 has 1,000,000 characters; this run accepts"),
         (["axb"], {}, "unknown symbols 'x'"),
         (["xyz"], {"unknown": "skip"}, "text 1 is empty, or has no known symbol: got 'xyz'"),
         (["ab"], {"beam": 0}, "beam must be at least 1; got 0"),

@@ -1,4 +1,4 @@
-"""Classification: a label for each text, from all of it (many to one).
+"""Classification: one label for each whole text (many to one).
 
-texts ──▶ symbols between two borders ──▶ encoder ──▶ pool ──▶ head ──▶ probabilities of labels
+texts ──▶ symbols with begin and end markers ──▶ encoder ──▶ pool ──▶ head ──▶ label probabilities
 """

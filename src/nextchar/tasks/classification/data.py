@@ -1,6 +1,6 @@
-"""From labelled texts to a classifier that can be trained: what is learned from and held out.
+"""Preparation of labelled texts: cleaning, train/validation split, encoding, untrained classifier.
 
-Nothing is left out in silence: a ``Noticed`` tells what and why.
+A ``Noticed`` event reports every omitted item with the reason.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ def prepare(
     source: LanguageModelSource | None = None,
     listeners: Sequence[Listener] = (),
 ) -> PreparedItems[Classifier]:
-    """Make a classifier for items.
+    """Return an untrained classifier for items, and the encoded items.
 
     Parameters
     ----------
     items
-        As they were read; those without a text or a label and repeated ones are left out.
+        The items as read. Duplicates and items without a text or a label are omitted.
     config
-        All config, completed by the source's if there is one.
+        The whole configuration, completed from the source if there is one.
     source
-        A language model to begin from.
+        A language model to initialise from.
     listeners
-        Told what is left out.
+        Notified of omitted items.
 
     Raises
     ------
     TextError
-        Nothing to learn from, one label only, a label whose texts are all empty, or a text that is
-        too long.
+        There is no usable item, only one label, a label with nothing but empty texts, or a text
+        that is too long.
     """
     usable = _usable(checked_lengths(items, config, listeners), listeners)
     if not config.classifier.keep_duplicates:
@@ -88,7 +88,7 @@ def prepare(
 def _with_linear_rows(
     config: ClassifierRunConfig, items: Sequence[LabelledText], labels: int
 ) -> ClassifierRunConfig:
-    """Choose the number of rows of the linear part's terms from the data, if not set."""
+    """Set ``linear_rows``, the size of the linear part, from the data if it is not given."""
     rows = config.classifier.linear_rows
     if rows is None:
         fits = len(items) * labels <= MOST_LOGITS
@@ -99,7 +99,7 @@ def _with_linear_rows(
 
 
 def _bound_epochs(model: Classifier, train: Examples, listeners: Sequence[Listener]) -> None:
-    """Reduce the epochs over long texts, to at least one."""
+    """Reduce the number of epochs if the texts are long, but not below one."""
     most, epochs = model.config.classifier.most_symbols, model.config.items.epochs
     if most == 0 or epochs is None:
         return
@@ -111,12 +111,12 @@ def _bound_epochs(model: Classifier, train: Examples, listeners: Sequence[Listen
 
 
 def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
-    """Leave out what has no text or no label."""
+    """Return the items that have a text and a label, and report the others."""
     usable = [item for item in items if item.text and item.label]
     missing = [item for item in items if not (item.text and item.label)]
     if missing:
-        what = "text" if missing[0].label else "label"
-        tell(listeners, _left_out(missing, f"no text or no label (the first, no {what}: "))
+        field = "text" if missing[0].label else "label"
+        tell(listeners, _left_out(missing, f"no text or no label (the first, no {field}: "))
     if not usable:
         raise TextError("there is nothing to learn from: no item has a text and a label")
     _require_text_of_each_label(usable, missing)
@@ -139,7 +139,7 @@ def _require_text_of_each_label(
 
 
 def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
-    """Leave out what is there already; the same text with another label stays."""
+    """Remove duplicates. Equal texts with different labels are all kept."""
     first: dict[tuple[str, str], LabelledText] = {}
     repeated = []
     for item in items:
@@ -148,7 +148,7 @@ def _distinct(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> l
         else:
             first[item.text, item.label] = item
     if repeated:
-        tell(listeners, _left_out(repeated, "text and label are those of another (the first: "))
+        tell(listeners, _left_out(repeated, "duplicate text and label (the first: "))
     texts = len({item.text for item in first.values()})
     if texts < len(first):
         several = counted(len(first) - texts, "text occurs", "texts occur")
@@ -181,7 +181,8 @@ def _model(
     tell(
         listeners,
         Noticed(
-            message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+            message=f"initialised from {source.run}, with "
+            f"{counted(new, 'new symbol', 'new symbols')}"
         ),
     )
     return model
@@ -199,7 +200,7 @@ def _tell_size(model: Classifier, train: Examples, listeners: Sequence[Listener]
         listeners,
         Noticed(
             message=f"{len(train):,} items with {len(model.labels)} labels, "
-            f"{np.mean(lengths):.1f} symbols on average; {batches.padding(0):.1%} of what is "
-            "computed is padding"
+            f"{np.mean(lengths):.1f} symbols on average; {batches.padding(0):.1%} of the "
+            "computation is padding"
         ),
     )

@@ -1,7 +1,7 @@
-"""``CharClassifier``: the classifier as an estimator of scikit-learn. The only file that needs it.
+"""``CharClassifier``: the classifier as a scikit-learn estimator.
 
-Its parameters are the options of ``nextchar classify train``, by the same names and with the same
-defaults.
+No other module imports scikit-learn. The parameters are the options of ``nextchar classify train``,
+with the same names and defaults.
 """
 
 from __future__ import annotations
@@ -45,41 +45,41 @@ except ModuleNotFoundError:
         "pip install 'nextchar[learn]'"
     ) from None
 
-# Of files, which an estimator does not read.
-_OF_FILES = frozenset({"encoding", "errors", "sample_length", "checkpoint_seconds"})
+# Options for reading and writing files, which an estimator does not do.
+_FILE_OPTIONS = frozenset({"encoding", "errors", "sample_length", "checkpoint_seconds"})
 _MODEL = "_model"
-# Conventional parameters of scikit-learn's estimators, beside the options.
+# Conventional parameters of scikit-learn estimators, in addition to the options.
 _CONVENTIONS: dict[str, Any] = {"random_state": None, "verbose": 0}
 
 
 class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A recurrent network that reads a text symbol by symbol and gives it a label.
+    """A recurrent network that reads a text symbol by symbol and predicts its label.
 
-    ``X`` is a sequence of N texts (``str``), ``y`` of N labels. Training holds out a stratified
-    share, ``validation_fraction``, to choose which weights are kept. It is reproducible: equal
-    parameters, texts and labels give equal weights (on one machine, with as many threads); another
-    ``seed`` gives others. Repeated texts with equal labels are learned from once, unless
-    ``keep_duplicates`` or sample weights say otherwise.
+    ``X`` is a sequence of N texts (``str``), ``y`` a sequence of N labels. Training uses a
+    stratified validation split (``validation_fraction``) to select the best weights. It is
+    reproducible: equal parameters, texts and labels yield equal weights on one machine with the
+    same number of threads; another ``seed`` yields others. Duplicates with equal labels count once,
+    unless ``keep_duplicates`` or sample weights are set.
 
     Parameters
     ----------
     **options
-        The options of ``ClassifierRunConfig``, those of files left out.
+        The options of ``ClassifierRunConfig``, except those for files.
     random_state
-        An integer replaces ``seed``, a ``RandomState`` draws a seed, and ``None`` keeps it.
+        An integer replaces ``seed``, a ``RandomState`` draws a seed, and ``None`` keeps ``seed``.
     verbose
-        If above 0, notes and validations are written to standard error.
+        If above 0, write notes and validation results to standard error.
 
     Attributes
     ----------
     classes_
-        The different labels, sorted: [C].
+        The distinct labels, sorted: [C].
     n_iter_
-        Steps that were trained.
+        Number of training steps done.
     notes_
-        What training noticed, as items that were left out: one line each.
+        Notes of the training, such as omitted items: one line each.
     weights_, vocabulary_, label_counts_
-        What was learned, as arrays and what JSON can hold, so that plain pickles hold it.
+        The trained model as arrays and JSON-compatible values, which pickle without custom code.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
@@ -91,7 +91,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             setattr(self, name, options.get(name, _default(name)))
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401  (scikit-learn's own type)
-        """Say that inputs are texts, and no rows of numbers."""
+        """Return tags that declare the input as strings, not rows of numbers."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
@@ -106,19 +106,19 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y
             N texts and their labels.
         sample_weight
-            Weight of each text, [N], 0 or more: 2 counts it as two copies, 0 as absent. Repeated
-            texts with equal labels become one, with the sum of their weights. Weights below 1 on
-            average are scaled to 1 on average.
+            Weight of each text, [N], 0 or more: 2 is equivalent to two copies, 0 to none.
+            Duplicates with equal labels are merged, and their weights added. Weights with a mean
+            below 1 are scaled to a mean of 1.
 
         Raises
         ------
         ValueError
-            X is no sequence of texts, the labels do not go with it, or all texts of a class are
-            empty.
+            X is not a sequence of texts, the labels do not match it, there are fewer than two
+            classes, or all texts of a class are empty.
         InputError
-            An option, or fewer than two classes; see ``prepare``.
+            An option or a text is invalid; see ``prepare``.
         KeyboardInterrupt
-            SIGINT or SIGTERM came.
+            SIGINT or SIGTERM was received.
         """
         texts = _checked_texts(X)
         if y is None:
@@ -133,12 +133,12 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, numbers = np.unique(targets, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                "a classifier needs at least two classes to tell apart; y has one class: "
+                "a classifier needs at least two classes; y has one class: "
                 f"{self.classes_.tolist()}"
             )
         _require_text_of_each(self.classes_, numbers, texts)
         options = self._options()
-        # Zeros in front keep the order of the classes, which sorts labels as text.
+        # Labels are sorted as text: leading zeros keep the order of the classes.
         digits = len(str(len(self.classes_)))
         items = [
             LabelledText(f"X[{place}]", text, f"{number:0{digits}}")
@@ -151,7 +151,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             out = Path(folder) / "run"
             try:
                 result = train("classify", items, out, listeners=[self._listen], **options)
-            except Interrupted as error:  # There is no folder to go on with.
+            except Interrupted as error:  # The temporary run cannot be resumed.
                 raise KeyboardInterrupt("stopped before the training was done") from error
             trained = Classifier.load(out)
         self.n_iter_ = result.steps
@@ -164,7 +164,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
-        """Give the probability of each class for each text, [N, C]; an empty text has them too."""
+        """Return the probability of each class for each text, [N, C]. Texts may be empty."""
         check_is_fitted(self)
         items = [
             LabelledText(f"X[{place}]", text, "") for place, text in enumerate(_checked_texts(X))
@@ -173,11 +173,11 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._model.probabilities([item.text for item in read])
 
     def predict_log_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
-        """Give the logarithms of ``predict_proba``, [N, C]."""
+        """Return the logarithms of ``predict_proba``, [N, C]."""
         return np.log(self.predict_proba(X))
 
     def predict(self, X: Sequence[str]) -> NDArray[Any]:
-        """Give the most probable class of each text, [N]."""
+        """Return the most probable class of each text, [N]."""
         check_is_fitted(self)
         places = self.predict_proba(X).argmax(axis=1)
         classes: NDArray[Any] = self.classes_[places]
@@ -199,7 +199,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             _write(event)
 
     def _loaded(self) -> Classifier:
-        """Make the network again from what was learned."""
+        """Rebuild the classifier from the fitted attributes."""
         names = tuple(f"{place:09}" for place in range(len(self.classes_)))
         config = ClassifierRunConfig.from_dict(self.config_)
         labels = LabelSet(names, tuple(self.label_counts_))
@@ -225,7 +225,7 @@ def _default(name: str) -> Any:  # noqa: ANN401
 def _checked_weights(
     sample_weight: ArrayLike | None, texts: Sequence[str]
 ) -> NDArray[np.float64] | None:
-    """Return the weight of each text; ``ValueError`` if they are invalid."""
+    """Return the weight of each text; raise ``ValueError`` if one is invalid."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
@@ -242,9 +242,9 @@ def _checked_weights(
 
 
 def _merged(items: Sequence[LabelledText], weights: NDArray[np.float64]) -> list[LabelledText]:
-    """Merge repeated items into one, with the sum of their weights, whatever their order.
+    """Merge duplicates and add their weights. The result does not depend on the order of items.
 
-    Weights below 1 on average are scaled to 1 on average: they are shares, not repetitions.
+    Weights with a mean below 1 are scaled to a mean of 1: they are shares, not repetitions.
     """
     sums: dict[tuple[str, str], float] = {}
     for item, weight in zip(items, weights.tolist(), strict=True):
@@ -274,12 +274,12 @@ def _warn(event: Event) -> None:
 
 
 def _checked_texts(X: object) -> list[str]:
-    """Give texts as a list, or say what is none."""
+    """Return the texts as a list; raise ``ValueError`` if X is not a sequence of texts."""
     if isinstance(X, str) or not hasattr(X, "__len__") or not hasattr(X, "__iter__"):
         raise ValueError(f"X must be a sequence of texts, got {type(X).__name__}")
     shape = getattr(X, "shape", (len(X),))
     if len(shape) != 1:
-        raise ValueError(f"X must be one-dimensional, a text an item; got the shape {shape}")
+        raise ValueError(f"X must be one-dimensional, with a text per item; got the shape {shape}")
     texts = list(X)
     if not texts:
         raise ValueError("X has no text: found 0 samples, and at least 1 is needed")
@@ -295,20 +295,18 @@ def _require_text_of_each(
     lengths = np.bincount(numbers, [len(text) for text in texts], len(classes))
     empty = classes[lengths == 0].tolist()
     if empty:
-        raise ValueError(
-            f"each class needs a text that is not empty; all texts of {empty[0]!r} are empty"
-        )
+        raise ValueError(f"each class needs a non-empty text; all texts of {empty[0]!r} are empty")
 
 
 def _signature() -> inspect.Signature:
-    """Give the parameters of an estimator: what scikit-learn asks for by name."""
+    """Return the explicit signature that scikit-learn inspects for parameter names."""
     self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     options = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=ClassifierRunConfig.default(name)
         )
         for name in ClassifierRunConfig.option_names()
-        if name not in _OF_FILES
+        if name not in _FILE_OPTIONS
     ]
     conventions = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)

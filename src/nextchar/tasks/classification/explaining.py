@@ -1,9 +1,9 @@
-"""Which parts of a text moved a decision: each is left out, and the classifier asked again.
+"""Attribution by occlusion: the effect of each part of a text on the prediction.
 
-Leaving out is the plainest question that has an exact answer (occlusion: Zeiler & Fergus 2014; the
-"erasure" of Li, Monroe & Jurafsky 2016): w_i = ln p(label | text) − ln p(label | text without
-part i). It is faithful by its definition and holds for any network; what it does not do is add up:
-parts that say the same each look unimportant, for the other one remains.
+Each part is removed in turn and the text classified again (occlusion: Zeiler & Fergus 2014;
+"erasure": Li, Monroe & Jurafsky 2016): w_i = ln p(label | text) − ln p(label | text without
+part i). The method is exact by definition and applies to any network. The contributions do not add
+up: of two redundant parts, each alone seems unimportant, because the other remains.
 
 Legend: P parts of a text.
 """
@@ -31,15 +31,15 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A piece of a text, and what it does for the label.
+    """A piece of a text and its contribution to the label.
 
     Attributes
     ----------
     start, end
-        Its characters.
+        The range of its characters, ``end`` excluded.
     nats
-        By how much ln p of the label falls without it: above 0 it speaks for the label, below 0
-        against it.
+        Decrease of the label's ln p when the part is removed. Above 0 the part supports the label,
+        below 0 it opposes it.
     """
 
     start: int
@@ -49,18 +49,18 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """A decision, and what moved it.
+    """A prediction and the contributions of the parts of its text.
 
     Attributes
     ----------
     text
-        That was read.
+        The classified text.
     label
-        Whose probability is explained.
+        The explained label.
     probabilities
-        Of all labels, by name, the most probable first.
+        Probabilities of all labels, by name, the most probable first.
     parts
-        P parts in their order, which joined are the text.
+        P parts in order; together they are the whole text.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Explanation:
     parts: tuple[Part, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return the explanation as JSON-compatible values."""
         return {
             "text": self.text,
             "label": self.label,
@@ -86,21 +86,21 @@ class Explanation:
 def explain(
     model: Classifier, text: str, *, label: str | None = None, by: Unit = "char"
 ) -> Explanation:
-    """Explain the decision on a text.
+    """Explain the prediction for a text.
 
     Parameters
     ----------
     label
-        Whose probability is explained; the most probable one if not given.
+        The label to explain; by default the most probable one.
     by
-        The unit left out at a time: a grapheme cluster, or a word; spaces are kept.
+        The unit to remove: a grapheme cluster, or a word. Spaces between words are not removed.
 
     Raises
     ------
     ConfigError
         The classifier does not know the label.
     TextError
-        More than ``MOST_PARTS`` parts, each of which is a reading of the text.
+        The text has more than ``MOST_PARTS`` parts. Each costs one more pass over the text.
     """
     if label is not None and not model.labels.knows(label):
         raise ConfigError(
@@ -112,7 +112,7 @@ def explain(
     if len(asked) > MOST_PARTS:
         shorter = f" ({as_option('by', 'word')} has fewer)" if by == "char" else ""
         raise TextError(
-            f"the text has {len(asked):,} parts, and is read once for each: at most "
+            f"the text has {len(asked):,} parts and is classified once for each: at most "
             f"{MOST_PARTS:,} can be explained{shorter}"
         )
     whole = model.log_probabilities([text])[0]
@@ -134,7 +134,7 @@ def explain(
 
 
 def _whole_words(text: str) -> list[str]:
-    """Split a text into words and the rest, but never inside a grapheme cluster."""
+    """Split a text into words and the pieces between them, never inside a grapheme cluster."""
     inner = set(inner_places(text))
     pieces: list[str] = []
     at = 0
@@ -148,5 +148,5 @@ def _whole_words(text: str) -> list[str]:
 
 
 def strongest(parts: Sequence[Part], count: int) -> list[Part]:
-    """Give the parts that move the decision most, for or against, the strongest first."""
+    """Return the parts with the largest contributions, for or against, the largest first."""
     return sorted((p for p in parts if p.nats != 0), key=lambda part: -abs(part.nats))[:count]

@@ -1,4 +1,4 @@
-"""The labels of a classifier, in the order of its logits, and how often each was learned from.
+"""The labels of a classifier in the order of its logits, with their counts in the training part.
 
 Legend: C labels, N items.
 """
@@ -22,14 +22,14 @@ LABELS_FILE = "labels.json"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """C different labels, sorted.
+    """C distinct labels, sorted.
 
     Attributes
     ----------
     names
         The labels.
     counts
-        Items of each that are learned from, all above 0; where items have weights, their sums.
+        Training items with each label, all above 0. Weighted items count by their weights.
     """
 
     names: tuple[str, ...]
@@ -37,19 +37,19 @@ class LabelSet:
 
     @classmethod
     def of(cls, labels: Sequence[str], weights: Sequence[float] | None = None) -> Self:
-        """Find the labels of the items that are learned from.
+        """Return the distinct labels of training items, with their counts.
 
         Parameters
         ----------
         labels
-            Of the items.
+            The label of each item.
         weights
-            Of the items, above 0; all 1 if not given. Their sums are rounded, to 1 at least.
+            The weight of each item, above 0; by default 1. Their sums are rounded, to at least 1.
 
         Raises
         ------
         TextError
-            There are fewer than two.
+            There are fewer than two labels.
         """
         sums: dict[str, float] = {}
         for label, weight in zip(labels, weights or [1.0] * len(labels), strict=True):
@@ -57,7 +57,7 @@ class LabelSet:
         if len(sums) < 2:
             found = ", ".join(map(repr, sums)) or "none"
             raise TextError(
-                f"a classifier tells at least two classes apart; the items have one label: {found}"
+                f"a classifier needs at least two labels; the items have one label: {found}"
             )
         names = tuple(sorted(sums))
         return cls(names, tuple(max(1, round(sums[name])) for name in names))
@@ -66,16 +66,16 @@ class LabelSet:
         return len(self.names)
 
     def numbers(self, labels: Sequence[str]) -> NDArray[np.int64]:
-        """Give the places of labels, int64[N]; ``KeyError`` for one that is not there."""
+        """Return the indices of labels, int64[N]; raise ``KeyError`` for an unknown one."""
         return np.array([self._places[label] for label in labels], dtype=np.int64)
 
     def knows(self, label: str) -> bool:
-        """Tell whether a label is there."""
+        """Return whether a label is in the set."""
         return label in self._places
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """How large a part of the items each has, float64[C]."""
+        """Relative frequency of each label in the training part, float64[C]."""
         counts = np.array(self.counts, dtype=np.float64)
         shares: NDArray[np.float64] = counts / counts.sum()
         return shares
@@ -90,7 +90,7 @@ class LabelSet:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote; ``RunError`` if it is missing or damaged."""
+        """Read ``labels.json``; raise ``RunError`` if it is missing or damaged."""
         path = folder / LABELS_FILE
         values = read_json(path, RunError)
         names, counts = values.get("labels"), values.get("counts")
@@ -103,5 +103,5 @@ class LabelSet:
             or not all(isinstance(name, str) for name in names)
             or not all(type(count) is int and count > 0 for count in counts)
         ):
-            raise RunError(f"{path} is damaged: it must have labels and the counts of each")
+            raise RunError(f"{path} is damaged: it must have labels and the count of each")
         return cls(tuple(names), tuple(counts))

@@ -1,10 +1,10 @@
-"""The linear part of a classifier: logistic regression on TF-IDF of the terms of a text.
+"""The linear part of a classifier: logistic regression on TF-IDF features of a text.
 
-It is fitted first, to all items, and the network adds to its logits. The logits of the training
-items come from regressions fitted to other items alone (out of fold; stacking: Wolpert 1992), so
-that the network sees the linear part's output on unseen texts. The weight of words against
-character n-grams, the regularisation strength and the scale of the logits minimise the loss on
-unseen items.
+It is fitted first, on all items, and the network adds to its logits. During training the logits are
+out-of-fold: each item's regression was fitted on other items only (stacking: Wolpert 1992). The
+network therefore sees the linear part as it behaves on unseen texts. The weight of words relative
+to character n-grams, the regularisation strength and the scale of the logits minimise the
+out-of-fold loss.
 
 Legend: N texts, R rows of terms, C labels.
 """
@@ -24,13 +24,14 @@ from torch.nn import functional
 from nextchar.nn.regression import Solution, SparseRows, regress
 from nextchar.text.terms import Terms, portions, terms_of
 
-# Bounds on memory: of the weights, of the logits of all items, of the training texts.
+# Memory limits: number of weights, logits of all items, characters of the training texts.
 MOST_WEIGHTS, MOST_LOGITS, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 22
 _ROWS_PER_TERM = 4
 _FOLDS, _TRIAL_FOLDS = 5, 2
 _WORD_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 _STRENGTHS = (10.0, 30.0, 100.0, 3.0)
-# Weights and strengths on trial folds, the best of them on all folds and then on all items.
+# Fits of all word weights and strengths on the trial folds, then of the best on all folds, then on
+# all items.
 _ALL_FITS = _TRIAL_FOLDS * (len(_WORD_WEIGHTS) + len(_STRENGTHS) - 1) + _FOLDS + 1
 _SCALES = np.geomspace(0.25, 2, 31)
 
@@ -38,7 +39,7 @@ _SCALES = np.geomspace(0.25, 2, 31)
 class LinearPart(nn.Module):
     """A logistic regression on the terms of a text.
 
-    TF-IDF is (1 + ln count) · idf; the vectors of words and of n-grams have length 1 each.
+    TF-IDF is (1 + ln count) · idf. The vector of words and the vector of n-grams each have norm 1.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class LinearPart(nn.Module):
         self.register_buffer("bias", torch.zeros(labels))
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the logits of texts, [N, C], computed on the CPU, a portion of them at a time."""
+        """Return the logits of texts, [N, C], computed on the CPU in batches."""
         solution, idf = Solution(self.weights.cpu(), self.bias.cpu()), self.idf.cpu().numpy()
         parts = [
             solution.logits(tf_idf(terms_of(some, len(idf)), idf)).numpy()
@@ -88,15 +89,15 @@ class LinearPart(nn.Module):
         Parameters
         ----------
         texts
-            N, at least one with each label.
+            N texts, at least one with each label.
         labels
-            int64[N].
+            The index of each text's label, int64[N].
         seed
             Seed of the folds, and of the sample of texts if there are too many.
         importance
-            Weight of each text; all 1 if not given.
+            Weight of each text; by default 1.
         progress
-            Called with the share of the fits that are done, 0 to 1.
+            Called with the completed fraction of the fits, 0 to 1.
 
         Returns
         -------
@@ -131,7 +132,7 @@ class LinearPart(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Tried:
-    """The out-of-fold result of a weight of words and a strength."""
+    """The out-of-fold result of one word weight and one regularisation strength."""
 
     word_weight: float
     strength: float
@@ -141,7 +142,7 @@ class _Tried:
 
 
 class _Search:
-    """Find the weight of words and the strength with the least out-of-fold loss."""
+    """Search for the word weight and the strength with the lowest out-of-fold loss."""
 
     def __init__(
         self,
@@ -163,7 +164,10 @@ class _Search:
         self._near: dict[int, Solution] = {}
 
     def best(self) -> _Tried:
-        """Try weights of words, then strengths, on some folds; refit the best on all folds."""
+        """Return the best result: word weights first, then strengths, on the trial folds.
+
+        The best combination is refitted on all folds.
+        """
         best = self.tried(_WORD_WEIGHTS[0], _STRENGTHS[0], _TRIAL_FOLDS)
         for weight in _WORD_WEIGHTS[1:]:
             best = min(best, self.tried(weight, best.strength, _TRIAL_FOLDS), key=_nats)
@@ -172,7 +176,7 @@ class _Search:
         return self.tried(best.word_weight, best.strength, _FOLDS)
 
     def tried(self, word_weight: float, strength: float, folds: int) -> _Tried:
-        """Fit to the items outside a fold, and measure on those in it, for the first folds."""
+        """Return the out-of-fold result over the first ``folds`` folds."""
         logits = torch.zeros(len(self._targets), self._size[1])
         for fold in range(folds):
             held = np.flatnonzero(self._folds == fold)
@@ -187,7 +191,7 @@ class _Search:
     def fitted(
         self, places: NDArray[np.int64], word_weight: float, strength: float, fold: int
     ) -> Solution:
-        """Fit to some items, starting from the fold's previous solution."""
+        """Fit the regression to some items, starting from the fold's previous solution."""
         rows, labels = self._size
         zeros = Solution(torch.zeros(rows, labels), torch.zeros(labels))
         self._near[fold] = regress(
@@ -211,7 +215,7 @@ class _Search:
         )
 
     def _scaled(self, logits: Tensor, places: NDArray[np.int64]) -> tuple[float, float]:
-        """Return the least loss of the items' logits over all scales, and its scale."""
+        """Return the lowest loss of the items over all scales of their logits, and that scale."""
         targets, importance = self._targets[places], self._importance[places]
         losses = [
             float(functional.cross_entropy(logits * scale, targets, reduction="none") @ importance)
@@ -226,9 +230,10 @@ def _nats(tried: _Tried) -> float:
 
 
 def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
-    """Return R for the training texts: a power of two, so that terms seldom share a row.
+    """Return the number of rows R for the training texts, a power of two.
 
-    Where there are too many texts, those count that ``LinearPart.learn`` draws with the seed.
+    It is large enough to make hash collisions of terms rare. If there are too many texts, the
+    sample is the one that ``LinearPart.learn`` draws with the same seed.
     """
     chosen = [texts[place] for place in _enough(texts, np.random.default_rng(seed))]
     most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
@@ -237,7 +242,7 @@ def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
 
 
 def tf_idf(terms: Terms, idf: NDArray[np.float32]) -> SparseRows:
-    """Weigh the terms of texts."""
+    """Return the TF-IDF vectors of texts, with their words and n-grams normalised separately."""
     values = (1 + np.log(terms.counts)) * idf[terms.rows]
     half = len(idf) // 2
     blocks = 2 * terms.texts + (terms.rows >= half)
@@ -261,7 +266,7 @@ def _weighed(weights: Tensor, word_weight: float) -> Tensor:
 
 
 def _enough(texts: Sequence[str], draw: np.random.Generator) -> NDArray[np.int64]:
-    """Sample texts, in their order, with at most the bound of characters in total."""
+    """Return the indices of a sample with at most ``MOST_CHARACTERS`` in total, ascending."""
     order = draw.permutation(len(texts))
     ends = np.cumsum([len(texts[place]) for place in order])
     return np.sort(order[: max(1, int((ends <= MOST_CHARACTERS).sum()))])

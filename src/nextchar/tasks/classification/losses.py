@@ -1,4 +1,4 @@
-"""Weights and divergences of a classifier's loss.
+"""Loss weights of a classifier, and the divergence of R-Drop.
 
 Shapes: B items of a batch, M members of an ensemble, C labels.
 """
@@ -14,14 +14,14 @@ from nextchar.tasks.classification.labels import LabelSet
 
 
 def weighted(values: Tensor, shares: Tensor | None) -> Tensor:
-    """Weigh values of B items, which may be there more than once: [B] or [M, k·B]."""
+    """Multiply the values of B items, repeated k times ([B] or [M, k·B]), by item weights [B]."""
     return values if shares is None else values * shares.repeat(values.shape[-1] // len(shares))
 
 
 def divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
-    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [M, 2·B, C], over the items.
+    """Return the symmetric KL divergence between the two halves of logits [M, 2·B, C].
 
-    Summed over the members.
+    It is the mean of KL(p‖q) and KL(q‖p), averaged over the items and summed over the members.
     """
     first, second = logits.log_softmax(-1).chunk(2, dim=1)
     gaps = (first.exp() - second.exp()) * (first - second)
@@ -29,7 +29,10 @@ def divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
 
 
 def label_weights(labels: LabelSet, config: ClassifierRunConfig) -> NDArray[np.float32]:
-    """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
+    """Return a weight for each label: a power of its inverse frequency.
+
+    The mean weight of an item is 1.
+    """
     weights = labels.shares**-config.classifier.class_weights
     on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
     return on_average.astype(np.float32)

@@ -1,4 +1,4 @@
-"""A classifier of texts: what people load of a run of ``nextchar classify``.
+"""The text classifier, as loaded from a run of ``nextchar classify``.
 
 Legend: N texts, C labels, T symbols, B items.
 """
@@ -25,7 +25,7 @@ from nextchar.run_files.origin import Origin, load_origin
 from nextchar.runs import train
 from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.losses import divergence, label_weights, weighted
-from nextchar.tasks.classification.network import Committee
+from nextchar.tasks.classification.network import Ensemble
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
@@ -55,16 +55,16 @@ SYMBOLS_AT_ONCE = 1 << 15
 
 
 class Classifier(ItemModel[ClassifierRunConfig]):
-    """A network with a vocabulary and labels.
+    """A text classifier: an ensemble of networks, a vocabulary and labels.
 
     Parameters
     ----------
     config
-        The configuration of its run.
+        The configuration of the run.
     vocabulary, labels
-        The meaning of its ids; texts are read in the normal form that the vocabulary knows.
+        The symbols and the labels, by id. Texts are converted to the normal form of the vocabulary.
     origin
-        The language model that it began from, if any.
+        The pretrained language model, if any.
     """
 
     task = "classify"
@@ -85,7 +85,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         self.form = NormalForm(vocabulary, config.items.normalization)
         self.origin = origin
         generator = torch.Generator().manual_seed(config.training.seed)
-        self.network: Committee = Committee(
+        self.network: Ensemble = Ensemble(
             symbol_count(vocabulary), len(labels), config, generator=generator
         )
         self._label_weights = torch.from_numpy(label_weights(labels, config))
@@ -110,18 +110,18 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         Parameters
         ----------
         data
-            Files, folders or patterns; or texts, with ``labels``.
+            Files, folders or glob patterns; or texts, with ``labels``.
         out
-            The run directory to create; it must not exist yet, or be empty.
+            The run directory to create. It must not exist, or must be empty.
         labels
             The label of each text in memory.
         text, label
-            The columns of tables: names, or numbers from 1.
+            The table columns: names, or numbers from 1.
         layout
-            How files are read; see ``text.labelled.read_labelled``.
+            The file layout; see ``text.labelled.read_labelled``.
         from_run
-            A language model to initialise from: its network and its symbols, to which new ones are
-            added. Then texts are read forwards only, unless ``bidirectional`` is set.
+            The run of a language model to initialise from. New symbols are added to its vocabulary.
+            The classifier is then unidirectional, unless ``bidirectional`` is set.
         listeners
             Called with each event of the training.
         **options
@@ -130,7 +130,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         Raises
         ------
         ConfigError, TextError, RunError
-            The data or an option cannot be used; nothing was written.
+            The data or an option is invalid. Nothing was written.
         """
         result: ItemResult = train(
             cls.task,
@@ -148,7 +148,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     @classmethod
     def untrained(cls, folder: Path, config: ClassifierRunConfig) -> Self:
-        """Make the model of a run as it was before its training."""
+        """Return the model of a run in its initial state."""
         vocabulary, labels = load_vocabulary(folder), LabelSet.load(folder)
         return cls(config, vocabulary, labels, origin=load_origin(folder))
 
@@ -159,12 +159,12 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     @property
     def summary(self) -> str:
-        """Its symbols and labels, counted."""
+        """The numbers of symbols and labels, as text."""
         symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
         return f"{symbols}, {len(self.labels):,} labels"
 
     def save_symbols(self, folder: Path) -> None:
-        """Write ``vocabulary.json``, ``labels.json``, and ``origin.json`` if there is one."""
+        """Write ``vocabulary.json``, ``labels.json`` and, if pretrained, ``origin.json``."""
         save_vocabulary(folder, self.vocabulary)
         self.labels.save(folder)
         if self.origin is not None:
@@ -172,7 +172,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     @property
     def grown(self) -> GrownWeight | None:
-        """Where symbols enter that the language model did not have: the borders at least."""
+        """The input weights with rows that the language model lacked: at least the two markers."""
         if self.origin is None:
             return None
         encoder = self.network.networks[0].encoder
@@ -182,16 +182,16 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return GrownWeight(weight, 0 if embedded else 1, self.origin.known)
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the symbols of each item, int64[N], its borders counted in."""
+        """Return the number of symbols of each item, both markers included, int64[N]."""
         return examples.texts[TEXT].lengths
 
     def encoded(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
-        """Encode items whose labels are all known, without the logits of the linear part."""
+        """Encode items with known labels, without the logits of the linear part."""
         arrays = {LABEL: self.labels.numbers(labels)}
         return Examples({TEXT: encode_texts(self.vocabulary, texts)}, arrays)
 
     def examples(self, texts: Sequence[str], labels: Sequence[str]) -> Examples:
-        """Encode items whose labels are all known."""
+        """Encode items with known labels."""
         encoded = self.encoded(texts, labels)
         if self.network.linear is None:
             return encoded
@@ -199,9 +199,9 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return Examples(encoded.texts, {**encoded.arrays, LINEAR: logits})
 
     def count_ngrams(self, examples: Examples) -> None:
-        """Find out from what is learned from how unevenly the labels have n-grams.
+        """Count the n-grams of the training items by label, if the network uses the counts.
 
-        Where n-grams vote by that; see ``NgramEvidence``.
+        See ``NgramEvidence``.
         """
         evidence = self.network.evidence
         if evidence is None:
@@ -215,10 +215,10 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         evidence.count(counts)
 
     def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
-        """Read items in training mode: cross-entropy, weighted and smoothed, and R-Drop.
+        """Return the weighted, label-smoothed cross-entropy of a batch, plus the R-Drop term.
 
-        R-Drop adds the mean divergence, in both directions, between two readings of each item
-        that differ in their dropout (Liang et al. 2021).
+        R-Drop adds the symmetric KL divergence between two forward passes over each item with
+        different dropout masks (Liang et al. 2021).
         """
         ids, lengths = self._read(examples.texts[TEXT], batch)
         targets = torch.from_numpy(examples.arrays[LABEL][batch.own]).to(self.device)
@@ -252,9 +252,9 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return Loss(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
-        """Return loss, accuracy and macro F1 on held-out items.
+        """Return loss, accuracy and macro F1 on validation items.
 
-        The factors of the linear part and of the network are fitted on them first.
+        The scales of the linear part and of the network are fitted on these items first.
         """
         self._fit_trust(examples)
         figures = self.figures(examples)
@@ -264,7 +264,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return Measured(nats=figures.nats, figures=values, decides=decides)
 
     def figures(self, examples: Examples) -> ClassificationFigures:
-        """Measure the classifier on encoded items, at least one."""
+        """Return the metrics of the classifier on encoded items, at least one."""
         logs = self._log_probabilities(examples)
         weights = examples.arrays.get(WEIGHT)
         return figures_of(logs, examples.arrays[LABEL], self.labels.names, weights)
@@ -281,23 +281,23 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         skip_unseen: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> ClassificationFigures:
-        """Measure the classifier on labelled texts.
+        """Evaluate the classifier on labelled texts.
 
-        An empty text is an item too; an item without a label is left out.
+        Empty texts count. Items without a label are omitted.
 
         Parameters
         ----------
         data, labels, text, label, layout
             As in ``train``.
         skip_unseen
-            Leave out items with a label that the classifier does not know.
+            Omit items with labels not seen in training.
         listeners
-            Called with a note about items left out and about unknown symbols.
+            Notified of omitted items and of unknown symbols.
 
         Raises
         ------
         TextError
-            A label that the classifier does not know, a text that is too long, or no item.
+            A label was not seen in training, a text is too long, or there is no item.
         """
         items = labelled_items(
             data,
@@ -317,21 +317,20 @@ class Classifier(ItemModel[ClassifierRunConfig]):
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return ln p of each label for each text, float64[N, C].
 
-        Texts may be empty, and are read to their ends, however long they are. Symbols that are
-        not in the vocabulary are ``<unk>``.
+        Texts may be empty and of any length. Symbols outside the vocabulary are read as ``<unk>``.
         """
         read = [self.form.of(text) for text in texts]
         return self._log_probabilities(self.examples(read, [self.labels.names[0]] * len(read)))
 
     @checked
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give the probability of each label for each text, float64[N, C]."""
+        """Return the probability of each label for each text, float64[N, C]."""
         probabilities: NDArray[np.float64] = np.exp(self.log_probabilities(texts))
         return probabilities
 
     @checked
     def predict(self, texts: Sequence[str]) -> list[str]:
-        """Give the most probable label of each text."""
+        """Return the most probable label of each text."""
         return [self.labels.names[place] for place in self.log_probabilities(texts).argmax(1)]
 
     def _log_probabilities(self, examples: Examples) -> NDArray[np.float64]:
@@ -364,7 +363,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         trust.fit(given, torch.cat(added, 1), targets, self._column(examples, WEIGHT, everyone))
 
     def _column(self, examples: Examples, name: str, indices: NDArray[np.int64]) -> Tensor | None:
-        """Return some rows of a column of numbers, if there is one: the linear part, weights."""
+        """Return rows of an optional array (linear logits or item weights); ``None`` if absent."""
         if name not in examples.arrays:
             return None
         return on_device(torch.from_numpy(examples.arrays[name][indices]), self.device)
@@ -380,7 +379,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return ids, lengths
 
     def _with_unknown(self, ids: Tensor, generator: torch.Generator) -> Tensor:
-        """Read a share of the symbols as ``<unk>``, borders not."""
+        """Replace a random share of the symbols by ``<unk>``, but not the markers."""
         unknown = self.vocabulary.unknown_id
         if unknown is None:
             return ids

@@ -4,10 +4,10 @@
     ids ──▶ encoder (+ vectors of n-grams) ──▶ pool ──▶ head ──▶ logits
      └──▶ bag of n-grams, a weight for each label ────────────────┘
 
-The linear part is fitted first, and the network adds to its logits (``LinearPart``). The bag is a
-linear classifier inside the network, trained with it (wide and deep: Cheng et al. 2016). Both are
-optional. The bag's weights are scaled by how well their n-gram discriminates between the labels of
-the training texts (``NgramEvidence``), or all equally.
+The linear part is fitted first, and the network adds to its logits (``LinearPart``). The bag of
+n-grams is a linear classifier inside the network, trained jointly with it (wide and deep: Cheng et
+al. 2016). Both are optional. The bag's weights are optionally scaled by the n-gram's discrimination
+between the labels of the training texts (``NgramEvidence``).
 
 Shapes: T symbols of the longest item, B items, V vocabulary size, C labels, M members. Time first.
 """
@@ -31,24 +31,24 @@ from nextchar.nn.trainable import Trainable, levels_of
 from nextchar.tasks.classification.linear import LinearPart
 from nextchar.tasks.classification.trust import Trust
 
-# A rare n-gram is learned from in a few steps, each of which moves a weight by the learning rate:
-# too little for a linear classifier, whose weights are about 1, unless they count for more.
+# Multiplier of the bag's logits. A rare n-gram is updated in few steps, each by about the learning
+# rate. That is too little to reach weights of about 1, as a linear classifier has.
 VOTE = 10.0
 
 
 class ClassifierNetwork(Trainable):
-    """Reads items whole and gives the logits of their labels.
+    """A recurrent network that maps an item to the logits of its labels.
 
     Parameters
     ----------
     vocabulary_size
-        V, the borders counted in.
+        V, both markers included.
     labels
         C, at least 2.
     config
-        Of the network and the classifier.
+        The configuration of the run.
     generator
-        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+        CPU generator of the initial weights; ``None`` leaves them uninitialised.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class ClassifierNetwork(Trainable):
 
     @property
     def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The embedding, each forward layer, and all else.
+        """The layer groups: the embedding, each forward layer, and the rest.
 
-        The first are what may come from a language model, so that freezing them freezes nothing
-        that was never trained.
+        Only the embedding and the forward layers can be pretrained. Freezing the first groups
+        therefore never freezes untrained weights.
         """
         encoder = self.encoder
         first: list[list[nn.Module]] = [] if encoder.embedding is None else [[encoder.embedding]]
@@ -97,23 +97,23 @@ class ClassifierNetwork(Trainable):
         found: NgramRows | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Read items.
+        """Return the logits of items.
 
         Parameters
         ----------
         ids
-            Symbols int64[T, B]; behind the end of an item, any.
+            Symbols int64[T, B]. Padding after the end of an item may have any value.
         lengths
-            Of the items, int64[B], 1 to T.
+            Lengths of the items, int64[B], 1 to T.
         found
-            Their n-grams, where the bag has evidence.
+            The items' n-grams, if the bag uses ``NgramEvidence``.
         generator
-            Draws the dropout, on the device of the ids; it moves on.
+            Generator of the dropout masks, on the device of the ids. Its state advances.
 
         Returns
         -------
         Tensor
-            Logits float32[B, C], also under autocast.
+            Logits float32[B, C], even under autocast.
         """
         grams = None if self.ngrams is None else self.ngrams(ids, generator)
         encoded = self.encoder.read(ids, lengths, added=grams, generator=generator)
@@ -126,25 +126,26 @@ class ClassifierNetwork(Trainable):
             return logits
         inside = encoded.inside.unsqueeze(-1)
         votes: Tensor = self.bag(ids, generator).masked_fill(~inside, 0).sum(0)
-        # The sum of independent votes grows like the root of their number.
+        # The sum of independent votes grows with the square root of their number.
         return logits + VOTE * votes / lengths.unsqueeze(-1).sqrt()
 
 
-class Committee(Trainable):
-    """Classifiers that differ in what was drawn for them and learn side by side.
+class Ensemble(Trainable):
+    """An ensemble of classifier networks with different initial weights, trained in parallel.
 
-    Their mean probability is better than any one of them, as a rule, and better calibrated (deep
-    ensembles: Lakshminarayanan, Pritzel & Blundell 2017). Parameters as of ``ClassifierNetwork``.
+    The mean probability is usually more accurate and better calibrated than that of any member
+    (deep ensembles: Lakshminarayanan, Pritzel & Blundell 2017). The parameters are those of
+    ``ClassifierNetwork``.
 
     Attributes
     ----------
     members
-        M networks, each drawn after the one before.
+        M networks, initialised one after the other from the same generator.
     evidence
-        Of the n-grams that vote, the same for all members; ``None`` where they have none.
+        Discrimination of the bag's n-grams, shared by all members; ``None`` if not used.
     linear, trust
-        The linear part, to whose logits each member adds its own, and the factors of both;
-        ``None`` if there is none.
+        The linear part, which each member adds its logits to, and the scales of the two summands;
+        ``None`` without a linear part.
     """
 
     def __init__(
@@ -177,13 +178,13 @@ class Committee(Trainable):
 
     @property
     def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The levels of all members, side by side."""
+        """The layer groups. Each contains the corresponding parameters of all members."""
         sides = zip(*(network.levels for network in self.networks), strict=True)
         return tuple(tuple(itertools.chain(*side)) for side in sides)
 
     @property
     def fitted(self) -> frozenset[str]:
-        """The evidence, the linear part, and how much it and the members count."""
+        """Names of the buffers that are fitted rather than trained."""
         parts = {"evidence", "linear", "trust"}
         names = (name for name, _ in self.named_buffers())
         return frozenset(name for name in names if name.partition(".")[0] in parts)
@@ -197,15 +198,16 @@ class Committee(Trainable):
         given: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Give the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``.
+        """Return the logits of each member, float32[M, B, C]; see ``ClassifierNetwork.forward``.
 
         Parameters
         ----------
         given
-            Logits of the linear part, float32[B, C], to which those of the members are added.
+            Logits of the linear part, float32[B, C], added to the logits of each member.
         read
-            What is read in place of ``ids``, as with ``<unk>`` here and there. Evidence is of the
-            ids themselves: one ``<unk>`` would hide all n-grams that it is in.
+            Input of the networks in place of ``ids``, such as ids with some replaced by ``<unk>``.
+            The n-grams are those of ``ids``, because one ``<unk>`` would hide all n-grams around
+            it.
         """
         found = None if self.evidence is None else self.evidence(ids, lengths)
         symbols = ids if read is None else read

@@ -1,4 +1,4 @@
-"""The confusion matrix and the reliability of a classifier as a picture."""
+"""A figure of a classifier's confusion matrix and reliability diagram."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DARK = 0.5
 
 
 def evaluation_picture(figures: ClassificationFigures, picture_format: str) -> bytes:
-    """Draw the confusion matrix, and accuracy over confidence beside it.
+    """Draw the confusion matrix and, beside it, the reliability diagram.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def evaluation_picture(figures: ClassificationFigures, picture_format: str) -> b
     Returns
     -------
     bytes
-        The picture. A row of the matrix is a label that items have, in shares of the row; the
-        numbers are items.
+        The image file. Rows of the matrix are true labels. Colours are shares of the row, numbers
+        are items.
 
     Raises
     ------

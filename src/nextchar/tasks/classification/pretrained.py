@@ -1,8 +1,9 @@
-"""Beginning a classifier from a language model: its symbols, its embedding, its forward layers.
+"""Initialisation of a classifier from a language model: vocabulary, embedding, forward layers.
 
-The vocabulary grows by the symbols of the texts and by the two borders. What the language model
-knows is kept bit for bit: in both directions, the forward layers give at first exactly what they
-gave there, for a layer above the first begins without what the backward one below says.
+The vocabulary is extended by the symbols of the texts and by the two markers. The pretrained
+weights are copied unchanged. In a bidirectional classifier too, the forward layers initially return
+exactly the outputs of the language model, because the weights for the backward outputs of the layer
+below start at zero.
 
 Legend: V symbols, H hidden.
 """
@@ -28,19 +29,20 @@ from nextchar.text.vocabulary import Vocabulary
 
 
 class LanguageModelSource:
-    """A language model that a classifier begins from.
+    """A pretrained language model for the initialisation of a classifier.
 
     Parameters
     ----------
     run
-        Its directory.
+        The run directory of the language model.
 
     Raises
     ------
     RunError
-        No run of a language model is there, it is damaged, or a newer nextchar wrote it.
+        The directory has no run of a language model, the run is damaged, or it is from a newer
+        version of nextchar.
     ConfigError
-        It has batch normalisation, which is of running text alone.
+        The network has batch normalisation, which classifiers do not support.
     """
 
     def __init__(self, run: str | os.PathLike[str]) -> None:
@@ -58,19 +60,19 @@ class LanguageModelSource:
         return {n: v for n, v in self._source.options(given).items() if n in known}
 
     def vocabulary(self, texts: Iterable[str], min_count: int) -> tuple[Vocabulary, Origin]:
-        """Give the grown vocabulary, with ``<unk>``, and where it came from."""
+        """Return the vocabulary extended by the symbols of texts and ``<unk>``, and its origin."""
         grown = vocabularies.grow(self._source.vocabulary, texts, min_count, unknown=True)
         return grown, self._source.origin(grown)
 
     def fill(self, network: ClassifierNetwork, known: range) -> None:
-        """Put the old weights into a network, in place.
+        """Copy the pretrained weights into a network, in place.
 
         Parameters
         ----------
         network
-            Drawn, with the options that ``options`` gave.
+            An initialised network with the options that ``options`` returned.
         known
-            The ids of the old symbols.
+            The ids of the pretrained symbols.
         """
         old: Network = self._source.network
         encoder = network.encoder
@@ -85,7 +87,7 @@ class LanguageModelSource:
 
 
 def _fill_cell(new: Cell, old: Cell, symbols: range | None) -> None:
-    """Copy a cell into one that may read more: more symbols, or a backward layer's outputs."""
+    """Copy a cell into one with more inputs: more symbols, or the outputs of a backward layer."""
     target = named_tensors(new)
     for name, tensor in named_tensors(old).items():
         if name != "weight_ih":

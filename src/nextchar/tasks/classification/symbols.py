@@ -1,7 +1,7 @@
-"""Texts as symbols between two borders, so that their beginnings and ends can be seen.
+"""Encoding of texts with begin and end markers.
 
-The borders are the two ids behind those of the vocabulary. Words are read without the spaces
-between them. A text without a symbol is two borders.
+The two markers have the ids after those of the vocabulary. Word vocabularies skip the spaces
+between words. An empty text is encoded as the two markers.
 
 Legend: V symbols of the vocabulary, N texts.
 """
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from nextchar.text.sequences import Sequences
 from nextchar.text.vocabulary import Vocabulary, WordVocabulary
 
-BORDERS = 2
+MARKERS = 2
 
 
 def symbol_count(vocabulary: Vocabulary) -> int:
-    """Give V, the two borders counted in."""
-    return len(vocabulary) + BORDERS
+    """Return the number of symbols, both markers included."""
+    return len(vocabulary) + MARKERS
 
 
 def encode_text(vocabulary: Vocabulary, text: str) -> NDArray[np.int32]:
-    """Give the ids of a text, a border before and behind; what is unknown is ``<unk>``.
+    """Return the ids of a text between both markers. Unknown symbols are ``<unk>``.
 
     Raises
     ------
     TextError
-        A lone surrogate.
+        The text contains a lone surrogate.
     """
     has_unknown = vocabulary.unknown_id is not None
     ids = vocabulary.encode(text, unknown="replace" if has_unknown else "error").astype(np.int32)
@@ -41,5 +41,5 @@ def encode_text(vocabulary: Vocabulary, text: str) -> NDArray[np.int32]:
 
 
 def encode_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> Sequences:
-    """Give the ids of N texts."""
+    """Return the ids of N texts."""
     return Sequences.of((encode_text(vocabulary, text) for text in texts), np.dtype(np.int32))

@@ -1,4 +1,4 @@
-"""Classification as a task: from labelled texts to a run of a classifier."""
+"""The classification task: creates and trains runs of a classifier from labelled texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nextchar.text.files import Input
 from nextchar.text.labelled import Layout
 from nextchar.training.events import noting
 
-# A language model reads forwards, and its symbols have no n-grams.
+# Defaults after pretraining: a language model is unidirectional and has no n-gram features.
 _FROM_RUN = {"bidirectional": False, "ngrams": 1, "ngram_bag": 0}
 
 
@@ -32,7 +32,10 @@ class Classification(ItemTask):
     def reader(
         self, data: Data, start: Start, options: Mapping[str, Any]
     ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options; see ``Classifier.train``."""
+        """Check the options, and return the function that reads the items.
+
+        See ``Classifier.train``.
+        """
         return self._reader(data, start, **options)
 
     def _reader(

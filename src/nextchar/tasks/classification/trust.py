@@ -1,7 +1,7 @@
-"""The weights of the linear part and of the network: two factors, fitted on held-out items.
+"""Scales of the logits of the linear part and of the network, fitted on validation items.
 
-They calibrate the probabilities (temperature scaling: Guo et al. 2017), and drop a network that has
-learned nothing useful.
+The two factors calibrate the probabilities (temperature scaling: Guo et al. 2017). They also
+disable a network that has learned nothing useful.
 
 Legend: M members, N items, C labels.
 """
@@ -12,18 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Strength of the prior for the initial factors, in held-out items: few items move them little.
+# Strength of the prior for the initial factors, in validation items.
 _PRIOR = 5.0
 _ITERATIONS = 50
 
 
 class Trust(nn.Module):
-    """The sum of two logits, each times a factor; in training mode, both factors are 1.
+    """A weighted sum of two sets of logits. In training mode, both factors are 1.
 
     Attributes
     ----------
     factors
-        Factors of the linear part and of the network, not negative: float32[2].
+        Factors of the linear part and of the network, at least 0: float32[2].
     """
 
     factors: Tensor
@@ -33,7 +33,7 @@ class Trust(nn.Module):
         self.register_buffer("factors", torch.ones(2))
 
     def forward(self, given: Tensor, added: Tensor) -> Tensor:
-        """Join logits of the linear part, [N, C], and of members, [M, N, C]: [M, N, C]."""
+        """Add logits of the linear part, [N, C], to those of the members, [M, N, C]."""
         if self.training:
             return given + added
         return self.factors[0] * given + self.factors[1] * added
@@ -41,16 +41,16 @@ class Trust(nn.Module):
     def fit(
         self, given: Tensor, added: Tensor, targets: Tensor, weights: Tensor | None = None
     ) -> None:
-        """Find the factors with the least loss on held-out items.
+        """Fit the factors to validation items, in place.
 
         Parameters
         ----------
         given, added
-            As of ``forward``.
+            Logits as in ``forward``.
         targets
-            Their labels, int64[N].
+            Labels of the items, int64[N].
         weights
-            How much each item counts, float32[N]; all 1 if not given.
+            Weight of each item, float32[N]; by default 1.
         """
         factors = torch.ones(2, dtype=torch.float64, device=given.device, requires_grad=True)
         linear, network = given.double(), added.double()

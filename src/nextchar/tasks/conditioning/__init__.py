@@ -1,4 +1,4 @@
-"""Text that is written from a condition: one to many.
+"""Conditional text generation (one to many).
 
-labels, numbers ──▶ vector ──▶ beside every symbol ──▶ network ──▶ text, to its end
+label or numbers ──▶ condition vector ──▶ input at every step ──▶ network ──▶ whole text
 """

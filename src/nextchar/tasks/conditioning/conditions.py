@@ -1,8 +1,8 @@
-"""What a condition is: a vector, made of a label, a mixture of labels, or numbers.
+"""Conditions as vectors: a label, a mixture of labels, or numeric features.
 
-Every condition has one element more than it needs, the last, for "none": the vector of no
-condition is 1 there and 0 elsewhere. So a linear map of the vector is an embedding of labels, or
-an affine map of features, and learns what stands for nothing beside.
+The last element of every vector indicates "no condition": it is 1 there, and all others are 0. A
+linear map of the vector is therefore an embedding of labels, or an affine map of features, with a
+learned vector for "no condition".
 
 Shapes: N items, K labels, F features, D elements of a vector.
 """
@@ -27,16 +27,16 @@ _ROUNDING = 1e-12
 
 
 class Conditions(ABC):
-    """All conditions that a model knows.
+    """The set of valid conditions of a model.
 
     Attributes
     ----------
     kind
         ``"labels"`` or ``"features"``.
     column
-        The column of ``Examples`` that holds those of the items.
+        The column of ``Examples`` with the conditions of the items.
     names
-        Of the labels, or of the features.
+        The names of the labels, or of the features.
     """
 
     kind: ClassVar[str]
@@ -51,21 +51,21 @@ class Conditions(ABC):
     @property
     @abstractmethod
     def active(self) -> int:
-        """How many elements of a vector are not 0."""
+        """Number of non-zero elements of a vector."""
 
     @abstractmethod
     def vector(self, given: Given) -> NDArray[np.float32]:
-        """Give the vector [D] of a condition; see ``ConditionalModel.given``.
+        """Return the vector [D] of a condition; see ``ConditionalModel.given``.
 
         Raises
         ------
         ConfigError
-            It is none that the model knows.
+            The condition is not valid for the model.
         """
 
     @abstractmethod
     def vectors(self, column: NDArray[Any]) -> NDArray[np.float32]:
-        """Give the vectors [N, D] of items from their column."""
+        """Return the vectors [N, D] of items from their column of ``Examples``."""
 
     @property
     def none(self) -> NDArray[np.float32]:
@@ -75,20 +75,20 @@ class Conditions(ABC):
         return vector
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all as JSON can hold it."""
+        """Return all fields as JSON-compatible values."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
 class LabelCondition(Conditions):
-    """K labels: a vector is one-hot, or shares of several.
+    """K labels. A vector is one-hot, or a mixture of labels.
 
     Attributes
     ----------
     names
-        Distinct, at least two.
+        The labels: distinct, at least two.
     counts
-        How many items of the training part have each.
+        Number of training items with each label.
     """
 
     kind = "labels"
@@ -102,18 +102,18 @@ class LabelCondition(Conditions):
 
     @classmethod
     def of(cls, labels: Sequence[str]) -> Self:
-        """Take those that occur, sorted.
+        """Return the distinct labels of training items, sorted, with their counts.
 
         Raises
         ------
         TextError
-            Only one occurs.
+            All items have the same label.
         """
         names, counts = np.unique(np.array(labels, dtype=object), return_counts=True)
         if len(names) < 2:
             raise TextError(
                 f"all {len(labels)} items have the label {names[0]!r}: a condition needs at least "
-                "two labels (without any, it is nextchar train)"
+                "two labels (nextchar train models text without conditions)"
             )
         return cls(tuple(names), tuple(int(count) for count in counts))
 
@@ -124,18 +124,18 @@ class LabelCondition(Conditions):
 
     @property
     def active(self) -> int:
-        """Count one."""
+        """1."""
         return 1
 
     @property
     def prior(self) -> NDArray[np.float64]:
-        """The share of each label in the training part, [K]."""
+        """The relative frequency of each label in the training part, [K]."""
         counts = np.array(self.counts, np.float64)
         shares: NDArray[np.float64] = counts / counts.sum()
         return shares
 
     def index(self, label: str) -> int:
-        """Give a label's number; ``ConfigError`` with the nearest known one."""
+        """Return the index of a label; raise ``ConfigError`` for an unknown one."""
         if label in self.names:
             return self.names.index(label)
         near = difflib.get_close_matches(label, self.names, n=1, cutoff=0.5)
@@ -147,17 +147,19 @@ class LabelCondition(Conditions):
         raise ConfigError(f"unknown label {label!r}: {hint}")
 
     def vector(self, given: Given) -> NDArray[np.float32]:
-        """Take a label, or shares of labels, which are divided by their sum."""
+        """Return the vector of a label, or of shares of labels, which are normalised."""
         if given is None:
             return self.none
         if isinstance(given, str | int):
             given = {str(given): 1.0}
         if not isinstance(given, Mapping):
-            raise ConfigError(f"the model was given labels: a vector of numbers is none; {given!r}")
+            raise ConfigError(f"the model is conditioned on labels, not on numbers; got {given!r}")
         vector = np.zeros(self.size, np.float32)
         for name, share in given.items():
             if not (math.isfinite(share) and share >= 0):
-                raise ConfigError(f"the share of {name!r} must be a number of at least 0: {share}")
+                raise ConfigError(
+                    f"the share of {name!r} must be a number of at least 0; got {share}"
+                )
             vector[self.index(name)] = share
         if vector.sum() <= 0:
             raise ConfigError(f"the shares of labels must have a sum above 0; got {given!r}")
@@ -165,7 +167,7 @@ class LabelCondition(Conditions):
         return shares
 
     def vectors(self, column: NDArray[Any]) -> NDArray[np.float32]:
-        """Give one-hot vectors from numbers int64[N]."""
+        """Return one-hot vectors of label indices int64[N]."""
         vectors = np.zeros((len(column), self.size), np.float32)
         vectors[np.arange(len(column)), column] = 1
         return vectors
@@ -173,14 +175,14 @@ class LabelCondition(Conditions):
 
 @dataclass(frozen=True)
 class Features(Conditions):
-    """F numbers, in units of the training part's deviations from its means, and a 1.
+    """F features. A vector has their standardised values and a constant 1.
 
     Attributes
     ----------
     names
-        Distinct, at least one.
+        The features: distinct, at least one.
     means, deviations
-        Of the training part; a deviation is above 0.
+        Mean and standard deviation of each in the training part. Deviations are above 0.
     """
 
     kind = "features"
@@ -195,11 +197,11 @@ class Features(Conditions):
 
     @classmethod
     def of(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
-        """Measure values [N, F]; a feature that is the same everywhere has deviation 1."""
+        """Return the features with the statistics of values [N, F]. Constants have deviation 1."""
         scales = np.abs(values).max(axis=0)
         scales[scales == 0] = 1.0  # The squares of huge numbers would overflow.
         means, deviations = (values / scales).mean(axis=0), (values / scales).std(axis=0)
-        # A constant's deviation is the rounding of its mean, that of subnormal numbers may be 0.
+        # A constant may deviate by the rounding of its mean; squares of subnormal values may be 0.
         spread = deviations * scales
         varies = (deviations > _ROUNDING) & (spread >= np.finfo(np.float64).tiny)
         deviations = np.where(varies, spread, 1.0)
@@ -212,23 +214,26 @@ class Features(Conditions):
 
     @property
     def active(self) -> int:
-        """Count the features and the 1."""
+        """F + 1."""
         return len(self.names) + 1
 
     def vector(self, given: Given) -> NDArray[np.float32]:
-        """Take F numbers, or some by name: the others are the training part's means."""
+        """Return the vector of F numbers, or of some by name; the others default to their means."""
         if given is None:
             return self.none
         if isinstance(given, str | int):
-            raise ConfigError(f"the model was given numbers, not labels: {self._wanted}; {given!r}")
+            raise ConfigError(
+                f"the model is conditioned on numbers, not on labels: {self._expected}; got "
+                f"{given!r}"
+            )
         if isinstance(given, Mapping):
             known = dict(zip(self.names, self.means, strict=True))
             unknown = [name for name in given if name not in known]
             if unknown:
-                raise ConfigError(f"unknown feature {unknown[0]!r}: {self._wanted}")
+                raise ConfigError(f"unknown feature {unknown[0]!r}: {self._expected}")
             given = list({**known, **given}.values())
         if len(given) != len(self.names):
-            raise ConfigError(f"a vector of {len(given)} numbers was given: {self._wanted}")
+            raise ConfigError(f"a vector of {len(given)} numbers was given: {self._expected}")
         values = np.array(given, np.float64)
         if not np.isfinite(values).all():
             wrong = int(np.flatnonzero(~np.isfinite(values))[0])
@@ -243,18 +248,20 @@ class Features(Conditions):
         return _narrow(np.concatenate([standardised, ends], axis=1))
 
     @property
-    def _wanted(self) -> str:
+    def _expected(self) -> str:
         names = ", ".join(self.names[:_LISTED]) + (" …" if len(self.names) > _LISTED else "")
-        return f"it takes {len(self.names)} ({names})"
+        return f"the model takes {len(self.names)} ({names})"
 
 
 def parse_condition(text: str, conditions: Conditions) -> Given:
-    """Read a condition as it is written: ``Korean``, ``Korean=0.7,Italian=0.3``, ``0.5,12``.
+    """Parse a condition: ``Korean``, ``Korean=0.7,Italian=0.3``, ``0.5,12``.
+
+    Whether it is valid for the model is not checked here.
 
     Raises
     ------
     ConfigError
-        A number cannot be read. Whether the model knows the condition is found out later.
+        A number is malformed.
     """
     if isinstance(conditions, LabelCondition) and (text in conditions.names or "=" not in text):
         return text
@@ -270,7 +277,7 @@ def _number(value: str, text: str) -> float:
         return float(value)
     except ValueError:
         raise ConfigError(
-            f"a condition is numbers, as 0.5,12, or name=number; got {text!r:.60}"
+            f"a condition must be numbers, such as 0.5,12, or name=number; got {text!r:.60}"
         ) from None
 
 
@@ -279,7 +286,7 @@ def _narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def conditions_from(values: Mapping[str, Any]) -> Conditions:
-    """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
+    """Return the conditions of a ``to_dict`` result; raise ``RunError`` if it is damaged."""
     kinds: dict[str, type[LabelCondition | Features]] = {
         "labels": LabelCondition,
         "features": Features,
@@ -292,7 +299,7 @@ def conditions_from(values: Mapping[str, Any]) -> Conditions:
 
 
 def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
-    """Raise ``ConfigError`` unless names are texts, with a finite number of each column."""
+    """Raise ``ConfigError`` unless names are distinct strings, with a finite number per column."""
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ConfigError(f"names must be different texts, got {list(names)}")
     for column in columns:
@@ -300,4 +307,4 @@ def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
         if len(column) != len(names) or not all(map(math.isfinite, numbers)):
             raise ConfigError(f"{len(names)} names need as many finite numbers, got {list(column)}")
         if len(numbers) < len(column):
-            raise ConfigError(f"numbers must be numbers, got {list(column)}")
+            raise ConfigError(f"all values must be numbers, got {list(column)}")

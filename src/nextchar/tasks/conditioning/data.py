@@ -1,4 +1,4 @@
-"""From items to an untrained conditional model, and the encoded items."""
+"""Preparation of a conditional model: train/validation split, vocabulary, conditions, encoding."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _LISTED = 8
 def prepare(
     items: Items, config: ConditionRunConfig, listeners: Sequence[Listener] = ()
 ) -> PreparedItems[ConditionalModel]:
-    """Split items, and learn from the training part which symbols and conditions there are.
+    """Return an untrained conditional model for items, and the encoded items.
 
-    Equal items (a text and its label) are held out together, so that none that is measured was
-    learned from; a share of each label is held out.
+    The vocabulary and the conditions are those of the training part. The split is stratified by
+    label. Duplicates (equal text and label) are always in the same part.
 
     Raises
     ------
     TextError
-        A text is too long, holds the boundary, or there is only one label.
+        A text is too long or contains the boundary, or there is only one label.
     """
     _require_lengths(items, config.items.max_length)
     train, held_out = _split(items, config)
@@ -51,12 +51,12 @@ def _require_lengths(items: Items, longest: int) -> None:
         if len(text) > longest:
             raise TextError(
                 f"{place}: the text has {len(text):,} characters, and {as_option('max_length')} is "
-                f"{longest:,}: cut it, or give a larger one"
+                f"{longest:,}: shorten the text or increase the limit"
             )
 
 
 def _split(items: Items, config: ConditionRunConfig) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw what is held out, of distinct items; with labels, of each label's."""
+    """Split the distinct items at random, stratified by label."""
     labels = items.labels or [""] * len(items)
     pairs = list(zip(labels, items.texts, strict=True))
     distinct = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
@@ -79,5 +79,5 @@ def _conditions(
         return LabelCondition.of([labels[index] for index in train])
     features = items.features[train]
     for number in np.flatnonzero(np.ptp(features, axis=0) == 0):
-        tell(listeners, Noticed(message=f"feature {items.names[number]!r} is the same everywhere"))
+        tell(listeners, Noticed(message=f"feature {items.names[number]!r} is constant"))
     return Features.of(items.names, features)

@@ -1,4 +1,4 @@
-"""What a condition is worth: the bits of texts with it, without it, and with another one.
+"""The information in a condition: the bits of texts given it, given none, and given another one.
 
 Shapes: N items, K labels.
 """
@@ -17,22 +17,24 @@ Nats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionEvaluation:
-    """How well texts are predicted; each with its end, which counts as a character.
+    """The total loss of texts under different conditions. The end of a text counts as a character.
 
     Attributes
     ----------
     items, characters
-        What was measured.
+        Number of texts, and of their characters.
     nats
-        Under each text's own condition, the sum.
+        Loss given each text's own condition.
     unconditional_nats
-        Under none; ``None`` where the model always needs one.
+        Loss without a condition; ``None`` if the model always needs one.
     other_nats
-        Under another one: the mean over all wrong labels, or the features of another text.
+        Loss given another condition: the mean over all other labels, or the features of another
+        text.
     unknown_label_nats
-        Where the label has to be guessed: −log Σ p(label) p(text | label); ``None`` with features.
+        Loss with the label marginalised out, −log Σ p(label) p(text | label); ``None`` for
+        features.
     label_bits
-        What the label is worth, in bits a text: ``unknown_label_nats`` less ``nats``.
+        Information in the label, in bits per text: ``unknown_label_nats`` less ``nats``.
     """
 
     items: int
@@ -52,39 +54,42 @@ class ConditionEvaluation:
         none: Nats | None,
         characters: int,
     ) -> Self:
-        """Sum up the nats [N, K] of texts under every label; ``own`` [N] are the right ones."""
-        right = by_label[np.arange(len(own)), own]
-        wrong = (by_label.sum(axis=1) - right) / (by_label.shape[1] - 1)
-        guessed = -np.logaddexp.reduce(np.log(prior) - by_label, axis=1)
+        """Return the evaluation for nats [N, K] of texts under every label.
+
+        ``own`` [N] are the indices of the texts' own labels.
+        """
+        correct = by_label[np.arange(len(own)), own]
+        other = (by_label.sum(axis=1) - correct) / (by_label.shape[1] - 1)
+        marginal = -np.logaddexp.reduce(np.log(prior) - by_label, axis=1)
         return cls(
             items=len(own),
             characters=characters,
-            nats=float(right.sum()),
+            nats=float(correct.sum()),
             unconditional_nats=None if none is None else float(none.sum()),
-            other_nats=float(wrong.sum()),
-            unknown_label_nats=float(guessed.sum()),
+            other_nats=float(other.sum()),
+            unknown_label_nats=float(marginal.sum()),
         )
 
     @property
     def bits_per_char(self) -> float:
-        """Bits a character under the right condition."""
+        """Bits per character under the texts' own conditions."""
         return self._bits_per_char(self.nats)
 
     @property
     def label_bits(self) -> float | None:
-        """What the label is worth, in bits a text."""
+        """Information in the label, in bits per text."""
         if self.unknown_label_nats is None:
             return None
         return (self.unknown_label_nats - self.nats) / self.items / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit; those that there are."""
+        """Return the available figures by name; names include the unit."""
         others = {
             "unconditional": self.unconditional_nats,
             "unknown_label": self.unknown_label_nats,
             "other_condition": self.other_nats,
         }
-        worth = {} if self.label_bits is None else {"label_bits_per_item": self.label_bits}
+        information = {} if self.label_bits is None else {"label_bits_per_item": self.label_bits}
         return {
             "items": self.items,
             "characters": self.characters,
@@ -95,7 +100,7 @@ class ConditionEvaluation:
                 for name, nats in others.items()
                 if nats is not None
             },
-            **worth,
+            **information,
         }
 
     def _bits_per_char(self, nats: float) -> float:

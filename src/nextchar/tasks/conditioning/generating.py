@@ -1,4 +1,4 @@
-"""Generate whole texts: from one boundary to the next."""
+"""Generation of whole texts, from one boundary to the next."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from nextchar.language_model.options import SearchOptions, StreamOptions
 from nextchar.language_model.searching import Continuation
 
 
-class ItemWriter:
-    """Generates texts with the model of one condition, each to its end.
+class TextGenerator:
+    """A generator of whole texts under one condition.
 
-    The methods are those of ``LanguageModel``, whose options they take; ``length`` bounds what
-    does not end by itself.
+    The methods have the options of their counterparts in ``LanguageModel``. ``length`` limits texts
+    that do not end by themselves.
 
     Parameters
     ----------
     model
-        That begins a text after a boundary, and ends it with one.
+        A language model of texts with a boundary before and after each.
     boundary
-        One symbol.
+        The boundary symbol.
     """
 
     def __init__(self, model: LanguageModel, boundary: str) -> None:
@@ -29,32 +29,32 @@ class ItemWriter:
         self._boundary = boundary
 
     def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
-        """Write a text piece by piece; see ``LanguageModel.stream``."""
-        return self._shown(self.model.stream(**self._whole(prompt, options)))
+        """Generate a text piece by piece; see ``LanguageModel.stream``."""
+        return self._without_boundary(self.model.stream(**self._whole(prompt, options)))
 
     def generate(self, prompt: str = "", **options: Unpack[StreamOptions]) -> str:
-        """Write a text."""
+        """Generate a text; see ``LanguageModel.generate``."""
         text = self.model.generate(**self._whole(prompt, options))
         return text[len(self._boundary) :]
 
     def generate_batch(
         self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
     ) -> list[str]:
-        """Write several texts; see ``LanguageModel.generate_batch``."""
+        """Generate several texts; see ``LanguageModel.generate_batch``."""
         texts = self.model.generate_batch(samples=samples, **self._whole(prompt, options))
         return [text[len(self._boundary) :] for text in texts]
 
     def search(self, prompt: str = "", **options: Unpack[SearchOptions]) -> list[Continuation]:
         """Find the most probable texts; see ``LanguageModel.search``.
 
-        The log-probability is of the text with its end, unless ``length`` has cut it.
+        The log-probability includes the end of the text, unless ``length`` cut it off.
         """
         return self.model.search(**self._whole(prompt, options))
 
     def _whole(self, prompt: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin after a boundary, and end before the next; no text is empty.
+        """Return options that start after a boundary and stop at the next. No text is empty.
 
-        A text that has to match an expression cannot hold the boundary at all.
+        A text that must match an expression cannot contain the boundary at all.
         """
         edge = self._boundary
         stop, forbid = (list(_texts(options.get(name, ()))) for name in ("stop", "forbid"))
@@ -65,7 +65,7 @@ class ItemWriter:
             forbid += [] if prompt else [edge + edge]
         return {**options, "prompt": edge + prompt, "stop": stop, "forbid": forbid}
 
-    def _shown(self, pieces: Iterator[str]) -> Iterator[str]:
+    def _without_boundary(self, pieces: Iterator[str]) -> Iterator[str]:
         left = len(self._boundary)
         for piece in pieces:
             yield piece[left:]

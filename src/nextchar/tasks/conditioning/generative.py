@@ -1,7 +1,7 @@
-"""Classifying by writing: the label under which a text is the most probable (Bayes' rule).
+"""Generative classification with a conditional model, by Bayes' rule.
 
-argmax of log p(text | label) + log p(label), where p(label) is the share in the training part
-(Ng & Jordan 2001; with recurrent networks Yogatama et al. 2017).
+The predicted label is the argmax of log p(text | label) + log p(label), with p(label) the relative
+frequency in the training part (Ng & Jordan 2001; with recurrent networks Yogatama et al. 2017).
 
 Shapes: N texts, K labels.
 """
@@ -26,14 +26,15 @@ from nextchar.training.events import Listener
 
 
 class GenerativeClassifier:
-    """A classifier made of a model that writes texts from labels.
+    """A generative classifier: a model of texts given labels, with a prior over labels.
 
     Parameters
     ----------
     model
-        Of labels.
+        A model conditioned on labels.
     prior
-        p(label) in place of the shares in the training part, [K]: above 0, with a sum of 1.
+        p(label), [K], above 0 with a sum of 1; by default the relative frequencies in the training
+        part.
     """
 
     task = ConditionalModel.task
@@ -44,12 +45,14 @@ class GenerativeClassifier:
         self.model = model
         self.prior = model.prior if prior is None else prior
         if self.prior.shape != model.prior.shape or (self.prior <= 0).any():
-            raise ConfigError(f"a prior has a number above 0 for each of {len(model.prior)} labels")
+            raise ConfigError(
+                f"prior must have a number above 0 for each of {len(model.prior)} labels"
+            )
 
     @classmethod
     @checked
     def load(cls, run: str | Path, *, device: str = "cpu") -> Self:
-        """Read a run of ``nextchar condition train``."""
+        """Return the classifier of a run of ``nextchar condition train``."""
         return cls(ConditionalModel.load(run, device=device))
 
     def __repr__(self) -> str:
@@ -57,7 +60,7 @@ class GenerativeClassifier:
 
     @property
     def config(self) -> ConditionRunConfig:
-        """Those of its run."""
+        """The configuration of the run."""
         return self.model.config
 
     @property
@@ -67,27 +70,27 @@ class GenerativeClassifier:
 
     @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give log p(label | text), in nats, [N, K]."""
+        """Return log p(label | text), in nats, [N, K]."""
         joint = self.model.log_likelihoods(texts) + np.log(self.prior)
         posterior: NDArray[np.float64] = joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
         return posterior
 
     @checked
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give p(label | text), [N, K]."""
+        """Return p(label | text), [N, K]."""
         probabilities: NDArray[np.float64] = np.exp(self.log_probabilities(texts))
         return probabilities
 
     @checked
     def predict(self, texts: Sequence[str]) -> list[str]:
-        """Give the most probable label of each text."""
+        """Return the most probable label of each text."""
         return [self.label_names[number] for number in self.log_probabilities(texts).argmax(axis=1)]
 
     @checked
     def evaluate(self, texts: Sequence[str], labels: Sequence[object]) -> ClassificationFigures:
-        """Compare with the right labels; ``ConfigError`` for one that is not known."""
-        right = np.array([self.model.labels.index(str(label)) for label in labels], np.int64)
-        return figures_of(self.log_probabilities(texts), right, self.label_names)
+        """Return the metrics against the true labels; raise ``ConfigError`` for an unknown one."""
+        actual = np.array([self.model.labels.index(str(label)) for label in labels], np.int64)
+        return figures_of(self.log_probabilities(texts), actual, self.label_names)
 
     def evaluate_items(
         self,
@@ -96,7 +99,7 @@ class GenerativeClassifier:
         skip_unseen: bool = False,
         listeners: Sequence[Listener] = (),
     ) -> ClassificationFigures:
-        """Compare with the labels that were read; see ``classification.training.known_items``."""
+        """Return the metrics on labelled items; see ``labelled.items.known_items``."""
         known = known_items(self.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
         known = in_known_form(self.model.form, known)
         tell_unknown(self.model.symbols.vocabulary, known, listeners)

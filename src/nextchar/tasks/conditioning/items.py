@@ -1,4 +1,4 @@
-"""Texts with their conditions, as they were read, and what can be wrong with them.
+"""Texts with their conditions: reading and validation.
 
 Shapes: N items, F features.
 """
@@ -25,27 +25,27 @@ from nextchar.text.tables import kind_of, read_table
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """N texts, each with a label or with F numbers.
+    """N texts, each with a label or with F features.
 
     Attributes
     ----------
     texts
-        Not empty.
+        Non-empty texts.
     places
-        Where each stands, for messages.
+        The location of each text, for messages.
     labels
-        Of each, or ``None``.
+        The label of each text, or ``None``.
     features
-        Finite, [N, F], or ``None``.
+        Finite numbers, [N, F], or ``None``.
     names
-        Of the features.
+        The names of the features.
 
     Raises
     ------
     TextError
-        A text or a label is empty, a number is not finite, or there is nothing.
+        A text or a label is empty, a number is not finite, or there is no text.
     ConfigError
-        Not just one of labels and features is there, or they are not N.
+        Labels and features are both given or both missing, or their number is not N.
     """
 
     texts: Sequence[str]
@@ -56,9 +56,9 @@ class Items:
 
     def __post_init__(self) -> None:
         if (self.labels is None) == (self.features is None):
-            raise ConfigError("a condition is labels or features: give one of the two")
+            raise ConfigError("conditions must be either labels or features")
         if not self.texts:
-            raise TextError("there is no text")
+            raise TextError("there are no texts")
         conditions = self.labels if self.features is None else self.features
         if conditions is not None and len(conditions) != len(self.texts):
             raise ConfigError(f"{len(self.texts)} texts have {len(conditions)} conditions")
@@ -76,7 +76,7 @@ class Items:
         features: ArrayLike | None = None,
         names: Sequence[str] | None = None,
     ) -> Self:
-        """Take texts from memory; labels that are no text become some."""
+        """Return items for texts in memory. Labels are converted to strings."""
         values = None if features is None else _matrix(np.asarray(features, np.float64), "features")
         return cls(
             list(texts),
@@ -90,14 +90,14 @@ class Items:
         return len(self.texts)
 
     def column(self, conditions: Conditions) -> NDArray[np.int64] | NDArray[np.float64]:
-        """Give what ``conditions.vectors`` takes: numbers of labels [N], or features [N, F]."""
+        """Return the input of ``conditions.vectors``: label indices [N] or features [N, F]."""
         if isinstance(conditions, LabelCondition):
             if self.labels is None:
-                raise ConfigError("the model was given labels, and these items have features")
+                raise ConfigError("the model is conditioned on labels; these items have features")
             numbers = {label: conditions.index(label) for label in dict.fromkeys(self.labels)}
             return np.array([numbers[label] for label in self.labels], np.int64)
         if self.features is None:
-            raise ConfigError("the model was given features, and these items have labels")
+            raise ConfigError("the model is conditioned on features; these items have labels")
         if self.features.shape[1] != len(conditions.names):
             raise ConfigError(
                 f"the items have {self.features.shape[1]} features, and the model "
@@ -105,10 +105,10 @@ class Items:
             )
         return self.features
 
-    def _refuse_empty(self, what: str, values: Sequence[str]) -> None:
+    def _refuse_empty(self, name: str, values: Sequence[str]) -> None:
         empty = [number for number, value in enumerate(values) if not value.strip()]
         if empty:
-            count = f"the {what} is" if len(empty) == 1 else f"{len(empty)} {what}s are"
+            count = f"the {name} is" if len(empty) == 1 else f"{len(empty)} {name}s are"
             first = "" if len(empty) == 1 else "the first in "
             raise TextError(f"{count} empty, {first}{self.places[empty[0]]}: nothing to learn from")
 
@@ -130,9 +130,9 @@ def condition_items(
     layout: Layout = "auto",
     note: Note = no_note,
 ) -> Items:
-    """Return items: texts in memory with ``labels`` or ``features``, or those of files.
+    """Return items from texts in memory, with ``labels`` or ``features``, or from files.
 
-    Other parameters are those of ``read_items``; ``feature_columns`` are its ``features``.
+    Other parameters are those of ``read_items``; ``feature_columns`` is its ``features``.
     """
     if isinstance(data, Items):
         return data
@@ -163,28 +163,27 @@ def read_items(
     features_file: Path | None = None,
     note: Note = no_note,
 ) -> Items:
-    """Read texts with labels (see ``read_labelled``), or with numbers.
+    """Read texts with labels (see ``read_labelled``) or with features.
 
     Parameters
     ----------
     features
-        Columns of numbers in tables, in place of labels.
+        Table columns of numbers, in place of labels.
     features_file
-        A file with the numbers of each text in its order: ``.npy`` [N, F], or a table, whose first
-        row may be names.
+        A file with the features of each text, in the order of the texts: ``.npy`` [N, F], or a
+        table with an optional header.
     note
         Called with a line for each irregularity of a file.
 
     Raises
     ------
     TextError, ConfigError
-        Something cannot be read or used.
+        A file or an option is invalid.
     """
     numeric = bool(features) or features_file is not None
     if features and features_file is not None:
         raise ConfigError(
-            f"{as_option('features')} are columns of the texts' own table: no "
-            f"{as_option('features_file')} then"
+            f"{as_option('features')} and {as_option('features_file')} are alternatives; got both"
         )
     read = read_labelled(
         inputs,
@@ -233,7 +232,9 @@ def _features_of(
         return _names(None, values), values
     kind = kind_of(path)
     if kind not in ("csv", "tsv"):
-        raise ConfigError(f"{as_option('features_file')} ends in .npy, .csv or .tsv; got {path}")
+        raise ConfigError(
+            f"{as_option('features_file')} must end in .npy, .csv or .tsv; got {path}"
+        )
     names, rows = read_table(path, config, kind=kind, note=note)
     return names, np.array([_row(row.fields, names, row.place) for row in rows]).reshape(
         -1, len(names)
@@ -258,13 +259,13 @@ def _loaded(path: Path) -> NDArray[np.float64]:
     except (OSError, ValueError, EOFError) as error:
         raise TextError(f"cannot read {path} as numbers: {error}") from error
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "iufb"):
-        raise TextError(f"{path} must hold an array of numbers")
+        raise TextError(f"{path} must contain an array of numbers")
     return _matrix(values.astype(np.float64), str(path))
 
 
-def _matrix(values: NDArray[np.float64], what: str) -> NDArray[np.float64]:
+def _matrix(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     if values.ndim != 2 or values.shape[1] == 0:
-        raise TextError(f"{what} must have a row for each text, [N, F]; got {list(values.shape)}")
+        raise TextError(f"{name} must have a row for each text, [N, F]; got {list(values.shape)}")
     return values
 
 

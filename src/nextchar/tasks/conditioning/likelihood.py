@@ -1,4 +1,4 @@
-"""The nats of whole texts, each with its end.
+"""Negative log-likelihoods of whole texts, in nats, including the end of each.
 
 Shapes: T time steps of the longest item, B items of a batch, N items, D elements of a condition,
 V vocabulary size. Time first.
@@ -30,7 +30,7 @@ Logits = Callable[[Tensor, NDArray[np.int64]], Tensor]
 def window(texts: Sequences, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return inputs and targets int64[T, b] of this process's items.
 
-    Behind the end of an item there is no target, and any input.
+    After the end of an item, there is no target, and the input is arbitrary.
     """
     padded = batch.padded(texts, NO_TARGET)
     inputs = np.maximum(padded[:-1], 0)
@@ -43,7 +43,7 @@ def window(texts: Sequences, batch: Batch, device: torch.device) -> tuple[Tensor
 def nats_under_own(
     network: ConditionalNetwork, texts: Sequences, conditions: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Give the nats [N] of texts, each under its own condition [N, D]."""
+    """Return the nats [N] of texts, each given its own condition [N, D]."""
 
     def logits(ids: Tensor, indices: NDArray[np.int64]) -> Tensor:
         return network.read(ids, torch.from_numpy(conditions[indices]).to(ids.device)).logits
@@ -55,9 +55,9 @@ def nats_under_own(
 def nats_under(
     network: Network, texts: Sequences, *, free: int | None = None
 ) -> NDArray[np.float64]:
-    """Give the nats [N] of texts under the one condition that a plain network is made for.
+    """Return the nats [N] of texts under the condition built into a plain network.
 
-    A symbol ``free`` costs nothing.
+    Occurrences of the symbol ``free`` are not counted.
     """
 
     def logits(ids: Tensor, _indices: NDArray[np.int64]) -> Tensor:

@@ -1,4 +1,4 @@
-"""A model that writes from a condition: a conditional network, its symbols and its conditions.
+"""The conditional language model: a conditional network, its symbols and its conditions.
 
 Shapes: N items, K labels, F features, D elements of a condition.
 """
@@ -26,7 +26,7 @@ from nextchar.language_model.options import StreamOptions
 from nextchar.runs import train
 from nextchar.tasks.conditioning.conditions import Given, LabelCondition
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
-from nextchar.tasks.conditioning.generating import ItemWriter
+from nextchar.tasks.conditioning.generating import TextGenerator
 from nextchar.tasks.conditioning.items import ConditionData, condition_items
 from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own, window
 from nextchar.tasks.conditioning.network import ConditionalNetwork
@@ -44,19 +44,19 @@ from nextchar.training.objective import Measured, on_device
 
 
 class ConditionalModel(ItemModel[ConditionRunConfig]):
-    """What writes from a label or from numbers.
+    """A language model conditioned on a label or on numbers.
 
     Parameters
     ----------
     config
-        That it was made with.
+        The configuration of the run.
     symbols
-        Its vocabulary, where its texts end, and its conditions.
+        The vocabulary, the boundary symbol and the conditions.
 
     Attributes
     ----------
     network
-        Untrained, as it follows from the seed.
+        The network, initialised from the seed.
     """
 
     task = "condition"
@@ -96,25 +96,26 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         listeners: Sequence[Listener] = (),
         **options: Unpack[ConditionOptions],
     ) -> ItemResult:
-        """Train on texts, each with a label or with numbers.
+        """Train a model on texts, each with a label or with features.
 
         Parameters
         ----------
         data
-            Files, folders or patterns; or N texts, with ``labels`` or ``features``.
+            Files, folders or glob patterns; or N texts, with ``labels`` or ``features``.
         out
-            The run directory to create; it must not exist yet, or be empty.
+            The run directory to create. It must not exist, or must be empty.
         labels, features
-            Of each text in memory, one of the two: [N], at least two different ones; or numbers
-            [N, F].
+            The condition of each text in memory, either labels [N], at least two distinct ones, or
+            numbers [N, F].
         feature_names
-            F different names.
+            F distinct names.
         text, label
-            The columns of tables: names, or numbers from 1.
+            The table columns: names, or numbers from 1.
         feature_columns, features_file
-            In place of labels: columns of numbers, or a file with the numbers of each text.
+            Alternatives to labels: table columns of numbers, or a file with the features of each
+            text.
         layout
-            How files are read; see ``text.labelled.read_labelled``.
+            The file layout; see ``text.labelled.read_labelled``.
         listeners
             Called with each event of the training.
         **options
@@ -123,7 +124,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         Raises
         ------
         ConfigError, TextError, RunError
-            The data or an option cannot be used.
+            The data or an option is invalid.
         """
         result: ItemResult = train(
             cls.task,
@@ -144,12 +145,12 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
 
     @classmethod
     def untrained(cls, folder: Path, config: ConditionRunConfig) -> Self:
-        """Make the model of a run as it was before its training."""
+        """Return the model of a run in its initial state."""
         return cls(config, TextCodec.load(folder))
 
     @property
     def summary(self) -> str:
-        """Its symbols and conditions, counted."""
+        """The numbers of symbols and conditions, as text."""
         vocabulary, conditions = self.symbols.vocabulary, self.symbols.conditions
         symbols = f"{len(vocabulary):,} symbols ({vocabulary.kind})"
         return f"{symbols}, {len(conditions.names):,} {conditions.kind}"
@@ -160,33 +161,33 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
 
     @checked
     def given(self, condition: Given = None, *, strength: float = 1.0) -> LanguageModel:
-        """Make the language model of one condition, exactly.
+        """Return the language model for one condition, with exactly the same probabilities.
 
-        Its texts begin after ``symbols.boundary`` and end with it. With a line break as the
-        boundary, ``given("Korean").generate(lines=1)`` writes one text.
+        Every text follows a ``symbols.boundary`` and ends with the next one. If the boundary is a
+        line break, ``given("Korean").generate(lines=1)`` generates one text.
 
         Parameters
         ----------
         condition
-            Of a model of labels: a label, or shares of labels by name. Of a model of features: F
-            numbers, or some by name (the others are the training part's means). ``None`` is no
-            condition: any text.
+            For labels: a label, or shares of labels by name. For features: F numbers, or some by
+            name (the others default to the means of the training part). ``None`` is the
+            unconditional model.
         strength
-            s in none + s · (condition − none), at least 0: above 1, what tells the condition from
-            any text is overdone. It is what guidance without a classifier does to scores (Ho &
-            Salimans 2022), done to the condition itself, so that the model stays a plain one.
+            s in none + s · (condition − none), at least 0. Values above 1 exaggerate the condition.
+            Classifier-free guidance (Ho & Salimans 2022) extrapolates scores in the same way; here
+            the condition vector is extrapolated, and the model remains a plain language model.
 
         Raises
         ------
         ConfigError
-            The condition is none that the model knows, or ``None`` (or a strength) is asked of a
-            model that never read an item without its condition.
+            The condition is not valid for the model; or the condition is ``None`` or the strength
+            is not 1, and the model was trained without condition dropout.
         """
         if not (math.isfinite(strength) and strength >= 0):
             raise ConfigError(f"strength must be a number of at least 0; got {strength}")
         if (condition is None or strength != 1) and not self._knows_none:
             raise ConfigError(
-                "this model was trained with condition_dropout 0: it always needs a condition, at "
+                "this model was trained with condition_dropout 0: it needs a condition and "
                 "strength 1"
             )
         none = self.symbols.conditions.none
@@ -195,9 +196,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         network.begins_after = int(self.symbols.vocabulary.encode(self.symbols.boundary)[0])
         return LanguageModel(self._plain_config(network.config), self.symbols.vocabulary, network)
 
-    def writer(self, condition: Given = None, *, strength: float = 1.0) -> ItemWriter:
-        """Give what writes whole texts under a condition; see ``given``."""
-        return ItemWriter(self.given(condition, strength=strength), self.symbols.boundary)
+    def generator(self, condition: Given = None, *, strength: float = 1.0) -> TextGenerator:
+        """Return a generator of whole texts under a condition; see ``given``."""
+        return TextGenerator(self.given(condition, strength=strength), self.symbols.boundary)
 
     @checked
     def generate(
@@ -208,27 +209,33 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         strength: float = 1.0,
         **options: Unpack[StreamOptions],
     ) -> str:
-        """Generate a text to its end; the options are those of ``LanguageModel.generate``."""
-        return self.writer(condition, strength=strength).generate(prompt, **options)
+        """Generate a whole text; the options are those of ``LanguageModel.generate``."""
+        return self.generator(condition, strength=strength).generate(prompt, **options)
 
     @property
     def prior(self) -> NDArray[np.float64]:
-        """The share of each label in the training part, [K]; ``ConfigError`` without labels."""
+        """The relative frequency of each label in the training part, [K].
+
+        Raises
+        ------
+        ConfigError
+            The model is conditioned on features.
+        """
         return self.labels.prior
 
     @property
     def labels(self) -> LabelCondition:
-        """The labels; ``ConfigError`` where the model was given features."""
+        """The labels; raise ``ConfigError`` if the model is conditioned on features."""
         if not isinstance(self.symbols.conditions, LabelCondition):
-            raise ConfigError("the model was given features and has no labels")
+            raise ConfigError("the model is conditioned on features and has no labels")
         return self.symbols.conditions
 
     @checked
     def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Give log p(text | label) of texts under every label, in nats, [N, K].
+        """Return log p(text | label) of texts under every label, in nats, [N, K].
 
-        Each text counts with its end. TextCodec that the vocabulary does not have say nothing of
-        labels, and cost nothing.
+        The end of each text counts. Symbols outside the vocabulary carry no information about the
+        label and are ignored.
         """
         encoded = self.symbols.encoded([self.form.of(text) for text in texts])
         free = self.symbols.vocabulary.unknown_id
@@ -252,7 +259,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         layout: Layout = "auto",
         note: Note = no_note,
     ) -> ConditionEvaluation:
-        """Measure the value of the conditions of texts; see ``ConditionEvaluation``.
+        """Measure the information in the conditions of texts; see ``ConditionEvaluation``.
 
         The parameters are those of ``train``; ``note`` is called with a line for each irregularity
         of a file.
@@ -260,7 +267,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         Raises
         ------
         ConfigError
-            The conditions are not those of the model.
+            The conditions do not match those of the model.
         """
         items = condition_items(
             data,
@@ -299,13 +306,13 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         )
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the predictions of each item."""
+        """Return the number of predictions for each item, int64[N]."""
         return examples.texts[TEXT].lengths - 1
 
     def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
-        """Judge the network on some items, of which some lose their condition.
+        """Return the loss of a batch, with the condition dropped from a random share of the items.
 
-        Condition dropout is as in classifier-free guidance (Ho & Salimans 2022).
+        Condition dropout is that of classifier-free guidance (Ho & Salimans 2022).
         """
         texts = examples.texts[TEXT]
         inputs, targets = window(texts, batch, self.device)
@@ -329,7 +336,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         return symbols, int(self.symbols.characters(texts).sum())
 
     def _measured(self, examples: Examples) -> Measured:
-        """Measure nats per character under the items' own conditions, and without any."""
+        """Return the nats per character given the items' own conditions, and without any."""
         texts, conditions = examples.texts[TEXT], self.symbols.conditions
         characters = self.symbols.characters(texts).sum()
         vectors = conditions.vectors(examples.arrays[conditions.column])
@@ -340,7 +347,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
             without = nats_under_own(self.network, texts, np.ascontiguousarray(none)).sum()
             figures["unconditional_bits_per_char"] = float(without / characters / np.log(2))
         if not np.isfinite(nats):
-            raise NonFiniteLossError("the loss on what is held out is not a finite number")
+            raise NonFiniteLossError("the validation loss is not a finite number")
         return Measured(nats=float(nats), figures=figures)
 
     @property
@@ -353,9 +360,10 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         return on_device(torch.from_numpy(vectors), self.device)
 
     def _plain_config(self, network: NetworkConfig) -> Config:
-        """Return the configuration of a language model equivalent to this model.
+        """Return the configuration of the equivalent language model.
 
-        No text was read from its middle, so that it has to begin after a sequence boundary.
+        All training texts were read from their beginning. Generation therefore has to start after
+        a boundary.
         """
         training = dataclasses.replace(self.config.training, reset_probability=0.0)
         return Config(text=self.config.text, network=network, training=training)

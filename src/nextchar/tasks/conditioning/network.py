@@ -1,15 +1,15 @@
-"""A network that is told something besides its symbols.
+"""A recurrent network with a condition as an additional input.
 
     condition ──▶ c ─────────────┐
     ids ──▶ embedding ──▶ [e_t; c] ──▶ stack of cells ──▶ head ──▶ logits
 
-The first layer sees c at every step (Mikolov & Zweig 2012). What its weights make of it, W_c c, is
-the same at all steps: a bias that the condition chooses. So a network for one condition is the
-plain ``Network`` whose embedding has c beside the vector of every symbol, exactly and whatever the
-cells, their normalisation and residual connections are; ``given`` makes it.
+The first layer reads the condition embedding c at every step (Mikolov & Zweig 2012). Its
+contribution W_c c is the same at all steps: a bias that depends on the condition. For one fixed
+condition, the network is therefore exactly a plain ``Network`` with c appended to every row of its
+embedding, for all cells, normalisations and residual connections. ``given`` returns that network.
 
-Shapes: T time steps, B items, V vocabulary size, E embedding, C condition, D elements of what a
-condition is given as, H hidden. Time first.
+Shapes: T time steps, B items, V vocabulary size, E embedding, C condition embedding, D elements of
+a condition vector, H hidden. Time first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from nextchar.nn.trainable import Trainable, levels_of
 
 
 class ConditionalNetwork(Trainable):
-    """A recurrent network that is told a condition.
+    """A recurrent network conditioned on a vector.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ class ConditionalNetwork(Trainable):
     condition_elements
         D.
     config
-        What the network is; symbols are embedded.
+        The configuration of the network. Symbols are always embedded.
     condition_size
         C.
     generator
-        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+        CPU generator of the initial weights; ``None`` leaves them uninitialised.
     active
-        How many elements of a condition are not 0, of about deviation 1: c then begins with
-        deviation 1, as an embedding does.
+        Number of non-zero elements of a condition, each with a standard deviation of about 1. The
+        initial c then has a standard deviation of 1, as an embedding does.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class ConditionalNetwork(Trainable):
         super().__init__()
         E = config.embedding_size
         self.vocabulary_size = vocabulary_size
-        # What the recurrent layers see, and so what the network of one condition is.
+        # The input size of the recurrent layers, and of the plain network for one condition.
         self.config = dataclasses.replace(config, embedding_size=E + condition_size)
         self.embedding = Embedding(vocabulary_size, E)
         self.condition = Linear(condition_elements, condition_size, bias=False)
@@ -85,7 +85,7 @@ class ConditionalNetwork(Trainable):
 
     @property
     def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The parameters of each level: what enters, each layer, the head."""
+        """The layer groups: the embeddings, each layer, the head."""
         return levels_of([[self.embedding, self.condition], *self.stack.levels, [self.head]])
 
     def read(
@@ -96,23 +96,23 @@ class ConditionalNetwork(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> NetworkOutput:
-        """Read items from their beginning, and predict each next symbol.
+        """Predict each next symbol of items, from their beginning.
 
         Parameters
         ----------
         ids
-            TextCodec int64[T, B].
+            Symbols int64[T, B].
         conditions
-            Of the items, [B, D].
+            Conditions of the items, [B, D].
         generator
-            Draws the dropout, on the device of the ids; it moves on.
+            Generator of the dropout masks, on the device of the ids. Its state advances.
         path
-            How the cells run over time (``recurrent.unroll``).
+            The implementation of the recurrence (``recurrent.unroll``).
 
         Returns
         -------
-        Reading
-            Logits [T, B, V], in the type of the parameters also under autocast.
+        NetworkOutput
+            Logits [T, B, V], in the type of the parameters, even under autocast.
         """
         symbols = enter(
             ids,
@@ -124,8 +124,8 @@ class ConditionalNetwork(Trainable):
             generator=generator,
         )
         vectors = symbols.vectors() if isinstance(symbols, Embedded) else symbols
-        told = self.condition(conditions).to(vectors.dtype)
-        inputs = torch.cat([vectors, told.expand(len(ids), *told.shape)], dim=-1)
+        embedded = self.condition(conditions).to(vectors.dtype)
+        inputs = torch.cat([vectors, embedded.expand(len(ids), *embedded.shape)], dim=-1)
         state = self.stack.initial_state(ids.shape[1])
         outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
         dropped = self.output_dropout(outputs, generator)
@@ -133,11 +133,11 @@ class ConditionalNetwork(Trainable):
         return NetworkOutput(logits.to(self.head.weight.dtype), state, outputs, dropped)
 
     def given(self, condition: Tensor) -> Network:
-        """Make the plain network of one condition [D], on the same device, in evaluation mode."""
+        """Return the plain network for a condition [D], on the same device, in evaluation mode."""
         network = Network(self.vocabulary_size, self.config, generator=None)
         with torch.no_grad():
-            told = self.condition(condition).expand(self.vocabulary_size, -1)
-            embedding = torch.cat([self.embedding.weight, told], dim=-1)
+            embedded = self.condition(condition).expand(self.vocabulary_size, -1)
+            embedding = torch.cat([self.embedding.weight, embedded], dim=-1)
         own = {
             name: tensor
             for name, tensor in named_tensors(self).items()

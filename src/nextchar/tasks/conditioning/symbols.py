@@ -1,8 +1,8 @@
-"""Texts with a beginning and an end, as symbols.
+"""Encoding of texts between boundary symbols.
 
-A text is written between two boundaries: a line break where no text of the run has one, and the
-control character U+001E (record separator) otherwise. So a network that has read a boundary begins
-a text, and ends it by writing the next.
+The boundary is a line break if no text of the run contains one, and the control character U+001E
+(record separator) otherwise. After a boundary, the network generates a text, and it ends the text
+with the next boundary.
 
 Shapes: N items, n symbols of a text.
 """
@@ -35,16 +35,16 @@ TEXT = "text"
 
 @dataclass(frozen=True)
 class TextCodec:
-    """What turns texts and conditions to numbers and back.
+    """The encoding of texts and conditions.
 
     Attributes
     ----------
     vocabulary
-        With ``<unk>``: texts that are measured may hold anything.
+        The vocabulary. It has ``<unk>``, because evaluated texts may contain any symbol.
     boundary
-        Where texts begin and end: one symbol.
+        The symbol before and after each text.
     conditions
-        That a text may have.
+        The valid conditions.
     """
 
     vocabulary: Vocabulary
@@ -55,29 +55,29 @@ class TextCodec:
     def learned(
         cls, texts: Sequence[str], boundary: str, conditions: Conditions, config: ConditionRunConfig
     ) -> Self:
-        """Take the symbols that occur in texts; ``TextError`` if all of them are too rare."""
+        """Learn the vocabulary of texts; raise ``TextError`` if all symbols are too rare."""
         least = config.items.min_count
         chunks = (*texts, boundary * least)
         vocabulary = vocabularies.learn(config.text.vocabulary, chunks, least, unknown=True)
         if not any(vocabulary.knows(symbol) for symbol in set("".join(texts))):
             raise TextError(
-                f"no symbol occurs {least} times in {len(texts)} texts: give a smaller "
+                f"no symbol occurs {least} times in {len(texts)} texts: decrease "
                 f"{as_option('min_count')}"
             )
         return cls(vocabulary, boundary, conditions)
 
     def encoded(self, texts: Sequence[str], places: Sequence[str] | None = None) -> Sequences:
-        """Give each text with its boundaries, n + 2 ids; ``<unk>`` for what is not known.
+        """Return the n + 2 ids of each text with its boundaries. Unknown symbols are ``<unk>``.
 
         Parameters
         ----------
         places
-            Where each text stands, for messages.
+            The location of each text, for messages.
 
         Raises
         ------
         TextError
-            A text holds the boundary.
+            A text contains the boundary.
         """
         require_boundary(self.boundary, texts, places)
         edge = self.boundary
@@ -88,13 +88,13 @@ class TextCodec:
         )
 
     def characters(self, texts: Sequences) -> NDArray[np.int64]:
-        """Count the original characters that are predicted, with the end as one, int64[N]."""
+        """Return the number of predicted characters of each text, its end included, int64[N]."""
         starts = np.concatenate([[0], np.cumsum(self.vocabulary.starts_character[texts.values])])
         counts: NDArray[np.int64] = starts[texts.offsets[1:]] - starts[texts.offsets[:-1]] - 1
         return counts
 
     def examples(self, items: Items) -> Examples:
-        """Encode items; ``TextError`` if a text holds the boundary."""
+        """Encode items; raise ``TextError`` if a text contains the boundary."""
         texts = self.encoded(items.texts, items.places)
         return Examples({TEXT: texts}, {self.conditions.column: items.column(self.conditions)})
 
@@ -106,7 +106,7 @@ class TextCodec:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote; ``RunError`` if it is missing or damaged."""
+        """Read the files that ``save`` wrote; raise ``RunError`` if one is missing or damaged."""
         path = folder / FILE
         values = read_json(path, RunError)
         boundary, conditions = values.get("boundary"), values.get("conditions")
@@ -119,20 +119,22 @@ class TextCodec:
 
 
 def boundary_of(items: Items) -> str:
-    """Choose where texts begin and end; ``TextError`` if a text holds both that are possible."""
+    """Return the boundary for texts; raise ``TextError`` if they contain both candidates."""
     boundary = SEPARATOR if any(LINE_BREAK in text for text in items.texts) else LINE_BREAK
     require_boundary(boundary, items.texts, items.places)
     return boundary
 
 
 def require_boundary(boundary: str, texts: Sequence[str], places: Sequence[str] | None) -> None:
-    """Raise ``TextError`` if a text holds the boundary."""
+    """Raise ``TextError`` if a text contains the boundary."""
     holding = next((number for number, text in enumerate(texts) if boundary in text), None)
     if holding is None:
         return
     place = f"text {holding + 1}" if places is None else places[holding]
     if boundary == LINE_BREAK:
-        raise TextError(f"{place}: the text holds a line break, and this run's texts end with one")
+        raise TextError(
+            f"{place}: the text contains a line break, the boundary between this run's texts"
+        )
     raise TextError(
-        f"{place}: the text holds U+001E, which marks the ends of texts that have line breaks"
+        f"{place}: the text contains U+001E, the boundary between texts that have line breaks"
     )

@@ -1,4 +1,4 @@
-"""Conditional modelling as a task: from texts with labels or numbers to a conditional model."""
+"""The conditioning task: creates and trains runs on texts with labels or features."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class Conditioning(ItemTask):
     def reader(
         self, data: Data, start: Start, options: Mapping[str, Any]
     ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options; see ``ConditionalModel.train``."""
+        """Check the options, and return the function that reads the items.
+
+        See ``ConditionalModel.train``.
+        """
         return self._reader(data, start, **options)
 
     def _reader(

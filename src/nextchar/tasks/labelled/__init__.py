@@ -1,1 +1,1 @@
-"""Labelled texts: reading, checking, and the figures of a classifier on them."""
+"""Labelled texts: reading, validation, and classification metrics."""

@@ -1,6 +1,6 @@
-"""How good a classifier is: its figures from probabilities and the labels that items have.
+"""Classification metrics from predicted probabilities and true labels.
 
-Where items have weights, an item counts as many times as its weight says.
+Items with weights count by their weights.
 
 Legend: N items, C labels, K bins of confidence.
 """
@@ -19,18 +19,18 @@ BINS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFigures:
-    """How well one label is found.
+    """The metrics of one label.
 
     Attributes
     ----------
     precision
-        Share of the items said to have the label that have it; 0 where none is said to.
+        Precision; 0 if the label is never predicted.
     recall
-        Share of the items that have the label that are said to; 0 where none has it.
+        Recall; 0 if no item has the label.
     f1
-        Their harmonic mean 2·p·r / (p + r); 0 where both are 0.
+        Harmonic mean 2·p·r / (p + r) of precision and recall; 0 if both are 0.
     items
-        Items that have the label, or the sum of their weights.
+        Number of items with the label, or the sum of their weights.
     """
 
     precision: float
@@ -41,18 +41,18 @@ class LabelFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """Items whose best label has a probability in a range: a row of a reliability table.
+    """A row of a reliability table: the items with a confidence in a range.
 
     Attributes
     ----------
     low, high
-        The range (low, high]; the first holds 0 too.
+        The range (low, high]. The first range includes 0.
     items
-        Their number, or the sum of their weights.
+        Number of items, or the sum of their weights.
     confidence
-        Mean probability of the best label; 0 where there is no item.
+        Mean probability of the predicted label; 0 without items.
     accuracy
-        Share of them that are right.
+        Share of items with a correct prediction; 0 without items.
     """
 
     low: float
@@ -64,17 +64,17 @@ class Bin:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassificationFigures:
-    """What a classifier came to on items.
+    """The metrics of a classifier on items.
 
     Attributes
     ----------
     labels
-        In the order of everything else.
+        The labels, in the order of rows and columns.
     confusion
-        Items by their label (rows) and the label that was said (columns), int64[C, C]; where they
-        have weights, the sums of these, float64[C, C].
+        The confusion matrix: items by true label (rows) and predicted label (columns),
+        int64[C, C]; for weighted items, sums of weights, float64[C, C].
     nats
-        Mean of −ln p of the items' own labels.
+        Mean of −ln p(true label).
     bins
         The reliability table.
     """
@@ -92,42 +92,43 @@ class ClassificationFigures:
 
     @property
     def accuracy(self) -> float:
-        """Share of the items whose label was said."""
+        """Share of items with a correct prediction."""
         return float(np.trace(self.confusion) / self.items)
 
     @property
     def by_label(self) -> tuple[LabelFigures, ...]:
         """Precision, recall and F1 of each label."""
-        right = np.diag(self.confusion)
-        said, has = self.confusion.sum(0), self.confusion.sum(1)
+        hits = np.diag(self.confusion).tolist()
+        predicted, actual = self.confusion.sum(0).tolist(), self.confusion.sum(1).tolist()
         return tuple(
             LabelFigures(
-                precision=_share(hit, tried),
-                recall=_share(hit, there),
-                f1=_share(2 * hit, tried + there),
-                items=there,
+                precision=_share(hit, guesses),
+                recall=_share(hit, items),
+                f1=_share(2 * hit, guesses + items),
+                items=items,
             )
-            for hit, tried, there in zip(right.tolist(), said.tolist(), has.tolist(), strict=True)
+            for hit, guesses, items in zip(hits, predicted, actual, strict=True)
         )
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 of the labels that an item has or was said to have."""
-        is_there = (self.confusion.sum(0) + self.confusion.sum(1)) > 0
-        scores = [each.f1 for each, there in zip(self.by_label, is_there, strict=True) if there]
+        """Mean F1 over the labels that occur or are predicted."""
+        occurs = (self.confusion.sum(0) + self.confusion.sum(1)) > 0
+        scores = [each.f1 for each, used in zip(self.by_label, occurs, strict=True) if used]
         return math.fsum(scores) / len(scores)
 
     @property
     def calibration_error(self) -> float:
-        """Mean distance of confidence and accuracy over the bins, weighed by their items.
+        """The expected calibration error (Naeini, Cooper & Hauskrecht 2015).
 
-        The expected calibration error (Naeini, Cooper & Hauskrecht 2015).
+        It is the mean absolute difference between confidence and accuracy over the bins, weighted
+        by their items.
         """
         gaps = (each.items * abs(each.confidence - each.accuracy) for each in self.bins)
         return math.fsum(gaps) / self.items
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all figures by name, as JSON can hold them."""
+        """Return all metrics by name, as JSON-compatible values."""
         return {
             "items": self.items,
             "accuracy": self.accuracy,
@@ -150,26 +151,26 @@ def figures_of(
     labels: tuple[str, ...],
     weights: NDArray[np.floating[Any]] | None = None,
 ) -> ClassificationFigures:
-    """Measure log-probabilities [N, C] against the places of the items' labels, int[N]; N ≥ 1.
+    """Return the metrics of log-probabilities [N, C] against label indices int[N]; N ≥ 1.
 
-    Weights [N], above 0, say how much each item counts; all 1 if not given.
+    Weights [N] are above 0; by default 1.
     """
     logs = log_probabilities.astype(np.float64)
-    said = logs.argmax(1)
+    predicted = logs.argmax(1)
     count = len(labels)
-    confusion = np.bincount(targets * count + said, weights, minlength=count * count)
-    right = said == targets
+    confusion = np.bincount(targets * count + predicted, weights, minlength=count * count)
+    correct = predicted == targets
     return ClassificationFigures(
         labels=labels,
         confusion=confusion.reshape(count, count),
         nats=float(np.average(-logs[np.arange(len(logs)), targets], weights=weights)),
-        bins=_reliability(np.exp(logs.max(1)), right, weights),
+        bins=_reliability(np.exp(logs.max(1)), correct, weights),
     )
 
 
 def _reliability(
     confidence: NDArray[np.float64],
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     weights: NDArray[np.floating[Any]] | None,
 ) -> tuple[Bin, ...]:
     places = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
@@ -184,12 +185,12 @@ def _reliability(
                 high=(place + 1) / BINS,
                 items=items,
                 confidence=_share(float(confidence[inside] @ shares[inside]), items),
-                accuracy=_share(float(right[inside] @ shares[inside]), items),
+                accuracy=_share(float(correct[inside] @ shares[inside]), items),
             )
         )
     return tuple(bins)
 
 
 def _share(part: float, whole: float) -> float:
-    """Return a part as a share of the whole; 0 of nothing."""
+    """Return part / whole, or 0 if the whole is 0."""
     return part / whole if whole else 0.0

@@ -1,4 +1,4 @@
-"""Labelled texts: read from files or taken from memory, and checked against a model's labels."""
+"""Labelled texts from files or memory, and their validation against a model's labels."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def labelled_items(
     Parameters
     ----------
     data
-        Files, folders or patterns; or texts, with ``labels``; or items already read.
+        Files, folders or glob patterns; or texts, with ``labels``; or existing items.
     config
-        How bytes are decoded.
+        How to decode bytes.
     labels
         The label of each text in memory.
     text, label
-        The columns of tables: names, or numbers from 1.
+        The table columns: names, or numbers from 1.
     layout
-        How other files are read; see ``read_labelled``.
+        The layout of other files; see ``read_labelled``.
     note
         Called with a line for each irregularity of a file.
 
@@ -58,7 +58,7 @@ def labelled_items(
     TextError
         A file cannot be read.
     ConfigError
-        There are not as many labels as texts.
+        The numbers of labels and texts differ.
     """
     given = [data] if isinstance(data, str | os.PathLike) else list(data)
     if labels is not None:
@@ -76,14 +76,14 @@ def labelled_items(
 def read_texts(
     path: Input, column: str, config: TextConfig, *, note: Note = no_note
 ) -> list[LabelledText]:
-    """Read texts without labels: a column of a table, or each line of another file, or of ``-``.
+    """Return texts without labels: a table column, or the lines of another file or of ``-``.
 
-    An empty line is a text too, so that what is said of them stands in their lines.
+    Empty lines are texts too, so that outputs and input lines correspond.
 
     Raises
     ------
     TextError
-        As ``read_labelled``.
+        The errors are those of ``read_labelled``.
     """
     if str(path) != STANDARD_INPUT and kind_of(str(path)) is not None:
         return read_labelled([path], config, layout="columns", text=column, label=None, note=note)
@@ -97,7 +97,7 @@ def read_texts(
 def checked_lengths(
     items: Sequence[LabelledText], config: ClassifierRunConfig, listeners: Sequence[Listener]
 ) -> list[LabelledText]:
-    """Cut texts that are too long, if ``cut`` is set.
+    """Return items with texts truncated to ``max_length``, if ``cut`` is set.
 
     Raises
     ------
@@ -112,20 +112,20 @@ def checked_lengths(
     more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
     if not config.classifier.cut:
         raise TextError(
-            f"{first}{more}: at most {most:,} are taken (a larger {as_option('max_length')} takes "
-            f"more, {as_option('cut', True)} reads their beginnings)"
+            f"{first}{more}: at most {most:,} are allowed (increase {as_option('max_length')}, or "
+            f"truncate texts with {as_option('cut', True)})"
         )
     tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
     return [dataclasses.replace(item, text=_beginning(item.text, most)) for item in items]
 
 
 def _beginning(text: str, most: int) -> str:
-    """Return the beginning of a text, cut between grapheme clusters."""
+    """Return the beginning of a text, without a partial grapheme cluster at its end."""
     return text[: border_at_most(text, min(most, len(text)))]
 
 
 def in_known_form(form: NormalForm, items: Sequence[LabelledText]) -> list[LabelledText]:
-    """Return items with their texts in the normal form that a vocabulary knows."""
+    """Return items with their texts in the normal form of a vocabulary."""
     return [dataclasses.replace(item, text=form.of(item.text)) for item in items]
 
 
@@ -136,15 +136,15 @@ def known_items(
     skip_unseen: bool,
     listeners: Sequence[Listener],
 ) -> list[LabelledText]:
-    """Return the items whose label is one of ``names``.
+    """Return the items with a label from ``names``.
 
-    Items without a label are left out, with a note; with ``skip_unseen``, so are those with another
-    label.
+    Items without a label are omitted, with a note. With ``skip_unseen``, items with other labels
+    are omitted as well.
 
     Raises
     ------
     TextError
-        A label is unknown, or no item is left.
+        A label is not in ``names``, or no item is left.
     """
     labelled = [item for item in items if item.label]
     if len(labelled) < len(items):
@@ -155,14 +155,14 @@ def known_items(
         _unseen(names, unseen, skip=skip_unseen, listeners=listeners)
         labelled = [item for item in labelled if item.label in names]
     if not labelled:
-        raise TextError("there is nothing to measure: no item has a label of the classifier")
+        raise TextError("there is nothing to evaluate: no item has a label of the classifier")
     return labelled
 
 
 def tell_unknown(
     vocabulary: Vocabulary, items: Sequence[LabelledText], listeners: Sequence[Listener]
 ) -> None:
-    """Note how many symbols of items are read as ``<unk>``, and the place of the first."""
+    """Report the number of unknown symbols in items, and the location of the first."""
     unknown = UnknownSymbols(vocabulary)
     for item in items:
         unknown.read(item.text, item.place)
@@ -180,15 +180,15 @@ def _unseen(
     counts = Counter(item.label for item in unseen)
     named = ", ".join(repr(label) for label, _ in counts.most_common(_NAMED))
     named += ", …" * (len(counts) > _NAMED)
-    one, several = "item has a label that was", "items have labels that were"
-    what = f"{counted(len(unseen), one, several)} not learned: {named}"
+    one, several = "item has a label", "items have labels"
+    message = f"{counted(len(unseen), one, several)} not seen in training: {named}"
     if not skip:
         known = ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
         raise TextError(
-            f"{what} (the first: {unseen[0].place}); known are {known}; "
-            f"{as_option('skip_unseen', True)} leaves them out"
+            f"{message} (the first: {unseen[0].place}); known are {known}; "
+            f"{as_option('skip_unseen', True)} omits such items"
         )
     tell(
         listeners,
-        Noticed(message=f"{what}; {'it is' if len(unseen) == 1 else 'they are'} left out"),
+        Noticed(message=f"{message}; {'it is' if len(unseen) == 1 else 'they are'} left out"),
     )

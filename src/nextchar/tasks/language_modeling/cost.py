@@ -1,4 +1,4 @@
-"""What a configuration costs on this machine, found by trying it for a moment."""
+"""Measurement of the training cost of a configuration on this machine."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def measure_cost(
     world: int = 1,
     seconds: float = PROBE_SECONDS,
 ) -> Cost:
-    """Train a throwaway network for some seconds, and estimate the time of a validation.
+    """Return the cost of a training step and a validation, measured on a temporary network.
 
-    Of a batch that ``world`` processes share, one share is trained on.
+    The network is trained for ``seconds``, with the batch share of one of ``world`` processes.
     """
     model = LanguageModel.create(config, vocabulary)
     model.network.to(device)
@@ -50,7 +50,7 @@ def measure_cost(
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.monotonic() - before)
-    # The first steps are slower than all that follow, and the median does not mind a hiccup.
+    # The first steps are slower. The median of the others is robust to outliers.
     step_seconds = statistics.median(times[len(times) // 3 :])
     return Cost(
         weights=model.parameters,
@@ -67,7 +67,7 @@ def _validation_seconds(network: Network, corpus: Corpus, arithmetic: Arithmetic
     if len(part) < 2:
         return 0.0
     seconds = 0.0
-    for _ in range(2):  # The first time, torch prepares what every later time has ready.
+    for _ in range(2):  # The first run is a warm-up.
         began = time.monotonic()
         nats_parallel(network, [part], arithmetic=arithmetic)
         seconds = time.monotonic() - began

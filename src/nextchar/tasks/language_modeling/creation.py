@@ -1,4 +1,4 @@
-"""From text to a run directory in which nothing is trained yet: symbols, corpus, plan."""
+"""Creation of a run directory before training: vocabulary, corpus and plan."""
 
 from __future__ import annotations
 
@@ -40,30 +40,30 @@ from nextchar.training.planning import MOST_PASSES, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
 
-PROBE_SHARE = 0.02  # of the budget, for each trial of sizes
-STEP_SECONDS = 0.01  # of the defaults on two cores
+PROBE_SHARE = 0.02  # of the budget, for each cost measurement
+STEP_SECONDS = 0.01  # rough duration of a default step on two cores
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewLanguageModel:
-    """A run that is to be made, by one process.
+    """A run of a language model, to be created by one process.
 
     Attributes
     ----------
     paths, stdin
-        The text, and what ``-`` reads.
+        The text files, and the stream for ``-``.
     config, given
-        What was asked for, and the names of the options that were set.
+        The requested configuration, and the names of the explicitly set options.
     source
-        The run that it begins from, or ``None``.
+        The pretrained run to initialise from, or ``None``.
     vectors
-        What its embedding begins with, or ``None``.
+        The vectors to initialise the embedding from, or ``None``.
     processes
-        Those that will train.
+        The training processes.
     listeners
-        Told how it goes.
+        Notified of progress.
     began
-        Start of the time budget ``minutes`` (``time.monotonic``), compilation excluded.
+        Start of the time budget ``minutes`` (``time.monotonic``). Compilation is not counted.
     """
 
     paths: Sequence[str | os.PathLike[str]]
@@ -77,7 +77,7 @@ class NewLanguageModel:
     began: float
 
     def write(self, folder: Path) -> None:
-        """Make the run directory, whole or not at all."""
+        """Create the run directory atomically."""
         wanted, source = self.config.text, self.source
         with (
             open_text(self.paths, wanted, stdin=self.stdin) as text,
@@ -108,15 +108,15 @@ class NewLanguageModel:
                 (temporary / METRICS_FILE).touch()
                 (temporary / LAST_FILE).parent.mkdir()
             if source is not None:
-                self._begin_from(source, temporary, config, vocabulary, corpus)
+                self._initialise_from(source, temporary, config, vocabulary, corpus)
             if self.vectors is not None:
-                self._begin_with(self.vectors, temporary, config, vocabulary, corpus)
+                self._initialise_embedding(self.vectors, temporary, config, vocabulary, corpus)
 
     def _preparing(self, stage: str) -> Callable[[float], None]:
         return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
 
     def _copies(self, vocabulary: Vocabulary) -> list[Copy]:
-        """Give what makes the altered copies; they bring in no symbol that the text has not."""
+        """Return the functions that augment the text. They add no new symbols."""
         config = self.config
         if not config.augmentation.copies:
             return []
@@ -127,14 +127,14 @@ class NewLanguageModel:
         ]
 
     def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> Config:
-        """Settle what the options leave open: the precision and, from minutes, the plan."""
+        """Return the configuration with the precision decided and, for a time budget, the plan."""
         config, training, world = self.config, self.config.training, self.processes.world
         compiled = compilation_seconds()
-        Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
+        Network(len(vocabulary), config.network, generator=None)  # Fails early if too large.
         device = self.processes.device(training.device)
         require_trainable(config, world, device)
         require_chosen(training.precision, device)
-        # Says at once if the text is too short for B and T, or if B cannot be shared.
+        # Fails early if the text is too short for B and T, or if B cannot be divided.
         training_streams(corpus, training, world=world)
         if training.precision == "auto":
             batch = training.batch_size // world
@@ -147,11 +147,11 @@ class NewLanguageModel:
             return config
 
         def measure(candidate: Config) -> Cost:
-            # What is frozen at first may learn in the end, and then a step takes longer.
-            learning = candidate.with_options(freeze=0, unfreeze_every=0)
+            # A step is slower once all layers are unfrozen. Measure that case.
+            unfrozen = candidate.with_options(freeze=0, unfreeze_every=0)
             tell(self.listeners, Preparing(stage="measuring the speed", fraction=0.0))
             return measure_cost(
-                learning, corpus, vocabulary, device, world=world, seconds=probe_seconds
+                unfrozen, corpus, vocabulary, device, world=world, seconds=probe_seconds
             )
 
         def count_weights(candidate: Config) -> int:
@@ -167,24 +167,24 @@ class NewLanguageModel:
         planned = plan(
             config,
             self.given | self._sizes_kept,
-            symbols=len(corpus.original),  # Altered copies are no new text.
+            symbols=len(corpus.original),  # Augmented copies do not count as new text.
             seconds_left=seconds_left,
             measure=measure,
             count_weights=count_weights,
         )
         if seconds_left() < TRAINING_SHARE * budget:
-            start = f"reading the text and trying sizes took {budget - seconds_left():.1f} s"
+            start = f"reading the text and measuring costs took {budget - seconds_left():.1f} s"
             message = f"{start}: the run takes longer than {training.minutes:g} min"
             tell(self.listeners, Noticed(message=message))
         return planned
 
     @property
     def _sizes_kept(self) -> set[str]:
-        """The sizes that what the run begins with has decided."""
+        """The sizes fixed by the pretrained run or the vectors."""
         kept = {"hidden_size"} if self.source is not None else set()
         return kept | ({"embedding_size"} if self.vectors is not None else set())
 
-    def _begin_from(
+    def _initialise_from(
         self,
         source: PretrainedRun,
         folder: Path,
@@ -192,7 +192,7 @@ class NewLanguageModel:
         vocabulary: Vocabulary,
         corpus: Corpus,
     ) -> None:
-        """Save the grown network as a training without a step."""
+        """Save the extended pretrained network as a training state before the first step."""
         origin = source.origin(vocabulary)
         origin.save(folder)
         training = config.training
@@ -202,11 +202,12 @@ class NewLanguageModel:
         tell(
             self.listeners,
             Noticed(
-                message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+                message=f"initialised from {source.run}, with "
+                f"{counted(new, 'new symbol', 'new symbols')}"
             ),
         )
 
-    def _begin_with(
+    def _initialise_embedding(
         self,
         vectors: GivenVectors,
         folder: Path,
@@ -214,15 +215,15 @@ class NewLanguageModel:
         vocabulary: Vocabulary,
         corpus: Corpus,
     ) -> None:
-        """Save the usual network with a filled embedding, as a training without a step."""
+        """Save a new network with the given embedding as a training state before the first step."""
         network = LanguageModel.create(config, vocabulary).network
-        if network.embedding is not None:  # The options that vectors give see to it.
+        if network.embedding is not None:  # Always true with the options of ``vectors``.
             filled = vectors.fill(network.embedding.weight, vocabulary, folder)
             tell(self.listeners, Noticed(message=filled))
         self._save(network, folder, config, corpus)
 
     def _save(self, network: Network, folder: Path, config: Config, corpus: Corpus) -> None:
-        """Save a network as a training without a step."""
+        """Save a network as a training state before the first step."""
         training = config.training
         network.to(self.processes.device(training.device))
         objective = StreamObjective(network, training_streams(corpus, training), training)
@@ -241,7 +242,7 @@ def _planned(config: Config, corpus: Corpus) -> str:
     read = training.steps * training.batch_size * training.sequence_length
     epochs = read / len(corpus.train)
     most = 0.99 * MOST_PASSES * len(corpus.original)
-    shorter = ", less than asked for: more would overfit" if read > most else ""
+    shorter = ", below the time budget: more would overfit" if read > most else ""
     return (
         f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
         f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
@@ -252,12 +253,12 @@ def _planned(config: Config, corpus: Corpus) -> str:
 
 
 def require_trainable(config: Config, world: int, device: torch.device) -> None:
-    """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
+    """Raise ``ConfigError`` if the device or the number of processes cannot train the network."""
     require_precision(config.training.precision, device)
     if device.type == "cpu":
         require_compiler()
     if world > 1 and config.network.batch_norm:
         raise ConfigError(
-            f"batch_norm takes its means over the whole batch, of which each of {world} processes "
-            f"sees a part: train in one process, or without {as_option('batch_norm')}"
+            f"batch_norm needs the statistics of the whole batch, and each of {world} processes "
+            f"sees only a part: train in one process, or without {as_option('batch_norm')}"
         )

@@ -1,4 +1,4 @@
-"""The two parts of a corpus as training takes them: batches, and a measure of the network."""
+"""Training batches and validation from the two parts of a corpus."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _IDS_AT_ONCE = 1 << 20
 
 @checked
 def open_corpus(run: str | os.PathLike[str]) -> Corpus:
-    """Open the corpus that a run was trained on.
+    """Open the corpus of a run.
 
     Raises
     ------
     CorpusError
-        It is missing, damaged or has changed.
+        The corpus is missing, damaged or has changed.
     """
     return Corpus.open(Path(run) / CORPUS_FOLDER)
 
@@ -35,7 +35,7 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
 def training_streams(
     corpus: Corpus, training: TrainingConfig, *, rank: int = 0, world: int = 1
 ) -> Streams:
-    """Give a rank's batches of the training part; errors are those of ``Streams``."""
+    """Return a rank's batches of the training part; errors are those of ``Streams``."""
     return Streams(
         ids=corpus.train,
         batch_size=training.batch_size,
@@ -52,7 +52,10 @@ def training_streams(
 def validation(
     corpus: Corpus, vocabulary: Vocabulary, training: TrainingConfig
 ) -> Callable[[Network], Measured] | None:
-    """Give what measures a network on the validation part, or ``None`` if that is too short."""
+    """Return a function that measures a network on the validation part.
+
+    The result is ``None`` if the validation part has fewer than two symbols.
+    """
     ids = corpus.validation
     if len(ids) < 2:
         return None
@@ -72,7 +75,7 @@ def validation(
 
 
 def symbols_per_char(corpus: Corpus, vocabulary: Vocabulary) -> float:
-    """Give the symbols per original character of the training part."""
+    """Return the mean number of symbols per original character in the training part."""
     ids = corpus.train
     characters = 0
     for start in range(0, len(ids), _IDS_AT_ONCE):

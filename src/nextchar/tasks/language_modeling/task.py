@@ -1,13 +1,13 @@
-"""Language modelling as a task: from text files to a run, and the run opened for training.
+"""The language modelling task: creates runs from text files, and opens them for training.
 
-Beside the files of every run (``runs.training``), its directory holds
+In addition to the files of every run (``runs.training``), the run directory contains
 
     vocabulary.json     the symbols
-    corpus/             the encoded text, so that resuming needs nothing else
-    origin.json         the run that it was initialised from, if any
-    embedding.json      the vectors that its embedding was initialised from, if any
+    corpus/             the encoded text; resuming needs no other data
+    origin.json         the pretrained run, if any
+    embedding.json      the source of the initial embedding vectors, if any
 
-A run may be shared without ``corpus/`` and ``last/``, which hold the training text.
+A run can be shared without ``corpus/`` and ``last/``, which contain the training text.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class LanguageModeling(Task):
         given, stdin = rest.pop("given", None), rest.pop("stdin", None)
         if from_run is not None and embedding_from is not None:
             raise ConfigError(
-                "a run is initialised from another run or from vectors, and not from both"
+                "a run is initialised either from another run or from vectors, not from both"
             )
         source = None if from_run is None else PretrainedRun(from_run)
         vectors = None if embedding_from is None else GivenVectors(embedding_from)
@@ -93,7 +93,7 @@ class LanguageModeling(Task):
         device = start.processes.device(config.training.device)
         require_trainable(config, start.processes.world, device)
         if config.training.precision == "int16" and not has_int16(device):
-            message = f"{folder} was begun in int16; here it is in float32"
+            message = f"{folder} was trained in int16; on this device it continues in float32"
             tell(start.listeners, Noticed(message=message))
         model = LanguageModel.create(config, load_vocabulary(folder))
         model.network.to(device)
@@ -106,7 +106,7 @@ class OpenLanguageModel(OpenRun):
     Raises
     ------
     RunError
-        Its origin does not fit its vocabulary.
+        The origin of the run does not match its vocabulary.
     """
 
     def __init__(
@@ -131,13 +131,13 @@ class OpenLanguageModel(OpenRun):
         self.has_validation = self._measure is not None
 
     def validate(self) -> Measured:
-        """Measure nats per character on the validation part."""
+        """Return the nats per character on the validation part."""
         if self._measure is None:
             raise ValueError("the validation part is empty")
         return self._measure(self._model.network)
 
     def sample(self, step: int) -> str | None:
-        """Return a sample text, if the run asks for samples."""
+        """Return a sample text, or ``None`` if ``sample_length`` is 0."""
         training = self.training
         if not training.sample_length:
             return None
@@ -145,7 +145,7 @@ class OpenLanguageModel(OpenRun):
         return self._model.generate(length=training.sample_length, seed=seed, temperature=0.8)
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
-        """Fill a time with steps and validations."""
+        """Return the steps and validations that fit into a time."""
         compiled, config = compilation_seconds(), self._model.config
         cost = measure_cost(
             dataclasses.replace(config, training=training),
@@ -164,7 +164,7 @@ class OpenLanguageModel(OpenRun):
         """Return the figures of the training."""
         rows = read_rows(self._folder / METRICS_FILE)
         if not rows:
-            raise RunError(f"{self._folder / METRICS_FILE} is damaged: it has no row")
+            raise RunError(f"{self._folder / METRICS_FILE} is damaged: it has no rows")
         last, state, training = rows[-1], trainer.progress, self.training
         symbols = state.step * training.batch_size * training.sequence_length
         corpus = self._corpus
@@ -202,13 +202,13 @@ TASK = LanguageModeling()
 def _require_fit(folder: Path, origin: Origin | None, symbols: int) -> None:
     if origin is not None and origin.known.stop > symbols:
         raise RunError(
-            f"{folder} is damaged: its origin knows the symbols up to {origin.known.stop - 1}, and "
-            f"its vocabulary has {symbols}"
+            f"{folder} is damaged: its origin has symbols up to {origin.known.stop - 1}, and its "
+            f"vocabulary has {symbols}"
         )
 
 
 def _grown(network: Network, known: range) -> GrownWeight | None:
-    """Return the weight that has grown for new symbols, if there is one."""
+    """Return the input weight extended for new symbols, or ``None`` without new symbols."""
     name, dimension = next(iter(network.symbol_weights.items()))
     if len(known) == network.vocabulary_size:
         return None

@@ -1,9 +1,9 @@
-"""Beginning a run from another: its vocabulary and its network grow by the new text's symbols.
+"""Initialisation of a run from a pretrained one, with new symbols.
 
-What the old run knows is kept bit for bit. Every weight that has a part for each symbol (the
-embedding, or the input weights of one-hot symbols, and the head with its bias) gets parts for the
-new ones, which begin as those of a new network do. Drawing them like the old ones, or setting the
-head's biases by frequency, was tried and is worse (docs/training.md, "Transfer").
+The pretrained weights are copied unchanged. Weights with a row or column per symbol (the embedding
+or the one-hot input weights, and the output layer with its bias) are extended for new symbols, with
+the initial values of a new network. Sampling these values from the distribution of the pretrained
+ones, or setting output biases by frequency, gave worse results (docs/training.md, "Transfer").
 
 Legend: V symbols.
 """
@@ -27,7 +27,7 @@ from nextchar.run_files.model_files import load_config, load_vocabulary, load_we
 from nextchar.run_files.origin import Origin
 from nextchar.text.vocabulary import Vocabulary
 
-SET_ANEW = (
+RESETTABLE = (
     "input_dropout",
     "dropout",
     "output_dropout",
@@ -40,17 +40,17 @@ SET_ANEW = (
 
 
 class PretrainedRun:
-    """A run that another begins from.
+    """A pretrained run for the initialisation of another.
 
     Parameters
     ----------
     run
-        Its directory; its best weights are taken, or the newest if none is best yet.
+        The run directory. The best weights are used, or the newest if there are none yet.
 
     Raises
     ------
     RunError
-        No run is there, it is damaged, or a newer nextchar wrote it.
+        The directory has no run, the run is damaged, or it is from a newer version of nextchar.
     """
 
     def __init__(self, run: str | os.PathLike[str]) -> None:
@@ -63,15 +63,15 @@ class PretrainedRun:
         self._sha256 = hashlib.sha256(weights_file(folder).read_bytes()).hexdigest()
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete options by what the old weights and symbols are.
+        """Complete options from the architecture and vocabulary of the pretrained run.
 
         Raises
         ------
         ConfigError
-            An option contradicts that; dropout and zoneout alone may be set anew.
+            An option differs from the pretrained run. Only dropout and zoneout may differ.
         """
         network = dataclasses.asdict(self.config.network)
-        kept = {name: value for name, value in network.items() if name not in SET_ANEW}
+        kept = {name: value for name, value in network.items() if name not in RESETTABLE}
         kept["vocabulary"] = self.config.text.vocabulary
         differing = [
             f"{name} is {kept[name]!r} there, got {value!r}"
@@ -87,7 +87,7 @@ class PretrainedRun:
         return {"normalization": self.config.text.normalization, **given, **kept}
 
     def origin(self, vocabulary: Vocabulary) -> Origin:
-        """Say where a run with this grown vocabulary came from."""
+        """Return the origin of a run with this extended vocabulary."""
         moved = vocabulary.unknown_id is not None and self.vocabulary.unknown_id is None
         return Origin(
             run=self.run,
@@ -99,18 +99,18 @@ class PretrainedRun:
     def grown_network(
         self, config: NetworkConfig, known: range, symbols: int, seed: int
     ) -> Network:
-        """Give the old network with parts for new symbols.
+        """Return the pretrained network, extended for new symbols.
 
         Parameters
         ----------
         config
-            The old network's, but for its dropout.
+            The configuration of the pretrained network, possibly with other dropout.
         known
-            Ids of the old symbols among the new ones.
+            Ids of the pretrained symbols in the new vocabulary.
         symbols
             Size V of the new vocabulary.
         seed
-            Draws what is new.
+            Seed of the new weights.
         """
         generator = torch.Generator().manual_seed(seed)
         grown = Network(symbols, config, generator=generator)

@@ -1,6 +1,6 @@
-"""Pieces of items as numbers.
+"""Encoding of items, in overlapping windows.
 
-Legend: N pieces, n places of a piece, W places of a window.
+Legend: N pieces, n positions of a piece, W positions of a window.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from nextchar.tasks.tagging.restoration import START
 from nextchar.text.sequences import Sequences
 from nextchar.text.vocabulary import Vocabulary
 
-START_CODE = 0x110000  # no code point
+START_CODE = 0x110000  # above all code points
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_MARGINS = 8  # of a window, each side has one of so many parts for context alone
+_MARGINS = 8  # 1/8 of a window on each side is only context
 
 
 @dataclass(frozen=True)
 class EncodedPiece:
-    """What is read together of an item: all of it, or a window with what stands around it.
+    """A whole item, or a window of it with context on both sides.
 
     Attributes
     ----------
     characters
-        As of an item.
+        The characters of the piece.
     first, end
-        The places that are labelled here; those around them are for context.
+        The range of labelled positions. The others are context.
     is_last
-        Whether the item ends here.
+        Whether the item ends with this piece.
     """
 
     characters: Sequence[str]
@@ -43,17 +43,17 @@ class EncodedPiece:
 
     @property
     def begins(self) -> bool:
-        """Whether the item begins here: all other pieces have context before what they label."""
+        """Whether the item begins with this piece. All other pieces begin with context."""
         return self.first == 0
 
 
 def margin_of(window: int) -> int:
-    """Give the places of a window, on each side, that are for context alone."""
+    """Return the number of context positions on each side of a window."""
     return window // _MARGINS
 
 
 def cut(characters: Sequence[str], window: int) -> Iterator[EncodedPiece]:
-    """Cut an item into overlapping windows, of which each place is labelled in one."""
+    """Yield overlapping windows of an item. Each position is labelled in exactly one."""
     margin = margin_of(window)
     start = 0
     while start + window < len(characters):
@@ -65,11 +65,11 @@ def cut(characters: Sequence[str], window: int) -> Iterator[EncodedPiece]:
 
 
 def encode(pieces: Iterable[EncodedPiece], vocabulary: Vocabulary) -> Examples:
-    """Turn the symbols of pieces into numbers.
+    """Encode pieces without labels.
 
-    The texts are ``symbols`` (where an item begins and ends stand ``len(vocabulary)`` and the
-    number after it), ``places`` (where each place's last symbol stands) and ``characters`` (code
-    points); the arrays ``first``, ``end`` and ``is_last``.
+    The text columns are ``symbols`` (ids, with ``len(vocabulary)`` at the begin of an item and
+    ``len(vocabulary) + 1`` at its end), ``places`` (the index of each position's last symbol) and
+    ``characters`` (code points). The arrays are ``first``, ``end`` and ``is_last``.
     """
     pieces = list(pieces)
     symbols, places, characters = [], [], []
@@ -101,10 +101,10 @@ def encode(pieces: Iterable[EncodedPiece], vocabulary: Vocabulary) -> Examples:
 def encode_items(
     items: Sequence[Item], vocabulary: Vocabulary, labels: Sequence[str], window: int
 ) -> Examples:
-    """Turn items into numbers with their labels, cut into windows.
+    """Encode items with their labels, split into windows.
 
-    There is a text ``labels`` beside those of ``encode``: where the labels of the places that are
-    labelled in the piece stand in ``labels``.
+    The result has the columns of ``encode``, and a text column ``labels``: the indices in
+    ``labels`` of the labels at the labelled positions of each piece.
     """
     number = {label: place for place, label in enumerate(labels)}
     pieces: list[EncodedPiece] = []
@@ -122,5 +122,5 @@ def encode_items(
 
 
 def readable(text: str) -> str:
-    """Read bytes that could not be decoded, which stand as lone surrogates, as unknown."""
+    """Replace lone surrogates, which represent undecodable bytes, by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)

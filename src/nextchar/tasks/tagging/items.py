@@ -1,4 +1,4 @@
-"""Items with a label for each character, from plain text, from labelled files and from tables."""
+"""Items with a label for each character, read from plain text, labelled files or tables."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Item:
     Attributes
     ----------
     characters
-        One each; of plain text, ``restoration.START`` may stand before them.
+        The characters, possibly after ``restoration.START``.
     labels
-        As many.
+        A label for each of ``characters``.
     """
 
     characters: tuple[str, ...]
@@ -46,7 +46,7 @@ def tagging_items(
     columns: Sequence[str] = (),
     note: Note = no_note,
 ) -> list[Item]:
-    """Return items: those already read, or those of files (``read_items``)."""
+    """Return items: existing ones unchanged, or those read from files (``read_items``)."""
     given = [data] if isinstance(data, str | os.PathLike) else list(data)
     items = [each for each in given if isinstance(each, Item)]
     if items:
@@ -63,41 +63,42 @@ def read_items(
     columns: Sequence[str] = (),
     note: Note = no_note,
 ) -> list[Item]:
-    """Read items.
+    """Read items from files.
 
     Parameters
     ----------
     data
-        Files, folders, patterns, or ``-`` alone for standard input.
+        Files, folders, glob patterns, or ``-`` alone for standard input.
     reading
-        How bytes become text.
+        How to decode bytes.
     restoration
-        Takes plain text apart: each line, or each line of a table's columns, is an item, but for
-        empty ones. ``None`` where the data have labels: a line is a character, a tab and its
-        label, and an empty line stands between items; or a table has a column of texts and one of
-        labels.
+        The restoration task for plain text. Each non-empty line, or each non-empty line in the
+        columns of a table, is an item. ``None`` for labelled data: lines of a character, a tab and
+        its label, with an empty line between items; or a table with a column of texts and a column
+        of labels.
     columns
-        Columns of tables (``text.tables``) to read: names, or numbers from 1.
+        Table columns to read (``text.tables``): names, or numbers from 1.
     note
         Called with a line for each irregularity of a file, and for omitted items.
 
     Raises
     ------
     ConfigError
-        Columns of what is no table, a table without columns, or labels that are not in two columns.
+        Columns are given for a file that is not a table or missing for a table, or the number of
+        columns of labelled data is not two.
     TextError
-        A file that cannot be read, is empty, or does not have what it must have.
+        A file cannot be read, is empty or malformed.
     """
     if columns and restoration is None and len(columns) != _COLUMNS:
         raise ConfigError(
-            f"{as_option('columns')} names two columns, of texts and of labels; got "
+            f"{as_option('columns')} must name two columns, of texts and of labels; got "
             f"{','.join(columns)}"
         )
     items = [item for path in _files(data, reading) for item in
              _items_of(path, reading, restoration, columns, note)]  # fmt: skip
     if not items:
         names = ", ".join(str(path) for path in data)
-        raise TextError(f"there is no item in {names}: no line has a character")
+        raise TextError(f"there are no items in {names}: all lines are empty")
     if restoration is None:
         _note_many_labels(items, note)
     return items
@@ -108,13 +109,13 @@ def _note_many_labels(items: Sequence[Item], note: Note) -> None:
     labels = {label for item in items for label in item.labels}
     if len(labels) > len(characters):
         note(
-            f"there are more labels ({len(labels):,}) than different characters "
+            f"there are more labels ({len(labels):,}) than distinct characters "
             f"({len(characters):,}): characters and labels may be swapped"
         )
 
 
 def _files(data: Sequence[str | Path], reading: TextConfig) -> list[str | Path]:
-    """List the files; standard input is read where it is opened."""
+    """Return the paths of all files, or ``-`` unchanged."""
     if [str(each) for each in data] == [STANDARD_INPUT]:
         return [STANDARD_INPUT]
     with open_text(data, reading, takes_bytes=False) as source:
@@ -137,28 +138,28 @@ def _items_of(
             yield from _labelled_rows(rows, note)
         else:
             fields = (f"{field}\n" for row in rows for field in row.fields)
-            yield from _taken_apart(fields, restoration)
+            yield from _unlabelled(fields, restoration)
         return
     if kind in ("csv", "jsonl") or (kind is not None and restoration is not None):
         raise ConfigError(
-            f"{path} is a table: name the columns that are read with {as_option('columns')}"
+            f"{path} is a table: name the columns to read with {as_option('columns')}"
         )
     with open_text([path], reading, takes_bytes=False) as source:
         if restoration is not None:
-            yield from _taken_apart(source.chunks(), restoration)
+            yield from _unlabelled(source.chunks(), restoration)
         else:
             yield from _labelled(lines_of(source.chunks()), source.names[0])
 
 
-def _taken_apart(chunks: Iterable[str], restoration: Restoration) -> Iterator[Item]:
+def _unlabelled(chunks: Iterable[str], restoration: Restoration) -> Iterator[Item]:
     for line in lines_of(chunks):
         if line:
-            characters, labels = restoration.apart(line)
+            characters, labels = restoration.split(line)
             yield Item(tuple(characters), tuple(labels))
 
 
 def _labelled(lines: Iterable[str], path: str | Path) -> Iterator[Item]:
-    """Read a character, a tab and a label from each line; an empty one ends an item."""
+    """Yield the items of lines of a character, a tab and a label. An empty line ends an item."""
     characters: list[str] = []
     labels: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -179,13 +180,13 @@ def _pair(line: str, place: str) -> tuple[str, str]:
     if not tab:
         raise TextError(
             f"{place} has no second column: a line is a character, a tab and its label (for plain "
-            f"text give {as_option('restore')}), got {shown}"
+            f"text set {as_option('restore')}), got {shown}"
         )
     if not label:
-        raise TextError(f"{place} has no label behind the tab, got {shown}")
+        raise TextError(f"{place} has no label after the tab, got {shown}")
     if len(character) != 1:
         raise TextError(
-            f"{place} must be one character, a tab and its label; there stand {len(character)} "
+            f"{place} must be one character, a tab and its label; there are {len(character)} "
             f"characters before the last tab, got {shown}"
         )
     return character, label
@@ -204,13 +205,16 @@ def _labelled_rows(rows: Iterable[Row], note: Note) -> Iterator[Item]:
 
 
 def _labelled_row(row: Row) -> Item:
-    """Take a field of texts and one of labels: one a character, with spaces between or without."""
+    """Return the item of a text and a field of labels.
+
+    Labels are separated by spaces, or are single characters without separators.
+    """
     text, field = row.fields
     spaced = field.split()
     labels = spaced if len(spaced) == len(text) else list(field)
     if len(labels) != len(text):
         raise TextError(
-            f"{row.place}: a text of {len(text)} characters needs as many labels, with spaces "
-            f"between or a character each; got {len(spaced)} with spaces, {len(field)} without"
+            f"{row.place}: a text of {len(text)} characters needs as many labels, separated by "
+            f"spaces or one character each; got {len(spaced)} with spaces, {len(field)} without"
         )
     return Item(tuple(text), tuple(labels))

@@ -1,4 +1,4 @@
-"""The labels of a tagger: which there are, what they put back, and which may follow which.
+"""The label set of a tagger, and the constraints on positions and transitions.
 
 Legend: K labels, n positions.
 """
@@ -18,7 +18,7 @@ from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.restoration import MarkPlace, Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
 
-_MOST = 5000  # the head has a row for each, and what may follow what is a square of them
+_MOST = 5000  # limits the rows of the output layer and the square matrix of transitions
 _BIO = ("B-", "I-")
 
 
@@ -30,9 +30,9 @@ class TagSet:
     names
         The labels, sorted.
     seen
-        Which followed which in training.
+        Label transitions seen in training.
     config
-        What they are labels of.
+        The configuration of the tagger.
     """
 
     def __init__(self, names: Sequence[str], seen: Grammar, config: TaggingConfig) -> None:
@@ -44,17 +44,17 @@ class TagSet:
 
     @classmethod
     def of(cls, items: Iterable[Item], config: TaggingConfig) -> Self:
-        """Learn the labels of items; ``ConfigError`` where there are not two of them."""
+        """Return the labels of items; raise ``ConfigError`` if there are fewer than two."""
         items = list(items)
         names = sorted({label for item in items for label in item.labels})
         if len(names) > _MOST:
             raise ConfigError(
-                f"there must be at most {_MOST:,} different labels, got {len(names):,} such as "
+                f"there must be at most {_MOST:,} distinct labels, got {len(names):,} such as "
                 f"{names[0]!r} and {names[-1]!r}"
             )
         if len(names) < 2:
-            what = f"{config.restore}: nothing is to be put back" if config.restore else names[0]
-            raise ConfigError(f"there must be two labels to learn, got one: {what}")
+            only = f"{config.restore}: there is nothing to restore" if config.restore else names[0]
+            raise ConfigError(f"there must be at least two labels, got one: {only}")
         seen = Grammar(*(~allowed for allowed in vars(free(len(names))).values()))
         made = cls(names, seen, config)
         number = {name: place for place, name in enumerate(names)}
@@ -68,25 +68,25 @@ class TagSet:
         return len(self.names)
 
     def parts(self, label: str) -> list[str]:
-        """Give what a label says, as it is shown; nothing for the one that says nothing."""
+        """Return the parts of a label in printable form; empty for the label of no change."""
         if self.restoration is not None:
             return self.restoration.parts(label)
         return [] if label == self._outside else [label]
 
     def possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
-        """Return which labels insert nothing into a grapheme cluster, bool[n, K]."""
+        """Return the labels at each position that leave grapheme clusters intact, bool[n, K]."""
         is_open = np.fromiter((place.is_open for place in places), np.bool_, len(places))
-        return ~is_open[:, None] | self._puts_nothing_behind
+        return ~is_open[:, None] | self._inserts_nothing
 
     @functools.cached_property
-    def _puts_nothing_behind(self) -> NDArray[np.bool_]:
+    def _inserts_nothing(self) -> NDArray[np.bool_]:
         if self.restoration is None:
             return np.ones(len(self), dtype=np.bool_)
         changes = map(self.restoration.change, self.names)
-        return np.array([not (c.marks or c.explicit or c.behind) for c in changes])
+        return np.array([not (c.marks or c.explicit or c.following) for c in changes])
 
     def allowed(self, characters: Iterable[str]) -> NDArray[np.bool_]:
-        """Tell which labels can stand at each character, bool[n, K]."""
+        """Return the labels that each character allows, bool[n, K]."""
         rows = [self._allowed(character) for character in characters]
         return np.array(rows, dtype=np.bool_).reshape(len(rows), len(self))
 
@@ -97,7 +97,7 @@ class TagSet:
         return allowed if allowed.any() else ~allowed
 
     def agreeing(self, label: str) -> NDArray[np.bool_]:
-        """Tell which labels put back all that a label does, and perhaps more: bool[K]."""
+        """Return the labels that restore at least the marks of a given label, bool[K]."""
         if self.restoration is None:
             return np.array([name == label for name in self.names])
         kept = self.restoration.change(label)
@@ -107,24 +107,27 @@ class TagSet:
         )
 
     def grammar(self, transitions: Transitions) -> Grammar:
-        """Give which labels may follow which.
+        """Return the grammar of a transition rule.
 
         Raises
         ------
         ConfigError
-            The rules of BIO, for labels that are not made so.
+            The rule is BIO, and the labels are not BIO labels.
         """
         if transitions == "free":
             return free(len(self))
         return self.seen if transitions == "seen" else self._bio()
 
     def _bio(self) -> Grammar:
-        """Let I-x follow B-x and I-x only (Ramshaw & Marcus 1995, as in CoNLL 2002)."""
-        strange = [n for n in self.names if n != self._outside and not n.startswith(_BIO)]
-        if self.restoration is not None or strange:
+        """Return the BIO grammar: I-x only after B-x or I-x.
+
+        The scheme is that of Ramshaw & Marcus (1995), as in CoNLL 2002.
+        """
+        others = [n for n in self.names if n != self._outside and not n.startswith(_BIO)]
+        if self.restoration is not None or others:
             raise ConfigError(
                 f"transitions 'bio' needs labels {self._outside}, B-… and I-…, got "
-                f"{', '.join(strange or self.names)}"
+                f"{', '.join(others or self.names)}"
             )
         inside = np.array([name.startswith("I-") for name in self.names])
         kind = np.array([name[2:] if name.startswith(_BIO) else "" for name in self.names])
@@ -132,7 +135,7 @@ class TagSet:
         return Grammar(~inside, ~inside[None, :] | same, np.ones(len(self), bool))
 
     def to_dict(self) -> dict[str, object]:
-        """Give the labels as JSON can hold them; ``from_dict`` reads them back."""
+        """Return the labels and seen transitions as JSON-compatible values, for ``from_dict``."""
         seen = self.seen
         return {
             "labels": list(self.names),
@@ -143,7 +146,7 @@ class TagSet:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], config: TaggingConfig) -> Self:
-        """Read back what ``to_dict`` gave; ``RunError`` if it is damaged."""
+        """Return the label set of a ``to_dict`` result; raise ``RunError`` if it is damaged."""
         try:
             names = [str(name) for name in values["labels"]]
             first, last = (_row(values[key], len(names)) for key in ("first", "last"))
@@ -153,7 +156,7 @@ class TagSet:
         if names != sorted(set(names)) or follows.shape != (len(names), len(names)):
             raise RunError(
                 f"the labels of the run are damaged: {len(names)} names must be sorted, distinct "
-                f"and have as many rows of what follows; got {len(follows)}"
+                f"and have as many rows of transitions; got {len(follows)}"
             )
         return cls(names, Grammar(first, follows, last), config)
 

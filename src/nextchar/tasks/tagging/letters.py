@@ -1,6 +1,6 @@
-"""A letter, and what can be taken off it: its case and its diacritics.
+"""Decomposition of a letter into base, case and diacritics.
 
-What was taken off is put back exactly: a letter from which it could not be is left as it is.
+The decomposition is reversible. A letter without an exact inverse is not decomposed.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ import unicodedata
 from typing import NamedTuple
 
 UPPER, TITLE = "upper", "title"
-_VIRAMA = 9  # a combining class
+_VIRAMA = 9  # combining class of viramas
 
-# Letters with a stroke, which Unicode does not decompose, as the letter and an overlay.
+# Letters with a stroke, which Unicode does not decompose. Here they are a letter and an overlay.
 _STROKE = "\u0335"
 _STROKED = dict(zip("đĐħĦłŁøØŧŦ", "dDhHlLoOtT", strict=True))
 _PLAIN = {plain: stroked for stroked, plain in _STROKED.items()}
 
 
 class Letter(NamedTuple):
-    """A character without what was taken off, and that.
+    """A decomposed character.
 
     Attributes
     ----------
     base
-        What is left, one character.
+        The base character.
     case
-        ``"upper"``, ``"title"`` or nothing.
+        ``"upper"``, ``"title"`` or empty.
     marks
-        Combining marks, or nothing.
+        The removed combining marks, possibly empty.
     """
 
     base: str
@@ -35,36 +35,39 @@ class Letter(NamedTuple):
     marks: str = ""
 
 
-def take_off(character: str, *, case: bool, diacritics: bool) -> Letter:
-    """Take case, diacritics or both off one character."""
+def decompose(character: str, *, case: bool, diacritics: bool) -> Letter:
+    """Return a character without its case, its diacritics or both, and the removed marks."""
     base, marks = _without_marks(character) if diacritics else (character, "")
     lower = base.lower()
     label = ""
     if case and lower != base and len(lower) == 1:
         label = next((name for name in (UPPER, TITLE) if _cased(lower, name) == base), "")
     letter = Letter(lower if label else base, label, marks)
-    return letter if put_on(letter) == character else Letter(character)
+    return letter if compose(letter) == character else Letter(character)
 
 
-def put_on(letter: Letter) -> str:
-    """Put case and diacritics on a character; what it cannot have makes more than one of it."""
+def compose(letter: Letter) -> str:
+    """Return the letter with its case and diacritics.
+
+    The result has several characters if no single one has this combination.
+    """
     return _with_marks(_cased(letter.base, letter.case), letter.marks)
 
 
-def can_have(letter: Letter) -> bool:
-    """Tell whether a character can have this case and these diacritics: as one character."""
+def is_composable(letter: Letter) -> bool:
+    """Return whether a single character has this base, case and diacritics."""
     if not letter.case and not letter.marks:
         return True
-    whole = put_on(letter)
-    taken = take_off(whole, case=bool(letter.case), diacritics=bool(letter.marks))
+    whole = compose(letter)
+    taken = decompose(whole, case=bool(letter.case), diacritics=bool(letter.marks))
     return len(whole) == 1 and taken == letter
 
 
 def is_mark(character: str) -> bool:
-    """Tell whether a character is a diacritic of its own: one that combines with a base.
+    """Return whether a character is a combining diacritic.
 
-    Vowel signs of Indic scripts, which have no combining class, are letters here, and so are
-    viramas, which link letters.
+    Vowel signs of Indic scripts, which have no combining class, count as letters. So do viramas,
+    which link letters.
     """
     return unicodedata.combining(character) not in (0, _VIRAMA)
 
@@ -86,7 +89,7 @@ def _without_marks(character: str) -> tuple[str, str]:
 
 def _with_marks(character: str, marks: str) -> str:
     if not marks:
-        return character  # which need not be normalised
+        return character  # unchanged, because it may not be normalised
     if marks.startswith(_STROKE) and character in _PLAIN:
         character, marks = _PLAIN[character], marks[1:]
     return unicodedata.normalize("NFC", character + marks)

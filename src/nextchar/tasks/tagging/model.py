@@ -1,6 +1,6 @@
-"""What people load of a tagger's run, in numbers: a network, symbols and labels.
+"""The tagging model: a network with its vocabulary and label set.
 
-Shapes: T symbols of the longest piece, B pieces, n places of the longest piece, K labels. Time
+Shapes: T symbols of the longest piece, B pieces, n positions of the longest piece, K labels. Time
 first.
 """
 
@@ -46,9 +46,9 @@ class TagModel(ItemModel[TaggerRunConfig]):
     Parameters
     ----------
     config
-        What it is.
+        The configuration of the run.
     vocabulary, labels
-        What its numbers mean.
+        The symbols and the labels, by id.
     """
 
     task = "tag"
@@ -72,13 +72,13 @@ class TagModel(ItemModel[TaggerRunConfig]):
 
     @classmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
-        """Make the model of a run as it was before its training."""
+        """Return the model of a run in its initial state."""
         labels = TagSet.from_dict(read_json(folder / LABELS_FILE, RunError), config.tagging)
         return cls(config, load_vocabulary(folder), labels)
 
     @property
     def summary(self) -> str:
-        """The kinds of marks that it restores, and the numbers of symbols and labels."""
+        """The restored kinds of marks, and the numbers of symbols and labels."""
         restored = "+".join(self.config.tagging.kinds)
         restores = f"restores {restored}, " if restored else ""
         symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
@@ -90,11 +90,11 @@ class TagModel(ItemModel[TaggerRunConfig]):
         write_json(folder / LABELS_FILE, self.labels.to_dict())
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the symbols of each piece."""
+        """Return the number of symbols of each piece."""
         return examples.texts["symbols"].lengths
 
     def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
-        """Return the cross-entropy of the labels in these pieces."""
+        """Return the cross-entropy of the labels of these pieces."""
         logits = self._logits(examples, batch, generator).flatten(0, 1)
         targets = on_device(torch.from_numpy(_targets(examples, batch)), self.device).flatten()
         smoothing = self.config.training.label_smoothing
@@ -112,41 +112,41 @@ class TagModel(ItemModel[TaggerRunConfig]):
         return labels, labels
 
     def _measured(self, examples: Examples) -> Measured:
-        """Measure nats per label, and the scores of the labels that would be given."""
+        """Return the nats per label and the scores of the predicted labels."""
         nats, scores = self.score(examples)
         return Measured(nats=nats, figures=scores.figures(), decides=1 - scores.overall.f1)
 
-    def score(self, examples: Examples, strangers: Sequence[str] = ()) -> tuple[float, Scores]:
-        """Measure the network on pieces of items, which stand in order.
+    def score(self, examples: Examples, unseen: Sequence[str] = ()) -> tuple[float, Scores]:
+        """Return the loss and the scores on pieces of items, in order.
 
         Parameters
         ----------
         examples
-            As ``encoding.encode_items`` gives them; labels from K on are those of ``strangers``.
-        strangers
-            TagSet that only these items have.
+            Pieces encoded by ``encoding.encode_items``. Labels from K on are those of ``unseen``.
+        unseen
+            Labels of these items that did not occur in training.
 
         Returns
         -------
         float, Scores
-            Nats per label, without those of strangers; and what the labels came to.
+            Nats per label, without unseen labels, and the scores of the predicted labels.
         """
         labels = self.labels
-        tally = ConfusionCounts([labels.parts(name) for name in (*labels.names, *strangers)])
+        counts = ConfusionCounts([labels.parts(name) for name in (*labels.names, *unseen)])
         nats, count = 0.0, 0
-        wanted: list[NDArray[np.integer]] = []
-        given: list[NDArray[np.integer]] = []
+        actual: list[NDArray[np.integer]] = []
+        predicted: list[NDArray[np.integer]] = []
         for index, scores, chosen in self.label(examples):
-            right = examples.texts["labels"][index].astype(np.int64)
-            known = right < len(labels)
-            nats -= float(scores[known, right[known]].sum())
+            targets = examples.texts["labels"][index].astype(np.int64)
+            known = targets < len(labels)
+            nats -= float(scores[known, targets[known]].sum())
             count += int(known.sum())
-            wanted.append(right)
-            given.append(chosen)
+            actual.append(targets)
+            predicted.append(chosen)
             if examples.arrays["is_last"][index]:
-                tally.add(np.concatenate(wanted), np.concatenate(given))
-                wanted, given = [], []
-        return nats / max(1, count), tally.scores()
+                counts.add(np.concatenate(actual), np.concatenate(predicted))
+                actual, predicted = [], []
+        return nats / max(1, count), counts.scores()
 
     def label(
         self,
@@ -155,22 +155,22 @@ class TagModel(ItemModel[TaggerRunConfig]):
         before: int | None = None,
         possible: Sequence[NDArray[np.bool_]] | None = None,
     ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int64]]]:
-        """Label pieces of items, which stand in order.
+        """Predict the labels of pieces of items, in order.
 
         Parameters
         ----------
         examples
-            As ``encoding.encode`` gives them.
+            Pieces encoded by ``encoding.encode``.
         before
-            The last label of the piece before, where the first goes on with its item.
+            The last label of the previous piece, if the first piece continues an item.
         possible
-            For each piece, which labels may be given at the places that are labelled in it.
+            For each piece, the allowed labels at its labelled positions.
 
         Yields
         ------
         int, NDArray, NDArray
-            The number of the piece; of the places that are labelled in it, log-probabilities of
-            the labels, [n, K], and the labels that are given, int64[n].
+            The index of the piece and, for its labelled positions, the log-probabilities of the
+            labels, [n, K], and the predicted labels, int64[n].
         """
         arrays = examples.arrays
         for index, scores in self._scores(examples):
@@ -190,7 +190,7 @@ class TagModel(ItemModel[TaggerRunConfig]):
             yield index, scores, chosen
 
     def _scores(self, examples: Examples) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """Give the log-probabilities at all places of each piece, [n, K], in order."""
+        """Yield each piece's index and log-probabilities at all positions, [n, K], in order."""
         lengths = self.lengths(examples)
         blocks = np.cumsum(lengths) // _SYMBOLS_IN_MEMORY
         for block in each_a_part(np.unique(blocks).tolist()):
@@ -223,11 +223,11 @@ class TagModel(ItemModel[TaggerRunConfig]):
 
 
 def _targets(examples: Examples, batch: Batch) -> NDArray[np.int64]:
-    """Return the label at each place, int64[n, b]; none at the places that are context."""
+    """Return the label at each position, int64[n, b], and ``NO_TARGET`` for context."""
     labels, first = examples.texts["labels"], examples.arrays["first"][batch.own]
     places = int(examples.texts["places"].lengths[batch.items].max())
     targets = np.full((places, len(batch.own)), NO_TARGET, dtype=np.int64)
     for column, (index, start) in enumerate(zip(batch.own, first, strict=True)):
-        given = labels[int(index)]
-        targets[start : start + len(given), column] = given
+        own = labels[int(index)]
+        targets[start : start + len(own), column] = own
     return targets

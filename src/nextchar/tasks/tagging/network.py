@@ -1,9 +1,9 @@
-"""The network of a tagger: logits of the labels at each place.
+"""The network of a tagger: label logits at each position.
 
-    symbols ──▶ embedding (+ vectors of n-grams) ──▶ layers ──▶ a head at each place ──▶ logits
+    symbols ──▶ embedding (+ vectors of n-grams) ──▶ layers ──▶ output layer ──▶ logits
 
-Shapes: T symbols of the longest item, B items, n places of the longest item (characters, where a
-symbol is a character), E embedding, H hidden, D directions, K labels, V symbols. Time first.
+Shapes: T symbols of the longest item, B items, n positions of the longest item (one per character),
+E embedding, H hidden, D directions, K labels, V symbols. Time first.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from nextchar.nn.trainable import Trainable, levels_of
 
 
 class TagNetwork(Trainable):
-    """A recurrent network with a label at each place.
+    """A recurrent network with a label at each position.
 
     Parameters
     ----------
     symbols
-        V, those of the vocabulary; two more stand where an item begins and ends.
+        V, the size of the vocabulary. Two more symbols mark the begin and the end of an item.
     unknown_id
-        Of ``<unk>``, or ``None``.
+        Id of ``<unk>``, or ``None``.
     labels
         K.
     config, tagging
-        What the network is.
+        The configuration of the network.
     generator
-        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+        CPU generator of the initial weights; ``None`` leaves them uninitialised.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TagNetwork(Trainable):
 
     @property
     def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The embeddings, each layer, the head."""
+        """The layer groups: the embeddings, each layer, the head."""
         groups = self.encoder.groups
         if self.ngrams is not None:
             groups = [[*groups[0], self.ngrams], *groups[1:]]
@@ -87,24 +87,24 @@ class TagNetwork(Trainable):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Read items.
+        """Return the label logits of items.
 
         Parameters
         ----------
         ids
-            Symbols int64[T, B]; behind the end of an item, any.
+            Symbols int64[T, B]. Padding after the end of an item may have any value.
         lengths
-            Of the items, int64[B], 1 to T.
+            Lengths of the items, int64[B], 1 to T.
         places
-            Where the last symbol of each place stands, int64[n, B]; behind the last place, any
-            in 0 to T - 1.
+            Index of the last symbol of each position, int64[n, B]. Padding may have any value from
+            0 to T - 1.
         generator
-            Draws the dropout, on the device of the ids; needed in training mode.
+            Generator of the dropout masks, on the device of the ids; required in training mode.
 
         Returns
         -------
         Tensor
-            Logits [n, B, K], in the type of the parameters also under autocast.
+            Logits [n, B, K], in the type of the parameters, even under autocast.
         """
         if self.training and self._unknown_id is not None:
             ids = drop_symbols(

@@ -1,9 +1,9 @@
-"""What is put back into plain text: spaces, case, diacritics, punctuation.
+"""Restoration of spaces, case, diacritics and punctuation in plain text.
 
-A text is taken apart into characters and labels, and its label tells for each character what was
-taken off it (case, diacritics) and what stood behind it (spaces, punctuation). Where something
-can stand behind a character, a place before the first one, ``START``, has a label too. Putting
-the labels back gives the text, exactly, for all text.
+A text is split into characters and labels. The label of a character describes the marks removed
+from it (case, diacritics) and the characters removed after it (spaces, punctuation). If spaces or
+punctuation are restored, an additional position ``START`` before the first character has a label
+too. Joining characters and labels restores any text exactly.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ from typing import Literal, NamedTuple
 
 from nextchar.config import RestorationKind
 from nextchar.errors import TextError
-from nextchar.tasks.tagging.letters import Letter, can_have, is_mark, put_on, take_off
+from nextchar.tasks.tagging.letters import Letter, compose, decompose, is_composable, is_mark
 from nextchar.text.graphemes import Borders, attaches
 
-START = ""  # the character of the place before the first one
-_SEPARATOR = "|"  # no punctuation: a label of several kinds has a field for each
+START = ""  # the character of the position before the first one
+_SEPARATOR = "|"  # between the fields of a label; not a punctuation character in Unicode
 _EXPLICIT = "+"
 _SHOWN = str.maketrans({" ": "␣"})
-_CIRCLE = "\u25cc"  # on which a combining mark is shown
+_CIRCLE = "\u25cc"  # base character to display a combining mark
 
-# The reading of the last cluster of a text.
-_Last = Literal["none", "behind", "letter", "whole"]
+# The kind of the last grapheme cluster.
+_Last = Literal["none", "following", "letter", "whole"]
 
 
 class Change(NamedTuple):
-    """What a label says of a character.
+    """A decoded label: the changes that restore a character.
 
     Attributes
     ----------
     case, marks
-        What was taken off the character; see ``Letter``.
+        The case and the marks removed from the character; see ``Letter``.
     explicit
-        Combining marks that stood behind it as characters of their own.
-    behind
-        Spaces and punctuation that stood behind it.
+        Combining marks removed after it, as separate characters.
+    following
+        Spaces and punctuation removed after it.
     """
 
     case: str = ""
     marks: str = ""
     explicit: str = ""
-    behind: str = ""
+    following: str = ""
 
 
 class MarkPlace:
-    """One character of a text that was taken apart, and what was taken.
+    """A position of a split text: a character and the marks removed from it.
 
     Attributes
     ----------
     character
-        What is left, or ``START``.
+        The remaining character, or ``START``.
     change
-        What was taken; it may grow while the text is still being read.
+        The removed marks. They may increase while the text is parsed.
     is_open
-        Whether the grapheme cluster continues at the next place: nothing is inserted between
+        Whether the grapheme cluster continues at the next position. Nothing may be inserted between
         the two.
     """
 
@@ -70,128 +70,128 @@ class MarkPlace:
 
 
 class Restoration:
-    """How text is taken apart and put together.
+    """The removal and restoration of marks in text.
 
     Parameters
     ----------
     kinds
-        What is taken, at least one.
+        The kinds of marks, at least one.
     """
 
     def __init__(self, kinds: Sequence[RestorationKind]) -> None:
         self.kinds = tuple(kinds)
         self.has_start = not {"spaces", "punctuation"}.isdisjoint(kinds)
         self._letters = functools.lru_cache(1 << 16)(
-            functools.partial(take_off, case="case" in kinds, diacritics="diacritics" in kinds)
+            functools.partial(decompose, case="case" in kinds, diacritics="diacritics" in kinds)
         )
 
-    def reading(self) -> LineParser:
-        """Begin to take a line apart."""
+    def parser(self) -> LineParser:
+        """Return a parser for a new line."""
         return LineParser(self)
 
-    def apart(self, text: str) -> tuple[list[str], list[str]]:
-        """Take a text apart into characters, ``START`` among them, and their labels."""
-        reading = self.reading()
-        reading.add(text)
+    def split(self, text: str) -> tuple[list[str], list[str]]:
+        """Split a text into characters (``START`` first, if used) and their labels."""
+        parser = self.parser()
+        parser.add(text)
         return (
-            [place.character for place in reading.places],
-            [self.label(place.change) for place in reading.places],
+            [place.character for place in parser.places],
+            [self.label(place.change) for place in parser.places],
         )
 
-    def together(self, characters: Iterable[str], labels: Iterable[str]) -> str:
-        """Put labels back; the inverse of ``apart``."""
+    def join(self, characters: Iterable[str], labels: Iterable[str]) -> str:
+        """Return the text of characters and labels; the inverse of ``split``."""
         changes = map(self.change, labels)
-        return "".join(map(self.written, characters, changes))
+        return "".join(map(self.restored, characters, changes))
 
     @staticmethod
     def inside(character: str, change: Change) -> Change:
-        """Return the part of a change that inserts nothing after a character: its case."""
-        possible = can_have(Letter(character, change.case))
+        """Return the part of a change that is allowed inside a grapheme cluster: the case."""
+        possible = is_composable(Letter(character, change.case))
         return Change(case=change.case) if character and possible else Change()
 
     @staticmethod
-    def written(character: str, change: Change) -> str:
-        """Write a character with what a label says of it."""
-        whole = put_on(Letter(character, change.case, change.marks)) if character else ""
-        return whole + change.explicit + change.behind
+    def restored(character: str, change: Change) -> str:
+        """Return a character with a change applied."""
+        whole = compose(Letter(character, change.case, change.marks)) if character else ""
+        return whole + change.explicit + change.following
 
     def label(self, change: Change) -> str:
-        """Write a change as a label: a field for each of case, diacritics, and what is behind."""
+        """Return a change as a label, with fields for case, diacritics and following characters."""
         marks = change.marks + (_EXPLICIT + change.explicit if change.explicit else "")
-        fields = {"case": change.case, "diacritics": marks, "behind": change.behind}
+        fields = {"case": change.case, "diacritics": marks, "following": change.following}
         return _SEPARATOR.join(fields[name] for name in self._fields)
 
     def change(self, label: str) -> Change:
-        """Read what ``label`` wrote.
+        """Return the change of a label; the inverse of ``label``.
 
         Raises
         ------
         TextError
-            It is no label of these kinds.
+            The label does not fit these kinds.
         """
         values = label.split(_SEPARATOR)
         if len(values) != len(self._fields):
-            raise TextError(f"a label of {'+'.join(self.kinds)} was expected, got {label!r}")
+            raise TextError(f"expected a label of {'+'.join(self.kinds)}, got {label!r}")
         named = dict(zip(self._fields, values, strict=True))
         marks, _, explicit = named.get("diacritics", "").partition(_EXPLICIT)
-        return Change(named.get("case", ""), marks, explicit, named.get("behind", ""))
+        return Change(named.get("case", ""), marks, explicit, named.get("following", ""))
 
     def parts(self, label: str) -> list[str]:
-        """Give what a label puts back, each as it is shown; nothing where it changes nothing."""
+        """Return the marks that a label restores, each in printable form."""
         change = self.change(label)
         marks = [_CIRCLE + marks for marks in (change.marks, change.explicit) if marks]
-        behind = change.behind.translate(_SHOWN)
-        return [part for part in (change.case, *marks, behind) if part]
+        following = change.following.translate(_SHOWN)
+        return [part for part in (change.case, *marks, following) if part]
 
     @property
-    def takes_marks(self) -> bool:
-        """Whether diacritics are taken off."""
+    def removes_marks(self) -> bool:
+        """Whether diacritics are removed."""
         return "diacritics" in self.kinds
 
     @property
-    def nothing(self) -> str:
+    def unchanged(self) -> str:
         """The label that changes nothing."""
         return self.label(Change())
 
     def allows(self, character: str, label: str) -> bool:
-        """Tell whether a label can stand at a character: an upper case only on a letter, …."""
+        """Return whether a label is possible at a character, such as upper case only on letters."""
         change = self.change(label)
         if character == START:
             return not (change.case or change.marks or change.explicit)
-        possible = can_have(Letter(character, change.case, change.marks))
+        possible = is_composable(Letter(character, change.case, change.marks))
         return possible and (not change.explicit or character.isalpha())
 
-    def is_behind(self, character: str) -> bool:
-        """Tell whether a character is taken as what stands behind another."""
+    def is_insertable(self, character: str) -> bool:
+        """Return whether a character is removed as a space or punctuation after another."""
         if character == " ":
             return "spaces" in self.kinds
         return "punctuation" in self.kinds and unicodedata.category(character)[0] == "P"
 
-    def takes(self, character: str) -> bool:
-        """Return whether a character can be removed whole: as one after another, or as a mark."""
-        return self.is_behind(character) or (self.takes_marks and is_mark(character))
+    def removes(self, character: str) -> bool:
+        """Return whether a whole character is removed: a space, punctuation or a mark."""
+        return self.is_insertable(character) or (self.removes_marks and is_mark(character))
 
     def letter(self, character: str) -> Letter:
-        """Take off a character what is put back later."""
+        """Return the decomposition of a character into base and removed marks."""
         return self._letters(character)
 
     @functools.cached_property
     def _fields(self) -> tuple[str, ...]:
         of_letters = tuple(kind for kind in ("case", "diacritics") if kind in self.kinds)
-        return of_letters + (("behind",) if self.has_start else ())
+        return of_letters + (("following",) if self.has_start else ())
 
 
 class LineParser:
-    """A line that is taken apart piece by piece.
+    """An incremental parser that splits a line into characters and changes.
 
-    A grapheme cluster is one of three: a single character, from which the restored kinds of marks
-    are removed; a letter with marks, which are removed if diacritics are restored; or several
-    characters that stay unchanged, except for the case of the first.
+    There are three kinds of grapheme clusters: a single character, decomposed into base and removed
+    marks; a letter with combining marks, which are removed if diacritics are restored; and any
+    other sequence of characters, which is kept except for the case of the first.
 
     Attributes
     ----------
     places
-        The places read so far. The last one may still change, or be replaced by several.
+        The positions so far. The last one may still change, or be replaced by several.
     """
 
     def __init__(self, restoration: Restoration) -> None:
@@ -201,46 +201,46 @@ class LineParser:
         self.places = [MarkPlace(START, Change())] if restoration.has_start else []
 
     def add(self, text: str) -> None:
-        """Read on."""
+        """Parse the next piece of the line."""
         for character in text:
             if self._borders.begins(character):
-                self._begin(character)
+                self._begin_cluster(character)
             else:
-                self._go_on(character)
+                self._continue_cluster(character)
 
-    def _begin(self, character: str) -> None:
+    def _begin_cluster(self, character: str) -> None:
         restoration = self._restoration
         last = self.places[-1] if self.places else None
-        if last is not None and restoration.is_behind(character):
-            last.change = last.change._replace(behind=last.change.behind + character)
-            self._last = "behind"
+        if last is not None and restoration.is_insertable(character):
+            last.change = last.change._replace(following=last.change.following + character)
+            self._last = "following"
             return
-        if last is not None:  # A mark would belong to whatever is put before it.
+        if last is not None:  # A combining mark would attach to an inserted character.
             last.is_open = attaches(character)
         self._append(*restoration.letter(character))
         self._last = "letter"
 
-    def _go_on(self, character: str) -> None:
+    def _continue_cluster(self, character: str) -> None:
         last = self.places[-1]
-        if self._last == "letter" and self._restoration.takes_marks and is_mark(character):
+        if self._last == "letter" and self._restoration.removes_marks and is_mark(character):
             last.change = last.change._replace(explicit=last.change.explicit + character)
             return
-        if self._last == "behind":
-            taken = last.change.behind[-1]
-            last.change = last.change._replace(behind=last.change.behind[:-1])
+        if self._last == "following":
+            taken = last.change.following[-1]
+            last.change = last.change._replace(following=last.change.following[:-1])
             self._append(taken)
         elif self._last == "letter":
-            self._put_back()
+            self._restore_letter()
         self._last = "whole"
         self.places[-1].is_open = True
         self._append(character)
 
-    def _put_back(self) -> None:
-        """Give the last letter its marks back, each as its own place if it was one."""
+    def _restore_letter(self) -> None:
+        """Restore the marks of the last letter, each separate mark as its own position."""
         place = self.places.pop()
-        whole = self._restoration.written(place.character, place.change)
+        whole = self._restoration.restored(place.character, place.change)
         takes_case = "case" in self._restoration.kinds
-        base, case, _ = take_off(whole[0], case=takes_case, diacritics=False)
+        base, case, _ = decompose(whole[0], case=takes_case, diacritics=False)
         self._append(base, case)
         for mark in whole[1:]:
             self.places[-1].is_open = True

@@ -1,6 +1,6 @@
-"""How well labels were given: precision, recall and F1 of what is to be put back, accuracy.
+"""Precision, recall, F1 and accuracy of predicted labels.
 
-Legend: K labels that can be given, n places of an item.
+Legend: K labels of the tagger, n positions of an item.
 """
 
 from __future__ import annotations
@@ -16,82 +16,83 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class MatchCounts:
-    """Counts of something that is to be found at places.
+    """Match counts of one class of marks, or of all.
 
     Attributes
     ----------
-    right
-        MatchCounts where it is.
-    given
-        MatchCounts at all.
-    wanted
-        Places where it is.
+    true_positives
+        Number of correct predictions.
+    predicted
+        Number of predictions.
+    actual
+        Number of occurrences in the reference.
     """
 
-    right: int
-    given: int
-    wanted: int
+    true_positives: int
+    predicted: int
+    actual: int
 
     @property
     def precision(self) -> float:
-        """Share of what was given that is right; 0 where nothing was given."""
-        return self.right / self.given if self.given else 0.0
+        """Precision; 0 without predictions."""
+        return self.true_positives / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of what was wanted that was given; 0 where nothing was wanted."""
-        return self.right / self.wanted if self.wanted else 0.0
+        """Recall; 0 without occurrences in the reference."""
+        return self.true_positives / self.actual if self.actual else 0.0
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of both (van Rijsbergen 1979)."""
-        return 2 * self.right / (self.given + self.wanted) if self.given + self.wanted else 0.0
+        """The harmonic mean of precision and recall (van Rijsbergen 1979)."""
+        total = self.predicted + self.actual
+        return 2 * self.true_positives / total if total else 0.0
 
     def to_dict(self) -> dict[str, float]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             "precision": self.precision,
             "recall": self.recall,
             "f1": self.f1,
-            "wanted": self.wanted,
+            "wanted": self.actual,
         }
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What labels came to.
+    """The scores of predicted labels.
 
     Attributes
     ----------
     overall
-        Of all parts of labels that say something.
+        Match counts of all parts of labels together (micro-average).
     parts
-        Of each such part by itself, the most frequent first.
-    places, places_right
-        Places, and those with the right label.
-    items, items_right
-        Items, and those in which every label is right.
+        Match counts of each part, the most frequent first.
+    places, places_correct
+        Number of positions, and of those with the correct label.
+    items, items_correct
+        Number of items, and of those with only correct labels.
     """
 
     overall: MatchCounts
     parts: Mapping[str, MatchCounts]
     places: int
-    places_right: int
+    places_correct: int
     items: int
-    items_right: int
+    items_correct: int
 
     @property
     def accuracy(self) -> float:
-        """Share of the places with the right label."""
-        return self.places_right / max(1, self.places)
+        """Share of positions with the correct label."""
+        return self.places_correct / max(1, self.places)
 
     @property
     def whole_items(self) -> float:
-        """Share of the items in which every label is right."""
-        return self.items_right / max(1, self.items)
+        """Share of items with only correct labels."""
+        return self.items_correct / max(1, self.items)
 
     def figures(self) -> dict[str, float]:
-        """Give what is reported of a validation."""
+        """Return the metrics of a validation, by name."""
         return {
             "f1": self.overall.f1,
             "precision": self.overall.precision,
@@ -101,56 +102,57 @@ class Scores:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all figures by name."""
+        """Return all figures by name."""
         return {
             **self.figures(),
             "places": self.places,
             "items": self.items,
-            "labels": {part: found.to_dict() for part, found in self.parts.items()},
+            "labels": {part: counts.to_dict() for part, counts in self.parts.items()},
         }
 
 
 class ConfusionCounts:
-    """Counts of the labels that were given for those that are right.
+    """Counts of pairs of an actual and a predicted label.
 
     Parameters
     ----------
     parts
-        What each label puts back: of the K labels, then of others that only occur as right ones.
+        The parts of each label: the K labels, then unseen ones, which are never predicted.
     """
 
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         self._parts = parts
         self._counts = Counter[tuple[int, int]]()
-        self._items = self._items_right = 0
+        self._items = self._items_correct = 0
 
-    def add(self, right: NDArray[np.integer], given: NDArray[np.integer]) -> None:
-        """Count one whole item: numbers of labels, int64[n] each."""
-        self._counts.update(zip(right.tolist(), given.tolist(), strict=True))
+    def add(self, actual: NDArray[np.integer], predicted: NDArray[np.integer]) -> None:
+        """Count the labels of one whole item, int64[n] each."""
+        self._counts.update(zip(actual.tolist(), predicted.tolist(), strict=True))
         self._items += 1
-        self._items_right += bool((right == given).all())
+        self._items_correct += bool((actual == predicted).all())
 
     def scores(self) -> Scores:
-        """Give what was counted."""
-        hits, given, wanted = Counter[str](), Counter[str](), Counter[str]()
-        for (right, guess), count in self._counts.items():
-            common = Counter(self._parts[right]) & Counter(self._parts[guess])
+        """Return the scores of all items so far."""
+        hits, predicted, actual = Counter[str](), Counter[str](), Counter[str]()
+        for (target, guess), count in self._counts.items():
+            common = Counter(self._parts[target]) & Counter(self._parts[guess])
             for counter, parts in (
                 (hits, common.elements()),
-                (given, self._parts[guess]),
-                (wanted, self._parts[right]),
+                (predicted, self._parts[guess]),
+                (actual, self._parts[target]),
             ):
                 for part in parts:
                     counter[part] += count
-        found = {
-            part: MatchCounts(hits[part], given[part], wanted[part]) for part in wanted | given
+        matches = {
+            part: MatchCounts(hits[part], predicted[part], actual[part])
+            for part in actual | predicted
         }
-        ordered = sorted(found, key=lambda part: (-found[part].wanted, part))
+        ordered = sorted(matches, key=lambda part: (-matches[part].actual, part))
         return Scores(
-            overall=MatchCounts(hits.total(), given.total(), wanted.total()),
-            parts={part: found[part] for part in ordered},
+            overall=MatchCounts(hits.total(), predicted.total(), actual.total()),
+            parts={part: matches[part] for part in ordered},
             places=self._counts.total(),
-            places_right=sum(n for (right, guess), n in self._counts.items() if right == guess),
+            places_correct=sum(n for (target, guess), n in self._counts.items() if target == guess),
             items=self._items,
-            items_right=self._items_right,
+            items_correct=self._items_correct,
         )

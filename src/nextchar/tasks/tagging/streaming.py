@@ -1,7 +1,7 @@
-"""Running text that is labelled as it comes: line by line, long lines in overlapping windows.
+"""Streaming prediction on running text: line by line, long lines in overlapping windows.
 
-What is kept in memory is what was fed and not yet labelled, and at most a window of it stays
-behind: a place is labelled as soon as what stands in its window was read, or its line ends.
+A position is labelled as soon as its window is complete or its line ends. After each call, at most
+one window of unlabelled text remains in memory.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from nextchar.tasks.tagging.encoding import EncodedPiece, encode, margin_of
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import Change, MarkPlace, Restoration
 
-# No characters: bytes that could not be decoded (PEP 383), and the byte order mark. Nothing is put
-# behind them.
+# Not real characters: undecodable bytes (PEP 383) and the byte order mark. Nothing is inserted
+# after them.
 _BYTES = frozenset(map(chr, [*range(0xDC80, 0xDD00), 0xFEFF]))
 
 
 class Stream(ABC):
-    """A text that is labelled piece by piece.
+    """A stream of text that is labelled piece by piece.
 
     Parameters
     ----------
     model
-        In evaluation mode.
+        The model, in evaluation mode.
     """
 
     def __init__(self, model: TagModel) -> None:
         self._model = model
         self._window = model.config.tagging.window
-        self._places = self._begun()
-        self._goes_on = self._has_text = False
+        self._places = self._new_line()
+        self._continues = self._has_text = False
         self._before: int | None = None
         self._held = ""
         self._queue: list[tuple[EncodedPiece, list[MarkPlace]] | str] = []
 
     def feed(self, text: str) -> str:
-        """Read on, and give what is certain by now."""
+        """Read the next piece of text, and return the output that is final so far."""
         text, self._held = self._held + text, ""
-        if text.endswith("\r"):  # A line end may have been cut in two.
+        if text.endswith("\r"):  # The second half of a CRLF may follow.
             text, self._held = text[:-1], "\r"
         *lines, rest = text.split("\n")
         for line in lines:
@@ -54,29 +54,29 @@ class Stream(ABC):
         return self._written()
 
     def finish(self) -> str:
-        """Give the rest; the stream is then as new."""
+        """Return the rest of the output, and reset the stream."""
         held, self._held = self._held, ""
         self._end_line(held)
         return self._written()
 
     @abstractmethod
-    def _begun(self) -> list[MarkPlace]:
-        """Begin a line; ``_add`` reads on in it."""
+    def _new_line(self) -> list[MarkPlace]:
+        """Begin a line, and return its list of positions, which ``_add`` extends."""
 
     @abstractmethod
     def _add(self, text: str) -> None:
-        """Add the places of a text to those of the line."""
+        """Add the positions of a text to those of the line."""
 
     @abstractmethod
     def _text(self, places: Sequence[MarkPlace], labels: NDArray[np.int64]) -> str:
-        """Write places that were labelled."""
+        """Return the output for labelled positions."""
 
     @abstractmethod
     def _line_end(self, end: str, *, had_text: bool) -> str:
-        """Write the end of a line."""
+        """Return the output for the end of a line."""
 
     def _possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
-        """Tell which labels may be given, bool[n, K]."""
+        """Return the allowed labels, bool[n, K]."""
         return np.ones((len(places), len(self._model.labels)), dtype=np.bool_)
 
     def _read(self, text: str) -> None:
@@ -90,21 +90,21 @@ class Stream(ABC):
             del self._places[: self._window - 2 * margin]
 
     def _put(self, places: list[MarkPlace], end: int, *, is_last: bool) -> None:
-        first = margin_of(self._window) if self._goes_on else 0
+        first = margin_of(self._window) if self._continues else 0
         characters = [place.character for place in places]
         self._queue.append(
             (EncodedPiece(characters, first, end, is_last=is_last), places[first:end])
         )
-        self._goes_on = not is_last
+        self._continues = not is_last
 
     def _end_line(self, end: str) -> None:
         if self._has_text:
             self._put(self._places, len(self._places), is_last=True)
         self._queue.append(self._line_end(end, had_text=self._has_text))
-        self._places, self._has_text = self._begun(), False
+        self._places, self._has_text = self._new_line(), False
 
     def _written(self) -> str:
-        """Label what stands in the queue, all together, and write it."""
+        """Label all queued pieces together, and return their output."""
         queue, self._queue = self._queue, []
         work = [entry for entry in queue if not isinstance(entry, str)]
         examples = encode([piece for piece, _ in work], self._model.vocabulary)
@@ -122,17 +122,17 @@ class Stream(ABC):
 
 
 class RestoringStream(Stream):
-    """Plain text, into which is put back what a model puts back.
+    """A stream of plain text whose marks are restored.
 
     Parameters
     ----------
     model
-        That restores.
+        The restoration model.
     restoration
-        What it restores.
+        The kinds of marks that the model restores.
     keep
-        Whether spaces, case, diacritics and punctuation that are there stay; else they are taken
-        off first.
+        Whether to keep existing spaces, case, diacritics and punctuation. By default they are
+        removed first.
     """
 
     def __init__(self, model: TagModel, restoration: Restoration, *, keep: bool) -> None:
@@ -144,18 +144,18 @@ class RestoringStream(Stream):
         )
         super().__init__(model)
 
-    def _begun(self) -> list[MarkPlace]:
-        self._reading = self._restoration.reading()
-        return self._reading.places
+    def _new_line(self) -> list[MarkPlace]:
+        self._parser = self._restoration.parser()
+        return self._parser.places
 
     def _add(self, text: str) -> None:
-        self._reading.add(text)
+        self._parser.add(text)
 
     def _possible(self, places: Sequence[MarkPlace]) -> NDArray[np.bool_]:
         rows = self._model.labels.possible(places)
         if self._keep:
             rows &= np.array([self._agreeing(place.change) for place in places])
-        # What no label says is written as it is, whatever label is given.
+        # Marks that no label describes are kept by ``_place``; any label may be predicted there.
         return rows | ~rows.any(axis=1, keepdims=True)
 
     def _text(self, places: Sequence[MarkPlace], labels: NDArray[np.int64]) -> str:
@@ -168,16 +168,16 @@ class RestoringStream(Stream):
             change = place.change
         elif place.is_open:
             change = self._restoration.inside(place.character, change)
-        return self._restoration.written(place.character, change)
+        return self._restoration.restored(place.character, change)
 
-    def _line_end(self, end: str, *, had_text: bool) -> str:  # noqa: ARG002  (all stay)
+    def _line_end(self, end: str, *, had_text: bool) -> str:  # noqa: ARG002  (all are kept)
         return end
 
 
 class LabellingStream(Stream):
-    """Text whose characters are written with their labels, as labelled files are."""
+    """A stream of text that outputs characters with labels, in the format of labelled files."""
 
-    def _begun(self) -> list[MarkPlace]:
+    def _new_line(self) -> list[MarkPlace]:
         return []
 
     def _add(self, text: str) -> None:
@@ -195,5 +195,5 @@ class LabellingStream(Stream):
 
 
 def _has(change: Change, kept: Change) -> bool:
-    """Tell whether a change has all of another."""
+    """Return whether a change includes all marks of another."""
     return all(not old or old == new for old, new in zip(kept, change, strict=True))

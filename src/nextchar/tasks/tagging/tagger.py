@@ -1,4 +1,4 @@
-"""A trained tagger: text in, repaired or labelled text out; and how well it does."""
+"""The tagger: restoration or labelling of text, and its evaluation."""
 
 from __future__ import annotations
 
@@ -26,24 +26,23 @@ from nextchar.text.notes import Note, no_note
 from nextchar.text.unknown import UnknownSymbols
 from nextchar.training.events import Listener
 
-_FED = 1 << 14  # characters at once: as much memory as they take
+_FED = 1 << 14  # characters per call of ``feed``, which bounds the memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class TagEvaluation:
-    """How well a tagger labels items.
+    """The evaluation of a tagger on items.
 
     Attributes
     ----------
     nats_per_label
-        The mean cross-entropy, without the labels that the tagger does not have.
+        The mean cross-entropy, without unseen labels.
     scores
-        What the labels came to.
+        The scores of the predicted labels.
     unknown_characters
-        Places whose character the vocabulary does not have.
+        Number of positions with a character outside the vocabulary.
     unseen_labels
-        TagSet that the tagger does not have, and so never gives, with the places where they are
-        right.
+        Labels not seen in training, which are never predicted, with their number of occurrences.
     """
 
     nats_per_label: float
@@ -52,7 +51,7 @@ class TagEvaluation:
     unseen_labels: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name."""
+        """Return the figures by name."""
         return {
             **self.scores.to_dict(),
             "nats_per_label": self.nats_per_label,
@@ -62,19 +61,19 @@ class TagEvaluation:
 
 
 class Tagger:
-    """What labels the characters of text.
+    """A model that labels the characters of text, or restores marks.
 
     Parameters
     ----------
     model
-        The network, with what its numbers mean, in evaluation mode.
+        The tagging model, in evaluation mode.
     transitions
-        Which label may follow which, in place of what the run was made with.
+        The rule for label transitions; by default that of the run.
 
     Raises
     ------
     ConfigError
-        The labels are not of the kind that the transitions need.
+        The labels do not fit the transition rule.
     """
 
     def __init__(self, model: TagModel, *, transitions: Transitions | None = None) -> None:
@@ -98,12 +97,12 @@ class Tagger:
         Parameters
         ----------
         data
-            Files, folders or patterns; see ``items.read_items``. Items with the same characters are
-            held out together.
+            Files, folders or glob patterns; see ``items.read_items``. Items with the same
+            characters are always in the same part of the train/validation split.
         out
-            The run directory to create; it must not exist yet, or be empty.
+            The run directory to create. It must not exist, or must be empty.
         columns
-            The columns of tables to read.
+            The table columns to read.
         listeners
             Called with each event of the training.
         **options
@@ -112,7 +111,7 @@ class Tagger:
         Raises
         ------
         ConfigError, TextError, RunError
-            The data or an option cannot be used; nothing was written.
+            The data or an option is invalid. Nothing was written.
         """
         result: ItemResult = train(
             TagModel.task, data, out, columns=columns, listeners=listeners, **options
@@ -139,7 +138,8 @@ class Tagger:
         Raises
         ------
         RunError
-            No such run is there, it is damaged, or a newer nextchar wrote it.
+            The directory has no run of a tagger, the run is damaged, or it is from a newer version
+            of nextchar.
         """
         model = TagModel.load(Path(run), device=device, checkpoint=checkpoint)
         return cls(model, transitions=transitions)
@@ -149,27 +149,27 @@ class Tagger:
 
     @property
     def config(self) -> TaggerRunConfig:
-        """How the run was made."""
+        """The configuration of the run."""
         return self.model.config
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that it gives."""
+        """The labels of the tagger, sorted."""
         return self.model.labels.names
 
     @checked
     def stream(self, *, keep: bool = False) -> Stream:
-        """Begin to read running text: ``feed`` gives what is certain, ``finish`` the rest.
+        """Return a stream for running text: ``feed`` returns final output, ``finish`` the rest.
 
         Parameters
         ----------
         keep
-            Let what is to be put back stay where it is there already; else it is taken off first.
+            Keep existing marks of the restored kinds. By default they are removed first.
 
         Raises
         ------
         ConfigError
-            ``keep``, where nothing is put back.
+            ``keep`` is set, and the tagger does not restore marks.
         """
         restoration = self.model.labels.restoration
         if restoration is not None:
@@ -181,24 +181,24 @@ class Tagger:
         return LabellingStream(self.model)
 
     def unknown_symbols(self) -> UnknownSymbols:
-        """Create a counter of the characters of running text that are read as ``<unk>``.
+        """Return a counter for characters of running text that are read as ``<unk>``.
 
-        Marks that are removed and restored need not be known.
+        Marks that are removed before prediction are not counted.
         """
         vocabulary, restoration = self.model.vocabulary, self.model.labels.restoration
 
         def knows(character: str) -> bool:
             if character in "\r\n" or readable(character) != character:
-                return True  # Undecodable bytes are counted elsewhere, as they pass.
+                return True  # Undecodable bytes are counted by the reader.
             if restoration is None:
                 return vocabulary.knows(character)
             base = restoration.letter(character).base
-            return restoration.takes(character) or vocabulary.knows(base)
+            return restoration.removes(character) or vocabulary.knows(base)
 
         return UnknownSymbols(vocabulary, knows=knows)
 
     def apply_to(self, chunks: Iterable[str], *, keep: bool = False) -> Iterator[str]:
-        """Repair (or label) a text that comes in pieces, in bounded memory; see ``apply``."""
+        """Yield the output of ``apply`` for a text in pieces, in bounded memory."""
         stream = self.stream(keep=keep)
         for chunk in chunks:
             for start in range(0, len(chunk), _FED):
@@ -207,34 +207,34 @@ class Tagger:
 
     @checked
     def apply(self, text: str, *, keep: bool = False) -> str:
-        """Put back into a text what the run has learned to put back.
+        """Return a text with its marks restored, or its characters with their labels.
 
-        Everything else in it stays exactly as it is, line ends included. A run of labelled files
-        gives a line for each character, as those files are.
+        A tagger that restores marks keeps everything else unchanged, including line ends. A tagger
+        trained on labelled files returns the format of those files, a line for each character.
 
         Parameters
         ----------
         text
             Any text.
         keep
-            As for ``stream``.
+            As in ``stream``.
         """
         return "".join(self.apply_to([text], keep=keep))
 
     @checked
     def tag(self, text: str) -> list[tuple[str, str]]:
-        """Give each character of one item with its label.
+        """Return each character of one item with its label.
 
-        A run that puts something back takes it off the text first; where something can stand
-        behind a character, the first character is ``""``, before all others.
+        A tagger that restores marks removes them first. If it restores spaces or punctuation, the
+        first character is ``""``, the position before the text.
         """
         restoration = self.model.labels.restoration
         if restoration is None:
             places = [MarkPlace(character, Change()) for character in text]
         else:
-            reading = restoration.reading()
-            reading.add(text)
-            places = reading.places
+            parser = restoration.parser()
+            parser.add(text)
+            places = parser.places
         characters = [place.character for place in places]
         pieces = list(cut(characters, self.config.tagging.window))
         ends = np.cumsum([piece.end - piece.first for piece in pieces])
@@ -252,16 +252,16 @@ class Tagger:
         reading: TextConfig | None = None,
         note: Note = no_note,
     ) -> TagEvaluation:
-        """Measure how well the characters of files are labelled; see ``items.read_items``.
+        """Evaluate the tagger on files; see ``items.read_items``.
 
         Parameters
         ----------
         data
-            Plain text or labelled files, as the run was trained on.
+            Plain text or labelled files, in the format of the training data.
         columns
-            Of tables, those that are read.
+            The table columns to read.
         reading
-            How bytes become text; as for the training if not given.
+            How to decode bytes; by default as in training.
         note
             Called with a line for each irregularity of a file, and for omitted items.
         """
@@ -271,14 +271,14 @@ class Tagger:
         return self.evaluate_items(items)
 
     def evaluate_items(self, items: Sequence[Item]) -> TagEvaluation:
-        """Measure how well items are labelled."""
+        """Evaluate the tagger on items."""
         known = set(self.labels)
         unseen: dict[str, int] = {}
         for label in (label for item in items for label in item.labels if label not in known):
             unseen[label] = unseen.get(label, 0) + 1
         vocabulary = self.model.vocabulary
         characters = {character for item in items for character in item.characters}
-        strange = {c for c in characters if c != START and not vocabulary.knows(readable(c))}
+        unknown = {c for c in characters if c != START and not vocabulary.knows(readable(c))}
         examples = encode_items(
             items, vocabulary, (*self.labels, *unseen), self.config.tagging.window
         )
@@ -286,6 +286,6 @@ class Tagger:
         return TagEvaluation(
             nats_per_label=nats,
             scores=scores,
-            unknown_characters=sum(c in strange for item in items for c in item.characters),
+            unknown_characters=sum(c in unknown for item in items for c in item.characters),
             unseen_labels=unseen,
         )

@@ -1,4 +1,4 @@
-"""Tagging as a task: from texts, or files with labels, to a run of a tagger."""
+"""The tagging task: creates and trains runs of a tagger from plain text or labelled files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class Tagging(ItemTask):
     def reader(
         self, data: Data, start: Start, options: Mapping[str, Any]
     ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options; see ``Tagger.train``."""
+        """Check the options, and return the function that reads the items.
+
+        See ``Tagger.train``.
+        """
         return self._reader(data, start, **options)
 
     def _reader(
@@ -89,7 +92,10 @@ def prepare(
 
 
 def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[Item]]:
-    """Hold out a share of the distinct texts. No text is in both parts, whatever its labels."""
+    """Split items into a training and a validation part.
+
+    The share ``fraction`` is of distinct texts. No text is in both parts, even with other labels.
+    """
     group: dict[tuple[str, ...], int] = {}
     groups: NDArray[np.int64] = np.array(
         [group.setdefault(item.characters, len(group)) for item in items], dtype=np.int64
@@ -105,11 +111,11 @@ def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item]
 
 
 def _usual_epochs(config: TaggerRunConfig, items: int) -> float:
-    """Return more epochs for few items, so that there are enough steps to learn."""
+    """Return the default epochs, with more for small data sets to have enough steps."""
     usual = config.items.epochs or 1.0
     enough = _ENOUGH_STEPS * config.training.batch_size / items
     return max(usual, min(_MOST_EPOCHS, math.ceil(enough)))
 
 
-def _kind(config: TaggerRunConfig) -> Any:  # noqa: ANN401  (words were refused)
+def _kind(config: TaggerRunConfig) -> Any:  # noqa: ANN401  (words are rejected earlier)
     return config.items.vocabulary

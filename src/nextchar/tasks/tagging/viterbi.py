@@ -1,4 +1,4 @@
-"""The most probable labels of an item when not every label may follow every other.
+"""Viterbi decoding under constraints on label transitions.
 
 Legend: n positions, K labels.
 """
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FORBIDDEN = -1e6  # nats: with it there is always a path, with the fewest violations
+FORBIDDEN = -1e6  # nats; a finite penalty, so that the best path has the fewest violations
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """Which label may stand where beside which.
+    """Constraints on label sequences.
 
     Attributes
     ----------
     first, last
-        Whether a label may begin, and end, an item: bool[K].
+        Allowed labels at the first and at the last position of an item: bool[K].
     follows
-        Whether a label may follow another: bool[K, K], from the row to the column.
+        Allowed transitions: bool[K, K], from row to column.
     """
 
     first: NDArray[np.bool_]
@@ -31,12 +31,12 @@ class Grammar:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing is forbidden."""
+        """Whether all label sequences are allowed."""
         return bool(self.first.all() and self.follows.all() and self.last.all())
 
 
 def free(count: int) -> Grammar:
-    """Let each of K labels follow each."""
+    """Return a grammar that allows all sequences of K labels."""
     return Grammar(np.ones(count, bool), np.ones((count, count), bool), np.ones(count, bool))
 
 
@@ -47,26 +47,26 @@ def viterbi(
     before: int | None = None,
     ends: bool = True,
 ) -> NDArray[np.int64]:
-    """Give the labels with the highest sum of scores among those that the grammar allows.
+    """Return the label sequence with the highest sum of scores that the grammar allows.
 
-    Viterbi (1967), over sums of a network's log-probabilities. Where the grammar allows no labels
-    at all, those that break it least often are taken.
+    The algorithm is that of Viterbi (1967), on log-probabilities of a network. If the grammar
+    allows no sequence, the result has the fewest violations.
 
     Parameters
     ----------
     scores
-        Of each label at each position, [n, K]; what cannot stand there ``FORBIDDEN`` or less.
+        Score of each label at each position, [n, K]; at most ``FORBIDDEN`` for impossible labels.
     grammar
-        Which labels may follow which.
+        The constraints.
     before
-        The label before the first position, where an item goes on.
+        The label before the first position, if the item continues from there.
     ends
-        Whether the item ends here.
+        Whether the item ends at the last position.
 
     Returns
     -------
     NDArray
-        int64[n].
+        The labels, int64[n].
     """
     if len(scores) == 0:
         return np.empty(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""From a text to another one of another length: pronunciation, transliteration, normalisation.
+"""Sequence-to-sequence transduction: pronunciation, transliteration, normalisation.
 
 pairs ──▶ symbols ──▶ examples ──▶ encoder, attention, decoder ──▶ beam search ──▶ texts
 """

@@ -1,8 +1,8 @@
-"""A corpus that every machine has: dates as people write them, and as ISO 8601 has them.
+"""A synthetic corpus: dates in common English and Korean forms, and in ISO 8601.
 
-Every written form says one date only. Numbers between slashes are month, day, year, as in the
-United States; between dots they are day, month, year, as in Germany, but with the year first in
-Korean. Years of two digits are 1969 to 2068, as POSIX reads them.
+Every form is unambiguous. With slashes, the order is month, day, year, as in the United States.
+With dots, it is day, month, year, as in Germany, or year first in Korean. Two-digit years are 1969
+to 2068, as in POSIX.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nextchar.tasks.transduction.pairs import Pair
 DatePart = Literal["all", "train", "test"]
 FIRST, LAST = datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)
 MOST_DATES = 100_000
-_TEST_EVERY = 10  # one date in so many is of the test part
+_TEST_EVERY = 10  # one date in ten is in the test part
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
@@ -35,26 +35,27 @@ Form = Callable[[Date], str]
 
 
 def make_dates(count: int, *, seed: int = 0, part: DatePart = "all") -> list[Pair]:
-    """Draw dates from 1900 to 2099, each in one of many written forms.
+    """Return random dates from 1900 to 2099, each in one of many forms.
 
     Parameters
     ----------
     count
-        How many pairs, 1 to 100,000; no written form occurs twice.
+        Number of pairs, 1 to 100,000. All sources are distinct.
     seed
-        Of the draw.
+        Seed of the random choice.
     part
-        ``test`` is the tenth of all dates that ``train`` never has, whatever the seed.
+        The part of the corpus. ``test`` is a fixed tenth of all dates and disjoint from ``train``
+        for every seed.
 
     Returns
     -------
     list[Pair]
-        The date as it is written, in English or Korean, and in ISO 8601.
+        The date in an English or Korean form, and in ISO 8601.
 
     Raises
     ------
     ConfigError
-        A value out of its range.
+        A value is out of range.
     """
     if not 1 <= count <= MOST_DATES:
         raise ConfigError(f"count must be 1 to {MOST_DATES:,}; got {count:,}")
@@ -71,13 +72,13 @@ def make_dates(count: int, *, seed: int = 0, part: DatePart = "all") -> list[Pai
 
 
 def written_forms(date: Date) -> list[str]:
-    """Give all forms in which a date is written."""
+    """Return all forms of a date."""
     forms = _FORMS + (_SHORT_FORMS if _FIRST_SHORT <= date.year <= _LAST_SHORT else ())
     return [form(date) for form in forms]
 
 
 def _drawn(seed: int, part: DatePart) -> Iterator[Pair]:
-    """Draw dates of a part without end."""
+    """Yield random dates of a part without end."""
     draw = np.random.default_rng(seed)
     days = (LAST - FIRST).days + 1
     while True:
@@ -106,7 +107,7 @@ def _ordinal(number: int) -> str:
 
 
 def _korean(number: int) -> str:
-    """Say a number below 10,000 in Sino-Korean."""
+    """Return a number below 10,000 as Sino-Korean words."""
     words = ""
     for size, name in ((1000, "천"), (100, "백"), (10, "십"), (1, "")):
         digit = number // size % 10

@@ -1,7 +1,7 @@
-"""What a transducer writes: greedily, or by beam search, for many sources side by side.
+"""Batched decoding of a transducer, greedy or by beam search.
 
-Shapes: S time steps of the longest source, N items that are still written, K width, V target
-symbols, W = V + 1 with the end, n symbols of a text.
+Shapes: S time steps of the longest source, N active items, K beam width, V target symbols,
+W = V + 1 outputs with the end symbol, n symbols of a text.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from nextchar.nn.transducer import TransducerNetwork
 from nextchar.text.batches import by_length
 from nextchar.text.sequences import Sequences
 
-SYMBOLS_TOGETHER = 16_384  # of the sources of a batch, for each text that is followed
-_SHRINK_BELOW = 0.75  # share of the rows that still go on, below which the others are left out
+SYMBOLS_TOGETHER = 16_384  # source symbols of a batch, divided by the beam width
+_SHRINK_BELOW = 0.75  # finished rows are removed below this share of active rows
 
 
 @dataclass(frozen=True)
-class Written:
-    """A text that was found.
+class Hypothesis:
+    """A decoded text.
 
     Attributes
     ----------
     symbols
-        Its ids [n], without the end.
+        The ids [n], without the end.
     log_probability
-        In nats: the sum over its symbols and the end.
+        The sum of the log-probabilities of the symbols and the end, in nats.
     score
-        What it is ranked by.
+        The log-probability with the length penalty, for ranking.
     reached_limit
-        Whether it ended only because it may not be longer.
+        Whether the length limit forced the end.
     """
 
     symbols: tuple[int, ...]
@@ -48,48 +48,48 @@ class Written:
     reached_limit: bool
 
 
-def write(
+def decode(
     network: TransducerNetwork,
     sources: Sequences,
     limits: NDArray[np.int64],
     beam: Beam,
     *,
     excluded: Collection[int] = (),
-) -> Iterator[tuple[NDArray[np.int64], list[list[Written]]]]:
-    """Write the targets of sources, those of similar lengths together.
+) -> Iterator[tuple[NDArray[np.int64], list[list[Hypothesis]]]]:
+    """Decode the targets of sources, in batches of similar lengths.
 
     Parameters
     ----------
     network
-        In evaluation mode.
+        The network, in evaluation mode.
     sources
-        N of them, none empty.
+        N non-empty sources.
     limits
-        Most symbols of each target, int64[N].
+        Maximum number of symbols of each target, int64[N].
     beam
-        With width 1 the most probable symbol is taken at each step. It has no groups.
+        The beam search, without groups. Width 1 is greedy decoding.
     excluded
-        PairCodec that are never taken.
+        Symbols that are never generated.
 
     Yields
     ------
     NDArray, list
-        Which items they are, and for each the texts that were found, the best first: at least
-        one, and at most as many as the width.
+        The indices of a batch of items, and the hypotheses of each item, the best first: at least
+        one, and at most the beam width.
     """
     device = network.head.weight.device
     most = max(1, SYMBOLS_TOGETHER // beam.width)
     for items in by_length(sources.lengths, most):
         ids = torch.from_numpy(sources.padded(items, 0)).to(device)
         lengths = torch.from_numpy(sources.lengths[items]).to(device)
-        barred = sorted(excluded)
+        masked = sorted(excluded)
         longest = torch.from_numpy(limits[items]).to(device)
         with torch.inference_mode():
             memory, state = network.begin(ids, lengths)
             if beam.width == 1:
-                yield items, _greedy(network, memory, state, longest, barred, beam)
+                yield items, _greedy(network, memory, state, longest, masked, beam)
             else:
-                yield items, _Search(network, memory, state, longest, barred, beam).run()
+                yield items, _Search(network, memory, state, longest, masked, beam).run()
 
 
 def _greedy(
@@ -97,11 +97,11 @@ def _greedy(
     memory: Memory,
     state: State,
     limits: Tensor,
-    barred: list[int],
+    masked: list[int],
     beam: Beam,
-) -> list[list[Written]]:
+) -> list[list[Hypothesis]]:
     count, border = len(limits), network.border
-    found: list[list[Written]] = [[] for _ in range(count)]
+    found: list[list[Hypothesis]] = [[] for _ in range(count)]
     items = torch.arange(count, device=limits.device)
     going = torch.ones(count, dtype=torch.bool, device=limits.device)
     totals = torch.zeros(count, dtype=torch.float64, device=limits.device)
@@ -109,17 +109,17 @@ def _greedy(
     symbols = newest[:, :0]
     while True:
         logits, state, _ = network.step(newest, state, memory)
-        logs = _log_probabilities(logits[:, 0], barred)
-        wanted = logs.argmax(-1)
+        logs = _log_probabilities(logits[:, 0], masked)
+        best = logs.argmax(-1)
         at_limit = limits == symbols.shape[1]
-        chosen = wanted.masked_fill(at_limit, border)
+        chosen = best.masked_fill(at_limit, border)
         totals = totals + logs.gather(1, chosen.unsqueeze(1))[:, 0]
         ended = going & (chosen == border)
         for row in ended.nonzero()[:, 0].tolist():
             text, total = tuple(symbols[row].tolist()), float(totals[row])
-            forced = bool(wanted[row] != border)
+            forced = bool(best[row] != border)
             found[int(items[row])].append(
-                Written(text, total, beam.score(total, len(text)), forced)
+                Hypothesis(text, total, beam.score(total, len(text)), forced)
             )
         going = going & ~ended
         left = int(going.sum())
@@ -135,11 +135,11 @@ def _greedy(
 
 
 class _Search:
-    """A beam search for items side by side.
+    """A batched beam search.
 
-    Of the 2·K most probable continuations of an item, ends among the first K are kept as found,
-    and the first K of the others are followed. An item is done when none of those that are
-    followed can come to be among its K best.
+    Each step ranks the 2·K most probable extensions of an item. Those among the first K that end
+    are complete. The first K of the others form the next beam. The search for an item stops when no
+    hypothesis in the beam can still enter the K best.
     """
 
     def __init__(
@@ -148,17 +148,17 @@ class _Search:
         memory: Memory,
         state: State,
         limits: Tensor,
-        barred: list[int],
+        masked: list[int],
         beam: Beam,
     ) -> None:
         K, device = beam.width, limits.device
         self._network = network
-        self._barred = barred
+        self._masked = masked
         self._beam = beam
         self._memory = memory
         self._limits = limits
         count = len(limits)
-        self._found: list[list[Written]] = [[] for _ in range(count)]
+        self._found: list[list[Hypothesis]] = [[] for _ in range(count)]
         self._items = torch.arange(count, device=device)
         each = torch.arange(count, device=device).repeat_interleave(K)
         self._state = _rows_of(state, each)
@@ -168,11 +168,11 @@ class _Search:
         self._newest = torch.full((count, K), network.border, device=device)
         self._symbols = self._newest.unsqueeze(2)[:, :, :0]
 
-    def run(self) -> list[list[Written]]:
-        """Search to the end: give what was found for each item, the best first."""
+    def run(self) -> list[list[Hypothesis]]:
+        """Return the hypotheses of each item, the best first."""
         while len(self._items):
             self._step()
-            self._leave_out_finished()
+            self._remove_finished()
         K = self._beam.width
         ranked = (sorted(each, key=lambda found: -found.score) for each in self._found)
         return [each[:K] for each in ranked]
@@ -180,7 +180,7 @@ class _Search:
     def _step(self) -> None:
         border, K = self._network.border, self._beam.width
         logits, self._state, _ = self._network.step(self._newest, self._state, self._memory)
-        logs = _log_probabilities(logits, self._barred)
+        logs = _log_probabilities(logits, self._masked)
         forced = logs.argmax(-1) != border
         at_limit = self._limits == self._symbols.shape[2]
         logs[at_limit, :, :border] = -math.inf
@@ -195,14 +195,14 @@ class _Search:
         self._follow(going, parents.gather(1, order), symbols.gather(1, order))
 
     def _finish(self, ended: Tensor, totals: Tensor, parents: Tensor, forced: Tensor) -> None:
-        """Keep the texts that have ended."""
+        """Store the complete hypotheses."""
         length, K = self._symbols.shape[2], self._beam.width
         scores = (totals / self._weight(length)).masked_fill(~ended, -math.inf)
         self._best = torch.cat([self._best, scores], dim=1).topk(K, dim=1).values
         for row, place in ended.nonzero().tolist():
             parent = int(parents[row, place])
             self._found[int(self._items[row])].append(
-                Written(
+                Hypothesis(
                     tuple(self._symbols[row, parent].tolist()),
                     float(totals[row, place]),
                     float(scores[row, place]),
@@ -218,10 +218,10 @@ class _Search:
         self._symbols = torch.cat([before, symbols.unsqueeze(2)], dim=2)
         self._totals, self._newest = totals, symbols
 
-    def _leave_out_finished(self) -> None:
+    def _remove_finished(self) -> None:
         weights = ((5 + self._limits) / 6) ** self._beam.length_penalty
-        hopes = self._totals.amax(1) / weights
-        going = (hopes > self._best[:, -1]) & hopes.isfinite()
+        bounds = self._totals.amax(1) / weights
+        going = (bounds > self._best[:, -1]) & bounds.isfinite()
         left = int(going.sum())
         if left > 0 and left >= _SHRINK_BELOW * len(going):
             return
@@ -238,11 +238,11 @@ class _Search:
         return 1 / self._beam.score(1.0, symbols)
 
 
-def _log_probabilities(logits: Tensor, barred: list[int]) -> Tensor:
-    """Give log-probabilities of logits [..., W], −∞ for symbols that are never taken."""
+def _log_probabilities(logits: Tensor, masked: list[int]) -> Tensor:
+    """Return log-probabilities of logits [..., W], with −∞ for masked symbols."""
     logs = logits.double().log_softmax(-1)
-    if barred:
-        logs[..., barred] = -math.inf
+    if masked:
+        logs[..., masked] = -math.inf
     return logs
 
 

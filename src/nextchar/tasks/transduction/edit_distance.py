@@ -1,4 +1,4 @@
-"""How far what was written is from what should have been.
+"""Edit distances and error rates of outputs against references.
 
 Legend: N items, n and m symbols of two sequences.
 """
@@ -22,9 +22,9 @@ class Errors:
     Attributes
     ----------
     distances
-        Edit distance of each from its reference, int64[N].
+        Edit distance of each output from its reference, int64[N].
     reference_symbols
-        PairCodec of all references.
+        Number of symbols of all references.
     """
 
     distances: NDArray[np.int64]
@@ -32,32 +32,33 @@ class Errors:
 
     @property
     def symbol_error_rate(self) -> float:
-        """The sum of the distances over that of the references' lengths; it can pass 1."""
+        """Sum of the distances, divided by the total length of the references; may exceed 1."""
         return float(self.distances.sum()) / max(1, self.reference_symbols)
 
     @property
     def sequence_error_rate(self) -> float:
-        """Share of the items that are not as their reference."""
+        """Share of items that differ from their reference."""
         return float((self.distances > 0).mean()) if len(self.distances) else 0.0
 
     def rates(self) -> dict[str, float]:
-        """Give both by name."""
+        """Return both rates by name."""
         return {
             "symbol_error_rate": self.symbol_error_rate,
             "sequence_error_rate": self.sequence_error_rate,
         }
 
 
-def count_errors(written: Sequence[ArrayLike], references: Sequences) -> Errors:
-    """Compare what was written with one reference for each."""
-    distances = [edit_distance(each, references[number]) for number, each in enumerate(written)]
+def count_errors(outputs: Sequence[ArrayLike], references: Sequences) -> Errors:
+    """Return the errors of outputs, each against one reference."""
+    distances = [edit_distance(each, references[number]) for number, each in enumerate(outputs)]
     return Errors(np.array(distances, dtype=np.int64), len(references.values))
 
 
 def edit_distance(left: ArrayLike, right: ArrayLike) -> int:
-    """Count the insertions, deletions and substitutions between two sequences [n] and [m].
+    """Return the Levenshtein distance between two sequences [n] and [m].
 
-    Levenshtein (1966), by the recurrence of Wagner & Fischer (1974).
+    It is the minimum number of insertions, deletions and substitutions (Levenshtein 1966), computed
+    by the algorithm of Wagner & Fischer (1974).
     """
     a, b = (np.asarray(each, dtype=np.int64) for each in (left, right))
     return int(distance(a, b))
@@ -65,7 +66,7 @@ def edit_distance(left: ArrayLike, right: ArrayLike) -> int:
 
 @compiled
 def distance(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
-    """Do as ``edit_distance``, for other compiled loops."""
+    """Return the distance of ``edit_distance``, as a function for compiled code."""
     row = np.arange(len(b) + 1)
     for i in range(len(a)):
         diagonal = row[0]

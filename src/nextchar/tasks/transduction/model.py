@@ -1,6 +1,6 @@
-"""A trained transducer: texts in, texts out.
+"""The transducer: a sequence-to-sequence model of texts.
 
-Shapes: S time steps of the longest source, T of the longest target with its end, B items.
+Shapes: S symbols of the longest source, T symbols of the longest target with its end, B items.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nextchar.runs import train
 from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.result import ItemResult
-from nextchar.tasks.transduction.decoding import Written, write
+from nextchar.tasks.transduction.decoding import Hypothesis, decode
 from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.pairs import Columns, Pair, PairData, PairFormat, pairs_of
 from nextchar.tasks.transduction.results import (
@@ -51,7 +51,7 @@ _MEASURED_TOGETHER = 32_768  # symbols
 
 
 class Transducer(ItemModel[TransducerRunConfig]):
-    """Writes a text for a text: what ``nextchar transduce train`` makes.
+    """A sequence-to-sequence model, trained by ``nextchar transduce train``.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         levels = len(self.network.levels)
         if config.training.freeze >= levels:
             raise ConfigError(
-                f"freeze must be below {levels}, so that something learns; got "
+                f"freeze must be below {levels}, the number of layer groups; got "
                 f"{config.training.freeze}"
             )
 
@@ -99,19 +99,19 @@ class Transducer(ItemModel[TransducerRunConfig]):
     ) -> ItemResult:
         """Train a transducer on pairs of a source and a target.
 
-        All pairs of a source are in the training part, or all are held out. If all files have the
-        format ``cmudict``, targets are tokens, unless ``target_vocabulary`` is set.
+        All pairs with the same source are in the same part of the train/validation split. If all
+        files have the format ``cmudict``, targets are tokens, unless ``target_vocabulary`` is set.
 
         Parameters
         ----------
         data
-            Files, folders or patterns; or pairs of texts.
+            Files, folders or glob patterns; or pairs of texts.
         out
-            The run directory to create; it must not exist yet, or be empty.
+            The run directory to create. It must not exist, or must be empty.
         columns
-            The columns of tables; ``source`` and ``target`` if not given.
+            The table columns; by default ``source`` and ``target``.
         file_format
-            The format of all files; ``auto`` decides by each name.
+            The format of all files. ``auto`` derives it from each name.
         listeners
             Called with each event of the training.
         **options
@@ -120,7 +120,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         Raises
         ------
         ConfigError, TextError, RunError
-            The data or an option cannot be used; nothing was written.
+            The data or an option is invalid. Nothing was written.
         """
         result: ItemResult = train(
             cls.task,
@@ -135,12 +135,12 @@ class Transducer(ItemModel[TransducerRunConfig]):
 
     @classmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
-        """Make the model of a run as it was before its training."""
+        """Return the model of a run in its initial state."""
         return cls(config, PairCodec.load(folder))
 
     @property
     def summary(self) -> str:
-        """The symbols that it reads and writes, counted."""
+        """The numbers of source and target symbols, as text."""
         source, target = len(self.symbols.source), len(self.symbols.target)
         return f"{source:,} symbols to {target:,}"
 
@@ -149,44 +149,46 @@ class Transducer(ItemModel[TransducerRunConfig]):
         self.symbols.save(folder)
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
-        """Give the symbols of source and target, int64[N]."""
+        """Return the number of symbols of each source and its target, int64[N]."""
         return examples.texts[SOURCE].lengths + examples.texts[TARGET].lengths
 
     def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
-        """Read sources and targets in training mode, and judge what is predicted."""
+        """Return the loss of a batch, with teacher forcing."""
         logits, targets = self._predicted(examples, batch, generator)
         return sequence_loss(
             NetworkOutput(logits, (), logits, logits), targets, self.config.training
         )
 
     def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:
-        """Return the number of predicted symbols of some targets, each with its end, twice."""
+        """Return the number of predicted symbols of some targets, ends included, twice."""
         symbols = int(examples.texts[TARGET].lengths[items].sum()) + len(items)
         return symbols, symbols
 
     def _measured(self, examples: Examples) -> Measured:
-        """Measure the loss on all items, and the errors of what is written for some of them.
+        """Return the loss on all items, and the error rates of greedy decoding on a fixed sample.
 
-        Those are the same at each call, and written greedily; the error rate of their symbols
-        decides.
+        The symbol error rate selects the best weights.
         """
         nats = self._nats(examples)
-        part = self._written_items(examples)
-        found = self.write_ids(part.texts[SOURCE], Beam(width=1))
+        part = self._decoded_items(examples)
+        found = self.decode_ids(part.texts[SOURCE], Beam(width=1))
         errors = count_errors([each[0].symbols for each in found], part.texts[TARGET])
         return Measured(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
 
     def rehearse(self, examples: Examples) -> None:
-        """Do the work of ``measure`` on a trained network; untrained outputs rarely end."""
+        """Do the same amount of work as ``measure`` on a trained network.
+
+        Outputs of an untrained network rarely end. Their length is limited to a typical one.
+        """
         with evaluating(self.network):
             self._nats(examples)
-            part = self._written_items(examples)
+            part = self._decoded_items(examples)
             lengths = part.texts[TARGET].lengths
             longest = int(lengths.mean() + 2 * lengths.std()) + 1
-            self.write_ids(part.texts[SOURCE], Beam(width=1), max_length=longest)
+            self.decode_ids(part.texts[SOURCE], Beam(width=1), max_length=longest)
 
-    def _written_items(self, examples: Examples) -> Examples:
-        """Return the items decoded to measure errors: the same at each call."""
+    def _decoded_items(self, examples: Examples) -> Examples:
+        """Return a fixed sample of the items, to decode for the error rates."""
         count = min(len(examples), self.config.transduction.decoded_items)
         some = np.random.default_rng(self.config.training.seed).permutation(len(examples))[:count]
         return examples.subset(np.sort(some))
@@ -206,35 +208,35 @@ class Transducer(ItemModel[TransducerRunConfig]):
     def _predicted(
         self, examples: Examples, batch: Batch, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Give logits [T, B, V + 1] and what should have been predicted, int64[T, B]."""
+        """Return logits [T, B, V + 1] and targets int64[T, B] under teacher forcing."""
         sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
         border = self.network.border
         source = batch.padded(sources, 0)
         target = batch.padded(targets, border)
         count = len(batch.own)
         edge = np.full((1, count), border)
-        read = np.concatenate([edge, target])
-        wanted = np.concatenate([target, edge])
-        behind = np.arange(len(wanted))[:, None] > targets.lengths[batch.own]
-        wanted[behind] = NO_TARGET
-        tensors = (source, sources.lengths[batch.own], read, wanted)
-        ids, lengths, reading, judged = (
+        inputs = np.concatenate([edge, target])
+        expected = np.concatenate([target, edge])
+        padding = np.arange(len(expected))[:, None] > targets.lengths[batch.own]
+        expected[padding] = NO_TARGET
+        tensors = (source, sources.lengths[batch.own], inputs, expected)
+        ids, lengths, read, target_ids = (
             on_device(torch.from_numpy(values), self.device) for values in tensors
         )
-        prediction = self.network(ids, lengths, reading, generator=generator)
-        return prediction.logits, judged
+        prediction = self.network(ids, lengths, read, generator=generator)
+        return prediction.logits, target_ids
 
-    def write_ids(
+    def decode_ids(
         self, sources: Sequences, beam: Beam, *, max_length: int | None = None
-    ) -> list[list[Written]]:
-        """Write targets for encoded sources: for each, what was found, the best first."""
+    ) -> list[list[Hypothesis]]:
+        """Return the hypotheses for each encoded source, the best first."""
         limits = self.symbols.limits(sources.lengths)
         if max_length is not None:
             limits = np.full(len(sources), max_length)
         unknown = self.symbols.target.unknown_id
         excluded = () if unknown is None else (unknown,)
-        found: list[list[Written]] = [[] for _ in range(len(sources))]
-        for items, each in write(self.network, sources, limits, beam, excluded=excluded):
+        found: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
+        for items, each in decode(self.network, sources, limits, beam, excluded=excluded):
             for item, texts in zip(items.tolist(), each, strict=True):
                 found[item] = texts
         return found
@@ -250,36 +252,37 @@ class Transducer(ItemModel[TransducerRunConfig]):
         length_penalty: float = 0.0,
         unknown: Unknown = "error",
     ) -> list[list[Transduction]]:
-        """Write the most probable texts for each of several.
+        """Return the most probable outputs for each source text.
 
         Parameters
         ----------
         texts
-            Sources; one alone is as a list of it. Many at once are much faster than one by one.
+            A source or several. One call for many is much faster than many calls.
         beam
-            Texts that are followed for each; 1 takes the most probable symbol at each step.
+            Beam width; 1 is greedy decoding.
         count
-            How many to give for each, at most ``beam``; there may be fewer.
+            Maximum number of outputs for each source, 1 to ``beam``.
         max_length
-            Most symbols of a target. If not given, twice those of the source and those of the
-            longest target of the training.
+            Maximum number of symbols of an output. The default is twice the length of the source,
+            plus the longest target in training.
         length_penalty
-            As ``generation.search.Beam``: above 0, longer texts are not the worse for being long.
+            As in ``generation.search.Beam``: values above 0 compensate for the lower probability of
+            long outputs.
         unknown
-            What to do with symbols that the source's vocabulary does not have: an error, leave
-            them out, or read them as ``<unk>``.
+            Treatment of symbols outside the source vocabulary: raise an error, skip them, or read
+            them as ``<unk>``.
 
         Returns
         -------
         list[list[Transduction]]
-            For each text, the best first.
+            The outputs for each source, the best first.
 
         Raises
         ------
         TextError
-            A text is empty or longer than the run takes, or its symbols are not known.
+            A text is empty or too long, or has unknown symbols.
         ConfigError
-            An option is out of its range.
+            An option is out of range.
         """
         search = _search(beam, length_penalty, max_length)
         if not 1 <= count <= beam:
@@ -288,20 +291,20 @@ class Transducer(ItemModel[TransducerRunConfig]):
         sources = self._sources(given, unknown)
         return [
             [self._transduction(each) for each in ranked[:count]]
-            for ranked in self.write_ids(sources, search, max_length=max_length)
+            for ranked in self.decode_ids(sources, search, max_length=max_length)
         ]
 
     @checked
     def attention(
         self, text: str, *, beam: int = 5, max_length: int | None = None, unknown: Unknown = "error"
     ) -> AttentionMap:
-        """Write the most probable text, and tell where the network looked at each symbol.
+        """Return the attention weights for the most probable output.
 
         Options and errors are those of ``apply``.
         """
         source = self._sources([text], unknown)
         search = _search(beam, 0.0, max_length)
-        best = self.write_ids(source, search, max_length=max_length)[0][0]
+        best = self.decode_ids(source, search, max_length=max_length)[0][0]
         read = torch.tensor([self.network.border, *best.symbols], device=self.device).unsqueeze(1)
         ids = torch.from_numpy(source.padded(np.zeros(1, np.int64), 0)).to(self.device)
         lengths = torch.tensor([len(ids)], device=self.device)
@@ -326,11 +329,11 @@ class Transducer(ItemModel[TransducerRunConfig]):
         length_penalty: float = 0.0,
         note: Note = no_note,
     ) -> TransductionEvaluation:
-        """Transduce the sources of pairs, and compare the outputs with the targets.
+        """Evaluate the outputs for the sources of pairs against the targets.
 
-        Symbols that a vocabulary lacks are read as ``<unk>``, which is never an output. ``data``,
-        ``columns`` and ``file_format`` are as in ``train``; ``note`` is called with a line for each
-        irregularity of a file. Other options and errors are those of ``apply``.
+        Unknown symbols are read as ``<unk>``, which is never an output. ``data``, ``columns`` and
+        ``file_format`` are as in ``train``. ``note`` is called with a line for each irregularity of
+        a file. Other options and errors are those of ``apply``.
         """
         reading = self.config.items.reading
         pairs = pairs_of(data, reading, columns=columns, file_format=file_format, note=note)
@@ -339,12 +342,12 @@ class Transducer(ItemModel[TransducerRunConfig]):
         )
 
     def examples(self, pairs: Sequence[tuple[str, str]]) -> Examples:
-        """Encode pairs; symbols that a vocabulary does not have are ``<unk>``.
+        """Encode pairs. Unknown symbols are ``<unk>``.
 
         Raises
         ------
         TextError
-            There are none, or one has a text that is empty or longer than the run takes.
+            There are no pairs, or a text is empty or too long.
         """
         if not pairs:
             raise TextError("there is nothing to evaluate: no pairs were given")
@@ -367,7 +370,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         """Evaluate on encoded items; see ``evaluate``."""
         search = _search(beam, length_penalty, max_length)
         began = time.perf_counter()
-        found = self.write_ids(examples.texts[SOURCE], search, max_length=max_length)
+        found = self.decode_ids(examples.texts[SOURCE], search, max_length=max_length)
         seconds = time.perf_counter() - began
         return TransductionEvaluation.of(
             self.symbols,
@@ -378,16 +381,16 @@ class Transducer(ItemModel[TransducerRunConfig]):
             seconds=seconds,
         )
 
-    def _transduction(self, written: Written) -> Transduction:
+    def _transduction(self, best: Hypothesis) -> Transduction:
         return Transduction(
-            text=self.symbols.target.decode(written.symbols),
-            log_probability=written.log_probability,
-            score=written.score,
-            reached_limit=written.reached_limit,
+            text=self.symbols.target.decode(best.symbols),
+            log_probability=best.log_probability,
+            score=best.score,
+            reached_limit=best.reached_limit,
         )
 
     def _sources(self, texts: Sequence[str], unknown: Unknown) -> Sequences:
-        """Encode sources, each of at least one symbol."""
+        """Encode sources; raise ``TextError`` if one has no known symbol."""
         encoded = []
         for number, text in enumerate(texts, 1):
             self._require_length(text, f"text {number}")
@@ -403,8 +406,8 @@ class Transducer(ItemModel[TransducerRunConfig]):
         most = self.config.items.max_length
         if len(text) > most:
             raise TextError(
-                f"{name} has {len(text):,} characters; this run was made for at most {most:,} "
-                f"({as_option('max_length')} of its training)"
+                f"{name} has {len(text):,} characters; this run accepts at most {most:,} "
+                f"({as_option('max_length')} in training)"
             )
 
 

@@ -1,9 +1,9 @@
-"""Pairs of texts from files.
+"""Reading pairs of texts from files.
 
-A table (``.csv``, ``.tsv``, ``.jsonl``) has columns. Of plain ``pairs``, each line is a source, a
-tab (or, where there is none, a blank), and the target. Lines of ``cmudict`` are a word, blanks, and
-phonemes; lines that begin with ``;;;`` and text after ``#`` are comments; other
-pronunciations, ``word(2)``, are left out and counted.
+There are three kinds of formats. Tables (``.csv``, ``.tsv``, ``.jsonl``) have columns. A line of
+``pairs`` is a source, a separator and a target; the separator is a tab, or a space if the line has
+no tab. A line of ``cmudict`` is a word, spaces and phonemes; lines that begin with ``;;;`` and text
+after ``#`` are comments, and alternative pronunciations, ``word(2)``, are omitted and counted.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table that hold the pairs: names, or numbers from 1."""
+    """The table columns of sources and targets: names, or numbers from 1."""
 
     source: str = "source"
     target: str = "target"
 
 
 def format_of(path: str | Path) -> PairFormat:
-    """Return the format of a file, from its name.
+    """Return the format of a file, derived from its name.
 
-    It is a table, ``cmudict`` (``*.dict``, ``cmudict*``), or ``pairs``.
+    The format is that of a table, ``cmudict`` (``*.dict``, ``cmudict*``), or ``pairs``.
     """
     name = Path(plain_name(path)).name
     is_dictionary = name.endswith(CMUDICT_SUFFIX) or name.startswith(CMUDICT_NAME)
@@ -67,7 +67,7 @@ def pairs_of(
     file_format: PairFormat = "auto",
     note: Note = no_note,
 ) -> list[Pair]:
-    """Return pairs: those in memory, or those of files (``read_pairs``)."""
+    """Return pairs: existing ones unchanged, or those read from files (``read_pairs``)."""
     paths, pairs = _parted(data)
     if pairs or not paths:
         return pairs
@@ -75,13 +75,13 @@ def pairs_of(
 
 
 def formats_of(data: PairData, file_format: PairFormat) -> set[PairFormat]:
-    """Return the formats of the files; none for pairs in memory."""
+    """Return the formats of the files; the empty set for pairs in memory."""
     paths, _ = _parted(data)
     return {format_of(path) if file_format == "auto" else file_format for path in paths}
 
 
 def _parted(data: PairData) -> tuple[list[str | Path], list[Pair]]:
-    """Tell files from pairs in memory."""
+    """Return the files and the pairs in memory."""
     given = [data] if isinstance(data, str | os.PathLike) else list(data)
     pairs = [Pair(*each) for each in given if isinstance(each, tuple)]
     paths = [Path(each) for each in given if isinstance(each, os.PathLike)]
@@ -101,21 +101,21 @@ def read_pairs(
     Parameters
     ----------
     paths
-        At least one.
+        The files, at least one.
     config
-        Encoding, what to do about decoding errors, normalisation.
+        Encoding, treatment of decoding errors, normalisation.
     columns
-        Of tables; ``source`` and ``target`` if not given.
+        The table columns; by default ``source`` and ``target``.
     file_format
-        Format of all files; ``auto`` decides by each name.
+        The format of all files. ``auto`` derives it from each name.
     note
         Called with a line for each irregularity of a file, and for omitted pairs.
 
     Raises
     ------
     TextError
-        No file, one that cannot be read, a missing column, a line of fewer or more than two
-        columns, or an empty source or target. The message names the place.
+        There is no file, a file cannot be read, a column is missing, a line does not have exactly
+        two columns, or a source or target is empty. The message names the location.
     """
     if not paths:
         raise TextError("no pairs were given: name a file, or -")
@@ -170,7 +170,7 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
         word, *rest = _COMMENT_BEHIND.sub("", line).split(maxsplit=1)
         if not rest:
             raise TextError(
-                f"{place} has no phonemes after the word {word[:40]!r}: a line is a word, blanks "
+                f"{place} has no phonemes after the word {word[:40]!r}: a line is a word, spaces "
                 "and phonemes"
             )
         if _OTHER.search(word) or word in known:
@@ -179,12 +179,12 @@ def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tu
         known.add(word)
         yield place, Pair(word, " ".join(rest[0].split()))
     if others:
-        one, several = "other pronunciation of a word is", "other pronunciations of words are"
+        one, several = "alternative pronunciation is", "alternative pronunciations are"
         note(f"{counted(others, one, several)} left out (the first: {first})")
 
 
 def _numbered(path: str | Path, config: TextConfig) -> Iterator[tuple[str, str]]:
-    """Yield the lines that are not blank, each with its place."""
+    """Yield the non-blank lines, each after its location."""
     name = "standard input" if str(path) == STANDARD_INPUT else path
     for number, line in enumerate(read_lines(path, config), 1):
         if line.strip():

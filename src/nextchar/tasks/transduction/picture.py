@@ -1,4 +1,4 @@
-"""A picture of an attention map; matplotlib is an extra. And the same map as text.
+"""Attention maps as figures (with the optional matplotlib) and as text.
 
 Legend: T symbols of the target, S of the source.
 """
@@ -17,9 +17,10 @@ _SHADES = " ░▒▓█"
 
 
 def attention_picture(attention: AttentionMap, picture_format: str) -> bytes:
-    """Draw the weights: the source along the top, the target downwards, dark where it looked.
+    """Draw the weights as a heat map: source symbols in columns, target symbols in rows.
 
-    What no installed font has is drawn as a box; ``undrawable`` tells.
+    Darker cells have larger weights. Characters without an installed font are drawn as boxes;
+    ``undrawable`` lists them.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def attention_picture(attention: AttentionMap, picture_format: str) -> bytes:
     Raises
     ------
     ConfigError
-        There are too many symbols.
+        The source or the target has too many symbols.
     NextcharError
         matplotlib is not installed.
     """
@@ -37,7 +38,7 @@ def attention_picture(attention: AttentionMap, picture_format: str) -> bytes:
     longest = max(len(sources), len(targets))
     if longest > MOST_SYMBOLS:
         raise ConfigError(
-            f"a picture of attention has at most {MOST_SYMBOLS} symbols along a side; got {longest}"
+            f"a figure of attention has at most {MOST_SYMBOLS} symbols per axis; got {longest}"
         )
     figure = new_figure(1.6 + 0.3 * len(sources), 0.8 + 0.3 * len(targets))
     axes = figure.subplots()
@@ -59,7 +60,7 @@ def attention_picture(attention: AttentionMap, picture_format: str) -> bytes:
 
 
 def undrawable(attention: AttentionMap) -> list[str]:
-    """List the characters of a map that no font has which is installed."""
+    """Return the characters of a map that no installed font contains."""
     fonts = label_fonts()
     manager = importlib.import_module("matplotlib.font_manager")
     known: set[int] = set()
@@ -70,9 +71,9 @@ def undrawable(attention: AttentionMap) -> list[str]:
 
 
 def attention_table(attention: AttentionMap) -> str:
-    """Draw the weights with blocks: a row for each symbol written, a column for each one read.
+    """Return the weights as text: a row for each target symbol, a column for each source symbol.
 
-    A shade is a fifth of the weight, from nothing to all.
+    Five shades of blocks represent equal ranges of weights from 0 to 1.
     """
     sources, targets = _names(attention.source), _names(attention.target)
     margin = max(map(width, targets), default=0)

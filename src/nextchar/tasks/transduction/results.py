@@ -1,4 +1,4 @@
-"""What a transducer gives, and how it is reported.
+"""The results of a transducer: outputs, attention maps and evaluation.
 
 Legend: T symbols of the target, S of the source.
 """
@@ -13,25 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.tasks.examples import Examples
-from nextchar.tasks.transduction.decoding import Written
+from nextchar.tasks.transduction.decoding import Hypothesis
 from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transduction:
-    """A text that was written for another.
+    """The output for a source text.
 
     Attributes
     ----------
     text
-        The target.
+        The output.
     log_probability
-        In nats: the sum over its symbols and its end.
+        The sum of the log-probabilities of the symbols and the end, in nats.
     score
-        What it is ranked by; without a length penalty the same.
+        The log-probability with the length penalty, for ranking.
     reached_limit
-        Whether it ended only because it may not be longer.
+        Whether the length limit forced the end.
     """
 
     text: str
@@ -40,23 +40,22 @@ class Transduction:
     reached_limit: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the fields by name."""
+        """Return the fields by name."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttentionMap:
-    """Where a network looked.
+    """The attention weights of an output.
 
     Attributes
     ----------
     source, target
         The symbols, [S] and [T].
     weights
-        Of each place of the source when a symbol of the target was written, [T, S]; each row has
-        the sum 1.
+        The weight of each source position for each target symbol, [T, S]. Rows sum to 1.
     output
-        The text that was written.
+        The output.
     """
 
     source: tuple[str, ...]
@@ -65,7 +64,7 @@ class AttentionMap:
     output: Transduction
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return all fields as JSON-compatible values, with weights rounded to 6 digits."""
         return {
             "source": list(self.source),
             "target": list(self.target),
@@ -74,8 +73,8 @@ class AttentionMap:
         }
 
 
-class Wrong(NamedTuple):
-    """An item that was not written as it should be."""
+class Mismatch(NamedTuple):
+    """An item whose output differs from its target."""
 
     source: str
     target: str
@@ -84,28 +83,27 @@ class Wrong(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TransductionEvaluation:
-    """How well targets are written.
+    """The evaluation of a transducer on pairs.
 
     Attributes
     ----------
     items
-        How many were written.
+        Number of items.
     beam
-        The width of the search.
+        The beam width.
     symbol_error_rate
-        The sum of edit distances over the sum of the references' lengths, in symbols of the
-        target.
+        The sum of edit distances divided by the total length of the references, in target symbols.
     sequence_error_rate
-        Share of the items that are not exactly their reference: the word error rate of
-        pronunciations.
+        Share of items with an output other than the reference. For pronunciations, it is the word
+        error rate.
     nats_per_symbol
-        The loss of the references, over their symbols and ends.
+        The mean loss of the references, over their symbols and ends.
     reached_limit
-        How many of the written texts ended only because they may not be longer.
+        Number of outputs with an end forced by the length limit.
     seconds
-        Of the writing.
-    wrong
-        What was not as its reference.
+        Duration of the decoding.
+    mismatches
+        The items whose output differs from the reference.
     """
 
     items: int
@@ -115,20 +113,20 @@ class TransductionEvaluation:
     nats_per_symbol: float
     reached_limit: int
     seconds: float
-    wrong: tuple[Wrong, ...]
+    mismatches: tuple[Mismatch, ...]
 
     @classmethod
     def of(
         cls,
         symbols: PairCodec,
         examples: Examples,
-        best: Sequence[Written],
+        best: Sequence[Hypothesis],
         *,
         beam: int,
         nats_per_symbol: float,
         seconds: float,
     ) -> TransductionEvaluation:
-        """Compare the best output of each item with its target."""
+        """Return the evaluation of the best output of each item against its target."""
         sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
         errors = count_errors([each.symbols for each in best], targets)
         return cls(
@@ -139,8 +137,8 @@ class TransductionEvaluation:
             nats_per_symbol=nats_per_symbol,
             reached_limit=sum(each.reached_limit for each in best),
             seconds=seconds,
-            wrong=tuple(
-                Wrong(
+            mismatches=tuple(
+                Mismatch(
                     symbols.source.decode(sources[item]),
                     symbols.target.decode(targets[item]),
                     symbols.target.decode(best[item].symbols),
@@ -150,7 +148,7 @@ class TransductionEvaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, without what was wrong."""
+        """Return the figures by name, without the mismatches."""
         figures = asdict(self)
-        del figures["wrong"]
+        del figures["mismatches"]
         return {**figures, "items_per_second": round(self.items / max(self.seconds, 1e-9), 1)}

@@ -1,4 +1,4 @@
-"""The symbols of sources and targets, and how pairs of texts become examples."""
+"""The vocabularies of sources and targets, and the encoding of pairs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _FILE = "symbols.json"
 
 @dataclass(frozen=True)
 class PairCodec:
-    """What turns sources and targets to numbers.
+    """The encoding of sources and targets.
 
     Attributes
     ----------
     source, target
         The vocabularies.
     longest_target
-        PairCodec of the longest target that was learned from.
+        Number of symbols of the longest training target.
     """
 
     source: Vocabulary
@@ -42,7 +42,7 @@ class PairCodec:
 
     @classmethod
     def learn(cls, pairs: Sequence[Pair], config: TransducerRunConfig) -> Self:
-        """Take the symbols of the pairs that are learned from; both kinds have ``<unk>``."""
+        """Learn both vocabularies from training pairs. Both have ``<unk>``."""
         count, kind = config.items.min_count, config.transduction.target_vocabulary
         targets = [pair.target for pair in pairs]
         source = vocabularies.learn(
@@ -60,33 +60,33 @@ class PairCodec:
         return cls(source, target, longest)
 
     def examples(self, pairs: Iterable[Pair]) -> Examples:
-        """Encode pairs; strangers are ``<unk>``."""
+        """Encode pairs. Unknown symbols are ``<unk>``."""
         kept = list(pairs)
         source = (self.source.encode(pair.source, unknown="replace") for pair in kept)
         target = (self.target.encode(pair.target, unknown="replace") for pair in kept)
-        # The border of a target is one more id.
+        # The boundary of a target has one more id.
         types = (self.source.dtype, np.min_scalar_type(len(self.target)))
         return Examples(
             {SOURCE: Sequences.of(source, types[0]), TARGET: Sequences.of(target, types[1])}, {}
         )
 
     def limits(self, lengths: ArrayLike) -> Any:  # noqa: ANN401
-        """Give the most symbols that are written for sources of some lengths, unless said."""
+        """Return the default length limits of outputs for sources of these lengths."""
         return self.longest_target + 2 * np.asarray(lengths, dtype=np.int64)
 
     def save(self, folder: Path) -> None:
-        """Write them as JSON."""
+        """Write ``symbols.json``."""
         values = {SOURCE: self.source.to_dict(), TARGET: self.target.to_dict()}
         write_json(folder / _FILE, {**values, "longest_target": self.longest_target})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote; ``RunError`` where it is missing or damaged."""
+        """Read ``symbols.json``; raise ``RunError`` if it is missing or damaged."""
         path = folder / _FILE
         values = read_json(path, RunError)
         source, target, longest = (values.get(k) for k in (SOURCE, TARGET, "longest_target"))
         if not (isinstance(source, dict) and isinstance(target, dict) and isinstance(longest, int)):
-            raise RunError(f"{path} is damaged: it must hold source, target and longest_target")
+            raise RunError(f"{path} is damaged: it must have source, target and longest_target")
         try:
             return cls(vocabularies.from_dict(source), _target(target), longest)
         except TextError as error:

@@ -1,4 +1,4 @@
-"""Transduction as a task: from pairs of texts to a run of a transducer."""
+"""The transduction task: creates and trains runs of a transducer from pairs of texts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 class Transduction(ItemTask):
     """Train a transducer on pairs of texts.
 
-    All pairs of a source are in the training part, or all are held out.
+    All pairs with the same source are in the same part of the train/validation split.
     """
 
     name = key = "transduce"
@@ -42,7 +42,10 @@ class Transduction(ItemTask):
     def reader(
         self, data: Data, start: Start, options: Mapping[str, Any]
     ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options; see ``Transducer.train``."""
+        """Check the options, and return the function that reads the items.
+
+        See ``Transducer.train``.
+        """
         return self._reader(data, start, **options)
 
     def _reader(
@@ -82,7 +85,7 @@ def prepare(
     Raises
     ------
     TextError
-        No pair is left to learn from.
+        There are no pairs, or all are too long.
     """
     listeners = start.listeners
     learned, held = _divided(_short_enough(pairs, config, listeners), config)
@@ -94,7 +97,7 @@ def prepare(
 
 
 def held_out(run: str | Path) -> Examples:
-    """Return the validation part of a run; ``TextError`` if it is empty."""
+    """Return the validation part of a run; raise ``TextError`` if it is empty."""
     examples = held_out_items(Path(run))
     if not len(examples):
         raise TextError(f"{run} has no validation part: name a file of pairs to evaluate on")
@@ -102,9 +105,9 @@ def held_out(run: str | Path) -> Examples:
 
 
 def sampled(examples: Examples, count: int, seed: int) -> Examples:
-    """Draw some of the items, all if there are fewer."""
+    """Return a random sample of at most ``count`` items, in their order."""
     if count < 1 or seed < 0:
-        raise ConfigError(f"sample must be at least 1 and seed 0; got {count} and {seed}")
+        raise ConfigError(f"sample must be at least 1 and seed at least 0; got {count} and {seed}")
     drawn = np.random.default_rng(seed).permutation(len(examples))[:count]
     return examples.subset(np.sort(drawn))
 
@@ -129,7 +132,7 @@ def _short_enough(
 
 
 def _divided(pairs: Sequence[Pair], config: TransducerRunConfig) -> tuple[list[Pair], list[Pair]]:
-    """Hold out some of the sources, with all their targets."""
+    """Split the pairs by source into a training and a validation part."""
     sources = list(dict.fromkeys(pair.source for pair in pairs))
     fraction, seed = config.items.validation_fraction, config.training.seed
     _, held = hold_out(len(sources), fraction, seed)
