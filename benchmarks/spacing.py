@@ -26,7 +26,7 @@ import numpy as np
 from nextchar.config import TaggerRunConfig, TextConfig
 from nextchar.config.toml import read_options
 from nextchar.runs import train
-from nextchar.tasks.split import hold_out
+from nextchar.tasks.split import train_validation_split
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
@@ -113,7 +113,7 @@ def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
     """Read the items, and cut them into training and test."""
     items = read_items([options.table], TextConfig(), SPACES, columns=options.columns.split(","))
     if options.as_they_are:
-        learned, held = hold_out(len(items), TEST_SHARE, 0)
+        learned, held = train_validation_split(len(items), TEST_SHARE, 0)
         return [items[n] for n in learned], [items[n] for n in held]
     return split(list(dict.fromkeys(items)), TEST_SHARE, 0)
 

@@ -53,7 +53,7 @@ def planned(
     Parameters
     ----------
     model
-        The model to train. A copy is trained for 5 % of the budget, 1 to 15 s, to measure it.
+        The model to train. Costs are measured on a copy, for 5 % of the budget, 1 to 15 s.
     train, validation
         The encoded items; ``validation`` may be empty.
     minutes
@@ -108,7 +108,7 @@ def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
 def _seconds_per_step(
     objective: ItemObjective, model: ItemModel[Any], seconds: float
 ) -> tuple[float, float]:
-    """Return the seconds of a step, and the extra time of the first one."""
+    """Return the seconds per step, and the extra seconds of the first step."""
     training = model.config.training
     stepper = Stepper(model.network.train(), objective, training, grown=model.grown)
     times: list[float] = []

@@ -30,7 +30,7 @@ class Batch:
     items
         Indices of all items in the batch, int64[B].
     rows
-        The rows of this process. An idle process has one row as well.
+        The rows of this process. An idle process computes one row too.
     is_idle
         Whether this process has no share, because there are fewer items than processes.
     """
@@ -41,7 +41,7 @@ class Batch:
 
     @classmethod
     def share(cls, items: NDArray[np.int64], *, rank: int = 0, world: int = 1) -> Self:
-        """Return a process's share of a batch: contiguous rows, in shares as equal as possible."""
+        """Return a process's share of a batch: contiguous rows, divided as evenly as possible."""
         bounds = [len(items) * r // world for r in (rank, rank + 1)]
         if bounds[0] == bounds[1]:
             return cls(items, range(1), is_idle=True)
@@ -113,7 +113,7 @@ class Examples:
         Raises
         ------
         CorpusError
-            The file is missing, or any bit of it is damaged.
+            The file is missing, or even one bit of it is damaged.
         """
         try:
             tensors, _ = load_tensors(path)

@@ -77,7 +77,7 @@ class ItemModel(ABC, Generic[ConfigT]):
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401  (each has its own)
         """Return the model of a run in its initial state, which depends only on the seed.
 
-        Vocabularies and labels are those that ``save_symbols`` wrote.
+        Vocabularies and labels are read from the files of ``save_symbols``.
         """
 
     @abstractmethod

@@ -102,7 +102,7 @@ class NewItemRun:
     read
         Function that reads the items and returns them with an untrained model.
     start
-        The circumstances of the start.
+        The processes, the listeners and the time of the start.
     """
 
     read: Callable[[], PreparedItems[Any]]
@@ -130,7 +130,7 @@ class NewItemRun:
                 (temporary / ITEMS_FOLDER).mkdir()
             train.save(temporary / ITEMS_FOLDER / _TRAIN)
             prepared.validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
-            # Initial weights may come from another run. Save them, so that resuming is independent.
+            # Initial weights may come from another run. Resuming must not need that run.
             objective = ItemObjective(model, train)
             Trainer(model.network, objective, training, temporary, grown=model.grown).save()
 
@@ -173,7 +173,7 @@ class OpenItemRun(OpenRun):
         return self._model.measure(self._validation)
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
-        """Return the steps and validations that fit into a time."""
+        """Return a plan of the steps and validations that fit into ``seconds``."""
         trial = copy.copy(self._model)
         trial.config = trial.config.with_options(validate_every=training.validate_every)
         return planned(

@@ -67,7 +67,7 @@ class ItemObjective(Objective):
         return int(self._lengths[self.batches.batch(step)].sum())
 
     def epochs(self, step: int) -> float:
-        """Return the number of epochs completed before a step, as a fraction."""
+        """Return the number of epochs before a step, including the fraction of the current one."""
         return self.batches.epochs(step)
 
     def _weighted(self, loss: Loss, batch: Batch) -> Loss:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def hold_out(
+def train_validation_split(
     count: int, fraction: float, seed: int, *, labels: ArrayLike | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split the indices of ``count`` items at random into a training and a validation part.

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from nextchar.config import ClassifierRunConfig
 from nextchar.runs import train
 from nextchar.tasks.classification import linear
+from nextchar.tasks.classification.calibration import LogitScales
 from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.linear import MOST_WEIGHTS, LinearPart, rows_for
 from nextchar.tasks.classification.model import Classifier
-from nextchar.tasks.classification.trust import Trust
 from nextchar.tasks.item_task import PreparedItems
 from nextchar.tasks.labelled.figures import figures_of
 from nextchar.text import terms
@@ -179,7 +179,7 @@ def test_a_network_that_knows_nothing_counts_for_nothing() -> None:
     targets = torch.randint(0, 2, (500,), generator=generator)
     useful = torch.nn.functional.one_hot(targets).float() + torch.randn(500, 2, generator=generator)
     noise = 3 * torch.randn(1, 500, 2, generator=generator)
-    trust = Trust().eval()
+    trust = LogitScales().eval()
     trust.fit(useful, noise, targets)
     assert 0.5 < float(trust.factors[0]) < 2
     assert float(trust.factors[1]) < 0.1
@@ -192,7 +192,7 @@ def test_weights_of_items_count_in_how_far_parts_are_trusted() -> None:
     targets = torch.randint(0, 2, (60,), generator=generator)
     given, added = (torch.randn(shape, generator=generator) for shape in ((60, 2), (1, 60, 2)))
     weights = torch.randint(1, 4, (60,), generator=generator)
-    weighted, repeated = Trust(), Trust()
+    weighted, repeated = LogitScales(), LogitScales()
     weighted.fit(given, added, targets, weights.float())
     several = torch.arange(60).repeat_interleave(weights)
     repeated.fit(given[several], added[:, several], targets[several])

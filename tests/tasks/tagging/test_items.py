@@ -72,7 +72,7 @@ def test_more_labels_than_characters_and_rows_without_a_text_are_told(tmp_path: 
     read_items([path], TextConfig(), None, columns=("text", "labels"), note=notes.append)
     assert notes == [
         f"2 rows without a text are left out (the first: {path}, line 3)",
-        "there are more labels (6) than different characters (3): characters and labels may be "
+        "there are more labels (6) than distinct characters (3): characters and labels may be "
         "swapped",
     ]
 

@@ -149,7 +149,7 @@ def test_nothing_is_put_between_bytes_that_could_not_be_decoded() -> None:
 
 
 def test_nothing_can_be_kept_by_a_run_that_gives_labels() -> None:
-    with pytest.raises(ConfigError, match="keep is for runs that restore something"):
+    with pytest.raises(ConfigError, match="keep is for runs that restore marks"):
         tagger_of(None).apply("a", keep=True)
 
 

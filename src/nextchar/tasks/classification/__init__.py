@@ -1,4 +1,4 @@
 """Classification: one label for each whole text (many to one).
 
-texts ──▶ symbols with begin and end markers ──▶ encoder ──▶ pool ──▶ head ──▶ label probabilities
+texts ──▶ symbols with start and end markers ──▶ encoder ──▶ pool ──▶ head ──▶ label probabilities
 """

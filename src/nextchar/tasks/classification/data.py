@@ -19,7 +19,7 @@ from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_task import PreparedItems
 from nextchar.tasks.labelled.items import checked_lengths
-from nextchar.tasks.split import hold_out
+from nextchar.tasks.split import train_validation_split
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
 from nextchar.text.labelled import LabelledText
@@ -58,7 +58,7 @@ def prepare(
         usable = _distinct(usable, listeners)
     labels = LabelSet.of([item.label for item in usable])
     named = labels.numbers([item.label for item in usable])
-    learned, held_out = hold_out(
+    learned, held_out = train_validation_split(
         len(usable), config.items.validation_fraction, config.training.seed, labels=named
     )
     completed = _with_linear_rows(config, usable, len(labels))

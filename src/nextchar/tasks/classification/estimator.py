@@ -79,7 +79,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     notes_
         Notes of the training, such as omitted items: one line each.
     weights_, vocabulary_, label_counts_
-        The trained model as arrays and JSON-compatible values, which pickle without custom code.
+        The trained model as arrays and JSON-compatible values, which any pickle can contain.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
@@ -152,7 +152,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             try:
                 result = train("classify", items, out, listeners=[self._listen], **options)
             except Interrupted as error:  # The temporary run cannot be resumed.
-                raise KeyboardInterrupt("stopped before the training was done") from error
+                raise KeyboardInterrupt("the training was interrupted") from error
             trained = Classifier.load(out)
         self.n_iter_ = result.steps
         self.vocabulary_ = trained.vocabulary.to_dict()

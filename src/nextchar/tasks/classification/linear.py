@@ -105,7 +105,7 @@ class LinearPart(nn.Module):
             The out-of-fold logits of each text, float32[N, C].
         """
         draw = np.random.default_rng(seed)
-        chosen = _enough(texts, draw)
+        chosen = _sample(texts, draw)
         some = [texts[place] for place in chosen]
         terms = terms_of(some, len(self.idf))
         self.idf.copy_(torch.from_numpy(_idf(terms, len(self.idf))))
@@ -121,7 +121,7 @@ class LinearPart(nn.Module):
         )
         best = search.best()
         found = search.fitted(np.arange(len(some)), best.word_weight, best.strength, 0)
-        self.weights.copy_(best.scale * _weighed(found.weights, best.word_weight))
+        self.weights.copy_(best.scale * _weighted(found.weights, best.word_weight))
         self.bias.copy_(best.scale * found.bias)
         logits = np.empty((len(texts), len(self.bias)), np.float32)
         logits[chosen] = best.scale * best.logits.numpy()
@@ -131,7 +131,7 @@ class LinearPart(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Tried:
+class _Trial:
     """The out-of-fold result of one word weight and one regularisation strength."""
 
     word_weight: float
@@ -163,19 +163,19 @@ class _Search:
         self._size = rows, labels
         self._near: dict[int, Solution] = {}
 
-    def best(self) -> _Tried:
+    def best(self) -> _Trial:
         """Return the best result: word weights first, then strengths, on the trial folds.
 
         The best combination is refitted on all folds.
         """
-        best = self.tried(_WORD_WEIGHTS[0], _STRENGTHS[0], _TRIAL_FOLDS)
+        best = self.trial(_WORD_WEIGHTS[0], _STRENGTHS[0], _TRIAL_FOLDS)
         for weight in _WORD_WEIGHTS[1:]:
-            best = min(best, self.tried(weight, best.strength, _TRIAL_FOLDS), key=_nats)
+            best = min(best, self.trial(weight, best.strength, _TRIAL_FOLDS), key=_nats)
         for strength in _STRENGTHS[1:]:
-            best = min(best, self.tried(best.word_weight, strength, _TRIAL_FOLDS), key=_nats)
-        return self.tried(best.word_weight, best.strength, _FOLDS)
+            best = min(best, self.trial(best.word_weight, strength, _TRIAL_FOLDS), key=_nats)
+        return self.trial(best.word_weight, best.strength, _FOLDS)
 
-    def tried(self, word_weight: float, strength: float, folds: int) -> _Tried:
+    def trial(self, word_weight: float, strength: float, folds: int) -> _Trial:
         """Return the out-of-fold result over the first ``folds`` folds."""
         logits = torch.zeros(len(self._targets), self._size[1])
         for fold in range(folds):
@@ -184,7 +184,7 @@ class _Search:
             logits[held] = found.logits(self._part(held, word_weight))
         measured = np.flatnonzero(self._folds < folds)
         nats, scale = self._scaled(logits[measured], measured)
-        return _Tried(
+        return _Trial(
             word_weight=word_weight, strength=strength, logits=logits, nats=nats, scale=scale
         )
 
@@ -225,8 +225,8 @@ class _Search:
         return losses[place], float(_SCALES[place])
 
 
-def _nats(tried: _Tried) -> float:
-    return tried.nats
+def _nats(trial: _Trial) -> float:
+    return trial.nats
 
 
 def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
@@ -235,7 +235,7 @@ def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
     It is large enough to make hash collisions of terms rare. If there are too many texts, the
     sample is the one that ``LinearPart.learn`` draws with the same seed.
     """
-    chosen = [texts[place] for place in _enough(texts, np.random.default_rng(seed))]
+    chosen = [texts[place] for place in _sample(texts, np.random.default_rng(seed))]
     most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
     common = int((np.bincount(terms_of(chosen, most).rows) > 1).sum())
     return min(most, 1 << max(1, math.ceil(math.log2(_ROWS_PER_TERM * max(1, common)))))
@@ -259,13 +259,13 @@ def _idf(terms: Terms, rows: int) -> NDArray[np.float32]:
     return idf.astype(np.float32)
 
 
-def _weighed(weights: Tensor, word_weight: float) -> Tensor:
-    weighed = weights.clone()
-    weighed[: len(weights) // 2] *= word_weight
-    return weighed
+def _weighted(weights: Tensor, word_weight: float) -> Tensor:
+    weighted = weights.clone()
+    weighted[: len(weights) // 2] *= word_weight
+    return weighted
 
 
-def _enough(texts: Sequence[str], draw: np.random.Generator) -> NDArray[np.int64]:
+def _sample(texts: Sequence[str], draw: np.random.Generator) -> NDArray[np.int64]:
     """Return the indices of a sample with at most ``MOST_CHARACTERS`` in total, ascending."""
     order = draw.permutation(len(texts))
     ends = np.cumsum([len(texts[place]) for place in order])

@@ -172,7 +172,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     @property
     def grown(self) -> GrownWeight | None:
-        """The input weights with rows that the language model lacked: at least the two markers."""
+        """The input weights extended for new symbols, at least for the two markers."""
         if self.origin is None:
             return None
         encoder = self.network.networks[0].encoder
@@ -256,7 +256,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
         The scales of the linear part and of the network are fitted on these items first.
         """
-        self._fit_trust(examples)
+        self._fit_scales(examples)
         figures = self.figures(examples)
         values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
         kept_by = self.config.classifier.keep_by
@@ -348,7 +348,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
         return normalized
 
-    def _fit_trust(self, examples: Examples) -> None:
+    def _fit_scales(self, examples: Examples) -> None:
         trust, texts = self.network.trust, examples.texts[TEXT]
         if trust is None:
             return

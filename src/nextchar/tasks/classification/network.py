@@ -28,8 +28,8 @@ from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding, NgramEvidence, NgramRows, NgramVotes
 from nextchar.nn.pooling import Pool
 from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.tasks.classification.calibration import LogitScales
 from nextchar.tasks.classification.linear import LinearPart
-from nextchar.tasks.classification.trust import Trust
 
 # Multiplier of the bag's logits. A rare n-gram is updated in few steps, each by about the learning
 # rate. That is too little to reach weights of about 1, as a linear classifier has.
@@ -165,7 +165,7 @@ class Ensemble(Trainable):
         )
         rows = own.linear_rows
         self.linear = LinearPart(rows, labels) if rows else None
-        self.trust = Trust() if rows else None
+        self.trust = LogitScales() if rows else None
         self.members = nn.ModuleList(
             ClassifierNetwork(vocabulary_size, labels, config, generator=generator)
             for _ in range(config.classifier.members)

@@ -1,4 +1,4 @@
-"""Encoding of texts with begin and end markers.
+"""Encoding of texts with start and end markers.
 
 The two markers have the ids after those of the vocabulary. Word vocabularies skip the spaces
 between words. An empty text is encoded as the two markers.

@@ -56,7 +56,7 @@ class Classification(ItemTask):
         config = ClassifierRunConfig.from_options(options)
         if source is not None and config.classifier.members > 1:
             raise ConfigError(
-                f"{as_option('from_run', source.run, flag='from')} initialises one network, and "
+                f"{as_option('from_run', source.run, flag='from')} initialises one network, but "
                 f"members is {config.classifier.members}"
             )
 

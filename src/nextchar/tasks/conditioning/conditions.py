@@ -69,7 +69,7 @@ class Conditions(ABC):
 
     @property
     def none(self) -> NDArray[np.float32]:
-        """The vector [D] of no condition."""
+        """The vector [D] for "no condition"."""
         vector = np.zeros(self.size, np.float32)
         vector[-1] = 1
         return vector
@@ -197,7 +197,10 @@ class Features(Conditions):
 
     @classmethod
     def of(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
-        """Return the features with the statistics of values [N, F]. Constants have deviation 1."""
+        """Return features with the statistics of values [N, F].
+
+        The deviation of a constant feature is set to 1.
+        """
         scales = np.abs(values).max(axis=0)
         scales[scales == 0] = 1.0  # The squares of huge numbers would overflow.
         means, deviations = (values / scales).mean(axis=0), (values / scales).std(axis=0)
@@ -301,7 +304,7 @@ def conditions_from(values: Mapping[str, Any]) -> Conditions:
 def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
     """Raise ``ConfigError`` unless names are distinct strings, with a finite number per column."""
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ConfigError(f"names must be different texts, got {list(names)}")
+        raise ConfigError(f"names must be distinct strings, got {list(names)}")
     for column in columns:
         numbers = [each for each in column if isinstance(each, int | float)]
         if len(column) != len(names) or not all(map(math.isfinite, numbers)):

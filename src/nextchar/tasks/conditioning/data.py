@@ -14,7 +14,7 @@ from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.conditioning.symbols import TextCodec, boundary_of
 from nextchar.tasks.item_task import PreparedItems
-from nextchar.tasks.split import hold_out
+from nextchar.tasks.split import train_validation_split
 from nextchar.training.events import Listener, Noticed, tell
 
 _LISTED = 8
@@ -61,7 +61,7 @@ def _split(items: Items, config: ConditionRunConfig) -> tuple[NDArray[np.int64],
     pairs = list(zip(labels, items.texts, strict=True))
     distinct = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
     names = {label: index for index, label in enumerate(sorted(set(labels)))}
-    _, held = hold_out(
+    _, held = train_validation_split(
         len(distinct),
         config.items.validation_fraction,
         config.training.seed,

@@ -272,5 +272,5 @@ def _matrix(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
 def _names(names: Sequence[str] | None, values: NDArray[np.float64]) -> tuple[str, ...]:
     made = tuple(names or (str(number) for number in range(1, values.shape[1] + 1)))
     if len(set(made)) != values.shape[1]:
-        raise ConfigError(f"{values.shape[1]} features need as many different names, got {made}")
+        raise ConfigError(f"{values.shape[1]} features need as many distinct names, got {made}")
     return made

@@ -170,7 +170,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         ----------
         condition
             For labels: a label, or shares of labels by name. For features: F numbers, or some by
-            name (the others default to the means of the training part). ``None`` is the
+            name (the others default to the means of the training part). ``None`` selects the
             unconditional model.
         strength
             s in none + s · (condition − none), at least 0. Values above 1 exaggerate the condition.
@@ -225,7 +225,13 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
 
     @property
     def labels(self) -> LabelCondition:
-        """The labels; raise ``ConfigError`` if the model is conditioned on features."""
+        """The labels of the model.
+
+        Raises
+        ------
+        ConfigError
+            The model is conditioned on features.
+        """
         if not isinstance(self.symbols.conditions, LabelCondition):
             raise ConfigError("the model is conditioned on features and has no labels")
         return self.symbols.conditions
@@ -234,8 +240,8 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
     def log_likelihoods(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return log p(text | label) of texts under every label, in nats, [N, K].
 
-        The end of each text counts. Symbols outside the vocabulary carry no information about the
-        label and are ignored.
+        The end of each text is included. Symbols outside the vocabulary carry no information about
+        the label and are ignored.
         """
         encoded = self.symbols.encoded([self.form.of(text) for text in texts])
         free = self.symbols.vocabulary.unknown_id

@@ -96,7 +96,7 @@ class ConditionalNetwork(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> NetworkOutput:
-        """Predict each next symbol of items, from their beginning.
+        """Return the predictions of the next symbol at each step of whole items.
 
         Parameters
         ----------

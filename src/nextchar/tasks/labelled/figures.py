@@ -153,7 +153,7 @@ def figures_of(
 ) -> ClassificationFigures:
     """Return the metrics of log-probabilities [N, C] against label indices int[N]; N ≥ 1.
 
-    Weights [N] are above 0; by default 1.
+    Weights [N] must be above 0 and default to 1.
     """
     logs = log_probabilities.astype(np.float64)
     predicted = logs.argmax(1)

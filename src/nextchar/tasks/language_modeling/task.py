@@ -145,7 +145,7 @@ class OpenLanguageModel(OpenRun):
         return self._model.generate(length=training.sample_length, seed=seed, temperature=0.8)
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
-        """Return the steps and validations that fit into a time."""
+        """Return a plan of the steps and validations that fit into ``seconds``."""
         compiled, config = compilation_seconds(), self._model.config
         cost = measure_cost(
             dataclasses.replace(config, training=training),

@@ -67,7 +67,7 @@ def cut(characters: Sequence[str], window: int) -> Iterator[EncodedPiece]:
 def encode(pieces: Iterable[EncodedPiece], vocabulary: Vocabulary) -> Examples:
     """Encode pieces without labels.
 
-    The text columns are ``symbols`` (ids, with ``len(vocabulary)`` at the begin of an item and
+    The text columns are ``symbols`` (ids, with ``len(vocabulary)`` at the start of an item and
     ``len(vocabulary) + 1`` at its end), ``places`` (the index of each position's last symbol) and
     ``characters`` (code points). The arrays are ``first``, ``end`` and ``is_last``.
     """
@@ -103,8 +103,8 @@ def encode_items(
 ) -> Examples:
     """Encode items with their labels, split into windows.
 
-    The result has the columns of ``encode``, and a text column ``labels``: the indices in
-    ``labels`` of the labels at the labelled positions of each piece.
+    In addition to the columns of ``encode``, the result has a text column ``labels``: the label
+    indices at the labelled positions of each piece.
     """
     number = {label: place for place, label in enumerate(labels)}
     pieces: list[EncodedPiece] = []

@@ -72,7 +72,7 @@ def read_items(
     reading
         How to decode bytes.
     restoration
-        The restoration task for plain text. Each non-empty line, or each non-empty line in the
+        The restoration of marks, for plain text. Each non-empty line, or each non-empty line in the
         columns of a table, is an item. ``None`` for labelled data: lines of a character, a tab and
         its label, with an empty line between items; or a table with a column of texts and a column
         of labels.
@@ -159,7 +159,7 @@ def _unlabelled(chunks: Iterable[str], restoration: Restoration) -> Iterator[Ite
 
 
 def _labelled(lines: Iterable[str], path: str | Path) -> Iterator[Item]:
-    """Yield the items of lines of a character, a tab and a label. An empty line ends an item."""
+    """Yield items from lines with a character, a tab and a label. Empty lines separate items."""
     characters: list[str] = []
     labels: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -205,7 +205,7 @@ def _labelled_rows(rows: Iterable[Row], note: Note) -> Iterator[Item]:
 
 
 def _labelled_row(row: Row) -> Item:
-    """Return the item of a text and a field of labels.
+    """Return the item for a table row with a text and its labels.
 
     Labels are separated by spaces, or are single characters without separators.
     """

@@ -68,7 +68,7 @@ class TagSet:
         return len(self.names)
 
     def parts(self, label: str) -> list[str]:
-        """Return the parts of a label in printable form; empty for the label of no change."""
+        """Return the parts of a label in printable form; empty if the label changes nothing."""
         if self.restoration is not None:
             return self.restoration.parts(label)
         return [] if label == self._outside else [label]

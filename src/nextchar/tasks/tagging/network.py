@@ -27,7 +27,7 @@ class TagNetwork(Trainable):
     Parameters
     ----------
     symbols
-        V, the size of the vocabulary. Two more symbols mark the begin and the end of an item.
+        V, the size of the vocabulary. Two more symbols mark the start and the end of an item.
     unknown_id
         Id of ``<unk>``, or ``None``.
     labels

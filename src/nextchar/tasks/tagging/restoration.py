@@ -36,7 +36,7 @@ class Change(NamedTuple):
     case, marks
         The case and the marks removed from the character; see ``Letter``.
     explicit
-        Combining marks removed after it, as separate characters.
+        Combining marks removed after it that were separate characters.
     following
         Spaces and punctuation removed after it.
     """
@@ -55,7 +55,7 @@ class MarkPlace:
     character
         The remaining character, or ``START``.
     change
-        The removed marks. They may increase while the text is parsed.
+        The removed marks. Parsing more text may add to them.
     is_open
         Whether the grapheme cluster continues at the next position. Nothing may be inserted between
         the two.
@@ -99,7 +99,7 @@ class Restoration:
         )
 
     def join(self, characters: Iterable[str], labels: Iterable[str]) -> str:
-        """Return the text of characters and labels; the inverse of ``split``."""
+        """Rebuild a text from its characters and labels; the inverse of ``split``."""
         changes = map(self.change, labels)
         return "".join(map(self.restored, characters, changes))
 
@@ -127,7 +127,7 @@ class Restoration:
         Raises
         ------
         TextError
-            The label does not fit these kinds.
+            The label is not valid for these kinds.
         """
         values = label.split(_SEPARATOR)
         if len(values) != len(self._fields):
@@ -162,13 +162,13 @@ class Restoration:
         return possible and (not change.explicit or character.isalpha())
 
     def is_insertable(self, character: str) -> bool:
-        """Return whether a character is removed as a space or punctuation after another."""
+        """Return whether a character is a space or punctuation that is removed."""
         if character == " ":
             return "spaces" in self.kinds
         return "punctuation" in self.kinds and unicodedata.category(character)[0] == "P"
 
     def removes(self, character: str) -> bool:
-        """Return whether a whole character is removed: a space, punctuation or a mark."""
+        """Return whether a character is removed entirely: a space, punctuation or a mark."""
         return self.is_insertable(character) or (self.removes_marks and is_mark(character))
 
     def letter(self, character: str) -> Letter:

@@ -176,7 +176,7 @@ class Tagger:
             return RestoringStream(self.model, restoration, keep=keep)
         if keep:
             raise ConfigError(
-                f"{as_option('keep')} is for runs that restore something; this one outputs labels"
+                f"{as_option('keep')} is for runs that restore marks; this one outputs labels"
             )
         return LabellingStream(self.model)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nextchar.config import TaggerRunConfig
 from nextchar.runs.task import Data, Start
 from nextchar.tasks.item_task import ItemTask, PreparedItems
-from nextchar.tasks.split import hold_out
+from nextchar.tasks.split import train_validation_split
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item, TaggingData, tagging_items
 from nextchar.tasks.tagging.labels import TagSet
@@ -94,13 +94,14 @@ def prepare(
 def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[Item]]:
     """Split items into a training and a validation part.
 
-    The share ``fraction`` is of distinct texts. No text is in both parts, even with other labels.
+    ``fraction`` is the validation share of the distinct texts. Items with equal texts are in the
+    same part, even if their labels differ.
     """
     group: dict[tuple[str, ...], int] = {}
     groups: NDArray[np.int64] = np.array(
         [group.setdefault(item.characters, len(group)) for item in items], dtype=np.int64
     )
-    _, held_out = hold_out(len(group), fraction, seed)
+    _, held_out = train_validation_split(len(group), fraction, seed)
     is_held_out = np.isin(groups, held_out)
     parts = zip(items, is_held_out, strict=True)
     learned: list[Item] = []
@@ -111,7 +112,7 @@ def split(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item]
 
 
 def _usual_epochs(config: TaggerRunConfig, items: int) -> float:
-    """Return the default epochs, with more for small data sets to have enough steps."""
+    """Return the default number of epochs, increased for small data sets."""
     usual = config.items.epochs or 1.0
     enough = _ENOUGH_STEPS * config.training.batch_size / items
     return max(usual, min(_MOST_EPOCHS, math.ceil(enough)))

@@ -57,7 +57,7 @@ def viterbi(
     scores
         Score of each label at each position, [n, K]; at most ``FORBIDDEN`` for impossible labels.
     grammar
-        The constraints.
+        Constraints on the sequence.
     before
         The label before the first position, if the item continues from there.
     ends

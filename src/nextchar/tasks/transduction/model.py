@@ -257,7 +257,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         Parameters
         ----------
         texts
-            A source or several. One call for many is much faster than many calls.
+            One source or several. A single call for many sources is much faster.
         beam
             Beam width; 1 is greedy decoding.
         count

@@ -64,7 +64,7 @@ class PairCodec:
         kept = list(pairs)
         source = (self.source.encode(pair.source, unknown="replace") for pair in kept)
         target = (self.target.encode(pair.target, unknown="replace") for pair in kept)
-        # The boundary of a target has one more id.
+        # The start and end of a target have one more id.
         types = (self.source.dtype, np.min_scalar_type(len(self.target)))
         return Examples(
             {SOURCE: Sequences.of(source, types[0]), TARGET: Sequences.of(target, types[1])}, {}

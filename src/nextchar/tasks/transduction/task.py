@@ -13,7 +13,7 @@ from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.runs.task import Data, Start
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_task import ItemTask, PreparedItems, held_out_items
-from nextchar.tasks.split import hold_out
+from nextchar.tasks.split import train_validation_split
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import (
     Columns,
@@ -135,7 +135,7 @@ def _divided(pairs: Sequence[Pair], config: TransducerRunConfig) -> tuple[list[P
     """Split the pairs by source into a training and a validation part."""
     sources = list(dict.fromkeys(pair.source for pair in pairs))
     fraction, seed = config.items.validation_fraction, config.training.seed
-    _, held = hold_out(len(sources), fraction, seed)
+    _, held = train_validation_split(len(sources), fraction, seed)
     held_sources = {sources[place] for place in held.tolist()}
     learned = [pair for pair in pairs if pair.source not in held_sources]
     return learned, [pair for pair in pairs if pair.source in held_sources]

@@ -17,7 +17,7 @@ _PRIOR = 5.0
 _ITERATIONS = 50
 
 
-class Trust(nn.Module):
+class LogitScales(nn.Module):
     """A weighted sum of two sets of logits. In training mode, both factors are 1.
 
     Attributes
