@@ -13,8 +13,8 @@ from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Cell, CellState, Embedded
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
-from nextchar.nn.kernels import launch as steps
-from nextchar.nn.kernels.through_time import LSTMThroughTime
+from nextchar.nn.kernels import launch
+from nextchar.nn.kernels.lstm import LSTMFunction
 from nextchar.nn.recurrent import Path, available_paths, choose_path, unroll
 from tests.nn.cases import (
     CONFIGS,
@@ -315,7 +315,7 @@ def test_a_gate_that_is_closed_for_good_leaves_no_subnormal_gradients() -> None:
     h = torch.full((STREAMS, HIDDEN), 0.1)
     weight = dict(cell.named_parameters())["weight_hh"]
 
-    outputs, _ = LSTMThroughTime.apply(
+    outputs, _ = LSTMFunction.apply(
         rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN), True, False
     )  # type: ignore[no-untyped-call]
     torch.autograd.backward(outputs.sum() * 1e-3)
@@ -339,7 +339,7 @@ def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
 
     results = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr(steps, "suggested_workers", lambda *_, n=workers: n)
+        monkeypatch.setattr(launch, "suggested_workers", lambda *_, n=workers: n)
         outputs, last = unroll(cell, xs, state, path="own")
         results.append([outputs, *last, *gradients(cell, xs, state, "own").values()])
     torch.set_num_threads(usual)

@@ -24,18 +24,19 @@ LOGGER = logging.getLogger("nextchar")
 # The loops compiled by the first call of a module's functions, and the seconds that this takes on
 # two cores of a server of 2022.
 _LOOPS = {
-    "nextchar.nn.kernels.windows": ("the loops of training", 15),
-    "nextchar.nn.kernels.windows_gru": ("the loops of training for gru cells", 15),
+    "nextchar.nn.kernels.rnn": ("the loops of training", 15),
+    "nextchar.nn.kernels.lstm": ("the loops of training", 15),
+    "nextchar.nn.kernels.gru_reset_after": ("the loops of training for gru cells", 15),
+    "nextchar.nn.kernels.gru_reset_before": ("the loops of training for gru cells", 15),
     "nextchar.nn.kernels.fixed_point": ("the integer products of training", 15),
     "nextchar.nn.kernels.projection": ("the integer products of training", 15),
-    "nextchar.nn.kernels.pointwise": ("a step of training", 2),
-    "nextchar.nn.kernels.pointwise_gru": ("a step of training", 2),
     "nextchar.generation.compiled.step": ("the loops of generation", 12),
     "nextchar.generation.compiled.matvec": ("the loops of generation", 12),
     "nextchar.compression.predictor": ("the loops of compression", 12),
     "nextchar.novelty.automaton": ("the comparison of texts", 5),
     "nextchar.novelty.matching": ("the comparison of texts", 5),
 }
+_STEP = ("a step of training", 2)  # of a cell alone, where torch computes the products
 
 
 class _Watch(event.Listener):
@@ -52,7 +53,7 @@ class _Watch(event.Listener):
         """Log the loops that are compiled."""
         if self._depth == 0:
             self._began = time.monotonic()
-            _tell_once(_LOOPS.get(event.data["dispatcher"].py_func.__module__))
+            _tell_once(_loops_of(event.data["dispatcher"].py_func))
         self._depth += 1
 
     def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
@@ -60,6 +61,12 @@ class _Watch(event.Listener):
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.monotonic() - self._began
+
+
+def _loops_of(function: Callable[..., Any]) -> tuple[str, int] | None:
+    module = function.__module__
+    is_step = module.startswith("nextchar.nn.kernels.") and "_step" in function.__name__
+    return _STEP if is_step else _LOOPS.get(module)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Compiled loops: the decorator for them, and the pointwise functions that they share.
+"""Compiled loops: the decorators for them, and the instructions that Numba lacks.
 
 The only file that says how Numba compiles. The first call of a function in a new installation
 compiles it (seconds); later processes load the stored code (``machine_code``). Reordering of
@@ -36,7 +36,7 @@ def compiled(function: FunctionT) -> FunctionT:
     return _compiled(function, counting=True)
 
 
-def compiled_for_teams(function: FunctionT) -> FunctionT:
+def compiled_for_threads(function: FunctionT) -> FunctionT:
     """Compile a function that several threads run on the same arrays, and that makes none.
 
     It does not count who has an array: the counts would go to and fro between the cores at each
@@ -132,38 +132,3 @@ def _widest_vectors(typing: Any) -> Any:  # noqa: ANN401, ARG001
 # Called anywhere in a compiled function: its loops become code for the widest vectors there are.
 # LLVM by itself is content with 32 bytes where a processor has 64.
 use_widest_vectors = cast(Callable[[], None], intrinsic(_widest_vectors))
-
-
-@inlined
-def exp(x: np.float32) -> np.float32:
-    """Give e^x to 2 ulp of float32, as arithmetic that vectorises; x is held in [−87, 87].
-
-    Splits x into a power of two and a remainder, whose exponential is a polynomial (the
-    minimax coefficients of Moshier's Cephes library).
-    """
-    x = max(x, np.float32(-87.0))
-    x = min(x, np.float32(87.0))
-    power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - power * np.float32(0.693359375)
-    r = r + power * np.float32(2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    scale = np.int32((np.int32(power) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(p * scale)
-
-
-@inlined
-def sigmoid(x: np.float32) -> np.float32:
-    """Give 1 / (1 + e^−x)."""
-    return np.float32(1.0) / (np.float32(1.0) + exp(-x))
-
-
-@inlined
-def tanh(x: np.float32) -> np.float32:
-    """Give the hyperbolic tangent, to an absolute error of 2e-7."""
-    return np.float32(1.0) - np.float32(2.0) / (np.float32(1.0) + exp(np.float32(2.0) * x))
