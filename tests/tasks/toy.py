@@ -9,14 +9,14 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from nextchar.runs.task import Start
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
 from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
-from nextchar.nn.trainable import Trainable, levels_of
-from nextchar.runs.task import Start
+from nextchar.nn.trainable import Trainable, layer_groups_of
 from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.item_task import ItemTask, PreparedItems
@@ -37,8 +37,8 @@ class ToyNetwork(Trainable):
         nn.init.zeros_(self.head.bias)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        return levels_of([*self.encoder.groups, [self.head]])
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        return layer_groups_of([*self.encoder.groups, [self.head]])
 
     def forward(
         self, ids: torch.Tensor, lengths: torch.Tensor, generator: torch.Generator | None

@@ -11,12 +11,12 @@ from torch import nn
 
 
 class Trainable(nn.Module, ABC):
-    """A network whose parameters are arranged in levels, from the input to the output."""
+    """A network whose parameters are arranged in layer groups, from the input to the output."""
 
     @property
     @abstractmethod
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The parameters of each level, every one once: the first level that has it."""
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each group, every one once: in the first group that has it."""
 
     @property
     def fitted(self) -> frozenset[str]:
@@ -29,15 +29,15 @@ class Trainable(nn.Module, ABC):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
+def layer_groups_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
     """Give the parameters of groups of modules; what is shared belongs to the first."""
-    levels: list[tuple[nn.Parameter, ...]] = []
+    grouped: list[tuple[nn.Parameter, ...]] = []
     known: set[int] = set()
     for modules in groups:
         each = [parameter for module in modules for parameter in module.parameters()]
-        levels.append(tuple(p for p in each if id(p) not in known))
-        known.update(map(id, levels[-1]))
-    return tuple(levels)
+        grouped.append(tuple(p for p in each if id(p) not in known))
+        known.update(map(id, grouped[-1]))
+    return tuple(grouped)
 
 
 @contextlib.contextmanager

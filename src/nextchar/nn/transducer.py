@@ -24,12 +24,12 @@ from nextchar.config import AttentionName, NetworkConfig
 from nextchar.nn.attention import ATTENTIONS, Memory
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.encoder import Encoded, Encoder
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,14 @@ class TransducerNetwork(Trainable):
         self.attention.initialize(generator)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The encoder's, the bridge, the decoder's embedding and layers, and what leads out."""
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         out: list[nn.Module] = [self.attention, self.combine, self.head]
         bridge: list[nn.Module] = [self.bridge]
-        return levels_of([*self.encoder.groups, bridge, *first, *self.stack.levels, out])
+        return layer_groups_of(
+            [*self.encoder.groups, bridge, *first, *self.stack.layer_groups, out]
+        )
 
     def forward(
         self,
@@ -146,9 +148,9 @@ class TransducerNetwork(Trainable):
             How the cells run over time (``recurrent.unroll``).
         """
         memory, state = self.begin(source, lengths, generator=generator, path=path)
-        entered = self._enter(read, generator)
+        entered = self._embed(read, generator)
         outputs, _ = self.stack.unroll(entered, state, generator=generator, path=path)
-        logits, weights = self._leave(outputs.transpose(0, 1), memory, generator)
+        logits, weights = self._output_head(outputs.transpose(0, 1), memory, generator)
         return Prediction(logits.transpose(0, 1), weights)
 
     def begin(
@@ -184,8 +186,8 @@ class TransducerNetwork(Trainable):
         Tensor, State, Tensor
             Logits [B, K, V + 1], the state, and where it looked, [B, K, S].
         """
-        outputs, state = self.stack.forward(self._enter(ids.flatten(), None), state)
-        logits, weights = self._leave(outputs.view(*ids.shape, -1), memory, None)
+        outputs, state = self.stack.forward(self._embed(ids.flatten(), None), state)
+        logits, weights = self._output_head(outputs.view(*ids.shape, -1), memory, None)
         return logits, state, weights
 
     def _first_state(self, ends: Tensor) -> State:
@@ -200,8 +202,8 @@ class TransducerNetwork(Trainable):
     def _state_parts(self) -> int:
         return sum(cell.state_count for cell in self.stack.cells)
 
-    def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        return enter(
+    def _embed(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
+        return input_layer(
             ids,
             self.embedding,
             self.border + 1,
@@ -211,7 +213,7 @@ class TransducerNetwork(Trainable):
             generator=generator,
         )
 
-    def _leave(
+    def _output_head(
         self, outputs: Tensor, memory: Memory, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Give logits and attention weights for outputs [B, T, H] of the decoder."""
