@@ -98,6 +98,6 @@ def _scan(decay: Tensor, inputs: Tensor, initial: Tensor) -> Tensor:
 
 
 def _scan_backwards(decay: Tensor, grad: Tensor) -> Tensor:
-    nothing = torch.zeros_like(grad[0])
-    following = torch.cat((decay[1:], nothing.unsqueeze(0)))
-    return _scan(following.flip(0), grad.flip(0), nothing).flip(0)
+    zeros = torch.zeros_like(grad[0])
+    following = torch.cat((decay[1:], zeros.unsqueeze(0)))
+    return _scan(following.flip(0), grad.flip(0), zeros).flip(0)

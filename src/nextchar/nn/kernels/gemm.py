@@ -143,10 +143,10 @@ class _MicroKernel:
         return builder.gep(array.data, [builder.mul(builder.add(row, _INDEX(offset)), values)])
 
     def _broadcast(self, value: Any) -> Any:
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(nothing, value, _LANE(0))
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, _LANE(0))
         places = ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, nothing, places)
+        return self.builder.shuffle_vector(first, undefined, places)
 
     def _load(self, start: Any, place: int) -> Any:
         whole = start.type.pointee

@@ -105,23 +105,14 @@ class _MicroKernel:
         builder.branch(body)
 
         builder.position_at_end(body)
-        k = builder.phi(_INDEX)
-        sums = [builder.phi(_INTEGERS) for _ in totals]
-        added = self._added(k, x[2], lines, panel, sums)
-        following = builder.add(k, _INDEX(1))
-        builder.cbranch(builder.icmp_signed("<", following, end), body, chunk_end)
-        k.add_incoming(first, outer)
-        k.add_incoming(following, body)
-        for each, new in zip(sums, added, strict=True):
-            each.add_incoming(ir.Constant(_INTEGERS, [0] * LANES), outer)
-            each.add_incoming(new, body)
+        chunk_sums = self._sum_chunk((first, end), x[2], lines, panel, (outer, body, chunk_end))
 
         builder.position_at_end(chunk_end)
         place = builder.add(scales[0], builder.mul(builder.udiv(number, scales[2]), scales[1]))
         scale = _broadcast(builder, builder.load(builder.gep(self.scales, [place])), _REALS)
         grown = [
             self._multiply_add(builder.sitofp(new, _REALS), scale, total)
-            for new, total in zip(added, totals, strict=True)
+            for new, total in zip(chunk_sums, totals, strict=True)
         ]
         later = builder.add(number, _INDEX(1))
         builder.cbranch(builder.icmp_signed("<", end, pairs), outer, done)
@@ -133,9 +124,31 @@ class _MicroKernel:
             total.add_incoming(new, chunk_end)
 
         builder.position_at_end(done)
+        self._store(grown, factors, out)
+
+    def _sum_chunk(
+        self, pairs: tuple[Any, Any], x_k: Any, lines: list[Any], panel: Any, blocks: Any
+    ) -> list[Any]:
+        """Write the inner loop over the pairs of a chunk; return its sums."""
+        builder, (outer, body, chunk_end) = self.builder, blocks
+        k = builder.phi(_INDEX)
+        sums = [builder.phi(_INTEGERS) for _ in range(self.rows * self.vectors)]
+        added = self._added(k, x_k, lines, panel, sums)
+        following = builder.add(k, _INDEX(1))
+        builder.cbranch(builder.icmp_signed("<", following, pairs[1]), body, chunk_end)
+        k.add_incoming(pairs[0], outer)
+        k.add_incoming(following, body)
+        for each, new in zip(sums, added, strict=True):
+            each.add_incoming(ir.Constant(_INTEGERS, [0] * LANES), outer)
+            each.add_incoming(new, body)
+        return added
+
+    def _store(self, totals: list[Any], factors: Any, out: Any) -> None:
+        """Multiply the totals by the factors of their columns and store or add them."""
+        builder = self.builder
         columns = [self._load(self.factors, factors, each, _REALS) for each in range(self.vectors)]
-        for number_of, value in enumerate(grown):
-            row, vector = divmod(number_of, self.vectors)
+        for number, value in enumerate(totals):
+            row, vector = divmod(number, self.vectors)
             start = builder.add(out[0], builder.mul(out[1], _INDEX(row)))
             target = self._at(self.out, start, vector, _REALS)
             product = builder.fmul(value, columns[vector])
@@ -284,9 +297,9 @@ def _vector_at(builder: Any, data: Any, place: Any, vector: Any = _INTEGERS) -> 
 
 
 def _broadcast(builder: Any, value: Any, vector: Any) -> Any:
-    nothing = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(nothing, value, _LANE(0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(_INTEGERS, [0] * LANES))
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, _LANE(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(_INTEGERS, [0] * LANES))
 
 
 # The arguments are (values, start, stride, rows) and (values, start, stride, pairs, inverse, rows,
