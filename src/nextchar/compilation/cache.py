@@ -24,8 +24,6 @@ LOGGER = logging.getLogger("nextchar")
 # The loops compiled by the first call of a module's functions, and the seconds that this takes on
 # two cores of a server of 2022.
 _LOOPS = {
-    "nextchar.nn.kernels.rnn": ("the loops of training", 15),
-    "nextchar.nn.kernels.lstm": ("the loops of training", 15),
     "nextchar.nn.kernels.gru_reset_after": ("the loops of training for gru cells", 15),
     "nextchar.nn.kernels.gru_reset_before": ("the loops of training for gru cells", 15),
     "nextchar.nn.kernels.fixed_point": ("the integer products of training", 15),
@@ -36,6 +34,8 @@ _LOOPS = {
     "nextchar.novelty.automaton": ("the comparison of texts", 5),
     "nextchar.novelty.matching": ("the comparison of texts", 5),
 }
+_KERNELS = "nextchar.nn.kernels."
+_KERNEL = ("the loops of training", 15)
 _STEP = ("a step of training", 2)  # of a cell alone, where torch computes the products
 
 
@@ -65,8 +65,9 @@ class _Watch(event.Listener):
 
 def _loops_of(function: Callable[..., Any]) -> tuple[str, int] | None:
     module = function.__module__
-    is_step = module.startswith("nextchar.nn.kernels.") and "_step" in function.__name__
-    return _STEP if is_step else _LOOPS.get(module)
+    if not module.startswith(_KERNELS):
+        return _LOOPS.get(module)
+    return _STEP if "_step" in function.__name__ else _LOOPS.get(module, _KERNEL)
 
 
 @cache
