@@ -66,7 +66,7 @@ def require_precision(precision: Precision, device: torch.device) -> None:
     """
     if precision == "float16" and device.type != "cuda":
         raise ConfigError(
-            f"precision 'float16' needs a GPU, and this trains on {device.type}: take float32, "
+            f"precision 'float16' needs a GPU, and this trains on {device.type}: use float32, "
             "or bfloat16 where the processor has it"
         )
 
@@ -77,5 +77,5 @@ def require_chosen(precision: Precision, device: torch.device) -> None:
     if precision == "int16" and not has_int16(device):
         raise ConfigError(
             f"precision 'int16' needs a processor with AVX-512 VNNI, and this trains on a "
-            f"{device.type} without: take float32, or auto"
+            f"{device.type} without: use float32, or auto"
         )
