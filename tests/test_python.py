@@ -134,7 +134,7 @@ def test_other_wrong_calls_are_those_of_python() -> None:
 
 
 def test_messages_speak_python() -> None:
-    with pytest.raises(UnknownSymbolsError, match='unknown="skip" leaves them out'):
+    with pytest.raises(UnknownSymbolsError, match='unknown="skip" drops them'):
         MODEL.generate("§")
 
 

@@ -212,14 +212,14 @@ def test_probabilities_are_what_they_say() -> None:
     assert abs(made["word_drop"] / words - 0.02) < 0.004
 
 
-def test_copies_and_stretches_and_seeds_all_differ() -> None:
+def test_copies_and_segments_and_seeds_all_differ() -> None:
     text = korean(300)
     augmenter = Augmenter(AugmentationConfig(**NOISE))
     copies = {
-        "".join(augmenter.chunks(seed, copy, iter([text]), stretch))
+        "".join(augmenter.chunks(seed, copy, iter([text]), segment))
         for seed in (0, 1)
         for copy in (1, 2)
-        for stretch in (0, 1)
+        for segment in (0, 1)
     }
     assert len(copies) == 8
     assert augment(text, seed=1, **NOISE) in copies

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nextchar.evaluation.dynamic import Adaptation
-from nextchar.text.skipped import SkippedCharacter
+from nextchar.text.unknown import SkippedCharacter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nextchar.config.arguments import checked
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.graphemes import inner_places
-from nextchar.text.skipped import SkippedCharacter
+from nextchar.text.unknown import SkippedCharacter
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 

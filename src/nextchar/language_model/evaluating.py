@@ -22,7 +22,7 @@ from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.notes import counted
 from nextchar.text.places import Place
-from nextchar.text.skipped import Skipped, measured_as
+from nextchar.text.unknown import UnknownSymbols, default_treatment
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
 _IDS_AT_ONCE = 1 << 16
@@ -35,7 +35,7 @@ def counted_text(
 
     Skipped characters are withheld from the compressors too: all figures cover the same characters.
     """
-    unknown = measured_as(vocabulary, unknown)
+    unknown = default_treatment(vocabulary, unknown)
     place = Place()
     for piece in pieces:
         try:
@@ -43,13 +43,10 @@ def counted_text(
         except CharacterError as error:
             first = place.after(piece[: piece.index(error.character)])
             raise error.at(str(first)) from error
-        place = place.after(piece)
         tally.count(ids)
-        skipped = 0
-        if unknown == "skip" and vocabulary.kind != "byte":
-            skipped = len(piece) - int(vocabulary.starts_character[ids].sum())
-        tally.skipped.add(piece, skipped)
+        skipped = unknown == "skip" and tally.skipped.read(piece, place) > 0
         kept = vocabulary.decode(ids) if skipped else piece
+        place = place.after(piece)
         tally.compress(kept.encode("utf-8", "surrogateescape"))
         yield ids
 
@@ -121,7 +118,7 @@ def evaluate_chunks(
         characters=tally.characters,
         unknown_symbols=tally.unknown,
         skipped_symbols=tally.skipped.count,
-        first_skipped=tally.skipped.first,
+        first_skipped=tally.skipped.first_skipped,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
         adaptation=adaptation,
         seconds=seconds,
@@ -154,7 +151,7 @@ def score_text(
         There is nothing to predict.
     """
     began = time.monotonic()
-    unknown = measured_as(vocabulary, unknown)
+    unknown = default_treatment(vocabulary, unknown)
     ids = vocabulary.encode(text, unknown=unknown)
     characters = int(vocabulary.starts_character[ids[1:]].sum())
     if characters < 1:
@@ -238,7 +235,7 @@ class TextCounts:
         self.symbols = 0
         self.characters = 0
         self.unknown = 0
-        self.skipped = Skipped(vocabulary)
+        self.skipped = UnknownSymbols(vocabulary)
         self.seconds = 0.0
         self._all_characters = 0
 

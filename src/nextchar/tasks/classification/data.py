@@ -22,7 +22,7 @@ from nextchar.tasks.examples import Examples
 from nextchar.tasks.split import hold_out
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
-from nextchar.text.graphemes import border_at_most
+from nextchar.text.graphemes import boundary_at_most
 from nextchar.text.labelled import LabelledText
 from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, tell
@@ -147,7 +147,7 @@ def checked_lengths(
 
 def _beginning(text: str, most: int) -> str:
     """Return the beginning of a text, cut between grapheme clusters."""
-    return text[: border_at_most(text, min(most, len(text)))]
+    return text[: boundary_at_most(text, min(most, len(text)))]
 
 
 def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:
