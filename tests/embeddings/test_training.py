@@ -136,7 +136,7 @@ def test_a_text_without_neighbours_is_refused(
         ({"vocabulary": "line"}, "vocabulary must be one of char, byte, jamo, word"),
         ({"negative": 0}, "negative must be at least 1"),
         ({"windw": 3}, "did you mean 'window'"),
-        ({"vocabulary": "byte", "encoding": "cp949"}, "takes the bytes as they are"),
+        ({"vocabulary": "byte", "encoding": "cp949"}, "reads bytes unchanged"),
         ({"sample": 1}, "sample must be at least 0 and below 1"),
     ],
 )

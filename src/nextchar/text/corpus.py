@@ -221,7 +221,8 @@ class _Header:
             raise CorpusError(f"{path} is damaged: format_version {version!r}")
         if version > FORMAT_VERSION:
             raise CorpusError(
-                f"{path} has format version {version}, this nextchar reads up to {FORMAT_VERSION}"
+                f"{path} has format version {version}, but this version of nextchar supports up to "
+                f"{FORMAT_VERSION}: update nextchar"
             )
         if version == 1:
             values = {"borders": [], "augmented": 0, **values}
