@@ -184,7 +184,7 @@ class Interrupted(NextcharError):  # noqa: N818  (an interruption is not an erro
 
 
 def is_memory_shortage(error: Exception) -> bool:
-    """Return whether an error means insufficient memory; does not import torch."""
+    """Return whether an error means that memory is exhausted, without importing torch."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"

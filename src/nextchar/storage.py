@@ -102,7 +102,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """Return an unused hidden name next to ``path``, as recognised by ``remove_leftovers``."""
+    """Return an unused hidden name next to ``path``; ``remove_leftovers`` recognises it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 

@@ -134,7 +134,7 @@ def test_every_prediction_is_made_once_a_pass_and_none_crosses_a_border(
 
 
 @given(segments(), st.integers(0, 300))
-def test_a_stream_is_fresh_exactly_where_a_segment_begins_and_else_goes_on(
+def test_state_is_reset_exactly_at_the_start_of_a_segment(
     drawn: tuple[list[int], int, int], step: int
 ) -> None:
     lengths, batch_size, sequence_length = drawn

@@ -3,7 +3,7 @@
 A ``Config`` has the sections ``TextConfig`` (encoding of text as symbols), ``AugmentationConfig``
 (augmented copies of the training text), ``NetworkConfig`` (architecture) and ``TrainingConfig``
 (optimisation). The field names are the options of the command line and the keyword arguments of
-``nextchar.train``. They are unique across sections: each option of a flat set has one section.
+``nextchar.train``. They are unique across sections: a flat set of options is unambiguous.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Type checks of the arguments of public functions, by their annotations.
 
-A wrong type raises a one-line ``ConfigError`` at the call, as for a wrong training option, instead
-of a later failure. Annotations that cannot be checked with the value alone, such as callables and
-arrays, are ignored.
+A wrong type raises a one-line ``ConfigError`` at the call, instead of an obscure error later.
+Annotations that cannot be checked with the value alone, such as callables and arrays, are ignored.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class NetworkConfig(Section):
     )
     initialization: Initialization = option(
         "orthogonal",
-        "Initialisation of recurrent weights (input weights use he with he, else xavier).",
+        "Initialisation of recurrent weights; he also applies to input weights (else xavier).",
     )
     forget_bias: float = option(1.0, "Initial bias of the forget gate of lstm cells.")
 

@@ -18,7 +18,7 @@ PartT = TypeVar("PartT", bound=Section)
 class RunConfig:
     """The configuration of a kind of run; each field is a section of options.
 
-    Option names are unique across sections: each option of a flat set has one section.
+    Option names are unique across sections: a flat set of options is unambiguous.
 
     Attributes
     ----------

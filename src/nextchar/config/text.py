@@ -99,7 +99,7 @@ class AugmentationConfig(Section):
     """
 
     augment_copies: int = option(
-        1, "Augmented copies of the training text, in addition to it, if an edit is set.",
+        1, "Augmented copies added to the training text if an edit is set.",
         at_least=0, at_most=1000,
     )  # fmt: skip
     augment_swap: float = _probability("swapping a character with the next one")
@@ -115,7 +115,7 @@ class AugmentationConfig(Section):
     synonyms: str | None = option(
         None, "File of words and their synonyms: .tsv or .csv, with the word first, or .json."
     )
-    augment_shuffle: Shuffled = option("none", "Units shuffled in the augmented copies.")
+    augment_shuffle: Shuffled = option("none", "Shuffle lines or paragraphs in augmented copies.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

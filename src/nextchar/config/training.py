@@ -81,7 +81,7 @@ class TrainingConfig(Section):
         0.03, "Share of the steps used for warm-up of the learning rate.", at_least=0, at_most=1
     )
     plateau_factor: float = option(
-        0.5, "Factor of the learning rate at a plateau (schedule plateau).", above=0, below=1
+        0.5, "Learning rate multiplier at a plateau (schedule plateau).", above=0, below=1
     )
     plateau_patience: int = option(
         1, "Validations without a new best before the rate is reduced (schedule plateau).",
@@ -142,7 +142,7 @@ class TrainingConfig(Section):
         60.0, "Maximum time between two checkpoints for --resume, in seconds.", at_least=0
     )
     keep_checkpoints: int = option(
-        0, "Number of recent validations with saved weights, in addition to the best.", at_least=0
+        0, "Number of recent checkpoints of weights to keep, in addition to the best.", at_least=0
     )
     seed: int = option(0, "Seed of the random generators.", at_least=0, below=2**63)
 

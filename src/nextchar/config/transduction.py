@@ -25,7 +25,7 @@ class TransductionConfig(Section):
     )
     bidirectional: bool = option(True, "Read the source in both directions.")
     decoded_items: int = option(
-        1000, "Held-out items decoded at each validation; the loss uses all.",
+        1000, "Held-out items to decode at each validation; the loss uses all items.",
         at_least=1, at_most=1 << 50,
     )  # fmt: skip
 

@@ -128,7 +128,7 @@ def _run(
     seed: int,
     listeners: Sequence[Listener],
 ) -> Figures:
-    """Return the figures of one run; train or resume it if it is not complete."""
+    """Return the metrics of one run; train or resume it if it is not complete."""
     label = re.sub(r"[^\w.=+-]", "-", f"{name}-{seed}")
     known = folder.figures(label)
     if known is not None:

@@ -1,4 +1,4 @@
-"""Results of a comparison: figures of each run, and of each variant over its seeds."""
+"""Results of a comparison: metrics of each run, and of each variant over its seeds."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ class Group:
 
     @property
     def deviation_bits(self) -> float:
-        """Standard deviation (n − 1) of the same; 0 for a single run."""
+        """Standard deviation (n − 1) of validation bits per character; 0 for a single run."""
         bits = [run.nats_per_char / math.log(2) for run in self.runs]
         return statistics.stdev(bits) if len(bits) > 1 else 0.0
 
     def median(self, name: str) -> float:
-        """Return the median of a figure over the runs."""
+        """Return the median of a metric over the runs."""
         return float(statistics.median(getattr(run, name) for run in self.runs))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; names include the units."""
+        """Return the metrics by name; the names include the units."""
         return {
             "variant": self.variant,
             "seeds": [run.seed for run in self.runs],

@@ -93,7 +93,7 @@ def _label(fold: int) -> str:
 
 
 def _planned(folder: ExperimentFolder) -> dict[str, Any]:
-    """Return the options as planned for the first run; all other folds use them."""
+    """Return the planned options of the first run, which all other folds use."""
     parts = load_config(folder.run(_label(1))).to_dict().values()
     settled = {name: value for part in parts for name, value in part.items()}
     return {**settled, "minutes": None}
@@ -108,7 +108,7 @@ def _run(
     given: Collection[str],
     listeners: Sequence[Listener],
 ) -> FoldFigures:
-    """Return the figures of one fold; train or resume its run if that is not complete."""
+    """Return the metrics of one fold; train or resume its run if that is not complete."""
     label = _label(fold)
     known = folder.figures(label)
     if known is not None:

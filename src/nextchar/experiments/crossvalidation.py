@@ -1,4 +1,4 @@
-"""Results of a cross-validation: figures of each fold, their mean and standard deviation."""
+"""Results of a cross-validation: metrics of each fold, their mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class FoldFigures:
     nats_per_char
         The lowest loss on the fold, with the saved weights.
     last_nats_per_char
-        The loss on the fold after the last step; unlike the lowest loss, it is not selected on
-        the fold.
+        The loss on the fold after the last step. Unlike the lowest loss, it involves no model
+        selection on the fold.
     """
 
     fold: int
@@ -41,7 +41,7 @@ class FoldFigures:
     train_nats_per_char: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; names include the units."""
+        """Return the metrics by name; the names include the units."""
         return {
             "fold": self.fold,
             "start_char": self.start,
@@ -65,7 +65,7 @@ class CrossValidation:
     folds: tuple[FoldFigures, ...]
 
     def bits(self, *, last: bool = False) -> tuple[float, float]:
-        """Return mean and standard deviation (n − 1) over folds, for best or last weights."""
+        """Return the mean and standard deviation (n − 1) over folds, of best or last weights."""
         nats = [fold.last_nats_per_char if last else fold.nats_per_char for fold in self.folds]
         return statistics.mean(nats) / math.log(2), statistics.stdev(nats) / math.log(2)
 

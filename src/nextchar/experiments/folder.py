@@ -2,9 +2,9 @@
 
 Its contents are::
 
-    KIND.json           the specification; a call with the same specification continues
+    KIND.json           the specification; another call with the same one continues
     runs/LABEL/         the runs
-    results/LABEL.json  the figures of each complete run
+    results/LABEL.json  the metrics of each complete run
     table.md            the table
 """
 
@@ -63,7 +63,7 @@ class ExperimentFolder:
     def begun(self, asked: Mapping[str, Any]) -> Iterator[None]:
         """Create the folder, or verify that it holds the same experiment.
 
-        If the text or an option proves invalid before any training, the folder is restored.
+        If the text or an option proves invalid before any training, the created files are removed.
 
         Raises
         ------
@@ -126,12 +126,12 @@ class ExperimentFolder:
             raise Interrupted(message, stop.signal_number) from stop
 
     def figures(self, label: str) -> dict[str, Any] | None:
-        """Return the figures of a label; ``None`` if its run is not complete."""
+        """Return the metrics of a label; ``None`` if its run is not complete."""
         path = self._results(label)
         return read_json(path, RunError) if path.exists() else None
 
     def keep(self, label: str, figures: Mapping[str, Any]) -> None:
-        """Write the figures of a label, and thereby mark its run as complete."""
+        """Write the metrics of a label, and thereby mark its run as complete."""
         write_json(self._results(label), figures)
 
     def write_table(self, markdown: str) -> None:

@@ -89,7 +89,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice among unordered values."""
+    """An unordered set of values."""
 
     values: tuple[Any, ...]
 
@@ -127,7 +127,7 @@ def read_space(path: Path) -> dict[str, Dimension]:
     Raises
     ------
     ConfigError
-        The file cannot be read, or for the reasons of ``parse_space``.
+        The file cannot be read, or its contents are invalid; see ``parse_space``.
     """
     table = read_table(path)
     if not table:
@@ -149,7 +149,7 @@ def default_space(options: Mapping[str, Any], *, by_time: bool) -> dict[str, Dim
     """Return the default search space: the most important options, except those that are set.
 
     With a time budget per trial, the space includes sizes, because a larger network makes fewer
-    steps. With a budget of steps, the search would mostly find that more computation is better.
+    steps. With a budget of steps, the search would simply favour larger networks.
     """
     training = Config.from_options(options).training
     rate = training.learning_rate

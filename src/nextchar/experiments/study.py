@@ -98,7 +98,7 @@ class Claim:
             self._trial.set_user_attr(name, value)
 
     def reset_attempts(self) -> None:
-        """Reset the number of attempts, because the trial did not kill the process."""
+        """Reset the number of attempts after a stop that the trial did not cause."""
         self.note("attempts", NO_ATTEMPTS)
 
     def release(self) -> None:
@@ -288,7 +288,7 @@ class Search:
 
 
 def importance_of(trials: Sequence[Trial], space: Space) -> dict[str, float]:
-    """Return the importance of each searched option for reaching the best trials (PED-ANOVA).
+    """Return the importance of each searched option in the best trials (PED-ANOVA).
 
     Pruned trials count with their loss when they were stopped, because they would not be among
     the best. Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
@@ -315,7 +315,7 @@ def importance_of(trials: Sequence[Trial], space: Space) -> dict[str, float]:
 
 
 def _grid(space: Space, seed: int) -> list[dict[str, Any]]:
-    """Return the combinations of the grid, shuffled: any part of them covers the whole grid."""
+    """Return the combinations of the grid, shuffled: any part of them samples the whole grid."""
     grid = grid_of(space)
     random.Random(seed).shuffle(grid)
     return grid

@@ -26,7 +26,7 @@ class Trial:
         Number of the trial, from 1.
     state
         ``complete``; ``pruned``: stopped because of a high loss; ``failed``: see ``reason``;
-        ``running``: in this or another process, or interrupted, and resumed by the next call.
+        ``running``: active in this or another process, or interrupted until the next call.
     options
         Values of the searched options.
     nats_per_char
@@ -59,7 +59,7 @@ class Trial:
             object.__setattr__(self, "reason", in_python_terms(self.reason))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; names include the units."""
+        """Return the metrics by name; the names include the units."""
         nats = self.nats_per_char
         return {
             "number": self.number,
@@ -170,7 +170,7 @@ def shown(value: object) -> str:
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:
-    """Return the complete trial with the lowest loss; of equal ones, the earliest."""
+    """Return the complete trial with the lowest loss; ties go to the earliest."""
     complete = [trial for trial in trials if trial.state == "complete"]
     return min(complete, key=lambda trial: trial.nats_per_char or math.inf, default=None)
 

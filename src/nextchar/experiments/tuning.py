@@ -2,7 +2,7 @@
 
 A search has a folder, which several processes may share::
 
-    tuning.json         the specification; a call with the same specification continues
+    tuning.json         the specification; another call with the same one continues the search
     journal.jsonl       the trials (Optuna's journal)
     trials/NNN/         the run directories of complete trials; only the best keeps its corpus
                         and the files for resuming
@@ -100,7 +100,7 @@ def tune(
     StorageError
         The disk is full; all ended trials are kept.
     Interrupted
-        The process received SIGINT or SIGTERM; the same call continues.
+        The process received SIGINT or SIGTERM; repeat the call to continue.
     NextcharError
         No trial was completed, or Optuna is not installed.
     """
@@ -197,7 +197,7 @@ def _with_budget(
 
 
 def _require_usable(task: Task) -> None:
-    """Raise an error for options or a text unusable for every trial, before anything is written."""
+    """Raise an error if the options or the text are unusable for every trial."""
     config = Config.from_options(task.shared)
     if not config.text.holds_out:
         raise ConfigError(

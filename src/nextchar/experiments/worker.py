@@ -164,7 +164,7 @@ class Worker:
             return _Outcome("failed", reason=error.in_both_terms.partition(";")[0])
         except TextError as error:
             config = Config.from_options({**self._task.shared, **claim.options})
-            # An invalid text ends the search; so does a text too short for every trial.
+            # An invalid text ends the search, and so does a text too short for every trial.
             require_text(self._task.paths, config.text)
             if not any(name in self._task.space for name in _FOR_LENGTH):
                 raise

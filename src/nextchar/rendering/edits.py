@@ -49,7 +49,7 @@ def _marked(piece: Piece, text: str, color: str) -> str:
 
 
 def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces with unchanged text far from an edit replaced by an ellipsis."""
+    """Return the pieces, with an ellipsis for unchanged text far from an edit."""
     shown: list[Piece] = []
     for place, piece in enumerate(pieces):
         text = piece.before

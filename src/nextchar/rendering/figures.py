@@ -38,7 +38,7 @@ def saved_picture(figure: Any, picture_format: str) -> bytes:  # noqa: ANN401
 
 
 def label_fonts() -> list[str]:
-    """Return installed fonts for Latin and Hangul, the default of matplotlib first."""
+    """Return installed fonts for Latin and Hangul, matplotlib's default first."""
     manager = importlib.import_module("matplotlib.font_manager").fontManager
     installed = {font.name for font in manager.ttflist}
     return ["DejaVu Sans", *(font for font in _MORE_FONTS if font in installed)]

@@ -57,7 +57,7 @@ class Palette(NamedTuple):
 def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None:
     """Return the palette for a stream; ``None`` if it takes no colours.
 
-    There are no colours if ``NO_COLOR`` is set, or the stream is not a terminal, or a dumb one.
+    There are no colours if ``NO_COLOR`` is set or the stream is not a capable terminal.
     The most surprising characters have the highest contrast to the background: they are the
     lightest, unless the terminal reports a light background in ``COLORFGBG``. The lowest two
     levels keep the default colours.

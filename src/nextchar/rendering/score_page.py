@@ -134,7 +134,7 @@ def _shades() -> str:
 
 
 def _summary(score: Score) -> str:
-    """Return the figures, and the notes on how they were counted."""
+    """Return the summary metrics, with notes on how they were counted."""
     figures = [
         ("bits per character", f"{score.bits_per_char:.3f}"),
         ("total bits", f"{score.total_bits:,.0f}"),

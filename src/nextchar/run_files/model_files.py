@@ -67,7 +67,7 @@ def load_run_config(
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
-    """Return the task of a run; messages of errors mention the sought task."""
+    """Return the task of a run; error messages mention the task ``sought``."""
     found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 

@@ -90,8 +90,8 @@ class Augmenter:
     config
         The edits and their probabilities.
     knows
-        Predicate for the characters that an edit may insert; by default, any. Other edits are
-        not made.
+        Predicate for the characters that edits may insert; by default, any. Edits that would
+        insert other characters are skipped.
 
     Raises
     ------
@@ -118,7 +118,7 @@ class Augmenter:
         chunks
             The text in pieces, which may end anywhere.
         seed
-            Integers of at least 0 that seed the random generator.
+            Non-negative integers that seed the random generator.
         """
         # A named generator keeps results reproducible if NumPy's default changes.
         draw = np.random.Generator(np.random.PCG64(list(seed)))
@@ -130,7 +130,7 @@ class Augmenter:
             yield Line(number, pieces, ending)
 
     def chunks(self, seed: int, copy: int, chunks: Iterator[str], segment: int) -> Iterator[str]:
-        """Yield an altered copy of a segment of text; its seed includes both numbers."""
+        """Yield a copy of a segment in pieces; numbers of copy and segment are part of the seed."""
         for line in self.lines(chunks, (seed, copy, segment)):
             if text := line.after + line.ending:
                 yield text
@@ -278,7 +278,7 @@ def _word_spans(line: str) -> list[tuple[int, int]]:
 
 
 def _with_space(line: str, start: int, end: int, at: int) -> tuple[int, int]:
-    """Extend a word by the space after it, or else by the space before it, from ``at`` on."""
+    """Extend the span of a word by the space after it, or else before it (not before ``at``)."""
     if line[end : end + 1] == " ":
         return start, end + 1
     return (start - 1, end) if start > at and line[start - 1] == " " else (start, end)

@@ -72,7 +72,7 @@ class ItemBatches:
         return step / self.steps_per_epoch
 
     def padding(self, number: int) -> float:
-        """Return the share of padding among the positions of an epoch, numbered from 0."""
+        """Return the share of padding in the epoch of a number, counted from 0."""
         positions = sum(len(batch) * int(self.lengths[batch[0]]) for batch in self._epoch(number))
         return 1 - int(self.lengths.sum()) / max(1, positions)
 

@@ -58,7 +58,7 @@ def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> Buffe
         The file, at its start. gzip, bzip2 and xz are recognised by their first bytes, or else by
         the name.
     name
-        The name of the file; messages use it too.
+        The name of the file, also used in messages.
     takes_bytes
         Whether to accept other archives as raw bytes.
 

@@ -131,7 +131,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map a corpus written by ``build``, after verifying its size and checksum.
+        """Open a corpus written by ``build``, after verifying its size and checksum.
 
         Raises
         ------

@@ -314,7 +314,7 @@ def _scratch_folder(target: Path) -> Iterator[Path]:
 
 
 def _install(file: Path, target: Path) -> None:
-    """Move a complete file to its target; after a power failure, the old or new file is intact."""
+    """Move a complete file to its target; after a power failure, one version is intact."""
     with file.open("rb") as stream:
         os.fsync(stream.fileno())
     file.replace(target)

@@ -41,7 +41,7 @@ class Layout:
     Attributes
     ----------
     separator
-        The separator of fields.
+        The field separator.
     quoted
         Whether fields may be quoted.
     skipped
@@ -169,7 +169,7 @@ def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
 def _opening_line(lines: Iterable[str], separator: str) -> int:
     """Return the index of the line with the last opening quote before the error.
 
-    The error is the end of the lines, or a closing quote without a separator after it.
+    The error is the end of the file, or a closing quote without a separator after it.
     """
     opened = 0
     is_open = False
@@ -197,7 +197,7 @@ def _opening_line(lines: Iterable[str], separator: str) -> int:
 
 @contextlib.contextmanager
 def _long_fields() -> Iterator[None]:
-    """Disable the limit of csv on the length of fields, 128 KiB."""
+    """Disable the field size limit of csv (128 KiB) during the block."""
     with _limit:
         before = csv.field_size_limit(sys.maxsize)
         try:

@@ -84,7 +84,7 @@ class Fold:
 
     @classmethod
     def of(cls, source: TextSource, config: TextConfig) -> Fold:
-        """Return fold ``config.fold`` of ``config.folds``; the text is read once for its length.
+        """Return fold ``config.fold`` of ``config.folds``; reads the text once for its length.
 
         Raises
         ------
@@ -124,9 +124,8 @@ def learn_vocabulary(
 ) -> Vocabulary:
     """Learn the vocabulary of the training text, or extend ``base`` by its symbols.
 
-    With folds, the held-out fold is not read, and its unknown symbols are encoded as ``<unk>``.
-    Except for bytes, the vocabulary then always has ``<unk>``, even if the fold has no unknown
-    symbols, so that it reveals nothing about the fold.
+    With folds, the vocabulary does not depend on the held-out fold. Unknown symbols in the fold
+    are encoded as ``<unk>``, which the vocabulary (except for bytes) therefore always has.
     """
     held_out = config.folds > 0
     text = Fold.of(source, config).training_chunks if held_out else source.chunks

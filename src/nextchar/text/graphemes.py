@@ -1,10 +1,10 @@
 """Extended grapheme clusters, the characters perceived by a reader (Unicode Annex 29, GB3-13).
 
-A text must not be cut inside a cluster, and nothing inserted there; otherwise combining marks,
-joined emoji, flags, syllables of Hangul letters and conjuncts of Indic scripts would break.
+A text must not be split or edited inside a cluster: that would break combining marks, joined
+emoji, flags, syllables of Hangul letters and conjuncts of Indic scripts.
 
 The class of a character follows from its general category in Python's ``unicodedata``, except for
-the exceptions of the annex listed here. There are two approximations: every symbol in a block of
+the exceptions listed below. There are two approximations: every symbol in a block of
 pictographs, assigned or reserved, is an emoji, and Indic consonants are the letters of certain
 ranges.
 """
@@ -104,14 +104,14 @@ class ClusterBoundaries:
         return not (kind == _REGIONAL and self._flags % 2 == 1)
 
 
-# The new prefix, by the current prefix and the class of the next character.
+# The next prefix, keyed by the current prefix and the class of the next character.
 _JOINED, _LINKED = "joined", "linked"
 _NEXT_PREFIX = {
     _PICTOGRAPH: {_EXTEND: _PICTOGRAPH, _LINKER: _PICTOGRAPH, _JOINER: _JOINED},
     _CONSONANT: {_EXTEND: _CONSONANT, _JOINER: _CONSONANT, _LINKER: _LINKED},
     _LINKED: {_EXTEND: _LINKED, _JOINER: _LINKED, _LINKER: _LINKED},
 }
-# The classes of Hangul letters and syllables that continue a cluster after each class.
+# The classes of Hangul letters and syllables that may follow each class within a cluster.
 _CONTINUES = {
     _LEADING: (_LEADING, _VOWEL, _OPEN, _CLOSED),
     _OPEN: (_VOWEL, _TRAILING),
@@ -127,7 +127,7 @@ def is_plain(text: str) -> bool:
 
 
 def inner_places(text: str) -> list[int]:
-    """Return the positions inside clusters; fast for texts without any, that is, for most."""
+    """Return the positions inside clusters; fast for most texts, which have none."""
     return [] if is_plain(text) else list(_inner_places(text))
 
 

@@ -100,7 +100,7 @@ def letter_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def compose(codes: Codes) -> Codes:
-    """Join letter codes into syllables; the inverse of ``decompose``, for any sequence of codes.
+    """Join letter codes into syllables; the inverse of ``decompose``, valid for any codes.
 
     An initial and a medial, with a final if one follows, become a syllable. A letter outside a
     syllable becomes its compatibility letter (U+3131-U+3163), which can be displayed.

@@ -9,7 +9,7 @@ from typing import Protocol
 from nextchar.errors import TextError, as_option
 from nextchar.text.notes import counted
 
-_LONGEST, _MOST_WORDS = 60, 5  # maximal characters and words of a plausible label
+_LONGEST, _MOST_WORDS = 60, 5  # maximum characters and words in a plausible label
 _SENTENCE_ENDS = ".!?…。！？"
 _SHOWN = 40
 
@@ -31,7 +31,7 @@ class Labelled(Protocol):
 
 
 def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None:
-    """Report labels that look like sentences, and the case that most labels have only one item."""
+    """Report labels that look like sentences, and data with mostly one item per label."""
     first = {item.label: item.place for item in reversed(items) if item.label}
     counts = Counter(item.label for item in items if item.label)
     single = [label for label in counts if counts[label] == 1]

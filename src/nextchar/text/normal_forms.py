@@ -37,7 +37,7 @@ class NormalForm:
         self._known_forms: dict[str, str] = {}
 
     def of(self, text: str) -> str:
-        """Return a text in the known normal form.
+        """Convert a text to the normal form of the vocabulary.
 
         A grapheme cluster is converted only as a whole, and only if the vocabulary has every code
         point of the other form.
@@ -51,7 +51,7 @@ class NormalForm:
         return "".join(map(self._known_form, clusters(text)))
 
     def chunks(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield a converted text in pieces; joined, they equal ``of`` the whole text."""
+        """Yield the converted text in pieces; concatenated, they equal ``of`` the whole text."""
         held = ""
         for piece in pieces:
             text = held + piece

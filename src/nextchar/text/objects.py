@@ -28,8 +28,8 @@ def read_objects(
     Raises
     ------
     TextError
-        A line is not an object, a value is nested or contains a lone surrogate, or a key is in no
-        line.
+        A line is not an object, a value is nested or contains a lone surrogate, or a key is
+        missing from all lines.
     """
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
     irregularities, names = Irregularities(path), dict[str, None]()

@@ -34,7 +34,7 @@ _SURROGATES = re.compile("[\udc80-\udcff]")  # surrogate escapes of bytes
 
 
 class PassingText:
-    """A text that is read once, and the encoder of the output in the same encoding.
+    """A text that is read once, with an encoder for output in the same encoding.
 
     Parameters
     ----------

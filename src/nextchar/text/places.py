@@ -27,7 +27,9 @@ class Place:
     line: int = 1
     column: int = 1
     name: str = ""
-    _after_return: bool = False  # a following line feed ends no further line
+    _after_return: bool = (
+        False  # a line feed at the start of the next text is part of this line end
+    )
 
     def after(self, text: str) -> Place:
         """Return the position after a text that begins here."""

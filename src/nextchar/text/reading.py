@@ -49,7 +49,7 @@ class TextFile:
 
     @classmethod
     def at(cls, path: Path, name: str) -> Self:
-        """Return the current state of a file; messages use the given name."""
+        """Return the current state of a file, with a name for messages."""
         status = path.stat()
         return cls(name=name, path=path, size=status.st_size, modified_ns=status.st_mtime_ns)
 

@@ -30,7 +30,7 @@ NO_TARGET = -100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """The input of one step.
+    """The inputs and targets of one step.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Streams:
             raise TextError(self._too_small())
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of a step, numbered from 0, in constant time."""
+        """Return the batch of a step ≥ 0, in constant time."""
         if self.check is not None:
             self.check()
         windows = (self._stream_starts + step) % self._windows
@@ -126,7 +126,7 @@ class Streams:
         positions = (starts + offsets)[own] + np.arange(self.sequence_length)[:, None]
         inside = positions < lasts[own]
         positions = np.minimum(positions, lasts[own] - 1)
-        # As a plain array: elements taken from a memory map are of type memmap too.
+        # Convert to a plain array: ``take`` on a memory map would return a memory map.
         ids = np.asarray(self.ids)
         return Batch(
             inputs=ids.take(positions).astype(np.int64),

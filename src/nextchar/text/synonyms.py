@@ -17,7 +17,7 @@ _READING = TextConfig()
 
 
 def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
-    """Read a table of synonyms.
+    """Return the synonyms in a table.
 
     Parameters
     ----------

@@ -65,8 +65,8 @@ def read_rows(
     path
         The file, or ``-``.
     columns
-        Names of columns. If they are integers from 1 and not names in the first row of a CSV or
-        TSV file, they are positions, and the first row is data.
+        Names of columns. Integers from 1 are positions in a CSV or TSV file without a header, that
+        is, if they are not names in the first row.
     config
         Encoding, treatment of decoding errors, normalisation.
     kind

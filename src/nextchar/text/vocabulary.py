@@ -60,7 +60,7 @@ def learn(
     min_count
         Minimum occurrences of a symbol; ``<unk>`` (id 0) replaces rarer symbols.
     unknown
-        Include ``<unk>`` even if no symbol is too rare.
+        Include ``<unk>`` even if no symbol is replaced.
 
     Returns
     -------
@@ -130,12 +130,12 @@ def grow(
 
 
 def from_dict(values: Mapping[str, object]) -> Vocabulary:
-    """Return the vocabulary that ``Vocabulary.to_dict`` returned as a mapping.
+    """Return the vocabulary of a ``Vocabulary.to_dict`` mapping.
 
     Raises
     ------
     TextError
-        The kind is unknown, keys are missing or superfluous, or values or symbols are invalid.
+        The kind is unknown, keys are missing or unexpected, or values or symbols are invalid.
     """
     kind, symbols, unknown = (values.get(key) for key in ("kind", "symbols", "unknown"))
     if kind == "byte" and len(values) == 1:

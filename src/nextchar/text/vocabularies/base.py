@@ -67,7 +67,7 @@ class Vocabulary(ABC):
     @property
     @abstractmethod
     def starts_character(self) -> NDArray[np.bool_]:
-        """Whether each symbol begins an original character, bool[V]."""
+        """Whether each symbol starts a character of the text, bool[V]."""
 
     @abstractmethod
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:

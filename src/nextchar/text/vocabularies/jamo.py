@@ -41,7 +41,7 @@ class JamoVocabulary(CodeVocabulary):
 
     @staticmethod
     def written(code: int) -> str:
-        """Return a letter code as its conjoining jamo, and that jamo itself as a literal."""
+        """Return the symbol of a code: a conjoining jamo for a letter code, else a character."""
         if code >= hangul.INITIAL:
             return hangul.CONJOINING[code - hangul.INITIAL]
         symbol = chr(code)
@@ -59,5 +59,5 @@ class JamoVocabulary(CodeVocabulary):
 
     @staticmethod
     def unfinished(codes: Codes) -> int:
-        """Return the number of letters at the end that may continue as a syllable."""
+        """Return the number of letters at the end that may be an incomplete syllable."""
         return hangul.unfinished(codes)
