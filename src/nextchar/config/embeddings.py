@@ -27,7 +27,7 @@ class EmbeddingConfig(Section):
     )
     size: int = option(100, "Size of the embeddings (E).", at_least=1, at_most=1 << 16)
     window: int = option(
-        5, "Maximum size of the context window on each side; sampled at every position.",
+        5, "Maximum context on each side, in symbols; the size is sampled at every position.",
         at_least=1, at_most=1000,
     )  # fmt: skip
     negative: int = option(5, "Negative samples for each context symbol.", at_least=1, at_most=1000)

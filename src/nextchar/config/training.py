@@ -45,7 +45,7 @@ class TrainingConfig(Section):
     optimizer: OptimizerName = option("adamw", "The update rule.")
     learning_rate: float = option(
         6e-3,
-        "Peak learning rate (default for rmsprop 0.002, for sgd 0.5).",
+        "Peak learning rate (default 0.002 for rmsprop, 0.5 for sgd).",
         above=0,
         at_most=3.4e38,
     )

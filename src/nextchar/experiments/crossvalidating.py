@@ -34,7 +34,7 @@ def crossval(
     announce: Callable[[str], None] = lambda _line: None,
     **options: Any,  # noqa: ANN401
 ) -> CrossValidation:
-    """Train once per fold of a text, without the fold, and evaluate on it.
+    """For each fold of a text, train on the rest of the text and evaluate on the fold.
 
     Parameters
     ----------

@@ -182,8 +182,8 @@ def _line_breaking(text: str) -> str:
 def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
     """Yield an element for every line, with an element for every character.
 
-    The classes of a character are its level, and marks for an unknown character or a visible line
-    break. The first character of a listed anomaly has an id.
+    CSS classes state the level of a character, and mark unknown characters and visible line
+    breaks. The first character of a listed anomaly has an id.
     """
     names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}
     found = levels(_summed(score, score.bits)).tolist()

@@ -318,7 +318,7 @@ def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _joins(last: str, text: str, following: str) -> bool:
-    """Return whether a text would form a cluster with its neighbours, or they with each other."""
+    """Return whether a text would merge with its neighbours, or cause them to merge."""
     edges = {len(last)} if last else set()
     edges |= {len(last) + len(text)} if following else set()
     return not edges.isdisjoint(inner_places(last + text + following))

@@ -305,7 +305,7 @@ def _writing(target: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder next to the target for incomplete files; always removed."""
+    """Yield a temporary folder next to the target for incomplete files; it is always removed."""
     with (
         _writing(target),
         tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder,

@@ -48,7 +48,7 @@ class UnknownSymbols:
     first
         Location of the first, for messages; empty if there is none.
     first_skipped
-        The first, if texts are read at a ``Place``.
+        The first unknown character; set only if texts are read at a ``Place``.
     """
 
     def __init__(

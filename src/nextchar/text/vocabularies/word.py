@@ -1,8 +1,8 @@
 """Words as symbols, and each character between them: for tasks and embeddings.
 
 A word is a run of letters, digits, ``_`` and combining marks; it may contain apostrophes
-(``don't``). In English it is a word, in Korean an eojeol, and in scripts without spaces a whole
-phrase. Every other character is a symbol by itself, including spaces and line breaks; joined, the
+(``don't``). This gives words in English, eojeols in Korean, and phrases in scripts without spaces.
+Every other character is a symbol by itself, including spaces and line breaks; concatenated, the
 symbols of a text equal the text.
 
 Legend: V symbols, n ids.
