@@ -79,7 +79,7 @@ def test_a_restored_training_goes_on_with_its_factor(tmp_path: Path) -> None:
     second._restore_last()
     for made in (first, second):
         made.step()
-        made._scale.save(made.progress)
+        made._stepper._scale.save(made.progress)
     assert second.progress.loss_scale == first.progress.loss_scale
     assert second.progress.loss_scale_steps == first.progress.loss_scale_steps > 1
     assert all(map(torch.equal, weights(first), weights(second)))

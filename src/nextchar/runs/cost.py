@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
 
 import torch
 
@@ -18,7 +17,7 @@ from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.objective import StreamObjective
 from nextchar.training.planning import Cost
-from nextchar.training.trainer import Trainer
+from nextchar.training.stepper import Stepper
 
 PROBE_SECONDS = 1.0
 PROBE_STEPS = 3
@@ -42,12 +41,12 @@ def measure_cost(
     model.network.to(device)
     streams = training_streams(corpus, config.training, world=world)
     objective = StreamObjective(model.network, streams, config.training)
-    trainer = Trainer(model.network, objective, config.training, Path())
+    stepper = Stepper(model.network.train(), objective, config.training)
     times: list[float] = []
     began = time.monotonic()
     while time.monotonic() - began < seconds or len(times) < PROBE_STEPS:
         before = time.monotonic()
-        trainer.step()
+        stepper.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.monotonic() - before)

@@ -7,7 +7,6 @@ import math
 import statistics
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.objective import ItemObjective
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
-from nextchar.training.trainer import VALIDATIONS, Trainer
+from nextchar.training.stepper import Stepper
+from nextchar.training.trainer import VALIDATIONS
 
 # A processor is faster in its first second of work than later.
 PROBE_SHARE, LEAST_PROBE_SECONDS, MOST_PROBE_SECONDS = 0.05, 1.0, 15.0
@@ -100,12 +100,12 @@ def _seconds_per_step(
 ) -> tuple[float, float]:
     """Time a step, and the extra time of the first one."""
     objective, training = ItemObjective(model, train), model.config.training
-    trainer = Trainer(model.network.train(), objective, training, Path(), grown=model.grown)
+    stepper = Stepper(model.network.train(), objective, training, grown=model.grown)
     times: list[float] = []
     ends = math.inf
     while time.monotonic() < ends or len(times) < PROBE_STEPS:
         before = time.monotonic()
-        trainer.step()
+        stepper.step()
         times.append(time.monotonic() - before)
         if len(times) == 1:
             ends = time.monotonic() + seconds
