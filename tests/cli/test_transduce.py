@@ -148,7 +148,7 @@ def test_a_dictionary_of_the_classic_layout_is_learned(nextchar: Run, tmp_path: 
         ("source\ttarget\na\t\n", (), "line 2: the target is empty"),
         ("source\ttarget\na\n", (), "line 2 has 1 fields; the first line has 2"),
         (b"source\ttarget\na\xff\tb\n", (), "byte 0xff at offset 15"),
-        ("source\ttarget\na\tb\n", ("--format", "jsonl"), "line 1 is not JSON"),
+        ("source\ttarget\na\tb\n", ("--format", "jsonl"), "line 1 must be a JSON object"),
         ("source\ttarget\na\tb\n", ("--target-vocabulary", "word"), "word"),
         ("", (), "empty"),
         ("a\tb\tc\n", ("--format", "pairs"), "line 1 has 3 columns separated by tabs"),
