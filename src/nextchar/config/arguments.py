@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from nextchar.config.checking import reject_unknown
 from nextchar.errors import ConfigError
 
 P = ParamSpec("P")
@@ -32,6 +33,7 @@ _WORDS: dict[Any, str] = {
     os.PathLike: "a path",
 }
 _RECEIVERS = ("self", "cls")
+_VARIADIC = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 60
 
@@ -39,32 +41,48 @@ _shown.maxstring = _shown.maxother = 60
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function to check the types of its arguments.
 
+    Keyword arguments typed as ``**options: Unpack[…]`` are checked only by name; a configuration
+    checks the values.
+
     Raises
     ------
     ConfigError
         On a call with an argument of the wrong type; the message names the argument, the allowed
-        types and the value received.
+        types and the value received. For an unknown argument, it suggests the closest name.
     """
     signature = inspect.signature(function)
     hints = functools.cache(lambda: typing.get_type_hints(function))
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        reject_unknown(kwargs, _keywords(signature, hints()) or list(kwargs))
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError:
             _require_all(function.__name__, signature, args, kwargs)
             raise
         for name, value in given.items():
-            variadic = signature.parameters[name].kind in (
-                inspect.Parameter.VAR_KEYWORD,
-                inspect.Parameter.VAR_POSITIONAL,
-            )
-            if name in hints() and not variadic:
+            if name in hints() and signature.parameters[name].kind not in _VARIADIC:
                 check_type(name, value, hints()[name])
         return function(*args, **kwargs)
 
     return call
+
+
+def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[str]:
+    """Return the names of all keyword arguments; empty if any keyword is accepted."""
+    names = [
+        each.name
+        for each in signature.parameters.values()
+        if each.kind not in (*_VARIADIC, inspect.Parameter.POSITIONAL_ONLY)
+    ]
+    for each in signature.parameters.values():
+        if each.kind is inspect.Parameter.VAR_KEYWORD:
+            arguments = typing.get_args(hints.get(each.name))
+            if not arguments or not typing.is_typeddict(arguments[0]):
+                return []
+            names += typing.get_type_hints(arguments[0])
+    return names
 
 
 def _require_all(
@@ -72,11 +90,10 @@ def _require_all(
 ) -> None:
     """Raise ``ConfigError`` if required arguments are missing; the message names them all."""
     given = signature.bind_partial(*args, **kwargs).arguments.keys()
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     needed = [
         each.name
         for each in signature.parameters.values()
-        if each.default is each.empty and each.kind not in variadic and each.name not in _RECEIVERS
+        if each.default is each.empty and each.kind not in _VARIADIC and each.name not in _RECEIVERS
     ]
     missing = [each for each in needed if each not in given]
     if missing:

@@ -35,7 +35,7 @@ class RunConfig:
     LATER_PARTS: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def parts(cls) -> dict[str, type[Section]]:
+    def sections(cls) -> dict[str, type[Section]]:
         """Return the types of the sections by name."""
         hints = typing.get_type_hints(cls)
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
@@ -45,7 +45,7 @@ class RunConfig:
         """Return the section and the field of each option by name, in the order of the sections."""
         return {
             field.name: (part, field)
-            for part in cls.parts().values()
+            for part in cls.sections().values()
             for field in dataclasses.fields(part)
             if field.name not in cls.WITHOUT
         }
@@ -94,7 +94,7 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the configuration of a ``to_dict`` mapping; keys, types and ranges are checked."""
-        parts = cls.parts()
+        parts = cls.sections()
         reject_unknown(values, list(parts))
         values = {**{name: {} for name in cls.LATER_PARTS}, **values}
         for name in parts:
@@ -115,7 +115,7 @@ class RunConfig:
 
     @classmethod
     def _from_flat(cls, options: Mapping[str, Any]) -> Self:
-        made: dict[str, Any] = {name: _pick(part, options) for name, part in cls.parts().items()}
+        made: dict[str, Any] = {name: _pick(part, options) for name, part in cls.sections().items()}
         return cls(**made)
 
 

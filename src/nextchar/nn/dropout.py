@@ -23,15 +23,15 @@ class Dropout(nn.Module):
     locked
         Inputs [T, B, H] have one mask [B, H] for all steps: variational dropout (Gal & Ghahramani
         2016; "locked" in Merity, Keskar & Socher 2018).
-    per_stream
-        Whether inputs are of streams [..., B, H], and not weights, which all streams share.
+    axis
+        The axis of the batch, as for ``draw_numbers``; ``None`` for weights.
     """
 
-    def __init__(self, p: float, *, locked: bool = False, per_stream: bool = True) -> None:
+    def __init__(self, p: float, *, locked: bool = False, axis: int | None = -2) -> None:
         super().__init__()
         self.p = p
         self.locked = locked
-        self.per_stream = per_stream
+        self.axis = axis
 
     @property
     def is_active(self) -> bool:
@@ -43,7 +43,7 @@ class Dropout(nn.Module):
         if not self.is_active:
             return inputs
         source = _needed(generator, f"dropout {self.p}")
-        return dropout(inputs, self.p, source, locked=self.locked, per_stream=self.per_stream)
+        return dropout(inputs, self.p, source, locked=self.locked, axis=self.axis)
 
 
 def dropout(
@@ -52,7 +52,7 @@ def dropout(
     generator: torch.Generator,
     *,
     locked: bool = False,
-    per_stream: bool = True,
+    axis: int | None = -2,
 ) -> Tensor:
     """Set elements to zero with probability p and scale the others by 1 / (1 − p).
 
@@ -68,7 +68,7 @@ def dropout(
         On the device of the inputs; it moves on.
     locked
         Whether all steps of inputs [T, B, H] share one mask.
-    per_stream
+    axis
         As for ``draw_numbers``.
 
     Returns
@@ -77,7 +77,7 @@ def dropout(
         Shape and type of the inputs.
     """
     like = inputs[0] if locked and inputs.dim() == WINDOW_DIMENSIONS else inputs
-    kept = draw_kept(like, p, generator, per_stream=per_stream)
+    kept = draw_kept(like, p, generator, axis=axis)
     return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - _dropped(p)))
 
 
@@ -92,7 +92,7 @@ def drop_symbols(
     if p == 0:
         return ids
     like = torch.empty(ids.shape, device=ids.device)
-    kept = draw_kept(like, p, _needed(generator, f"dropout {p} of symbols"))
+    kept = draw_kept(like, p, _needed(generator, f"dropout {p} of symbols"), axis=-1)
     return ids.masked_fill(~kept & (ids < symbols), unknown_id)
 
 
@@ -106,10 +106,14 @@ def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
 
 
 def draw_kept(
-    like: Tensor, p: float, generator: torch.Generator, *, per_stream: bool = True
+    like: Tensor,
+    p: float,
+    generator: torch.Generator,
+    *,
+    axis: int | None = -2,
 ) -> Tensor:
     """Draw bool of the shape of a tensor, each False with probability p; see ``draw_numbers``."""
-    numbers = draw_numbers(like, generator, per_stream=per_stream)
+    numbers = draw_numbers(like, generator, axis=axis)
     kept: Tensor = numbers >= _dropped(p) - LEVELS // 2
     return kept
 

@@ -18,26 +18,28 @@ LEVELS: int = 1 << BITS
 
 
 class SharedGenerator(torch.Generator):
-    """A generator that knows which share of the batch is drawn for here.
+    """A generator that knows this process's rows of the batch.
 
     Parameters
     ----------
     device
         Where it draws.
-    rank, world
-        Share r of R.
+    rows
+        The rows of this process, without gaps.
+    whole
+        Rows of the whole batch, over all processes.
     """
 
-    def __new__(cls, device: torch.device, *, rank: int, world: int) -> Self:  # noqa: ARG004
+    def __new__(cls, device: torch.device, *, rows: range, whole: int) -> Self:  # noqa: ARG004
         """Make the generator; torch's own takes the device alone."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
-    def __init__(self, device: torch.device, *, rank: int, world: int) -> None:  # noqa: ARG002
-        self.rank = rank
-        self.world = world
+    def __init__(self, device: torch.device, *, rows: range, whole: int) -> None:  # noqa: ARG002
+        self.rows = rows
+        self.whole = whole
 
 
-def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) -> Tensor:
+def draw_numbers(like: Tensor, generator: torch.Generator, *, axis: int | None = -2) -> Tensor:
     """Draw whole numbers, each of the 2¹⁶ of int16 equally likely.
 
     Parameters
@@ -45,21 +47,25 @@ def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) 
     like
         For the shape and the device.
     generator
-        On this device; it moves on by the number of elements of all shares.
-    per_stream
-        Whether the last axis but one are streams [..., B/R, H], of which a ``SharedGenerator``
-        says which they are; else all processes draw the same.
+        On this device; it advances by the number of elements of the whole batch.
+    axis
+        The axis that holds the rows of the batch, counted from the end, of which a
+        ``SharedGenerator`` draws those of this process. It may hold them several times, copy after
+        copy. ``None`` for weights: all processes draw the same.
 
     Returns
     -------
     Tensor
         int16, of the shape of ``like``.
     """
-    if not (per_stream and isinstance(generator, SharedGenerator)):
+    if axis is None or not isinstance(generator, SharedGenerator):
         return _draw(like.shape, like.device, generator)
-    streams = like.shape[-2]
-    shape = (*like.shape[:-2], streams * generator.world, like.shape[-1])
-    return _draw(shape, like.device, generator).narrow(-2, generator.rank * streams, streams)
+    rows, whole = generator.rows, generator.whole
+    axis += like.dim()
+    copies = like.shape[axis] // len(rows)
+    shape = (*like.shape[:axis], copies, whole, *like.shape[axis + 1 :])
+    drawn = _draw(shape, like.device, generator)
+    return drawn.narrow(axis + 1, rows.start, len(rows)).reshape(like.shape)
 
 
 def _draw(shape: tuple[int, ...], device: torch.device, generator: torch.Generator) -> Tensor:

@@ -40,7 +40,13 @@ class Costs:
 
 
 def planned(
-    model: ItemModel[Any], train: Examples, validation: Examples, *, minutes: float, began: float
+    model: ItemModel[Any],
+    train: Examples,
+    validation: Examples,
+    *,
+    minutes: float,
+    began: float,
+    world: int = 1,
 ) -> Plan:
     """Fill minutes with training, everything before its first step included.
 
@@ -54,6 +60,8 @@ def planned(
         Above 0.
     began
         Start of the time (``time.monotonic``).
+    world
+        Processes that share a batch; one share is trained on.
 
     Raises
     ------
@@ -63,7 +71,9 @@ def planned(
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
     longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * minutes * 60))
-    step_seconds, compiling_seconds = _seconds_per_step(trial, train, longest)
+    step_seconds, compiling_seconds = _seconds_per_step(
+        ItemObjective(trial, train, world=world), trial, longest
+    )
     validation_seconds = _seconds_per_validation(trial, validation)
     before = time.monotonic() - began - compiling_seconds
     costs = Costs(step_seconds, validation_seconds, before)
@@ -96,10 +106,10 @@ def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
 
 
 def _seconds_per_step(
-    model: ItemModel[Any], train: Examples, seconds: float
+    objective: ItemObjective, model: ItemModel[Any], seconds: float
 ) -> tuple[float, float]:
-    """Time a step, and the extra time of the first one."""
-    objective, training = ItemObjective(model, train), model.config.training
+    """Return the seconds of a step, and the extra time of the first one."""
+    training = model.config.training
     stepper = Stepper(model.network.train(), objective, training, grown=model.grown)
     times: list[float] = []
     ends = math.inf

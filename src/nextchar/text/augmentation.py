@@ -22,12 +22,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edit
 from nextchar.config.arguments import checked
+from nextchar.config.options import AugmentationOptions
 from nextchar.text.graphemes import (
     boundary_at_most,
     clusters,
@@ -210,7 +211,7 @@ class Augmenter:
 
 
 @checked
-def augment(text: str, *, seed: int = 0, **options: Any) -> str:  # noqa: ANN401
+def augment(text: str, *, seed: int = 0, **options: Unpack[AugmentationOptions]) -> str:
     """Return an altered copy of a text.
 
     Parameters

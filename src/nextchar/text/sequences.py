@@ -67,10 +67,15 @@ class Sequences:
         """Return the selected sequences, in the order of ``indices``."""
         return type(self).of((self[int(index)] for index in indices), self.values.dtype)
 
-    def padded(self, indices: NDArray[np.integer], fill: int) -> NDArray[np.int64]:
-        """Return the selected sequences as columns, int64[T, n], padded with ``fill``."""
+    def padded(
+        self, indices: NDArray[np.integer], fill: int, *, length: int = 0
+    ) -> NDArray[np.int64]:
+        """Return the selected sequences as columns, int64[T, n], padded with ``fill``.
+
+        T is the maximum length, or ``length`` if that is larger.
+        """
         starts, lengths = self.offsets[indices], self.lengths[indices]
-        steps = np.arange(int(lengths.max(initial=0)))[:, None]
+        steps = np.arange(int(lengths.max(initial=length)))[:, None]
         inside = steps < lengths
         places = np.where(inside, starts + steps, 0)
         if not len(self.values):

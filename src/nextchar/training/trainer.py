@@ -93,7 +93,7 @@ class Trainer:
         *,
         grown: GrownWeight | None = None,
         validate: Callable[[], Measured] | None = None,
-        sample: Callable[[int], str] | None = None,
+        sample: Callable[[int], str | None] | None = None,
         listeners: Sequence[Listener] = (),
         processes: Processes | None = None,
         command: str = "nextchar train",

@@ -12,19 +12,20 @@ from typing import BinaryIO
 
 import torch
 
+from nextchar.compilation.cache import compilation_seconds, require_compiler
 from nextchar.config import Config, TrainingConfig
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, as_option
-from nextchar.compilation.cache import compilation_seconds, require_compiler
 from nextchar.language_model.model import LanguageModel
-from nextchar.run_files.model_files import save_config, save_vocabulary
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.network import Network
 from nextchar.nn.precision import require_chosen, require_precision
-from nextchar.runs.data import CORPUS_FOLDER, training_streams
-from nextchar.runs.cost import PROBE_SECONDS, measure_cost
+from nextchar.run_files.model_files import save_config, save_vocabulary
 from nextchar.storage import atomic_folder, storage_errors
+from nextchar.tasks.language_modeling.cost import PROBE_SECONDS, measure_cost
+from nextchar.tasks.language_modeling.data import CORPUS_FOLDER, training_streams
+from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text.augmentation import Augmenter
 from nextchar.text.corpus import Corpus
 from nextchar.text.encoding import Copy
@@ -38,14 +39,13 @@ from nextchar.training.objective import StreamObjective
 from nextchar.training.planning import MOST_PASSES, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
-from nextchar.runs.transfer import PretrainedRun
 
 PROBE_SHARE = 0.02  # of the budget, for each trial of sizes
 STEP_SECONDS = 0.01  # of the defaults on two cores
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewRun:
+class NewLanguageModel:
     """A run that is to be made, by one process.
 
     Attributes
@@ -185,7 +185,12 @@ class NewRun:
         return kept | ({"embedding_size"} if self.vectors is not None else set())
 
     def _begin_from(
-        self, source: PretrainedRun, folder: Path, config: Config, vocabulary: Vocabulary, corpus: Corpus
+        self,
+        source: PretrainedRun,
+        folder: Path,
+        config: Config,
+        vocabulary: Vocabulary,
+        corpus: Corpus,
     ) -> None:
         """Save the grown network as a training without a step."""
         origin = source.origin(vocabulary)

@@ -21,9 +21,9 @@ import torch
 
 from nextchar.config import NetworkConfig
 from nextchar.errors import ConfigError, as_option
-from nextchar.run_files.model_files import load_config, load_vocabulary, load_weights, weights_file
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
+from nextchar.run_files.model_files import load_config, load_vocabulary, load_weights, weights_file
 from nextchar.run_files.origin import Origin
 from nextchar.text.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ from nextchar.evaluation import nats_parallel
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic, arithmetic_of
-from nextchar.runs.data import training_streams
+from nextchar.tasks.language_modeling.data import training_streams
 from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.objective import StreamObjective

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from nextchar.config import TrainingConfig
+from nextchar.config.arguments import checked
 from nextchar.evaluation import nats_parallel
 from nextchar.nn.network import Network
 from nextchar.nn.precision import arithmetic_of
@@ -15,6 +18,18 @@ from nextchar.training.objective import Measured
 
 CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
+
+
+@checked
+def open_corpus(run: str | os.PathLike[str]) -> Corpus:
+    """Open the corpus that a run was trained on.
+
+    Raises
+    ------
+    CorpusError
+        It is missing, damaged or has changed.
+    """
+    return Corpus.open(Path(run) / CORPUS_FOLDER)
 
 
 def training_streams(
