@@ -107,7 +107,7 @@ class RunConfig:
         """Return all values as nested dictionaries, for JSON."""
         return dataclasses.asdict(self)
 
-    def with_options(self, **options: Any) -> Self:  # noqa: ANN401
+    def with_options(self, **options: object) -> Self:
         """Return a copy with new values for the named options."""
         reject_unknown(options, self.option_names())
         flat = {name: value for part in self.to_dict().values() for name, value in part.items()}

@@ -24,6 +24,7 @@ from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.run_files.origin import Origin, load_origin
 from nextchar.runs import train
 from nextchar.tasks.classification.labels import LabelSet
+from nextchar.tasks.classification.losses import divergence, label_weights, weighted
 from nextchar.tasks.classification.network import Committee
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Batch, Examples
@@ -87,7 +88,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         self.network: Committee = Committee(
             symbol_count(vocabulary), len(labels), config, generator=generator
         )
-        self._label_weights = torch.from_numpy(_label_weights(labels, config))
+        self._label_weights = torch.from_numpy(label_weights(labels, config))
 
     @classmethod
     @checked
@@ -241,13 +242,13 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         shares = self._column(examples, WEIGHT, batch.own)
         if shares is not None:
             shares = shares / float(examples.arrays[WEIGHT].mean())
-        minimized = _weighed(losses, shares).sum() / len(targets)
+        minimized = weighted(losses, shares).sum() / len(targets)
         if classifier.consistency > 0:
-            minimized = minimized + classifier.consistency * _divergence(logits, shares)
+            minimized = minimized + classifier.consistency * divergence(logits, shares)
         nats = functional.cross_entropy(
             logits.detach().flatten(0, 1), everyone, reduction="none"
         ).view_as(losses)
-        nats = _weighed(nats, shares).mean()
+        nats = weighted(nats, shares).mean()
         return Loss(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
@@ -385,25 +386,3 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             return ids
         share = self.config.classifier.symbol_dropout
         return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
-
-
-def _weighed(values: Tensor, shares: Tensor | None) -> Tensor:
-    """Weigh values of B items, which may be there more than once: [B] or [M, k·B]."""
-    return values if shares is None else values * shares.repeat(values.shape[-1] // len(shares))
-
-
-def _divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
-    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [M, 2·B, C], over the items.
-
-    Summed over the members.
-    """
-    first, second = logits.log_softmax(-1).chunk(2, dim=1)
-    gaps = (first.exp() - second.exp()) * (first - second)
-    return _weighed(gaps.sum((0, 2)), shares).mean() / 2
-
-
-def _label_weights(labels: LabelSet, config: ClassifierRunConfig) -> NDArray[np.float32]:
-    """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
-    weights = labels.shares**-config.classifier.class_weights
-    on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
-    return on_average.astype(np.float32)

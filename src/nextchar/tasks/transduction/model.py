@@ -34,7 +34,6 @@ from nextchar.tasks.transduction.results import (
     AttentionMap,
     Transduction,
     TransductionEvaluation,
-    Wrong,
 )
 from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 from nextchar.text.batches import by_length
@@ -367,28 +366,16 @@ class Transducer(ItemModel[TransducerRunConfig]):
     ) -> TransductionEvaluation:
         """Evaluate on encoded items; see ``evaluate``."""
         search = _search(beam, length_penalty, max_length)
-        sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
         began = time.perf_counter()
-        found = self.write_ids(sources, search, max_length=max_length)
+        found = self.write_ids(examples.texts[SOURCE], search, max_length=max_length)
         seconds = time.perf_counter() - began
-        best = [each[0] for each in found]
-        errors = count_errors([each.symbols for each in best], targets)
-        return TransductionEvaluation(
-            items=len(examples),
+        return TransductionEvaluation.of(
+            self.symbols,
+            examples,
+            [each[0] for each in found],
             beam=beam,
-            symbol_error_rate=errors.symbol_error_rate,
-            sequence_error_rate=errors.sequence_error_rate,
             nats_per_symbol=self._nats(examples),
-            reached_limit=sum(each.reached_limit for each in best),
             seconds=seconds,
-            wrong=tuple(
-                Wrong(
-                    self.symbols.source.decode(sources[item]),
-                    self.symbols.target.decode(targets[item]),
-                    self.symbols.target.decode(best[item].symbols),
-                )
-                for item in np.flatnonzero(errors.distances).tolist()
-            ),
         )
 
     def _transduction(self, written: Written) -> Transduction:

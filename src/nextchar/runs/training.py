@@ -1,0 +1,232 @@
+"""Create a run, train it, resume it: the same for every task.
+
+A run directory holds, beside the files of its task,
+
+    config.json         the task and all options, with a format version
+    model.safetensors   the weights with the best validation result
+    metrics.jsonl       one row per validation
+    README.md           a model card
+    last/               everything that resuming needs
+    extension.json      the settings of further training, if there was any
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from nextchar.config import TrainingConfig
+from nextchar.config.arguments import checked
+from nextchar.runs.registry import task_named, task_of_run
+from nextchar.runs.task import Data, OpenRun, Result, Start, Task
+from nextchar.storage import write_bytes
+from nextchar.training.checkpoint import METRICS_FILE
+from nextchar.training.events import Listener, Noticed, tell
+from nextchar.training.extension import (
+    More,
+    complete_note,
+    current,
+    extend,
+    load_extension,
+)
+from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
+from nextchar.training.memory import keep_freed_memory
+from nextchar.training.metrics import read_rows
+from nextchar.training.plans import Plan
+from nextchar.training.processes import together
+from nextchar.training.trainer import Trainer
+
+CARD_FILE = "README.md"
+
+PathLike = str | os.PathLike[str]
+
+
+def train(
+    task: str | Task,
+    data: Data,
+    out: PathLike,
+    *,
+    listeners: Sequence[Listener] = (),
+    **options: object,
+) -> Any:  # noqa: ANN401  (the task's ``result_type``)
+    """Create a run and train it.
+
+    Called by each of the processes that ``torchrun`` has started, it trains in all of them. The
+    first process reads, writes and calls the listeners; all return its result.
+
+    Parameters
+    ----------
+    task
+        A task or its name: ``language_model``, ``classify``, ``tag``, ``transduce``, ``condition``.
+    data
+        Files, folders or patterns, or items in memory, as the task reads them.
+    out
+        The run directory to create; it must not exist yet, or be empty.
+    listeners
+        Called with each event of the training.
+    **options
+        The task's options: of its reader, and the fields of its configuration.
+
+    Raises
+    ------
+    InputError
+        The data or an option cannot be used; nothing was written.
+    Interrupted
+        SIGINT or SIGTERM arrived; ``resume`` continues from there.
+    NonFiniteLossError, StorageError
+        Training failed; the run keeps its last good checkpoint.
+    OtherProcessError
+        Training failed in another process, which reports the reason.
+    """
+    began = time.monotonic()
+    keep_freed_memory()
+    folder = Path(out)
+    task = task_named(task) if isinstance(task, str) else task
+    with together() as processes:
+        told = listeners if processes.is_first else ()
+        start = Start(processes=processes, listeners=told, began=began)
+        new = task.new_run(data, start, options)
+
+        def create() -> None:
+            if not _was_begun(folder, start):
+                new.write(folder)
+
+        processes.first(create)
+        del new  # Its data are on disk now.
+        return _fit(task, task.open(folder, start), folder, start)
+
+
+class ResumeOptions(TypedDict, total=False):
+    """Options of ``resume``."""
+
+    steps: int | None
+    minutes: float | None
+    learning_rate: float | None
+    listeners: Sequence[Listener]
+
+
+@checked
+def resume(
+    run: PathLike,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    learning_rate: float | None = None,
+    listeners: Sequence[Listener] = (),
+    task: str | Task | None = None,
+) -> Any:  # noqa: ANN401  (the result type of the run's task)
+    """Continue a run from its last save; bit for bit as if it had not stopped.
+
+    Parameters
+    ----------
+    run
+        The run directory, of any task.
+    steps, minutes
+        For a finished run: further training, in steps or in minutes; one of the two. The learning
+        rate follows a new schedule of the same kind, and the best weights of all are kept.
+        ``resume(run)`` continues an interrupted extension.
+    learning_rate
+        The peak of that schedule. Unless set, the rate that the first schedule had at the same
+        number of steps before its end; for a schedule that does not fall to zero, the last rate.
+    listeners
+        Called with each event of the training.
+    task
+        The task that the run must have; any if not given.
+
+    Raises
+    ------
+    RunError
+        The run is missing, damaged, of another task, of a newer format, or being trained elsewhere;
+        or it is not finished, and further training was requested.
+    CorpusError
+        Its data are damaged or have changed.
+    """
+    began = time.monotonic()
+    keep_freed_memory()
+    folder, more = Path(run), More.of(steps, minutes, learning_rate)
+    if task is None:
+        task = task_of_run(folder)
+    task = task_named(task) if isinstance(task, str) else task
+    with together() as processes:
+        told = listeners if processes.is_first else ()
+        start = Start(processes=processes, listeners=told, began=began)
+        opened = task.open(folder, start)
+        if more is not None:
+            processes.first(functools.partial(_extend, opened, folder, more, start))
+        return _fit(task, opened, folder, start)
+
+
+@checked
+def history(run: PathLike) -> list[dict[str, Any]]:
+    """Return the rows of a run's ``metrics.jsonl``, one per validation."""
+    return read_rows(Path(run) / METRICS_FILE, unit=task_of_run(Path(run)).unit)
+
+
+def _was_begun(folder: Path, start: Start) -> bool:
+    """Return whether this job created the run before ``torchrun`` started its processes anew.
+
+    Raises
+    ------
+    RunError
+        The folder is in the way.
+    """
+    in_the_way = is_in_the_way(folder)
+    if in_the_way and not start.processes.has_begun(folder):
+        raise in_the_way_error(folder)
+    if in_the_way:
+        tell(start.listeners, Noticed(message=f"continuing {folder} from its last save"))
+    start.processes.begin(folder)
+    return in_the_way
+
+
+def _extend(opened: OpenRun, folder: Path, more: More, start: Start) -> None:
+    """Record further training of a finished run, and report its settings."""
+    if start.processes.has_begun(folder):
+        return  # Before processes of this job died.
+
+    def plan_in(training: TrainingConfig, seconds: float) -> Plan:
+        return opened.plan(training, seconds, start)
+
+    with only_trainer(folder):
+        extension = extend(folder, opened.training, more, plan_in)
+    tell(start.listeners, Noticed(message=extension.description(opened.training)))
+    start.processes.begin(folder)
+
+
+def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
+    processes, listeners = start.processes, start.listeners
+    with only_trainer(folder) if processes.is_first else contextlib.nullcontext():
+        extension = load_extension(folder)
+        trainer = Trainer(
+            opened.network,
+            opened.objective,
+            current(folder, opened.training),
+            folder,
+            grown=opened.grown,
+            validate=opened.validate if opened.has_validation else None,
+            sample=opened.sample,
+            listeners=listeners,
+            processes=processes,
+            command=task.command,
+            first_step=0 if extension is None else extension.first_step,
+        )
+        trainer.restore()
+        if trainer.is_finished:
+            tell(listeners, Noticed(message=complete_note(folder)))
+        trainer.fit()
+
+        def finish() -> dict[str, Any]:
+            result = opened.result(trainer)
+            card = opened.card(result, trainer).encode("utf-8", "backslashreplace")
+            write_bytes(folder / CARD_FILE, card)
+            return {**dataclasses.asdict(result), "run": None}  # type: ignore[call-overload]
+
+        figures = processes.first(finish)
+    result: Result = task.result_type(**{**figures, "run": folder})
+    return result
