@@ -207,7 +207,7 @@ def test_all_that_writes_is_loaded_before_anything_is_written(
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warmup, "_yield_to_others", lambda: None)
+    monkeypatch.setattr(warmup, "_lower_priority", lambda: None)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(warmup, "compile_generation", lambda _: None)
     monkeypatch.setattr(warmup, "storing_problem", lambda: "the disk is full")
