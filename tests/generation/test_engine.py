@@ -166,7 +166,7 @@ def test_nothing_is_packed_while_the_code_is_compiled_beside(
 @pytest.fixture
 def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for code; the process that compiles waits for a line and does no more."""
-    monkeypatch.setattr(warmup, "place_of", lambda _: tmp_path)
+    monkeypatch.setattr(warmup, "cache_folder", lambda _: tmp_path)
     popen = subprocess.Popen
 
     def short(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -219,7 +219,7 @@ def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyP
 def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(warmup, "place_of", lambda _: None)
+    monkeypatch.setattr(warmup, "cache_folder", lambda _: None)
     warmup.prepare_beside.cache_clear()
     assert warmup.prepare_beside("float32") is None
     assert not warmup.is_under_way()
@@ -241,7 +241,7 @@ def test_a_network_of_float64_is_written_plainly(seeds: list[int]) -> None:
     ("seeds", "options", "what"),
     [
         ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain, captured"),
-        ([1], {"engine": "captured"}, "takes float32 weights on a GPU; got float32 on cpu"),
+        ([1], {"engine": "captured"}, "needs float32 weights on a GPU; got float32 on cpu"),
         ([1], {"weights": "int4"}, "weights must be one of float32, int8"),
         ([1], {"engine": "plain", "weights": "int8"}, "got engine 'plain'"),
     ],

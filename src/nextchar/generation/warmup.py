@@ -14,7 +14,7 @@ from functools import cache
 
 import torch
 
-from nextchar.compilation.cache import LOGGER, place_of, storing_problem
+from nextchar.compilation.cache import LOGGER, cache_folder, storing_problem
 from nextchar.config import NetworkConfig
 from nextchar.generation.compiled.loop import CompiledLoop
 from nextchar.generation.compiled.step import write
@@ -28,12 +28,12 @@ _LOCK_FILE = "generation.lock"
 
 def is_under_way() -> bool:
     """Return whether a process of this installation is compiling the loop; log it once."""
-    place = place_of(write)
-    if place is None:
+    folder = cache_folder(write)
+    if folder is None:
         return False
     try:
         # The file exists once a process has started to compile.
-        with (place / _LOCK_FILE).open("rb") as file:
+        with (folder / _LOCK_FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         _log_once()
@@ -58,11 +58,11 @@ def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
     Only one process per installation compiles at a time, and holds a lock until it exits. The
     caller acquires the lock, so concurrent programs start only one process.
     """
-    place = place_of(write)
-    if place is None or not sys.executable:
+    folder = cache_folder(write)
+    if folder is None or not sys.executable:
         return None
     try:
-        with (place / _LOCK_FILE).open("wb") as file:
+        with (folder / _LOCK_FILE).open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return _start_process(stored, file.fileno())
     except OSError:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from nextchar.compilation.cache import compilation_seconds, places, storing_problem
+from nextchar.compilation.cache import compilation_seconds, cache_folders, storing_problem
 from nextchar.config import NetworkConfig
 from nextchar.errors import StorageError
 from nextchar.following import each_a_part
@@ -72,7 +72,7 @@ def compile_loops() -> Compiled:
         if problem is not None:
             raise StorageError(f"compiled code cannot be stored: {problem}")
     return Compiled(
-        folders=places(),
+        folders=cache_folders(),
         seconds=time.monotonic() - began,
         compiling_seconds=compilation_seconds(),
     )
