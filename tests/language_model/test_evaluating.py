@@ -161,7 +161,7 @@ def test_decay_leads_back_to_the_trained_weights() -> None:
 def test_an_adaptation_that_cannot_be_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="must be"):
         Adaptation(**options)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="carries its state"):
+    with pytest.raises(ConfigError, match="carries the state"):
         model("char").evaluate(TEXT, adaptation=Adaptation(), reset_every=5)
 
 
