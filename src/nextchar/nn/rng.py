@@ -1,9 +1,9 @@
-"""Random bits for a batch of which several processes may each have a share.
+"""Random bits for a batch that may be distributed over several processes.
 
-What is dropped must not depend on how many processes train. So each of them draws for the whole
-batch, from generators in the same state, and takes what falls on its own streams.
+Dropout masks must not depend on the number of processes. Each process therefore draws the numbers
+of the whole batch, from generators with equal states, and uses those of its own streams.
 
-Shapes: B streams, of which a process has B/R; R processes.
+Shapes: B streams in total, R processes with B/R streams each, H hidden.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ LEVELS: int = 1 << BITS
 
 
 class SharedGenerator(torch.Generator):
-    """A generator that knows which share of the batch is drawn for here.
+    """A generator with the process's rank, which determines its streams in the batch.
 
     Parameters
     ----------
     device
-        Where it draws.
+        The device of the random numbers.
     rank, world
-        Share r of R.
+        The rank of this process, and the number of processes R.
     """
 
     def __new__(cls, device: torch.device, *, rank: int, world: int) -> Self:  # noqa: ARG004
-        """Make the generator; torch's own takes the device alone."""
+        """Create the generator; the constructor of torch accepts only the device."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
     def __init__(self, device: torch.device, *, rank: int, world: int) -> None:  # noqa: ARG002
@@ -38,22 +38,23 @@ class SharedGenerator(torch.Generator):
 
 
 def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) -> Tensor:
-    """Draw whole numbers, each of the 2¹⁶ of int16 equally likely.
+    """Draw uniform integers from all 2¹⁶ values of int16.
 
     Parameters
     ----------
     like
-        For the shape and the device.
+        A tensor with the shape and the device of the result.
     generator
-        On this device; it moves on by the number of elements of all shares.
+        Random generator on this device; its state advances by the elements of all processes.
     per_stream
-        Whether the last axis but one are streams [..., B/R, H], of which a ``SharedGenerator``
-        says which they are; else all processes draw the same.
+        Whether the second to last axis is the streams of this process, [..., B/R, H]. A
+        ``SharedGenerator`` then returns the numbers of these streams; otherwise all processes draw
+        the same numbers.
 
     Returns
     -------
     Tensor
-        int16, of the shape of ``like``.
+        int16, with the shape of ``like``.
     """
     if not (per_stream and isinstance(generator, SharedGenerator)):
         return _draw(like.shape, like.device, generator)
@@ -64,7 +65,7 @@ def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) 
 
 def _draw(shape: tuple[int, ...], device: torch.device, generator: torch.Generator) -> Tensor:
     count = torch.Size(shape).numel()
-    # four draws of 16 bits from each 64: five times as fast as a draw an element
+    # Four 16-bit numbers from each 64-bit draw: five times as fast as one draw per element.
     words = torch.empty(-(-count * BITS // 64), dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int16)[:count].view(shape)
