@@ -154,7 +154,7 @@ def keep(function: Callable[..., Any]) -> None:
     dispatcher: Any = function
     try:
         store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
-    except (RuntimeError, OSError):  # their messages name the function, and would repeat for each
+    except (RuntimeError, OSError):  # the message would be repeated for every function
         _warn_once(
             "neither the source folders nor the user's cache folder is writable (set the "
             "environment variable NUMBA_CACHE_DIR to another folder)"

@@ -38,7 +38,7 @@ def compiled(function: FunctionT) -> FunctionT:
 
 
 def compiled_for_teams(function: FunctionT) -> FunctionT:
-    """Compile a function that several threads run on the same arrays, and that allocates none.
+    """Compile a function that several threads run on shared arrays, and that allocates no arrays.
 
     Reference counting is disabled. The counters would move between the caches of the cores at each
     view, which takes as long as the rest of a recurrent step on a row.

@@ -33,7 +33,7 @@ def compress(
 ) -> bytes:
     """Compress bytes; ``decompress`` restores them with the same model.
 
-    The compressed size is that predicted by ``model.evaluate``, within a few parts per thousand,
+    The compressed size matches the estimate of ``model.evaluate`` within a few parts per thousand,
     plus 56 bytes of overhead. All data is held in memory.
 
     Parameters
@@ -110,7 +110,7 @@ def decompress(
 
 
 def _predictor(model: LanguageModel, streams: int) -> Predictor:
-    # Every stream begins with the context of generation without a prompt.
+    # Every stream starts with the same context as generation without a prompt.
     context = int(context_of(model.vocabulary)[0])
     return Predictor(model.network, context, streams)
 

@@ -51,9 +51,9 @@ def constrain(
         A regular expression (see ``constraints.expressions``) for the whole text; ``None`` allows
         any text.
     forbid
-        Words that must not occur in the text, in upper or lower case. A forbidden word is matched
-        between word boundaries, so it may be part of a longer word. No boundary is required at an
-        end with a character other than a letter, a digit or ``_``.
+        Words that must not occur in the text, regardless of case. A forbidden word is matched
+        between word boundaries, so it may be part of a longer word. At an end that is not a letter,
+        a digit or ``_``, no boundary is required.
     prompt
         The ids before the text, where a forbidden word may begin.
 
@@ -172,7 +172,7 @@ def _without_dead_ends(
     *,
     ends: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64]] | None:
-    """Remove the states that lead to no accepting one; return ``None`` if the first is removed."""
+    """Remove the states in which no text can be completed; return ``None`` if state 0 is one."""
     while True:
         distance = distances(following, accepts, costs)
         alive = distance >= 0

@@ -26,8 +26,8 @@ class CharacterSet:
         Pairs of first and last code point.
     kinds
         ``d``, ``s`` and ``w`` are digits, white space and word characters, as in Python's ``re``.
-        ``p`` with the name of a Unicode category, as in ``pLu``, or of a group of categories, as in
-        ``pL``, is all its characters. A prefix ``^`` negates a kind.
+        ``p`` followed by a Unicode category (``pLu``) or a group of categories (``pL``) includes
+        all its characters. A prefix ``^`` negates a kind.
     negated
         Whether the set is the complement of the ranges and kinds.
     any_case

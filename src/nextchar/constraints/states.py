@@ -200,7 +200,7 @@ def distances(
     Returns
     -------
     NDArray
-        The distances; −1 for states that lead to no accepting one.
+        The distances; −1 for states without a path to an accepting one.
     """
     before: list[list[tuple[int, int]]] = [[] for _ in following]
     for state, row in enumerate(following.tolist()):

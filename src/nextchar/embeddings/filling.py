@@ -25,9 +25,9 @@ EMBEDDING_FILE = "embedding.json"  # in a run directory
 def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVectors) -> int:
     """Copy pretrained vectors into a randomly initialised embedding, in place.
 
-    Symbols are matched by their keys. All vectors are multiplied by one factor, which gives them
-    the root mean square of the random values, as the next layer expects. The rows of symbols
-    without a vector keep their values.
+    Symbols are matched by their keys. A common factor scales the vectors to the root mean square of
+    the random values, which is the scale that the next layer expects. The rows of symbols without a
+    vector keep their values.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def embedding_map(vectors: SymbolVectors, picture_format: str, count: int = 100)
 def principal_components(
     vectors: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normalise vectors [n, E] to length 1, and project them on two principal components.
+    """Normalise vectors [n, E] to length 1, and project them onto two principal components.
 
     Returns
     -------

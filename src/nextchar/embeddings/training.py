@@ -2,7 +2,7 @@
 
 Mikolov, Chen, Corrado & Dean 2013 ("Efficient estimation of word representations in vector
 space"); Mikolov, Sutskever, Chen, Corrado & Dean 2013 ("Distributed representations of words and
-phrases and their compositionality"). The implementation is that of gensim, an optional dependency.
+phrases and their compositionality"). The implementation is gensim's, an optional dependency.
 
 Shapes: V vocabulary size, E embedding size.
 """

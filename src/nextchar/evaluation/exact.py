@@ -42,7 +42,7 @@ def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
 
 
 def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> float:
-    """Sum the nats of a text with a state reset before every ``window`` predictions.
+    """Sum the nats of a text, and reset the state before every ``window`` predictions.
 
     This is the protocol of models with a fixed context. The first prediction of a window sees one
     symbol, the last one sees ``window`` symbols.

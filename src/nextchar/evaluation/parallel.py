@@ -3,7 +3,7 @@
 The text is read in blocks, and each block is split into S streams of equal length. The first stream
 continues with the final state of the previous block. Every other stream reads a few symbols before
 its start as a warm-up, which brings its state close to the carried one. Only the context before the
-warm-up is lost, for a short time after each split.
+warm-up is lost, which matters only shortly after each split.
 
 Shapes: N symbols of text with N − 1 predictions, T symbols per window, S streams, V vocabulary
 size.

@@ -1,7 +1,7 @@
 """The bits of each character of a text, with sums over lines, words and surprising spans.
 
-A character may consist of several symbols: a syllable of three letters, any character of four
-bytes. The functions work on measurements and need no network.
+A character may consist of several symbols, for example a syllable of three letters or any character
+of four bytes. The functions work on measurements and need no network.
 
 Shapes: N characters of text, M symbols, K alternatives, C grapheme clusters.
 """

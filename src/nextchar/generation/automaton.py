@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ENDED = -1  # the state of a text that has ended, and each of its later symbols
-NO_LIMIT = 1 << 62  # characters: the length of a text without a limit
+ENDED = -1  # the state and all later symbols of a text that has ended
+NO_LIMIT = 1 << 62  # characters, for texts without a length limit
 
 
 @dataclass(frozen=True, kw_only=True)

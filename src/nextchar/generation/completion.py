@@ -124,7 +124,7 @@ class _Search:
         self.found: list[tuple[tuple[int, ...], float]] = []
 
     def next_batch(self) -> list[_Prefix]:
-        """Pop the next prefixes to expand; return none if the search is complete.
+        """Pop the next prefixes to expand; return an empty list if the search is complete.
 
         A batch costs little more than a single prefix.
         """
@@ -180,7 +180,7 @@ class _Search:
 
     @property
     def _limit(self) -> float:
-        """The cost from which no completion can be among the best."""
+        """The cost at which a completion can no longer be among the best."""
         return -self._best_costs[0] if len(self._best_costs) == self._count else math.inf
 
 

@@ -21,7 +21,7 @@ class CapturedStep:
     Parameters
     ----------
     network
-        On a GPU; not modified.
+        A network on a GPU; not modified.
     state
         The initial state of B samples; copied.
     """

@@ -51,15 +51,15 @@ class TextGenerator:
     sampling
         The sampling options.
     seeds
-        One seed per sample, B in all.
+        One seed for each of the B samples.
     excluded, excluded_first
         Symbols excluded everywhere, and symbols excluded only in the first position.
     engine
         ``compiled``; ``plain``; ``auto``, which is plain for ``PLAIN_SYMBOLS`` and then compiled;
         or ``captured``, which is plain on a GPU with the network's step as one CUDA graph.
     weights
-        The storage format of the weights in the compiled loop. With ``int8``, ``auto`` is compiled
-        from the start.
+        The storage format of the weights in the compiled loop. With ``int8``, ``auto`` uses the
+        compiled loop from the start.
     constraint
         The constraint on all samples; ``None`` for none.
     length
@@ -138,10 +138,10 @@ class TextGenerator:
     def _switch_to_compiled(self) -> None:
         """Switch to the compiled loop, or prepare a later switch."""
         try:
-            # Not before it is needed: numba takes a sixth of a second to import.
+            # Imported only here, because importing numba takes a sixth of a second.
             from nextchar.generation import warmup
             from nextchar.generation.compiled.loop import CompiledLoop
-        except ConfigError:  # Compilation is switched off.
+        except ConfigError:  # compilation is disabled
             if not self._is_auto:
                 raise
             self._plain_symbols = sys.maxsize

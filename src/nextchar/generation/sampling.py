@@ -1,8 +1,7 @@
 """Sampling of the next symbol: pure functions over logits.
 
 Logits are unnormalised log-probabilities ``[B, V]`` in nats; an excluded symbol has ``-inf``.
-Filters apply in the order of ``filtered_logits``: penalty, temperature, top-k, top-p, min-p, as in
-other common samplers.
+Filters apply in the usual order: penalty, temperature, top-k, top-p, min-p.
 
 Shapes: B samples, V vocabulary size.
 """

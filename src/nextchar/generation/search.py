@@ -176,7 +176,7 @@ def beam_search(
     Returns
     -------
     list[Hypothesis]
-        The best first; at most twice the beam width.
+        The finished texts, best first; at most twice the beam width.
 
     Raises
     ------

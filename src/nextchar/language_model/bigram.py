@@ -92,7 +92,7 @@ class BigramModel:
 
     @functools.cached_property
     def training_nats(self) -> float:
-        """Mean nats per symbol of the training set without smoothing: the bigram minimum."""
+        """Mean nats per symbol of the training set without smoothing: the bigram optimum."""
         rows = self.counts.sum(axis=1, keepdims=True)
         shares = np.divide(self.counts, rows, where=rows > 0, out=np.ones(self.counts.shape))
         logarithms = np.log(shares, where=self.counts > 0, out=np.zeros(shares.shape))

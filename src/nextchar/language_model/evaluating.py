@@ -33,7 +33,7 @@ def counted_text(
 ) -> Iterator[Ids]:
     """Encode the pieces of a text in order, and count symbols and characters.
 
-    The compressors do not get skipped characters either, so all figures cover the same characters.
+    Skipped characters are not compressed either, so all figures cover the same characters.
     """
     unknown = measured_as(vocabulary, unknown)
     place = Place()

@@ -230,9 +230,9 @@ class _TextDecoder:
 
 
 def end_of(text: str, stops: Sequence[str], lines: int) -> int | None:
-    """Return the end of a text by a stop string or line limit, or ``None`` if there is none.
+    """Return the position at which a stop string or the line limit ends a text, or ``None``.
 
-    The condition that is completed first ends the text, regardless of its pieces.
+    The condition completed first ends the text, regardless of the pieces in which it arrives.
     """
     ends = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
     if 0 < lines <= text.count("\n"):

@@ -115,10 +115,10 @@ def complete_text(
 
 
 def word_symbols(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Return whether each symbol is part of words, bool[V].
+    """Return whether each symbol can be part of a word, bool[V].
 
-    These are letters, digits, combining marks, ``_`` and apostrophes. In a byte vocabulary, they
-    are the ASCII ones among these and all bytes outside ASCII.
+    Word symbols are letters, digits, combining marks, ``_`` and apostrophes. In a byte vocabulary,
+    they are the ASCII characters among these, and all bytes outside ASCII.
     """
     if isinstance(vocabulary, CodeVocabulary):
         codes = vocabulary.codes_of(np.arange(len(vocabulary))).tolist()

@@ -56,7 +56,7 @@ class Attention(nn.Module):
     memory_size
         D·H.
     query_size
-        H; A has the same size.
+        H, which is also used as A.
     """
 
     def __init__(self, memory_size: int, query_size: int) -> None:

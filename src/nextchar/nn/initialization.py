@@ -35,7 +35,7 @@ def initialize_cell(
     """Initialise the parameters of a cell.
 
     Recurrent weights are orthogonal (Saxe et al., 2014), xavier (Glorot and Bengio, 2010) or he (He
-    et al., 2015), according to ``config.initialization``. Input weights are he with he, and xavier
+    et al., 2015), according to ``config.initialization``. Input weights are he for he, and xavier
     otherwise. Biases are 0, except that of the forget gate, which is ``config.forget_bias`` (Gers
     et al., 2000; Jozefowicz et al., 2015). With this bias b, min_lstm initially keeps
     σ(b) / (σ(b) + 1/2) of its state. Peephole weights are 0, so peephole_lstm is initially equal to

@@ -123,7 +123,7 @@ class NgramEvidence(nn.Module):
     Attributes
     ----------
     table
-        The evidence, float32[buckets, C]; 0 for unseen n-grams, and for all before ``count``.
+        The evidence, float32[buckets, C]; 0 for unseen n-grams. All zeros before ``count``.
     """
 
     table: Tensor
@@ -163,7 +163,7 @@ class NgramEvidence(nn.Module):
         labels
             The label of each item, int64[B].
         weights
-            The weight of each item, float32[B], summed in place of the number.
+            The weight of each item, float32[B]; if given, the result is a sum of weights.
         """
         rows, is_first = self._distinct(ids, lengths)
         places = (rows * self.table.shape[1] + labels.unsqueeze(1))[is_first]
@@ -195,9 +195,9 @@ class NgramVotes(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, found: NgramRows) -> Tensor:
-        """Return the logits [B, C]: the sum over n-grams, divided by the root of their number.
+        """Return the logits [B, C]: the sum over n-grams over the square root of their number.
 
-        The sum of independent terms grows with that root.
+        The sum of independent terms grows with that square root.
         """
         votes = functional.embedding(found.rows, self.table.weight) * found.evidence
         summed: Tensor = votes.sum(1)

@@ -1,4 +1,4 @@
-"""Pooling of an encoder's outputs to one vector per item.
+"""Pooling of an encoder's outputs into one vector per item.
 
 Shapes: T time steps of the longest item, B items, F features of an output, P pooled features.
 """

@@ -45,7 +45,7 @@ def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) 
     like
         A tensor with the shape and the device of the result.
     generator
-        Random generator on this device; its state advances by the elements of all processes.
+        Random generator on this device; its state advances by the draws of all processes.
     per_stream
         Whether the second to last axis is the streams of this process, [..., B/R, H]. A
         ``SharedGenerator`` then returns the numbers of these streams; otherwise all processes draw

@@ -20,7 +20,7 @@ class Trainable(nn.Module, ABC):
 
     @property
     def fitted(self) -> frozenset[str]:
-        """The names of buffers set by other means than training steps, which are never averaged."""
+        """The names of buffers that are not set by training steps, and are never averaged."""
         return frozenset()
 
     @property

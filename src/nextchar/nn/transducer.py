@@ -138,7 +138,7 @@ class TransducerNetwork(Trainable):
         lengths
             Lengths of the sources, int64[B], 1 to S.
         read
-            Inputs of the decoder, int64[T, B]: the start symbol, then the target.
+            Inputs of the decoder, int64[T, B]: the start symbol, the target, then padding.
         generator
             Random generator for dropout; its state advances.
         path

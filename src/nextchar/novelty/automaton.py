@@ -3,13 +3,13 @@
 A state represents all substrings that end at the same positions of the text. The longest of them
 has ``LENGTH`` symbols. The others are its suffixes, and the shortest is one symbol longer than the
 longest string of the state's suffix link, ``LINK``. An edge appends a symbol; a link removes
-symbols from the start. A text of n symbols has at most 2n states and 3n edges, and a single pass
-builds them:
+symbols from the start. The automaton of n symbols has at most 2n states and 3n edges, and a single
+pass over the text builds it:
 
     A. Blumer, J. Blumer, D. Haussler, A. Ehrenfeucht, M. T. Chen, J. Seiferas: The smallest
     automaton recognizing the subwords of a text. Theoretical Computer Science 40, 1985.
 
-Legend: n symbols of the text, S states, E edges.
+Shapes: n symbols of the text, S states, E edges.
 """
 
 from __future__ import annotations

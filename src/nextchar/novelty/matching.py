@@ -2,9 +2,8 @@
 
 The automaton of the text reads the corpus once, block by block. Its state and the match length
 describe the longest suffix of the corpus so far that is a substring of the text. Each state stores
-its longest match. A match of a string also matches its suffixes, so the matches are propagated
-along the suffix links at the end. The corpus therefore needs no index, and memory depends only on
-the text.
+its longest match. If a string matches, so do its suffixes; at the end, the matches are therefore
+propagated along the suffix links. The corpus needs no index, and memory depends only on the text.
 
 Only whole characters count: a match is recorded only if the next symbol of the corpus may follow
 the end of a character.

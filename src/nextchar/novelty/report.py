@@ -221,8 +221,8 @@ def _longest_spans(
 ) -> tuple[SharedSpan, ...]:
     """Find the longest maximal matches.
 
-    A match is the longest that ends at its last character. It cannot be extended to the right
-    exactly if the match at the next character begins later.
+    A match is the longest that ends at its last character. It can be extended to the right unless
+    the match at the next character begins later.
     """
     places = np.arange(len(firsts))
     stops = np.append(firsts[1:] > firsts[:-1], True) & (firsts <= places)
