@@ -31,7 +31,7 @@ def ids_of(vocabulary: Vocabulary, data: bytes) -> Ids:
     except UnicodeDecodeError as error:
         place = Place().after(data[: error.start].decode())
         raise TextError(
-            f"not UTF-8 at offset {error.start}, {place}, as a {vocabulary.kind} vocabulary needs: "
+            f"a {vocabulary.kind} vocabulary needs UTF-8, invalid at offset {error.start}, {place}: "
             f"{_ADVICE}"
         ) from None
     ids = vocabulary.encode(text, unknown="skip")

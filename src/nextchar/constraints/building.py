@@ -19,7 +19,7 @@ from nextchar.constraints.states import (
     MAX_STATES,
     Graph,
     Nodes,
-    Walk,
+    SubsetConstruction,
     distances,
     endless,
     symbol_classes,
@@ -68,11 +68,11 @@ def constrain(
     expression = _ANYTHING if match is None else parse(match)
     start, end = graph.node(), graph.node()
     graph.add(expression, start, end)
-    ban = _forbidding(graph, forbid)
+    forbidden = _add_forbidden(graph, forbid)
     classes = symbol_classes([vocabulary.starts_character, *graph.masks])
-    walk = Walk(graph, classes)
-    begin = (graph.reached([start]), _nodes_after(walk, ban.begin, classes, prompt))
-    following, accepts = _build_states(walk, begin, end, ban, int(classes.max()) + 1)
+    subsets = SubsetConstruction(graph, classes)
+    begin = (graph.closure([start]), _nodes_after(subsets, forbidden.begin, classes, prompt))
+    following, accepts = _build_states(subsets, begin, end, forbidden, int(classes.max()) + 1)
     costs = np.zeros(following.shape[1], np.int64)
     costs[classes] = vocabulary.starts_character
     automaton = _without_dead_ends(following, accepts, costs, ends=match is not None)
@@ -90,7 +90,7 @@ def constrain(
 
 
 @dataclass(frozen=True)
-class _Ban:
+class _ForbiddenWords:
     """The nodes of forbidden words.
 
     Attributes
@@ -108,10 +108,10 @@ class _Ban:
     unfinished: Nodes
 
 
-def _forbidding(graph: Graph, words: Sequence[str]) -> _Ban:
+def _add_forbidden(graph: Graph, words: Sequence[str]) -> _ForbiddenWords:
     """Add the forbidden words to a graph: any text, a word, and a character after the word."""
     if not words:
-        return _Ban(frozenset(), -1, frozenset())
+        return _ForbiddenWords(frozenset(), -1, frozenset())
     free, edge, lost = graph.node(), graph.node(), graph.node()
     graph.add(_ANYTHING.part, free, free)
     graph.add(_OUTSIDE, free, edge)
@@ -125,23 +125,29 @@ def _forbidding(graph: Graph, words: Sequence[str]) -> _Ban:
             unfinished.add(last)
         else:
             graph.join(last, lost)
-    return _Ban(graph.reached([free, edge]), lost, frozenset(unfinished))
+    return _ForbiddenWords(graph.closure([free, edge]), lost, frozenset(unfinished))
 
 
 def _is_inside(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _nodes_after(walk: Walk, begin: Nodes, classes: NDArray[np.int32], prompt: Ids | None) -> Nodes:
+def _nodes_after(
+    subsets: SubsetConstruction, begin: Nodes, classes: NDArray[np.int32], prompt: Ids | None
+) -> Nodes:
     """Return the nodes of forbidden words after a prompt; words within the prompt are ignored."""
     nodes = begin
     for symbol_class in classes[prompt[-_CONTEXT:]].tolist() if prompt is not None else ():
-        nodes = walk.after(nodes).get(symbol_class, begin)
+        nodes = subsets.after(nodes).get(symbol_class, begin)
     return nodes
 
 
 def _build_states(
-    walk: Walk, begin: tuple[Nodes, Nodes], end: int, ban: _Ban, C: int
+    subsets: SubsetConstruction,
+    begin: tuple[Nodes, Nodes],
+    end: int,
+    forbidden: _ForbiddenWords,
+    C: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Build the table of states: all reachable pairs of node sets of the two graphs."""
     places = {begin: 0}
@@ -149,10 +155,10 @@ def _build_states(
     rows = []
     for nodes, banned in order:
         row = np.full(C, -1, np.int32)
-        banned_after = walk.after(banned)
-        for symbol_class, found in walk.after(nodes).items():
-            after = (found, banned_after.get(symbol_class, ban.begin))
-            if ban.lost in after[1]:
+        banned_after = subsets.after(banned)
+        for symbol_class, found in subsets.after(nodes).items():
+            after = (found, banned_after.get(symbol_class, forbidden.begin))
+            if forbidden.lost in after[1]:
                 continue
             if after not in places:
                 if len(order) >= MAX_STATES:
@@ -161,7 +167,7 @@ def _build_states(
                 order.append(after)
             row[symbol_class] = places[after]
         rows.append(row)
-    accepts = [end in nodes and not (banned & ban.unfinished) for nodes, banned in order]
+    accepts = [end in nodes and not (banned & forbidden.unfinished) for nodes, banned in order]
     return np.stack(rows), np.array(accepts)
 
 

@@ -52,7 +52,7 @@ class Graph:
         self._empty_transitions: list[list[int]] = []
         self.edges: list[list[tuple[int, int]]] = []
         self.masks: list[Mask] = []
-        self._places: dict[bytes, int] = {}
+        self._mask_indices: dict[bytes, int] = {}
         self._spelled: dict[CharacterSet, list[tuple[int, int, int]]] = {}
 
     def node(self) -> int:
@@ -106,7 +106,7 @@ class Graph:
     def _add_characters(self, characters: CharacterSet, start: int, end: int) -> None:
         if characters not in self._spelled:
             self._spelled[characters] = [
-                (one, self._place(symbols), other)
+                (one, self._mask_index(symbols), other)
                 for one, symbols, other in self._alphabet.spell(characters)
             ]
         nodes = {ENTRY: start, EXIT: end}
@@ -116,16 +116,16 @@ class Graph:
                     nodes[name] = self.node()
             self.edges[nodes[one]].append((mask, nodes[other]))
 
-    def _place(self, symbols: NDArray[np.int64]) -> int:
+    def _mask_index(self, symbols: NDArray[np.int64]) -> int:
         mask = np.zeros(self._size, np.bool_)
         mask[symbols] = True
         key = mask.tobytes()
-        if key not in self._places:
-            self._places[key] = len(self.masks)
+        if key not in self._mask_indices:
+            self._mask_indices[key] = len(self.masks)
             self.masks.append(mask)
-        return self._places[key]
+        return self._mask_indices[key]
 
-    def reached(self, nodes: Iterable[int]) -> Nodes:
+    def closure(self, nodes: Iterable[int]) -> Nodes:
         """Return the closure of some nodes under empty transitions."""
         found = set(nodes)
         left = list(found)
@@ -137,7 +137,7 @@ class Graph:
         return frozenset(found)
 
 
-class Walk:
+class SubsetConstruction:
     """The subset construction: steps from one set of nodes to the next.
 
     Parameters
@@ -158,7 +158,7 @@ class Walk:
                 for symbol_class in members[mask]:
                     targets.setdefault(symbol_class, []).append(node)
             self._targets.append(targets)
-        self._reached: dict[Nodes, Nodes] = {}
+        self._closures: dict[Nodes, Nodes] = {}
 
     def after(self, nodes: Nodes) -> dict[int, Nodes]:
         """Return the next set of nodes for each symbol class that is allowed."""
@@ -167,14 +167,14 @@ class Walk:
             for symbol_class, targets in self._targets[node].items():
                 collected.setdefault(symbol_class, set()).update(targets)
         return {
-            symbol_class: self._closed(frozenset(found))
+            symbol_class: self._cached_closure(frozenset(found))
             for symbol_class, found in collected.items()
         }
 
-    def _closed(self, nodes: Nodes) -> Nodes:
-        if nodes not in self._reached:
-            self._reached[nodes] = self._graph.reached(nodes)
-        return self._reached[nodes]
+    def _cached_closure(self, nodes: Nodes) -> Nodes:
+        if nodes not in self._closures:
+            self._closures[nodes] = self._graph.closure(nodes)
+        return self._closures[nodes]
 
 
 def symbol_classes(masks: Sequence[Mask]) -> NDArray[np.int32]:

@@ -94,7 +94,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
         loss = functional.cross_entropy(logits, targets)
         if not bool(loss.isfinite()):
             raise NonFiniteLossError(
-                f"the network diverged as it learned from the text: the loss is {loss.item()}; "
+                f"dynamic evaluation has diverged: the loss is {loss.item()}; "
                 f"try a rate below {adaptation.rate:g}"
             )
         gradients = torch.autograd.grad(loss, weights)

@@ -146,15 +146,15 @@ class TextGenerator:
                 raise
             self._plain_symbols = sys.maxsize
             return
-        if self._is_auto and warmup.is_under_way():
+        if self._is_auto and warmup.is_compiling():
             self._plain_symbols += _CHECK_EVERY
             return
         loop = CompiledLoop(
             self._network, self._sampling, self._position, self._weights, self._constraint
         )
         if self._is_auto and not loop.is_ready:
-            warmup.prepare_beside(self._weights)
-            if warmup.is_under_way() or not self._is_worth_compiling():
+            warmup.compile_in_background(self._weights)
+            if warmup.is_compiling() or not self._is_worth_compiling():
                 self._plain_symbols += _CHECK_EVERY
                 return
         loop.load()

@@ -26,7 +26,7 @@ from nextchar.nn.network import Network
 _LOCK_FILE = "generation.lock"
 
 
-def is_under_way() -> bool:
+def is_compiling() -> bool:
     """Return whether a process of this installation is compiling the loop; log it once."""
     folder = cache_folder(write)
     if folder is None:
@@ -52,7 +52,7 @@ def _log_once() -> None:
 
 
 @cache
-def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
+def compile_in_background(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
     """Start to compile in another process, at the first call; return ``None`` if impossible.
 
     Only one process per installation compiles at a time, and holds a lock until it exits. The
@@ -77,7 +77,7 @@ def _start_process(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
     """
     call = (
         "import os; os.nice(19); from nextchar.generation import warmup; "
-        f"warmup.prepare({stored!r})"
+        f"warmup.compile_and_store({stored!r})"
     )
     return subprocess.Popen(  # noqa: S603  (this very Python)
         [sys.executable, "-c", call],
@@ -90,7 +90,7 @@ def _start_process(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
     )
 
 
-def prepare(stored: StoredWeights) -> None:
+def compile_and_store(stored: StoredWeights) -> None:
     """Compile and store the loop at the lowest priority.
 
     Raises
