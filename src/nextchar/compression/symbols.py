@@ -31,8 +31,8 @@ def ids_of(vocabulary: Vocabulary, data: bytes) -> Ids:
     except UnicodeDecodeError as error:
         place = Place().after(data[: error.start].decode())
         raise TextError(
-            f"a {vocabulary.kind} vocabulary needs UTF-8, invalid at offset {error.start}, {place}: "
-            f"{_ADVICE}"
+            f"a {vocabulary.kind} vocabulary needs UTF-8: invalid at offset {error.start}, "
+            f"{place}; {_ADVICE}"
         ) from None
     ids = vocabulary.encode(text, unknown="skip")
     if bytes_of(vocabulary, ids) != data:
