@@ -39,7 +39,7 @@ _TRANSDUCTION = TransducerRunConfig.from_options(SMALL)
 TRANSDUCER: Any = Transducer(_TRANSDUCTION, PairCodec.learn(_PAIRS, _TRANSDUCTION))
 _CONDITION = ConditionRunConfig.from_options({**SMALL, "validation_fraction": 0})
 CONDITIONAL: Any = ConditionalModel(
-    _CONDITION, prepare(Items.of(["ab", "ba"], labels=["x", "y"]), _CONDITION).symbols
+    _CONDITION, prepare(Items.of(["ab", "ba"], labels=["x", "y"]), _CONDITION).model.symbols
 )
 
 
@@ -101,16 +101,16 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: nextchar.augment(None), "text must be text; got None"),  # type: ignore[arg-type]
         (lambda: nextchar.augment("a", seed="1"), "seed must be a whole number"),  # type: ignore[arg-type]
         (lambda: nextchar.train("a.txt", 5), "out must be text or a path; got 5"),  # type: ignore[arg-type]
-        (lambda: nextchar.train("a.txt"), "train needs inputs and out; missing: out"),  # type: ignore[call-arg]
+        (lambda: nextchar.train("a.txt"), "train needs data and out; missing: out"),  # type: ignore[call-arg]
         (
-            lambda: nextchar.train_classifier(text="review", label="stars"),  # type: ignore[call-arg]
-            "train_classifier needs inputs and out; missing: inputs, out",
+            lambda: nextchar.Classifier.train(text="review", label="stars"),  # type: ignore[call-arg]
+            "train needs data and out; missing: data, out",
         ),
         (
-            lambda: nextchar.train_classifier("a.csv", "out", text=["a", "b"]),  # type: ignore[arg-type]
+            lambda: nextchar.Classifier.train("a.csv", "out", text=["a", "b"]),  # type: ignore[arg-type]
             "text must be text; got",
         ),
-        (lambda: nextchar.train_tagger(), "train_tagger needs data and out; missing: data, out"),  # type: ignore[call-arg]
+        (lambda: nextchar.Tagger.train(), "train needs data and out; missing: data, out"),  # type: ignore[call-arg]
     ],
 )
 def test_an_argument_of_a_wrong_type_is_named_in_one_line(call: Any, message: str) -> None:
@@ -128,8 +128,8 @@ def test_what_is_as_good_as_an_annotated_type_is_taken() -> None:
     assert MODEL.evaluate(iter(["abc", "cab"])).nats == pytest.approx(MODEL.evaluate("abccab").nats)
 
 
-def test_other_wrong_calls_are_those_of_python() -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'promt'"):
+def test_a_misspelt_argument_names_its_nearest_neighbour() -> None:
+    with pytest.raises(ConfigError, match="unknown option 'promt': did you mean 'prompt'"):
         MODEL.complete("a", promt="a")
 
 
@@ -176,14 +176,14 @@ def test_files_are_measured_as_the_command_measures_them(tmp_path: Path) -> None
 def test_a_tagger_and_a_classifier_are_trained_by_one_call(tmp_path: Path) -> None:
     tiny: dict[str, Any] = {**SMALL, "steps": 2, "batch_size": 4, "precision": "float32"}
     (tmp_path / "text.txt").write_text("One Day\nTwo Nights\n" * 5)
-    result = nextchar.train_tagger(
+    result = nextchar.Tagger.train(
         tmp_path / "text.txt", tmp_path / "tag", restore="case", ngrams=1, window=32, **tiny
     )
     assert (result.unit, result.steps) == ("label", 2)
     assert nextchar.Tagger.load(tmp_path / "tag").apply("one day").lower() == "one day"
     rows = "".join(f"{w},{w}x\n" for w in ("good", "fine", "bad", "poor") for _ in range(3))
     (tmp_path / "data.csv").write_text("stars,review\n" + rows.replace("fine,", "good,"))
-    made = nextchar.train_classifier(
+    made = nextchar.Classifier.train(
         tmp_path / "data.csv", tmp_path / "classify", text="review", label="stars", **tiny
     )
     assert made.unit == "item"

@@ -9,7 +9,7 @@ import pytest
 
 import nextchar as package
 from nextchar.run_files.model_files import load_vocabulary
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus
 from tests.conftest import TINY_OPTIONS, Run, english
 
 

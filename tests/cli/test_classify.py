@@ -31,11 +31,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from nextchar.tasks.classification.training import train_classifier
+    from nextchar.tasks.classification.model import Classifier
     from tests.tasks.classification.data import TINY
 
     out = tmp_path_factory.mktemp("classifiers") / "run"
-    train_classifier(data / "lines.txt", out, **{**TINY, "epochs": 10, "learning_rate": 0.02})
+    Classifier.train(data / "lines.txt", out, **{**TINY, "epochs": 10, "learning_rate": 0.02})
     return out
 
 

@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options: dict[str, Any] = {
         "hidden_size": 16, "embedding_size": 8, "condition_size": 4, "batch_size": 16,
     }  # fmt: skip
-    ConditionalModel.train_items(
+    ConditionalModel.train(
         Items.of(texts, labels=labels), out, epochs=6, precision="float32", learning_rate=0.01,
         dropout=0.0, **options,
     )  # fmt: skip

@@ -153,7 +153,7 @@ def test_a_korean_prompt_stands_unchanged_before_what_follows(
 
 @pytest.fixture(scope="module")
 def korean_runs(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from nextchar.runs.training import train
+    from nextchar.language_model.training import train
     from tests.conftest import TINY_OPTIONS
 
     mixed = tmp_path_factory.mktemp("texts") / "mixed.txt"

@@ -215,9 +215,9 @@ def test_python_raises_what_the_command_line_prints(finished: Path, tmp_path: Pa
     with pytest.raises(package.NextcharError, match="does not exist"):
         package.LanguageModel.load(tmp_path / "gone")
     with pytest.raises(package.NextcharError, match="did you mean 'hidden_size'"):
-        package.train(tmp_path / "text", tmp_path / "run", hiden_size=3)
+        package.train(tmp_path / "text", tmp_path / "run", hiden_size=3)  # type: ignore[call-arg]
     with pytest.raises(package.NextcharError, match="temperature"):
-        package.LanguageModel.load(finished).generate(temprature=1)
+        package.LanguageModel.load(finished).generate(temprature=1)  # type: ignore[call-arg]
 
 
 def test_a_model_saved_into_a_folder_loads_again(finished: Path, tmp_path: Path) -> None:

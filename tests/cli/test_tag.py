@@ -24,7 +24,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that puts spaces back."""
-    from nextchar.tasks.tagging.training import train_tagger
+    from nextchar.tasks.tagging.tagger import Tagger
 
     folder = tmp_path_factory.mktemp("tag")
     (folder / "text.txt").write_text(korean(4000), encoding="utf-8")
@@ -32,7 +32,7 @@ def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hidden_size": 16, "embedding_size": 8, "batch_size": 16, "epochs": 12,
         "learning_rate": 0.02, "window": 64, "ngram_buckets": 512,
     }  # fmt: skip
-    train_tagger(folder / "text.txt", folder / "run", restore="spaces", **options)
+    Tagger.train(folder / "text.txt", folder / "run", restore="spaces", **options)
     return folder / "run"
 
 

@@ -28,15 +28,15 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of it; tests only read it."""
+    from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
-    from nextchar.tasks.transduction.training import train_transducer
 
     out = tmp_path_factory.mktemp("runs") / "run"
     options: dict[str, Any] = {
         "hidden_size": 24, "steps": 300, "batch_size": 16, "precision": "float32",
         "learning_rate": 0.01, "dropout": 0.0,
     }  # fmt: skip
-    train_transducer(pairs, out, columns=Columns("word", "loud"), **options)
+    Transducer.train(pairs, out, columns=Columns("word", "loud"), **options)
     return out
 
 

@@ -62,9 +62,8 @@ def test_a_line_that_gensim_would_cut_is_read_in_pieces() -> None:
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
 def test_symbols_that_stand_in_like_places_are_near(english_text: Path, method: str) -> None:
     """The sentences draw their words at random, but a capital only stands at the start."""
-    vectors = train_embeddings(
-        english_text, method=method, size=16, epochs=20, window=3, learning_rate=0.05
-    )
+    options: dict[str, Any] = {"method": method, "size": 16, "epochs": 20, "window": 3}
+    vectors = train_embeddings(english_text, learning_rate=0.05, **options)
     capitals = [vectors.number(letter) for letter in "TADH"]
     small = [vectors.number(letter) for letter in "eosd"]
     unit = vectors.vectors / np.linalg.norm(vectors.vectors, axis=1, keepdims=True)

@@ -30,8 +30,8 @@ from nextchar.experiments import Trial, TrialBegun, TrialEnded, Tuning, plots, t
 from nextchar.experiments.plots import search_picture
 from nextchar.experiments.spaces import parse_space
 from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.training import train
 from nextchar.run_files.model_files import load_config
-from nextchar.runs.training import train
 from nextchar.training.events import Event, Listener, StepDone
 from nextchar.training.trainer import Trainer
 from tests.conftest import TINY_OPTIONS, contents, english

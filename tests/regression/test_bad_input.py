@@ -337,7 +337,9 @@ def test_a_validation_that_is_not_finite_is_a_failure(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats: float
 ) -> None:
     """As after a last step that ruined the weights."""
-    monkeypatch.setattr("nextchar.runs.data.nats_parallel", lambda *_arguments, **_options: nats)
+    monkeypatch.setattr(
+        "nextchar.tasks.language_modeling.data.nats_parallel", lambda *_arguments, **_options: nats
+    )
     out = tmp_path / "run"
     outcome = nextchar("train", texts / "english.txt", "--out", out, "--quiet", *TINY)
     assert "--learning-rate" in outcome.problem(1)

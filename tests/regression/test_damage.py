@@ -16,7 +16,8 @@ import torch
 
 from nextchar.errors import NextcharError, RunError
 from nextchar.language_model.model import LanguageModel
-from nextchar.runs.training import history, open_corpus, resume
+from nextchar.runs.training import history, resume
+from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from tests.conftest import PROCESSES, Run, contents
 

@@ -202,7 +202,7 @@ def test_the_kind_of_symbols_is_that_of_the_source(
     kind: str, texts: Path, text: Path, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
-    nextchar.train(texts / "korean.txt", source, vocabulary=kind, **FEW)
+    nextchar.train(texts / "korean.txt", source, **{**FEW, "vocabulary": kind})
     run = begin(text, tmp_path / "run", source)
     old, new = load_vocabulary(source), load_vocabulary(run)
     assert new.kind == kind

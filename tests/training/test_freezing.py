@@ -61,8 +61,15 @@ def changed(run: Path) -> set[str]:
 def test_what_is_frozen_stays_bit_for_bit_under_every_update_rule(
     freeze: int, learning: set[str], optimizer: str, text: Path, tmp_path: Path
 ) -> None:
-    options = {**TINY_OPTIONS, "steps": 5, "layers": 2, "weight_decay": 0.3, "ema_decay": 0.5}
-    nextchar.train(text, tmp_path / "run", freeze=freeze, optimizer=optimizer, **options)
+    options: dict[str, Any] = {
+        **TINY_OPTIONS,
+        "steps": 5,
+        "layers": 2,
+        "weight_decay": 0.3,
+        "ema_decay": 0.5,
+    }
+    options |= {"freeze": freeze, "optimizer": optimizer}
+    nextchar.train(text, tmp_path / "run", **options)
     assert changed(tmp_path / "run") == learning
 
 

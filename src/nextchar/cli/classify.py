@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
     from nextchar.config import ItemRunConfig
     from nextchar.tasks.classification.explaining import Explanation
-    from nextchar.tasks.classification.figures import ClassificationFigures
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
-    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.labelled.figures import ClassificationFigures
+    from nextchar.tasks.result import ItemResult
     from nextchar.text.labelled import LabelledText
 
 app = Commands("classify", "A label for each text: sentiment, language, spam, …")
@@ -126,14 +126,16 @@ def _train(
     _check_train(data, out, resume, set_here)
     options = chosen(context, values, config, ClassifierRunConfig)
     from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.classification.training import resume_classifier, train_classifier
+    from nextchar.runs import resume as resume_run
+    from nextchar.runs import train as train_run
 
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_classifier(resume, listeners=listeners, **more)
+            result = resume_run(resume, task="classify", listeners=listeners, **more)
         elif data and out is not None:
-            result = train_classifier(
+            result = train_run(
+                "classify",
                 data,
                 out,
                 text=text,
@@ -197,7 +199,7 @@ def _predict(
     """Label texts: the most probable label of each, its probability, and the text."""
     if bool(texts) == (data is not None):
         raise ConfigError("give either texts or --input, a file or -")
-    from nextchar.tasks.classification.reading import read_texts
+    from nextchar.tasks.labelled.items import read_texts
     from nextchar.text.labelled import LabelledText
 
     model = _loaded(run, cut=cut)
@@ -250,22 +252,26 @@ def _evaluate(
     from nextchar.rendering.figures import require_drawing
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.pictures import evaluation_picture
-    from nextchar.tasks.classification.reading import LabelledFiles
-    from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
-    source = LabelledFiles(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.config, encoding), note=write_note)
+    from nextchar.tasks.labelled.items import labelled_items
+
+    items = labelled_items(
+        data,
+        _reading(model.config, encoding),
+        text=text,
+        label=label,
+        layout=layout,
+        note=write_note,
+    )
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
             figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[note_event])
         else:
-            figures = evaluate_classifier(
-                model, items, skip_unseen=skip_unseen, listeners=[note_event]
-            )
+            figures = model.evaluate(items, skip_unseen=skip_unseen, listeners=[note_event])
     if as_json:
         print_json(figures.to_dict())
     else:
@@ -289,7 +295,7 @@ def _explain(
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import Classifier
-    from nextchar.tasks.classification.training import tell_unknown
+    from nextchar.tasks.labelled.items import tell_unknown
     from nextchar.text.labelled import LabelledText
 
     require_folder(page, "--html")
@@ -332,9 +338,8 @@ def _probabilities(
     model: Classifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
     """Give the items as they are read, and the probability of each label for each."""
-    from nextchar.tasks.classification.data import checked_lengths
-    from nextchar.tasks.classification.training import in_known_form, tell_unknown
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.items import checked_lengths, in_known_form, tell_unknown
 
     if isinstance(model, GenerativeClassifier):
         symbols = model.model.symbols

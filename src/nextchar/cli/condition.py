@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from nextchar.config import TextConfig
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.result import ItemResult
     from nextchar.training.events import Listener
 
 app = Commands("condition", "Text from a label or from numbers: one to many.")
@@ -155,18 +154,15 @@ def _train(
     from nextchar.cli.progress import training_listeners
 
     resumes = resume is not None
-    began = time.monotonic()
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        from nextchar.tasks.conditioning.model import ConditionalModel
+        from nextchar import runs
 
         if resume is not None:
-            result = ConditionalModel.resume(resume, listeners=listeners, **more)
+            result = runs.resume(resume, task="condition", listeners=listeners, **more)
         elif data and out is not None:
             run_config = ConditionRunConfig.from_options(options)
             items = _read(data, run_config.items.reading, reading, listeners)
-            result = ConditionalModel.train_items(
-                items, out, listeners=listeners, began=began, **options
-            )
+            result = runs.train("condition", items, out, listeners=listeners, **options)
     if as_json:
         print_json(result.to_dict())
     else:

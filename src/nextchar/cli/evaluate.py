@@ -64,7 +64,7 @@ def _evaluate(
     """Measure nats and bits per character and perplexity, over the whole text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
-    from nextchar.runs.training import open_corpus
+    from nextchar.tasks.language_modeling.data import open_corpus
     from nextchar.text.reading import open_text
 
     model = load_model(run, device=device, checkpoint=checkpoint)

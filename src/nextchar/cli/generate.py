@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
 
 import typer
 
@@ -26,6 +26,10 @@ from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt,
 from nextchar.config import TextConfig
 from nextchar.text.notes import counted
 
+if TYPE_CHECKING:
+    from nextchar.language_model.options import SearchOptions, StreamOptions
+    from nextchar.language_model.searching import Continuation
+
 _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "Beam search"
 
 
@@ -35,15 +39,17 @@ RUN: Any = typer.Argument(help="A run directory.")
 
 
 class GenerativeModel(Protocol):
-    """What writes text; the options are those of ``LanguageModel``."""
+    """A model that generates text; the options are those of ``LanguageModel``."""
 
-    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:  # noqa: ANN401
-        """Write a text piece by piece."""
+    def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
+        """Generate a text piece by piece."""
 
-    def generate_batch(self, prompt: str = "", *, samples: int, **options: Any) -> list[str]:  # noqa: ANN401
-        """Write several texts."""
+    def generate_batch(
+        self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
+    ) -> list[str]:
+        """Generate several texts."""
 
-    def search(self, prompt: str = "", **options: Any) -> Sequence[Any]:  # noqa: ANN401
+    def search(self, prompt: str = "", **options: Unpack[SearchOptions]) -> list[Continuation]:
         """Find the most probable texts."""
 
 

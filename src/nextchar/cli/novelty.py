@@ -42,7 +42,7 @@ def _novelty(
     from nextchar.cli.options import reading_config
     from nextchar.novelty import novelty
     from nextchar.run_files.model_files import load_config, load_vocabulary
-    from nextchar.runs.training import open_corpus
+    from nextchar.tasks.language_modeling.data import open_corpus
     from nextchar.text.reading import open_text
 
     lengths = _lengths(ngrams)

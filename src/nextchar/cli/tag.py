@@ -38,7 +38,7 @@ from nextchar.text.notes import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.result import ItemResult
     from nextchar.tasks.tagging.scores import MatchCounts
     from nextchar.tasks.tagging.tagger import TagEvaluation
     from nextchar.text.unknown import UnknownSymbols
@@ -83,16 +83,16 @@ def _run(
     more = {} if resume is None else taken_by_resume(set_here)
     _check(own, resume, set_here)
     options = chosen(context, values, config, TaggerRunConfig)
+    from nextchar import runs
     from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.tagging import training
 
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = training.resume_tagger(resume, listeners=listeners, **more)
+            result = runs.resume(resume, task="tag", listeners=listeners, **more)
         elif data is not None and out is not None:
-            result = training.train_tagger(
-                data, out, columns=_columns(columns), listeners=listeners, **options
+            result = runs.train(
+                "tag", data, out, columns=_columns(columns), listeners=listeners, **options
             )
     if as_json:
         print_json(result.to_dict())

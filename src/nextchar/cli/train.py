@@ -26,7 +26,7 @@ from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
 
 if TYPE_CHECKING:
-    from nextchar.runs.training import TrainingResult
+    from nextchar.language_model.result import TrainingResult
 
 _HELP = """Train a language model on text.
 
@@ -96,15 +96,17 @@ def _run(
     _check(text, resume, {**named, "--config": config}, own)
     options = chosen(context, values, config)
     from nextchar.cli.progress import training_listeners
+    from nextchar.runs.registry import LANGUAGE_MODEL
     from nextchar.runs.training import resume as resume_run
     from nextchar.runs.training import train as train_run
 
     resumes = resume is not None or restarts() > 0
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_run(resume, listeners=listeners, **more)
+            result = resume_run(resume, task=LANGUAGE_MODEL, listeners=listeners, **more)
         elif text is not None and out is not None:
             result = train_run(
+                LANGUAGE_MODEL,
                 text,
                 out,
                 from_run=from_run,

@@ -39,7 +39,7 @@ from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nextchar.tasks.runs import ItemResult
+    from nextchar.tasks.result import ItemResult
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
@@ -92,14 +92,16 @@ def _train(
     _check(data, out, resume, config, [*own, *set_here])
     options = chosen(context, values, config, TransducerRunConfig)
     from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.transduction.training import resume_transducer, train_transducer
+    from nextchar.runs import resume as resume_run
+    from nextchar.runs import train as train_run
 
     resumes = resume is not None
     with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
         if resume is not None:
-            result = resume_transducer(resume, listeners=listeners, **more)
+            result = resume_run(resume, task="transduce", listeners=listeners, **more)
         elif data is not None and out is not None:
-            result = train_transducer(
+            result = train_run(
+                "transduce",
                 data,
                 out,
                 columns=_columns(source, target),
@@ -284,7 +286,7 @@ def _evaluate(
     """
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import read_pairs
-    from nextchar.tasks.transduction.training import held_out, sampled
+    from nextchar.tasks.transduction.task import held_out, sampled
 
     model = Transducer.load(run)
     columns = _columns(source, target)

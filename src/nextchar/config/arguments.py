@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from nextchar.config.checking import reject_unknown
 from nextchar.errors import ConfigError
 
 P = ParamSpec("P")
@@ -33,6 +34,7 @@ _WORDS: dict[Any, str] = {
     os.PathLike: "a path",
 }
 _RECEIVERS = ("self", "cls")
+_VARIADIC = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 60
 
@@ -40,31 +42,48 @@ _shown.maxstring = _shown.maxother = 60
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function check the types of its arguments.
 
+    Keyword arguments typed as ``**options: Unpack[…]`` are checked by name alone: a configuration
+    checks their values.
+
     Raises
     ------
     ConfigError
-        At a call; names the argument, the allowed types and the value received.
+        At a call; names the argument, the allowed types and the value received. An unknown
+        argument names its nearest neighbour.
     """
     signature = inspect.signature(function)
     hints = functools.cache(lambda: typing.get_type_hints(function))
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        reject_unknown(kwargs, _keywords(signature, hints()) or list(kwargs))
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError:
             _require_all(function.__name__, signature, args, kwargs)
             raise
         for name, value in given.items():
-            variadic = signature.parameters[name].kind in (
-                inspect.Parameter.VAR_KEYWORD,
-                inspect.Parameter.VAR_POSITIONAL,
-            )
-            if name in hints() and not variadic:
+            if name in hints() and signature.parameters[name].kind not in _VARIADIC:
                 check_type(name, value, hints()[name])
         return function(*args, **kwargs)
 
     return call
+
+
+def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[str]:
+    """List all names that a function takes as keywords; none if it takes any."""
+    names = [
+        each.name
+        for each in signature.parameters.values()
+        if each.kind not in (*_VARIADIC, inspect.Parameter.POSITIONAL_ONLY)
+    ]
+    for each in signature.parameters.values():
+        if each.kind is inspect.Parameter.VAR_KEYWORD:
+            arguments = typing.get_args(hints.get(each.name))
+            if not arguments or not typing.is_typeddict(arguments[0]):
+                return []
+            names += typing.get_type_hints(arguments[0])
+    return names
 
 
 def _require_all(
@@ -72,11 +91,10 @@ def _require_all(
 ) -> None:
     """Raise a ``ConfigError`` that names all missing arguments, if there are any."""
     given = signature.bind_partial(*args, **kwargs).arguments.keys()
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     needed = [
         each.name
         for each in signature.parameters.values()
-        if each.default is each.empty and each.kind not in variadic and each.name not in _RECEIVERS
+        if each.default is each.empty and each.kind not in _VARIADIC and each.name not in _RECEIVERS
     ]
     missing = [each for each in needed if each not in given]
     if missing:

@@ -36,8 +36,8 @@ class RunConfig:
     LATER_PARTS: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def parts(cls) -> dict[str, type[Section]]:
-        """Give the parts by name."""
+    def sections(cls) -> dict[str, type[Section]]:
+        """Return the sections by name."""
         hints = typing.get_type_hints(cls)
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -46,7 +46,7 @@ class RunConfig:
         """Give each option's part and field by its name, in the order of the parts."""
         return {
             field.name: (part, field)
-            for part in cls.parts().values()
+            for part in cls.sections().values()
             for field in dataclasses.fields(part)
             if field.name not in cls.WITHOUT
         }
@@ -95,7 +95,7 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read back what ``to_dict`` wrote; strict about keys, types and ranges."""
-        parts = cls.parts()
+        parts = cls.sections()
         reject_unknown(values, list(parts))
         values = {**{name: {} for name in cls.LATER_PARTS}, **values}
         for name in parts:
@@ -108,7 +108,7 @@ class RunConfig:
         """Give all values as nested dictionaries that JSON can hold."""
         return dataclasses.asdict(self)
 
-    def with_options(self, **options: Any) -> Self:  # noqa: ANN401
+    def with_options(self, **options: object) -> Self:
         """Give a copy in which the named options have new values."""
         reject_unknown(options, self.option_names())
         flat = {name: value for part in self.to_dict().values() for name, value in part.items()}
@@ -116,7 +116,7 @@ class RunConfig:
 
     @classmethod
     def _from_flat(cls, options: Mapping[str, Any]) -> Self:
-        made: dict[str, Any] = {name: _pick(part, options) for name, part in cls.parts().items()}
+        made: dict[str, Any] = {name: _pick(part, options) for name, part in cls.sections().items()}
         return cls(**made)
 
 

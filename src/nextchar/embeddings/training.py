@@ -14,13 +14,14 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config.arguments import checked
 from nextchar.config.embeddings import EmbeddingConfig
+from nextchar.config.options import EmbeddingOptions
 from nextchar.embeddings.sentences import Sentences
 from nextchar.embeddings.vectors import SymbolVectors
 from nextchar.errors import NextcharError, NonFiniteLossError, TextError, as_option
@@ -37,7 +38,7 @@ def train_embeddings(
     *,
     listeners: Sequence[Listener] = (),
     stdin: BinaryIO | None = None,
-    **options: Any,  # noqa: ANN401
+    **options: Unpack[EmbeddingOptions],
 ) -> SymbolVectors:
     """Learn a vector for each symbol of a text from its neighbours in the same line.
 

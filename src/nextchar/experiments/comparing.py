@@ -9,10 +9,11 @@ import statistics
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from nextchar.config import Config
 from nextchar.config.arguments import checked
+from nextchar.config.options import LanguageModelOptions
 from nextchar.errors import ConfigError
 from nextchar.experiments.comparison import Comparison, Figures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
@@ -39,7 +40,7 @@ def compare(
     parameters: int | None = None,
     listeners: Sequence[Listener] = (),
     announce: Callable[[str], None] = lambda _line: None,
-    **options: Any,  # noqa: ANN401
+    **options: Unpack[LanguageModelOptions],
 ) -> Comparison:
     """Train every variant with every seed, and put the figures side by side.
 

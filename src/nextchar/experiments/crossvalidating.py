@@ -6,17 +6,19 @@ import dataclasses
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from nextchar.config import Config
 from nextchar.config.arguments import checked
+from nextchar.config.options import FoldOptions
 from nextchar.errors import ConfigError
 from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
 from nextchar.run_files.model_files import load_config, load_vocabulary
-from nextchar.runs.training import history, open_corpus
+from nextchar.runs.training import history
+from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.text.folds import text_folds
 from nextchar.text.reading import open_text
 from nextchar.training.events import Listener
@@ -32,7 +34,7 @@ def crossval(
     folds: int = 5,
     listeners: Sequence[Listener] = (),
     announce: Callable[[str], None] = lambda _line: None,
-    **options: Any,  # noqa: ANN401
+    **options: Unpack[FoldOptions],
 ) -> CrossValidation:
     """Train once for each of some equal pieces of a text, without it, and measure it.
 

@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import ConfigError, InputError, Interrupted, RunError, as_option
-from nextchar.runs.training import TrainingResult, resume, train
+from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.result import TrainingResult
+from nextchar.runs import train
+from nextchar.runs.registry import LANGUAGE_MODEL
 from nextchar.storage import read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
 from nextchar.training.torchrun import require_one_process
@@ -119,11 +122,23 @@ class ExperimentFolder:
         """Train the run of a label, or resume it; ``given`` as for ``run.train``."""
         try:
             if self.run(label).exists():
-                return resume(self.run(label), listeners=listeners)
-            return train(paths, self.run(label), listeners=listeners, given=given, **options)
+                return LanguageModel.resume(self.run(label), listeners=listeners)
+            return self._new(label, paths, listeners, given=given, **options)
         except Interrupted as stop:
             message = f"stopped in {self.run(label)}; saved. The same command goes on"
             raise Interrupted(message, stop.signal_number) from stop
+
+    def _new(
+        self,
+        label: str,
+        paths: Sequence[str | os.PathLike[str]],
+        listeners: Sequence[Listener],
+        **options: object,
+    ) -> TrainingResult:
+        result: TrainingResult = train(
+            LANGUAGE_MODEL, paths, self.run(label), listeners=listeners, **options
+        )
+        return result
 
     def figures(self, label: str) -> dict[str, Any] | None:
         """Read the figures of a label, or ``None`` if its run is not complete."""

@@ -19,10 +19,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, Unpack, get_args
 
 from nextchar.config import Config, Pruning, SearchMethod
 from nextchar.config.arguments import checked
+from nextchar.config.options import TrialOptions
 from nextchar.config.toml import overridden
 from nextchar.errors import ConfigError, NextcharError, RunError, as_option, in_terms
 from nextchar.experiments.folder import files_of
@@ -52,7 +53,7 @@ def tune(
     start: Mapping[str, Any] | None = None,
     listeners: Sequence[Listener] = (),
     announce: Callable[[SearchEvent], None] = lambda _event: None,
-    **options: Any,  # noqa: ANN401
+    **options: Unpack[TrialOptions],
 ) -> Tuning:
     """Search for the options with the lowest loss on the validation part of a text.
 

@@ -30,9 +30,12 @@ from nextchar.experiments.trials import (
     best_of,
     run_folder,
 )
+from nextchar.language_model.result import TrainingResult
 from nextchar.run_files.model_files import load_config
-from nextchar.runs.data import CORPUS_FOLDER
-from nextchar.runs.training import TrainingResult, history, resume, train
+from nextchar.runs import train
+from nextchar.runs.registry import LANGUAGE_MODEL
+from nextchar.runs.training import history, resume
+from nextchar.tasks.language_modeling.data import CORPUS_FOLDER
 from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
 from nextchar.training.checkpoint import LAST_FILE
@@ -178,10 +181,17 @@ class Worker:
             shutil.rmtree(leftover, ignore_errors=True)
         listeners = [*self._listeners, watch]
         if run.exists():
-            return resume(run, listeners=listeners)
-        return train(
-            self._task.paths, run, listeners=listeners, **self._task.shared, **claim.options
+            resumed: TrainingResult = resume(run, listeners=listeners)
+            return resumed
+        result: TrainingResult = train(
+            LANGUAGE_MODEL,
+            self._task.paths,
+            run,
+            listeners=listeners,
+            **self._task.shared,
+            **claim.options,
         )
+        return result
 
 
 def require_text(paths: Sequence[str | os.PathLike[str]], config: TextConfig) -> None:

@@ -5,16 +5,13 @@ Shapes: V vocabulary size, B samples, n symbols.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from nextchar.config import reject_unknown
 from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
@@ -126,19 +123,18 @@ def write_on(
     forbid: Sequence[str] = (),
     engine: Engine = "auto",
     weights: StoredWeights = "float32",
-    **sampling: Any,  # noqa: ANN401
+    sampling: Sampling | None = None,
 ) -> Iterator[list[str]]:
     """Generate a text for each seed; see ``LanguageModel.stream``.
 
     All arguments are validated before this function returns. The iterator yields the next piece of
     every sample.
     """
-    reject_unknown(sampling, [field.name for field in dataclasses.fields(Sampling)])
     start = start_of(vocabulary, prompt, unknown)
     writer = TextGenerator(
         network,
         torch.from_numpy(start.context.astype(np.int64)),
-        Sampling(**sampling),
+        sampling or Sampling(),
         seeds,
         excluded=excluded_of(vocabulary),
         excluded_first=start.inside,

@@ -23,16 +23,15 @@ class Dropout(nn.Module):
     locked
         Whether all time steps of inputs [T, B, H] share one mask [B, H]: variational dropout (Gal &
         Ghahramani 2016; "locked" in Merity, Keskar & Socher 2018).
-    per_stream
-        Whether the inputs are activations of streams, [..., B, H]; if not, they are weights, which
-        all streams share.
+    axis
+        The batch axis, as in ``draw_numbers``; ``None`` for weights.
     """
 
-    def __init__(self, p: float, *, locked: bool = False, per_stream: bool = True) -> None:
+    def __init__(self, p: float, *, locked: bool = False, axis: int | None = -2) -> None:
         super().__init__()
         self.p = p
         self.locked = locked
-        self.per_stream = per_stream
+        self.axis = axis
 
     @property
     def is_active(self) -> bool:
@@ -44,7 +43,7 @@ class Dropout(nn.Module):
         if not self.is_active:
             return inputs
         source = _require_generator(generator, f"dropout {self.p}")
-        return dropout(inputs, self.p, source, locked=self.locked, per_stream=self.per_stream)
+        return dropout(inputs, self.p, source, locked=self.locked, axis=self.axis)
 
 
 def dropout(
@@ -53,7 +52,7 @@ def dropout(
     generator: torch.Generator,
     *,
     locked: bool = False,
-    per_stream: bool = True,
+    axis: int | None = -2,
 ) -> Tensor:
     """Set elements to zero with probability p and scale the others by 1 / (1 − p).
 
@@ -69,8 +68,8 @@ def dropout(
         Random generator on the device of the inputs; its state advances.
     locked
         Whether all time steps of inputs [T, B, H] share one mask.
-    per_stream
-        As in ``draw_numbers``.
+    axis
+        The batch axis, as in ``draw_numbers``.
 
     Returns
     -------
@@ -78,7 +77,7 @@ def dropout(
         The result, with the shape and dtype of the inputs.
     """
     like = inputs[0] if locked and inputs.dim() == WINDOW_DIMENSIONS else inputs
-    kept = draw_kept(like, p, generator, per_stream=per_stream)
+    kept = draw_kept(like, p, generator, axis=axis)
     return inputs * kept.to(inputs.dtype).mul_(LEVELS / (LEVELS - _dropped(p)))
 
 
@@ -93,7 +92,7 @@ def drop_symbols(
     if p == 0:
         return ids
     like = torch.empty(ids.shape, device=ids.device)
-    kept = draw_kept(like, p, _require_generator(generator, f"dropout {p} of symbols"))
+    kept = draw_kept(like, p, _require_generator(generator, f"dropout {p} of symbols"), axis=-1)
     return ids.masked_fill(~kept & (ids < symbols), unknown_id)
 
 
@@ -107,10 +106,14 @@ def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Ten
 
 
 def draw_kept(
-    like: Tensor, p: float, generator: torch.Generator, *, per_stream: bool = True
+    like: Tensor,
+    p: float,
+    generator: torch.Generator,
+    *,
+    axis: int | None = -2,
 ) -> Tensor:
     """Draw a bool mask of the shape of ``like``, False with probability p; see ``draw_numbers``."""
-    numbers = draw_numbers(like, generator, per_stream=per_stream)
+    numbers = draw_numbers(like, generator, axis=axis)
     kept: Tensor = numbers >= _dropped(p) - LEVELS // 2
     return kept
 

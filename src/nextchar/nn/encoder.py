@@ -99,7 +99,7 @@ class Encoder(nn.Module):
             if config.input == "embedding"
             else None
         )
-        self.embedding_dropout = Dropout(config.embedding_dropout, per_stream=False)
+        self.embedding_dropout = Dropout(config.embedding_dropout, axis=None)
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         first = vocabulary_size if self.embedding is None else config.embedding_size
         sizes = [first] + [self.output_size] * (config.layers - 1)

@@ -72,7 +72,8 @@ class NgramEmbedding(nn.Module):
         if self.training and self.dropout > 0:
             if generator is None:
                 raise ValueError(f"dropout {self.dropout} in training mode needs a generator")
-            weights = weights * draw_kept(weights, self.dropout, generator) / (1 - self.dropout)
+            kept = draw_kept(weights, self.dropout, generator, axis=-1)
+            weights = weights * kept / (1 - self.dropout)
         count = ids.numel()
         sums = functional.embedding_bag(
             rows.movedim(0, -1).reshape(count, self.longest),

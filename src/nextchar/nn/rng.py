@@ -1,9 +1,7 @@
 """Random bits for a batch that may be distributed over several processes.
 
 Dropout masks must not depend on the number of processes. Each process therefore draws the numbers
-of the whole batch, from generators with equal states, and uses those of its own streams.
-
-Shapes: B streams in total, R processes with B/R streams each, H hidden.
+of the whole batch, from generators with equal states, and uses those of its own rows.
 """
 
 from __future__ import annotations
@@ -18,26 +16,28 @@ LEVELS: int = 1 << BITS
 
 
 class SharedGenerator(torch.Generator):
-    """A generator with the process's rank, which determines its streams in the batch.
+    """A generator that draws for the whole batch and knows the rows of this process.
 
     Parameters
     ----------
     device
         The device of the random numbers.
-    rank, world
-        The rank of this process, and the number of processes R.
+    rows
+        The contiguous rows of this process.
+    whole
+        Number of rows of the whole batch, over all processes.
     """
 
-    def __new__(cls, device: torch.device, *, rank: int, world: int) -> Self:  # noqa: ARG004
+    def __new__(cls, device: torch.device, *, rows: range, whole: int) -> Self:  # noqa: ARG004
         """Create the generator; the constructor of torch accepts only the device."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
-    def __init__(self, device: torch.device, *, rank: int, world: int) -> None:  # noqa: ARG002
-        self.rank = rank
-        self.world = world
+    def __init__(self, device: torch.device, *, rows: range, whole: int) -> None:  # noqa: ARG002
+        self.rows = rows
+        self.whole = whole
 
 
-def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) -> Tensor:
+def draw_numbers(like: Tensor, generator: torch.Generator, *, axis: int | None = -2) -> Tensor:
     """Draw uniform integers from all 2¹⁶ values of int16.
 
     Parameters
@@ -45,22 +45,25 @@ def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) 
     like
         A tensor with the shape and the device of the result.
     generator
-        Random generator on this device; its state advances by the draws of all processes.
-    per_stream
-        Whether the second to last axis is the streams of this process, [..., B/R, H]. A
-        ``SharedGenerator`` then returns the numbers of these streams; otherwise all processes draw
-        the same numbers.
+        Random generator on this device; its state advances by the elements of the whole batch.
+    axis
+        The batch axis, counted from the end. With a ``SharedGenerator``, it contains the rows of
+        this process, possibly as several consecutive copies. ``None`` is for weights: all processes
+        draw the same numbers.
 
     Returns
     -------
     Tensor
         int16, with the shape of ``like``.
     """
-    if not (per_stream and isinstance(generator, SharedGenerator)):
+    if axis is None or not isinstance(generator, SharedGenerator):
         return _draw(like.shape, like.device, generator)
-    streams = like.shape[-2]
-    shape = (*like.shape[:-2], streams * generator.world, like.shape[-1])
-    return _draw(shape, like.device, generator).narrow(-2, generator.rank * streams, streams)
+    rows, whole = generator.rows, generator.whole
+    axis += like.dim()
+    copies = like.shape[axis] // len(rows)
+    shape = (*like.shape[:axis], copies, whole, *like.shape[axis + 1 :])
+    drawn = _draw(shape, like.device, generator)
+    return drawn.narrow(axis + 1, rows.start, len(rows)).reshape(like.shape)
 
 
 def _draw(shape: tuple[int, ...], device: torch.device, generator: torch.Generator) -> Tensor:

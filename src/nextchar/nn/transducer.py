@@ -89,7 +89,7 @@ class TransducerNetwork(Trainable):
         self.encoder_dropout = Dropout(config.dropout, locked=config.locked_dropout)
         is_embedded = config.input == "embedding"
         self.embedding = Embedding(decoder_symbols, config.embedding_size) if is_embedded else None
-        self.embedding_dropout = Dropout(config.embedding_dropout, per_stream=False)
+        self.embedding_dropout = Dropout(config.embedding_dropout, axis=None)
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         self.stack = build_stack(config, config.embedding_size if is_embedded else decoder_symbols)
         parts = sum(cell.state_count for cell in self.stack.cells)
@@ -97,7 +97,7 @@ class TransducerNetwork(Trainable):
         self.attention = ATTENTIONS[attention](self.encoder.output_size, size)
         self.combine = Linear(self.encoder.output_size + size, size)
         last = config.dropout if config.output_dropout is None else config.output_dropout
-        self.output_dropout = Dropout(last)
+        self.output_dropout = Dropout(last, axis=-3)
         self.head = Linear(size, decoder_symbols)
         if generator is not None:
             self._initialize(config, generator)

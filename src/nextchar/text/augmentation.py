@@ -23,12 +23,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edit
 from nextchar.config.arguments import checked
+from nextchar.config.options import AugmentationOptions
 from nextchar.text.graphemes import (
     border_at_most,
     clusters,
@@ -216,7 +217,7 @@ class Augmenter:
 
 
 @checked
-def augment(text: str, *, seed: int = 0, **options: Any) -> str:  # noqa: ANN401
+def augment(text: str, *, seed: int = 0, **options: Unpack[AugmentationOptions]) -> str:
     """Make an altered copy of a text.
 
     Parameters

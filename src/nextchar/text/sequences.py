@@ -67,10 +67,15 @@ class Sequences:
         """Give some of them, in this order."""
         return type(self).of((self[int(index)] for index in indices), self.values.dtype)
 
-    def padded(self, indices: NDArray[np.integer], fill: int) -> NDArray[np.int64]:
-        """Give some of them side by side, int64[T, n], with ``fill`` behind the ends."""
+    def padded(
+        self, indices: NDArray[np.integer], fill: int, *, length: int = 0
+    ) -> NDArray[np.int64]:
+        """Give some of them side by side, int64[T, n], with ``fill`` behind the ends.
+
+        T is the longest length, or ``length`` if that is larger.
+        """
         starts, lengths = self.offsets[indices], self.lengths[indices]
-        steps = np.arange(int(lengths.max(initial=0)))[:, None]
+        steps = np.arange(int(lengths.max(initial=length)))[:, None]
         inside = steps < lengths
         places = np.where(inside, starts + steps, 0)
         if not len(self.values):

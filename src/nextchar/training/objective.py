@@ -130,8 +130,13 @@ class StreamObjective(Objective):
         self._config = config
         self._processes = processes or Processes()
         self._device = next(network.parameters()).device
-        self._generator = SharedGenerator(self._device, rank=streams.rank, world=streams.world)
-        self._state: State = network.initial_state(config.batch_size // streams.world)
+        own = config.batch_size // streams.world
+        self._generator = SharedGenerator(
+            self._device,
+            rows=range(streams.rank * own, (streams.rank + 1) * own),
+            whole=config.batch_size,
+        )
+        self._state: State = network.initial_state(own)
         self._newest = self._state
 
     def compute_loss(self, step: int) -> Loss:
