@@ -137,7 +137,7 @@ def test_a_run_that_thaws_resumes_bit_for_bit(
         ({"freeze": 3}, r"freeze must be below 3.*embedding, layer 1, head.*got 3"),
         ({"freeze": 2, "input": "onehot"}, r"freeze must be below 2.*\(the network has layer 1"),
         ({"freeze": -1}, "freeze must be at least 0; got -1"),
-        ({"unfreeze_every": 5}, "unfreeze_every 5 frees what freeze has fixed, and freeze is 0"),
+        ({"unfreeze_every": 5}, "unfreeze_every 5 needs freeze above 0, but freeze is 0"),
         ({"layer_decay": 0}, "layer_decay must be above 0 and at most 1; got 0"),
         ({"layer_decay": 1.5}, "layer_decay must be above 0 and at most 1; got 1.5"),
     ],
