@@ -1,4 +1,4 @@
-"""Workers on torch's threads: who does what, when they barrier, and that no interrupt loses one."""
+"""Workers on torch's threads: their shares, their barriers, and no worker lost to an interrupt."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def sums_of(workers: int, times: int = 2000) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_workers_see_what_the_others_wrote_before_they_met(workers: int) -> None:
+def test_workers_see_what_the_others_wrote_before_a_barrier(workers: int) -> None:
     torch.set_num_threads(workers)
     sums = np.ones((2000, workers), np.int64)
 
