@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nextchar.runs.training import history
 
 from nextchar.errors import ConfigError, InputError, RunError
 from nextchar.experiments import CrossValidation, FoldFigures, crossval
 from nextchar.language_model.training import train
 from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.runs.training import history
 from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.training.checkpoint import LAST_FILE, load_tensors
 from tests.conftest import TINY_OPTIONS, contents, english

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import torch
-from nextchar.runs.training import history, resume
 
 from nextchar.errors import NextcharError, RunError
 from nextchar.language_model.model import LanguageModel
+from nextchar.runs.training import history, resume
 from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from tests.conftest import PROCESSES, Run, contents

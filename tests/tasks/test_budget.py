@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nextchar.runs import resume, train
-from nextchar.runs.task import Start
 
 import nextchar
 from nextchar.errors import ConfigError, Interrupted
+from nextchar.runs import resume, train
+from nextchar.runs.task import Start
 from nextchar.tasks import budget
 from nextchar.tasks.budget import Costs, plan_within
 from nextchar.tasks.classification.model import Classifier

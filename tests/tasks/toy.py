@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from nextchar.runs.task import Start
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
@@ -17,6 +16,7 @@ from torch.nn import functional
 from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.trainable import Trainable, layer_groups_of
+from nextchar.runs.task import Start
 from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.item_task import ItemTask, PreparedItems
