@@ -194,7 +194,7 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
         ("a b\n", ("--restore", "umlauts"), ("restore must be", "'umlauts'")),
         ("a b\n", ("--restore", "spaces", "--columns", "a"), ("--columns is for tables",)),
         ("a b\n", ("--restore", "spaces", "--epochs", "2", "--steps", "3"), ("exclude",)),
-        ("a b\n", ("--restore", "spaces", "--vocabulary", "word"), ("a label is for a char",)),
+        ("a b\n", ("--restore", "spaces", "--vocabulary", "word"), ("characters are labelled",)),
         ("a b\n", ("--restore", "spaces", "--min-count", "9"), ("--min-count",)),
     ],
     ids=lambda value: None if isinstance(value, bytes) else "",

@@ -61,7 +61,7 @@ def test_a_text_that_cannot_be_learned_is_refused(
 def test_the_sizes_that_a_refusal_suggests_work(nextchar: Run, tmp_path: Path, length: int) -> None:
     text = write(tmp_path / "text.txt", english(length))
     line = refused(nextchar, text, out=tmp_path / "run")
-    suggestions = line.rpartition(" give ")[2].replace(" with ", " ").split(" or ")
+    suggestions = line.rpartition(" set ")[2].replace(" with ", " ").split(" or ")
     assert all(suggestion.startswith("--") for suggestion in suggestions)
     for number, suggestion in enumerate(suggestions):
         out = tmp_path / f"run{number}"

@@ -221,7 +221,7 @@ def test_numbers_of_numpy_are_numbers(
 
 def test_more_takes_no_flags_for_numbers() -> None:
     for value in (True, np.True_, np.float64(2)):
-        with pytest.raises(ConfigError, match="steps must be a whole number"):
+        with pytest.raises(ConfigError, match="steps must be an integer"):
             More(steps=value)  # type: ignore[arg-type]
 
 
@@ -234,8 +234,8 @@ def test_more_takes_no_flags_for_numbers() -> None:
         ({"minutes": -1.0}, "minutes must be above 0; got -1.0"),
         ({"minutes": math.inf}, "minutes must be above 0; got inf"),
         ({"minutes": math.nan}, "minutes must be above 0; got nan"),
-        ({"steps": "5"}, "steps must be a whole number or None; got '5'"),
-        ({"steps": 5.5}, "steps must be a whole number or None; got 5.5"),
+        ({"steps": "5"}, "steps must be an integer or None; got '5'"),
+        ({"steps": 5.5}, "steps must be an integer or None; got 5.5"),
         ({"minutes": "1"}, "minutes must be a number or None; got '1'"),
         ({"steps": 5, "learning_rate": 1e300}, "learning_rate must be"),
     ],

@@ -128,11 +128,11 @@ def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
 
 def _quoted(text: str) -> str:
     """Show a piece in one line; of a long one its beginning and its end."""
-    from nextchar.text.graphemes import border_at_least, border_at_most
+    from nextchar.text.graphemes import boundary_at_least, boundary_at_most
 
     if len(text) > _QUOTED_CHARACTERS:
         half = _QUOTED_CHARACTERS // 2
-        first, last = border_at_most(text, half), border_at_least(text, len(text) - half)
+        first, last = boundary_at_most(text, half), boundary_at_least(text, len(text) - half)
         return f"{_one_line(text[:first])} … {_one_line(text[last:])}"
     return _one_line(text)
 

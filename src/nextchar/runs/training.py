@@ -24,7 +24,7 @@ from typing import Any, TypedDict
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.runs.registry import task_named, task_of_run
-from nextchar.runs.task import Data, OpenRun, Result, Start, Task
+from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import write_bytes
 from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
@@ -91,14 +91,7 @@ def train(
     with together() as processes:
         told = listeners if processes.is_first else ()
         start = Start(processes=processes, listeners=told, began=began)
-        new = task.new_run(data, start, options)
-
-        def create() -> None:
-            if not _was_begun(folder, start):
-                new.write(folder)
-
-        processes.first(create)
-        del new  # Its data are on disk now.
+        _create(task.new_run(data, start, options), folder, start)
         return _fit(task, task.open(folder, start), folder, start)
 
 
@@ -166,6 +159,16 @@ def resume(
 def history(run: PathLike) -> list[dict[str, Any]]:
     """Return the rows of a run's ``metrics.jsonl``, one per validation."""
     return read_rows(Path(run) / METRICS_FILE, unit=task_of_run(Path(run)).unit)
+
+
+def _create(new: NewRun, folder: Path, start: Start) -> None:
+    """Create the run in the first process, while the others wait."""
+
+    def write() -> None:
+        if not _was_begun(folder, start):
+            new.write(folder)
+
+    start.processes.first(write)
 
 
 def _was_begun(folder: Path, start: Start) -> bool:

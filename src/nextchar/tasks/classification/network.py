@@ -27,7 +27,7 @@ from nextchar.nn.encoder import Encoder
 from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding, NgramEvidence, NgramRows, NgramVotes
 from nextchar.nn.pooling import Pool
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 from nextchar.tasks.classification.calibration import LogitScales
 from nextchar.tasks.classification.linear import LinearPart
 
@@ -76,7 +76,7 @@ class ClassifierNetwork(Trainable):
             initialize_head(self.head, generator, tied=False)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The layer groups: the embedding, each forward layer, and the rest.
 
         Only the embedding and the forward layers can be pretrained. Freezing the first groups
@@ -87,7 +87,7 @@ class ClassifierNetwork(Trainable):
         bags = [self.ngrams, self.bag, self.votes]
         above = [encoder.backwards, *bags, self.pool, self.head]
         forwards: list[list[nn.Module]] = [[layer] for layer in encoder.forwards]
-        return levels_of([*first, *forwards, [part for part in above if part is not None]])
+        return layer_groups_of([*first, *forwards, [part for part in above if part is not None]])
 
     def forward(
         self,
@@ -144,7 +144,7 @@ class Ensemble(Trainable):
     evidence
         Discrimination of the bag's n-grams, shared by all members; ``None`` if not used.
     linear, trust
-        The linear part, which each member adds its logits to, and the scales of the two summands;
+        The linear part, with logits that are added to those of each member, and the scales of both;
         ``None`` without a linear part.
     """
 
@@ -177,9 +177,9 @@ class Ensemble(Trainable):
         return tuple(each for each in self.members if isinstance(each, ClassifierNetwork))
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The layer groups. Each contains the corresponding parameters of all members."""
-        sides = zip(*(network.levels for network in self.networks), strict=True)
+        sides = zip(*(network.layer_groups for network in self.networks), strict=True)
         return tuple(tuple(itertools.chain(*side)) for side in sides)
 
     @property

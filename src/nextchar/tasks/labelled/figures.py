@@ -1,6 +1,6 @@
 """Classification metrics from predicted probabilities and true labels.
 
-Items with weights count by their weights.
+Weighted items count in proportion to their weights.
 
 Legend: N items, C labels, K bins of confidence.
 """

@@ -35,7 +35,7 @@ def measure_cost(
 ) -> Cost:
     """Return the cost of a training step and a validation, measured on a temporary network.
 
-    The network is trained for ``seconds``, with the batch share of one of ``world`` processes.
+    The network is trained for ``seconds`` on the batch share of one process out of ``world``.
     """
     model = LanguageModel.create(config, vocabulary)
     model.network.to(device)

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from nextchar.config import RestorationKind
 from nextchar.errors import TextError
 from nextchar.tasks.tagging.letters import Letter, compose, decompose, is_composable, is_mark
-from nextchar.text.graphemes import Borders, attaches
+from nextchar.text.graphemes import ClusterBoundaries, attaches
 
 START = ""  # the character of the position before the first one
 _SEPARATOR = "|"  # between the fields of a label; not a punctuation character in Unicode
@@ -196,14 +196,14 @@ class LineParser:
 
     def __init__(self, restoration: Restoration) -> None:
         self._restoration = restoration
-        self._borders = Borders()
+        self._boundaries = ClusterBoundaries()
         self._last: _Last = "none"
         self.places = [MarkPlace(START, Change())] if restoration.has_start else []
 
     def add(self, text: str) -> None:
         """Parse the next piece of the line."""
         for character in text:
-            if self._borders.begins(character):
+            if self._boundaries.begins(character):
                 self._begin_cluster(character)
             else:
                 self._continue_cluster(character)

@@ -78,10 +78,10 @@ class Transducer(ItemModel[TransducerRunConfig]):
             bidirectional=own.bidirectional,
             generator=torch.Generator().manual_seed(config.training.seed),
         )
-        levels = len(self.network.levels)
-        if config.training.freeze >= levels:
+        groups = len(self.network.layer_groups)
+        if config.training.freeze >= groups:
             raise ConfigError(
-                f"freeze must be below {levels}, the number of layer groups; got "
+                f"freeze must be below {groups}, the number of layer groups; got "
                 f"{config.training.freeze}"
             )
 
