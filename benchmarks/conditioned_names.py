@@ -1,12 +1,12 @@
-"""Whether names that are written from a language are recognised as names of that language.
+"""Generation of names conditioned on a language, evaluated with classifiers of the language.
 
     python benchmarks/conditioned_names.py names/ --seeds 0 --json conditioned_names.json
 
-``names/`` holds one file a language, a name in each line. Equal (name, language) pairs count once;
-80 % of each language are learned from (of which a tenth is held out to choose the weights), and
-20 % are for the classifiers alone. Another classifier than the TF-IDF one is a run of ``nextchar
-classify`` on the same names: ``--save-split DIR`` writes them (and does nothing else), and
-``--classifier RUN`` takes it. ``--unconditional`` also trains a model that never has a condition.
+``names/`` holds one file per language, with one name per line. Duplicate (name, language) pairs are
+removed. 80 % of each language is for training, a tenth of it for validation; 20 % is the test part.
+In addition to the TF-IDF classifier, a run of ``nextchar classify`` on the same names can be used:
+``--save-split DIR`` writes the names and exits, and ``--classifier RUN`` loads the run.
+``--unconditional`` also trains a model without any condition.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def unconditional_bits(
     held_out: Sequence[str],
     folder: Path,
 ) -> dict[str, float]:
-    """Measure a model whose condition is the same for all names."""
+    """Return the bits per character of a model whose condition is the same for all names."""
     if not arguments.unconditional:
         return {}
     options = {"seed": seed, **arguments.options}
@@ -184,7 +184,7 @@ def written(
     temperature: float,
     strength: float,
 ) -> list[str]:
-    """Write a name for each language that is wanted, in their order."""
+    """Generate a name for each of the languages, in their order."""
     names = [""] * len(wanted)
     for number, language in enumerate(sorted(set(wanted))):
         places = [index for index, each in enumerate(wanted) if each == language]
@@ -203,12 +203,12 @@ def show(rows: list[dict[str, Any]], classifiers: dict[str, Predict]) -> None:
     )
     print("| held-out names | |\n|---|---|")
     for name, shown in (
-        ("bits_per_char", "bits/char, the language is known"),
-        ("unknown_label_bits_per_char", "bits/char, the language is to be guessed"),
-        ("unconditional_bits_per_char", "bits/char, without any condition"),
-        ("never_conditioned_bits_per_char", "bits/char, a model that never had a condition"),
-        ("other_condition_bits_per_char", "bits/char, under a wrong language"),
-        ("label_bits_per_item", "bits that the language is worth, a name"),
+        ("bits_per_char", "bits/char, language known"),
+        ("unknown_label_bits_per_char", "bits/char, language unknown"),
+        ("unconditional_bits_per_char", "bits/char, no condition"),
+        ("never_conditioned_bits_per_char", "bits/char, model trained without condition"),
+        ("other_condition_bits_per_char", "bits/char, wrong language"),
+        ("label_bits_per_item", "bits saved by the language, per name"),
         ("generative_accuracy", "accuracy of the generative classifier"),
         ("generative_macro_f1", "macro F1 of the generative classifier"),
     ):

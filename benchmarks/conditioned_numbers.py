@@ -1,9 +1,9 @@
-"""Numbers as a condition: whether words have the length and the vowels that are asked for.
+"""Accuracy of numeric conditions: the length and the share of vowels of generated words.
 
     python benchmarks/conditioned_numbers.py names/ --picture numbers.png
 
-Each line of the files is a word, and its features are computed from it: its length, and the share
-of its letters that are vowels. A word is drawn at temperature 1 for each asked pair.
+Each line of the files is a word. Its features are its length and the share of vowels among its
+letters. Words are sampled at temperature 1 for each requested pair of features.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ def asked(
 
 
 def show(tables: dict[str, list[dict[str, Any]]], typical: list[float]) -> None:
-    print(f"length asked, at {typical[1]:.2f} vowels; vowels asked, at length {typical[0]:g}\n")
+    print(f"lengths at {typical[1]:.2f} vowels; shares of vowels at length {typical[0]:g}\n")
     for name, rows in tables.items():
-        print(f"| {name} asked | got, mean | deviation | just as asked | words |")
+        print(f"| requested {name} | mean | standard deviation | exact | words |")
         print("|---|---|---|---|---|")
         for row in rows:
             exact = f"{row['exact']:.0%}" if name == "length" else "–"

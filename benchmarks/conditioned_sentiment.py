@@ -1,9 +1,9 @@
-"""Text of a given sentiment: what the label is worth, and whether a classifier sees it.
+"""Text conditioned on sentiment: the gain from the label, and its recognition by a classifier.
 
     python benchmarks/conditioned_sentiment.py sst2/ --json conditioned_sentiment.json
 
-``sst2/`` holds ``train.txt``, ``dev.txt`` and ``test.txt`` with "label sentence" lines, 1 positive
-and 0 negative. The training lines are learned from; all figures are of the test lines.
+``sst2/`` holds ``train.txt``, ``dev.txt`` and ``test.txt`` with "label sentence" lines; label 1 is
+positive, 0 negative. All metrics are measured on the test lines.
 """
 
 from __future__ import annotations

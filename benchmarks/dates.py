@@ -1,10 +1,10 @@
-"""How many dates that were never seen are written in ISO 8601 without an error.
+"""Accuracy of converting unseen dates to ISO 8601.
 
     python benchmarks/dates.py --seeds 3 --steps 2000 --json dates.json
 
-The built-in corpus: 30,000 pairs to learn from, and 1,000 of other dates. All options are the usual
-ones, but for the budget. Beside it stands what dateutil's parser, which was written by hand
-for dates in English, makes of the same texts.
+The built-in corpus has 30,000 training pairs and 1,000 test pairs of other dates. All options but
+the budget are the defaults. For comparison, the same texts are parsed with dateutil, a hand-written
+parser for English dates.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def trained(
 
 
 def parsed(unseen: list[Pair]) -> float | None:
-    """Give the share that dateutil reads rightly; None where it is not installed."""
+    """Return dateutil's accuracy, or ``None`` if it is not installed."""
     try:
         parser = importlib.import_module("dateutil.parser")
     except ModuleNotFoundError:

@@ -1,10 +1,9 @@
-"""The same training in every arithmetic that this machine has: the loss it ends at, and its speed.
+"""Final loss and speed of the same training in every precision that this machine supports.
 
     python benchmarks/precision.py plays.txt --steps 1500 --seeds 3 --json precision.json
 
-Sizes are the defaults, or those that are set. The loss is that of the whole validation part,
-read in order and in float32 whatever the training was in. bfloat16 is left out where the
-processor would have to imitate it.
+Sizes are the defaults unless set. The loss is measured on the whole validation part, read in order
+and always in float32. bfloat16 is skipped on processors that would have to emulate it.
 """
 
 from __future__ import annotations

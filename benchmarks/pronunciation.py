@@ -1,12 +1,11 @@
-r"""How well words are pronounced that were never seen: CMUdict, first pronunciations, stress kept.
+r"""Error rates of pronouncing unseen words: CMUdict, first pronunciations, with stress.
 
     python benchmarks/pronunciation.py cmudict.dict --minutes 30 --out runs/cmudict \
         --picture pronunciation.png --json pronunciation.json
 
-A tenth of the words, drawn by the seed, is held out. The table has the errors of their phonemes
-and of whole words, greedily and with a beam of 5, and beside them what it brings to copy the
-pronunciation of the training word that is spelled most alike. Where the run is there already, it
-is only measured.
+A random tenth of the words, chosen by the seed, is held out. The table shows the phoneme and word
+error rates of greedy decoding and of a beam of 5. The baseline copies the pronunciation of the
+training word with the most similar spelling. An existing run is only evaluated.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def nearest(word: NDArray[np.int64], values: NDArray[np.int64], offsets: NDArray
 
 
 def copied(run: Path, words: Examples) -> dict[str, Any]:
-    """Give each word the pronunciation of the training word with the smallest edit distance."""
+    """Return, for each word, the pronunciation of the training word at the least edit distance."""
     known = Examples.load(run / "items" / "train.safetensors")
     values = known.texts["source"].values.astype(np.int64)
     offsets = known.texts["source"].offsets
@@ -62,7 +61,7 @@ def measured(run: Path, words: Examples, beam: int) -> dict[str, Any]:
 
 
 def curve(run: Path) -> bytes:
-    """Draw both errors over the minutes of training."""
+    """Plot both error rates over the minutes of training."""
     rows = read_rows(run / "metrics.jsonl", unit="symbol")
     minutes = [row["seconds"] / 60 for row in rows]
     figure = new_figure(7, 4)

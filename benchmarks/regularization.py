@@ -1,14 +1,14 @@
-"""What each regulariser is worth on a small text, where a network overfits.
+"""The effect of each regulariser on a small text, on which a network overfits.
 
     python benchmarks/regularization.py plays.txt --json regularization.json --picture curves.png
 
-On the first 100,000 characters (a tenth of them held out), an LSTM of 256 units is trained for the
-same 1,000 steps of 32 × 64 symbols (some 23 epochs): without any regulariser, with each alone, and
-with several together. The table has the validation loss where it was lowest and at the end, and the
-loss in training. Before that, the default of ``--minutes`` stands against the network of the same
-size and the same steps without any regulariser, with ``--seeds`` seeds; the picture has the curves.
+An LSTM of 256 units is trained on the first 100,000 characters (a tenth of them held out) for
+1,000 steps of 32 × 64 symbols (about 23 epochs): without any regulariser, with each alone, and with
+several combined. The table shows the lowest and the final validation loss, and the training loss.
+Before that, the default of ``--minutes`` is compared with a network of the same size and number of
+steps without any regulariser, for ``--seeds`` seeds; the picture shows the curves.
 
-What is done already is read from the JSON file, so that a run that was interrupted goes on.
+Finished results are read from the JSON file, so an interrupted benchmark can be continued.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Train once; give the losses, and the curve over the epochs."""
+    """Train once; return the losses, and the curve over the epochs."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         result = nextchar.train(text, run, **options)
@@ -93,7 +93,7 @@ def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Kept:
-    """Figures by name in a JSON file, each measured once."""
+    """A cache of metrics by name in a JSON file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -102,7 +102,7 @@ class Kept:
             self.figures = json.loads(path.read_text(encoding="utf-8"))
 
     def once(self, name: str, text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the figures of a name, measured now if they are not there yet."""
+        """Return the metrics of a name; measure them if they are not cached."""
         if name not in self.figures:
             self.figures[name] = measure(text, options)
             if self._path is not None:
@@ -123,7 +123,7 @@ def ablate(text: Path, steps: int, kept: Kept) -> None:
 
 
 def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[str, list[Any]]:
-    """Train the default and its twin without regularisers."""
+    """Train the default and its counterpart without regularisers."""
     runs: dict[str, list[Any]] = {"the default": [], "without regularisers": []}
     for seed in range(seeds):
         default = kept.once(f"default, seed {seed}", text, {"minutes": minutes, "seed": seed})

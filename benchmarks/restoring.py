@@ -1,11 +1,12 @@
-"""How well case, punctuation or diacritics are put back, beside what a list of words can do.
+"""Restoration of case, punctuation or diacritics, compared with a word-list baseline.
 
     python benchmarks/restoring.py names/*.txt --restore diacritics --seeds 3
     python benchmarks/restoring.py django-5.2.whl:cs --restore diacritics
 
 A text is a file of lines, or the translations into a language in a wheel (``WHEEL:LANGUAGE``, its
-``.po`` files). Distinct lines; a fifth of the texts, drawn with seed 0, is the test, and no text of
-it is in the training. The list of words gives a word the labels that it most often had in training.
+``.po`` files). Duplicate lines are removed. A random fifth of the lines, with seed 0, is the test
+part; none of its lines occurs in the training part. The word list assigns each word its most
+frequent labels in the training part.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _STRING = re.compile(r'(?:msgstr(?:\[\d\])? )(".*")$')
 
 
 def translations(wheel: str, language: str) -> Iterator[str]:
-    """Give the lines of all messages in a language."""
+    """Return the lines of all messages in a language."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             if f"/locale/{language}/LC_MESSAGES/" in name and name.endswith(".po"):
@@ -60,7 +61,7 @@ def _messages(text: str) -> Iterator[str]:
 
 
 def items_of(texts: Sequence[str], restoration: Restoration) -> list[Item]:
-    """Read distinct lines and take them apart."""
+    """Return the items of the distinct lines, with the labels removed from the text."""
     items: list[Item] = []
     for text in texts:
         wheel, colon, language = text.rpartition(":")
@@ -73,7 +74,7 @@ def items_of(texts: Sequence[str], restoration: Restoration) -> list[Item]:
 
 
 def words(item: Item) -> Iterator[tuple[tuple[str, ...], list[int]]]:
-    """Give the words of an item, and where their characters stand."""
+    """Return the words of an item, and the positions of their characters."""
     places = range(len(item.characters))
     for is_space, run in itertools.groupby(places, key=lambda n: item.characters[n] in " \t"):
         where = list(run)
@@ -82,7 +83,7 @@ def words(item: Item) -> Iterator[tuple[tuple[str, ...], list[int]]]:
 
 
 def word_list(items: Sequence[Item], nothing: str) -> Callable[[Item], list[str]]:
-    """Remember for each word its most frequent labels."""
+    """Return a rule that assigns each word its most frequent labels."""
     counts: dict[tuple[str, ...], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for item in items:
         for word, where in words(item):
@@ -102,7 +103,7 @@ def word_list(items: Sequence[Item], nothing: str) -> Callable[[Item], list[str]
 def measured(
     items: Sequence[Item], guess: Callable[[Item], list[str]], restoration: Restoration
 ) -> Scores:
-    """Score the labels that a rule gives."""
+    """Return the scores of a rule's labels."""
     names = sorted({label for item in items for label in (*item.labels, *guess(item))})
     number = {name: place for place, name in enumerate(names)}
     tally = ConfusionCounts([restoration.parts(name) for name in names])
@@ -113,7 +114,7 @@ def measured(
 
 
 def table(rows: dict[str, list[Scores]], listed: int) -> Iterator[str]:
-    """Write the scores, then those of the most frequent labels."""
+    """Print the overall scores, then the scores of the most frequent labels."""
     yield "| | F1 | precision | recall | accuracy | whole lines |"
     yield "|---|---|---|---|---|---|"
     for name, scores in rows.items():

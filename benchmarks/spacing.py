@@ -1,10 +1,11 @@
-"""How well spaces are put back into Korean, beside what counts alone can do.
+"""Restoration of spaces in Korean text, compared with a count-based baseline.
 
     python benchmarks/spacing.py korean_chatbot.csv --columns Q,A --seeds 3 --json spacing.json
 
-Every line, distinct, without its spaces; a fifth of the texts, drawn with seed 0, is the test, and
-no text of it is in the training. A tenth of the training chooses the weights that are kept. With
-``--as-they-are`` the lines keep their repetitions and are split as they come, as people often do.
+Spaces are removed from every line, and duplicate lines are removed. A random fifth of the lines,
+with seed 0, is the test part; none of its lines occurs in the training part. A tenth of the
+training part is for validation. With ``--as-they-are``, duplicate lines remain and are split like
+any others, as is common practice.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ TEST_SHARE = 0.2
 
 
 def spaced(item: Item) -> list[bool]:
-    """Tell after which places a space stands."""
+    """Return a mask of the positions followed by a space."""
     return [label != "" for label in item.labels]
 
 
 def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
-    """Score what a rule says of each place."""
+    """Return the scores of a rule's predictions."""
     tally = ConfusionCounts([[], ["␣"]])
     for item in items:
         tally.add(np.array(spaced(item), dtype=int), np.array(guess(item), dtype=int))
@@ -52,12 +53,12 @@ def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> 
 
 
 def always(item: Item) -> list[bool]:
-    """Put a space between any two characters."""
+    """Predict a space between any two characters."""
     return [0 < place < len(item.characters) - 1 for place in range(len(item.characters))]
 
 
 def pair_counts(items: Sequence[Item]) -> Callable[[Item], list[bool]]:
-    """Count spaces between two neighbours; for a pair that was never seen, after the first one."""
+    """Count spaces between pairs of characters; for unseen pairs, after the first character."""
     counts: dict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
     for item in items:
         for place, space in enumerate(spaced(item)):
@@ -82,7 +83,7 @@ def _keys(item: Item, place: int) -> list[tuple[str, ...]]:
 def trained(
     learned: Sequence[Item], test: Sequence[Item], options: dict[str, Any], folder: Path
 ) -> tuple[Scores, dict[str, Any], Tagger]:
-    """Train a tagger, and measure it on the test."""
+    """Train a tagger, and evaluate it on the test part."""
     began, busy = time.monotonic(), time.process_time()
     result = train("tag", learned, folder, restore="spaces", **options)
     figures = {
@@ -97,7 +98,7 @@ def trained(
 
 
 def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> str:
-    """Write a row of the table: means, and for F1 the deviation over the seeds."""
+    """Print a row of the table: the means, and the standard deviation of F1 over the seeds."""
 
     def mean(figure: str) -> str:
         return f"{statistics.mean(each.figures()[figure] for each in scores):.4f}"
@@ -110,7 +111,7 @@ def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> st
 
 
 def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
-    """Read the items, and cut them into training and test."""
+    """Read the items, and split them into training and test parts."""
     items = read_items([options.table], TextConfig(), SPACES, columns=options.columns.split(","))
     if options.as_they_are:
         learned, held = hold_out(len(items), TEST_SHARE, 0)
@@ -119,7 +120,7 @@ def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
 
 
 def show_examples(tagger: Tagger, test: Sequence[Item], count: int) -> None:
-    """Print lines before, after, and as they are where that differs."""
+    """Print examples: input, output, and the reference if it differs."""
     draw = np.random.default_rng(0)
     for number in draw.choice(len(test), min(count, len(test)), replace=False):
         item = test[number]

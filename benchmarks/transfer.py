@@ -1,11 +1,11 @@
-"""What a run is worth to a new text: begun from it, and from nothing, with the same budget.
+"""Transfer from a pretrained run to a new text, compared with training from scratch.
 
     python benchmarks/transfer.py runs/shakespeare new.txt --json transfer.json
 
-For each size, the first bytes of the new text are learnt, for the same number of steps by a new
-network and by the run's own with the new symbols added, and the same end of the text is measured
-at ten points of each training; the best counts. A table is read by the columns that are named,
-one cell a line.
+For each size, two networks are trained on the first bytes of the new text for the same number of
+steps: a new one, and the pretrained one with the new symbols added. Both are evaluated on the same
+end of the text at ten points of the training; the best result counts. Only the named columns of a
+table are read, one cell per line.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def as_text(source: Path, columns: list[str]) -> str:
 
 
 def options_of(variant: str) -> dict[str, Any]:
-    """Read ``name=value name=value``."""
+    """Return the options in ``name=value name=value``."""
     pairs = [each.partition("=") for each in variant.split()]
     return {name: parse_values(name, value)[0] for name, _, value in pairs}
 
 
 def measure(text: Path, options: dict[str, Any], *, from_run: Path | None = None) -> float:
-    """Train once, and give the best bits per character on the held-out end."""
+    """Train once, and return the best bits per character on the held-out end."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         result = nextchar.train(text, run, from_run=from_run, **BATCH, **options)

@@ -1,10 +1,11 @@
-"""What a search finds from a poor start, beside the default recipe with the budget of one trial.
+"""Hyperparameter search from a poor start, compared with the default recipe at a trial's budget.
 
     python benchmarks/tuning.py tinyshakespeare.txt --json tuning.json
 
-The poor start has a rate far too low, 32 units, strong dropout and no warm-up; 40 trials of 300
-steps on the first 400,000 characters search for better. The start, the recipe and what was found
-are then trained with seeds that the search has not seen. About a quarter of an hour on one core.
+The poor start has a learning rate far too low, 32 units, strong dropout and no warm-up. The search
+has 40 trials of 300 steps on the first 400,000 characters. The start, the default recipe and the
+best trial are then trained with seeds not used in the search. This takes about a quarter of an hour
+on one core.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def main() -> None:
 
 
 def trained(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
-    """Train, or go on with a run; give its nats per character."""
+    """Train or resume a run; return its nats per character."""
     if run.exists():
         return nextchar.LanguageModel.resume(run).nats_per_char
     return nextchar.train(text, run, **options).nats_per_char

@@ -1,8 +1,8 @@
-"""Validation in parallel streams beside the exact one: the difference, and the time.
+"""Validation in parallel streams compared with exact validation: difference and speed.
 
     python benchmarks/validation.py runs/plays
 
-Measured on the validation part of a trained run, for several warm-ups.
+Both are measured on the validation part of a trained run, for several warm-up lengths.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_an_extension_that_was_interrupted_resumes_bit_for_bit(
         if isinstance(event, StepDone) and event.step == stop_at:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match=rf"after step {stop_at + 1} of 50; saved\. Go on"):
+    with pytest.raises(Interrupted, match=rf"after step {stop_at + 1} of 50; saved\. Resume with"):
         nextchar.resume(tmp_path / "cut", steps=20, listeners=[stop])
     with pytest.raises(RunError, match=rf"is not finished, but at step {stop_at + 1} of 50"):
         nextchar.resume(tmp_path / "cut", steps=20)

@@ -51,7 +51,7 @@ def test_without_patience_it_never_stops(losses: list[float]) -> None:
     assert ends_after(losses, TrainingConfig(min_improvement=10.0)) is None
 
 
-@pytest.mark.parametrize(("patience", "words"), [(1, "last validation was"), (3, "3 validations")])
+@pytest.mark.parametrize(("patience", "words"), [(1, "last validation did"), (3, "3 validations")])
 def test_the_reason_names_what_was_and_what_is_kept(patience: int, words: str) -> None:
     progress = TrainerState(step=120, improved_nats=1.25, best_step=90)
     reason = reason_of(progress, TrainingConfig(patience=patience, steps=500, min_improvement=0.01))
