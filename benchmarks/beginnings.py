@@ -28,7 +28,7 @@ from nextchar import LanguageModel
 LENGTH, CONTEXT = 40, 500
 WRITTEN = 60
 RARE_SHARE, GARBAGE_SHARE = 0.001, 1 / 12
-# Three prompts begin a line, three a word, and three a sentence.
+# Prompts that begin a line, a word and a sentence, three of each.
 PROMPTS = ("KING:", "ROMEO:", "First Citizen:", "wher", "X", "QUEEN", "The king", "What is", "O")
 
 
@@ -43,7 +43,9 @@ def main() -> None:
     parser.add_argument("--snippets", type=int, default=1000)
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument(
-        "--from-zeros", action="store_true", help="also runs that have not learned to"
+        "--from-zeros",
+        action="store_true",
+        help="start from the zero state, even if the run was not trained to",
     )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

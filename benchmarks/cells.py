@@ -62,11 +62,11 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--batch", type=int, default=32, help="streams (B)")
     parser.add_argument("--length", type=int, default=64, help="time steps (T)")
-    parser.add_argument("--inputs", type=int, default=128, help="size of the input (I)")
+    parser.add_argument("--inputs", type=int, default=128, help="input size (I)")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, help="threads of torch")
+    parser.add_argument("--threads", type=int, help="number of torch threads")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args()
 
 
@@ -125,7 +125,7 @@ def first(results: tuple[Tensor, Any]) -> Tensor:
 def backward_of(
     run: Callable[[], Tensor], inputs: Tensor, dtype: torch.dtype
 ) -> Callable[[], None]:
-    """Return a call of the forward and backward pass, under autocast unless in float32."""
+    """Return a function that runs the forward and backward pass, with autocast unless in float32."""
     low = dtype != torch.float32
 
     def forward_and_backward() -> None:

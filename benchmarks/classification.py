@@ -202,9 +202,11 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--variant", action="append", help="Only variants whose names hold this.")
-    parser.add_argument("--set", action="append", default=[], help="An option, as ngrams=3.")
-    parser.add_argument("--picture", type=Path, help="Of the last classifier.")
+    parser.add_argument(
+        "--variant", action="append", help="Only variants whose names contain this."
+    )
+    parser.add_argument("--set", action="append", default=[], help="An option, e.g. ngrams=3.")
+    parser.add_argument("--picture", type=Path, help="File for a picture of the last classifier.")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.picture is not None:
@@ -228,7 +230,7 @@ def main() -> None:
     if given.json:
         print(json.dumps([vars(row) for row in rows], indent=2, ensure_ascii=False))
     else:
-        print(f"{len(split.train):,} texts to learn from, {len(split.test):,} to measure on\n")
+        print(f"{len(split.train):,} training texts, {len(split.test):,} test texts\n")
         print(table(rows))
 
 

@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folds", type=int, default=0, help="Cross-validate, with seed 0.")
-    parser.add_argument("--only", default="", help="Methods whose names hold this.")
+    parser.add_argument("--only", default="", help="Only methods whose names contain this.")
     parser.add_argument("--set", default="{}", help="Options of nextchar, as a JSON object.")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

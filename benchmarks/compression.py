@@ -92,9 +92,11 @@ def measure(codec: Codec, data: bytes) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("text", type=Path, help="UTF-8; any file for a byte model")
-    parser.add_argument("--characters", type=int, help="take this many from the end of the text")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("text", type=Path, help="UTF-8 text; for a byte model, any file")
+    parser.add_argument(
+        "--characters", type=int, help="only use this many characters from the end of the text"
+    )
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8", "surrogateescape")
     text = text if options.characters is None else text[-options.characters :]

@@ -6,7 +6,7 @@
 removed. 80 % of each language is for training, a tenth of it for validation; 20 % is the test part.
 In addition to the TF-IDF classifier, a run of ``nextchar classify`` on the same names can be used:
 ``--save-split DIR`` writes the names and exits, and ``--classifier RUN`` loads the run.
-``--unconditional`` also trains a model without any condition.
+``--unconditional`` also trains an unconditional model.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--count", type=int, default=1000, help="Names to write.")
+    parser.add_argument("--count", type=int, default=1000, help="Number of names to generate.")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--classifier", type=Path)
     parser.add_argument("--save-split", type=Path)
     parser.add_argument("--unconditional", action="store_true")
-    parser.add_argument("--run", type=Path, help="A run that was trained on this split already.")
+    parser.add_argument("--run", type=Path, help="An existing run, trained on this split.")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    parser.add_argument("--options", type=json.loads, default={}, help="Training options, as JSON.")
     return parser.parse_args()
 
 
@@ -184,7 +184,7 @@ def written(
     temperature: float,
     strength: float,
 ) -> list[str]:
-    """Generate a name for each of the languages, in their order."""
+    """Generate a name for each language, in order."""
     names = [""] * len(wanted)
     for number, language in enumerate(sorted(set(wanted))):
         places = [index for index, each in enumerate(wanted) if each == language]

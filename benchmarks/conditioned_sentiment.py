@@ -31,12 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--count", type=int, default=200, help="Sentences to write a label.")
+    parser.add_argument("--count", type=int, default=200, help="Sentences per label.")
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 3.0, 6.0])
     parser.add_argument("--temperature", type=float, default=0.8)
-    parser.add_argument("--run", type=Path, help="A run that was trained on train.txt already.")
+    parser.add_argument("--run", type=Path, help="An existing run, trained on train.txt.")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    parser.add_argument("--options", type=json.loads, default={}, help="Training options, as JSON.")
     arguments = parser.parse_args()
     parts = {
         name: read_items([arguments.folder / f"{name}.txt"], TextConfig(), layout="lines")
@@ -105,11 +105,11 @@ def show(rows: list[dict[str, Any]], accuracy: float) -> None:
     print("| test sentences | |\n|---|---|")
     for name, shown in (
         ("seconds", "seconds of training"),
-        ("bits_per_char", "bits/char, the label is known"),
-        ("unknown_label_bits_per_char", "bits/char, the label is to be guessed"),
-        ("unconditional_bits_per_char", "bits/char, without any condition"),
-        ("other_condition_bits_per_char", "bits/char, under the wrong label"),
-        ("label_bits_per_item", "bits that the label is worth, a sentence"),
+        ("bits_per_char", "bits/char, label known"),
+        ("unknown_label_bits_per_char", "bits/char, label unknown"),
+        ("unconditional_bits_per_char", "bits/char, no condition"),
+        ("other_condition_bits_per_char", "bits/char, wrong label"),
+        ("label_bits_per_item", "bits saved by the label, per sentence"),
         ("generative_accuracy", "accuracy of the generative classifier"),
     ):
         values = [row[name] for row in rows]

@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     given = {"minutes": options.minutes, "steps": options.steps}
     chosen = {name: value for name, value in given.items() if value is not None}
-    print("| | seconds | of the processor | greedy | beam 5 | dates/s |")
+    print("| | seconds | CPU seconds | greedy | beam 5 | dates/s |")
     print("|---|--:|--:|--:|--:|--:|")
     rows = []
     unseen = make_dates(1000, seed=1_000_000, part="test")

@@ -6,7 +6,7 @@
   mean log-probability of 40 characters, and time per prompt.
 - 200 stanzas constrained by an expression: the number of matches (all must match), and characters
   per second compared with unconstrained text of the same lengths, in turn.
-- The five most probable completions after each of the prompts: median time.
+- The five most probable completions of each prompt: median time.
 """
 
 from __future__ import annotations
@@ -117,9 +117,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--characters", type=int, default=100_000, help="take prompts from this many at its end"
+        "--characters",
+        type=int,
+        default=100_000,
+        help="take prompts from this many characters at the end",
     )
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")[-options.characters :]
     if len(text) < 2 * PROMPTS * PROMPT_LENGTH:

@@ -4,7 +4,7 @@
 
 Encoding is measured on one core, for generated ASCII and Korean text. The baseline, in the same
 process, is the list of dictionary look-ups common in tutorials. Speeds are in 10^6 bytes of UTF-8
-per second, the best of several repetitions. Memory is the growth of the peak resident set (Linux)
+per second; the best of several repetitions is reported. Memory is the growth of the peak resident set (Linux)
 of a fresh process that reads a generated file, learns its vocabulary and builds its corpus.
 """
 
@@ -122,7 +122,7 @@ def print_results(results: dict[str, Any]) -> None:
         print(
             f"corpus  {kind:7} {corpus['megabytes']:8.0f} MB in {corpus['seconds']:6.1f} s, "
             f"{corpus['megabytes_per_second']:5.0f} MB/s, "
-            f"{corpus['added_peak_megabytes']:5.0f} MB more memory"
+            f"{corpus['added_peak_megabytes']:5.0f} MB of additional memory"
         )
 
 

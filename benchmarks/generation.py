@@ -57,7 +57,7 @@ NETWORKS: dict[str, dict[str, str | int]] = {
 }
 STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 PEERS = ("stock", "stock_one_thread", "stock_no_onednn", "stock_no_onednn_one_thread")
-TURN_SECONDS = 0.05  # torch's threads go on spinning for a while after its turns
+TURN_SECONDS = 0.05  # torch's threads keep spinning for a while after its turns
 STREAMS = 64
 HELD_OUT = 25_000
 
@@ -68,8 +68,8 @@ Report = dict[str, str | int | float]
 def main() -> None:
     options = read_options()
     print(
-        f"characters/s, the best of {options.rounds} turns; V = {V}, E = {E}, "
-        f"{torch.get_num_threads()} threads of torch, torch {torch.__version__}"
+        f"characters/s, best of {options.rounds} turns; V = {V}, E = {E}, "
+        f"{torch.get_num_threads()} torch threads, torch {torch.__version__}"
     )
     reports = [measure(name, options.rounds) for name in options.networks]
     reports.append(loading())
@@ -85,9 +85,9 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rounds", type=int, default=24)
-    parser.add_argument("--run", type=Path, help="a run directory, to time its first character")
-    parser.add_argument("--text", type=Path, help="what the run has not read, to score int8 on")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--run", type=Path, help="a run directory, to time the first character")
+    parser.add_argument("--text", type=Path, help="a text not used in training, to score int8 on")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args()
 
 
@@ -174,7 +174,7 @@ def stock(config: NetworkConfig) -> Write:
 
 
 def sums(weights: NDArray[np.float32]) -> Write:
-    """Return a loop of sums over an array of the size of the weights."""
+    """Return a loop that repeatedly sums an array as large as the weights."""
 
     def read(count: int) -> None:
         for _ in range(count):
@@ -260,7 +260,7 @@ def lost_by_int8(run: Path, text: Path) -> Report:
         weights: bits_per_symbol(model.network, ids, weights) for weights in ("float32", "int8")
     }
     lost = bits["int8"] - bits["float32"]
-    print(f"{len(ids) - 1:,} symbols: {bits['float32']:.4f} bits, int8 loses {lost:.5f}")
+    print(f"{len(ids) - 1:,} symbols: {bits['float32']:.4f} bits, {lost:.5f} more with int8")
     return {"symbols": len(ids) - 1, "float32_bits": bits["float32"], "int8_lost_bits": lost}
 
 

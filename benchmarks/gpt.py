@@ -109,7 +109,7 @@ class GPTTrainer:
         self._optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
 
     def step(self, share: float) -> None:
-        """Make one update; the argument is the elapsed share of the training."""
+        """Make one update; ``share`` is the elapsed share of the training time."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(share)
         starts = torch.randint(len(self._ids) - WINDOW, (BATCH, 1), generator=self._generator)
@@ -168,7 +168,7 @@ def train_gpt(trainer: GPTTrainer, seconds: float | None, held_out: Tensor) -> f
 
 @torch.inference_mode()
 def gpt_nats_per_char(model: GPT, ids: Tensor, *, stride: int) -> float:
-    """Return the loss of a GPT on ids [N], in windows at intervals of ``stride``.
+    """Return the loss of a GPT on ids [N], in windows with this stride.
 
     Each prediction counts once, in the first window that contains it. After the first window, these
     are the last ``stride`` predictions of each. The last window ends with the text.
@@ -236,10 +236,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--seconds", type=float, help="time that nextchar is given, instead of the GPT's steps'"
+        "--seconds",
+        type=float,
+        help="nextchar's time budget, instead of the time of the GPT's steps",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")
     cut = len(text) - math.ceil(len(text) / 10)
@@ -256,11 +258,11 @@ def main() -> None:
         gpt = measure_gpt(text, cut, float(own["seconds"]), options.seed)
     kind = f"{own['layers']} × {own['cell']} {own['hidden_size']}"
     print_row(f"nextchar, {kind}", own, "nats_per_char")
-    print_row("GPT, windows side by side", gpt, "side_by_side_nats_per_char")
-    print_row(f"GPT, windows that move by {STRIDE}", gpt, "sliding_nats_per_char")
+    print_row("GPT, adjacent windows", gpt, "side_by_side_nats_per_char")
+    print_row(f"GPT, windows with stride {STRIDE}", gpt, "sliding_nats_per_char")
     better = min(float(gpt[f"{way}_nats_per_char"]) for way in ("side_by_side", "sliding"))
     difference = better - float(own["nats_per_char"])
-    print(f"\nnextchar is {difference:.3f} nats/char lower than the better figure of the GPT.")
+    print(f"\nnextchar is {difference:.3f} nats/char lower than the better result of the GPT.")
     if options.json:
         content = {"gpt": gpt, "nextchar": own, "nats_per_char_lower": difference}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

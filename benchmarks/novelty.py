@@ -1,4 +1,4 @@
-"""Time and memory of finding the overlap of a text with a large corpus, against simple baselines.
+"""Time and memory for finding the overlap of a text with a large corpus, against simple baselines.
 
     python benchmarks/novelty.py [--corpus-megabytes 100] [--text-megabytes 1] [--json FILE]
 
@@ -82,7 +82,7 @@ def by_novelty(folder: Path, share: float) -> dict[str, Any]:
     vocabulary = from_dict(json.loads((folder / "vocabulary.json").read_text()))
     corpus = np.memmap(folder / "ids.bin", dtype=vocabulary.dtype, mode="r")
     ids = corpus[: int(share * len(corpus))]
-    novelty(vocabulary, ids[:1000], text[:1000])  # compiles, or loads what is compiled
+    novelty(vocabulary, ids[:1000], text[:1000])  # compiles the code, or loads it from the cache
     before, began = peak_bytes(), time.perf_counter()
     found = novelty(vocabulary, ids, text)
     return {
@@ -152,12 +152,14 @@ def measure(corpus_size: int, text_size: int) -> dict[str, Any]:
 
 def print_table(figures: dict[str, Any]) -> None:
     names = {
-        "nextchar": f"nextchar, {len(NGRAMS)} n and the spans",
+        "nextchar": f"nextchar, {len(NGRAMS)} values of n and spans",
         "nextchar_tenth": "the same, a tenth of the corpus",
         "set_tenth": f"set of {SET_N}-grams, a tenth of the corpus",
-        "search": f"`in`, {len(NGRAMS)} n, from a sample",
+        "search": f"`in`, {len(NGRAMS)} values of n, extrapolated",
     }
-    print(f"| | corpus, MB | s | more memory, MB | {SET_N}-grams unseen |\n|---|---|---|---|---|")
+    print(
+        f"| | corpus, MB | s | additional memory, MB | {SET_N}-grams unseen |\n|---|---|---|---|---|"
+    )
     for way, words in names.items():
         row = figures[way]
         memory, unseen = "–", "–"
@@ -172,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--corpus-megabytes", type=float, default=100)
     parser.add_argument("--text-megabytes", type=float, default=1)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     sizes = [int(size * MEGABYTE) for size in (options.corpus_megabytes, options.text_megabytes)]
     if min(sizes) < 1000:

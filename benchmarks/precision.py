@@ -1,4 +1,4 @@
-"""Final loss and speed of the same training in every precision that this machine supports.
+"""Final loss and speed of the same training run in every precision that this machine supports.
 
     python benchmarks/precision.py plays.txt --steps 1500 --seeds 3 --json precision.json
 
@@ -60,10 +60,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, default=3, help="how many runs of each")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     print("| precision | seed | nats/symbol | s | chars/s |\n|---|---|---|---|---|")
     runs = [

@@ -84,11 +84,15 @@ def curve(run: Path) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("dictionary", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="the run, made if not there")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the run; trained if it does not exist"
+    )
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float)
     budget.add_argument("--steps", type=int)
-    parser.add_argument("--sample", type=int, default=0, help="held-out words; 0 is all")
+    parser.add_argument(
+        "--sample", type=int, default=0, help="number of held-out words; 0 means all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--json", type=Path)

@@ -43,7 +43,7 @@ class Recipe:
     schedule: str = "linear"
     streams: int = 32
     window: int = 64
-    random_windows: bool = False  # T drawn anew from [T/2, 3T/2] at each step
+    random_windows: bool = False  # T drawn from [T/2, 3T/2] at each step
     growing: bool = False  # a quarter of the streams at first, then half, then all
     averaged: float = 0.0  # decay of the average over the second half
     muon: bool = False  # orthogonalised momentum for the cells' matrices (Jordan et al. 2024)
@@ -81,18 +81,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--only", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--characters", type=float, default=15e6, help="read in training")
-    parser.add_argument("--first", type=int, help="take only so many characters of the text")
+    parser.add_argument(
+        "--characters", type=float, default=15e6, help="characters to read in training"
+    )
+    parser.add_argument("--first", type=int, help="only use this many characters of the text")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     text = options.text.read_text(encoding="utf-8")[: options.first]
     vocabulary = learn("char", [text], 1)
     ids = vocabulary.encode(text)
-    print(
-        "| recipe | nats/char | in training | processor seconds | chars/s |\n|---|---|---|---|---|"
-    )
+    print("| recipe | nats/char | training | CPU seconds | chars/s |\n|---|---|---|---|---|")
     reports = []
     for name in options.only:
         report = train(RECIPES[name], ids, len(vocabulary), options.characters, options.seed)

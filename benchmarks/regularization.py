@@ -5,8 +5,8 @@
 An LSTM of 256 units is trained on the first 100,000 characters (a tenth of them held out) for
 1,000 steps of 32 × 64 symbols (about 23 epochs): without any regulariser, with each alone, and with
 several combined. The table shows the lowest and the final validation loss, and the training loss.
-Before that, the default of ``--minutes`` is compared with a network of the same size and number of
-steps without any regulariser, for ``--seeds`` seeds; the picture shows the curves.
+First, the default of ``--minutes`` is compared with a network of the same size and number of steps
+without any regulariser, for ``--seeds`` seeds. The picture shows their curves.
 
 Finished results are read from the JSON file, so an interrupted benchmark can be continued.
 """
@@ -112,7 +112,7 @@ class Kept:
 
 
 def ablate(text: Path, steps: int, kept: Kept) -> None:
-    print("| | best | at the end | in training | s |\n|---|---|---|---|---|")
+    print("| | best | final | training | s |\n|---|---|---|---|---|")
     for name, options in VARIANTS.items():
         each = kept.once(name, text, {**NOTHING, **FIXED, "steps": steps, **options})
         print(
@@ -137,7 +137,7 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
         }
         runs["the default"].append(default)
         runs["without regularisers"].append(kept.once(f"twin, seed {seed}", text, same))
-    print("\n| | H | steps | best | at the end |\n|---|---|---|---|---|")
+    print("\n| | H | steps | best | final |\n|---|---|---|---|---|")
     for name, each in runs.items():
         config = each[0]["config"]
         best = " ".join(f"{run['best_nats_per_char']:.3f}" for run in each)
@@ -148,7 +148,9 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
         twin["last_nats_per_char"] - default["last_nats_per_char"]
         for default, twin in zip(*runs.values(), strict=True)
     ]
-    print(f"\nat the end the default is {statistics.mean(gain):.3f} nats/char better on average")
+    print(
+        f"\nthe final loss of the default is {statistics.mean(gain):.3f} nats/char lower on average"
+    )
     return runs
 
 
@@ -160,7 +162,7 @@ def draw(runs: Mapping[str, list[Any]], path: Path) -> None:
             epochs, train, validation = zip(*run["curve_epochs_train_validation"], strict=True)
             label = name if number == 0 else None
             axes.plot(epochs, validation, color=color, label=label and f"{label}: validation")
-            axes.plot(epochs, train, color=color, ls=":", label=label and f"{label}: in training")
+            axes.plot(epochs, train, color=color, ls=":", label=label and f"{label}: training")
     axes.set_xlabel("epochs over the training part")
     axes.set_ylabel("nats per character")
     axes.grid(alpha=0.3)
@@ -172,10 +174,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--minutes", type=float, default=1.5, help="of the default")
+    parser.add_argument("--minutes", type=float, default=1.5, help="time budget of the default")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--picture", type=Path, help="draw the curves of the default and its twin")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and go on there")
+    parser.add_argument(
+        "--picture", type=Path, help="plot the curves of the default and its counterpart"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="store the results in this file, and continue from it"
+    )
     options = parser.parse_args()
     kept = Kept(options.json)
     with tempfile.TemporaryDirectory() as folder:

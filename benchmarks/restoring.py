@@ -126,7 +126,7 @@ def table(rows: dict[str, list[Scores]], listed: int) -> Iterator[str]:
         )
         yield f"| {name} | {statistics.mean(f1):.4f}{spread} | {' | '.join(others)} |"
     parts = list(next(iter(rows.values()))[0].parts.items())[:listed]
-    yield f"\n| label | in the test | {' | '.join(rows)} |"
+    yield f"\n| label | test items | {' | '.join(rows)} |"
     yield f"|---|---|{'---|' * len(rows)}"
     for part, found in parts:
         each = (
@@ -143,25 +143,27 @@ def main() -> None:
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--labels", type=int, default=12, help="how many labels are listed")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--labels", type=int, default=12, help="number of labels to list")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     file = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     given = {"restore": options.restore, "epochs": options.epochs}
     chosen = overridden(file, {name: value for name, value in given.items() if value is not None})
     restoration = Restoration(TaggerRunConfig.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
-    print(f"{len(learned):,} lines to learn from, {len(test):,} to test on\n")
+    print(f"{len(learned):,} training lines, {len(test):,} test lines\n")
     lists = measured(test, word_list(learned, restoration.nothing), restoration)
     runs = []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:
             began, busy = time.monotonic(), time.process_time()
             train("tag", learned, Path(folder, "run"), **{**chosen, "seed": seed})
-            seconds = f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s busy"
+            seconds = (
+                f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s of CPU time"
+            )
             runs.append(Tagger.load(Path(folder, "run")).evaluate_items(test).scores)
         print(f"seed {seed}: F1 {runs[-1].overall.f1:.4f}, {seconds}", file=sys.stderr)
-    rows = {"a list of words": [lists], "nextchar tag": runs}
+    rows = {"word list": [lists], "nextchar tag": runs}
     print("\n".join(table(rows, options.labels)))
     if options.json is not None:
         figures = {name: [each.to_dict() for each in scores] for name, scores in rows.items()}

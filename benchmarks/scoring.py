@@ -38,7 +38,7 @@ NAMES = {
     "exact": "exact, one stream",
     "forward": "forward pass of training",
     "no_grad": "the same without gradients",
-    "stock": "forward pass of the tutorials' training",
+    "stock": "forward pass of the tutorial loop",
 }
 STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -140,7 +140,7 @@ def print_table(figures: dict[str, object]) -> None:
     )
     if not (isinstance(speeds, dict) and isinstance(ratios, dict) and isinstance(bits, dict)):
         raise TypeError(figures)
-    print("| | chars/s | times the forward pass | bits/char |\n|---|---|---|---|")
+    print("| | chars/s | ratio to the forward pass | bits/char |\n|---|---|---|---|")
     for name in speeds:
         words = NAMES[name]
         shown = f"{bits[name]:.6f}" if name in bits else "–"
@@ -153,10 +153,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--characters", type=int, default=300_000, help="read this many from the end of the text"
+        "--characters",
+        type=int,
+        default=300_000,
+        help="only read this many characters from the end of the text",
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")[-options.characters :]
     least = 20 * STREAMS * LENGTH

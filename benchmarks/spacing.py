@@ -135,15 +135,15 @@ def main() -> None:
     parser.add_argument("--columns", default="Q,A")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--examples", type=int, default=10)
-    parser.add_argument("--as-they-are", action="store_true", help="keep repeated lines")
+    parser.add_argument("--as-they-are", action="store_true", help="keep duplicate lines")
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     learned, test = data(options)
     texts = {item.characters for item in learned}
     repeated = sum(item.characters in texts for item in test)
-    print(f"{len(learned):,} lines to learn from, {len(test):,} to test on, of which {repeated:,} "
-          "are in the training too\n")  # fmt: skip
+    print(f"{len(learned):,} training lines, {len(test):,} test lines, of which {repeated:,} "
+          "are also in the training part\n")  # fmt: skip
     baselines = {
         "never a space": measured(test, lambda item: [False] * len(item.characters)),
         "always a space": measured(test, always),

@@ -265,7 +265,7 @@ def measure(cell: str, hidden_size: int, layers: int, ids: Tensor, seconds: floa
 
 
 def product_rate(taken: dict[str, list[float]], gates: int, hidden_size: int, kind: str) -> float:
-    """Return operations per second of the fastest products of a kind; 0 if it was not run."""
+    """Return operations per second of the fastest products of a kind; 0 if none was run."""
     best = [
         min(min(times) for name, times in taken.items() if name.startswith(way) and kind in name)
         for way in ("forward product", "backward product")
@@ -283,11 +283,11 @@ def product_weights(cell: str, hidden_size: int, layers: int) -> int:
 def take_turns(runs: dict[str, Run], seconds: float) -> dict[str, list[float]]:
     """Run the calls in turn until the time is up; return the seconds per call of each turn.
 
-    A turn has as many calls as fit into ``TURN_SECONDS``, so the caches stay warm between calls.
+    The calls of a turn fill ``TURN_SECONDS``, so the caches stay warm between them.
     """
     counts = {}
     for name, run in runs.items():
-        timed(run, 1)  # The first call prepares what every later one has ready.
+        timed(run, 1)  # The first call includes one-time preparation.
         counts[name] = max(1, int(TURN_SECONDS / timed(run, 1)))
     taken: dict[str, list[float]] = {name: [] for name in runs}
     ends = time.perf_counter() + seconds
@@ -352,7 +352,7 @@ def print_profile(cell: str, hidden_size: int, layers: int, ids: Tensor) -> None
     averages = [average for average in profiled.key_averages() if average.self_cpu_time_total]
     total = sum(average.self_cpu_time_total for average in averages)
     print(f"\n{layers} × {cell} {hidden_size}: {total / 20_000:.2f} ms a step\n")
-    print("| what | share of the step | calls |\n|---|---|---|")
+    print("| operation | share of the step | calls |\n|---|---|---|")
     for average in sorted(averages, key=lambda each: -each.self_cpu_time_total)[:8]:
         share = average.self_cpu_time_total / total
         print(f"| {average.key} | {share:.0%} | {average.count // 20} |")
@@ -363,12 +363,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--cells", nargs="+", choices=GATES, default=list(GATES))
     parser.add_argument("--hidden", nargs="+", type=int, default=list(HIDDEN))
     parser.add_argument("--layers", nargs="+", type=int, default=list(LAYERS))
-    parser.add_argument("--seconds", type=float, default=4.5, help="time for each row")
+    parser.add_argument("--seconds", type=float, default=4.5, help="seconds per row")
     parser.add_argument("--quick", action="store_true", help="H 128 and 512, L 1, 2 s each")
     parser.add_argument(
-        "--profile", action="store_true", help="say where the time goes instead of measuring it"
+        "--profile", action="store_true", help="print a profile instead of the throughput"
     )
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     if options.quick:
         options.hidden, options.layers, options.seconds = [128, 512], [1], 2.0

@@ -42,14 +42,16 @@ SEARCH: Mapping[str, str] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
-    parser.add_argument("--first", type=int, default=400_000, help="characters of the text")
+    parser.add_argument(
+        "--first", type=int, default=400_000, help="number of characters of the text"
+    )
     parser.add_argument("--steps", type=int, default=300, help="steps of a trial")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--method", default="tpe", choices=("tpe", "random"))
-    parser.add_argument("--seeds", type=int, default=2, help="how often each is trained at the end")
-    parser.add_argument("--out", type=Path, help="keep all in this folder, and go on with it")
-    parser.add_argument("--picture", type=Path, help="also draw the search to this file")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--seeds", type=int, default=2, help="number of final runs of each")
+    parser.add_argument("--out", type=Path, help="store the search in this folder, and continue it")
+    parser.add_argument("--picture", type=Path, help="also plot the search to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = options.out or Path(name)
@@ -86,7 +88,7 @@ def main() -> None:
         mean = statistics.mean(values)
         print(f"| {label}, mean of {len(values)} | {mean:.4f} | {mean / math.log(2):.4f} |")
     behind = statistics.mean(nats["found"]) - statistics.mean(nats["default recipe"])
-    print(f"\nfound - default recipe: {behind:+.4f} nats/char")
+    print(f"\nbest trial - default recipe: {behind:+.4f} nats/char")
     if options.json:
         report = {
             "steps": options.steps, "seconds": seconds, "nats_per_char": nats,

@@ -65,12 +65,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument("--draws", type=int, default=24)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")
     held_out = text[-(len(text) // 10) :]
     if len(held_out) <= CHARACTERS:
-        parser.error(f"a tenth of the text must have more than {CHARACTERS:,} characters")
+        parser.error(f"a tenth of the text must be longer than {CHARACTERS:,} characters")
     model = nextchar.LanguageModel.load(options.run)
     counts = [found(model, held_out, seed) for seed in range(options.draws)]
     figures = {

@@ -29,7 +29,7 @@ def main() -> None:
     exact = nats_sequential(model.network, [ids])
     seconds = time.perf_counter() - began
     print(f"exact: {exact / predictions:.6f} bits/symbol, {len(ids) / seconds:,.0f} symbols/s\n")
-    print("| warm-up | difference in bits/symbol | symbols/s | times as fast |")
+    print("| warm-up | difference in bits/symbol | symbols/s | speed-up |")
     print("|---|---|---|---|")
     for warm_up in (0, 32, 64, 128, 256, 512):
         began = time.perf_counter()

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--columns", nargs="*", default=[])
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
 
     every = []

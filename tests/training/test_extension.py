@@ -288,7 +288,7 @@ def test_the_schedule_begins_anew() -> None:
     [
         ("constant", "the learning rate is 0.006"),
         ("plateau", "the learning rate is 0.006, less at each plateau"),
-        ("cosine", "falls on half a cosine to 0"),
+        ("cosine", "falls along half a cosine to 0"),
     ],
 )
 def test_each_schedule_is_told_in_its_words(schedule: Any, words: str) -> None:

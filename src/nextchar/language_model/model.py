@@ -90,7 +90,8 @@ class LanguageModel(TextModel):
             symbols of the text are added.
         embedding_from
             A folder of vectors that initialise the embedding (``nextchar.SymbolVectors``). They
-            determine the vocabulary kind and the embedding size. Excludes ``from_run``.
+            determine the vocabulary kind and the embedding size. Cannot be combined with
+            ``from_run``.
         stdin
             The stream to read for ``-``; by default ``sys.stdin.buffer``.
         listeners

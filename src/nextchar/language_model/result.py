@@ -12,7 +12,7 @@ from nextchar.evaluation import perplexity
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The metrics of a finished training.
+    """The metrics of a finished training run.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ class TextModel:
     ) -> Evaluation:
         """Evaluate the model's predictions on a text, with the state carried through it.
 
-        A long text is read in parallel streams and in the precision of the training, which
+        A long text is read in parallel streams and in the precision used for training, which
         changes the result by about 0.0001 bits per symbol.
 
         Parameters
@@ -238,7 +238,7 @@ class TextModel:
         )
 
     def _evaluation_arithmetic(self) -> Arithmetic:
-        """Return the arithmetic of the training if this machine supports it, or else float32.
+        """Return the arithmetic used for training if this machine supports it, or else float32.
 
         Unlike a choice by measured speed, the result is the same at each call.
         """

@@ -27,7 +27,7 @@ Data: TypeAlias = Any  # its type depends on the task
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The context in which a training starts.
+    """The context in which training starts.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class NewRun(Protocol):
 
 
 class Result(Protocol):
-    """The result of a training: a dataclass of metrics."""
+    """The result of training: a dataclass of metrics."""
 
     @property
     def run(self) -> Path:
@@ -106,7 +106,7 @@ class OpenRun(ABC):
 
     @abstractmethod
     def result(self, trainer: Trainer) -> Result:
-        """Return the result of the training."""
+        """Return the result of training."""
 
     @abstractmethod
     def card(self, result: Result, trainer: Trainer) -> str:

@@ -20,7 +20,8 @@ class PendingMetrics:
     metrics
         The sums of the loss and of the requests over these steps, shape [1 + requests].
     norm
-        The newest gradient norm, shape []; not finite if any of them is not.
+        The newest gradient norm, shape []. It is not finite if any of these steps had a norm that
+        is not finite.
     count
         The number of steps.
     """

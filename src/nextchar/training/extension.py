@@ -1,8 +1,8 @@
 """``extension.json``: further training of a finished run.
 
-The step count, the optimiser state and the position in the text continue, and the best weights are
-the best of all validations. The learning rate follows a new schedule over the added steps, of the
-same kind and with warm-up.
+The optimiser state and the position in the text are kept, and steps continue to count. The best
+weights are those with the best validation result of the whole run. The learning rate follows a new
+schedule over the added steps, of the same kind and with warm-up.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class More:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             given = "got neither" if self.steps is None else "got both"
-            raise ConfigError(f"a run is trained further for steps or for minutes: {given}")
+            raise ConfigError(f"further training needs either steps or minutes; {given}")
         for name, value in dataclasses.asdict(self).items():
             if value is None:
                 continue
@@ -64,7 +64,7 @@ class More:
     def of(
         cls, steps: int | None, minutes: float | None, learning_rate: float | None
     ) -> More | None:
-        """Return the request, or ``None`` if all arguments are."""
+        """Return the request, or ``None`` if nothing is requested."""
         if steps is None and minutes is None and learning_rate is None:
             return None
         return cls(steps=steps, minutes=minutes, learning_rate=learning_rate)
@@ -72,14 +72,14 @@ class More:
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """The latest extension of a run, added after all earlier training had finished.
+    """The latest extension of a finished run.
 
     Attributes
     ----------
     first_step
         Steps done before it.
     steps
-        Total steps at its end.
+        Total number of steps, including the extension.
     learning_rate
         The peak of its schedule.
     validate_every
@@ -112,7 +112,7 @@ class Extension:
         if self.learning_rate != config.learning_rate:
             rate += f" ({self.learning_rate / config.learning_rate:.3g} times the original peak)"
         if config.schedule in _FALLING:
-            way = "linearly" if config.schedule == "linear" else "on half a cosine"
+            way = "linearly" if config.schedule == "linear" else "along half a cosine"
             warmup = f"rises in {counted(rising, 'step', 'steps')} to" if rising else "begins at"
             return f"{text}; the learning rate {warmup} {rate} and falls {way} to 0"
         return f"{text}; the learning rate is {rate}" + (

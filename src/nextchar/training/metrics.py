@@ -68,7 +68,7 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
     Raises
     ------
     RunError
-        A row is not an object of numbers, or lacks a required one.
+        A row is not a JSON object of numbers, or lacks a required key.
     """
     try:
         lines = path.read_bytes().split(b"\n")[:-1]  # A truncated row has no line break.

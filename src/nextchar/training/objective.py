@@ -103,7 +103,7 @@ class Objective(ABC):
 
 
 class StreamObjective(Objective):
-    """Windows of continuous text; each starts from the final state of the window before.
+    """The objective on running text: each window starts from the final state of the one before.
 
     Parameters
     ----------

@@ -136,8 +136,8 @@ def too_short(minutes: float, cost: Cost, spent: float = 0.0) -> ConfigError:
     before = f"preparation took {spent:.2g} s, " if spent else ""
     return ConfigError(
         f"{minutes:g} minutes are too short here: {before}a step takes "
-        f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the least "
-        "that works is about "
+        f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the minimum "
+        "is about "
         f"{as_option('minutes', _rounded_up(least / 60))}"
     )
 
@@ -220,7 +220,7 @@ def _with_size(
 
 
 def _validations(cost: Cost, seconds: float) -> int:
-    """Return the number of validations: ten, or as many as take a tenth of the budget if fewer."""
+    """Return the number of validations: ten, or fewer if they would exceed a tenth of the time."""
     affordable = VALIDATION_SHARE * seconds / max(cost.validation_seconds, 1e-9)
     return max(1, min(VALIDATIONS, int(affordable)))
 

@@ -43,7 +43,7 @@ ValueT = TypeVar("ValueT")
 
 
 class Processes:
-    """The processes of a training. This base class is a single process: it exchanges nothing.
+    """The processes that train together. This base class is a single process without exchanges.
 
     Attributes
     ----------
@@ -234,6 +234,6 @@ def _others_present() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise NextcharError(
-            "another process of this training has ended, and this one cannot continue alone: "
+            "another training process has ended, and this one cannot continue alone: "
             f"{in_terms('resume', '--resume')} continues from the last save"
         ) from error

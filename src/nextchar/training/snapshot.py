@@ -1,4 +1,4 @@
-"""The tensors needed to resume a training, named ``part.name``.
+"""The tensors needed to resume training, named ``part.name``.
 
 The parts are the network, the optimiser, the averaged weights if there are any, and the state of
 the objective.
@@ -23,7 +23,7 @@ from nextchar.training.optimization import (
 def tensors_of(
     network: nn.Module, optimizer: Optimizer, average: WeightAverage | None, objective: Objective
 ) -> dict[str, Tensor]:
-    """Return all tensors of a training, by name."""
+    """Return all tensors needed to resume training, by name."""
     parts: dict[str, Mapping[str, Tensor]] = {
         "network": named_tensors(network),
         "optimizer": optimizer_tensors(optimizer),
@@ -44,7 +44,7 @@ def restore_tensors(
     average: WeightAverage | None,
     objective: Objective,
 ) -> None:
-    """Copy the result of ``tensors_of`` into the tensors of a training.
+    """Restore the network, optimiser, average and objective from the result of ``tensors_of``.
 
     Raises
     ------

@@ -63,8 +63,7 @@ class Stepper:
     first_step
         Steps done before the schedule of ``config`` began (``training.extension``).
     checkpointed_in
-        Returns the run directory if it has a checkpoint, for the message about a loss that is not
-        finite.
+        Returns the run directory if it has a checkpoint, for the message about a non-finite loss.
 
     Attributes
     ----------
@@ -183,7 +182,7 @@ class Stepper:
         return self.state.loss_sum / self.state.loss_count * self.objective.targets_per_unit
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return all tensors that the next step depends on, and bring ``state`` up to date."""
+        """Update ``state``, and return all tensors that the next step depends on."""
         self.read()
         self._scale.save(self.state)
         return tensors_of(self.network, self._optimizer, self.average, self.objective)

@@ -1,4 +1,4 @@
-"""Early stopping: end a training that no longer improves (Prechelt 1998).
+"""Early stopping: end training when it no longer improves (Prechelt 1998).
 
 Wherever a run ends, it keeps the weights with the best validation result.
 """

@@ -1,4 +1,4 @@
-"""A listener that logs a training to TensorBoard.
+"""A listener that logs training to TensorBoard.
 
 Listeners for other trackers take a few lines; ``examples/trackers.py`` has two.
 """

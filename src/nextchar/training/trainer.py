@@ -55,7 +55,7 @@ VALIDATIONS = 10  # default number of validations of a run
 
 
 class Trainer:
-    """Trains a network into a run directory.
+    """Trains a network and saves it in a run directory.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ class Trainer:
         return None if self._validate is None else dataclasses.asdict(self._validate())
 
     def _keep(self, *, is_best: bool) -> str | None:
-        """Save the best weights and those to keep; return a sample text if samples are enabled."""
+        """Save the weights if they are the best or to be kept; return a sample text, if enabled."""
         progress = self.progress
         if is_best:
             name = f"validation_nats_per_{self.objective.unit}"
@@ -334,5 +334,5 @@ class Trainer:
 
 
 def _criterion_unit(result: ValidationResult | None, objective: Objective) -> str:
-    """Return the unit of the validation criterion, if it is the loss; otherwise nothing."""
+    """Return the unit of the validation criterion if it is the loss, else an empty text."""
     return f" nats/{objective.unit}" if result is None or result.decides is None else ""

@@ -1,4 +1,4 @@
-"""The state of a training, apart from tensors."""
+"""The training state, apart from tensors."""
 
 from __future__ import annotations
 
