@@ -125,7 +125,7 @@ def first(results: tuple[Tensor, Any]) -> Tensor:
 def backward_of(
     run: Callable[[], Tensor], inputs: Tensor, dtype: torch.dtype
 ) -> Callable[[], None]:
-    """Return a function that runs the forward and backward pass, with autocast unless in float32."""
+    """Return a function that runs both passes, with autocast unless in float32."""
     low = dtype != torch.float32
 
     def forward_and_backward() -> None:

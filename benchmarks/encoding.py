@@ -4,8 +4,9 @@
 
 Encoding is measured on one core, for generated ASCII and Korean text. The baseline, in the same
 process, is the list of dictionary look-ups common in tutorials. Speeds are in 10^6 bytes of UTF-8
-per second; the best of several repetitions is reported. Memory is the growth of the peak resident set (Linux)
-of a fresh process that reads a generated file, learns its vocabulary and builds its corpus.
+per second; the best of several repetitions is reported. Memory is the growth of the peak resident
+set (Linux) of a fresh process that reads a generated file, learns its vocabulary and builds its
+corpus.
 """
 
 from __future__ import annotations

@@ -157,9 +157,7 @@ def print_table(figures: dict[str, Any]) -> None:
         "set_tenth": f"set of {SET_N}-grams, a tenth of the corpus",
         "search": f"`in`, {len(NGRAMS)} values of n, extrapolated",
     }
-    print(
-        f"| | corpus, MB | s | additional memory, MB | {SET_N}-grams unseen |\n|---|---|---|---|---|"
-    )
+    print(f"| | corpus, MB | s | added memory, MB | unseen {SET_N}-grams |\n|---|---|---|---|---|")
     for way, words in names.items():
         row = figures[way]
         memory, unseen = "–", "–"

@@ -1,4 +1,4 @@
-"""Training a finished run further: exactly, on a schedule of its own, and the best of all kept."""
+"""Further training of a finished run: exact, with a new schedule, and with the best weights kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TASK = "nextchar.tasks.language_modeling.task"
 
 
 def told(run: Path, **more: Any) -> list[str]:
-    """Train further, and give what was told."""
+    """Train further, and return the notes."""
     notes: list[str] = []
 
     def listen(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Frozen levels, gradual unfreezing, and smaller rates below."""
+"""Frozen layer groups, gradual unfreezing, and layer-wise decay of the learning rate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def untrained(run: Path) -> dict[str, torch.Tensor]:
 
 
 def changed(run: Path) -> set[str]:
-    """Name the levels of which anything differs from the untrained network."""
+    """Return the layer groups with any difference from the untrained network."""
     before = untrained(run)
     after = dict(LanguageModel.load(run).network.named_parameters())
     return {

@@ -1,4 +1,4 @@
-"""Early stopping: when it ends a training, what it says, and what is kept."""
+"""Early stopping: its condition, its message, and the weights that it keeps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOSSES = st.lists(st.sampled_from([1.0, 1.05, 1.1, 1.2, 1.5]), min_size=1, max_s
 
 
 def ends_after(losses: list[float], config: TrainingConfig) -> int | None:
-    """Give the number of validations after which training stops, or ``None``."""
+    """Return the number of validations after which training stops, or ``None``."""
     progress = TrainerState()
     for number, loss in enumerate(losses, 1):
         note_validation(progress, config, loss)

@@ -339,8 +339,8 @@ class LanguageModel(TextModel):
         -------
         list[Continuation]
             The completions, most probable first. Each has the exact log-probability that the
-            prompt continues with this text, followed by the end of the word. The last character of
-            the prompt is taken as complete.
+            prompt continues with this text and the word then ends. The last character of the prompt
+            is assumed to be complete.
         """
         return complete_text(
             self.network,

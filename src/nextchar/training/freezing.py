@@ -87,7 +87,7 @@ class Freezing:
                 parameter.requires_grad_(number >= frozen or parameter is self.partly_frozen)
 
     def clear_known(self, step: int) -> None:
-        """Zero the gradient of the pretrained symbols in the partly frozen weight."""
+        """Zero the gradient of the known symbols in the partly frozen weight."""
         grown = self._grown
         if grown is None or grown.weight.grad is None or self.frozen_groups(step) == 0:
             return

@@ -88,7 +88,7 @@ class Objective(ABC):
 
     @abstractmethod
     def epochs(self, step: int) -> float:
-        """Return the number of epochs read before a step."""
+        """Return the number of epochs completed before a step."""
 
     def keep(self) -> None:  # noqa: B027  (items carry no state)
         """Carry the state of the newest step over to the next one, after its update."""

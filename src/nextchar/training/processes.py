@@ -131,7 +131,7 @@ class _Torchrun(Processes):
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        with _others_present():
+        with _connection_errors():
             dist.all_reduce(flat)
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
@@ -139,17 +139,17 @@ class _Torchrun(Processes):
 
     def gather(self, tensor: Tensor) -> Tensor:
         parts = [torch.empty_like(tensor) for _ in range(self.world)]
-        with _others_present():
+        with _connection_errors():
             dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
     def first(self, make: Callable[[], ValueT]) -> ValueT:
         data = json.dumps(make()).encode() if self.is_first else b""
         length = torch.tensor(len(data))
-        with _others_present():
+        with _connection_errors():
             dist.broadcast(length, src=0)
         buffer = bytearray(data) if self.is_first else bytearray(int(length))
-        with _others_present():
+        with _connection_errors():
             dist.broadcast(torch.frombuffer(buffer, dtype=torch.uint8), src=0)
         value: ValueT = json.loads(buffer)
         return value
@@ -228,7 +228,7 @@ def _begun(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _others_present() -> Iterator[None]:
+def _connection_errors() -> Iterator[None]:
     """Turn a broken connection in the block into a ``NextcharError``."""
     try:
         yield

@@ -14,7 +14,7 @@ class Requests(NamedTuple):
     interrupt, terminate
         Requests to save and stop after SIGINT or SIGTERM.
     save
-        Requests to save, as the last save is too old.
+        Requests for a periodic save.
     """
 
     interrupt: float = 0.0
