@@ -1,4 +1,4 @@
-"""Further training of a finished run: exact, with a new schedule, and with the best weights kept."""
+"""Further training of a finished run: exactness, its schedule, and the weights that are kept."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_runs_are_not_mixed_in_one_folder(nextchar: Run, texts: Path, tmp_path: 
     assert "nats_per_char/validation" in scalars(tmp_path / "board")
     before = contents(tmp_path / "board")
     line = nextchar(*command, "--out", tmp_path / "other").problem()
-    assert "holds the events of another run" in line
+    assert "already holds events of another run" in line
     assert not (tmp_path / "other").exists()
     nextchar("train", "--resume", tmp_path / "run", "--tensorboard", tmp_path / "board").succeeded()
     assert contents(tmp_path / "board") == before  # the run was complete

@@ -59,12 +59,12 @@ def advice(config: TrainingConfig, rate: float, kept: Path | None) -> str:
         The run directory if it has a checkpoint, else ``None``.
     """
     clip = (
-        f"a {as_option('clip_norm')} below {config.clip_norm:g}"
+        f"a smaller {as_option('clip_norm')} than {config.clip_norm:g}"
         if config.clip_norm
         else as_option("clip_norm", 1)
     )
     tail = "" if kept is None else f"; {kept} keeps its last checkpoint"
     return (
-        f"start a new run with a {as_option('learning_rate')} below {config.learning_rate:g} "
+        f"start a new run with a lower {as_option('learning_rate')} than {config.learning_rate:g} "
         f"(now {rate:.2g}) or {clip}{tail}"
     )
