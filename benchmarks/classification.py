@@ -162,7 +162,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def measured(row: Row, split: Split, model: Any) -> None:  # noqa: ANN401
+def evaluate(row: Row, split: Split, model: Any) -> None:  # noqa: ANN401
     began = time.perf_counter()
     model.fit(texts(split.train), labels(split.train))
     seconds = time.perf_counter() - began
@@ -217,14 +217,14 @@ def main() -> None:
     rows = []
     for name, make in peers.items():
         rows.append(Row(name))
-        measured(rows[-1], split, make())
+        evaluate(rows[-1], split, make())
     for name, options in VARIANTS[given.task].items():
         if given.variant and not any(part in name for part in given.variant):
             continue
         rows.append(Row(name))
         for seed in range(given.seeds):
             model = CharClassifier(**{**options, **changed, "seed": seed})
-            measured(rows[-1], split, model)
+            evaluate(rows[-1], split, model)
     if given.picture is not None:
         draw(given.picture, split, model)
     if given.json:

@@ -66,7 +66,7 @@ def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
         )
 
 
-def said(model: nextchar.LanguageModel, text: str) -> float:
+def cross_entropy_bytes(model: nextchar.LanguageModel, text: str) -> float:
     """Return the cross-entropy of a text in bytes, read as if after a line break."""
     result = model.evaluate("\n" + text, exact=True)
     return result.bits_per_char * result.characters / 8
@@ -111,7 +111,7 @@ def main() -> None:
     wrong = [row["name"] for row in rows if not row["exact"]]
     if wrong:
         raise RuntimeError(f"decompression returned a different text: {', '.join(map(str, wrong))}")
-    least = said(model, text)
+    least = cross_entropy_bytes(model, text)
     print("| | bytes | bits/char | compress, chars/s | decompress, chars/s |")
     print("|---|---|---|---|---|")
     print(f"| evaluate | {least:,.0f} | {8 * least / len(text):.4f} | – | – |")

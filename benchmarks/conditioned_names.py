@@ -53,7 +53,7 @@ def main() -> None:
     if arguments.classifier is not None:
         classifiers["nextchar classify"] = Classifier.load(arguments.classifier).predict
     parts = {"known": (known, known_languages), "held_out": (held_out, held_out_languages)}
-    rows = [measured(arguments, seed, classifiers=classifiers, **parts) for seed in arguments.seeds]
+    rows = [evaluate(arguments, seed, classifiers=classifiers, **parts) for seed in arguments.seeds]
     show(rows, classifiers)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -91,7 +91,7 @@ def tfidf(names: Sequence[str], languages: Sequence[str]) -> Predict:
     return predict
 
 
-def measured(
+def evaluate(
     arguments: argparse.Namespace,
     seed: int,
     *,
@@ -128,7 +128,7 @@ def measured(
         for drawn, weights in (("as in the data", shares), ("uniformly", None)):
             draw = np.random.default_rng(seed)
             wanted = draw.choice(languages, size=arguments.count, p=weights).tolist()
-            names = written(model, wanted, seed, temperature=temperature, strength=strength)
+            names = generate(model, wanted, seed, temperature=temperature, strength=strength)
             row["written"].append(
                 {
                     "languages": drawn,
@@ -176,7 +176,7 @@ def held_out_figures(predicted: Sequence[str], right: Sequence[str]) -> dict[str
     }
 
 
-def written(
+def generate(
     model: nextchar.ConditionalModel,
     wanted: Sequence[str],
     seed: int,

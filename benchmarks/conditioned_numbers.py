@@ -48,8 +48,8 @@ def main() -> None:
         model = nextchar.ConditionalModel.load(run)
     typical = np.median([features(word) for word in words], axis=0).tolist()
     tables = {
-        "length": [asked(model, [n, typical[1]], 0, arguments) for n in LENGTHS],
-        "vowels": [asked(model, [typical[0], share], 1, arguments) for share in SHARES],
+        "length": [evaluate(model, [n, typical[1]], 0, arguments) for n in LENGTHS],
+        "vowels": [evaluate(model, [typical[0], share], 1, arguments) for share in SHARES],
     }
     show(tables, typical)
     if arguments.picture is not None:
@@ -64,7 +64,7 @@ def features(word: str) -> list[float]:
     return [float(len(word)), share]
 
 
-def asked(
+def evaluate(
     model: nextchar.ConditionalModel, vector: list[float], which: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     words = model.writer(vector).generate_batch(samples=arguments.count, seed=arguments.seed)
@@ -108,8 +108,8 @@ def draw(tables: dict[str, list[dict[str, Any]]]) -> Figure:
             axes.plot(places, heights, ".", color="C0", alpha=0.15, ms=4, mew=0)
         means = [row["mean"] for row in rows]
         axes.plot(values, means, "o-", color="C1", label="mean of the generated words")
-        axes.plot(values, values, "--", color="0.4", lw=1, label="as asked")
-        axes.set_xlabel(f"{name}, asked")
+        axes.plot(values, values, "--", color="0.4", lw=1, label="requested")
+        axes.set_xlabel(f"requested {name}")
         axes.set_ylabel(f"{name}, got")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="upper left")

@@ -47,14 +47,14 @@ def main() -> None:
     )
     peer.fit(parts["train"].texts, parts["train"].labels)
     accuracy = accuracy_score(parts["test"].labels or (), peer.predict(parts["test"].texts))
-    rows = [measured(arguments, seed, parts, peer) for seed in arguments.seeds]
+    rows = [evaluate(arguments, seed, parts, peer) for seed in arguments.seeds]
     show(rows, accuracy)
     if arguments.json is not None:
         values = {"classifier_accuracy": accuracy, "rows": rows}
         arguments.json.write_text(json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def measured(
+def evaluate(
     arguments: argparse.Namespace,
     seed: int,
     parts: dict[str, Items],
@@ -74,11 +74,11 @@ def measured(
         "seconds": round(seconds),
         **model.evaluate(test).to_dict(),
         "generative_accuracy": figures.accuracy,
-        "written": [written(model, arguments, seed, s, peer) for s in arguments.strengths],
+        "written": [generate(model, arguments, seed, s, peer) for s in arguments.strengths],
     }
 
 
-def written(
+def generate(
     model: nextchar.ConditionalModel,
     arguments: argparse.Namespace,
     seed: int,

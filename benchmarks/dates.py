@@ -23,7 +23,7 @@ from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import Pair
 
 
-def trained(
+def train_and_evaluate(
     pairs: list[Pair], unseen: list[Pair], seed: int, budget: dict[str, Any]
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ def main() -> None:
     unseen = make_dates(1000, seed=1_000_000, part="test")
     for seed in range(options.first, options.first + options.seeds):
         pairs = make_dates(options.count, seed=seed, part="train")
-        row = trained(pairs, unseen, seed, chosen)
+        row = train_and_evaluate(pairs, unseen, seed, chosen)
         rows.append(row)
         print(
             f"| seed {seed} | {row['seconds']:.0f} | {row['processor_seconds']:.0f} "

@@ -29,7 +29,7 @@ STANZA = r"[A-Z]{3,12}:\n([A-Z][a-z ,]{10,40}[.!?]\n){4}"
 STANZAS, ROUNDS = 200, 5
 
 
-def prompts_of(text: str) -> list[str]:
+def evenly_spaced_prompts(text: str) -> list[str]:
     """Return prompts at evenly spaced positions of a text."""
     step = (len(text) - PROMPT_LENGTH) // PROMPTS
     return [text[place : place + PROMPT_LENGTH] for place in range(0, step * PROMPTS, step)]
@@ -133,7 +133,7 @@ def main() -> None:
         f"{network.layers} x {network.cell} {network.hidden_size}, "
         f"{torch.get_num_threads()} threads"
     )
-    prompts = prompts_of(text)
+    prompts = evenly_spaced_prompts(text)
     figures = {
         "beams": beams(model, prompts),
         "stanzas": stanzas(model),

@@ -102,7 +102,7 @@ def measure(name: str, rounds: int) -> Report:
         "one_thread": writer(network, "compiled", threads=1),
         "int8_one_thread": writer(network, "compiled", threads=1, weights="int8"),
         "streams": writer(network, "compiled", samples=STREAMS),
-        "sum": sums(weights),
+        "sum": repeated_sums(weights),
     }
     if config.cell in STOCK:
         ways.update(dict.fromkeys(PEERS, stock(config)))
@@ -173,18 +173,18 @@ def stock(config: NetworkConfig) -> Write:
     return write
 
 
-def sums(weights: NDArray[np.float32]) -> Write:
+def repeated_sums(weights: NDArray[np.float32]) -> Write:
     """Return a loop that repeatedly sums an array as large as the weights."""
 
     def read(count: int) -> None:
         for _ in range(count):
-            total(weights.ravel())
+            array_sum(weights.ravel())
 
     return read
 
 
 @compiled
-def total(values: NDArray[np.float32]) -> np.float32:
+def array_sum(values: NDArray[np.float32]) -> np.float32:
     """Return the sum of values [n]: a memory read with negligible arithmetic."""
     use_widest_vectors()
     result = np.float32(0)
@@ -206,7 +206,7 @@ def best_rates(ways: dict[str, Write], rounds: int) -> dict[str, float]:
                 write(counts[way])
                 rate = counts[way] / (time.perf_counter() - began)
             counts[way] = max(2, int(rate * TURN_SECONDS))
-            if turn >= 2:  # before, the count was not yet right
+            if turn >= 2:  # the first turns only calibrate the count
                 rates[way].append(rate)
     torch.set_num_threads(threads)
     return {way: max(measured) for way, measured in rates.items()}

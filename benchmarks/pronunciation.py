@@ -41,7 +41,7 @@ def nearest(word: NDArray[np.int64], values: NDArray[np.int64], offsets: NDArray
     return place
 
 
-def copied(run: Path, words: Examples) -> dict[str, Any]:
+def nearest_word_baseline(run: Path, words: Examples) -> dict[str, Any]:
     """Return, for each word, the pronunciation of the training word at the least edit distance."""
     known = Examples.load(run / "items" / "train.safetensors")
     values = known.texts["source"].values.astype(np.int64)
@@ -54,13 +54,13 @@ def copied(run: Path, words: Examples) -> dict[str, Any]:
     return {"what": "the nearest word's", "words": len(words), **errors.rates()}
 
 
-def measured(run: Path, words: Examples, beam: int) -> dict[str, Any]:
+def evaluate(run: Path, words: Examples, beam: int) -> dict[str, Any]:
     found = nextchar.Transducer.load(run).evaluate_examples(words, beam=beam)
     what = "greedy" if beam == 1 else f"beam {beam}"
     return {"what": what, "words": len(words), **found.to_dict()}
 
 
-def curve(run: Path) -> bytes:
+def plot_errors(run: Path) -> bytes:
     """Plot both error rates over the minutes of training."""
     rows = read_rows(run / "metrics.jsonl", unit="symbol")
     minutes = [row["seconds"] / 60 for row in rows]
@@ -113,8 +113,8 @@ def main() -> None:
     }
     words = held_out(options.out)
     part = sampled(words, options.sample, options.seed) if options.sample else words
-    rows = [measured(options.out, part, beam) for beam in (1, 5)]
-    rows.append(copied(options.out, sampled(words, COPIED, options.seed)))
+    rows = [evaluate(options.out, part, beam) for beam in (1, 5)]
+    rows.append(nearest_word_baseline(options.out, sampled(words, COPIED, options.seed)))
     print("| pronunciation | held-out words | phoneme errors | word errors | words/s |")
     print("|---|--:|--:|--:|--:|")
     for row in rows:
@@ -122,7 +122,7 @@ def main() -> None:
         speed = f"{row['items_per_second']:,.0f}" if "items_per_second" in row else "–"
         print(f"| {row['what']} | {row['words']:,} | {errors} | {speed} |")
     if options.picture is not None:
-        options.picture.write_bytes(curve(options.out))
+        options.picture.write_bytes(plot_errors(options.out))
     if options.json is not None:
         options.json.write_text(json.dumps({"training": spent, "rows": rows}, indent=2))
 

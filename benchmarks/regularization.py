@@ -101,7 +101,7 @@ class Kept:
         if path is not None and path.exists():
             self.figures = json.loads(path.read_text(encoding="utf-8"))
 
-    def once(self, name: str, text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    def cached(self, name: str, text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metrics of a name; measure them if they are not cached."""
         if name not in self.figures:
             self.figures[name] = measure(text, options)
@@ -114,7 +114,7 @@ class Kept:
 def ablate(text: Path, steps: int, kept: Kept) -> None:
     print("| | best | final | training | s |\n|---|---|---|---|---|")
     for name, options in VARIANTS.items():
-        each = kept.once(name, text, {**NOTHING, **FIXED, "steps": steps, **options})
+        each = kept.cached(name, text, {**NOTHING, **FIXED, "steps": steps, **options})
         print(
             f"| {name} | {each['best_nats_per_char']:.3f} | {each['last_nats_per_char']:.3f} "
             f"| {each['train_nats_per_char']:.3f} | {each['seconds']:.0f} |",
@@ -126,7 +126,7 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
     """Train the default and its counterpart without regularisers."""
     runs: dict[str, list[Any]] = {"the default": [], "without regularisers": []}
     for seed in range(seeds):
-        default = kept.once(f"default, seed {seed}", text, {"minutes": minutes, "seed": seed})
+        default = kept.cached(f"default, seed {seed}", text, {"minutes": minutes, "seed": seed})
         config = default["config"]
         same = {
             **{name: config["network"][name] for name in ("cell", "hidden_size", "layers")},
@@ -136,7 +136,7 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
             "seed": seed,
         }
         runs["the default"].append(default)
-        runs["without regularisers"].append(kept.once(f"twin, seed {seed}", text, same))
+        runs["without regularisers"].append(kept.cached(f"twin, seed {seed}", text, same))
     print("\n| | H | steps | best | final |\n|---|---|---|---|---|")
     for name, each in runs.items():
         config = each[0]["config"]

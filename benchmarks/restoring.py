@@ -100,7 +100,7 @@ def word_list(items: Sequence[Item], nothing: str) -> Callable[[Item], list[str]
     return guess
 
 
-def measured(
+def evaluate(
     items: Sequence[Item], guess: Callable[[Item], list[str]], restoration: Restoration
 ) -> Scores:
     """Return the scores of a rule's labels."""
@@ -152,7 +152,7 @@ def main() -> None:
     restoration = Restoration(TaggerRunConfig.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
     print(f"{len(learned):,} training lines, {len(test):,} test lines\n")
-    lists = measured(test, word_list(learned, restoration.nothing), restoration)
+    lists = evaluate(test, word_list(learned, restoration.nothing), restoration)
     runs = []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:

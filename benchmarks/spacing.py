@@ -39,20 +39,20 @@ LABELS = ("", " ")
 TEST_SHARE = 0.2
 
 
-def spaced(item: Item) -> list[bool]:
+def space_mask(item: Item) -> list[bool]:
     """Return a mask of the positions followed by a space."""
     return [label != "" for label in item.labels]
 
 
-def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
+def evaluate(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
     """Return the scores of a rule's predictions."""
     tally = ConfusionCounts([[], ["␣"]])
     for item in items:
-        tally.add(np.array(spaced(item), dtype=int), np.array(guess(item), dtype=int))
+        tally.add(np.array(space_mask(item), dtype=int), np.array(guess(item), dtype=int))
     return tally.scores()
 
 
-def always(item: Item) -> list[bool]:
+def always_space(item: Item) -> list[bool]:
     """Predict a space between any two characters."""
     return [0 < place < len(item.characters) - 1 for place in range(len(item.characters))]
 
@@ -61,7 +61,7 @@ def pair_counts(items: Sequence[Item]) -> Callable[[Item], list[bool]]:
     """Count spaces between pairs of characters; for unseen pairs, after the first character."""
     counts: dict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
     for item in items:
-        for place, space in enumerate(spaced(item)):
+        for place, space in enumerate(space_mask(item)):
             for key in _keys(item, place):
                 counts[key][space] += 1
 
@@ -80,7 +80,7 @@ def _keys(item: Item, place: int) -> list[tuple[str, ...]]:
     return [(left, *right), (left,)]
 
 
-def trained(
+def train_and_evaluate(
     learned: Sequence[Item], test: Sequence[Item], options: dict[str, Any], folder: Path
 ) -> tuple[Scores, dict[str, Any], Tagger]:
     """Train a tagger, and evaluate it on the test part."""
@@ -110,7 +110,7 @@ def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> st
     return f"| {name} | {mean('f1')}{spread} | {figures} | {time_taken} |"
 
 
-def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
+def load_items(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
     """Read the items, and split them into training and test parts."""
     items = read_items([options.table], TextConfig(), SPACES, columns=options.columns.split(","))
     if options.as_they_are:
@@ -139,22 +139,22 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
-    learned, test = data(options)
+    learned, test = load_items(options)
     texts = {item.characters for item in learned}
     repeated = sum(item.characters in texts for item in test)
     print(f"{len(learned):,} training lines, {len(test):,} test lines, of which {repeated:,} "
           "are also in the training part\n")  # fmt: skip
     baselines = {
-        "never a space": measured(test, lambda item: [False] * len(item.characters)),
-        "always a space": measured(test, always),
-        "counts of the two neighbours": measured(test, pair_counts(learned)),
+        "never a space": evaluate(test, lambda item: [False] * len(item.characters)),
+        "always a space": evaluate(test, always_space),
+        "counts of the two neighbours": evaluate(test, pair_counts(learned)),
     }
     given = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seeds):
             place = Path(folder, str(seed))
-            runs.append(trained(learned, test, {**given, "seed": seed}, place))
+            runs.append(train_and_evaluate(learned, test, {**given, "seed": seed}, place))
             print(f"seed {seed}: F1 {runs[-1][0].overall.f1:.4f}", runs[-1][1], file=sys.stderr)
         print("| | F1 | precision | recall | accuracy | whole lines | s |")
         print("|---|---|---|---|---|---|---|")

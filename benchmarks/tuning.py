@@ -72,7 +72,7 @@ def main() -> None:
         }
         nats = {
             label: [
-                trained(text, folder / f"{label}-{seed}", seed=seed, **row)
+                train_or_resume(text, folder / f"{label}-{seed}", seed=seed, **row)
                 for seed in range(1, options.seeds + 1)
             ]
             for label, row in rows.items()
@@ -97,7 +97,7 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def trained(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
+def train_or_resume(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
     """Train or resume a run; return its nats per character."""
     if run.exists():
         return nextchar.LanguageModel.resume(run).nats_per_char

@@ -22,7 +22,7 @@ import nextchar
 SLIPS, LISTED, CHARACTERS = 20, 30, 5000
 
 
-def plant(text: str, draw: random.Random) -> tuple[str, list[int]]:
+def insert_typos(text: str, draw: random.Random) -> tuple[str, list[int]]:
     """Insert typos into a text; return the text and their positions."""
     inside = [
         place
@@ -51,11 +51,11 @@ def plant(text: str, draw: random.Random) -> tuple[str, list[int]]:
     return "".join([*pieces, text[at:]]), places
 
 
-def found(model: nextchar.LanguageModel, held_out: str, seed: int) -> int:
+def count_found(model: nextchar.LanguageModel, held_out: str, seed: int) -> int:
     """Insert typos, and return the number of those found."""
     draw = random.Random(seed)
     start = draw.randrange(len(held_out) - CHARACTERS)
-    text, places = plant(held_out[start : start + CHARACTERS], draw)
+    text, places = insert_typos(held_out[start : start + CHARACTERS], draw)
     spans = model.score(text).anomalies(LISTED)
     return sum(any(s.start <= p + 2 and p <= s.end for s in spans) for p in places)
 
@@ -72,7 +72,7 @@ def main() -> None:
     if len(held_out) <= CHARACTERS:
         parser.error(f"a tenth of the text must be longer than {CHARACTERS:,} characters")
     model = nextchar.LanguageModel.load(options.run)
-    counts = [found(model, held_out, seed) for seed in range(options.draws)]
+    counts = [count_found(model, held_out, seed) for seed in range(options.draws)]
     figures = {
         "slips": SLIPS,
         "listed": LISTED,
