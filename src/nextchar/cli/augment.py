@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from nextchar.text.augmentation import Augmenter, Line
     from nextchar.text.reading import TextSource
 
-_HELP = """Show how a training with the same options would alter a text, or write it so.
+_HELP = """Preview the augmentation of a text, or write augmented copies.
 
-Edits stand between ⟦ and ⟧, in the original (-) and in the altered line (+).
-If none is set, the preview shows a little of every edit but synonyms.
+The options are those of `nextchar train`. The preview marks edits with ⟦ and ⟧, in the original
+line (-) and in the augmented line (+). If no edit is set, it shows a small rate of each edit except
+synonyms.
 """
 
 _READING = ("vocabulary", "min_count", "normalization", "encoding", "errors", "seed")

@@ -46,9 +46,10 @@ def _bigram(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Predict each symbol from the one before it: what every network has to beat.
+    """Measure the bigram baseline of a text.
 
-    The last tenth of the text is held out and measured, as in training.
+    The baseline predicts each symbol from the one before it; every network has to beat it. The end
+    of the text is held out and measured, as in training.
     """
     from nextchar.cli.options import picture_format
     from nextchar.config import TextConfig

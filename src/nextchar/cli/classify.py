@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.text.labelled import LabelledText
 
-app = Commands("classify", "A label for each text: sentiment, language, spam, …")
+app = Commands("classify", "Predict a label for each text: sentiment, language, spam, …")
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
@@ -446,3 +446,6 @@ def _page_of(explanation: Explanation) -> str:
 
 
 _add_train()
+
+
+add_to = app.add_to

@@ -23,10 +23,10 @@ from nextchar.errors import ConfigError
 if TYPE_CHECKING:
     from nextchar.experiments import Comparison, Group
 
-_HELP = """Train variants of a network on one text, with the same budget, and compare them.
+_HELP = """Train variants of a network with the same budget and compare them.
 
-Every combination of --cells, --inputs and --vary is trained with every seed, for --minutes or
---steps each. A comparison that was interrupted goes on when the command is given again.
+Every combination of --cells, --inputs and --vary is trained with every seed, each for --minutes or
+--steps. Repeat the command to continue an interrupted comparison.
 """
 
 _SPARKS = "▁▂▃▄▅▆▇█"

@@ -36,7 +36,10 @@ def _complete(
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """List the most probable completions of the last word, or the next words, exactly."""
+    """List the most probable completions of the last word of a text.
+
+    The probabilities are exact. If the text ends with a complete word, the next words are listed.
+    """
     if text is not None and prompt:
         raise ConfigError("the text so far is given twice: TEXT and --prompt are the same")
     if text is None and not prompt and prompt_file is None:

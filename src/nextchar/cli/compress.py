@@ -32,7 +32,10 @@ def _compress(
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
-    """Compress a file without loss; the same run gives it back on this machine."""
+    """Compress a file without loss, with the predictions of a run.
+
+    Decompression needs the same run on the same machine.
+    """
     from nextchar.compression import compress
 
     original, compressed, seconds = _convert(compress, run, file, out, quiet, "compressing")
@@ -46,7 +49,10 @@ def _decompress(
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
-    """Give back a compressed file, verified, or say why that cannot be."""
+    """Restore a file that compress has written.
+
+    The restored file is verified; if it differs from the original, nothing is written.
+    """
     from nextchar.compression import decompress
 
     compressed, original, seconds = _convert(decompress, run, file, out, quiet, "decompressing")

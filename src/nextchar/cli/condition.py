@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.runs import ItemResult
     from nextchar.training.events import Listener
 
-app = Commands("condition", "Text from a label or from numbers: one to many.")
+app = Commands("condition", "Generate text from a label or from numbers.")
 
 _TRAIN_HELP = """Train a network that writes text from a label or from numbers.
 
@@ -401,3 +401,6 @@ _add_train()
 _add_generate()
 _add_evaluate()
 _add_save()
+
+
+add_to = app.add_to

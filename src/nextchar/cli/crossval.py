@@ -18,9 +18,10 @@ from nextchar.cli.options import (
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
 
-_HELP = """Cross-validate: cut a text into folds, train once without each, and measure it.
+_HELP = """Cross-validate a language model on a text.
 
-A cross-validation that was interrupted goes on when the command is given again.
+The text is split into folds; each fold is measured by a model trained on the others. Repeat the
+command to continue an interrupted cross-validation.
 """
 
 # Each says what is held out, which the folds do.

@@ -11,7 +11,7 @@ import typer
 from nextchar.cli.commands import Commands
 from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows
 
-app = Commands("data", "Corpora by name.")
+app = Commands("data", "List, download and locate corpora.")
 
 
 @app.command("list")
@@ -67,3 +67,6 @@ def _print_place(name: str, where: Path, *, as_json: bool) -> None:
         print_json({"name": name, "path": str(where)})
     else:
         sys.stdout.write(f"{where}\n")
+
+
+add_to = app.add_to

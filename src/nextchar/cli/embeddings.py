@@ -26,7 +26,7 @@ from nextchar.config.embeddings import EmbeddingRunConfig
 if TYPE_CHECKING:
     from nextchar.embeddings import Neighbor, SymbolVectors
 
-app = Commands("embeddings", "Vectors of symbols, learned from their neighbours.")
+app = Commands("embeddings", "Learn and query vectors of symbols.")
 
 _HELP = """Learn a vector for each symbol of a text: skip-gram or CBOW with negative sampling.
 
@@ -200,3 +200,6 @@ add_command(
         *config_parameters(EmbeddingRunConfig),
     ],
 )
+
+
+add_to = app.add_to

@@ -61,7 +61,7 @@ def _evaluate(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Measure nats and bits per character and perplexity, over the whole text."""
+    """Measure bits per character and perplexity on a text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError, TextError
     from nextchar.runs.training import open_corpus

@@ -30,7 +30,10 @@ _ENDING, _CONSTRAINT, _SAMPLING, _SEARCH = "Ending", "Constraint", "Sampling", "
 
 
 _CHARACTERS_A_LINE = 1000  # at most, where --lines bounds a text and --length does not
-_HELP = "Write text with a trained model, as it appears, or search for the most probable one."
+_HELP = """Generate text, or search for the most probable text.
+
+Generated text appears as it is drawn; --beam searches instead.
+"""
 RUN: Any = typer.Argument(help="A run directory.")
 
 

@@ -32,9 +32,9 @@ def _info(
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Show a run's configuration, parameters, vocabulary and history.
+    """Show the configuration, size and learning curve of a run.
 
-    With --compile, prepare an installation, such as an image, for its first training.
+    With --compile, compile all loops in advance, for instance while a container image is built.
     """
     from nextchar.errors import ConfigError
     from nextchar.run_files.model_files import task_of

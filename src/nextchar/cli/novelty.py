@@ -35,9 +35,10 @@ def _novelty(
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Find what a text shares with the training part of a run's corpus, and what is new in it.
+    """Measure the overlap of a text with the training text of a run.
 
-    Symbols that the vocabulary does not have match nothing.
+    The result is the share of new n-grams, and the longest passages that both texts have. Symbols
+    outside the vocabulary match nothing.
     """
     from nextchar.cli.options import reading_config
     from nextchar.novelty import novelty

@@ -60,7 +60,10 @@ def _play(
     checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
 ) -> None:
-    """Write together with a model: type a beginning, watch it go on, take it back, try again."""
+    """Write a text together with a model, interactively.
+
+    Type a beginning, and the model continues it. Its text can be taken back and written again.
+    """
     model = load_model(run, device=device, checkpoint=checkpoint)
     game = _Game(model, {"length": length, "temperature": temperature, "unknown": unknown}, seed)
     if sys.stdin.isatty():

@@ -64,7 +64,10 @@ def _score(
     ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Show what each character of a text costs in bits: shaded text, lists, or a page."""
+    """Show the cost of each character of a text in bits.
+
+    The result is shaded text, a list of lines, words or surprising passages, or an HTML page.
+    """
     from nextchar.cli.options import adaptation_of, reading_config, require_folder
     from nextchar.errors import ConfigError
     from nextchar.rendering.score_page import score_page

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 app = Commands(
     "tag",
-    "A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
+    "Label each character: restore spaces, case, accents or punctuation.",
 )
 _TRAIN_HELP = """Train a tagger.
 
@@ -288,3 +288,6 @@ def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Itera
         unknown.read(chunk, place)
         place = place.after(chunk)
         yield chunk
+
+
+add_to = app.add_to

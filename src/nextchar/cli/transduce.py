@@ -44,9 +44,7 @@ if TYPE_CHECKING:
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
 
-app = Commands(
-    "transduce", "Write one text for another: pronunciation, transliteration, dates, spelling."
-)
+app = Commands("transduce", "Map texts to texts: pronunciation, transliteration, dates, …")
 
 _TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
 
@@ -394,3 +392,6 @@ def _dates(
         print_json({"items": written} if out is None else {"out": str(out), "count": len(pairs)})
     elif out is None:
         sys.stdout.write(text)
+
+
+add_to = app.add_to

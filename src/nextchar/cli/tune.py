@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from nextchar.experiments.trials import SearchEvent
     from nextchar.training.events import Event
 
-_HELP = """Search for the options with which a text is learnt best.
+_HELP = """Search for the best options for a text.
 
-Each --search names an option and its values, LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C;
-with none, those that matter most are searched. Options that are set are shared by all trials.
+Each --search names an option and its values: LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C.
+Without --search, the most important options are searched. All other options are the same in every
+trial.
 
-A trial takes --steps, or --trial-minutes, or its share of --minutes. Given again, the command goes
-on where it was stopped; given twice at the same time, the processes share the trials.
+The budget of a trial is --steps, --trial-minutes, or its share of --minutes. Repeat the command to
+continue an interrupted search. Several processes with the same command share the trials.
 """
 
 
