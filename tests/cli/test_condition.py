@@ -51,7 +51,7 @@ def test_a_table_becomes_a_run_that_writes(nextchar: Run, tmp_path: Path) -> Non
     outcome = nextchar(
         "condition", "train", data, "--text", "name", "--label", "kind", "--out", out, *QUICK
     )
-    assert "without condition" in outcome.succeeded()
+    assert "unconditional bits per char" in outcome.succeeded()
     assert "step" in outcome.err
     assert {path.name for path in out.iterdir()} == {
         "config.json", "vocabulary.json", "conditions.json", "model.safetensors", "metrics.jsonl",

@@ -183,7 +183,7 @@ def test_pairs_that_cannot_be_learned_are_refused(
         (("attention", "RUN", "abc", "--picture", "x.bmp"), "--picture is a file that ends in"),
         (("dates", "--count", "0"), "count must be 1 to 100,000; got 0"),
         (("dates", "--out", "x.csv"), "--out is a file that ends in .tsv"),
-        (("train",), "no pairs were given"),
+        (("train",), "no data was given"),
         (("train", "x.tsv"), "no run directory was given"),
         (("train", "--resume", "RUN", "--epochs", "5"), "takes no --epochs"),
         (("train", "--resume", "RUN", "--target", "a"), "takes no --target"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
 import shutil
@@ -14,29 +13,17 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.notes import note_event
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    picture_format,
-    require_folder,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter, picture_format, require_folder
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     print_json,
     print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError
 
@@ -49,18 +36,17 @@ if TYPE_CHECKING:
     from nextchar.tasks.classification.figures import ClassificationFigures
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
-    from nextchar.tasks.runs import ItemResult
     from nextchar.text.labelled import LabelledText
 
 app = Commands("classify", "Predict a label for each text: sentiment, language, spam, …")
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
-Texts come from CSV, TSV and JSON lines (--text and --label name the columns), from a folder with
-one file a class (the file's stem is the label, each line a text), or from lines of a label, a space
-and a text. The run directory that --out names holds everything.
+Texts are read from CSV, TSV or JSON lines (--text and --label name the columns), from a folder with
+one file per class (its stem is the label, and each line is a text), or from lines that consist of a
+label, a space and a text.
 
-With --from, the network begins with the symbols, the embedding and the layers of a language model.
+With --from, training starts from the vocabulary, the embedding and the layers of a language model.
 """
 _LAYOUT_HELP = "How files are read: columns, files (one a class), lines (a label and a text)."
 _LABEL_COLUMN: Any = typer.Option("label", "--label", help=f"The column of labels: {COLUMN_HELP}.")
@@ -75,110 +61,24 @@ _CUT: Any = typer.Option(False, "--cut", help="Read the beginnings of texts that
 _Layout = Literal["auto", "columns", "files", "lines"]
 _SHOWN = 10
 
-
-def _add_train() -> None:
-    own = [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, patterns, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
+TrainCommand(
+    task="classify",
+    help=_TRAIN_HELP,
+    config=ClassifierRunConfig,
+    data="Files, folders, globs, or -.",
+    own=[
         parameter("text", str, _TEXT_COLUMN),
         parameter("label", str, _LABEL_COLUMN),
         parameter("layout", _Layout, _LAYOUT),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
-            "from_run", Path | None, typer.Option(None, "--from", help="A language model's run.")
-        ),
-        parameter(
-            "tensorboard",
+            "from_run",
             Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+            typer.Option(None, "--from", help="Start from the layers of this language model."),
         ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, _JSON),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-    ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ClassifierRunConfig))
-
-
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    text: str,
-    label: str,
-    layout: _Layout,
-    resume: Path | None,
-    from_run: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    own = {"text": text, "label": label, "layout": layout, "from": from_run, "config": config}
-    set_here = given(context, {**values, **own, "from_run": from_run})
-    more = {} if resume is None else taken_by_resume(set_here)
-    _check_train(data, out, resume, set_here)
-    options = chosen(context, values, config, ClassifierRunConfig)
-    from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.classification.training import resume_classifier, train_classifier
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = resume_classifier(resume, listeners=listeners, **more)
-        elif data and out is not None:
-            result = train_classifier(
-                data,
-                out,
-                text=text,
-                label=label,
-                layout=layout,
-                from_run=from_run,
-                listeners=listeners,
-                **options,
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_result(result)
-
-
-def _check_train(
-    data: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
-) -> None:
-    if resume is not None:
-        names = ["from" if name == "from_run" else name for name in options]
-        extra = [f"--{name.replace('_', '-')}" for name in names]
-        extra += ["--out"] * (out is not None) + ["data"] * bool(data)
-        if extra:
-            raise resume_refuses(extra)
-    elif not data:
-        raise ConfigError("no data was given: name a file, a folder or -, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _print_result(result: ItemResult) -> None:
-    held = f"of {result.held_out:,} held out" if result.held_out else "of the training"
-    rows = [
-        ("run", str(result.run)),
-        ("parameters", f"{result.parameters:,}"),
-        ("items", f"{result.items:,}, {result.epochs:.3g} epochs"),
-        ("steps", f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}"),
-        *(
-            (name.replace("_", " "), f"{value:.4f} {held}")
-            for name, value in result.figures.items()
-        ),
-        ("loss", f"{result.nats:.4f} nats/item, {result.nats / math.log(2):.4f} bits/item {held}"),
-    ]
-    print_rows(rows)
-    sys.stdout.write(f"\nnextchar classify predict {result.run}\n")
+    ],
+    rows=item_rows,
+    next_command="classify predict OUT",
+).add_to(app)
 
 
 @app.command("predict")
@@ -443,9 +343,6 @@ def _page_of(explanation: Explanation) -> str:
     share = explanation.probabilities[explanation.label]
     title = f"{explanation.label}: {share:.3f}"
     return contribution_page(title, explanation.label, parts, _strongest(explanation))
-
-
-_add_train()
 
 
 add_to = app.add_to

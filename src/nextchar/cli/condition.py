@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +13,17 @@ from nextchar.cli.commands import Commands
 from nextchar.cli.generate import RUN, GenerativeModel, write, writing_parameters
 from nextchar.cli.loading import tell_weights
 from nextchar.cli.notes import note_event
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import add_command, parameter
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     print_json,
     print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -46,26 +34,27 @@ if TYPE_CHECKING:
     from nextchar.config import TextConfig
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.tasks.runs import ItemResult
     from nextchar.training.events import Listener
 
 app = Commands("condition", "Generate text from a label or from numbers.")
 
-_TRAIN_HELP = """Train a network that writes text from a label or from numbers.
+_TRAIN_HELP = """Train a model that generates text from a label or from numbers.
 
-Texts with labels are tables (.csv, .tsv, .jsonl: --text and --label name the columns), a folder of
-files of which each is named after a label and holds a text a line (else --layout files), or files
-whose lines are a label, a space and a text.
+Labelled texts are read from tables (.csv, .tsv, .jsonl: --text and --label name the columns), from
+a folder with one file per label (its stem is the label, and each line is a text), or from lines
+that consist of a label, a space and a text.
 
-Numbers in place of labels are columns of the table (--features) or a file (--features-file).
+Numbers replace the labels with --features (columns of the table) or --features-file.
 """
-_GENERATE_HELP = """Write texts under a condition, each to its end, or search for the most probable.
+_GENERATE_HELP = """Generate texts under a condition, or search for the most probable text.
 
-All options are those of `nextchar generate`. Without a condition, any text is written.
+The options are those of `nextchar generate`. Without a condition, texts of all kinds are generated.
 """
-_GIVEN_HELP = "A label; shares of labels, as Korean=0.7,Italian=0.3; or features, as length=9."
-_STRENGTH_HELP = "Above 1, overdo what tells the condition from any text; 0 is no condition."
-_VECTOR_HELP = "Numbers, one for each feature, as 0.5,12."
+_GIVEN_HELP = (
+    "A label, a mixture of labels such as Korean=0.7,Italian=0.3, or features such as length=9."
+)
+_STRENGTH_HELP = "Strength of the condition: above 1 it is exaggerated, at 0 it is ignored."
+_VECTOR_HELP = "Numbers, one for each feature, such as 0.5,12."
 
 
 def _reading_parameters() -> list[inspect.Parameter]:
@@ -97,92 +86,13 @@ def _reading_parameters() -> list[inspect.Parameter]:
     ]
 
 
-def _add_train() -> None:
-    own = [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
-        *_reading_parameters(),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-    ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ConditionRunConfig))
-
-
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    text: str | None,
-    label: str | None,
-    layout: Layout,
-    features: str | None,
-    features_file: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    reading = {
-        "text": text, "label": label, "layout": layout, "features": features,
-        "features_file": features_file,
-    }  # fmt: skip
-    more: dict[str, Any] = {}
-    if resume is not None:
-        others = {**reading, **values, "out": out, "config": config, "data": data}
-        set_here = given(context, others)
-        more = taken_by_resume(set_here)
-        _refuse_beside_resume(set_here)
-    elif not data:
-        raise ConfigError("no texts were given: name files or a folder, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-    options = chosen(context, values, config, ConditionRunConfig)
-    from nextchar.cli.progress import training_listeners
-
-    resumes = resume is not None
-    began = time.monotonic()
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        from nextchar.tasks.conditioning.model import ConditionalModel
-
-        if resume is not None:
-            result = ConditionalModel.resume(resume, listeners=listeners, **more)
-        elif data and out is not None:
-            run_config = ConditionRunConfig.from_options(options)
-            items = _read(data, run_config.items.reading, reading, listeners)
-            result = ConditionalModel.train_items(
-                items, out, listeners=listeners, began=began, **options
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_training(result)
-
-
-def _refuse_beside_resume(others: dict[str, Any]) -> None:
-    if others:
-        raise resume_refuses(
-            [name if name == "data" else f"--{name.replace('_', '-')}" for name in others]
-        )
-
-
-def _read(
-    data: list[str], config: TextConfig, options: dict[str, Any], listeners: Sequence[Listener]
+def read_conditional_items(
+    data: Sequence[str],
+    config: TextConfig,
+    listeners: Sequence[Listener],
+    **options: Any,  # noqa: ANN401
 ) -> Items:
+    """Read texts with labels or numbers; the options are those of ``_reading_parameters``."""
     from nextchar.tasks.conditioning.items import read_items
     from nextchar.training.events import noting
 
@@ -332,7 +242,7 @@ def _evaluate(
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = _read(data, config.items.reading, reading, [note_event])
+    items = read_conditional_items(data, config.items.reading, [note_event], **reading)
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
     unknown = UnknownSymbols(model.symbols.vocabulary)
@@ -372,32 +282,15 @@ def _print_figures(figures: dict[str, Any]) -> None:
     )
 
 
-def _bits(nats: float) -> str:
-    return f"{nats / math.log(2):.4f} bits/char"
-
-
-def _print_training(result: ItemResult) -> None:
-    figures = result.to_dict()
-    none = figures.get("unconditional_bits_per_char")
-    print_rows(
-        [
-            ("run", figures["run"]),
-            ("parameters", f"{result.parameters:,}"),
-            ("items", f"{result.items:,}, and {result.held_out:,} held out"),
-            (
-                "steps",
-                f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}",
-            ),
-            ("speed", f"{result.chars_per_second:,.0f} chars/s"),
-            ("train", _bits(result.train_nats)),
-            ("best", _bits(result.nats)),
-            *([] if none is None else [("without condition", f"{none:.4f} bits/char")]),
-        ]
-    )
-    sys.stdout.write(f"\nnextchar condition generate {result.run} --given …\n")
-
-
-_add_train()
+TrainCommand(
+    task="condition",
+    help=_TRAIN_HELP,
+    config=ConditionRunConfig,
+    data="Files, folders, globs, or -.",
+    own=_reading_parameters(),
+    rows=item_rows,
+    next_command="condition generate OUT --given …",
+).add_to(app)
 _add_generate()
 _add_evaluate()
 _add_save()

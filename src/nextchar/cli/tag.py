@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter
 from nextchar.cli.output import (
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     part_display,
     print_json,
     print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TaggerRunConfig
-from nextchar.errors import ConfigError
 from nextchar.text.notes import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.tagging.scores import MatchCounts
     from nextchar.tasks.tagging.tagger import TagEvaluation
     from nextchar.text.unknown import UnknownSymbols
@@ -49,9 +36,10 @@ app = Commands(
 )
 _TRAIN_HELP = """Train a tagger.
 
-With --restore, the data are plain text, and each line is an item: what is to be put back is taken
-off, and the network learns to put it back. Without, a line is a character, a tab and its label,
-and an empty line stands between items; or tables have a column of texts and one of labels.
+With --restore, the data is plain text, and each line is an item. The marks to restore are removed
+from it, and the network learns to put them back. Without --restore, each line of the data is a
+character, a tab and a label, with an empty line between items; or the data is a table with a column
+of texts and a column of labels.
 """
 _COLUMNS_HELP = (
     "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels. Numbers from 1 "
@@ -61,99 +49,20 @@ _TRANSITIONS_HELP = "Which label may follow which; as the run if not set."
 _LISTED_PARTS = 20
 
 
-def _columns(names: str | None) -> list[str]:
+def column_names(names: str | None) -> list[str]:
+    """Split a list of columns."""
     return [] if names is None else [name.strip() for name in names.split(",")]
 
 
-def _run(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    columns: str | None,
-    resume: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    own = {"--out": out, "--columns": columns, "--config": config, "data": data}
-    set_here = given(context, values)
-    more = {} if resume is None else taken_by_resume(set_here)
-    _check(own, resume, set_here)
-    options = chosen(context, values, config, TaggerRunConfig)
-    from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.tagging import training
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = training.resume_tagger(resume, listeners=listeners, **more)
-        elif data is not None and out is not None:
-            result = training.train_tagger(
-                data, out, columns=_columns(columns), listeners=listeners, **options
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_result(result)
-
-
-def _check(own: dict[str, Any], resume: Path | None, options: dict[str, Any]) -> None:
-    if resume is not None:
-        extra = [f"--{name.replace('_', '-')}" for name in options]
-        extra += [name for name, value in own.items() if value]
-        if extra:
-            raise resume_refuses(extra)
-    elif not own["data"]:
-        raise ConfigError("no data were given: name files, a folder or -, or --resume a run")
-    elif own["--out"] is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _print_result(result: ItemResult) -> None:
-    early = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
-    rows = [
-        ("run", str(result.run)),
-        ("items", f"{result.items:,} learned from, {result.held_out:,} held out"),
-        ("parameters", f"{result.parameters:,}"),
-        ("steps", f"{result.steps:,}{early} in {duration(result.seconds)}, best at "
-                  f"{result.best_step:,}"),
-        ("speed", f"{result.chars_per_second:,.0f} chars/s"),
-        ("loss", f"{result.nats:.4f} nats/label"),
-    ]  # fmt: skip
-    rows += [(name.replace("_", " "), f"{value:.4f}") for name, value in result.figures.items()]
-    print_rows(rows)
-    sys.stdout.write(f"\nnextchar tag apply {result.run} FILE\n")
-
-
-add_command(
-    app,
-    "train",
-    _run,
-    _TRAIN_HELP,
-    [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP)),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TaggerRunConfig),
-    ],
-)
+TrainCommand(
+    task="tag",
+    help=_TRAIN_HELP,
+    config=TaggerRunConfig,
+    data="Files, folders, globs, or -.",
+    own=[parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP))],
+    rows=item_rows,
+    next_command="tag apply OUT FILE",
+).add_to(app)
 
 
 @app.command("evaluate")
@@ -178,7 +87,7 @@ def _evaluate(
     with followed_display("evaluating"):
         result = tagger.evaluate(
             data,
-            columns=_columns(columns),
+            columns=column_names(columns),
             reading=reading.items.reading,
             note=write_note,
         )

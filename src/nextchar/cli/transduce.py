@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    picture_format,
-    require_folder,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter, picture_format, require_folder
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
     UNKNOWN_HELP,
-    duration,
     followed_display,
     print_json,
     print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nextchar.tasks.runs import ItemResult
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
 
 app = Commands("transduce", "Map texts to texts: pronunciation, transliteration, dates, …")
 
-_TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
+_TRAIN_HELP = """Train a transducer on pairs of texts: a source and its target.
 
-Of a .csv, .tsv or .jsonl file --source and --target name the columns. Of any other file each line
-is a source, a tab (or a blank, where there is no tab), and a target. A file named *.dict or
-cmudict* is read as CMUdict: words and phonemes, only the first pronunciation of each word.
+In .csv, .tsv and .jsonl files, --source and --target name the columns. In any other file, each line
+consists of a source, a tab (or a space if there is no tab) and a target. A file named *.dict or
+cmudict* is read as CMUdict: words and phonemes, with only the first pronunciation of each word.
 """
 
 _Format = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
@@ -68,70 +54,8 @@ _SOURCE = typer.Option(None, "--source", help=f"Column of the sources [source]: 
 _TARGET = typer.Option(None, "--target", help=f"Column of the targets [target]: {COLUMN_HELP}.")
 
 
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    source: str | None,
-    target: str | None,
-    file_format: _Format,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    about_data = {"source": source, "target": target, "format": file_format}
-    set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
-    own = given(context, values)
-    more = {} if resume is None else taken_by_resume(own)
-    _check(data, out, resume, config, [*own, *set_here])
-    options = chosen(context, values, config, TransducerRunConfig)
-    from nextchar.cli.progress import training_listeners
-    from nextchar.tasks.transduction.training import resume_transducer, train_transducer
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = resume_transducer(resume, listeners=listeners, **more)
-        elif data is not None and out is not None:
-            result = train_transducer(
-                data,
-                out,
-                columns=_columns(source, target),
-                file_format=file_format,
-                listeners=listeners,
-                **options,
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_training(result)
-
-
-def _check(
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    config: Path | None,
-    set_here: Sequence[str],
-) -> None:
-    if resume is not None:
-        extra = [f"--{name.replace('_', '-')}" for name in set_here]
-        extra += ["--out"] if out is not None else []
-        extra += ["--config"] if config is not None else []
-        extra += ["data"] if data else []
-        if extra:
-            raise resume_refuses(extra)
-    elif not data:
-        raise ConfigError("no pairs were given: name a file or -, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _columns(source: str | None, target: str | None) -> Columns | None:
+def column_pair(source: str | None, target: str | None) -> Columns | None:
+    """Return the columns of source and target; ``None`` if neither is named."""
     from nextchar.tasks.transduction.pairs import Columns
 
     if source is None and target is None:
@@ -139,49 +63,19 @@ def _columns(source: str | None, target: str | None) -> Columns | None:
     return Columns(source=source or "source", target=target or "target")
 
 
-def _print_training(result: ItemResult) -> None:
-    planned = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
-    steps = f"{result.steps:,}{planned} in {duration(result.seconds)}, best at {result.best_step:,}"
-    figures = [(name.replace("_", " "), f"{100 * v:.2f} %") for name, v in result.figures.items()]
-    print_rows(
-        [
-            ("run", str(result.run)),
-            ("parameters", f"{result.parameters:,}"),
-            ("pairs", f"{result.items:,} learned from, {result.held_out:,} held out"),
-            ("steps", f"{steps}, {result.epochs:.3g} epochs"),
-            ("best", f"{result.nats:.4f} nats/symbol"),
-            *figures,
-        ]
-    )
-    sys.stdout.write(f"\nnextchar transduce apply {result.run} TEXT\n")
-
-
-add_command(
-    app,
-    "train",
-    _train,
-    _TRAIN_HELP,
-    [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter("data", list[str] | None, typer.Argument(None, help="Files, or -.")),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
+TrainCommand(
+    task="transduce",
+    help=_TRAIN_HELP,
+    config=TransducerRunConfig,
+    data="Files, or -.",
+    own=[
         parameter("source", str | None, _SOURCE),
         parameter("target", str | None, _TARGET),
         parameter("file_format", _Format, _FORMAT),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TransducerRunConfig),
     ],
-)
+    rows=item_rows,
+    next_command="transduce apply OUT TEXT",
+).add_to(app)
 
 
 @app.command("apply")
@@ -285,7 +179,7 @@ def _evaluate(
     from nextchar.tasks.transduction.training import held_out, sampled
 
     model = Transducer.load(run)
-    columns = _columns(source, target)
+    columns = column_pair(source, target)
     if data:
         reading = model.config.items.reading
         pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=write_note)
