@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.generate import RUN, GenerativeModel, write, writing_parameters
 from nextchar.cli.loading import tell_weights
 from nextchar.cli.notes import note_event
 from nextchar.cli.options import add_command, parameter
@@ -24,6 +23,8 @@ from nextchar.cli.output import (
 )
 from nextchar.cli.result_rows import item_rows
 from nextchar.cli.train_command import TrainCommand
+from nextchar.cli.writing import Writer, write
+from nextchar.cli.writing_options import writing_parameters
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -57,8 +58,11 @@ _STRENGTH_HELP = "Strength of the condition: above 1 it is exaggerated, at 0 it 
 _VECTOR_HELP = "Numbers, one for each feature, such as 0.5,12."
 
 
+_RUN: Any = typer.Argument(help="The run directory of a conditional model.")
+
+
 def _reading_parameters() -> list[inspect.Parameter]:
-    """Give the options that say where texts and conditions are."""
+    """Return the options that name the columns and files of texts and conditions."""
     return [
         parameter(
             "text", str | None, typer.Option(None, help=f"Column of texts [text]: {COLUMN_HELP}.")
@@ -114,10 +118,10 @@ def read_conditional_items(
 def _add_generate() -> None:
     own = [
         parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter("run", Path, RUN),
+        parameter("run", Path, _RUN),
         *_condition_parameters(),
     ]
-    add_command(app, "generate", _generate, _GENERATE_HELP, own + writing_parameters())
+    add_command(app, "generate", _generate, _GENERATE_HELP, [*own, *writing_parameters()])
 
 
 def _condition_parameters() -> list[inspect.Parameter]:
@@ -146,19 +150,13 @@ def _generate(
     tell_weights(run, model.config.training, checkpoint)
     condition = _condition(model, given, vector)
 
-    def load() -> GenerativeModel:
-        return model.writer(condition, strength=strength)
-
-    lines_apart = model.symbols.boundary == LINE_BREAK
-    reading = model.config.items.reading
-    write(
-        context,
-        load,
-        lambda: reading,
-        {"condition": condition, "strength": strength},
-        lines_apart,
-        **values,
+    writer = Writer(
+        load=lambda: model.writer(condition, strength=strength),
+        reading=lambda: model.config.items.reading,
+        about={"condition": condition, "strength": strength},
+        lines_apart=model.symbols.boundary == LINE_BREAK,
     )
+    write(context, writer, **values)
 
 
 def _condition(model: ConditionalModel, given: str | None, vector: str | None) -> Any:  # noqa: ANN401
@@ -172,7 +170,7 @@ def _condition(model: ConditionalModel, given: str | None, vector: str | None) -
 
 def _add_save() -> None:
     own = [
-        parameter("run", Path, RUN),
+        parameter("run", Path, _RUN),
         *_condition_parameters(),
         parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
@@ -213,7 +211,7 @@ def _save(
 
 def _add_evaluate() -> None:
     own = [
-        parameter("run", Path, RUN),
+        parameter("run", Path, _RUN),
         parameter("data", list[str], typer.Argument(..., help="As for train.")),
         *_reading_parameters(),
         parameter("encoding", str | None, typer.Option(None, help="The run's if not set.")),

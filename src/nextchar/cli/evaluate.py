@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ from nextchar.cli.output import (
 )
 
 if TYPE_CHECKING:
+    from nextchar.config import TextConfig
     from nextchar.evaluation import Evaluation
     from nextchar.language_model.model import LanguageModel
     from nextchar.text.reading import TextSource
@@ -63,50 +64,62 @@ def _evaluate(
 ) -> None:
     """Measure bits per character and perplexity on a text."""
     from nextchar.cli.options import adaptation_of, reading_config
-    from nextchar.errors import ConfigError, TextError
-    from nextchar.runs.training import open_corpus
-    from nextchar.text.reading import open_text
+    from nextchar.errors import ConfigError
 
-    model = load_model(run, device=device, checkpoint=checkpoint)
     if text and part is not None:
-        raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
-    part = part or "validation"
-    adaptation = adaptation_of(dynamic, dynamic_rate)
+        raise ConfigError(f"--part {part} belongs to the run's own text, and TEXT names another")
+    model = load_model(run, device=device, checkpoint=checkpoint)
+    options = {
+        "exact": exact,
+        "reset_every": reset_every,
+        "adaptation": adaptation_of(dynamic, dynamic_rate),
+        "compressors": compressors,
+    }
     if text:
-        with (
-            open_text(text, reading_config(model.config, encoding, errors)) as source,
-            followed_display(
-                "evaluating", quiet=quiet, symbols=0 if quiet else _size(source, model)
-            ),
-        ):
-            result = model.evaluate(
-                source.chunks(),
-                unknown=unknown,
-                exact=exact,
-                reset_every=reset_every,
-                adaptation=adaptation,
-                compressors=compressors,
-            )
-        measured = ", ".join(source.names)
+        reading = reading_config(model.config, encoding, errors)
+        measured, result = _on_text(model, text, reading, quiet, unknown=unknown, **options)
     else:
-        corpus = open_corpus(run)
-        ids = getattr(corpus, part)
-        if len(ids) == 0:
-            raise TextError(f"{run} has no {part} part: name a text to evaluate")
-        with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
-            result = model.evaluate_ids(
-                ids,
-                exact=exact,
-                reset_every=reset_every,
-                adaptation=adaptation,
-                compressors=compressors,
-                check=corpus.check,
-            )
-        measured = f"{part} part of {run}"
+        measured, result = _on_part(model, run, part or "validation", quiet, **options)
     if as_json:
         print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})
     else:
         _print(measured, result)
+
+
+def _on_text(
+    model: LanguageModel,
+    text: list[str],
+    reading: TextConfig,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> tuple[str, Evaluation]:
+    """Measure a text; return its name and the result."""
+    from nextchar.text.reading import open_text
+
+    with open_text(text, reading) as source:
+        symbols = 0 if quiet else _size(source, model)
+        with followed_display("evaluating", quiet=quiet, symbols=symbols):
+            return ", ".join(source.names), model.evaluate(source.chunks(), **options)
+
+
+def _on_part(
+    model: LanguageModel,
+    run: Path,
+    part: str,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> tuple[str, Evaluation]:
+    """Measure a part of the run's own text; return its name and the result."""
+    from nextchar.errors import TextError
+    from nextchar.runs.training import open_corpus
+
+    corpus = open_corpus(run)
+    ids = getattr(corpus, part)
+    if len(ids) == 0:
+        raise TextError(f"{run} has no {part} part: name a text to evaluate")
+    with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
+        result = model.evaluate_ids(ids, check=corpus.check, **options)
+    return f"{part} part of {run}", result
 
 
 def _size(source: TextSource, model: LanguageModel) -> int:
