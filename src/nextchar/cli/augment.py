@@ -21,7 +21,8 @@ from nextchar.cli.options import (
     parameter,
     require_folder,
 )
-from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_note
+from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
+from nextchar.cli.tables import print_rows
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.config import TextConfig

@@ -19,10 +19,10 @@ from nextchar.cli.output import (
     JSON_HELP,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError
@@ -264,25 +264,37 @@ def _print_figures(figures: ClassificationFigures) -> None:
             ("calibration error", f"{figures.calibration_error:.4f} (expected, {_SHOWN} bins)"),
         ]
     )
-    rows = [("label", "precision", "recall", "F1", "items", "most often taken for")]
-    for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True)):
-        numbers = [f"{value:.3f}" for value in (each.precision, each.recall, each.f1)]
-        rows.append(
-            (name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place))
-        )
-    _print_table(rows, left=(0, 5))
+    _print_labels(figures)
     if len(figures.labels) <= _SHOWN:
-        confusion = [("true \\ predicted", *figures.labels)]
-        for name, counts in zip(figures.labels, figures.confusion.tolist(), strict=True):
-            confusion.append((name, *map(str, counts)))
-        _print_table(confusion, left=(0,))
-    bins = [("confidence", "items", "mean", "accuracy")]
-    bins += [
-        (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
-        for b in figures.bins
-        if b.items
+        sys.stdout.write("\n")
+        rows = zip(figures.labels, figures.confusion.tolist(), strict=True)
+        print_table(
+            ("true \\ predicted", *figures.labels), [(name, *map(str, each)) for name, each in rows]
+        )
+    sys.stdout.write("\n")
+    print_table(
+        ("confidence", "items", "mean", "accuracy"),
+        [
+            (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
+            for b in figures.bins
+            if b.items
+        ],
+    )
+
+
+def _print_labels(figures: ClassificationFigures) -> None:
+    rows = [
+        (
+            name,
+            *(f"{value:.3f}" for value in (each.precision, each.recall, each.f1)),
+            str(each.items),
+            _wrong(figures, place),
+        )
+        for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True))
     ]
-    _print_table(bins, left=(0,))
+    sys.stdout.write("\n")
+    headings = ("label", "precision", "recall", "F1", "items", "most often confused with")
+    print_table(headings, rows, left=(0, 5))
 
 
 def _wrong(figures: ClassificationFigures, place: int) -> str:
@@ -290,20 +302,6 @@ def _wrong(figures: ClassificationFigures, place: int) -> str:
     counts = figures.confusion[place]
     others = [n for n in (-counts).argsort(kind="stable").tolist() if n != place and counts[n]]
     return ", ".join(f"{figures.labels[n]} {counts[n]}" for n in others[:2])
-
-
-def _print_table(rows: list[Any], *, left: tuple[int, ...]) -> None:
-    from nextchar.rendering.characters import printable_text, width
-
-    cells = [[printable_text(cell) for cell in row] for row in rows]
-    widths = [max(width(row[n]) for row in cells) for n in range(len(cells[0]))]
-    sys.stdout.write("\n")
-    for row in cells:
-        padded = [
-            cell + " " * (most - width(cell)) if n in left else " " * (most - width(cell)) + cell
-            for n, (cell, most) in enumerate(zip(row, widths, strict=True))
-        ]
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
 def _print_explanation(explanation: Explanation) -> None:

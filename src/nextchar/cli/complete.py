@@ -9,8 +9,9 @@ from typing import Literal
 import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
+from nextchar.cli.tables import print_rows
 from nextchar.errors import ConfigError
 
 

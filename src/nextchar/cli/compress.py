@@ -11,7 +11,8 @@ from typing import Any
 import typer
 
 from nextchar.cli.options import require_folder
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 _RUN = typer.Argument(help="A run directory.")
 _OUT = typer.Argument(help="The file to write; nothing may stand there.")

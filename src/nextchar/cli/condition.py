@@ -18,10 +18,10 @@ from nextchar.cli.output import (
     JSON_HELP,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.cli.writing import Writer, write
 from nextchar.cli.writing_options import writing_parameters

@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 app = Commands("data", "List, download and locate corpora.")
 

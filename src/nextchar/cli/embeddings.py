@@ -12,7 +12,8 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.options import require_folder
-from nextchar.cli.output import JSON_HELP, duration, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, duration, print_json
+from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config.embeddings import EmbeddingRunConfig
 

@@ -14,8 +14,8 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     followed_display,
     print_json,
-    print_rows,
 )
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.config import TextConfig

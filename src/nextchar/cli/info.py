@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json
+from nextchar.cli.tables import print_rows, print_table
 from nextchar.config import Config
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
         ]
     )
     if values["history"]:
-        sys.stdout.write(f"\n{_history(values['history'], kind.unit)}\n")
+        _print_history(values["history"], kind.unit)
 
 
 def _of_language_model(run: Path, *, as_json: bool) -> None:
@@ -151,7 +152,7 @@ def _print(values: dict[str, Any], origin: Origin | None) -> None:
     )
     rows = values["history"]
     if rows:
-        sys.stdout.write(f"\n{_history(rows)}\n")
+        _print_history(rows)
 
 
 def _extended(run: Path) -> dict[str, Any]:
@@ -191,25 +192,28 @@ def _shown(value: object) -> str:
     return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _history(rows: list[dict[str, Any]], unit: str = "char") -> str:
-    """Show the history: the losses in bits per unit, and what else was measured."""
+def _print_history(rows: list[dict[str, Any]], unit: str = "char") -> None:
+    """Print the losses in bits per unit, other figures, and the best step."""
     names = [f"validation_bits_per_{unit}", *_figures(rows, unit)]
     headings = ["val bits", *(name.removeprefix("validation_") for name in names[1:])]
-    widths = [max(10, len(heading)) for heading in headings]
-    lines = [
-        "    step   epochs   train bits "
-        + "".join(f" {heading:>{width}}" for heading, width in zip(headings, widths, strict=True))
-        + "      rate     time"
-    ]
-    for row in rows:
-        shown = (f"{row[name]:.4f}" if name in row else "–" for name in names)
-        lines.append(
-            f"{row['step']:8d} {row['epochs']:8.2f} {row[f'train_bits_per_{unit}']:12.4f}"
-            + "".join(f" {each:>{width}}" for each, width in zip(shown, widths, strict=True))
-            + f" {row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
+    table = [
+        (
+            str(row["step"]),
+            f"{row['epochs']:.2f}",
+            f"{row[f'train_bits_per_{unit}']:.4f}",
+            *(f"{row[name]:.4f}" if name in row else "–" for name in names),
+            f"{row['learning_rate']:.2g}",
+            duration(row["seconds"]),
         )
+        for row in rows
+    ]
+    sys.stdout.write("\n")
+    print_table(("step", "epochs", "train bits", *headings, "rate", "time"), table, left=())
     losses = [row.get(names[0], row[f"train_bits_per_{unit}"]) for row in rows]
-    return "\n".join([*lines, "", f"{_sparkline(losses)}  {min(losses):.4f} best"])
+    best = min(range(len(rows)), key=losses.__getitem__)
+    sys.stdout.write(
+        f"\n{_sparkline(losses)}  {losses[best]:.4f} best, at step {rows[best]['step']:,}\n"
+    )
 
 
 def _figures(rows: list[dict[str, Any]], unit: str) -> list[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows, print_table
 
 if TYPE_CHECKING:
     from nextchar.novelty import Novelty, SharedSpan
@@ -110,21 +111,17 @@ def _bar(share: float) -> str:
 
 
 def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
-    table = [("characters", "line:column", "corpus", "times")]
-    table += [
+    rows = [
         (
             f"{span.characters:,}",
             f"{span.line}:{span.column}",
             f"{span.corpus_offset:,}",
             f"{span.times:,}",
+            f'"{_quoted(span.text)}"',
         )
         for span in spans
     ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    pieces = ["", *(f'"{_quoted(span.text)}"' for span in spans)]
-    for row, piece in zip(table, pieces, strict=True):
-        cells = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
-        typer.echo("  ".join([*cells, piece]).rstrip())
+    print_table(("characters", "line:column", "corpus", "times", ""), rows, left=(4,))
 
 
 def _quoted(text: str) -> str:

@@ -73,7 +73,8 @@ class ProgressDisplay:
                 f"{losses} nats",
                 f"{_speed(event.chars_per_second)} chars/s",
                 f"epoch {event.epochs:.1f}",
-            ]
+            ],
+            event.step / max(event.steps, 1),
         )
 
 

@@ -19,8 +19,8 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     part_display,
     print_json,
-    print_rows,
 )
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.evaluation.score import Score

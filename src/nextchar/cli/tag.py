@@ -15,10 +15,10 @@ from nextchar.cli.output import (
     followed_display,
     part_display,
     print_json,
-    print_rows,
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TaggerRunConfig
 from nextchar.text.notes import counted
@@ -118,18 +118,23 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         rows.append(("unseen", f"{unseen} that the run does not have and never gives: {shown}"))
     print_rows(rows)
     if scores.parts:
-        sys.stdout.write(f"\n{_table(scores.parts)}\n")
+        sys.stdout.write("\n")
+        _print_parts(scores.parts)
 
 
-def _table(parts: Mapping[str, MatchCounts]) -> str:
-    lines = ["label       wanted  precision  recall      F1"]
-    for part, found in list(parts.items())[:_LISTED_PARTS]:
-        lines.append(
-            f"{part:<10} {found.wanted:>7,} {found.precision:>10.4f} {found.recall:>7.4f} "
-            f"{found.f1:>7.4f}"
+def _print_parts(parts: Mapping[str, MatchCounts]) -> None:
+    rows = [
+        (
+            part,
+            f"{found.wanted:,}",
+            *(f"{value:.4f}" for value in (found.precision, found.recall, found.f1)),
         )
+        for part, found in list(parts.items())[:_LISTED_PARTS]
+    ]
+    print_table(("label", "wanted", "precision", "recall", "F1"), rows)
     more = len(parts) - _LISTED_PARTS
-    return "\n".join([*lines, *([f"and {more} more (--json has all)"] if more > 0 else [])])
+    if more > 0:
+        sys.stdout.write(f"and {more} more (--json has all)\n")
 
 
 @app.command("apply")

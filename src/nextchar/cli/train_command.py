@@ -19,7 +19,8 @@ from nextchar.cli.options import (
     is_given,
     parameter,
 )
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, print_json
+from nextchar.cli.tables import print_rows
 from nextchar.cli.training_calls import Task
 from nextchar.config import RunConfig
 from nextchar.errors import ConfigError

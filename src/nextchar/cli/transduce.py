@@ -17,10 +17,10 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError

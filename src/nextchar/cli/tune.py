@@ -22,9 +22,9 @@ from nextchar.cli.output import (
     QUIET_HELP,
     duration,
     print_json,
-    print_rows,
     write_progress,
 )
+from nextchar.cli.tables import print_rows
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import ConfigError
 
