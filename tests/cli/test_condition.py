@@ -159,7 +159,7 @@ def test_numbers_come_from_columns_or_from_a_file(nextchar: Run, tmp_path: Path)
     assert nextchar(*generate, "--given", "length=4,vowels=0.5").succeeded() == full
     nextchar("condition", "evaluate", run, data, "--text", "name").succeeded()
     assert "it takes 2 (length, vowels)" in nextchar(*generate, "--vector", "4").problem()
-    assert "give one" in nextchar(*generate, "--vector", "4,1", "--given", "length=1").problem()
+    assert "use one" in nextchar(*generate, "--vector", "4,1", "--given", "length=1").problem()
 
 
 def test_the_model_of_a_condition_is_saved_for_all_other_commands(

@@ -37,7 +37,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: bool = typer.Option(False, "--version", help="Show the version."),
+    version: bool = typer.Option(False, "--version", help="Print the version."),
 ) -> None:
     if version:
         import nextchar
@@ -47,7 +47,7 @@ def _version(
 
 
 def main() -> NoReturn:
-    """Run the command line; a foreseen problem is one line on stderr and its exit code."""
+    """Run the command line; an anticipated failure is one line on stderr and its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         sys.stdout = _buffered(sys.stdout)

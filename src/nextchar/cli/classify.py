@@ -48,16 +48,16 @@ label, a space and a text.
 
 With --from, training starts from the vocabulary, the embedding and the layers of a language model.
 """
-_LAYOUT_HELP = "How files are read: columns, files (one a class), lines (a label and a text)."
+_LAYOUT_HELP = "Layout of the data: columns, files (one per class) or lines (a label and a text)."
 _LABEL_COLUMN: Any = typer.Option("label", "--label", help=f"The column of labels: {COLUMN_HELP}.")
 _TEXT_COLUMN: Any = typer.Option("text", "--text", help=f"The column of texts: {COLUMN_HELP}.")
 _LAYOUT: Any = typer.Option("auto", "--layout", help=_LAYOUT_HELP)
 _RUN: Any = typer.Argument(help="The run directory of a classifier.")
 _JSON: Any = typer.Option(False, "--json", help=JSON_HELP)
 _ENCODING: Any = typer.Option(
-    None, "--encoding", help="Encoding of the files, unless that of the run."
+    None, "--encoding", help="Encoding of the files; that of the run if not set."
 )
-_CUT: Any = typer.Option(False, "--cut", help="Read the beginnings of texts that are too long.")
+_CUT: Any = typer.Option(False, "--cut", help="Cut texts that are too long.")
 _Layout = Literal["auto", "columns", "files", "lines"]
 _SHOWN = 10
 
@@ -84,19 +84,19 @@ TrainCommand(
 @app.command("predict")
 def _predict(
     run: Path = _RUN,
-    texts: list[str] | None = typer.Argument(None, help="Texts to be labelled."),
+    texts: list[str] | None = typer.Argument(None, help="Texts to label."),
     data: str | None = typer.Option(
-        None, "--input", help="A table, a file with a text a line, or -."
+        None, "--input", help="A table, a file with one text per line, or -."
     ),
     column: str = _TEXT_COLUMN,
-    top: int = typer.Option(1, "--top", min=1, help="Labels to show of each text."),
+    top: int = typer.Option(1, "--top", min=1, help="Number of labels to show for each text."),
     encoding: str | None = _ENCODING,
     cut: bool = _CUT,
     as_json: bool = _JSON,
 ) -> None:
-    """Label texts: the most probable label of each, its probability, and the text."""
+    """Label texts: print the most probable label, its probability, and the text."""
     if bool(texts) == (data is not None):
-        raise ConfigError("give either texts or --input, a file or -")
+        raise ConfigError("name either texts or --input, a file or -")
     from nextchar.tasks.classification.reading import read_texts
     from nextchar.text.labelled import LabelledText
 
@@ -131,17 +131,17 @@ def _predict(
 @app.command("evaluate")
 def _evaluate(
     run: Path = _RUN,
-    data: list[str] = typer.Argument(help="Labelled texts, as those of train."),
+    data: list[str] = typer.Argument(help="Labelled texts, in the same layouts as for train."),
     text: str = _TEXT_COLUMN,
     label: str = _LABEL_COLUMN,
     layout: _Layout = _LAYOUT,
     encoding: str | None = _ENCODING,
     cut: bool = _CUT,
     skip_unseen: bool = typer.Option(
-        False, "--skip-unseen", help="Leave out items whose label was not learned."
+        False, "--skip-unseen", help="Skip items with a label that the run does not have."
     ),
     picture: Path | None = typer.Option(
-        None, "--picture", help="Draw confusion and reliability: a .png, .svg or .pdf file."
+        None, "--picture", help="Draw confusion matrix and reliability: a .png, .svg or .pdf file."
     ),
     as_json: bool = _JSON,
 ) -> None:
@@ -177,15 +177,17 @@ def _evaluate(
 @app.command("explain")
 def _explain(
     run: Path = _RUN,
-    text: str = typer.Argument(help="The text whose label is explained."),
+    text: str = typer.Argument(help="The text to explain the label of."),
     label: str | None = typer.Option(
-        None, "--label", help="Explain this label, and not the most probable one."
+        None, "--label", help="Explain this label instead of the most probable one."
     ),
-    by: Literal["char", "word"] = typer.Option("char", "--by", help="What is left out at a time."),
-    page: Path | None = typer.Option(None, "--html", help="Write a page of its own."),
+    by: Literal["char", "word"] = typer.Option("char", "--by", help="Unit to leave out at a time."),
+    page: Path | None = typer.Option(
+        None, "--html", help="Write the explanation to this .html file."
+    ),
     as_json: bool = _JSON,
 ) -> None:
-    """Show which characters moved a decision: each is left out, and the label asked for again."""
+    """Show which characters decided the label, by leaving out each in turn."""
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import Classifier
@@ -209,14 +211,14 @@ def _explain(
 
 
 def _loaded(run: Path, *, cut: bool) -> Classifier | GenerativeClassifier:
-    """Load a run of ``classify``, or one of ``condition``, turned round by Bayes' rule."""
+    """Load a run of ``classify``, or one of ``condition`` as a classifier by Bayes' rule."""
     from nextchar.run_files.model_files import task_of
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if task_of(run, sought=Classifier.task) == GenerativeClassifier.task:
         if cut:
-            raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
+            raise ConfigError(f"--cut is for runs of classify; {run} is one of condition")
         return GenerativeClassifier.load(run)
     model = Classifier.load(run)
     if cut:
@@ -231,7 +233,7 @@ def _reading(config: ItemRunConfig, encoding: str | None) -> TextConfig:
 def _probabilities(
     model: Classifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
-    """Give the items as they are read, and the probability of each label for each."""
+    """Return the items as the model reads them, and the probability of each label for each."""
     from nextchar.tasks.classification.data import checked_lengths
     from nextchar.tasks.classification.training import in_known_form, tell_unknown
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
@@ -317,8 +319,8 @@ def _print_explanation(explanation: Explanation) -> None:
     for line in contribution_lines(parts, width=columns, colors=colors):
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(
-        f"\nnats by which ln p({explanation.label}) falls without a part "
-        "(above 0: it speaks for the label)\n"
+        f"\ndecrease of ln p({explanation.label}) in nats without a part "
+        "(above 0: evidence for the label)\n"
     )
     for name, nats in _strongest(explanation):
         sys.stdout.write(f"{nats}  {name}\n")

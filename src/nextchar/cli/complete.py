@@ -24,17 +24,16 @@ def _complete(
     run: Path = typer.Argument(help="A run directory."),
     text: str | None = typer.Argument(
         None,
-        help=f"The text so far, whose last word is completed: {ESCAPES_HELP}; - reads standard "
-        "input.",
+        help=f"The text to complete: {ESCAPES_HELP}; - reads standard input.",
         show_default=False,
     ),
     prompt: str = PROMPT,
     prompt_file: Path | None = PROMPT_FILE,
-    count: int = typer.Option(5, help="How many completions."),
-    words: int = typer.Option(1, help="How many words each completes."),
+    count: int = typer.Option(5, help="Number of completions."),
+    words: int = typer.Option(1, help="Number of words in each completion."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
     """List the most probable completions of the last word of a text.

@@ -75,17 +75,19 @@ def _reading_parameters() -> list[inspect.Parameter]:
         parameter(
             "layout",
             Layout,
-            typer.Option("auto", help="What the inputs are; auto goes by their names."),
+            typer.Option(
+                "auto", help="Layout of the data; auto decides by the names of the files."
+            ),
         ),
         parameter(
             "features",
             str | None,
-            typer.Option(None, help="Columns of numbers, in place of labels: a,b,c."),
+            typer.Option(None, help="Columns of numbers instead of labels, such as a,b,c."),
         ),
         parameter(
             "features_file",
             Path | None,
-            typer.Option(None, help="The numbers of each text: a .npy array [N, F], or a table."),
+            typer.Option(None, help="Numbers of each text: a .npy array [N, F] or a table."),
         ),
     ]
 
@@ -102,7 +104,9 @@ def read_conditional_items(
 
     columns = options["features"]
     if options["label"] is not None and (columns or options["features_file"]):
-        raise ConfigError("a condition is a label or numbers: --label goes with no --features")
+        raise ConfigError(
+            "a condition is a label or numbers: --label and --features exclude each other"
+        )
     return read_items(
         data,
         config,
@@ -163,7 +167,7 @@ def _condition(model: ConditionalModel, given: str | None, vector: str | None) -
     from nextchar.tasks.conditioning.conditions import parse_condition
 
     if given is not None and vector is not None:
-        raise ConfigError("--given and --vector are two ways to say the condition: give one")
+        raise ConfigError("--given and --vector both set the condition: use one")
     written = vector if given is None else given
     return None if written is None else parse_condition(written, model.symbols.conditions)
 
@@ -172,13 +176,13 @@ def _add_save() -> None:
     own = [
         parameter("run", Path, _RUN),
         *_condition_parameters(),
-        parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
+        parameter("out", Path, typer.Option(..., "--out", help="The folder to create.")),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
-    help_text = """Save the language model of one condition, for all other commands.
+    help_text = """Save the language model of one condition for use with other commands.
 
-    It is a plain model: generate, score, evaluate, complete, play and compress take it. Its texts
-    begin after a line break and end with one (or with U+001E, where texts hold line breaks).
+    The commands generate, score, evaluate, complete, play and compress accept it. Its texts begin
+    after a line break and end with one (or with U+001E if texts contain line breaks).
     """
     add_command(app, "save", _save, help_text, own)
 
@@ -212,12 +216,18 @@ def _save(
 def _add_evaluate() -> None:
     own = [
         parameter("run", Path, _RUN),
-        parameter("data", list[str], typer.Argument(..., help="As for train.")),
+        parameter(
+            "data", list[str], typer.Argument(..., help="Data, in the same layouts as for train.")
+        ),
         *_reading_parameters(),
-        parameter("encoding", str | None, typer.Option(None, help="The run's if not set.")),
+        parameter(
+            "encoding",
+            str | None,
+            typer.Option(None, help="Encoding of the data; that of the run if not set."),
+        ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
-    help_text = "Measure what the condition is worth: bits a character with it, and without."
+    help_text = "Measure the benefit of the condition: bits per character with it and without it."
     add_command(app, "evaluate", _evaluate, help_text, own)
 
 
@@ -255,24 +265,24 @@ def _evaluate(
 
 
 _NAMES = {
-    "bits_per_char": "with its condition",
-    "unconditional_bits_per_char": "without any",
-    "unknown_label_bits_per_char": "label to be guessed",
-    "other_condition_bits_per_char": "with another one",
+    "bits_per_char": "own condition",
+    "unconditional_bits_per_char": "without condition",
+    "unknown_label_bits_per_char": "label unknown",
+    "other_condition_bits_per_char": "other condition",
 }
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
     print_rows(
         [
-            ("texts", f"{figures['items']:,}, {figures['characters']:,} characters with the ends"),
+            ("texts", f"{figures['items']:,}, {figures['characters']:,} characters including ends"),
             *(
                 (shown, f"{figures[name]:.4f} bits/char")
                 for name, shown in _NAMES.items()
                 if name in figures
             ),
             *(
-                [("a label is worth", f"{figures['label_bits_per_item']:.2f} bits a text")]
+                [("benefit of the label", f"{figures['label_bits_per_item']:.2f} bits/text")]
                 if "label_bits_per_item" in figures
                 else []
             ),

@@ -27,8 +27,8 @@ _HELP = """Learn a vector for each symbol of a text: skip-gram or CBOW with nega
 Text is a file, several files, a folder, a glob, or - for standard input. The neighbours of a symbol
 are taken from its own line.
 """
-_FOLDER = typer.Argument(help="A folder that `embeddings train` made.")
-_COUNT = typer.Option(10, help="How many neighbours.")
+_FOLDER = typer.Argument(help="A folder that `embeddings train` has written.")
+_COUNT = typer.Option(10, help="Number of neighbours.")
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
 
 
@@ -85,7 +85,7 @@ def _nearest(
     count: int = _COUNT,
     as_json: bool = _JSON,
 ) -> None:
-    """List the symbols whose vectors point most nearly the same way, by the cosine."""
+    """List the nearest symbols by cosine similarity."""
     from nextchar.embeddings import SymbolVectors
 
     vectors = SymbolVectors.load(folder)
@@ -102,13 +102,13 @@ def _nearest(
 @app.command("analogy")
 def _analogy(
     folder: Path = _FOLDER,
-    first: str = typer.Argument(help="As man"),
-    second: str = typer.Argument(help="is to king,"),
-    third: str = typer.Argument(help="woman is to what?"),
+    first: str = typer.Argument(help="First symbol: man"),
+    second: str = typer.Argument(help="Second symbol: is to king"),
+    third: str = typer.Argument(help="Third symbol: as woman is to"),
     count: int = _COUNT,
     as_json: bool = _JSON,
 ) -> None:
-    """Find what is to the third symbol as the second is to the first."""
+    """List symbols that relate to the third symbol as the second relates to the first."""
     from nextchar.embeddings import SymbolVectors
 
     neighbors = SymbolVectors.load(folder).analogy(first, second, third, count)
@@ -126,9 +126,9 @@ def _export(
     file: Path = typer.Argument(help="The file to write; .gz is compressed."),
     as_json: bool = _JSON,
 ) -> None:
-    r"""Write the vectors in the text format of word2vec, which gensim and fastText read.
+    r"""Write the vectors in the text format of word2vec, which gensim and fastText can read.
 
-    A symbol with white space is escaped: a space is \x20, a line break \n, a backslash two.
+    White space in symbols is escaped: a space is \x20, a line break \n, a backslash two.
     """
     from nextchar.embeddings import SymbolVectors
 
@@ -143,11 +143,11 @@ def _export(
 @app.command("plot")
 def _plot(
     folder: Path = _FOLDER,
-    picture: Path = typer.Option(help="The picture to draw: .png, .svg or .pdf."),
-    count: int = typer.Option(100, help="How many of the most frequent symbols."),
+    picture: Path = typer.Option(help="The picture to draw: a .png, .svg or .pdf file."),
+    count: int = typer.Option(100, help="Number of the most frequent symbols to draw."),
     as_json: bool = _JSON,
 ) -> None:
-    """Draw the most frequent symbols in the first two principal components of their vectors."""
+    """Draw the most frequent symbols by the first two principal components of their vectors."""
     from nextchar.cli.options import picture_format
     from nextchar.embeddings import SymbolVectors
     from nextchar.embeddings.plots import embedding_map

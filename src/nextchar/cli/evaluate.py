@@ -32,33 +32,36 @@ def add_to(app: typer.Typer) -> None:
 def _evaluate(
     run: Path = typer.Argument(help="A run directory."),
     text: list[str] | None = typer.Argument(
-        None, help="Files, folders, globs, or -; none is the run's own validation part."
+        None, help="Files, folders, globs, or -; without TEXT, the run's own validation part."
     ),
     part: Literal["train", "validation", "test"] | None = typer.Option(
-        None, help="Which part of the run's own text.", show_default="validation"
+        None, help="Part of the run's own text to measure.", show_default="validation"
     ),
     exact: bool = typer.Option(
-        False, help="Read in order and in float32; else in parallel streams, to 0.001 bits."
+        False,
+        help="Read in order and in float32; otherwise in parallel streams, accurate to 0.001 bits.",
     ),
     reset_every: int = typer.Option(
-        0, help="Clear the state before every so many predictions; 0 carries it through."
+        0, help="Reset the state after this number of predictions; 0 never resets it."
     ),
     dynamic: bool = typer.Option(
-        False, help="Go on learning from the text that was measured already."
+        False, help="Keep learning from the text already measured (dynamic evaluation)."
     ),
     dynamic_rate: float | None = typer.Option(
-        None, help="How fast it learns then.", show_default="0.3"
+        None, help="Learning rate of --dynamic.", show_default="0.3"
     ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(
-        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+        None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
+    ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
     ),
-    compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
+    compressors: bool = typer.Option(True, help="Compare with xz, bz2 and gzip on the text."),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
@@ -149,7 +152,10 @@ def _print(measured: str, result: Evaluation) -> None:
         )
     if result.unknown_symbols:
         rows.append(
-            ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")
+            (
+                "<unk>",
+                f"{result.unknown_symbols:,} predictions of <unk>, which counts as one symbol",
+            )
         )
     if result.skipped_symbols:
         what = left_out(result.skipped_symbols, result.characters, result.first_skipped)

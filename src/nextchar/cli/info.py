@@ -31,7 +31,9 @@ def add_to(app: typer.Typer) -> None:
 def _info(
     run: Path | None = typer.Argument(None, help="A run directory."),
     compile_now: bool = typer.Option(
-        False, "--compile", help="Compile and store all loops of training and generation; no RUN."
+        False,
+        "--compile",
+        help="Compile and store all loops of training and generation (without RUN).",
     ),
     picture: Path | None = typer.Option(
         None,

@@ -1,4 +1,4 @@
-"""``nextchar novelty``: what a text shares word for word with the text that a run learned from."""
+"""``nextchar novelty``: the overlap of a text with the training text of a run."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _novelty(
-    run: Path = typer.Argument(help="A run directory, with its corpus."),
+    run: Path = typer.Argument(help="A run directory that still has its corpus."),
     text: list[str] = typer.Argument(help="Files, folders, globs, or -, read as one text."),
     ngrams: str = typer.Option(
-        "4,8,12,16,24,32,48,64", help="Lengths in characters, with commas between them."
+        "4,8,12,16,24,32,48,64", help="Lengths of n-grams in characters, separated by commas."
     ),
-    spans: int = typer.Option(10, help="How many shared pieces to list."),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    spans: int = typer.Option(10, help="Number of shared passages to list."),
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
+    ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
@@ -76,7 +78,7 @@ def _lengths(ngrams: str) -> list[int]:
         return [int(length) for length in ngrams.split(",")]
     except ValueError:
         raise ConfigError(
-            f"--ngrams must be whole numbers with commas between them, such as 4,8; got {ngrams!r}"
+            f"--ngrams must be whole numbers separated by commas, such as 4,8; got {ngrams!r}"
         ) from None
 
 
@@ -96,13 +98,13 @@ def _print(compared: str, run: Path, result: Novelty) -> None:
             ),
         ]
     )
-    typer.echo("\nn-grams that the corpus does not have")
+    typer.echo("\nn-grams that do not occur in the corpus")
     width = max(len(str(n)) for n in result.unseen_share)
     for n, share in result.unseen_share.items():
         shown = "text too short" if share is None else f"{share:7.2%}  {_bar(share)}".rstrip()
         typer.echo(f"{n:>{width}}  {shown}")
     if result.spans:
-        typer.echo("\nlongest shared pieces, with the characters before them in the corpus")
+        typer.echo("\nlongest shared passages; corpus is their offset in characters")
         _print_spans(result.spans)
 
 
@@ -125,7 +127,7 @@ def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Show a piece in one line; of a long one its beginning and its end."""
+    """Show a passage in one line; a long one is cut in the middle."""
     from nextchar.text.graphemes import border_at_least, border_at_most
 
     if len(text) > _QUOTED_CHARACTERS:

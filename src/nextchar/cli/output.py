@@ -16,16 +16,16 @@ from typing import Any
 from nextchar.errors import in_command_line_terms
 from nextchar.following import followed_by
 
-JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
-COLUMN_HELP = "its name, or its number from 1 where a table has no header"
-QUIET_HELP = "Results only: no progress and no notes; errors are still shown."
-RESUME_HELP = "A run to continue; --steps or --minutes train a finished one further."
+JSON_HELP = "Print the result as one JSON object."
+COLUMN_HELP = "its name, or its number from 1 if the table has no header"
+QUIET_HELP = "Print results only: no progress and no notes. Errors are still shown."
+RESUME_HELP = "Continue this run; --steps or --minutes train a finished run further."
 _SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
 _REFRESH_SECONDS = 0.2
 _BAR_WIDTH, _SHORTEST_BAR = 30, 10
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 _PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # minimum for an estimate
-UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
+UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
 
 
 def duration(seconds: float) -> str:
-    """Give a time as people say it: ``42 s``, ``3:05``, ``1:02:03``."""
+    """Return a readable time: ``42 s``, ``3:05``, ``1:02:03``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -52,7 +52,7 @@ def duration(seconds: float) -> str:
 
 
 def write_progress(text: str) -> None:
-    """Write to stderr; if nobody reads it any more, that is no reason to stop the work."""
+    """Write to stderr; a closed stderr does not stop the work."""
     with contextlib.suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -61,8 +61,8 @@ def write_progress(text: str) -> None:
 class ProgressLine:
     """The progress of a task, in one line on stderr.
 
-    On a terminal the line is redrawn in place, within its width. Elsewhere a line is printed now
-    and then, at intervals that grow: twenty in ten hours.
+    On a terminal the line is redrawn in place, within its width. Elsewhere lines are printed at
+    growing intervals: twenty in ten hours.
     """
 
     def __init__(self) -> None:

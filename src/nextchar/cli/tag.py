@@ -1,4 +1,4 @@
-"""``nextchar tag``: a label for each character; what is missing in plain text put back."""
+"""``nextchar tag``: a label for each character, and the restoration of plain text."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ character, a tab and a label, with an empty line between items; or the data is a
 of texts and a column of labels.
 """
 _COLUMNS_HELP = (
-    "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels. Numbers from 1 "
-    "count them where a table has no header."
+    "Columns of CSV, TSV or JSON lines: texts with --restore, otherwise text,labels. If the table "
+    "has no header, the columns are numbers from 1."
 )
-_TRANSITIONS_HELP = "Which label may follow which; as the run if not set."
+_TRANSITIONS_HELP = "Allowed label transitions; those of the run if not set."
 _LISTED_PARTS = 20
 
 
@@ -67,18 +67,20 @@ TrainCommand(
 
 @app.command("evaluate")
 def _evaluate(
-    run: Path = typer.Argument(help="A run directory of tag train."),
-    data: list[str] = typer.Argument(help="Data as those of the training."),
+    run: Path = typer.Argument(help="The run directory of a tagger."),
+    data: list[str] = typer.Argument(help="Data in the format of the training."),
     columns: str | None = typer.Option(None, help=_COLUMNS_HELP),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
-    encoding: str | None = typer.Option(None, help="Encoding of the data; the run's if not set."),
-    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the data; that of the run if not set."
     ),
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Measure precision, recall and F1 of what is put back, accuracy, and whole items right."""
+    """Measure precision, recall, F1, accuracy, and the share of items without an error."""
     from nextchar.tasks.tagging.tagger import Tagger
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
@@ -115,7 +117,7 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         count = sum(result.unseen_labels.values())
         shown = ", ".join(map(repr, list(result.unseen_labels)[:5]))
         unseen = counted(count, "label", "labels")
-        rows.append(("unseen", f"{unseen} that the run does not have and never gives: {shown}"))
+        rows.append(("unseen", f"{unseen} unknown to the run and never predicted: {shown}"))
     print_rows(rows)
     if scores.parts:
         sys.stdout.write("\n")
@@ -139,23 +141,25 @@ def _print_parts(parts: Mapping[str, MatchCounts]) -> None:
 
 @app.command("apply")
 def _apply(
-    run: Path = typer.Argument(help="A run directory of tag train."),
+    run: Path = typer.Argument(help="The run directory of a tagger."),
     file: str = typer.Argument("-", help="A file, or - for standard input."),
     keep: bool = typer.Option(
-        False, "--keep", help="Let what is there already stay; else it is taken off first."
+        False, "--keep", help="Keep existing marks; otherwise they are removed first."
     ),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
-    errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
-        "pass", help="What to do with bytes that cannot be decoded: pass leaves them as they are."
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
     ),
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
+        "pass", help="Handling of bytes that cannot be decoded; pass leaves them unchanged."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Put back into a running text what is missing, or label its characters.
+    """Restore the missing marks of a text, or label its characters.
 
-    The text is read and written as a stream, line by line; all else in it stays as it is. With
-    --json, all of it is one object at the end.
+    The text is read and written as a stream, line by line; nothing else in it changes. With --json,
+    the result is one object at the end.
     """
     from nextchar.tasks.tagging.tagger import Tagger
     from nextchar.text.passing import PassingText

@@ -1,4 +1,4 @@
-"""The ``train`` command of every task, made from a record of what differs between them."""
+"""The ``train`` command of every task, made from a record of their differences."""
 
 from __future__ import annotations
 

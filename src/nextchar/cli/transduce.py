@@ -1,4 +1,4 @@
-"""``nextchar transduce``: learn to write one text for another, and write."""
+"""``nextchar transduce``: map texts to texts."""
 
 from __future__ import annotations
 
@@ -41,15 +41,19 @@ cmudict* is read as CMUdict: words and phonemes, with only the first pronunciati
 
 _Format = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
 _Unknown = Literal["error", "skip", "replace"]
-_RUN = typer.Argument(help="A run directory of transduce train.")
-_BEAM = typer.Option(5, "--beam", help="Texts that are followed; 1 takes the likeliest symbol.")
+_RUN = typer.Argument(help="The run directory of a transducer.")
+_BEAM = typer.Option(
+    5, "--beam", help="Width of the beam search; 1 always takes the most probable symbol."
+)
 _MAX_LENGTH = typer.Option(
-    None, "--max-length", help="Most symbols that are written; unset, it follows from the source."
+    None,
+    "--max-length",
+    help="Maximum number of symbols in an output; set by the source if not set.",
 )
 _PENALTY = typer.Option(0.0, "--length-penalty", help="Above 0, longer texts are preferred.")
 _UNKNOWN = typer.Option("error", "--unknown", help=UNKNOWN_HELP)
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
-_FORMAT = typer.Option("auto", "--format", help="Of the files; auto goes by their names.")
+_FORMAT = typer.Option("auto", "--format", help="Format of the files; auto decides by their names.")
 _SOURCE = typer.Option(None, "--source", help=f"Column of the sources [source]: {COLUMN_HELP}.")
 _TARGET = typer.Option(None, "--target", help=f"Column of the targets [target]: {COLUMN_HELP}.")
 
@@ -81,18 +85,20 @@ TrainCommand(
 @app.command("apply")
 def _apply(
     run: Path = _RUN,
-    text: list[str] = typer.Argument(None, help="Texts."),
-    file: str | None = typer.Option(None, "--input", help="A file with a text a line, or -."),
+    text: list[str] = typer.Argument(None, help="Texts to transduce."),
+    file: str | None = typer.Option(None, "--input", help="A file with one text per line, or -."),
     beam: int = _BEAM,
-    count: int = typer.Option(1, "--count", help="Texts to give for each, with their nats."),
+    count: int = typer.Option(
+        1, "--count", help="Number of outputs for each text, with their log-probabilities."
+    ),
     max_length: int | None = _MAX_LENGTH,
     length_penalty: float = _PENALTY,
     unknown: _Unknown = _UNKNOWN,
     as_json: bool = _JSON,
 ) -> None:
-    """Write the most probable target of each text, a line each.
+    """Print the most probable target of each text, one per line.
 
-    With --count above 1 a line is the text, a target, and its log-probability in nats.
+    With --count above 1, each line is a text, a target, and its log-probability in nats.
     """
     if bool(text) == (file is not None):
         problem = "one of both" if text else "neither"
@@ -149,30 +155,33 @@ def _tell_unknown(
 def _tell_limit(reached: int, items: int) -> None:
     if reached:
         write_note(
-            f"{reached:,} of {items:,} outputs ended only because they may not be longer "
-            "(--max-length)"
+            f"{reached:,} of {items:,} outputs were cut at the maximum length (--max-length)"
         )
 
 
 @app.command("evaluate")
 def _evaluate(
     run: Path = _RUN,
-    data: list[str] = typer.Argument(None, help="Files of pairs; without, what was held out."),
+    data: list[str] = typer.Argument(
+        None, help="Files of pairs; the held-out pairs of the run if none is named."
+    ),
     source: str | None = _SOURCE,
     target: str | None = _TARGET,
     file_format: _Format = _FORMAT,
     beam: int = _BEAM,
     max_length: int | None = _MAX_LENGTH,
     length_penalty: float = _PENALTY,
-    sample: int | None = typer.Option(None, "--sample", help="Only so many items, drawn."),
-    seed: int = typer.Option(0, "--seed", help="Of the draw of --sample."),
-    wrong: int = typer.Option(0, "--wrong", help="Show so many items that were not right."),
+    sample: int | None = typer.Option(
+        None, "--sample", help="Measure a random sample of this number of pairs."
+    ),
+    seed: int = typer.Option(0, "--seed", help="Seed of --sample."),
+    wrong: int = typer.Option(0, "--wrong", help="Number of wrong outputs to show."),
     as_json: bool = _JSON,
 ) -> None:
-    """Measure the errors of what is written: of symbols, and of whole sequences.
+    """Measure the error rates of symbols and of whole sequences.
 
-    The symbol error rate is the sum of edit distances over the sum of the targets' lengths. The
-    sequence error rate (of words: word error rate) is the share of items that are not exact.
+    The symbol error rate is the sum of edit distances divided by the total length of the targets.
+    The sequence error rate (word error rate for words) is the share of outputs with an error.
     """
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import read_pairs
@@ -187,7 +196,7 @@ def _evaluate(
         places = [f"pair {number}" for number in range(1, len(pairs) + 1)]
         _tell_unknown(model, [pair.source for pair in pairs], places, "replace")
     elif columns is not None or file_format != "auto":
-        raise ConfigError("--source, --target and --format are of files; none was given")
+        raise ConfigError("--source, --target and --format are for files; none was given")
     else:
         examples = held_out(run)
     if sample is not None:
@@ -224,16 +233,18 @@ def _print_evaluation(found: TransductionEvaluation) -> None:
 @app.command("attention")
 def _attention(
     run: Path = _RUN,
-    text: str = typer.Argument(help="A text."),
+    text: str = typer.Argument(help="The text to transduce."),
     picture: Path | None = typer.Option(
-        None, "--picture", help="Draw it too: a .png, .svg or .pdf file (extra plots)."
+        None,
+        "--picture",
+        help="Draw the weights: a .png, .svg or .pdf file (needs the extra plots).",
     ),
     beam: int = _BEAM,
     max_length: int | None = _MAX_LENGTH,
     unknown: _Unknown = _UNKNOWN,
     as_json: bool = _JSON,
 ) -> None:
-    """Show where the network looks in the text while it writes: rows are what is written."""
+    """Show the attention weights: a row per output symbol, a column per source symbol."""
     wanted = picture_format(picture)
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.model import Transducer
@@ -249,7 +260,9 @@ def _attention(
         write_bytes(picture, attention_picture(found, wanted))
         missing = undrawable(found)
         if missing:
-            write_note(f"no font for {' '.join(missing[:10])} is installed: boxes stand for them")
+            write_note(
+                f"no font for {' '.join(missing[:10])} is installed: they are drawn as boxes"
+            )
     if as_json:
         print_json(found.to_dict())
     else:
@@ -259,20 +272,22 @@ def _attention(
 
 @app.command("dates")
 def _dates(
-    count: int = typer.Option(10_000, "--count", help="Pairs, at most 100,000."),
-    seed: int = typer.Option(0, "--seed", help="Of the draw."),
+    count: int = typer.Option(10_000, "--count", help="Number of pairs, at most 100,000."),
+    seed: int = typer.Option(0, "--seed", help="Seed of the pairs."),
     part: Literal["all", "train", "test"] = typer.Option(
-        "all", "--part", help="test is a tenth of all dates, which train never has."
+        "all", "--part", help="Part of all dates: test is a tenth that train does not contain."
     ),
-    out: Path | None = typer.Option(None, "--out", help="A .tsv file to make; else stdout."),
+    out: Path | None = typer.Option(
+        None, "--out", help="The .tsv file to create; standard output if not set."
+    ),
     as_json: bool = _JSON,
 ) -> None:
-    """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
+    """Make the built-in corpus: dates in many English and Korean forms, with ISO 8601."""
     if out is not None and out.suffix.lower() != ".tsv":
         raise ConfigError(f"--out is a file that ends in .tsv; got {out}")
     require_folder(out, "--out")
     if out is not None and out.exists():
-        raise ConfigError(f"{out} is there already, and is not overwritten")
+        raise ConfigError(f"{out} exists already and is not overwritten")
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.dates import make_dates
 

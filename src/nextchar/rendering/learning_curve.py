@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nextchar.rendering.figures import new_figure, saved_picture
+from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 
 
 def learning_curve(
@@ -46,7 +46,7 @@ def learning_curve(
     measured = dict(curves["validation"] or curves["train"])
     if best_step in measured:
         _mark(axes, best_step, measured[best_step])
-    axes.set_title(title)
+    axes.set_title(title, fontfamily=label_fonts())
     axes.set_xlabel("step")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.xaxis.set_major_formatter("{x:,.0f}")
