@@ -33,9 +33,9 @@ from nextchar.config import TextConfig
 from nextchar.rendering.figures import require_drawing
 from nextchar.storage import write_bytes
 from nextchar.tasks.classification.estimator import CharClassifier
-from nextchar.tasks.classification.figures import figures_of
 from nextchar.tasks.classification.pictures import evaluation_picture
-from nextchar.tasks.classification.reading import LabelledFiles
+from nextchar.tasks.labelled.figures import figures_of
+from nextchar.tasks.labelled.items import labelled_items
 from nextchar.text.labelled import LabelledText
 
 
@@ -82,18 +82,19 @@ def stratified(items: Sequence[LabelledText]) -> Split:
 
 
 def names(data: Path) -> Split:
-    return stratified(LabelledFiles(layout="files").items([data], TextConfig()))
+    return stratified(labelled_items([data], TextConfig(), layout="files"))
 
 
 def sentiment(data: Path) -> Split:
-    source = LabelledFiles(layout="lines")
-    parts = [source.items([data / f"{part}.txt"], TextConfig()) for part in ("train", "test")]
+    parts = [
+        labelled_items(data / f"{part}.txt", TextConfig(), layout="lines")
+        for part in ("train", "test")
+    ]
     return Split(*parts)
 
 
 def korean(data: Path) -> Split:
-    source = LabelledFiles(text_column="Q", label_column="label")
-    return stratified(source.items([data], TextConfig()))
+    return stratified(labelled_items(data, TextConfig(), text="Q", label="label"))
 
 
 def baseline(*vectorizers: dict[str, Any], c: float = 10) -> Callable[[], Any]:

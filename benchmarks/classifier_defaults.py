@@ -31,8 +31,8 @@ from sklearn.pipeline import make_pipeline
 
 from nextchar.config import TextConfig
 from nextchar.tasks.classification.estimator import CharClassifier
-from nextchar.tasks.classification.figures import figures_of
-from nextchar.tasks.classification.reading import LabelledFiles
+from nextchar.tasks.labelled.figures import figures_of
+from nextchar.tasks.labelled.items import labelled_items
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -116,7 +116,7 @@ def main() -> None:
     given = parser.parse_args()
     rows, heads = [], []
     for path in given.tables:
-        items = LabelledFiles(layout="columns").items([path], TextConfig())
+        items = labelled_items([path], TextConfig(), layout="columns")
         texts = np.array([item.text for item in items], dtype=object)
         labels = np.array([item.label for item in items])
         heads.append(f"{path.stem} ({len(items):,}, {len(set(labels))} labels)")

@@ -44,7 +44,7 @@ def main() -> None:
         run = arguments.run or Path(folder) / "run"
         if arguments.run is None:
             options = {"seed": arguments.seed, **arguments.options}
-            nextchar.ConditionalModel.train_items(items, run, **options)
+            nextchar.ConditionalModel.train(items, run, **options)
         model = nextchar.ConditionalModel.load(run)
     typical = np.median([features(word) for word in words], axis=0).tolist()
     tables = {

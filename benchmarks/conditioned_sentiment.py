@@ -64,7 +64,7 @@ def measured(
         run, began = arguments.run or Path(folder) / "run", time.monotonic()
         if arguments.run is None:
             options = {"seed": seed, **arguments.options}
-            nextchar.ConditionalModel.train_items(parts["train"], run, **options)
+            nextchar.ConditionalModel.train(parts["train"], run, **options)
         seconds = time.monotonic() - began
         model = nextchar.ConditionalModel.load(run)
     test = parts["test"]

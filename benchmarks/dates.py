@@ -19,8 +19,8 @@ from typing import Any
 
 import nextchar
 from nextchar.tasks.transduction.dates import make_dates
+from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import Pair
-from nextchar.tasks.transduction.training import train_on_pairs
 
 
 def trained(
@@ -29,7 +29,7 @@ def trained(
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         wall, processor = time.monotonic(), time.process_time()
-        train_on_pairs(pairs, run, seed=seed, **budget)
+        Transducer.train(pairs, run, seed=seed, **budget)
         spent = {
             "seconds": time.monotonic() - wall,
             "processor_seconds": time.process_time() - processor,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nextchar
 from nextchar.evaluation import nats_sequential
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus
 
 
 def main() -> None:

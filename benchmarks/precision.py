@@ -20,7 +20,7 @@ import torch
 import nextchar
 from nextchar.evaluation import nats_sequential
 from nextchar.nn.precision import Arithmetic, has_bfloat16, has_int16
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus
 
 CPU = torch.device("cpu")
 

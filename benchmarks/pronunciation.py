@@ -26,7 +26,7 @@ from nextchar.compilation.jit import compiled
 from nextchar.rendering.figures import new_figure, saved_picture
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.transduction.edit_distance import count_errors, distance
-from nextchar.tasks.transduction.training import held_out, sampled
+from nextchar.tasks.transduction.task import held_out, sampled
 from nextchar.training.metrics import read_rows
 
 COPIED = 300  # words for which the nearest is looked up
@@ -97,7 +97,7 @@ def main() -> None:
     wall, processor = time.monotonic(), time.process_time()
     if not options.out.exists():
         budgets = {"minutes": options.minutes, "steps": options.steps}
-        nextchar.train_transducer(
+        nextchar.Transducer.train(
             options.dictionary,
             options.out,
             listeners=[ProgressDisplay()],

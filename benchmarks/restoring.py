@@ -28,11 +28,12 @@ import numpy as np
 
 from nextchar.config import TaggerRunConfig, TextConfig
 from nextchar.config.toml import overridden, read_options
+from nextchar.runs import train
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
 from nextchar.tasks.tagging.tagger import Tagger
-from nextchar.tasks.tagging.training import split, train_on
+from nextchar.tasks.tagging.task import split
 
 TEST_SHARE = 0.2
 _STRING = re.compile(r'(?:msgstr(?:\[\d\])? )(".*")$')
@@ -153,10 +154,9 @@ def main() -> None:
     lists = measured(test, word_list(learned, restoration.nothing), restoration)
     runs = []
     for seed in range(options.seeds):
-        config = TaggerRunConfig.from_options({**chosen, "seed": seed})
         with tempfile.TemporaryDirectory() as folder:
             began, busy = time.monotonic(), time.process_time()
-            train_on(learned, Path(folder, "run"), config)
+            train("tag", learned, Path(folder, "run"), **{**chosen, "seed": seed})
             seconds = f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s busy"
             runs.append(Tagger.load(Path(folder, "run")).evaluate_items(test).scores)
         print(f"seed {seed}: F1 {runs[-1].overall.f1:.4f}, {seconds}", file=sys.stderr)

@@ -25,12 +25,13 @@ import numpy as np
 
 from nextchar.config import TaggerRunConfig, TextConfig
 from nextchar.config.toml import read_options
+from nextchar.runs import train
 from nextchar.tasks.split import hold_out
 from nextchar.tasks.tagging.items import Item, read_items
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.tasks.tagging.scores import ConfusionCounts, Scores
 from nextchar.tasks.tagging.tagger import Tagger
-from nextchar.tasks.tagging.training import split, train_on
+from nextchar.tasks.tagging.task import split
 
 SPACES = Restoration(["spaces"])
 LABELS = ("", " ")
@@ -83,8 +84,7 @@ def trained(
 ) -> tuple[Scores, dict[str, Any], Tagger]:
     """Train a tagger, and measure it on the test."""
     began, busy = time.monotonic(), time.process_time()
-    config = TaggerRunConfig.from_options({"restore": "spaces", **options})
-    result = train_on(learned, folder, config)
+    result = train("tag", learned, folder, restore="spaces", **options)
     figures = {
         "seconds": time.monotonic() - began,
         "cpu_seconds": time.process_time() - busy,

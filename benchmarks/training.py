@@ -53,7 +53,7 @@ from nextchar.nn.network import Network
 from nextchar.text.streams import Streams
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.objective import StreamObjective
-from nextchar.training.trainer import Trainer
+from nextchar.training.stepper import Stepper
 
 B, T, V, E = 32, 64, 65, 128
 GATES = {"rnn": 1, "lstm": 4, "gru": 3, "peephole_lstm": 4}
@@ -158,8 +158,7 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
     network = Network(V, config.network, generator=torch.Generator().manual_seed(0))
     streams = Streams(ids=ids.numpy(), batch_size=B, sequence_length=T)
     objective = StreamObjective(network, streams, config.training)
-    trainer = Trainer(network, objective, config.training, Path())
-    return trainer.step, config.training.precision
+    return Stepper(network, objective, config.training).step, config.training.precision
 
 
 class Apart:

@@ -20,7 +20,7 @@ from typing import Any
 import nextchar
 from nextchar.config import TextConfig
 from nextchar.experiments.variants import parse_values
-from nextchar.runs.transfer import SET_ANEW
+from nextchar.tasks.language_modeling.transfer import SET_ANEW
 from nextchar.text.tables import kind_of, read_rows
 
 HELD_OUT = 20_000  # characters at the end of the text

@@ -97,7 +97,7 @@ def main() -> None:
 def trained(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
     """Train, or go on with a run; give its nats per character."""
     if run.exists():
-        return nextchar.resume(run).nats_per_char
+        return nextchar.LanguageModel.resume(run).nats_per_char
     return nextchar.train(text, run, **options).nats_per_char
 
 

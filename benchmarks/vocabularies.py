@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nextchar
 from nextchar.config import TextConfig
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.text.tables import kind_of, read_rows
 
 

@@ -316,7 +316,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run on the English text; tests only read it."""
-    from nextchar.runs.training import train
+    from nextchar.language_model.training import train
 
     folder = tmp_path_factory.mktemp("runs") / "finished"
     train(texts / "english.txt", folder, **TINY_OPTIONS)

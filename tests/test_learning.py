@@ -40,7 +40,7 @@ def test_every_cell_learns_hello_pytorch(tmp_path: Path, cell: dict[str, Any], i
         steps=250,
         validation_fraction=0.0,
         precision="float32",
-        input=input,
+        input=input,  # type: ignore[arg-type]
         **cell,
     )
     model = nextchar.LanguageModel.load(tmp_path / "run")

@@ -28,18 +28,17 @@ if TYPE_CHECKING:
     from nextchar.experiments import crossval as crossval
     from nextchar.experiments import tune as tune
     from nextchar.language_model.model import LanguageModel as LanguageModel
+    from nextchar.language_model.result import TrainingResult as TrainingResult
     from nextchar.language_model.searching import Continuation as Continuation
-    from nextchar.runs.training import TrainingResult as TrainingResult
-    from nextchar.runs.training import resume as resume
-    from nextchar.runs.training import train as train
+    from nextchar.language_model.training import train as train
+    from nextchar.runs import load as load
+    from nextchar.runs import resume as resume
     from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
     from nextchar.tasks.classification.model import Classifier as Classifier
-    from nextchar.tasks.classification.training import train_classifier as train_classifier
     from nextchar.tasks.conditioning.model import ConditionalModel as ConditionalModel
+    from nextchar.tasks.result import ItemResult as ItemResult
     from nextchar.tasks.tagging.tagger import Tagger as Tagger
-    from nextchar.tasks.tagging.training import train_tagger as train_tagger
     from nextchar.tasks.transduction.model import Transducer as Transducer
-    from nextchar.tasks.transduction.training import train_transducer as train_transducer
     from nextchar.text.augmentation import augment as augment
 
 __version__ = "0.1.0"
@@ -58,17 +57,16 @@ _HOMES = {
     "Transducer": "nextchar.tasks.transduction.model",
     "Tagger": "nextchar.tasks.tagging.tagger",
     "Classifier": "nextchar.tasks.classification.model",
-    "TrainingResult": "nextchar.runs.training",
+    "ItemResult": "nextchar.tasks.result",
+    "TrainingResult": "nextchar.language_model.result",
     "augment": "nextchar.text.augmentation",
     "Tuning": "nextchar.experiments",
     "compare": "nextchar.experiments",
     "crossval": "nextchar.experiments",
-    "resume": "nextchar.runs.training",
-    "train": "nextchar.runs.training",
+    "load": "nextchar.runs",
+    "resume": "nextchar.runs",
+    "train": "nextchar.language_model.training",
     "train_embeddings": "nextchar.embeddings",
-    "train_tagger": "nextchar.tasks.tagging.training",
-    "train_transducer": "nextchar.tasks.transduction.training",
-    "train_classifier": "nextchar.tasks.classification.training",
     "tune": "nextchar.experiments",
 }
 
@@ -80,6 +78,7 @@ __all__ = [
     "Config",
     "Continuation",
     "Evaluation",
+    "ItemResult",
     "LanguageModel",
     "NextcharError",
     "Score",
@@ -91,12 +90,10 @@ __all__ = [
     "augment",
     "compare",
     "crossval",
+    "load",
     "resume",
     "train",
-    "train_classifier",
     "train_embeddings",
-    "train_tagger",
-    "train_transducer",
     "tune",
 ]
 

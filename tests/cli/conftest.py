@@ -15,7 +15,7 @@ from tests.conftest import english
 def folders(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A folder of each kind by its name, beside the data it was made of; tests only read them."""
     import nextchar
-    from nextchar.tasks.tagging.training import train_tagger
+    from nextchar.tasks.tagging.tagger import Tagger
     from nextchar.tasks.transduction.pairs import Columns
 
     place = tmp_path_factory.mktemp("kinds")
@@ -27,9 +27,9 @@ def folders(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     size: dict[str, Any] = {"hidden_size": 8, "embedding_size": 4, "precision": "float32"}
     few = {**size, "batch_size": 4, "steps": 2}
     items = {**size, "batch_size": 8, "epochs": 1}
-    nextchar.train_classifier(place / "words.csv", place / "classifier", **items)
-    train_tagger(text, place / "tagger", restore="case", **items)
-    nextchar.train_transducer(
+    nextchar.Classifier.train(place / "words.csv", place / "classifier", **items)
+    Tagger.train(text, place / "tagger", restore="case", **items)
+    nextchar.Transducer.train(
         place / "words.csv", place / "transducer", columns=Columns("text", "target"), **items
     )
     labels = [row.split(",")[1] for row in rows]

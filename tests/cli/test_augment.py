@@ -9,7 +9,7 @@ import pytest
 
 import nextchar as package
 from nextchar.run_files.model_files import load_vocabulary
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus
 from tests.conftest import TINY_OPTIONS, Run, english
 
 
@@ -57,7 +57,7 @@ def test_training_learns_from_the_copies_that_are_shown(texts: Path, tmp_path: P
     options = {**TINY_OPTIONS, "steps": 1, "augment_copies": 2, **edits}
     package.train(tmp_path / "text.txt", run, **options)
     corpus, vocabulary = open_corpus(run), load_vocabulary(run)
-    first, second = corpus.borders
+    first, second = corpus.boundaries
     training = vocabulary.decode(corpus.original)
     assert training == text[:3600]
     assert vocabulary.decode(corpus.train[first:second]) == package.augment(training, **edits)

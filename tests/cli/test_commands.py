@@ -313,7 +313,7 @@ def test_a_folder_that_is_no_run_is_told_apart(
         given = ("t",) if words == "embeddings nearest" else ()
         assert "it has no" in nextchar(*words.split(), tmp_path, *given).problem()
     holds = nextchar("generate", folders["model"].parent).problem()
-    assert "is not a run, but holds some: name one of" in holds
+    assert "is not a run, but contains runs: name one of" in holds
     assert str(folders["classifier"]) in holds
     gone = nextchar("classify", "predict", tmp_path / "gone", "x").problem()
     assert "does not exist: a run is a folder made by nextchar classify train" in gone

@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options: dict[str, Any] = {
         "hidden_size": 16, "embedding_size": 8, "condition_size": 4, "batch_size": 16,
     }  # fmt: skip
-    ConditionalModel.train_items(
+    ConditionalModel.train(
         Items.of(texts, labels=labels), out, epochs=6, precision="float32", learning_rate=0.01,
         dropout=0.0, **options,
     )  # fmt: skip
@@ -195,7 +195,7 @@ BAD: dict[str, tuple[str | bytes, tuple[str, ...], tuple[str, ...]]] = {
     "empty texts": ("text,label\n ,x\n,y\nb,y\n", (), ("2 texts are empty", "line 2")),
     "empty label": ("text,label\na,x\nb,\n", (), ("the label is empty", "line 3")),
     "empty file": ("", (), ("empty",)),
-    "only a header": ("text,label\n", (), ("there is no item",)),
+    "only a header": ("text,label\n", (), ("has no items",)),
     "nan": ("text,f,g\na,1,2\nb,1,nan\n", ("--features", "f,g"), ("line 3", "'g'", "nan")),
     "infinite": ("text,f\na,1\nb,-inf\n", ("--features", "f"), ("line 3", "'f'", "-inf")),
     "no number": ("text,f\na,one\nb,2\n", ("--features", "f"), ("line 2", "'f'", "'one'")),

@@ -153,7 +153,7 @@ def test_a_korean_prompt_stands_unchanged_before_what_follows(
 
 @pytest.fixture(scope="module")
 def korean_runs(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from nextchar.runs.training import train
+    from nextchar.language_model.training import train
     from tests.conftest import TINY_OPTIONS
 
     mixed = tmp_path_factory.mktemp("texts") / "mixed.txt"
@@ -216,7 +216,7 @@ def test_a_beam_lists_the_best_with_their_log_probabilities(nextchar: Run, finis
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--match", "(a"], "the expression '(a' cannot be used, at character 1"),
+        (["--match", "(a"], "the expression '(a' is invalid at character 1"),
         (["--match", "日+"], "it has no '日'"),
         (["--match", "[a-z]{9}", "--length", 8], "has 9 characters; got length 8"),
         (["--beam", 0], "width must be at least 1; got 0"),

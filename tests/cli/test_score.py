@@ -17,7 +17,7 @@ TEXT = "The old dog sees the house.\nA small cat runs.\n"
 @pytest.fixture(scope="module")
 def trained(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learnt the words."""
-    from nextchar.runs.training import train
+    from nextchar.language_model.training import train
 
     folder = tmp_path_factory.mktemp("runs") / "trained"
     options = {**TINY_OPTIONS, "hidden_size": 48, "steps": 300, "learning_rate": 0.02}

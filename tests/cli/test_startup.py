@@ -215,9 +215,9 @@ def test_python_raises_what_the_command_line_prints(finished: Path, tmp_path: Pa
     with pytest.raises(package.NextcharError, match="does not exist"):
         package.LanguageModel.load(tmp_path / "gone")
     with pytest.raises(package.NextcharError, match="did you mean 'hidden_size'"):
-        package.train(tmp_path / "text", tmp_path / "run", hiden_size=3)
+        package.train(tmp_path / "text", tmp_path / "run", hiden_size=3)  # type: ignore[call-arg]
     with pytest.raises(package.NextcharError, match="temperature"):
-        package.LanguageModel.load(finished).generate(temprature=1)
+        package.LanguageModel.load(finished).generate(temprature=1)  # type: ignore[call-arg]
 
 
 def test_a_model_saved_into_a_folder_loads_again(finished: Path, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_without_a_compiler_texts_are_written_plainly_and_all_else_says_so_in_on
     assert (written.returncode, len(written.stdout), written.stderr) == (0, 601, "")
     assert refused.returncode == 2
     assert refused.stderr == (
-        "nextchar: NUMBA_DISABLE_JIT is set, and this needs compiled loops: remove it from the "
+        "nextchar: NUMBA_DISABLE_JIT is set, but compiled loops are required: remove it from the "
         "environment\n"
     )
     assert not (tmp_path / "run").exists()

@@ -24,7 +24,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that puts spaces back."""
-    from nextchar.tasks.tagging.training import train_tagger
+    from nextchar.tasks.tagging.tagger import Tagger
 
     folder = tmp_path_factory.mktemp("tag")
     (folder / "text.txt").write_text(korean(4000), encoding="utf-8")
@@ -32,7 +32,7 @@ def spaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hidden_size": 16, "embedding_size": 8, "batch_size": 16, "epochs": 12,
         "learning_rate": 0.02, "window": 64, "ngram_buckets": 512,
     }  # fmt: skip
-    train_tagger(folder / "text.txt", folder / "run", restore="spaces", **options)
+    Tagger.train(folder / "text.txt", folder / "run", restore="spaces", **options)
     return folder / "run"
 
 
@@ -194,7 +194,7 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
         ("a b\n", ("--restore", "umlauts"), ("restore must be", "'umlauts'")),
         ("a b\n", ("--restore", "spaces", "--columns", "a"), ("--columns is for tables",)),
         ("a b\n", ("--restore", "spaces", "--epochs", "2", "--steps", "3"), ("exclude",)),
-        ("a b\n", ("--restore", "spaces", "--vocabulary", "word"), ("a label is for a char",)),
+        ("a b\n", ("--restore", "spaces", "--vocabulary", "word"), ("characters are labelled",)),
         ("a b\n", ("--restore", "spaces", "--min-count", "9"), ("--min-count",)),
     ],
     ids=lambda value: None if isinstance(value, bytes) else "",

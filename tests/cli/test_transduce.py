@@ -28,15 +28,15 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of it; tests only read it."""
+    from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
-    from nextchar.tasks.transduction.training import train_transducer
 
     out = tmp_path_factory.mktemp("runs") / "run"
     options: dict[str, Any] = {
         "hidden_size": 24, "steps": 300, "batch_size": 16, "precision": "float32",
         "learning_rate": 0.01, "dropout": 0.0,
     }  # fmt: skip
-    train_transducer(pairs, out, columns=Columns("word", "loud"), **options)
+    Transducer.train(pairs, out, columns=Columns("word", "loud"), **options)
     return out
 
 
@@ -146,13 +146,13 @@ def test_a_dictionary_of_the_classic_layout_is_learned(nextchar: Run, tmp_path: 
         ("a\tb\n1\t2\n", (), "has no column 'source': it has 'a', 'b'"),
         ("source\ttarget\n\tb\n", (), "line 2: the source is empty"),
         ("source\ttarget\na\t\n", (), "line 2: the target is empty"),
-        ("source\ttarget\na\n", (), "line 2 has 1 fields; the first line names 2"),
+        ("source\ttarget\na\n", (), "line 2 has 1 fields; the first line has 2"),
         (b"source\ttarget\na\xff\tb\n", (), "byte 0xff at offset 15"),
-        ("source\ttarget\na\tb\n", ("--format", "jsonl"), "line 1 is not JSON"),
+        ("source\ttarget\na\tb\n", ("--format", "jsonl"), "line 1 must be a JSON object"),
         ("source\ttarget\na\tb\n", ("--target-vocabulary", "word"), "word"),
         ("", (), "empty"),
-        ("a\tb\tc\n", ("--format", "pairs"), "line 1 has 3 columns between tabs"),
-        ('source\ttarget\n"a\tb\nc"\td\te\n', (), "line 3 has 3 fields; the first line names 2"),
+        ("a\tb\tc\n", ("--format", "pairs"), "line 1 has 3 columns separated by tabs"),
+        ('source\ttarget\n"a\tb\nc"\td\te\n', (), "line 3 has 3 fields; the first line has 2"),
         ("a\tb\n", ("--format", "pairs", "--source", "a"), "has no named columns"),
     ],
 )

@@ -106,22 +106,23 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 
 def shorten() -> None:
     """Let trainings of this process end after a few steps, and their trials after a moment."""
-    from nextchar.nn import autotune as fastest
-    from nextchar.runs import cost as probe
-    from nextchar.runs.creation import NewRun
-    from nextchar.tasks import budget, runs
+    from nextchar.nn import autotune
+    from nextchar.tasks import budget, item_task
+    from nextchar.tasks.language_modeling import cost
+    from nextchar.tasks.language_modeling.creation import NewLanguageModel
     from nextchar.training import extension
 
     for module, name in (
-        (probe, "PROBE_SECONDS"),
+        (cost, "PROBE_SECONDS"),
         (budget, "LEAST_PROBE_SECONDS"),
         (budget, "MOST_PROBE_SECONDS"),
-        (fastest, "_SECONDS"),
+        (autotune, "_SECONDS"),
     ):
         assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
         setattr(module, name, _PROBE_SECONDS)
-    NewRun._decide = _with_few_steps(NewRun._decide)  # type: ignore[method-assign]
-    runs._decided = _with_few_steps(runs._decided)
+    decide = _with_few_steps(NewLanguageModel._decide)
+    NewLanguageModel._decide = decide  # type: ignore[method-assign]
+    item_task._decided = _with_few_steps(item_task._decided)
     extension.Extension = _short_extension  # type: ignore[assignment, misc]
 
 

@@ -55,16 +55,15 @@ def test_the_lines_of_a_text_in_pieces_are_the_text(chunks: list[str]) -> None:
 
 
 def test_a_line_that_gensim_would_cut_is_read_in_pieces() -> None:
-    with mock.patch.object(sentences, "LONGEST", 4):
+    with mock.patch.object(sentences, "MAX_SENTENCE_LENGTH", 4):
         assert list(lines_of("char", "a", ["a" * 10])) == ["aaaa", "aaaa", "aa"]
 
 
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
 def test_symbols_that_stand_in_like_places_are_near(english_text: Path, method: str) -> None:
     """The sentences draw their words at random, but a capital only stands at the start."""
-    vectors = train_embeddings(
-        english_text, method=method, size=16, epochs=20, window=3, learning_rate=0.05
-    )
+    options: dict[str, Any] = {"method": method, "size": 16, "epochs": 20, "window": 3}
+    vectors = train_embeddings(english_text, learning_rate=0.05, **options)
     capitals = [vectors.number(letter) for letter in "TADH"]
     small = [vectors.number(letter) for letter in "eosd"]
     unit = vectors.vectors / np.linalg.norm(vectors.vectors, axis=1, keepdims=True)
@@ -136,7 +135,7 @@ def test_a_text_without_neighbours_is_refused(
         ({"vocabulary": "line"}, "vocabulary must be one of char, byte, jamo, word"),
         ({"negative": 0}, "negative must be at least 1"),
         ({"windw": 3}, "did you mean 'window'"),
-        ({"vocabulary": "byte", "encoding": "cp949"}, "takes the bytes as they are"),
+        ({"vocabulary": "byte", "encoding": "cp949"}, "reads bytes unchanged"),
         ({"sample": 1}, "sample must be at least 0 and below 1"),
     ],
 )
@@ -150,7 +149,7 @@ def test_a_bad_option_is_refused_before_the_text_is_read(
 def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with (
         mock.patch("nextchar.embeddings.training.np.isfinite", return_value=np.array([False])),
-        pytest.raises(NonFiniteLossError, match="smaller learning_rate than"),
+        pytest.raises(NonFiniteLossError, match="try a learning_rate below"),
     ):
         learned(tmp_path, "abab")
 

@@ -70,7 +70,7 @@ def test_gradient_passes_where_the_value_passed() -> None:
 def test_shares_of_a_batch_are_dropped_as_the_whole_is(T: int, world: int, B: int, H: int) -> None:
     whole = dropout(torch.ones(T, world * B, H), 0.5, generator(3))
 
-    shares = [dropout(torch.ones(T, B, H), 0.5, shared(rank, world)) for rank in range(world)]
+    shares = [dropout(torch.ones(T, B, H), 0.5, shared(rank, world, B)) for rank in range(world)]
 
     assert torch.equal(torch.cat(shares, 1), whole)
 
@@ -80,12 +80,21 @@ def test_all_shares_drop_the_same_weights_and_go_on_alike() -> None:
     source = generator(3)
     expected = dropout(weights, 0.5, source), dropout(torch.ones(2, 6, 4), 0.5, source)
     for rank in (0, 1):
-        source = shared(rank, 2)
-        assert torch.equal(dropout(weights, 0.5, source, per_stream=False), expected[0])
+        source = shared(rank, 2, 3)
+        assert torch.equal(dropout(weights, 0.5, source, axis=None), expected[0])
         assert torch.equal(dropout(steps, 0.5, source), expected[1][:, 3 * rank : 3 * rank + 3])
 
 
-def shared(rank: int, world: int) -> SharedGenerator:
-    made = SharedGenerator(torch.device("cpu"), rank=rank, world=world)
+def test_an_axis_with_several_copies_of_the_batch_is_shared_copy_by_copy() -> None:
+    ids = torch.ones(2, 12)
+    whole = dropout(ids, 0.5, generator(3), axis=-1).view(2, 2, 6)
+    for rank in (0, 1):
+        share = dropout(ids[:, :6], 0.5, shared(rank, 2, 3), axis=-1).view(2, 2, 3)
+        assert torch.equal(share, whole[:, :, 3 * rank : 3 * rank + 3])
+
+
+def shared(rank: int, world: int, B: int) -> SharedGenerator:
+    rows = range(B * rank, B * rank + B)
+    made = SharedGenerator(torch.device("cpu"), rows=rows, whole=B * world)
     made.manual_seed(3)
     return made

@@ -262,8 +262,11 @@ def test_cells_with_zoneout_train_in_bfloat16(name: str, layer_norm: bool) -> No
     ("options", "message"),
     [
         ({"cell": "gru", "zoneout_cell": 0.1}, "zoneout_cell needs a cell with c"),
-        ({"cell": "min_gru", "zoneout": 0.1}, "zoneout needs a cell that looks at its state"),
-        ({"cell": "min_lstm", "layer_norm": True}, "layer_norm needs a cell that looks"),
+        (
+            {"cell": "min_gru", "zoneout": 0.1},
+            "zoneout needs a cell whose gates depend on its state",
+        ),
+        ({"cell": "min_lstm", "layer_norm": True}, "layer_norm needs a cell whose gates"),
         ({"zoneout": 1.0}, "zoneout must be .*below 1; got 1.0"),
         ({"output_dropout": -0.1}, "output_dropout must be at least 0"),
     ],

@@ -61,7 +61,7 @@ def test_a_text_that_cannot_be_learned_is_refused(
 def test_the_sizes_that_a_refusal_suggests_work(nextchar: Run, tmp_path: Path, length: int) -> None:
     text = write(tmp_path / "text.txt", english(length))
     line = refused(nextchar, text, out=tmp_path / "run")
-    suggestions = line.rpartition(" give ")[2].replace(" with ", " ").split(" or ")
+    suggestions = line.rpartition(" set ")[2].replace(" with ", " ").split(" or ")
     assert all(suggestion.startswith("--") for suggestion in suggestions)
     for number, suggestion in enumerate(suggestions):
         out = tmp_path / f"run{number}"
@@ -337,7 +337,9 @@ def test_a_validation_that_is_not_finite_is_a_failure(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nats: float
 ) -> None:
     """As after a last step that ruined the weights."""
-    monkeypatch.setattr("nextchar.runs.data.nats_parallel", lambda *_arguments, **_options: nats)
+    monkeypatch.setattr(
+        "nextchar.tasks.language_modeling.data.nats_parallel", lambda *_arguments, **_options: nats
+    )
     out = tmp_path / "run"
     outcome = nextchar("train", texts / "english.txt", "--out", out, "--quiet", *TINY)
     assert "--learning-rate" in outcome.problem(1)

@@ -16,6 +16,7 @@ from typing import NoReturn
 import pytest
 
 from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.training import train
 from nextchar.runs import training as runs
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.metrics import append_row
@@ -52,14 +53,14 @@ SHORT_OPTIONS = HARD_OPTIONS | {"steps": 12, "validate_every": 3}
 @pytest.fixture(scope="module")
 def uninterrupted(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    runs.train(texts / "english.txt", folder, **HARD_OPTIONS)
+    train(texts / "english.txt", folder, **HARD_OPTIONS)
     return folder
 
 
 @pytest.fixture(scope="module")
 def short(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "short"
-    runs.train(texts / "english.txt", folder, **SHORT_OPTIONS)
+    train(texts / "english.txt", folder, **SHORT_OPTIONS)
     return folder
 
 
@@ -177,7 +178,7 @@ def test_a_crash_between_the_row_and_the_save_leaves_no_row_twice(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "save", save_or_crash)
         with pytest.raises(Crash):
-            runs.train(texts / "english.txt", out, **SHORT_OPTIONS)
+            train(texts / "english.txt", out, **SHORT_OPTIONS)
     assert len(rows_of(out)) == save - 1  # The first save is that of the start.
     runs.resume(out)
     require_same_training(out, short)
@@ -202,7 +203,7 @@ def test_a_crash_in_the_middle_of_a_row_is_healed(
     with monkeypatch.context() as patch:
         patch.setattr("nextchar.training.trainer.append_row", write_or_crash)
         with pytest.raises(Crash):
-            runs.train(texts / "english.txt", out, **SHORT_OPTIONS)
+            train(texts / "english.txt", out, **SHORT_OPTIONS)
     nextchar("info", out).succeeded()
     runs.resume(out)
     require_same_training(out, short)

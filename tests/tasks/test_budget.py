@@ -15,19 +15,21 @@ import pytest
 
 import nextchar
 from nextchar.errors import ConfigError, Interrupted
+from nextchar.runs import resume, train
+from nextchar.runs.task import Start
 from nextchar.tasks import budget
 from nextchar.tasks.budget import Costs, plan_within
 from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.runs import ItemResult, held_out_items, resume_items, train_items
+from nextchar.tasks.item_task import NewItemRun, PreparedItems, held_out_items
+from nextchar.tasks.result import ItemResult
 from nextchar.tasks.tagging.model import TagModel
-from nextchar.tasks.tagging.training import train_tagger
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.training.events import Event, Noticed, StepDone
 from nextchar.training.plans import Plan
 from tests.conftest import Run, english, rows_of
-from tests.tasks.toy import ToyModel, ToyRunConfig, toy_examples
+from tests.tasks.toy import TOY, ToyModel, ToyRunConfig, toy_examples
 
 MINUTES = 0.02
 SMALL: dict[str, Any] = {
@@ -53,9 +55,9 @@ def train_conditional(_data: Path, out: Path, **options: Any) -> ItemResult:
 
 
 TRAIN: dict[str, Callable[..., ItemResult]] = {
-    "classify": nextchar.train_classifier,
-    "tag": lambda data, out, **options: train_tagger(data, out, restore="case", **options),
-    "transduce": nextchar.train_transducer,
+    "classify": nextchar.Classifier.train,
+    "tag": lambda data, out, **options: nextchar.Tagger.train(data, out, restore="case", **options),
+    "transduce": nextchar.Transducer.train,
     "condition": train_conditional,
 }
 
@@ -155,10 +157,9 @@ def test_the_estimator_trains_for_minutes() -> None:
 @pytest.mark.parametrize("validation", [50, 0])
 def test_minutes_are_kept(validation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "LEAST_PROBE_SECONDS", 0.5)
-    model = ToyModel(ToyRunConfig.from_options({**SMALL, "minutes": 0.05}))
     began = time.process_time()  # A machine that gets busier after the trial is not at fault.
     parts = toy_examples(200, 1), toy_examples(validation, 2)
-    train_items(model, *parts, tmp_path / "run")
+    train(TOY, parts, tmp_path / "run", **{**SMALL, "minutes": 0.05})
     assert time.process_time() - began < 2 * 3 + 3
 
 
@@ -166,12 +167,11 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    config = ToyRunConfig.from_options({**SMALL, "steps": 3})
-    train_items(ToyModel(config), toy_examples(50, 1), toy_examples(20, 2), run)
+    train(TOY, (toy_examples(50, 1), toy_examples(20, 2)), run, **{**SMALL, "steps": 3})
     before = len(rows_of(run))
     monkeypatch.setattr(budget, "_seconds_per_step", lambda *_given: (1.0, 0.0))
     monkeypatch.setattr(budget, "_seconds_per_validation", lambda *_given: 5.0)
-    result = resume_items(ToyModel, run, minutes=0.5)
+    result = resume(run, task=TOY, minutes=0.5)
     assert result.steps > 3 + 10
     assert [row["step"] for row in rows_of(run)[before:]] == [result.steps]
 
@@ -185,9 +185,9 @@ def test_a_start_longer_than_the_minutes_leaves_a_fifth_of_them_and_is_told(tmp_
         if isinstance(event, Noticed):
             notes.append(event.message)
 
-    began = time.monotonic() - 100
-    result = train_items(model, *parts, tmp_path / "run", began=began, listeners=[listen])
-    assert result.steps >= 1
+    start = Start(listeners=[listen], began=time.monotonic() - 100)
+    NewItemRun(lambda: PreparedItems(model, *parts), start).write(tmp_path / "run")
+    assert model.config.training.steps >= 1
     assert any(
         note.startswith("preparation took 10")
         and note.endswith("the run takes longer than 0.05 min")

@@ -13,10 +13,11 @@ import torch
 
 from nextchar.errors import ConfigError, CorpusError, Interrupted, RunError
 from nextchar.language_model.model import LanguageModel
-from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.runs import resume, train
+from nextchar.tasks.result import ItemResult
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
-from tests.tasks.toy import ToyModel, ToyRunConfig, toy_examples
+from tests.tasks.toy import TOY, ToyModel, ToyRunConfig, toy_examples
 
 SMALL: dict[str, Any] = {
     "hidden_size": 12, "embedding_size": 6, "batch_size": 16, "epochs": 2, "precision": "float32",
@@ -25,8 +26,9 @@ SMALL: dict[str, Any] = {
 
 
 def trained(out: Path, *listeners: Listener, items: int = 200, **options: Any) -> ItemResult:
-    model = ToyModel(ToyRunConfig.from_options({**SMALL, **options}))
-    return train_items(model, toy_examples(items, 1), toy_examples(50, 2), out, listeners=listeners)
+    parts = toy_examples(items, 1), toy_examples(50, 2)
+    result: ItemResult = train(TOY, parts, out, listeners=listeners, **{**SMALL, **options})
+    return result
 
 
 def test_what_is_learned_is_kept_and_measured(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_a_run_that_was_interrupted_resumes_bit_for_bit(stop_at: int, tmp_path: 
 
     with pytest.raises(Interrupted, match="nextchar toy train --resume"):
         trained(tmp_path / "cut", stop, ema_decay=0.9)
-    resume_items(ToyModel, tmp_path / "cut")
+    resume(tmp_path / "cut", task=TOY)
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
@@ -67,7 +69,7 @@ def test_damaged_items_are_found(tmp_path: Path) -> None:
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(CorpusError, match="items cannot be used"):
-        resume_items(ToyModel, tmp_path / "run")
+        resume(tmp_path / "run", task=TOY)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +16,10 @@ from torch.nn import functional
 from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.trainable import Trainable, levels_of
-from nextchar.tasks.examples import Examples
+from nextchar.runs.task import Start
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.item_task import ItemTask, PreparedItems
 from nextchar.text.sequences import Sequences
 from nextchar.training.loss import Loss
 from nextchar.training.objective import Measured, on_device
@@ -69,23 +72,21 @@ class ToyModel(ItemModel[ToyRunConfig]):
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         return examples.texts["text"].lengths
 
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
-        loss, _ = self._loss(examples, indices, generator)
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+        loss, _ = self._loss(examples, batch, generator)
         return Loss(loss, loss.detach())
 
     def _measured(self, examples: Examples) -> Measured:
-        loss, right = self._loss(examples, np.arange(len(examples)), None)
+        loss, right = self._loss(examples, Batch.share(np.arange(len(examples))), None)
         return Measured(nats=float(loss), figures={"accuracy": right}, decides=1 - right)
 
     def _loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator | None
+        self, examples: Examples, batch: Batch, generator: torch.Generator | None
     ) -> tuple[torch.Tensor, float]:
-        texts, labels = examples.texts["text"], examples.arrays["label"][indices]
+        texts, labels = examples.texts["text"], examples.arrays["label"][batch.own]
         ids, lengths, targets = (
             on_device(torch.from_numpy(values), self.device)
-            for values in (texts.padded(indices, 0), texts.lengths[indices], labels)
+            for values in (batch.padded(texts, 0), texts.lengths[batch.own], labels)
         )
         logits = self.network(ids, lengths, generator)
         right = (logits.argmax(-1) == targets).double().mean()
@@ -97,3 +98,21 @@ def toy_examples(count: int, seed: int) -> Examples:
     items = [draw.integers(0, SYMBOLS, draw.integers(1, 9)) for _ in range(count)]
     labels = np.array([int(item[0] == item[-1]) for item in items])
     return Examples({"text": Sequences.of(items)}, {"label": labels})
+
+
+class ToyTask(ItemTask):
+    """Its data are the two parts, encoded."""
+
+    name = key = "toy"
+    command = "nextchar toy train"
+    unit = "item"
+    model_type = item_model = ToyModel
+
+    def reader(
+        self, data: tuple[Examples, Examples], start: Start, options: Mapping[str, Any]
+    ) -> Callable[[], PreparedItems[Any]]:
+        config = ToyRunConfig.from_options(options)
+        return lambda: PreparedItems(ToyModel(config), *data)
+
+
+TOY = ToyTask()

@@ -35,6 +35,7 @@ from tests.conftest import TINY_OPTIONS, require_same_training, rows_of
 OUT_OF_RANGE = json.dumps(
     {"format_version": 1, "first_step": 30, "steps": 50, "learning_rate": -1.0}
 )
+TASK = "nextchar.tasks.language_modeling.task"
 
 
 def told(run: Path, **more: Any) -> list[str]:
@@ -130,7 +131,7 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
 ) -> None:
     save_config(run, load_config(run).with_options(**options))
     cost = Cost(weights=1, step_seconds=1.0, validation_seconds=5.0)
-    monkeypatch.setattr("nextchar.runs.training.measure_cost", lambda *_given, **_named: cost)
+    monkeypatch.setattr(f"{TASK}.measure_cost", lambda *_given, **_named: cost)
     before = len(rows_of(run))
     count = nextchar.resume(run, minutes=0.5).steps - 30
     added = rows_of(run)[before:]
@@ -161,7 +162,7 @@ def test_the_least_that_would_do_holds_the_time_already_spent(
         time.sleep(0.7)
         return Cost(weights=1, step_seconds=0.1, validation_seconds=0.1)
 
-    monkeypatch.setattr("nextchar.runs.training.measure_cost", measure)
+    monkeypatch.setattr(f"{TASK}.measure_cost", measure)
     with pytest.raises(ConfigError, match=r"0\.01 minutes .* preparation took") as caught:
         nextchar.resume(run, minutes=0.01)
     assert float(str(caught.value).rpartition("=")[2]) >= (0.7 + 1.5 * 0.2) / 60
@@ -172,9 +173,9 @@ def test_compilation_is_no_part_of_added_minutes(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = itertools.count(step=1000.0)  # a call of it compiles for 1,000 s more
-    monkeypatch.setattr("nextchar.runs.training.compilation_seconds", lambda: next(compiled))
+    monkeypatch.setattr(f"{TASK}.compilation_seconds", lambda: next(compiled))
     cost = Cost(weights=1, step_seconds=100.0, validation_seconds=0.0)
-    monkeypatch.setattr("nextchar.runs.training.measure_cost", lambda *_given, **_named: cost)
+    monkeypatch.setattr(f"{TASK}.measure_cost", lambda *_given, **_named: cost)
     assert nextchar.resume(run, minutes=0.01).steps > 30
 
 
@@ -211,7 +212,7 @@ def test_numbers_of_numpy_are_numbers(
     more: dict[str, Any], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cost = Cost(weights=1, step_seconds=10.0, validation_seconds=0.0)
-    monkeypatch.setattr("nextchar.runs.training.measure_cost", lambda *_given, **_named: cost)
+    monkeypatch.setattr(f"{TASK}.measure_cost", lambda *_given, **_named: cost)
     assert nextchar.resume(run, **more).steps > 30
     extension = load_extension(run)
     assert extension is not None
@@ -220,7 +221,7 @@ def test_numbers_of_numpy_are_numbers(
 
 def test_more_takes_no_flags_for_numbers() -> None:
     for value in (True, np.True_, np.float64(2)):
-        with pytest.raises(ConfigError, match="steps must be a whole number"):
+        with pytest.raises(ConfigError, match="steps must be an integer"):
             More(steps=value)  # type: ignore[arg-type]
 
 
@@ -233,8 +234,8 @@ def test_more_takes_no_flags_for_numbers() -> None:
         ({"minutes": -1.0}, "minutes must be above 0; got -1.0"),
         ({"minutes": math.inf}, "minutes must be above 0; got inf"),
         ({"minutes": math.nan}, "minutes must be above 0; got nan"),
-        ({"steps": "5"}, "steps must be a whole number or None; got '5'"),
-        ({"steps": 5.5}, "steps must be a whole number or None; got 5.5"),
+        ({"steps": "5"}, "steps must be an integer or None; got '5'"),
+        ({"steps": 5.5}, "steps must be an integer or None; got 5.5"),
         ({"minutes": "1"}, "minutes must be a number or None; got '1'"),
         ({"steps": 5, "learning_rate": 1e300}, "learning_rate must be"),
     ],

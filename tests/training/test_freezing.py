@@ -61,8 +61,15 @@ def changed(run: Path) -> set[str]:
 def test_what_is_frozen_stays_bit_for_bit_under_every_update_rule(
     freeze: int, learning: set[str], optimizer: str, text: Path, tmp_path: Path
 ) -> None:
-    options = {**TINY_OPTIONS, "steps": 5, "layers": 2, "weight_decay": 0.3, "ema_decay": 0.5}
-    nextchar.train(text, tmp_path / "run", freeze=freeze, optimizer=optimizer, **options)
+    options: dict[str, Any] = {
+        **TINY_OPTIONS,
+        "steps": 5,
+        "layers": 2,
+        "weight_decay": 0.3,
+        "ema_decay": 0.5,
+    }
+    options |= {"freeze": freeze, "optimizer": optimizer}
+    nextchar.train(text, tmp_path / "run", **options)
     assert changed(tmp_path / "run") == learning
 
 
@@ -130,7 +137,7 @@ def test_a_run_that_thaws_resumes_bit_for_bit(
         ({"freeze": 3}, r"freeze must be below 3.*embedding, layer 1, head.*got 3"),
         ({"freeze": 2, "input": "onehot"}, r"freeze must be below 2.*\(the network has layer 1"),
         ({"freeze": -1}, "freeze must be at least 0; got -1"),
-        ({"unfreeze_every": 5}, "unfreeze_every 5 frees what freeze has fixed, and freeze is 0"),
+        ({"unfreeze_every": 5}, "unfreeze_every 5 needs freeze above 0, but freeze is 0"),
         ({"layer_decay": 0}, "layer_decay must be above 0 and at most 1; got 0"),
         ({"layer_decay": 1.5}, "layer_decay must be above 0 and at most 1; got 1.5"),
     ],

@@ -21,8 +21,7 @@ import torch.distributed as dist
 import nextchar
 from nextchar.errors import CorpusError, NextcharError
 from nextchar.run_files.model_files import load_config, load_vocabulary
-from nextchar.runs.data import training_streams
-from nextchar.runs.training import open_corpus
+from nextchar.tasks.language_modeling.data import open_corpus, training_streams
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed
 from nextchar.training.objective import StreamObjective
@@ -355,7 +354,7 @@ def test_a_killed_process_is_replaced_and_nothing_differs(
     assert processes[1].code() == -signal.SIGKILL
     assert processes[0].outcome().err.splitlines()[-1].startswith("nextchar: another process")
     first, second = job.run(tmp_path, *command, restart=1)
-    assert first.err.startswith(f"note: going on with {out} from what was saved last\n")
+    assert first.err.startswith(f"note: continuing {out} from its last save\n")
     assert second == Outcome(0, "", "")
     require_same_training(out, pair.together)
 

@@ -11,8 +11,8 @@ import torch
 
 from nextchar.config import NetworkConfig, TrainingConfig
 from nextchar.errors import ConfigError, NonFiniteLossError
+from nextchar.language_model.training import train
 from nextchar.nn.network import Network
-from nextchar.runs.training import train
 from nextchar.text.streams import Streams
 from nextchar.training.objective import StreamObjective
 from nextchar.training.scaling import LossScale
@@ -60,8 +60,8 @@ def test_training_in_half_precision_learns_as_in_float32(tmp_path: Path) -> None
     half = trainer(tmp_path)
     full = trainer(tmp_path, TrainingConfig(batch_size=4, sequence_length=8, steps=40))
     for made in (half, full):
-        made._optimizer = torch.optim.SGD(made.network.parameters(), lr=0.1)
-        made._optimizer.param_groups[0]["factor"] = 1.0
+        made._stepper._optimizer = torch.optim.SGD(made.network.parameters(), lr=0.1)
+        made._stepper._optimizer.param_groups[0]["factor"] = 1.0
         for _ in range(40):
             made.step()
     assert half.progress.loss_sum / 40 == pytest.approx(full.progress.loss_sum / 40, abs=0.01)
@@ -79,7 +79,7 @@ def test_a_restored_training_goes_on_with_its_factor(tmp_path: Path) -> None:
     second._restore_last()
     for made in (first, second):
         made.step()
-        made._scale.save(made.progress)
+        made._stepper._scale.save(made.progress)
     assert second.progress.loss_scale == first.progress.loss_scale
     assert second.progress.loss_scale_steps == first.progress.loss_scale_steps > 1
     assert all(map(torch.equal, weights(first), weights(second)))

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from nextchar.config import ItemRunConfig
     from nextchar.tasks.classification.explaining import Explanation
-    from nextchar.tasks.classification.figures import ClassificationFigures
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.figures import ClassificationFigures
     from nextchar.text.labelled import LabelledText
 
 app = Commands("classify", "Predict a label for each text: sentiment, language, spam, …")
@@ -97,7 +97,7 @@ def _predict(
     """Label texts: print the most probable label, its probability, and the text."""
     if bool(texts) == (data is not None):
         raise ConfigError("name either texts or --input, a file or -")
-    from nextchar.tasks.classification.reading import read_texts
+    from nextchar.tasks.labelled.items import read_texts
     from nextchar.text.labelled import LabelledText
 
     model = _loaded(run, cut=cut)
@@ -150,22 +150,25 @@ def _evaluate(
     from nextchar.rendering.figures import require_drawing
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.pictures import evaluation_picture
-    from nextchar.tasks.classification.reading import LabelledFiles
-    from nextchar.tasks.classification.training import evaluate_classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.items import labelled_items
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
-    source = LabelledFiles(text_column=text, label_column=label, layout=layout)
-    items = source.items(data, _reading(model.config, encoding), note=write_note)
+    items = labelled_items(
+        data,
+        _reading(model.config, encoding),
+        text=text,
+        label=label,
+        layout=layout,
+        note=write_note,
+    )
     with followed_display("evaluating"):
         if isinstance(model, GenerativeClassifier):
             figures = model.evaluate_items(items, skip_unseen=skip_unseen, listeners=[note_event])
         else:
-            figures = evaluate_classifier(
-                model, items, skip_unseen=skip_unseen, listeners=[note_event]
-            )
+            figures = model.evaluate(items, skip_unseen=skip_unseen, listeners=[note_event])
     if as_json:
         print_json(figures.to_dict())
     else:
@@ -191,7 +194,7 @@ def _explain(
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import Classifier
-    from nextchar.tasks.classification.training import tell_unknown
+    from nextchar.tasks.labelled.items import tell_unknown
     from nextchar.text.labelled import LabelledText
 
     require_folder(page, "--html")
@@ -234,9 +237,8 @@ def _probabilities(
     model: Classifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
     """Return the items as the model reads them, and the probability of each label for each."""
-    from nextchar.tasks.classification.data import checked_lengths
-    from nextchar.tasks.classification.training import in_known_form, tell_unknown
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.items import checked_lengths, in_known_form, tell_unknown
 
     if isinstance(model, GenerativeClassifier):
         symbols = model.model.symbols

@@ -114,7 +114,7 @@ def _on_part(
 ) -> tuple[str, Evaluation]:
     """Measure a part of the run's own text; return its name and the result."""
     from nextchar.errors import TextError
-    from nextchar.runs.training import open_corpus
+    from nextchar.tasks.language_modeling.data import open_corpus
 
     corpus = open_corpus(run)
     ids = getattr(corpus, part)

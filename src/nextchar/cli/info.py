@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from nextchar.config import Config
 
 if TYPE_CHECKING:
     from nextchar.run_files.origin import Origin
+    from nextchar.tasks.item_task import ItemTask
 
 _ALWAYS = ("vocabulary", "cell", "hidden_size", "layers", "input", "steps", "learning_rate")
 _BARS = "▁▂▃▄▅▆▇█"
@@ -145,11 +146,11 @@ def _compile(*, as_json: bool) -> None:
 
 def _of_task(run: Path, task: str) -> _Shown:
     from nextchar.run_files.model_files import load_run_config
-    from nextchar.tasks.kinds import kind_of_task
+    from nextchar.runs.registry import task_named
     from nextchar.training.checkpoint import METRICS_FILE
     from nextchar.training.metrics import read_rows
 
-    kind = kind_of_task(task)
+    kind = cast("ItemTask", task_named(task)).item_model
     config = load_run_config(run, kind.config_type, task=task)
     values: dict[str, Any] = {
         "run": str(run),

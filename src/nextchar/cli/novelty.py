@@ -46,7 +46,7 @@ def _novelty(
     from nextchar.cli.options import reading_config
     from nextchar.novelty import novelty
     from nextchar.run_files.model_files import load_config, load_vocabulary
-    from nextchar.runs.training import open_corpus
+    from nextchar.tasks.language_modeling.data import open_corpus
     from nextchar.text.reading import open_text
 
     lengths = _lengths(ngrams)
@@ -128,11 +128,11 @@ def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
 
 def _quoted(text: str) -> str:
     """Show a passage in one line; a long one is cut in the middle."""
-    from nextchar.text.graphemes import border_at_least, border_at_most
+    from nextchar.text.graphemes import boundary_at_least, boundary_at_most
 
     if len(text) > _QUOTED_CHARACTERS:
         half = _QUOTED_CHARACTERS // 2
-        first, last = border_at_most(text, half), border_at_least(text, len(text) - half)
+        first, last = boundary_at_most(text, half), boundary_at_least(text, len(text) - half)
         return f"{_one_line(text[:first])} … {_one_line(text[last:])}"
     return _one_line(text)
 

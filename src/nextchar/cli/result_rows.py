@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from nextchar.cli.output import duration
 
 if TYPE_CHECKING:
-    from nextchar.runs.training import TrainingResult
-    from nextchar.tasks.runs import ItemResult
+    from nextchar.language_model.result import TrainingResult
+    from nextchar.tasks.result import ItemResult
 
 Rows = list[tuple[str, str]]
 

@@ -29,7 +29,7 @@ the time.
 """
 
 add_to = TrainCommand(
-    task="generate",
+    task="language_model",
     help=_HELP,
     config=Config,
     data="Text files, folders, globs, or -.",

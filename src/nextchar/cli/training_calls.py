@@ -1,27 +1,16 @@
-"""The functions that train and resume runs, by task; no other module here calls them.
-
-A function that trains takes the data, the run directory, listeners, the options of the reader, and
-those of the configuration.
-"""
+"""The calls that train and resume runs; no other module of the command line makes them."""
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from nextchar.training.events import Listener
 
-Task = Literal["generate", "classify", "tag", "transduce", "condition", "embeddings"]
-_RESUMING = {
-    "generate": ("nextchar.runs.training", "resume"),
-    "classify": ("nextchar.tasks.classification.training", "resume_classifier"),
-    "tag": ("nextchar.tasks.tagging.training", "resume_tagger"),
-    "transduce": ("nextchar.tasks.transduction.training", "resume_transducer"),
-}
+Task = Literal["language_model", "classify", "tag", "transduce", "condition", "embeddings"]
 
 
 def train(
@@ -33,56 +22,28 @@ def train(
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401  (the result of the task)
     """Train a run and return its result."""
-    return _TRAINING[task](data, out, listeners=listeners, **options)
+    from nextchar import runs
+
+    if task == "embeddings":
+        return _train_embeddings(data, out, listeners=listeners, **options)
+    if task == "condition":
+        return _train_conditional(data, out, listeners=listeners, **options)
+    if task == "tag":
+        from nextchar.cli.tag import column_names
+
+        options["columns"] = column_names(options["columns"])
+    if task == "transduce":
+        from nextchar.cli.transduce import column_pair
+
+        options["columns"] = column_pair(options.pop("source"), options.pop("target"))
+    return runs.train(task, data, out, listeners=listeners, **options)
 
 
 def resume(task: Task, run: Path, *, listeners: Sequence[Listener], **more: Any) -> Any:  # noqa: ANN401
     """Continue a run, or train a finished one further, and return its result."""
-    if task == "condition":
-        from nextchar.tasks.conditioning.model import ConditionalModel
+    from nextchar import runs
 
-        return ConditionalModel.resume(run, listeners=listeners, **more)
-    module, name = _RESUMING[task]
-    return getattr(importlib.import_module(module), name)(run, listeners=listeners, **more)
-
-
-def _train_language_model(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401
-    from nextchar.runs.training import train
-
-    return train(data, out, **options)
-
-
-def _train_classifier(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401
-    from nextchar.tasks.classification.training import train_classifier
-
-    return train_classifier(data, out, **options)
-
-
-def _train_tagger(
-    data: Sequence[str],
-    out: Path,
-    *,
-    columns: str | None,
-    **options: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
-    from nextchar.cli.tag import column_names
-    from nextchar.tasks.tagging.training import train_tagger
-
-    return train_tagger(data, out, columns=column_names(columns), **options)
-
-
-def _train_transducer(
-    data: Sequence[str],
-    out: Path,
-    *,
-    source: str | None,
-    target: str | None,
-    **options: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
-    from nextchar.cli.transduce import column_pair
-    from nextchar.tasks.transduction.training import train_transducer
-
-    return train_transducer(data, out, columns=column_pair(source, target), **options)
+    return runs.resume(run, task=task, listeners=listeners, **more)
 
 
 def _train_conditional(
@@ -97,11 +58,10 @@ def _train_conditional(
     features_file: Path | None,
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
+    from nextchar import runs
     from nextchar.cli.condition import read_conditional_items
     from nextchar.config.condition import ConditionRunConfig
-    from nextchar.tasks.conditioning.model import ConditionalModel
 
-    began = time.monotonic()
     reader = {
         "text": text,
         "label": label,
@@ -111,7 +71,7 @@ def _train_conditional(
     }
     config = ConditionRunConfig.from_options(options)
     items = read_conditional_items(data, config.items.reading, listeners, **reader)
-    return ConditionalModel.train_items(items, out, listeners=listeners, began=began, **options)
+    return runs.train("condition", items, out, listeners=listeners, **options)
 
 
 def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401
@@ -124,13 +84,3 @@ def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  #
     vectors = train_embeddings(data, **options)
     vectors.save(out)
     return EmbeddingResult(vectors=vectors, out=out, seconds=time.monotonic() - began)
-
-
-_TRAINING: dict[Task, Callable[..., Any]] = {
-    "generate": _train_language_model,
-    "classify": _train_classifier,
-    "tag": _train_tagger,
-    "transduce": _train_transducer,
-    "condition": _train_conditional,
-    "embeddings": _train_embeddings,
-}

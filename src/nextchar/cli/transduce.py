@@ -185,7 +185,7 @@ def _evaluate(
     """
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import read_pairs
-    from nextchar.tasks.transduction.training import held_out, sampled
+    from nextchar.tasks.transduction.task import held_out, sampled
 
     model = Transducer.load(run)
     columns = column_pair(source, target)

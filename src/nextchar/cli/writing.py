@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 import typer
 
@@ -19,6 +19,10 @@ from nextchar.cli.writing_options import SAMPLING, SEARCH
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, Interrupted
 from nextchar.text.notes import counted
+
+if TYPE_CHECKING:
+    from nextchar.language_model.options import SearchOptions, StreamOptions
+    from nextchar.language_model.searching import Continuation
 
 _CHARACTERS_A_LINE = 1000  # at most, if --lines limits a text and --length does not
 _SHARED = ("length", "lines", "match", "unknown")
@@ -38,13 +42,15 @@ _OF_SEARCH = ("length_penalty", "groups", "diversity")
 class GenerativeModel(Protocol):
     """A model that generates text; the options are those of ``LanguageModel``."""
 
-    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:  # noqa: ANN401
+    def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
         """Generate a text piece by piece."""
 
-    def generate_batch(self, prompt: str = "", *, samples: int, **options: Any) -> list[str]:  # noqa: ANN401
+    def generate_batch(
+        self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
+    ) -> list[str]:
         """Generate several texts."""
 
-    def search(self, prompt: str = "", **options: Any) -> Sequence[Any]:  # noqa: ANN401
+    def search(self, prompt: str = "", **options: Unpack[SearchOptions]) -> list[Continuation]:
         """Find the most probable texts."""
 
 

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import BinaryIO, Self, Unpack
 
 import torch
 
-from nextchar.config import Config, DecodingErrors, reject_unknown
+from nextchar.config import Config
 from nextchar.config.arguments import checked
+from nextchar.config.options import LanguageModelOptions
 from nextchar.errors import ConfigError
-from nextchar.evaluation import Evaluation
-from nextchar.evaluation.dynamic import Adaptation
-from nextchar.evaluation.score import Score
 from nextchar.generation.engine import Engine
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.sampling import Sampling
 from nextchar.generation.search import Beam
 from nextchar.generation.uniforms import resolve_seed
-from nextchar.language_model.evaluating import (
-    TextCounts,
-    counted_ids,
-    counted_text,
-    evaluate_chunks,
-    score_text,
-)
 from nextchar.language_model.generating import Ending, separator_of, write_on
+from nextchar.language_model.options import (
+    SamplingOptions,
+    SearchOptions,
+    StreamOptions,
+)
+from nextchar.language_model.result import TrainingResult
 from nextchar.language_model.searching import Continuation, complete_text, search_text
+from nextchar.language_model.text_model import TextModel
 from nextchar.nn.device import pick_device
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
-from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
 from nextchar.run_files.model_files import (
     load_config,
     load_vocabulary,
@@ -40,41 +37,22 @@ from nextchar.run_files.model_files import (
     save_config,
     save_vocabulary,
 )
-from nextchar.text.normal_forms import NormalForm
-from nextchar.text.reading import open_text
-from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
+from nextchar.runs import ResumeOptions, resume, train
+from nextchar.runs.registry import LANGUAGE_MODEL
+from nextchar.text.files import Input
+from nextchar.text.vocabulary import Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
+from nextchar.training.events import Listener
+
+_SAMPLING = tuple(SamplingOptions.__annotations__)
+_BEAM = tuple(each.name for each in dataclasses.fields(Beam))
 
 
-class LanguageModel:
-    """A network and its vocabulary: what people load.
+class LanguageModel(TextModel):
+    """A network and its vocabulary: training, generation, search, evaluation.
 
-    It reads every text in the normal form that it was trained on (``text.normal_forms``).
-
-    Parameters
-    ----------
-    config
-        The choices that the model was made with.
-    vocabulary, network
-        Of the same size.
-
-    Raises
-    ------
-    ConfigError
-        The vocabulary is of words, and the loops that write, measure and constrain a text count on
-        symbols of at most one character.
+    It reads every text in the normal form of its training text (``text.normal_forms``).
     """
-
-    def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
-        if vocabulary.kind == "word":
-            raise ConfigError(
-                "a language model writes symbols of at most one character: vocabulary must be "
-                "char, byte or jamo; got word"
-            )
-        self.config = config
-        self.vocabulary = vocabulary
-        self.network = network
-        self._form = NormalForm(vocabulary, config.text.normalization)
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
@@ -82,6 +60,71 @@ class LanguageModel:
         generator = torch.Generator().manual_seed(config.training.seed)
         network = Network(len(vocabulary), config.network, generator=generator)
         return cls(config, vocabulary, network)
+
+    @classmethod
+    @checked
+    def train(
+        cls,
+        data: Input | Sequence[Input],
+        out: Input,
+        *,
+        from_run: Input | None = None,
+        embedding_from: Input | None = None,
+        stdin: BinaryIO | None = None,
+        listeners: Sequence[Listener] = (),
+        **options: Unpack[LanguageModelOptions],
+    ) -> TrainingResult:
+        """Train a language model on text files.
+
+        Called by each of the processes that ``torchrun`` has started, it trains in all of them. The
+        first process reads, writes and calls the listeners; all return its result.
+
+        Parameters
+        ----------
+        data
+            A file, a folder, a glob, ``-`` for standard input, or several of them.
+        out
+            The run directory to create; it must not exist yet, or be empty.
+        from_run
+            A run to initialise from: its network and its symbols, to which new ones are added.
+        embedding_from
+            A folder of vectors that initialise the embedding (``nextchar.SymbolVectors``). They set
+            the kind of symbols and the size, and exclude ``from_run``.
+        stdin
+            The stream that ``-`` reads; ``sys.stdin.buffer`` if not given.
+        listeners
+            Called with each event of the training.
+        **options
+            The options of ``nextchar train``.
+
+        Raises
+        ------
+        InputError
+            The text or an option cannot be used; nothing was written.
+        Interrupted
+            SIGINT or SIGTERM arrived; ``resume`` continues from there.
+        NonFiniteLossError, StorageError
+            Training failed; the run keeps its last good checkpoint.
+        OtherProcessError
+            Training failed in another process, which reports the reason.
+        """
+        result: TrainingResult = train(
+            LANGUAGE_MODEL,
+            data,
+            out,
+            from_run=from_run,
+            embedding_from=embedding_from,
+            stdin=stdin,
+            listeners=listeners,
+            **options,
+        )
+        return result
+
+    @classmethod
+    def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> TrainingResult:
+        """Continue a run, or train it further; see ``nextchar.resume``."""
+        result: TrainingResult = resume(run, task=LANGUAGE_MODEL, **options)
+        return result
 
     @classmethod
     @checked
@@ -120,24 +163,18 @@ class LanguageModel:
         save_vocabulary(folder, self.vocabulary)
         save_tensors(folder / MODEL_FILE, named_tensors(self.network), {})
 
-    def __repr__(self) -> str:
-        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
-        return (
-            f"<{type(self).__name__}: {self.config.network.summary}, {symbols}, "
-            f"{self.parameters:,} parameters>"
-        )
-
-    @property
-    def parameters(self) -> int:
-        """Number of trained weights."""
-        return self.network.parameter_count
-
     @checked
-    def stream(
+    def generate(
         self,
         prompt: str = "",
         *,
-        length: int | None = 500,
+        length: int = 500,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        repetition_window: int = 64,
         stop: str | Sequence[str] = (),
         lines: int = 0,
         match: str | None = None,
@@ -146,149 +183,135 @@ class LanguageModel:
         unknown: Unknown = "error",
         engine: Engine = "auto",
         weights: StoredWeights = "float32",
-        **sampling: Any,  # noqa: ANN401
-    ) -> Iterator[str]:
-        """Write on from a prompt, giving the text piece by piece as it becomes certain.
+    ) -> str:
+        """Continue a prompt; return the prompt and the text generated.
 
         Parameters
         ----------
         prompt
-            What to continue; it stands at the start of the text, less what ``unknown`` skips or
-            replaces. With none, the model starts as after a line break, or else a space.
+            The text to continue, less the symbols that ``unknown`` skips or replaces. Without a
+            prompt, the model starts as after a line break, or else a space.
         length
-            Characters to write after the prompt at most; ``None`` is without end, in memory that
-            does not grow.
+            The most characters to generate after the prompt.
+        temperature, top_k, top_p, min_p, repetition_penalty, repetition_window
+            How the next symbol is sampled; temperature 0 is argmax. See
+            ``generation.sampling.Sampling``.
         stop
             The text ends before the first of these texts.
         lines
-            The text ends with its so many-th line break; 0 is no bound.
+            The text ends with this many line breaks; 0 is no limit.
         match
-            A regular expression that all of the text after the prompt matches: symbols that it
-            does not allow next have no probability, and the others share theirs. Where the text
-            matches already, it ends with the probability of the symbols that are not allowed.
-            It has always been matched within ``length``. See ``constraints.expressions``.
+            A regular expression that the text after the prompt matches. Symbols that it does not
+            allow next are masked, and the others renormalised. Once the text matches, it ends with
+            the probability of the masked symbols; it always matches within ``length``. See
+            ``constraints.expressions``.
         forbid
-            Words that do not stand in the text; see ``constraints.constrain``.
+            Words that do not occur in the text; see ``constraints.constrain``.
         seed
-            Gives the same text each time; ``None`` draws one.
+            The same seed generates the same text; ``None`` draws one.
         unknown
-            What to do with symbols of the prompt that the vocabulary does not have.
+            Treatment of prompt symbols that the vocabulary lacks.
         engine
-            ``"compiled"`` loops, ``"plain"`` torch, or ``"auto"``: plain at first, compiled once
-            the text is long enough for their loading to pay. ``"captured"`` is for a GPU: the
+            ``"compiled"`` loops, ``"plain"`` torch, or ``"auto"``: plain at first, and compiled
+            once the text is long enough to pay for loading. ``"captured"`` is for a GPU: the
             network's step as one CUDA graph.
         weights
-            What the compiled engine keeps the weights in: ``"int8"`` is faster, and changes the
+            The type of the weights in the compiled engine: ``"int8"`` is faster, and changes the
             probabilities a little.
-        **sampling
-            The fields of ``Sampling``: ``temperature``, ``top_k``, ``top_p``, ``min_p``,
-            ``repetition_penalty``, ``repetition_window``.
+
+        Raises
+        ------
+        UnknownSymbolsError, ConfigError
+            The prompt or an option cannot be used.
+        """
+        return "".join(
+            self.stream(
+                prompt,
+                length=length,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                min_p=min_p,
+                repetition_penalty=repetition_penalty,
+                repetition_window=repetition_window,
+                stop=stop,
+                lines=lines,
+                match=match,
+                forbid=forbid,
+                seed=seed,
+                unknown=unknown,
+                engine=engine,
+                weights=weights,
+            )
+        )
+
+    @checked
+    def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
+        """Continue a prompt piece by piece, each as soon as it is certain.
+
+        The options are those of ``generate``. With ``length=None`` the text has no end, in memory
+        that does not grow.
 
         Yields
         ------
         str
-            Joined, the prompt and what was written; the same as ``generate`` gives.
+            Joined, the prompt and the text generated; the same as ``generate`` returns.
 
         Raises
         ------
         UnknownSymbolsError, ConfigError
             The prompt or an option cannot be used; raised before the first piece.
         """
-        pieces = write_on(
-            self.network,
-            self.vocabulary,
-            self._form.of(prompt),
-            [resolve_seed(seed)],
-            Ending(length=length, stop=self._texts(stop), lines=lines),
-            unknown=unknown,
-            match=match,
-            forbid=self._texts(forbid),
-            engine=engine,
-            weights=weights,
-            **sampling,
-        )
-        return (texts[0] for texts in pieces)
-
-    @checked
-    def generate(self, prompt: str = "", **options: Any) -> str:  # noqa: ANN401
-        """Write on from a prompt; the options are those of ``stream``."""
-        _require_length(options.get("length", 0))
-        return "".join(self.stream(prompt, **options))
+        seed = resolve_seed(options.get("seed"))
+        return (texts[0] for texts in self._continued(prompt, [seed], options))
 
     @checked
     def generate_batch(
-        self,
-        prompt: str = "",
-        *,
-        samples: int,
-        length: int | None = 500,
-        stop: str | Sequence[str] = (),
-        lines: int = 0,
-        forbid: str | Sequence[str] = (),
-        seed: int | None = None,
-        **options: Any,  # noqa: ANN401
+        self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
     ) -> list[str]:
-        """Write several texts side by side; sample i is what ``generate`` writes with seed + i.
+        """Generate several texts at once; sample i is the text of ``generate`` with seed + i.
 
-        Up to the rounding of float32: now and then, a long text takes another turn. The options
-        are those of ``stream``.
+        They are equal up to float32 rounding, which makes long texts diverge now and then. The
+        options are those of ``generate``.
         """
-        _require_length(length)
+        if options.get("length", 500) is None:
+            raise ConfigError("a text without end can only be streamed: give it a length")
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
-        first = resolve_seed(seed)
-        pieces = write_on(
-            self.network,
-            self.vocabulary,
-            self._form.of(prompt),
-            [first + index for index in range(samples)],
-            Ending(length=length, stop=self._texts(stop), lines=lines),
-            forbid=self._texts(forbid),
-            **options,
-        )
+        first = resolve_seed(options.get("seed"))
+        seeds = [first + index for index in range(samples)]
+        pieces = self._continued(prompt, seeds, options)
         return ["".join(texts) for texts in zip(*pieces, strict=True)]
 
     @checked
-    def search(
-        self,
-        prompt: str = "",
-        *,
-        width: int = 4,
-        length: int = 500,
-        stop: str | Sequence[str] = (),
-        lines: int = 0,
-        match: str | None = None,
-        forbid: str | Sequence[str] = (),
-        unknown: Unknown = "error",
-        **beam: Any,  # noqa: ANN401
-    ) -> list[Continuation]:
-        """Find the most probable texts that follow a prompt, by beam search.
+    def search(self, prompt: str = "", **options: Unpack[SearchOptions]) -> list[Continuation]:
+        """Find the most probable continuations of a prompt by beam search.
 
         Parameters
         ----------
-        width
-            Texts that are followed at the same time. Never is the best that is found less
-            probable than what ``temperature=0`` writes.
-        **beam
-            The other fields of ``Beam``: ``length_penalty``, ``groups``, ``diversity``.
-        prompt, length, stop, lines, match, forbid, unknown
-            As in ``stream``.
+        prompt
+            As in ``generate``.
+        **options
+            ``width``: texts followed at the same time (4); the best text found is never less
+            probable than argmax. ``length_penalty``, ``groups``, ``diversity``: see
+            ``generation.search.Beam``. ``length``, ``stop``, ``lines``, ``match``, ``forbid``,
+            ``unknown``: as in ``generate``.
 
         Returns
         -------
         list[Continuation]
-            The best first, as many as were found, at most twice the width.
+            The best first; at most twice the width.
         """
-        reject_unknown(beam, [field.name for field in dataclasses.fields(Beam)])
+        beam = {name: options[name] for name in _BEAM if name in options}  # type: ignore[literal-required]
         return search_text(
             self.network,
             self.vocabulary,
             self._form.of(prompt),
-            Beam(width=width, **beam),
-            Ending(length=length, stop=self._texts(stop), lines=lines),
-            match=match,
-            forbid=self._texts(forbid),
-            unknown=unknown,
+            Beam(**{"width": 4, **beam}),
+            self._ending(options),
+            match=options.get("match"),
+            forbid=self._texts(options.get("forbid", ())),
+            unknown=options.get("unknown", "error"),
         )
 
     @checked
@@ -322,175 +345,25 @@ class LanguageModel:
             unknown=unknown,
         )
 
-    @checked
-    def evaluate(
-        self,
-        text: str | Iterable[str],
-        *,
-        unknown: Unknown | None = None,
-        exact: bool = False,
-        reset_every: int = 0,
-        adaptation: Adaptation | None = None,
-        compressors: bool = False,
-    ) -> Evaluation:
-        """Measure how well the model predicts a text, over the whole of it with carried state.
-
-        A long text is read in parallel streams, and in the precision of the training, which
-        changes the result by about 0.0001 bits a symbol.
-
-        Parameters
-        ----------
-        text
-            The text, or its pieces in order; memory does not grow with their number.
-        unknown
-            Treatment of unknown symbols. Unless set, they are ``<unk>`` if the vocabulary has it,
-            and otherwise skipped and counted in ``skipped_symbols``.
-        exact
-            Read the text in order and in float32.
-        reset_every
-            Clear the state before every so many predictions, as models with a fixed context
-            are measured; 0 carries it through.
-        adaptation
-            Go on learning from the text that was measured already, in order and in float32: dynamic
-            evaluation, see ``Adaptation``.
-        compressors
-            Also measure what xz, bz2 and gzip reach on the text.
-
-        Raises
-        ------
-        TextError
-            The text has fewer than two known symbols.
-        UnknownSymbolsError
-            The text has unknown symbols, and ``unknown="error"``.
-        """
-        tally = TextCounts(self.vocabulary, compressors=compressors)
-        pieces = self._form.chunks([text] if isinstance(text, str) else text)
-        encoded = counted_text(self.vocabulary, pieces, unknown, tally)
-        return self._evaluate(
-            encoded, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
-        )
-
-    def evaluate_ids(
-        self,
-        ids: Ids,
-        *,
-        exact: bool = False,
-        reset_every: int = 0,
-        adaptation: Adaptation | None = None,
-        compressors: bool = False,
-        progress: Callable[[float], None] | None = None,
-        check: Callable[[], None] | None = None,
-    ) -> Evaluation:
-        """Measure a text that is encoded already, shape [N]; see ``evaluate``.
-
-        ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each
-        piece is read, and raises if the ids may not be read any more.
-        """
-        tally = TextCounts(self.vocabulary, compressors=compressors)
-        pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
-        return self._evaluate(
-            pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
-        )
-
-    @checked
-    def evaluate_file(
-        self,
-        inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-        *,
-        encoding: str | None = None,
-        errors: DecodingErrors | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> Evaluation:
-        """Measure the model's predictions on files, as ``nextchar evaluate`` does.
-
-        They are read piece by piece, so that memory does not grow with their size.
-
-        Parameters
-        ----------
-        inputs
-            A file, a folder, a glob, ``-`` for standard input, or several, read as one text.
-        encoding, errors
-            How bytes are decoded; as in training if not given.
-        **options
-            Options of ``evaluate``.
-
-        Raises
-        ------
-        TextError
-            A file cannot be read; also raised as by ``evaluate``.
-        """
-        paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-        anew = {"encoding": encoding, "errors": errors}
-        changed = {name: value for name, value in anew.items() if value is not None}
-        reading = self.config.with_options(**changed).text
-        with open_text(paths, reading) as source:
-            return self.evaluate(source.chunks(), **options)
-
-    @checked
-    def score(
-        self,
-        text: str,
-        *,
-        unknown: Unknown | None = None,
-        adaptation: Adaptation | None = None,
-        alternatives: int = 5,
-        progress: Callable[[float], None] | None = None,
-    ) -> Score:
-        """Give the bits of every character of a text, read in order with carried state.
-
-        Parameters
-        ----------
-        text
-            At least two symbols of the vocabulary. The first has no prediction and costs nothing,
-            so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
-        unknown
-            Treatment of unknown symbols, as in ``evaluate``; for its effect see ``Score``.
-        adaptation
-            Go on learning from the text that was scored already; see ``Adaptation``.
-        alternatives
-            How many of the likeliest symbols to keep at each place.
-        progress
-            Is told the share that is done, 0 to 1.
-
-        Raises
-        ------
-        TextError
-            There is nothing to predict.
-        UnknownSymbolsError
-            The vocabulary lacks symbols of the text, with ``unknown="error"``.
-        """
-        if alternatives < 1:
-            raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
-        return score_text(
+    def _continued(
+        self, prompt: str, seeds: Sequence[int], options: StreamOptions
+    ) -> Iterator[list[str]]:
+        sampling = {name: options[name] for name in _SAMPLING if name in options}  # type: ignore[literal-required]
+        return write_on(
             self.network,
             self.vocabulary,
-            self._form.of(text),
-            unknown=unknown,
-            adaptation=adaptation,
-            alternatives=alternatives,
-            progress=progress,
+            self._form.of(prompt),
+            seeds,
+            self._ending(options),
+            unknown=options.get("unknown", "error"),
+            match=options.get("match"),
+            forbid=self._texts(options.get("forbid", ())),
+            engine=options.get("engine", "auto"),
+            weights=options.get("weights", "float32"),
+            sampling=Sampling(**sampling),
         )
 
-    def _texts(self, given: str | Sequence[str]) -> tuple[str, ...]:
-        return tuple(map(self._form.of, (given,) if isinstance(given, str) else given))
-
-    def _evaluate(self, chunks: Iterable[Ids], tally: TextCounts, **options: Any) -> Evaluation:  # noqa: ANN401
-        arithmetic = self._evaluation_arithmetic()
-        return evaluate_chunks(
-            self.network, self.vocabulary.kind, chunks, tally, arithmetic=arithmetic, **options
-        )
-
-    def _evaluation_arithmetic(self) -> Arithmetic:
-        """Give the arithmetic of the training, where this machine has it.
-
-        It is the same at each call, unlike what is timed.
-        """
-        weight, arithmetic = self.network.head.weight, arithmetic_of(self.config.training.precision)
-        here = {"bfloat16": has_bfloat16, "int16": has_int16}.get(arithmetic)
-        is_here = here is not None and weight.dtype == torch.float32 and here(weight.device)
-        return arithmetic if is_here else "float32"
-
-
-def _require_length(length: int | None) -> None:
-    if length is None:
-        raise ConfigError("a text without end can only be streamed: give it a length")
+    def _ending(self, options: StreamOptions | SearchOptions) -> Ending:
+        stop = self._texts(options.get("stop", ()))
+        length, lines = options.get("length", 500), options.get("lines", 0)
+        return Ending(length=length, stop=stop, lines=lines)

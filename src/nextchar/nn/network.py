@@ -85,7 +85,7 @@ class Network(Trainable):
             if config.input == "embedding"
             else None
         )
-        self.embedding_dropout = Dropout(config.embedding_dropout, per_stream=False)
+        self.embedding_dropout = Dropout(config.embedding_dropout, axis=None)
         input_size = vocabulary_size if self.embedding is None else config.embedding_size
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         self.stack = build_stack(config, input_size)

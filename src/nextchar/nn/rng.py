@@ -1,9 +1,7 @@
-"""Random bits for a batch of which several processes may each have a share.
+"""Random bits for a batch that may be distributed over several processes.
 
-What is dropped must not depend on how many processes train. So each of them draws for the whole
-batch, from generators in the same state, and takes what falls on its own streams.
-
-Shapes: B streams, of which a process has B/R; R processes.
+Dropout masks must not depend on the number of processes. Each process therefore draws the numbers
+of the whole batch, from generators with equal states, and uses those of its own rows.
 """
 
 from __future__ import annotations
@@ -18,53 +16,59 @@ LEVELS: int = 1 << BITS
 
 
 class SharedGenerator(torch.Generator):
-    """A generator that knows which share of the batch is drawn for here.
+    """A generator that draws for the whole batch and knows the rows of this process.
 
     Parameters
     ----------
     device
-        Where it draws.
-    rank, world
-        Share r of R.
+        The device of the random numbers.
+    rows
+        The contiguous rows of this process.
+    whole
+        Number of rows of the whole batch, over all processes.
     """
 
-    def __new__(cls, device: torch.device, *, rank: int, world: int) -> Self:  # noqa: ARG004
-        """Make the generator; torch's own takes the device alone."""
+    def __new__(cls, device: torch.device, *, rows: range, whole: int) -> Self:  # noqa: ARG004
+        """Create the generator; the constructor of torch accepts only the device."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
-    def __init__(self, device: torch.device, *, rank: int, world: int) -> None:  # noqa: ARG002
-        self.rank = rank
-        self.world = world
+    def __init__(self, device: torch.device, *, rows: range, whole: int) -> None:  # noqa: ARG002
+        self.rows = rows
+        self.whole = whole
 
 
-def draw_numbers(like: Tensor, generator: torch.Generator, *, per_stream: bool) -> Tensor:
-    """Draw whole numbers, each of the 2¹⁶ of int16 equally likely.
+def draw_numbers(like: Tensor, generator: torch.Generator, *, axis: int | None = -2) -> Tensor:
+    """Draw uniform integers from all 2¹⁶ values of int16.
 
     Parameters
     ----------
     like
-        For the shape and the device.
+        A tensor with the shape and the device of the result.
     generator
-        On this device; it moves on by the number of elements of all shares.
-    per_stream
-        Whether the last axis but one are streams [..., B/R, H], of which a ``SharedGenerator``
-        says which they are; else all processes draw the same.
+        Random generator on this device; its state advances by the elements of the whole batch.
+    axis
+        The batch axis, counted from the end. With a ``SharedGenerator``, it contains the rows of
+        this process, possibly as several consecutive copies. ``None`` is for weights: all processes
+        draw the same numbers.
 
     Returns
     -------
     Tensor
-        int16, of the shape of ``like``.
+        int16, with the shape of ``like``.
     """
-    if not (per_stream and isinstance(generator, SharedGenerator)):
+    if axis is None or not isinstance(generator, SharedGenerator):
         return _draw(like.shape, like.device, generator)
-    streams = like.shape[-2]
-    shape = (*like.shape[:-2], streams * generator.world, like.shape[-1])
-    return _draw(shape, like.device, generator).narrow(-2, generator.rank * streams, streams)
+    rows, whole = generator.rows, generator.whole
+    axis += like.dim()
+    copies = like.shape[axis] // len(rows)
+    shape = (*like.shape[:axis], copies, whole, *like.shape[axis + 1 :])
+    drawn = _draw(shape, like.device, generator)
+    return drawn.narrow(axis + 1, rows.start, len(rows)).reshape(like.shape)
 
 
 def _draw(shape: tuple[int, ...], device: torch.device, generator: torch.Generator) -> Tensor:
     count = torch.Size(shape).numel()
-    # four draws of 16 bits from each 64: five times as fast as a draw an element
+    # Four 16-bit numbers from each 64-bit draw: five times as fast as one draw per element.
     words = torch.empty(-(-count * BITS // 64), dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int16)[:count].view(shape)

@@ -61,7 +61,7 @@ class StackedCells(nn.Module):
         self.one_hot = one_hot
         self.norms = nn.ModuleList(BatchNorm(cell.hidden_size) for cell in cells if batch_norm)
         self.dropout = Dropout(dropout, locked=locked_dropout)
-        self.weight_dropout = Dropout(weight_dropout, per_stream=False)
+        self.weight_dropout = Dropout(weight_dropout, axis=None)
 
     @property
     def cells(self) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nextchar.evaluation.score import Anomaly, Score, Span
 from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
-from nextchar.text.skipped import SkippedCharacter
+from nextchar.text.unknown import SkippedCharacter
 
 _CONTEXT, _LONGEST = 30, 200  # characters around a passage, and of it
 _SHOWN_ALTERNATIVES = 3

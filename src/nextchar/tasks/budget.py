@@ -7,7 +7,6 @@ import math
 import statistics
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.objective import ItemObjective
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
-from nextchar.training.trainer import VALIDATIONS, Trainer
+from nextchar.training.stepper import Stepper
+from nextchar.training.trainer import VALIDATIONS
 
 # A processor is faster in its first second of work than later.
 PROBE_SHARE, LEAST_PROBE_SECONDS, MOST_PROBE_SECONDS = 0.05, 1.0, 15.0
@@ -40,7 +40,13 @@ class Costs:
 
 
 def planned(
-    model: ItemModel[Any], train: Examples, validation: Examples, *, minutes: float, began: float
+    model: ItemModel[Any],
+    train: Examples,
+    validation: Examples,
+    *,
+    minutes: float,
+    began: float,
+    world: int = 1,
 ) -> Plan:
     """Fill minutes with training, everything before its first step included.
 
@@ -54,6 +60,8 @@ def planned(
         Above 0.
     began
         Start of the time (``time.monotonic``).
+    world
+        Processes that share a batch; one share is trained on.
 
     Raises
     ------
@@ -63,7 +71,9 @@ def planned(
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
     longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * minutes * 60))
-    step_seconds, compiling_seconds = _seconds_per_step(trial, train, longest)
+    step_seconds, compiling_seconds = _seconds_per_step(
+        ItemObjective(trial, train, world=world), trial, longest
+    )
     validation_seconds = _seconds_per_validation(trial, validation)
     before = time.monotonic() - began - compiling_seconds
     costs = Costs(step_seconds, validation_seconds, before)
@@ -96,16 +106,16 @@ def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
 
 
 def _seconds_per_step(
-    model: ItemModel[Any], train: Examples, seconds: float
+    objective: ItemObjective, model: ItemModel[Any], seconds: float
 ) -> tuple[float, float]:
-    """Time a step, and the extra time of the first one."""
-    objective, training = ItemObjective(model, train), model.config.training
-    trainer = Trainer(model.network.train(), objective, training, Path(), grown=model.grown)
+    """Return the seconds of a step, and the extra time of the first one."""
+    training = model.config.training
+    stepper = Stepper(model.network.train(), objective, training, grown=model.grown)
     times: list[float] = []
     ends = math.inf
     while time.monotonic() < ends or len(times) < PROBE_STEPS:
         before = time.monotonic()
-        trainer.step()
+        stepper.step()
         times.append(time.monotonic() - before)
         if len(times) == 1:
             ends = time.monotonic() + seconds

@@ -22,6 +22,43 @@ _VALUES, _OFFSETS = ".values", ".offsets"
 
 
 @dataclass(frozen=True, eq=False)
+class Batch:
+    """The items of a step, and those that this process reads.
+
+    Attributes
+    ----------
+    items
+        Numbers of the whole batch's items, int64[B].
+    rows
+        The rows of this process: at least one, even if it has no share.
+    is_idle
+        Whether this process has no share, since there are fewer items than processes.
+    """
+
+    items: NDArray[np.int64]
+    rows: range
+    is_idle: bool = False
+
+    @classmethod
+    def share(cls, items: NDArray[np.int64], *, rank: int = 0, world: int = 1) -> Self:
+        """Return a process's share of a batch: rows side by side, as equal as possible."""
+        bounds = [len(items) * r // world for r in (rank, rank + 1)]
+        if bounds[0] == bounds[1]:
+            return cls(items, range(1), is_idle=True)
+        return cls(items, range(*bounds))
+
+    @property
+    def own(self) -> NDArray[np.int64]:
+        """Numbers of this process's items, int64[b]."""
+        return self.items[self.rows.start : self.rows.stop]
+
+    def padded(self, texts: Sequences, fill: int) -> NDArray[np.int64]:
+        """Return this process's texts side by side, as long as the whole batch's, int64[T, b]."""
+        longest = int(texts.lengths[self.items].max(initial=0))
+        return texts.padded(self.own, fill, length=longest)
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """N encoded items.
 

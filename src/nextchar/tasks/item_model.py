@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters
 from nextchar.nn.trainable import Trainable, evaluating
 from nextchar.run_files.model_files import load_run_config, load_weights
-from nextchar.tasks.examples import Examples
+from nextchar.runs import ResumeOptions, resume
+from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.result import ItemResult
+from nextchar.text.files import Input
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
 from nextchar.training.objective import Measured
@@ -63,6 +66,12 @@ class ItemModel(ABC, Generic[ConfigT]):
         return model
 
     @classmethod
+    def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> ItemResult:
+        """Continue a run, or train it further; see ``nextchar.resume``."""
+        result: ItemResult = resume(run, task=cls.task, **options)
+        return result
+
+    @classmethod
     @abstractmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401  (each has its own)
         """Make the model of a run as it was before its training; it follows from the seed.
@@ -79,13 +88,19 @@ class ItemModel(ABC, Generic[ConfigT]):
         """Give the symbols of each item, int64[N]: items of similar lengths are read together."""
 
     @abstractmethod
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
-        """Read some items in training mode, and judge what the network makes of them.
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the mean loss of this process's items of a batch, in training mode.
 
-        Called in the arithmetic of the training; the generator draws what is random.
+        It is called in the arithmetic of the training; the generator draws everything random.
         """
+
+    def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:  # noqa: ARG002
+        """Return the counts that the two means of a loss are over, for some items.
+
+        The first is of the minimised loss, the second of the reported one. They weight the losses
+        of the processes that share a batch.
+        """
+        return len(items), len(items)
 
     def measure(self, examples: Examples) -> Measured:
         """Measure the network on held-out items, whatever its mode."""

@@ -1,6 +1,6 @@
-"""Items as objective: batches of similar lengths, each pass in another order.
+"""The objective of a training on items: batches of similar lengths, in a new order each epoch.
 
-Legend: N items.
+Legend: N items, B items of a batch, of which a process reads b.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from nextchar.nn.precision import arithmetic_of, computing_in
-from nextchar.tasks.examples import Examples
+from nextchar.nn.rng import SharedGenerator
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.text.batches import ItemBatches
 from nextchar.training.loss import Loss
@@ -19,23 +20,31 @@ from nextchar.training.seeds import seed_of
 
 
 class ItemObjective(Objective):
-    """What an item model learns from.
+    """The loss of an item model on a batch of items.
+
+    Several processes share the batch. The loss of each is weighted by its share of the predictions,
+    so that the sum over the processes is the loss of the whole batch.
 
     Parameters
     ----------
     model
-        On the device where it is to be trained.
+        On the device that trains it.
     examples
         The training part.
+    rank, world
+        Number of this process, and the number of processes.
     """
 
-    def __init__(self, model: ItemModel[Any], examples: Examples) -> None:
+    def __init__(
+        self, model: ItemModel[Any], examples: Examples, *, rank: int = 0, world: int = 1
+    ) -> None:
         training, items = model.config.training, model.config.items
         self.unit = model.unit
         self._model = model
         self._examples = examples
+        self._rank, self._world = rank, world
         self._lengths = model.lengths(examples)
-        self._generator = torch.Generator(model.device)
+        self._generator = SharedGenerator(model.device, rows=range(1), whole=1)
         self.batches = ItemBatches(
             lengths=self._lengths,
             batch_size=training.batch_size,
@@ -44,18 +53,27 @@ class ItemObjective(Objective):
         )
 
     def compute_loss(self, step: int) -> Loss:
-        """Read a step's items; see ``ItemBatches``."""
-        training = self._model.config.training
+        """Return the loss of a step's items, or of this process's share; see ``ItemBatches``."""
+        training, items = self._model.config.training, self.batches.batch(step)
+        batch = Batch.share(items, rank=self._rank, world=self._world)
         self._generator.manual_seed(seed_of(training.seed, step))
+        self._generator.rows, self._generator.whole = batch.rows, len(items)
         with computing_in(arithmetic_of(training.precision), self._model.device):
-            return self._model.compute_loss(
-                self._examples, self.batches.batch(step), self._generator
-            )
+            loss = self._model.compute_loss(self._examples, batch, self._generator)
+        return loss if self._world == 1 else self._weighted(loss, batch)
 
     def symbols(self, step: int) -> int:
-        """Count the symbols of a step's items; padding is none."""
+        """Return the number of symbols of a step's items, without padding."""
         return int(self._lengths[self.batches.batch(step)].sum())
 
     def epochs(self, step: int) -> float:
-        """Give how often all items have been read."""
+        """Return the epochs before a step."""
         return self.batches.epochs(step)
+
+    def _weighted(self, loss: Loss, batch: Batch) -> Loss:
+        own, whole = (
+            torch.tensor(self._model.loss_counts(self._examples, items), dtype=torch.float64)
+            for items in (batch.own, batch.items)
+        )
+        minimized, reported = (own / whole * (not batch.is_idle)).tolist()
+        return Loss(loss.minimized * minimized, loss.nats * reported)

@@ -6,8 +6,8 @@ output (Howard & Ruder 2018). What is frozen has no gradient: no update, no weig
 momentum touches it, the gradient norm does not count it, and no backward pass is computed for it
 where nothing below it learns.
 
-Where a network has grown new symbols (``nextchar.runs.transfer``), their part of the level where
-symbols enter always learns: frozen, it would stay as it was made up.
+New symbols of a network initialised from another one always learn, even if their layer group is
+frozen: frozen, they would keep their random weights.
 
 Legend: V symbols.
 """

@@ -130,8 +130,13 @@ class StreamObjective(Objective):
         self._config = config
         self._processes = processes or Processes()
         self._device = next(network.parameters()).device
-        self._generator = SharedGenerator(self._device, rank=streams.rank, world=streams.world)
-        self._state: State = network.initial_state(config.batch_size // streams.world)
+        own = config.batch_size // streams.world
+        self._generator = SharedGenerator(
+            self._device,
+            rows=range(streams.rank * own, (streams.rank + 1) * own),
+            whole=config.batch_size,
+        )
+        self._state: State = network.initial_state(own)
         self._newest = self._state
 
     def compute_loss(self, step: int) -> Loss:
@@ -139,9 +144,9 @@ class StreamObjective(Objective):
         batch = self._streams.batch(step)
         inputs, targets, fresh = (
             on_device(torch.from_numpy(values), self._device)
-            for values in (batch.inputs, batch.targets, batch.fresh)
+            for values in (batch.inputs, batch.targets, batch.reset)
         )
-        state = clear(self._state, fresh) if batch.fresh.any() else self._state
+        state = clear(self._state, fresh) if batch.reset.any() else self._state
         self._generator.manual_seed(seed_of(self._config.seed, step))
         with computing_in(arithmetic_of(self._config.precision), self._device):
             reading = self._network.read(inputs, state, generator=self._generator)

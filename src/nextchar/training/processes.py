@@ -105,6 +105,8 @@ class _Torchrun(Processes):
             world_size=self.world,
             timeout=_LONGEST_WAIT,
         )
+        # A process that fails at once must not leave before the others are connected.
+        dist.all_reduce(torch.zeros(1))
 
     def device(self, name: str) -> torch.device:
         device = pick_device(name)

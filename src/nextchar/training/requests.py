@@ -1,4 +1,4 @@
-"""What a process wants between two steps; requests travel with the gradients, so that all agree."""
+"""Requests of a process between two steps. They travel with the gradients, so that all agree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Requests(NamedTuple):
-    """How many processes want something, 0 for none.
+    """The number of processes that request something; 0 is none.
 
     Attributes
     ----------
     interrupt, terminate
-        To save and to stop, because SIGINT or SIGTERM came.
+        Save and stop, since SIGINT or SIGTERM came.
     save
-        To save, because the last time is long ago.
+        Save, since the last save is long ago.
     """
 
     interrupt: float = 0.0
@@ -23,7 +23,7 @@ class Requests(NamedTuple):
 
     @classmethod
     def of(cls, received: int | None, *, save: bool) -> Requests:
-        """Give the requests of one process, which may have received a signal."""
+        """Return the requests of one process, which may have received a signal."""
         return cls(float(received == signal.SIGINT), float(received == signal.SIGTERM), float(save))
 
     @property
@@ -32,3 +32,6 @@ class Requests(NamedTuple):
         if self.terminate:
             return signal.SIGTERM
         return signal.SIGINT if self.interrupt else None
+
+
+NO_REQUESTS = Requests()

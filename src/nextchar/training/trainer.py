@@ -1,17 +1,16 @@
-"""The training loop.
+"""The training loop of a run directory: steps, validations, checkpoints, resuming.
 
-Each step computes the loss of its objective and makes one update. On running text that is stateful
-truncated backpropagation through time (Williams & Peng 1990): a step reads the next T symbols of B
-parallel streams, from the state in which the step before ended (its value, not its gradient). The
-trainer is handed the network, its objective, and what to call for validation and for samples; it
-knows no text.
+A step is ``training.stepper``'s. On running text that is stateful truncated backpropagation through
+time (Williams & Peng 1990): a step reads the next T symbols of B parallel streams, from the state
+in which the previous step ended (its value, not its gradient). The trainer is given the network,
+its objective, and the functions that validate and sample; it knows no text.
 
-Everything that decides the next step is in the weights, the optimiser, the objective' tensors and
-``TrainerState``, or follows from the seed and the step's number; so a run that is interrupted
+Everything that decides the next step is in the weights, the optimiser, the objective's tensors and
+``TrainerState``, or follows from the seed and the step's number. So a run that is interrupted
 anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
 
-Several processes may share the streams. All do the same in the same order; what one of them wants
-or finds out alone reaches the others with the gradients, or from the first one.
+Several processes may share the batch. All do the same in the same order. The first one validates
+and writes.
 """
 
 from __future__ import annotations
@@ -22,15 +21,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from nextchar.config import TrainingConfig
-from nextchar.errors import Interrupted, NextcharError, NonFiniteLossError, RunError
+from nextchar.errors import Interrupted, RunError
 from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
 from nextchar.storage import storage_errors
-from nextchar.training.averaging import build_average, in_evaluation
+from nextchar.training.averaging import in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
@@ -41,30 +37,20 @@ from nextchar.training.checkpoint import (
     save_tensors,
 )
 from nextchar.training.clock import Clock
-from nextchar.training.divergence import PendingMetrics, advice
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
 from nextchar.training.extension import is_finished, progress_from
-from nextchar.training.freezing import Freezing, GrownWeight
+from nextchar.training.freezing import GrownWeight
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
-from nextchar.training.objective import Measured, Objective, on_device
-from nextchar.training.optimization import (
-    add_penalties,
-    build_optimizer,
-    clip_gradients,
-    scheduled_rate,
-    set_learning_rate,
-)
+from nextchar.training.objective import Measured, Objective
 from nextchar.training.processes import Processes
 from nextchar.training.requests import Requests
-from nextchar.training.scaling import LossScale
-from nextchar.training.snapshot import put_back, tensors_of
+from nextchar.training.stepper import Stepper
 from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
 
 VALIDATIONS = 10  # of a run, unless it is told otherwise
-READ_EVERY = 32  # steps on a GPU between two looks at the loss
 
 
 class Trainer:
@@ -107,7 +93,7 @@ class Trainer:
         *,
         grown: GrownWeight | None = None,
         validate: Callable[[], Measured] | None = None,
-        sample: Callable[[int], str] | None = None,
+        sample: Callable[[int], str | None] | None = None,
         listeners: Sequence[Listener] = (),
         processes: Processes | None = None,
         command: str = "nextchar train",
@@ -118,26 +104,28 @@ class Trainer:
         self.config = config
         self.folder = folder
         self._processes = processes or Processes()
-        self._device = next(network.parameters()).device
-        self.progress = TrainerState(device=self._device.type, processes=self._processes.world)
+        self._stepper = Stepper(
+            network,
+            objective,
+            config,
+            grown=grown,
+            processes=self._processes,
+            first_step=first_step,
+            checkpointed_in=self._checkpointed_in,
+        )
         self._validate = validate
         self._sample = sample
         self._listeners = listeners
         self._command = command
         self._first_step = first_step
-        self._freezing = Freezing(network.levels, config, grown)
-        self._optimizer = build_optimizer(
-            network.levels, config, undecayed=self._freezing.partly_frozen
-        )
-        self._rate = config.learning_rate
-        self._scale = LossScale(config, self._device)
-        self._average = build_average(network, config, first_step)
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
-        self._pending = PendingMetrics(self._device)
-        self._requests = Requests()
-        self._norm = math.nan
         self._decided_in = f" nats/{objective.unit}"
+
+    @property
+    def progress(self) -> TrainerState:
+        """Everything but tensors that resume needs."""
+        return self._stepper.state
 
     @property
     def validate_every(self) -> int:
@@ -174,9 +162,9 @@ class Trainer:
                 due = finished or done % self.validate_every == 0
                 if due:
                     self._measure()
-                if due or any(self._requests):
+                if due or any(self._stepper.requests):
                     self.save()
-                signal_number = self._requests.signal_number
+                signal_number = self._stepper.requests.signal_number
                 if signal_number is not None and not self.is_finished:
                     raise agreed(
                         Interrupted(
@@ -189,45 +177,18 @@ class Trainer:
             self._tell(Noticed(message=reason_of(self.progress, self.config, self._decided_in)))
 
     def step(self) -> None:
-        """Make one update.
-
-        On a CPU its loss is looked at before the weights change. On a GPU the loop does not wait
-        for it: the losses and requests of ``READ_EVERY`` steps are looked at together, and always
-        before anything is measured or saved.
-        """
+        """Make one update, and report it."""
         number = self.progress.step
-        scheduled = scheduled_rate(self.config, number, self._first_step)
-        self._rate = scheduled * self.progress.rate_factor
-        set_learning_rate(self._optimizer, self._rate)
-        self._freezing.begin(number)
-        loss = self.objective.compute_loss(number)
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scale.scaled(loss.minimized).backward()  # type: ignore[no-untyped-call]
-        news = self._summed_up(loss.nats)
-        self._scale.undo(self._optimizer)
-        add_penalties(self.network.parameters(), self.config)
-        self._freezing.clear_known(number)
-        norm = clip_gradients(self.network.parameters(), self.config)
-        self._pending.add(news, self._scale.counted(norm))
-        if self._device.type == "cpu":
-            self._read()
-        self._scale.step(self._optimizer)
-        self.objective.keep()
-        if self._average is not None:
-            self._average.update(self.network, number)
-        self.progress.step += 1
+        requests = Requests.of(self._signals.received, save=self._clock.save_is_due())
+        self._stepper.step(requests)
         self._clock.count(self.objective.symbols(number))
-        if self._pending.count == READ_EVERY:
-            self._read()
-        if self._pending.count == 0:
+        if self._stepper.is_read:
             self._tell_step()
 
     def save(self) -> None:
         """Write everything that resume needs to ``last/``."""
-        self._read()
+        tensors = self._stepper.snapshot()
         self.progress.seconds = self._clock.seconds()
-        self._scale.save(self.progress)
-        tensors = tensors_of(self.network, self._optimizer, self._average, self.objective)
         if self._processes.is_first:
             save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
@@ -258,43 +219,11 @@ class Trainer:
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
-        self.progress = progress_from(content, self.folder, self._first_step)
-        put_back(tensors, self.network, self._optimizer, self._average, self.objective)
-        self._scale.restore(self.progress)
-        before = self.progress.machinery
-        self.progress.device = self._device.type
-        self.progress.threads = torch.get_num_threads()
-        self.progress.processes = self._processes.world
-        now = self.progress.machinery
-        if before != now and self.progress.step > 0:
-            self._tell(
-                Noticed(message=f"this run was on {before}, now it is on {now}: its numbers differ")
-            )
-
-    def _summed_up(self, nats: Tensor) -> Tensor:
-        """Sum the gradients of all processes, in place; give the sums of losses and requests."""
-        requests = Requests.of(self._signals.received, save=self._clock.save_is_due())
-        news = torch.cat([nats.reshape(1), on_device(torch.tensor(requests), self._device)])
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        self._processes.sum_up([*gradients, news])
-        self._requests = Requests()  # Those of the steps before are fulfilled.
-        return news
-
-    def _read(self) -> None:
-        """Bring the losses of the newest steps to the host; they must be finite."""
-        progress, pending = self.progress, self._pending
-        if pending.count == 0:
-            return
-        (loss, *requests), self._norm = pending.news.tolist(), float(pending.norm)
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss is {loss} {self._where()}")
-        if not math.isfinite(self._norm) or self._scale.is_lost():
-            norm = f"{self._norm}" if not math.isfinite(self._norm) else "not finite at any scale"
-            raise self._diverged(f"the gradient norm is {norm} {self._where()}")
-        self._requests = Requests(*requests)
-        progress.loss_sum += loss
-        progress.loss_count += pending.count
-        self._pending = PendingMetrics(self._device)
+        state = progress_from(content, self.folder, self._first_step)
+        before = self._stepper.restore(tensors, state)
+        if before is not None:
+            message = f"this run was on {before}, now it is on {state.machinery}"
+            self._tell(Noticed(message=f"{message}: its numbers differ"))
 
     def _tell_step(self) -> None:
         progress = self.progress
@@ -303,28 +232,25 @@ class Trainer:
                 step=progress.step,
                 steps=self.config.steps,
                 epochs=self.objective.epochs(progress.step),
-                train_nats=self._train_nats(),
+                train_nats=self._stepper.train_nats(),
                 unit=self.objective.unit,
-                learning_rate=self._rate,
-                gradient_norm=self._norm,
+                learning_rate=self._stepper.learning_rate,
+                gradient_norm=self._stepper.gradient_norm,
                 chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
                 seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
             )
         )
 
-    def _train_nats(self) -> float:
-        return self.progress.loss_sum / self.progress.loss_count * self.objective.targets_per_unit
-
     def _measure(self) -> None:
         """Validate, keep the best weights, and write the row."""
-        self._read()
+        self._stepper.read()
         progress, is_first = self.progress, self._processes.is_first
-        with self._clock.validating(), in_evaluation(self.network, self._average):
+        with self._clock.validating(), in_evaluation(self.network, self._stepper.average):
             found = self._processes.first(self._validated)
             measured = None if found is None else Measured(**found)
             value = None if measured is None else measured.value
             if measured is not None and not math.isfinite(measured.nats):
-                raise self._diverged(
+                raise self._stepper.diverged(
                     f"the validation loss is {measured.nats} after step {progress.step}"
                 )
             best = measured is None or measured.is_better(progress.best_value, progress.best_nats)
@@ -370,12 +296,12 @@ class Trainer:
         event = Validated(
             step=progress.step,
             steps=self.config.steps,
-            train_nats=self._train_nats(),
+            train_nats=self._stepper.train_nats(),
             validation_nats=None if measured is None else measured.nats,
             unit=self.objective.unit,
             figures={} if measured is None else measured.figures,
-            learning_rate=self._rate,
-            gradient_norm=self._norm,
+            learning_rate=self._stepper.learning_rate,
+            gradient_norm=self._stepper.gradient_norm,
             chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
             seconds=self._clock.seconds(),
             is_best=is_best,
@@ -395,15 +321,8 @@ class Trainer:
             progress.rate_factor *= self.config.plateau_factor
             progress.stale_validations = 0
 
-    def _where(self) -> str:
-        step = self.progress.step
-        if self._device.type == "cpu":
-            return f"at step {step + 1}, and the weights were not changed by it"
-        return f"in the {self._pending.count} steps before step {step + 1}"
-
-    def _diverged(self, what: str) -> NextcharError:
-        kept = self.folder if (self.folder / LAST_FILE).exists() else None
-        return agreed(NonFiniteLossError(f"{what}; {advice(self.config, self._rate, kept)}"))
+    def _checkpointed_in(self) -> Path | None:
+        return self.folder if (self.folder / LAST_FILE).exists() else None
 
     def _tell(self, event: Event) -> None:
         tell(self._listeners, event)

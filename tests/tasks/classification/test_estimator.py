@@ -144,8 +144,8 @@ def test_kept_duplicates_without_weights_are_items_as_on_the_command_line() -> N
 def test_random_state_takes_the_place_of_the_seed(classifier: CharClassifier) -> None:
     assert (fitted(random_state=0, seed=7).weights_["members.0.head.weight"]
             == classifier.weights_["members.0.head.weight"]).all()  # fmt: skip
-    states = [CharClassifier(random_state=np.random.RandomState(n))._choices() for n in (1, 1, 2)]
-    seeds = [config.training.seed for config in states]
+    states = [CharClassifier(random_state=np.random.RandomState(n))._options() for n in (1, 1, 2)]
+    seeds = [options["seed"] for options in states]
     assert seeds[0] == seeds[1] != seeds[2]
 
 

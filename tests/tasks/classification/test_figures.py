@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.tasks.classification.figures import figures_of
+from nextchar.tasks.labelled.figures import figures_of
 
 LABELS = ("a", "b", "c")
 

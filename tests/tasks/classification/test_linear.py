@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.config import ClassifierRunConfig
+from nextchar.runs import train
 from nextchar.tasks.classification import linear
-from nextchar.tasks.classification.data import Prepared, prepare
-from nextchar.tasks.classification.figures import figures_of
+from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.linear import MOST_WEIGHTS, LinearPart, rows_for
 from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.trust import Trust
-from nextchar.tasks.runs import train_items
+from nextchar.tasks.item_task import PreparedItems
+from nextchar.tasks.labelled.figures import figures_of
 from nextchar.text import terms
 from nextchar.text.labelled import LabelledText
 from nextchar.text.terms import Terms, terms_of
@@ -59,7 +60,7 @@ def counted(train: tuple[list[str], list[str]], texts: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def prepared(texts: list[str], labels: list[str], **options: Any) -> Prepared:
+def prepared(texts: list[str], labels: list[str], **options: Any) -> PreparedItems[Classifier]:
     items = [LabelledText(f"{n}", *pair) for n, pair in enumerate(zip(texts, labels, strict=True))]
     return prepare(
         items, ClassifierRunConfig.from_options({**TINY, "linear_rows": None, **options})
@@ -69,14 +70,14 @@ def prepared(texts: list[str], labels: list[str], **options: Any) -> Prepared:
 def test_words_that_decide_are_found_as_well_as_by_counting_and_probabilities_are_true(
     tmp_path: Path,
 ) -> None:
-    train, (texts, labels) = sentences(600, 1), sentences(600, 2)
-    made = prepared(*train)
-    train_items(made.model, made.train, made.validation, tmp_path / "run")
+    learned, (texts, labels) = sentences(600, 1), sentences(600, 2)
+    labelled = [LabelledText("", *pair) for pair in zip(*learned, strict=True)]
+    train("classify", labelled, tmp_path / "run", **{**TINY, "linear_rows": None})
     model = Classifier.load(tmp_path / "run")
     found = figures_of(
         np.log(model.probabilities(texts)), model.labels.numbers(labels), model.label_names
     )
-    by_counts = np.mean(np.array(counted(train, texts)) == labels)
+    by_counts = np.mean(np.array(counted(learned, texts)) == labels)
     assert found.accuracy > by_counts - 0.02
     assert found.calibration_error < 0.06
 

@@ -16,25 +16,28 @@ import nextchar
 from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
 from nextchar.nn.parameters import named_tensors
-from nextchar.tasks.classification.data import Prepared, prepare
+from nextchar.runs import resume, train
+from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
-from nextchar.tasks.classification.training import evaluate_classifier
-from nextchar.tasks.examples import Examples
-from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.item_task import PreparedItems
+from nextchar.tasks.result import ItemResult
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import TINY_OPTIONS, english, require_same_training
 from tests.tasks.classification.data import TINY, items, names
 
 
-def prepared(count: int = 100, **options: Any) -> Prepared:
+def prepared(count: int = 100, **options: Any) -> PreparedItems[Classifier]:
     return prepare(items(count), ClassifierRunConfig.from_options({**TINY, **options}))
 
 
 def trained(out: Path, *listeners: Listener, count: int = 100, **options: Any) -> ItemResult:
-    made = prepared(count, **options)
-    return train_items(made.model, made.train, made.validation, out, listeners=listeners)
+    result: ItemResult = train(
+        "classify", items(count), out, listeners=listeners, **{**TINY, **options}
+    )
+    return result
 
 
 def notes(given: list[LabelledText], **options: Any) -> list[str]:
@@ -47,7 +50,7 @@ def test_what_tells_the_labels_apart_is_learned_and_loaded_again(tmp_path: Path)
     result = trained(tmp_path / "run", count=300, epochs=15, learning_rate=0.02)
     assert result.figures["accuracy"] > 0.9
     model = Classifier.load(tmp_path / "run")
-    found = evaluate_classifier(model, items(100, seed=2))
+    found = model.evaluate(items(100, seed=2))
     assert found.accuracy > 0.9
     assert model.predict(["skavikgard", "olaini"]) == ["north", "south"]
 
@@ -71,7 +74,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(options: dict[str, Any], tmp_pat
 
     with pytest.raises(Interrupted, match="nextchar classify train --resume"):
         trained(tmp_path / "cut", stop, **options)
-    resume_items(Classifier, tmp_path / "cut")
+    resume(tmp_path / "cut")
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
@@ -151,17 +154,17 @@ def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
     weighted = Examples(once.texts, {**once.arrays, "weight": weights})
     several = np.arange(20).repeat(weights.astype(int))
     draw = torch.Generator().manual_seed(0)
-    left = model.compute_loss(weighted, np.arange(20), draw)
-    right = model.compute_loss(once, several, draw)
+    left = model.compute_loss(weighted, Batch.share(np.arange(20)), draw)
+    right = model.compute_loss(once, Batch.share(several), draw)
     assert left.minimized.item() == pytest.approx(right.minimized.item(), rel=1e-4)
     assert left.nats.item() == pytest.approx(right.nats.item(), rel=1e-4)
     assert left.nats.item() != pytest.approx(
-        model.compute_loss(once, np.arange(20), draw).nats.item()
+        model.compute_loss(once, Batch.share(np.arange(20)), draw).nats.item()
     )
 
 
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:
-    with pytest.raises(ConfigError, match="ngram_bag 0 has none"):
+    with pytest.raises(ConfigError, match="ngram_evidence needs ngram_bag above 0"):
         prepared(ngram_bag=0, ngram_evidence=True)
 
 
@@ -232,9 +235,9 @@ def test_labels_that_were_not_learned_are_named() -> None:
     model = prepared().model
     given = [*items(10), LabelledText("line 11", "x", "east")]
     with pytest.raises(TextError, match="1 item has a label that was not learned: 'east'"):
-        evaluate_classifier(model, given)
+        model.evaluate(given)
     told: list[Event] = []
-    found = evaluate_classifier(model, given, skip_unseen=True, listeners=[told.append])
+    found = model.evaluate(given, skip_unseen=True, listeners=[told.append])
     assert found.items == 10
     assert any("left out" in str(event) for event in told)
 
@@ -248,9 +251,10 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     run = tmp_path / "lm"
     nextchar.train(tmp_path / "text.txt", run, **{**TINY_OPTIONS, "layers": layers})
     source = LanguageModelSource(run)
-    given = {"bidirectional": bidirectional, "epochs": 1, "freeze": 1 + layers}
+    given: dict[str, Any] = {"bidirectional": bidirectional, "epochs": 1, "freeze": 1 + layers}
     config = ClassifierRunConfig.from_options(source.options(given))
-    made = prepare([*items(40), LabelledText("last", "ß", "north")], config, source=source)
+    labelled = [*items(40), LabelledText("last", "ß", "north")]
+    made = prepare(labelled, config, source=source)
     old, model = nextchar.LanguageModel.load(run), made.model
     model.network.eval()
     assert set(old.vocabulary.symbols) <= set(model.vocabulary.symbols)
@@ -262,7 +266,7 @@ def test_a_classifier_begun_from_a_language_model_reads_as_it_did(
     assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)
     # Frozen, it still reads so after training; the head and the new symbols have learned.
     first = {name: tensor.clone() for name, tensor in named_tensors(model.network).items()}
-    train_items(model, made.train, made.validation, tmp_path / "run")
+    train("classify", labelled, tmp_path / "run", from_run=run, **given)
     loaded = Classifier.load(tmp_path / "run")
     after = loaded.network.networks[0].encoder.read(new_ids, torch.tensor([len(text)])).outputs
     assert torch.allclose(after[..., : before.shape[2]], before, atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
-from nextchar.tasks.classification.reading import LabelledFiles, read_texts
+from nextchar.tasks.labelled.items import labelled_items, read_texts
 from nextchar.text.labelled import LabelledText
 
 CONFIG = TextConfig()
@@ -22,17 +22,17 @@ def pairs(items: list[LabelledText]) -> list[tuple[str, str]]:
 def test_a_folder_with_a_file_a_class_has_its_stems_as_labels(tmp_path: Path) -> None:
     (tmp_path / "Czech.txt").write_text("Novák\n\n  Dvořák \n")
     (tmp_path / "Irish.txt").write_text("O'Neil")
-    found = LabelledFiles().items([tmp_path], CONFIG)
+    found = labelled_items([tmp_path], CONFIG)
     assert pairs(found) == [("Novák", "Czech"), ("Dvořák", "Czech"), ("O'Neil", "Irish")]
     assert found[1].place == f"{tmp_path / 'Czech.txt'}, line 3"
-    named = LabelledFiles(layout="files").items([tmp_path / "Irish.txt"], CONFIG)
+    named = labelled_items(tmp_path / "Irish.txt", CONFIG, layout="files")
     assert pairs(named) == [("O'Neil", "Irish")]
 
 
 def test_lines_are_a_label_and_a_text(tmp_path: Path) -> None:
     path = tmp_path / "train.txt"
     path.write_text("1 a stirring , funny film\n0\tno good\n\n")
-    assert pairs(LabelledFiles().items([path], CONFIG)) == [
+    assert pairs(labelled_items([path], CONFIG)) == [
         ("a stirring , funny film", "1"), ("no good", "0"),
     ]  # fmt: skip
 
@@ -47,8 +47,8 @@ def test_tables_have_columns_that_are_named(name: str, tmp_path: Path) -> None:
     else:
         lines = [separator.join(row) for row in [("review", "stars"), *rows]]
         path.write_text("\n".join(lines))
-    source = LabelledFiles(text_column="review", label_column="stars")
-    assert pairs(source.items([path], CONFIG)) == rows
+    found = labelled_items([path], CONFIG, text="review", label="stars")
+    assert pairs(found) == rows
     assert [item.text for item in read_texts(path, "review", CONFIG)] == [r for r, _ in rows]
 
 
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_said_with_its_place(
 ) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(TextError) as error:
-        LabelledFiles().items([tmp_path / name], CONFIG)
+        labelled_items([tmp_path / name], CONFIG)
     assert [word for word in words if word not in str(error.value)] == []
 
 
@@ -74,4 +74,4 @@ def test_files_of_mixed_encodings_name_the_one_that_does_not_fit(tmp_path: Path)
     (tmp_path / "a.txt").write_bytes("Müller\n".encode())
     (tmp_path / "b.txt").write_bytes("Müller\n".encode("latin-1"))
     with pytest.raises(TextError, match=r"b\.txt.*0xfc"):
-        LabelledFiles().items([tmp_path], CONFIG)
+        labelled_items([tmp_path], CONFIG)

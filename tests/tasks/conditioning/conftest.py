@@ -14,7 +14,7 @@ from tests.tasks.conditioning.items import LONG, SMALL, items
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its folder; tests only read it."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    ConditionalModel.train_items(items(600), out, **{**SMALL, **LONG})
+    ConditionalModel.train(items(600), out, **{**SMALL, **LONG})
     return out
 
 

@@ -40,6 +40,6 @@ def numbers(texts: Sequence[str]) -> list[list[float]]:
 def untrained(given: Items, **options: Any) -> ConditionalModel:
     """Make a model that has learned its symbols, and nothing else."""
     config = ConditionRunConfig.from_options({**SMALL, **options})
-    model = ConditionalModel(config, prepare(given, config).symbols)
+    model = ConditionalModel(config, prepare(given, config).model.symbols)
     model.network.eval()
     return model

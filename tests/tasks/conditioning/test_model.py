@@ -16,14 +16,15 @@ from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.conditioning.symbols import TEXT
-from nextchar.tasks.runs import ItemResult
+from nextchar.tasks.examples import Batch
+from nextchar.tasks.result import ItemResult
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
 from tests.tasks.conditioning.items import LETTERS, LONG, SMALL, items, numbers, untrained, words
 
 
 def trained(out: Path, *listeners: Listener, **options: object) -> ItemResult:
-    return ConditionalModel.train_items(items(), out, listeners=listeners, **{**SMALL, **options})
+    return ConditionalModel.train(items(), out, listeners=listeners, **{**SMALL, **options})
 
 
 @pytest.mark.parametrize("label", LETTERS)
@@ -167,7 +168,7 @@ def test_a_run_that_was_interrupted_resumes_bit_for_bit(stop_at: int, tmp_path: 
 
 def test_texts_with_line_breaks_end_with_a_control_character(tmp_path: Path) -> None:
     given = items(300, edge="\n!")
-    ConditionalModel.train_items(given, tmp_path / "run", **{**SMALL, **LONG})
+    ConditionalModel.train(given, tmp_path / "run", **{**SMALL, **LONG})
     model = ConditionalModel.load(tmp_path / "run")
     assert model.symbols.boundary == "\x1e"
     texts = model.writer("soft").generate_batch(samples=20, seed=1)
@@ -212,7 +213,11 @@ def test_dropping_conditions_draws_from_the_steps_own_generator() -> None:
     indices = np.arange(40)
     state = torch.random.get_rng_state()
     losses = [
-        float(model.compute_loss(examples, indices, torch.Generator().manual_seed(seed)).nats)
+        float(
+            model.compute_loss(
+                examples, Batch.share(indices), torch.Generator().manual_seed(seed)
+            ).nats
+        )
         for seed in (1, 1, 2)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -226,7 +231,7 @@ def test_the_reported_loss_is_of_characters_whatever_the_symbols() -> None:
         model = untrained(given, vocabulary=vocabulary, dropout=0.0, condition_dropout=0.0)
         examples = model.symbols.examples(given)
         assert int(model.symbols.characters(examples.texts[TEXT]).sum()) == 8 * (3 + 2 + 3 + 3)
-        nats = model.compute_loss(examples, np.arange(32), torch.Generator()).nats
+        nats = model.compute_loss(examples, Batch.share(np.arange(32)), torch.Generator()).nats
         assert float(nats) == pytest.approx(model.measure(examples).nats, rel=1e-4)
         assert model.generate("x", seed=1, length=5) is not None
 

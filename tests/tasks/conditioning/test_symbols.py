@@ -27,7 +27,7 @@ def test_any_texts_come_back_from_between_their_boundaries(
 ) -> None:
     items = Items.of(texts, features=np.arange(len(texts))[:, None])
     config = ConditionRunConfig.from_options({"vocabulary": vocabulary, "validation_fraction": 0})
-    symbols = prepare(items, config).symbols
+    symbols = prepare(items, config).model.symbols
     edge = symbols.boundary
     assert edge == (SEPARATOR if "\n" in "".join(texts) else LINE_BREAK)
     encoded = symbols.encoded(texts)

@@ -18,7 +18,8 @@ from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.tasks.tagging.encoding import encode_items
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.labels import TagSet
-from nextchar.tasks.tagging.training import resume_tagger, split, train_on, train_tagger
+from nextchar.tasks.tagging.tagger import Tagger
+from nextchar.tasks.tagging.task import split
 from nextchar.training.events import Event, Listener, Noticed, StepDone
 from tests.conftest import english, korean, require_same_training
 from tests.tasks.tagging.models import SMALL, items_of, untrained
@@ -27,7 +28,7 @@ from tests.tasks.tagging.models import SMALL, items_of, untrained
 def trained(out: Path, *listeners: Listener, characters: int = 3000, **options: Any) -> Any:
     text = out.with_suffix(".txt")
     text.write_text(korean(characters), encoding="utf-8")
-    return train_tagger(text, out, listeners=listeners, **{**SMALL, "restore": "spaces", **options})
+    return Tagger.train(text, out, listeners=listeners, **{**SMALL, "restore": "spaces", **options})
 
 
 @pytest.mark.parametrize("vocabulary", ["char", "jamo", "byte"])
@@ -56,7 +57,7 @@ def test_a_training_that_was_interrupted_resumes_bit_for_bit(
 
     with pytest.raises(Interrupted, match="nextchar tag train --resume"):
         trained(tmp_path / "cut", stop, **options)
-    resume_tagger(tmp_path / "cut")
+    Tagger.resume(tmp_path / "cut")
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
@@ -64,7 +65,7 @@ def test_case_and_punctuation_are_learned_together(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(english(8000))
     options = {**SMALL, "hidden_size": 24, "epochs": 10, "learning_rate": 0.02, "window": 128}
-    train_tagger(text, tmp_path / "run", restore="case+punctuation", **options)
+    Tagger.train(text, tmp_path / "run", restore="case+punctuation", **options)
     tagger = nextchar.Tagger.load(tmp_path / "run")
     assert tagger.apply("the dog sees a cat\r\n") == "The dog sees a cat.\r\n"
     assert set(tagger.evaluate([text]).scores.parts) == {"upper", "."}
@@ -76,7 +77,7 @@ def test_labels_of_files_are_learned(tmp_path: Path) -> None:
     path = tmp_path / "vowels.tsv"
     path.write_text("\n\n".join("\n".join(f"{c}\t{c in 'ae'}" for c in word) for word in words))
     options = {**SMALL, "epochs": 20, "learning_rate": 0.02, "outside": "False"}
-    result = train_tagger(path, tmp_path / "run", **options)
+    result = Tagger.train(path, tmp_path / "run", **options)
     assert result.figures["f1"] == 1
     assert nextchar.Tagger.load(tmp_path / "run").tag("bad") == [
         ("b", "False"), ("a", "True"), ("d", "False"),
@@ -107,7 +108,7 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("abc\nde\n")
     with pytest.raises(ConfigError, match="two labels to learn, got one: spaces: nothing is to be"):
-        train_tagger(text, tmp_path / "run", restore="spaces")
+        Tagger.train(text, tmp_path / "run", restore="spaces")
     assert not (tmp_path / "run").exists()
 
 
@@ -115,7 +116,7 @@ def test_few_items_are_learned_from_more_often(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("\n".join(f"{number} a" for number in range(20)))
     options = {name: value for name, value in SMALL.items() if name != "epochs"}
-    result = train_tagger(text, tmp_path / "run", restore="spaces", **options)
+    result = Tagger.train(text, tmp_path / "run", restore="spaces", **options)
     assert result.epochs == 60
 
 
@@ -150,8 +151,8 @@ def test_an_item_has_the_same_labels_whatever_stands_beside_it() -> None:
     [
         ({"restore": "vowels"}, "restore must be spaces, case, diacritics, punctuation"),
         ({"restore": "case+case"}, "each once"),
-        ({"restore": "spaces", "transitions": "bio"}, "'bio' is for labelled files"),
-        ({"vocabulary": "word"}, "a label is for a character"),
+        ({"restore": "spaces", "transitions": "bio"}, "'bio' needs labelled files"),
+        ({"vocabulary": "word"}, "characters are labelled"),
         ({"vocabulary": "byte", "min_count": 2}, "min_count cannot be set"),
         ({"vocabulary": "byte", "symbol_dropout": 0.1}, "symbol_dropout cannot be set"),
         ({"window": 8}, "window must be at least 16"),
@@ -165,7 +166,7 @@ def test_impossible_choices_are_refused(options: dict[str, Any], words: str) -> 
 
 def test_one_hot_symbols_have_no_runs() -> None:
     assert TaggerRunConfig.from_options({"input": "onehot"}).tagging.ngrams == 1
-    with pytest.raises(ConfigError, match="ngrams 2 embeds runs of symbols"):
+    with pytest.raises(ConfigError, match="ngrams 2 needs input 'embedding'"):
         TaggerRunConfig.from_options({"input": "onehot", "ngrams": 2})
     assert untrained("case", input="onehot").apply("abc").lower() == "abc"
 
@@ -218,7 +219,6 @@ def test_items_of_another_run_are_not_taken(tmp_path: Path) -> None:
 
 def test_items_can_be_given_from_python(tmp_path: Path) -> None:
     items = [Item(tuple("abab"), tuple("xyxy")), Item(tuple("ba"), tuple("yx"))] * 10
-    config = TaggerRunConfig.from_options({**SMALL, "validation_fraction": 0})
-    result = train_on(items, tmp_path / "run", config)
+    result = Tagger.train(items, tmp_path / "run", **{**SMALL, "validation_fraction": 0})
     assert result.held_out == 0
     assert result.figures == {}

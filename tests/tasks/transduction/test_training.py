@@ -13,13 +13,10 @@ import pytest
 
 from nextchar import Transducer
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
-from nextchar.tasks.runs import ItemResult
-from nextchar.tasks.transduction.training import (
+from nextchar.tasks.result import ItemResult
+from nextchar.tasks.transduction.task import (
     held_out,
-    resume_transducer,
     sampled,
-    train_on_pairs,
-    train_transducer,
 )
 from nextchar.training.events import Event, Noticed, StepDone
 from tests.conftest import require_same_training
@@ -37,14 +34,14 @@ def reversals(count: int, seed: int = 0) -> list[tuple[str, str]]:
 
 
 def trained(out: Path, *listeners: Any, **options: Any) -> ItemResult:
-    return train_on_pairs(reversals(200), out, listeners=listeners, **{**SMALL, **options})
+    return Transducer.train(reversals(200), out, listeners=listeners, **{**SMALL, **options})
 
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learned to turn words around."""
     out = tmp_path_factory.mktemp("runs") / "learned"
-    train_on_pairs(
+    Transducer.train(
         reversals(2000), out, **{**SMALL, "hidden_size": 32, "steps": 700, "learning_rate": 0.01}
     )
     return out
@@ -83,13 +80,13 @@ def test_a_run_that_was_interrupted_resumes_bit_for_bit(
 
     with pytest.raises(Interrupted, match="nextchar transduce train --resume"):
         trained(tmp_path / "cut", stop, **options)
-    resume_transducer(tmp_path / "cut")
+    Transducer.resume(tmp_path / "cut")
     require_same_training(tmp_path / "whole", tmp_path / "cut")
 
 
 def test_the_pairs_of_a_source_are_not_parted(tmp_path: Path) -> None:
     pairs = [(f"{number % 50}", f"{number}") for number in range(200)]
-    result = train_on_pairs(pairs, tmp_path / "run", **{**SMALL, "steps": 1})
+    result = Transducer.train(pairs, tmp_path / "run", **{**SMALL, "steps": 1})
     assert (result.items, result.held_out) == (180, 20)
     model = Transducer.load(tmp_path / "run")
     examples = held_out(tmp_path / "run")
@@ -101,7 +98,7 @@ def test_the_pairs_of_a_source_are_not_parted(tmp_path: Path) -> None:
 
 def test_a_dictionary_has_tokens_as_targets(tmp_path: Path) -> None:
     (tmp_path / "small.dict").write_text("".join(f"w{n} W AH{n % 3}\n" for n in range(40)))
-    train_transducer(tmp_path / "small.dict", tmp_path / "run", **{**SMALL, "steps": 2})
+    Transducer.train(tmp_path / "small.dict", tmp_path / "run", **{**SMALL, "steps": 2})
     symbols = json.loads((tmp_path / "run" / "symbols.json").read_text())
     assert symbols["target"]["kind"] == "token"
     assert symbols["target"]["symbols"] == ["AH0", "AH1", "AH2", "W"]
@@ -111,14 +108,14 @@ def test_a_dictionary_has_tokens_as_targets(tmp_path: Path) -> None:
 def test_every_vocabulary_of_sources_and_targets_can_be_used(tmp_path: Path, kind: str) -> None:
     pairs = [(f"{n}월", f"{n} month 값") for n in range(30)]
     options = {**SMALL, "steps": 2, "vocabulary": kind, "target_vocabulary": kind}
-    train_on_pairs(pairs, tmp_path / "run", **options)
+    Transducer.train(pairs, tmp_path / "run", **options)
     model = Transducer.load(tmp_path / "run")
     assert isinstance(model.apply(["3월"], max_length=5)[0][0].text, str)
 
 
 def test_longer_pairs_are_left_out_and_that_is_told(tmp_path: Path) -> None:
     told: list[Event] = []
-    result = train_on_pairs(
+    result = Transducer.train(
         [*reversals(50), ("a" * 9, "b")], tmp_path / "run", listeners=[told.append],
         **{**SMALL, "steps": 1, "max_length": 8},
     )  # fmt: skip
@@ -176,7 +173,7 @@ def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:
         (reversals(20), {"freeze": 40}, "freeze must be below"),
     ]:
         with pytest.raises((TextError, ConfigError), match=words):
-            train_on_pairs(pairs, tmp_path / "run", **{**SMALL, **options})
+            Transducer.train(pairs, tmp_path / "run", **{**SMALL, **options})
         assert not (tmp_path / "run").exists()
 
 

@@ -5,9 +5,7 @@ Nothing is left out in silence: a ``Noticed`` tells what and why.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,22 +17,14 @@ from nextchar.tasks.classification.model import LINEAR, WEIGHT, Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
 from nextchar.tasks.classification.symbols import symbol_count
 from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_task import PreparedItems
+from nextchar.tasks.labelled.items import checked_lengths
 from nextchar.tasks.split import hold_out
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.batches import ItemBatches
-from nextchar.text.graphemes import border_at_most
 from nextchar.text.labelled import LabelledText
 from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, tell
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A classifier that has learned nothing yet, and its items."""
-
-    model: Classifier
-    train: Examples
-    validation: Examples
 
 
 def prepare(
@@ -43,7 +33,7 @@ def prepare(
     *,
     source: LanguageModelSource | None = None,
     listeners: Sequence[Listener] = (),
-) -> Prepared:
+) -> PreparedItems[Classifier]:
     """Make a classifier for items.
 
     Parameters
@@ -92,7 +82,7 @@ def prepare(
     model.count_ngrams(parts[0])
     _bound_epochs(model, parts[0], listeners)
     _tell_size(model, parts[0], listeners)
-    return Prepared(model, *parts)
+    return PreparedItems(model, *parts)
 
 
 def _with_linear_rows(
@@ -118,36 +108,6 @@ def _bound_epochs(model: Classifier, train: Examples, listeners: Sequence[Listen
         model.config = model.config.with_options(epochs=round(fitting, 2))
         message = f"{fitting:.3g} epochs instead of {epochs:g}, about {most:,} symbols"
         tell(listeners, Noticed(message=f"{message} ({as_option('epochs')} sets another number)"))
-
-
-def checked_lengths(
-    items: Sequence[LabelledText], config: ClassifierRunConfig, listeners: Sequence[Listener]
-) -> list[LabelledText]:
-    """Cut texts that are too long, where that is asked for.
-
-    Raises
-    ------
-    TextError
-        A text is too long, and ``cut`` is not set.
-    """
-    most = config.items.max_length
-    long = [item for item in items if len(item.text) > most]
-    if not long:
-        return list(items)
-    first = f"{long[0].place} has {len(long[0].text):,} characters"
-    more = f", and {len(long) - 1} more are too long" if len(long) > 1 else ""
-    if not config.classifier.cut:
-        raise TextError(
-            f"{first}{more}: at most {most:,} are taken (a larger {as_option('max_length')} takes "
-            f"more, {as_option('cut', True)} reads their beginnings)"
-        )
-    tell(listeners, Noticed(message=f"{first}{more}: the first {most:,} of each are read"))
-    return [dataclasses.replace(item, text=_beginning(item.text, most)) for item in items]
-
-
-def _beginning(text: str, most: int) -> str:
-    """Return the beginning of a text, cut between grapheme clusters."""
-    return text[: border_at_most(text, min(most, len(text)))]
 
 
 def _usable(items: Sequence[LabelledText], listeners: Sequence[Listener]) -> list[LabelledText]:

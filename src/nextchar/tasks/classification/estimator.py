@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +22,10 @@ from nextchar.config import ClassifierRunConfig
 from nextchar.errors import Interrupted, NextcharError
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters, named_tensors
-from nextchar.tasks.classification.data import checked_lengths, prepare
+from nextchar.runs import train
 from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.model import Classifier
-from nextchar.tasks.runs import train_items
+from nextchar.tasks.labelled.items import checked_lengths
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Event, Noticed, Validated
@@ -121,7 +120,6 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         KeyboardInterrupt
             SIGINT or SIGTERM came.
         """
-        began = time.monotonic()
         texts = _checked_texts(X)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
@@ -139,7 +137,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.classes_.tolist()}"
             )
         _require_text_of_each(self.classes_, numbers, texts)
-        config = self._choices()
+        options = self._options()
         # Zeros in front keep the order of the classes, which sorts labels as text.
         digits = len(str(len(self.classes_)))
         items = [
@@ -149,18 +147,10 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if weights is not None:
             items = _merged(items, weights)
         self.notes_: list[str] = []
-        prepared = prepare(items, config, listeners=[self._listen])
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "run"
             try:
-                result = train_items(
-                    prepared.model,
-                    prepared.train,
-                    prepared.validation,
-                    out,
-                    listeners=[self._listen],
-                    began=began,
-                )
+                result = train("classify", items, out, listeners=[self._listen], **options)
             except Interrupted as error:  # There is no folder to go on with.
                 raise KeyboardInterrupt("stopped before the training was done") from error
             trained = Classifier.load(out)
@@ -193,14 +183,14 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[places]
         return classes
 
-    def _choices(self) -> ClassifierRunConfig:
+    def _options(self) -> dict[str, Any]:
         given = {n: getattr(self, n) for n in self.get_params(deep=False) if n not in _CONVENTIONS}
         changed = {n: v for n, v in given.items() if v != ClassifierRunConfig.default(n)}
         if isinstance(self.random_state, int | np.integer):
             changed["seed"] = int(self.random_state)
         elif self.random_state is not None:
             changed["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return ClassifierRunConfig.from_options(changed)
+        return changed
 
     def _listen(self, event: Event) -> None:
         if isinstance(event, Noticed):

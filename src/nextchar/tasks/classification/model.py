@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 import numpy as np
 import torch
@@ -17,20 +17,35 @@ from torch.nn import functional
 
 from nextchar.config import ClassifierRunConfig
 from nextchar.config.arguments import checked
+from nextchar.config.options import ClassifierOptions
 from nextchar.nn.dropout import drop_symbols
 from nextchar.nn.trainable import evaluating
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.run_files.origin import Origin, load_origin
-from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
+from nextchar.runs import train
 from nextchar.tasks.classification.labels import LabelSet
+from nextchar.tasks.classification.losses import divergence, label_weights, weighted
 from nextchar.tasks.classification.network import Committee
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
-from nextchar.tasks.examples import Examples
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.labelled.figures import ClassificationFigures, figures_of
+from nextchar.tasks.labelled.items import (
+    LabelledData,
+    checked_lengths,
+    in_known_form,
+    known_items,
+    labelled_items,
+    tell_unknown,
+)
+from nextchar.tasks.result import ItemResult
 from nextchar.text.batches import by_length
+from nextchar.text.files import Input
+from nextchar.text.labelled import Layout
 from nextchar.text.normal_forms import NormalForm
 from nextchar.text.sequences import Sequences
 from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.events import Listener, noting
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
 from nextchar.training.objective import Measured, on_device
@@ -73,7 +88,63 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         self.network: Committee = Committee(
             symbol_count(vocabulary), len(labels), config, generator=generator
         )
-        self._label_weights = torch.from_numpy(_label_weights(labels, config))
+        self._label_weights = torch.from_numpy(label_weights(labels, config))
+
+    @classmethod
+    @checked
+    def train(
+        cls,
+        data: LabelledData,
+        out: Input,
+        *,
+        labels: Sequence[object] | None = None,
+        text: str = "text",
+        label: str = "label",
+        layout: Layout = "auto",
+        from_run: Input | None = None,
+        listeners: Sequence[Listener] = (),
+        **options: Unpack[ClassifierOptions],
+    ) -> ItemResult:
+        """Train a classifier on labelled texts.
+
+        Parameters
+        ----------
+        data
+            Files, folders or patterns; or texts, with ``labels``.
+        out
+            The run directory to create; it must not exist yet, or be empty.
+        labels
+            The label of each text in memory.
+        text, label
+            The columns of tables: names, or numbers from 1.
+        layout
+            How files are read; see ``text.labelled.read_labelled``.
+        from_run
+            A language model to initialise from: its network and its symbols, to which new ones are
+            added. Then texts are read forwards only, unless ``bidirectional`` is set.
+        listeners
+            Called with each event of the training.
+        **options
+            The options of ``nextchar classify train``.
+
+        Raises
+        ------
+        ConfigError, TextError, RunError
+            The data or an option cannot be used; nothing was written.
+        """
+        result: ItemResult = train(
+            cls.task,
+            data,
+            out,
+            labels=labels,
+            text=text,
+            label=label,
+            layout=layout,
+            from_run=from_run,
+            listeners=listeners,
+            **options,
+        )
+        return result
 
     @classmethod
     def untrained(cls, folder: Path, config: ClassifierRunConfig) -> Self:
@@ -143,17 +214,15 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             counts += evidence.counts(*self._batch(texts, indices), targets, weights)
         evidence.count(counts)
 
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
         """Read items in training mode: cross-entropy, weighted and smoothed, and R-Drop.
 
         R-Drop adds the mean divergence, in both directions, between two readings of each item
         that differ in their dropout (Liang et al. 2021).
         """
-        ids, lengths = self._batch(examples.texts[TEXT], indices)
-        targets = torch.from_numpy(examples.arrays[LABEL][indices]).to(self.device)
-        given = self._column(examples, LINEAR, indices)
+        ids, lengths = self._read(examples.texts[TEXT], batch)
+        targets = torch.from_numpy(examples.arrays[LABEL][batch.own]).to(self.device)
+        given = self._column(examples, LINEAR, batch.own)
         classifier = self.config.classifier
         if classifier.consistency > 0:
             ids, lengths, targets = (
@@ -170,16 +239,16 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             label_smoothing=self.config.training.label_smoothing,
             reduction="none",
         ).view(members, len(targets))
-        shares = self._column(examples, WEIGHT, indices)
+        shares = self._column(examples, WEIGHT, batch.own)
         if shares is not None:
             shares = shares / float(examples.arrays[WEIGHT].mean())
-        minimized = _weighed(losses, shares).sum() / len(targets)
+        minimized = weighted(losses, shares).sum() / len(targets)
         if classifier.consistency > 0:
-            minimized = minimized + classifier.consistency * _divergence(logits, shares)
+            minimized = minimized + classifier.consistency * divergence(logits, shares)
         nats = functional.cross_entropy(
             logits.detach().flatten(0, 1), everyone, reduction="none"
         ).view_as(losses)
-        nats = _weighed(nats, shares).mean()
+        nats = weighted(nats, shares).mean()
         return Loss(minimized / members, nats)
 
     def _measured(self, examples: Examples) -> Measured:
@@ -199,6 +268,50 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         logs = self._log_probabilities(examples)
         weights = examples.arrays.get(WEIGHT)
         return figures_of(logs, examples.arrays[LABEL], self.labels.names, weights)
+
+    @checked
+    def evaluate(
+        self,
+        data: LabelledData,
+        *,
+        labels: Sequence[object] | None = None,
+        text: str = "text",
+        label: str = "label",
+        layout: Layout = "auto",
+        skip_unseen: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> ClassificationFigures:
+        """Measure the classifier on labelled texts.
+
+        An empty text is an item too; an item without a label is left out.
+
+        Parameters
+        ----------
+        data, labels, text, label, layout
+            As in ``train``.
+        skip_unseen
+            Leave out items with a label that the classifier does not know.
+        listeners
+            Called with a note about items left out and about unknown symbols.
+
+        Raises
+        ------
+        TextError
+            A label that the classifier does not know, a text that is too long, or no item.
+        """
+        items = labelled_items(
+            data,
+            self.config.items.reading,
+            labels=labels,
+            text=text,
+            label=label,
+            layout=layout,
+            note=noting(listeners),
+        )
+        named = known_items(self.label_names, items, skip_unseen=skip_unseen, listeners=listeners)
+        read = in_known_form(self.form, checked_lengths(named, self.config, listeners))
+        tell_unknown(self.vocabulary, read, listeners)
+        return self.figures(self.examples([i.text for i in read], [i.label for i in read]))
 
     @checked
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -257,8 +370,12 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return on_device(torch.from_numpy(examples.arrays[name][indices]), self.device)
 
     def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Give ids int64[T, B] and lengths int64[B]."""
-        values = texts.padded(indices, 0), texts.lengths[indices]
+        """Return ids int64[T, B] and lengths int64[B]."""
+        return self._read(texts, Batch.share(indices))
+
+    def _read(self, texts: Sequences, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return ids int64[T, b] and lengths int64[b] of this process's items."""
+        values = batch.padded(texts, 0), texts.lengths[batch.own]
         ids, lengths = (on_device(torch.from_numpy(each), self.device) for each in values)
         return ids, lengths
 
@@ -269,25 +386,3 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             return ids
         share = self.config.classifier.symbol_dropout
         return drop_symbols(ids, share, generator, unknown_id=unknown, symbols=len(self.vocabulary))
-
-
-def _weighed(values: Tensor, shares: Tensor | None) -> Tensor:
-    """Weigh values of B items, which may be there more than once: [B] or [M, k·B]."""
-    return values if shares is None else values * shares.repeat(values.shape[-1] // len(shares))
-
-
-def _divergence(logits: Tensor, shares: Tensor | None) -> Tensor:
-    """Give the mean of KL(p‖q) and KL(q‖p) of both halves of logits [M, 2·B, C], over the items.
-
-    Summed over the members.
-    """
-    first, second = logits.log_softmax(-1).chunk(2, dim=1)
-    gaps = (first.exp() - second.exp()) * (first - second)
-    return _weighed(gaps.sum((0, 2)), shares).mean() / 2
-
-
-def _label_weights(labels: LabelSet, config: ClassifierRunConfig) -> NDArray[np.float32]:
-    """Weigh labels by a power of their inverse frequency, so that an item weighs 1 on average."""
-    weights = labels.shares**-config.classifier.class_weights
-    on_average: NDArray[np.float64] = weights / (labels.shares * weights).sum()
-    return on_average.astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
-from nextchar.tasks.classification.figures import ClassificationFigures
+from nextchar.tasks.labelled.figures import ClassificationFigures
 
 _MOST_NUMBERED = 30
 _DARK = 0.5

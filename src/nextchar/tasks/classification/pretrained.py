@@ -21,8 +21,8 @@ from nextchar.nn.cell import Cell
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import named_tensors
 from nextchar.run_files.origin import Origin
-from nextchar.runs.transfer import PretrainedRun
 from nextchar.tasks.classification.network import ClassifierNetwork
+from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
 

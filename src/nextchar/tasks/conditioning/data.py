@@ -1,9 +1,8 @@
-"""From items to what a run learns from, and what it holds out."""
+"""From items to an untrained conditional model, and the encoded items."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +11,18 @@ from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, Features, LabelCondition
 from nextchar.tasks.conditioning.items import Items
+from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.conditioning.symbols import TextCodec, boundary_of
-from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_task import PreparedItems
 from nextchar.tasks.split import hold_out
 from nextchar.training.events import Listener, Noticed, tell
 
 _LISTED = 8
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a run begins with: its symbols, and its encoded items."""
-
-    symbols: TextCodec
-    train: Examples
-    validation: Examples
-
-
 def prepare(
     items: Items, config: ConditionRunConfig, listeners: Sequence[Listener] = ()
-) -> Prepared:
+) -> PreparedItems[ConditionalModel]:
     """Split items, and learn from the training part which symbols and conditions there are.
 
     Equal items (a text and its label) are held out together, so that none that is measured was
@@ -51,7 +42,8 @@ def prepare(
     texts = [items.texts[index] for index in train]
     symbols = TextCodec.learned(texts, boundary_of(items), conditions, config)
     examples = symbols.examples(items)
-    return Prepared(symbols, examples.subset(train), examples.subset(held_out))
+    model = ConditionalModel(config, symbols)
+    return PreparedItems(model, examples.subset(train), examples.subset(held_out))
 
 
 def _require_lengths(items: Items, longest: int) -> None:

@@ -1,16 +1,17 @@
-"""Writing whole texts: from one boundary to the next."""
+"""Generate whole texts: from one boundary to the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.options import SearchOptions, StreamOptions
 from nextchar.language_model.searching import Continuation
 
 
 class ItemWriter:
-    """Writes texts with the model of one condition, each to its end.
+    """Generates texts with the model of one condition, each to its end.
 
     The methods are those of ``LanguageModel``, whose options they take; ``length`` bounds what
     does not end by itself.
@@ -27,28 +28,30 @@ class ItemWriter:
         self.model = model
         self._boundary = boundary
 
-    def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:  # noqa: ANN401
+    def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
         """Write a text piece by piece; see ``LanguageModel.stream``."""
         return self._shown(self.model.stream(**self._whole(prompt, options)))
 
-    def generate(self, prompt: str = "", **options: Any) -> str:  # noqa: ANN401
+    def generate(self, prompt: str = "", **options: Unpack[StreamOptions]) -> str:
         """Write a text."""
         text = self.model.generate(**self._whole(prompt, options))
         return text[len(self._boundary) :]
 
-    def generate_batch(self, prompt: str = "", **options: Any) -> list[str]:  # noqa: ANN401
+    def generate_batch(
+        self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
+    ) -> list[str]:
         """Write several texts; see ``LanguageModel.generate_batch``."""
-        texts = self.model.generate_batch(**self._whole(prompt, options))
+        texts = self.model.generate_batch(samples=samples, **self._whole(prompt, options))
         return [text[len(self._boundary) :] for text in texts]
 
-    def search(self, prompt: str = "", **options: Any) -> list[Continuation]:  # noqa: ANN401
+    def search(self, prompt: str = "", **options: Unpack[SearchOptions]) -> list[Continuation]:
         """Find the most probable texts; see ``LanguageModel.search``.
 
         The log-probability is of the text with its end, unless ``length`` has cut it.
         """
         return self.model.search(**self._whole(prompt, options))
 
-    def _whole(self, prompt: str, options: dict[str, Any]) -> dict[str, Any]:
+    def _whole(self, prompt: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Begin after a boundary, and end before the next; no text is empty.
 
         A text that has to match an expression cannot hold the boundary at all.

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
-from nextchar.tasks.classification.figures import ClassificationFigures, figures_of
-from nextchar.tasks.classification.training import in_known_form, known_items, tell_unknown
 from nextchar.tasks.conditioning.model import ConditionalModel
+from nextchar.tasks.labelled.figures import ClassificationFigures, figures_of
+from nextchar.tasks.labelled.items import in_known_form, known_items, tell_unknown
 from nextchar.text.labelled import LabelledText
 from nextchar.training.events import Listener
 

@@ -5,6 +5,7 @@ Shapes: N items, F features.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,45 @@ class Items:
             count = f"the {what} is" if len(empty) == 1 else f"{len(empty)} {what}s are"
             first = "" if len(empty) == 1 else "the first in "
             raise TextError(f"{count} empty, {first}{self.places[empty[0]]}: nothing to learn from")
+
+
+ConditionData = Input | Sequence[Input] | Items
+
+
+def condition_items(
+    data: ConditionData,
+    config: TextConfig,
+    *,
+    labels: Sequence[object] | None = None,
+    features: ArrayLike | None = None,
+    feature_names: Sequence[str] | None = None,
+    text: str = "text",
+    label: str = "label",
+    feature_columns: Sequence[str] = (),
+    features_file: Input | None = None,
+    layout: Layout = "auto",
+    note: Note = no_note,
+) -> Items:
+    """Return items: texts in memory with ``labels`` or ``features``, or those of files.
+
+    Other parameters are those of ``read_items``; ``feature_columns`` are its ``features``.
+    """
+    if isinstance(data, Items):
+        return data
+    given = [data] if isinstance(data, str | os.PathLike) else list(data)
+    if labels is not None or features is not None:
+        texts = [str(each) for each in given]
+        return Items.of(texts, labels=labels, features=features, names=feature_names)
+    return read_items(
+        given,
+        config,
+        layout=layout,
+        text=text,
+        label=label,
+        features=feature_columns,
+        features_file=None if features_file is None else Path(features_file),
+        note=note,
+    )
 
 
 def read_items(

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, Unpack
 
 import numpy as np
 import torch
@@ -19,21 +18,26 @@ from numpy.typing import ArrayLike, NDArray
 from nextchar.config import Config, NetworkConfig
 from nextchar.config.arguments import checked
 from nextchar.config.condition import ConditionRunConfig
+from nextchar.config.options import ConditionOptions
 from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.following import each_a_part
 from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.options import StreamOptions
+from nextchar.runs import train
 from nextchar.tasks.conditioning.conditions import Given, LabelCondition
-from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
 from nextchar.tasks.conditioning.generating import ItemWriter
-from nextchar.tasks.conditioning.items import Items
+from nextchar.tasks.conditioning.items import ConditionData, condition_items
 from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own, window
 from nextchar.tasks.conditioning.network import ConditionalNetwork
 from nextchar.tasks.conditioning.symbols import TEXT, TextCodec
-from nextchar.tasks.examples import Examples
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.runs import ItemResult, resume_items, train_items
+from nextchar.tasks.result import ItemResult
+from nextchar.text.files import Input
+from nextchar.text.labelled import Layout
 from nextchar.text.normal_forms import NormalForm
+from nextchar.text.notes import Note, no_note
 from nextchar.training.events import Listener
 from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import Measured, on_device
@@ -78,27 +82,39 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
     @checked
     def train(
         cls,
-        texts: Sequence[str],
-        out: str | Path,
+        data: ConditionData,
+        out: Input,
         *,
         labels: Sequence[object] | None = None,
         features: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
+        text: str = "text",
+        label: str = "label",
+        feature_columns: Sequence[str] = (),
+        features_file: Input | None = None,
+        layout: Layout = "auto",
         listeners: Sequence[Listener] = (),
-        **options: Any,  # noqa: ANN401
+        **options: Unpack[ConditionOptions],
     ) -> ItemResult:
-        """Train on texts in memory.
+        """Train on texts, each with a label or with numbers.
 
         Parameters
         ----------
-        texts
-            N texts.
+        data
+            Files, folders or patterns; or N texts, with ``labels`` or ``features``.
         out
-            The run directory to make.
+            The run directory to create; it must not exist yet, or be empty.
         labels, features
-            Of each, one of the two: [N], at least two different ones; or numbers [N, F].
+            Of each text in memory, one of the two: [N], at least two different ones; or numbers
+            [N, F].
         feature_names
             F different names.
+        text, label
+            The columns of tables: names, or numbers from 1.
+        feature_columns, features_file
+            In place of labels: columns of numbers, or a file with the numbers of each text.
+        layout
+            How files are read; see ``text.labelled.read_labelled``.
         listeners
             Called with each event of the training.
         **options
@@ -107,52 +123,24 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         Raises
         ------
         ConfigError, TextError, RunError
-            Something that was given cannot be used.
+            The data or an option cannot be used.
         """
-        items = Items.of(texts, labels=labels, features=features, names=feature_names)
-        return cls.train_items(items, out, listeners=listeners, **options)
-
-    @classmethod
-    def train_items(
-        cls,
-        items: Items,
-        out: str | Path,
-        *,
-        listeners: Sequence[Listener] = (),
-        began: float | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> ItemResult:
-        """Train on items already read; see ``train``.
-
-        The time budget ``minutes`` starts at ``began`` (``time.monotonic``), or now.
-        """
-        began = time.monotonic() if began is None else began
-        config = ConditionRunConfig.from_options(options)
-        prepared = prepare(items, config, listeners)
-        model = cls(config, prepared.symbols)
-        return train_items(
-            model,
-            prepared.train,
-            prepared.validation,
-            Path(out),
+        result: ItemResult = train(
+            cls.task,
+            data,
+            out,
+            labels=labels,
+            features=features,
+            feature_names=feature_names,
+            text=text,
+            label=label,
+            feature_columns=feature_columns,
+            features_file=features_file,
+            layout=layout,
             listeners=listeners,
-            began=began,
+            **options,
         )
-
-    @classmethod
-    @checked
-    def resume(
-        cls,
-        run: str | Path,
-        *,
-        listeners: Sequence[Listener] = (),
-        **more: Any,  # noqa: ANN401
-    ) -> ItemResult:
-        """Resume a run, or train it further for ``steps`` or ``minutes``.
-
-        See ``resume_items``.
-        """
-        return resume_items(cls, Path(run), listeners=listeners, **more)
+        return result
 
     @classmethod
     def untrained(cls, folder: Path, config: ConditionRunConfig) -> Self:
@@ -218,9 +206,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         prompt: str = "",
         *,
         strength: float = 1.0,
-        **options: Any,  # noqa: ANN401
+        **options: Unpack[StreamOptions],
     ) -> str:
-        """Write a text to its end; the options are those of ``LanguageModel.generate``."""
+        """Generate a text to its end; the options are those of ``LanguageModel.generate``."""
         return self.writer(condition, strength=strength).generate(prompt, **options)
 
     @property
@@ -250,14 +238,42 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         ]
         return np.stack(each, axis=1)
 
-    def evaluate(self, items: Items) -> ConditionEvaluation:
-        """Measure what the conditions of items are worth; see ``ConditionEvaluation``.
+    @checked
+    def evaluate(
+        self,
+        data: ConditionData,
+        *,
+        labels: Sequence[object] | None = None,
+        features: ArrayLike | None = None,
+        text: str = "text",
+        label: str = "label",
+        feature_columns: Sequence[str] = (),
+        features_file: Input | None = None,
+        layout: Layout = "auto",
+        note: Note = no_note,
+    ) -> ConditionEvaluation:
+        """Measure the value of the conditions of texts; see ``ConditionEvaluation``.
+
+        The parameters are those of ``train``; ``note`` is called with a line for each irregularity
+        of a file.
 
         Raises
         ------
         ConfigError
-            The items' conditions are not those of the model.
+            The conditions are not those of the model.
         """
+        items = condition_items(
+            data,
+            self.config.items.reading,
+            labels=labels,
+            features=features,
+            text=text,
+            label=label,
+            feature_columns=feature_columns,
+            features_file=features_file,
+            layout=layout,
+            note=note,
+        )
         items = dataclasses.replace(items, texts=[self.form.of(text) for text in items.texts])
         examples = self.symbols.examples(items)
         conditions, texts = self.symbols.conditions, examples.texts[TEXT]
@@ -286,26 +302,31 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         """Give the predictions of each item."""
         return examples.texts[TEXT].lengths - 1
 
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
         """Judge the network on some items, of which some lose their condition.
 
         Condition dropout is as in classifier-free guidance (Ho & Salimans 2022).
         """
         texts = examples.texts[TEXT]
-        inputs, targets = window(texts, indices, self.device)
-        conditions = self._vectors(examples, indices)
-        draws = torch.rand(len(indices), 1, generator=generator, device=self.device)
-        dropped = draws < self.config.condition.condition_dropout
+        inputs, targets = window(texts, batch, self.device)
+        conditions = self._vectors(examples, batch.own)
+        draws = torch.rand(len(batch.items), 1, generator=generator, device=self.device)
+        dropped = (
+            draws[batch.rows.start : batch.rows.stop] < self.config.condition.condition_dropout
+        )
         none = torch.from_numpy(self.symbols.conditions.none).to(self.device)
         conditions = torch.where(dropped, none, conditions)
         reading = self.network.read(inputs, conditions, generator=generator)
         loss = sequence_loss(reading, targets, self.config.training)
-        chosen = texts.subset(indices)
-        symbols = int(chosen.lengths.sum()) - len(chosen)
-        per_char = symbols / int(self.symbols.characters(chosen).sum())
+        predictions, characters = self.loss_counts(examples, batch.own)
+        per_char = predictions / characters
         return Loss(loss.minimized, loss.nats * per_char)
+
+    def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:
+        """Return the numbers of predicted symbols and of characters of some texts."""
+        texts = examples.texts[TEXT].subset(items)
+        symbols = int(texts.lengths.sum()) - len(texts)
+        return symbols, int(self.symbols.characters(texts).sum())
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure nats per character under the items' own conditions, and without any."""

@@ -70,7 +70,7 @@ class ConditionalNetwork(Trainable):
         self.config = dataclasses.replace(config, embedding_size=E + condition_size)
         self.embedding = Embedding(vocabulary_size, E)
         self.condition = Linear(condition_elements, condition_size, bias=False)
-        self.embedding_dropout = Dropout(config.embedding_dropout, per_stream=False)
+        self.embedding_dropout = Dropout(config.embedding_dropout, axis=None)
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         self.stack = build_stack(self.config, E + condition_size)
         last = config.dropout if config.output_dropout is None else config.output_dropout

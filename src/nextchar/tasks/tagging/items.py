@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.tagging.restoration import Restoration
+from nextchar.text.files import Input
 from nextchar.text.lines import lines_of
 from nextchar.text.notes import Note, counted, no_note
 from nextchar.text.reading import STANDARD_INPUT, open_text
@@ -31,6 +33,26 @@ class Item:
 
     characters: tuple[str, ...]
     labels: tuple[str, ...]
+
+
+TaggingData = Input | Sequence[Input] | Sequence["Item"]
+
+
+def tagging_items(
+    data: TaggingData,
+    reading: TextConfig,
+    restoration: Restoration | None,
+    *,
+    columns: Sequence[str] = (),
+    note: Note = no_note,
+) -> list[Item]:
+    """Return items: those already read, or those of files (``read_items``)."""
+    given = [data] if isinstance(data, str | os.PathLike) else list(data)
+    items = [each for each in given if isinstance(each, Item)]
+    if items:
+        return items
+    paths = [Path(each) if isinstance(each, os.PathLike) else str(each) for each in given]
+    return read_items(paths, reading, restoration, columns=columns, note=note)
 
 
 def read_items(

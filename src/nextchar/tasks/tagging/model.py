@@ -21,7 +21,7 @@ from nextchar.errors import RunError
 from nextchar.following import each_a_part
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
-from nextchar.tasks.examples import Examples
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.tagging.encoding import START_CODE
 from nextchar.tasks.tagging.labels import TagSet
@@ -93,12 +93,10 @@ class TagModel(ItemModel[TaggerRunConfig]):
         """Give the symbols of each piece."""
         return examples.texts["symbols"].lengths
 
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
-        """Judge the labels of the places that are labelled in these pieces."""
-        logits = self._logits(examples, indices, generator).flatten(0, 1)
-        targets = on_device(torch.from_numpy(_targets(examples, indices)), self.device).flatten()
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the cross-entropy of the labels in these pieces."""
+        logits = self._logits(examples, batch, generator).flatten(0, 1)
+        targets = on_device(torch.from_numpy(_targets(examples, batch)), self.device).flatten()
         smoothing = self.config.training.label_smoothing
         minimized = functional.cross_entropy(
             logits, targets, ignore_index=NO_TARGET, label_smoothing=smoothing
@@ -107,6 +105,11 @@ class TagModel(ItemModel[TaggerRunConfig]):
         if smoothing > 0:
             nats = functional.cross_entropy(logits.detach(), targets, ignore_index=NO_TARGET)
         return Loss(minimized, nats)
+
+    def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:
+        """Return the number of labels of some pieces, twice."""
+        labels = int(examples.texts["labels"].lengths[items].sum())
+        return labels, labels
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure nats per label, and the scores of the labels that would be given."""
@@ -196,34 +199,35 @@ class TagModel(ItemModel[TaggerRunConfig]):
             for batch in by_length(lengths[members], _SYMBOLS_AT_ONCE):
                 indices = members[batch]
                 with torch.no_grad():
-                    logits = self._logits(examples, indices, None).double().log_softmax(-1)
+                    logits = self._logits(examples, Batch.share(indices), None)
+                    logs = logits.double().log_softmax(-1)
                 places = examples.texts["places"].lengths[indices].tolist()
                 for column, (index, count) in enumerate(zip(indices, places, strict=True)):
-                    scores[int(index)] = logits[:count, column].cpu().numpy()
+                    scores[int(index)] = logs[:count, column].cpu().numpy()
             yield from sorted(scores.items())
 
     def _logits(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator | None
+        self, examples: Examples, batch: Batch, generator: torch.Generator | None
     ) -> Tensor:
         symbols, places = examples.texts["symbols"], examples.texts["places"]
         ids, lengths, ends = (
             on_device(torch.from_numpy(values), self.device)
             for values in (
-                symbols.padded(indices, 0),
-                symbols.lengths[indices],
-                places.padded(indices, 0),
+                batch.padded(symbols, 0),
+                symbols.lengths[batch.own],
+                batch.padded(places, 0),
             )
         )
         logits: Tensor = self.network(ids, lengths, ends, generator=generator)
         return logits
 
 
-def _targets(examples: Examples, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the label at each place, int64[n, B]; none at those for context."""
-    labels, first = examples.texts["labels"], examples.arrays["first"][indices]
-    places = int(examples.texts["places"].lengths[indices].max())
-    targets = np.full((places, len(indices)), NO_TARGET, dtype=np.int64)
-    for column, (index, start) in enumerate(zip(indices, first, strict=True)):
+def _targets(examples: Examples, batch: Batch) -> NDArray[np.int64]:
+    """Return the label at each place, int64[n, b]; none at the places that are context."""
+    labels, first = examples.texts["labels"], examples.arrays["first"][batch.own]
+    places = int(examples.texts["places"].lengths[batch.items].max())
+    targets = np.full((places, len(batch.own)), NO_TARGET, dtype=np.int64)
+    for column, (index, start) in enumerate(zip(batch.own, first, strict=True)):
         given = labels[int(index)]
         targets[start : start + len(given), column] = given
     return targets

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
 from nextchar.config import TaggerRunConfig, TextConfig, Transitions
 from nextchar.config.arguments import checked
+from nextchar.config.options import TaggerOptions
 from nextchar.errors import ConfigError, as_option
+from nextchar.runs import ResumeOptions, train
+from nextchar.tasks.result import ItemResult
 from nextchar.tasks.tagging.encoding import cut, encode, encode_items, readable
-from nextchar.tasks.tagging.items import Item, read_items
+from nextchar.tasks.tagging.items import Item, TaggingData, tagging_items
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.tagging.restoration import START, Change, MarkPlace
 from nextchar.tasks.tagging.scores import Scores
 from nextchar.tasks.tagging.streaming import LabellingStream, RestoringStream, Stream
+from nextchar.text.files import Input
 from nextchar.text.notes import Note, no_note
 from nextchar.text.unknown import UnknownSymbols
+from nextchar.training.events import Listener
 
 _FED = 1 << 14  # characters at once: as much memory as they take
 
@@ -79,17 +84,65 @@ class Tagger:
 
     @classmethod
     @checked
+    def train(
+        cls,
+        data: TaggingData,
+        out: Input,
+        *,
+        columns: Sequence[str] = (),
+        listeners: Sequence[Listener] = (),
+        **options: Unpack[TaggerOptions],
+    ) -> ItemResult:
+        """Train a tagger on plain text, with ``restore``, or on labelled characters.
+
+        Parameters
+        ----------
+        data
+            Files, folders or patterns; see ``items.read_items``. Items with the same characters are
+            held out together.
+        out
+            The run directory to create; it must not exist yet, or be empty.
+        columns
+            The columns of tables to read.
+        listeners
+            Called with each event of the training.
+        **options
+            The options of ``nextchar tag train``.
+
+        Raises
+        ------
+        ConfigError, TextError, RunError
+            The data or an option cannot be used; nothing was written.
+        """
+        result: ItemResult = train(
+            TagModel.task, data, out, columns=columns, listeners=listeners, **options
+        )
+        return result
+
+    @classmethod
+    def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> ItemResult:
+        """Continue a run, or train it further; see ``nextchar.resume``."""
+        return TagModel.resume(run, **options)
+
+    @classmethod
+    @checked
     def load(
-        cls, run: str | Path, *, device: str = "cpu", transitions: Transitions | None = None
+        cls,
+        run: Input,
+        *,
+        device: str = "cpu",
+        checkpoint: str | int = "best",
+        transitions: Transitions | None = None,
     ) -> Self:
-        """Read a tagger from a run directory of ``nextchar tag train``.
+        """Load a tagger from a run directory; ``checkpoint`` is as in ``LanguageModel.load``.
 
         Raises
         ------
         RunError
             No such run is there, it is damaged, or a newer nextchar wrote it.
         """
-        return cls(TagModel.load(run, device=device), transitions=transitions)
+        model = TagModel.load(Path(run), device=device, checkpoint=checkpoint)
+        return cls(model, transitions=transitions)
 
     def __repr__(self) -> str:
         return repr(self.model).replace(type(self.model).__name__, type(self).__name__, 1)
@@ -193,7 +246,7 @@ class Tagger:
     @checked
     def evaluate(
         self,
-        data: Sequence[str | Path],
+        data: TaggingData,
         *,
         columns: Sequence[str] = (),
         reading: TextConfig | None = None,
@@ -214,7 +267,7 @@ class Tagger:
         """
         reading = self.config.items.reading if reading is None else reading
         restoration = self.model.labels.restoration
-        items = read_items(data, reading, restoration, columns=columns, note=note)
+        items = tagging_items(data, reading, restoration, columns=columns, note=note)
         return self.evaluate_items(items)
 
     def evaluate_items(self, items: Sequence[Item]) -> TagEvaluation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 import torch
@@ -17,28 +17,33 @@ from torch import Tensor
 
 from nextchar.config import TransducerRunConfig
 from nextchar.config.arguments import checked
+from nextchar.config.options import TransducerOptions
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
 from nextchar.nn.network import NetworkOutput
 from nextchar.nn.trainable import evaluating
 from nextchar.nn.transducer import TransducerNetwork
-from nextchar.tasks.examples import Examples
+from nextchar.runs import train
+from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.result import ItemResult
 from nextchar.tasks.transduction.decoding import Written, write
 from nextchar.tasks.transduction.edit_distance import count_errors
-from nextchar.tasks.transduction.pairs import Pair
+from nextchar.tasks.transduction.pairs import Columns, Pair, PairData, PairFormat, pairs_of
 from nextchar.tasks.transduction.results import (
     AttentionMap,
     Transduction,
     TransductionEvaluation,
-    Wrong,
 )
 from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 from nextchar.text.batches import by_length
+from nextchar.text.files import Input
 from nextchar.text.normal_forms import NormalForm
+from nextchar.text.notes import Note, no_note
 from nextchar.text.sequences import Sequences
 from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Unknown
+from nextchar.training.events import Listener
 from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import Measured, on_device
 
@@ -81,6 +86,54 @@ class Transducer(ItemModel[TransducerRunConfig]):
             )
 
     @classmethod
+    @checked
+    def train(
+        cls,
+        data: PairData,
+        out: Input,
+        *,
+        columns: Columns | None = None,
+        file_format: PairFormat = "auto",
+        listeners: Sequence[Listener] = (),
+        **options: Unpack[TransducerOptions],
+    ) -> ItemResult:
+        """Train a transducer on pairs of a source and a target.
+
+        All pairs of a source are in the training part, or all are held out. If all files have the
+        format ``cmudict``, targets are tokens, unless ``target_vocabulary`` is set.
+
+        Parameters
+        ----------
+        data
+            Files, folders or patterns; or pairs of texts.
+        out
+            The run directory to create; it must not exist yet, or be empty.
+        columns
+            The columns of tables; ``source`` and ``target`` if not given.
+        file_format
+            The format of all files; ``auto`` decides by each name.
+        listeners
+            Called with each event of the training.
+        **options
+            The options of ``nextchar transduce train``.
+
+        Raises
+        ------
+        ConfigError, TextError, RunError
+            The data or an option cannot be used; nothing was written.
+        """
+        result: ItemResult = train(
+            cls.task,
+            data,
+            out,
+            columns=columns,
+            file_format=file_format,
+            listeners=listeners,
+            **options,
+        )
+        return result
+
+    @classmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
         """Make the model of a run as it was before its training."""
         return cls(config, PairCodec.load(folder))
@@ -99,14 +152,17 @@ class Transducer(ItemModel[TransducerRunConfig]):
         """Give the symbols of source and target, int64[N]."""
         return examples.texts[SOURCE].lengths + examples.texts[TARGET].lengths
 
-    def compute_loss(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator
-    ) -> Loss:
+    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
         """Read sources and targets in training mode, and judge what is predicted."""
-        logits, targets = self._predicted(examples, indices, generator)
+        logits, targets = self._predicted(examples, batch, generator)
         return sequence_loss(
             NetworkOutput(logits, (), logits, logits), targets, self.config.training
         )
+
+    def loss_counts(self, examples: Examples, items: NDArray[np.int64]) -> tuple[int, int]:
+        """Return the number of predicted symbols of some targets, each with its end, twice."""
+        symbols = int(examples.texts[TARGET].lengths[items].sum()) + len(items)
+        return symbols, symbols
 
     def _measured(self, examples: Examples) -> Measured:
         """Measure the loss on all items, and the errors of what is written for some of them.
@@ -139,7 +195,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         total, count = 0.0, 0
         with torch.no_grad():
             for indices in by_length(self.lengths(examples), _MEASURED_TOGETHER):
-                logits, targets = self._predicted(examples, indices, None)
+                logits, targets = self._predicted(examples, Batch.share(indices), None)
                 each = torch.nn.functional.cross_entropy(
                     logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET, reduction="sum"
                 )
@@ -148,20 +204,20 @@ class Transducer(ItemModel[TransducerRunConfig]):
         return total / count
 
     def _predicted(
-        self, examples: Examples, indices: NDArray[np.int64], generator: torch.Generator | None
+        self, examples: Examples, batch: Batch, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Give logits [T, B, V + 1] and what should have been predicted, int64[T, B]."""
         sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
         border = self.network.border
-        source = sources.padded(indices, 0)
-        target = targets.padded(indices, border)
-        count = len(indices)
+        source = batch.padded(sources, 0)
+        target = batch.padded(targets, border)
+        count = len(batch.own)
         edge = np.full((1, count), border)
         read = np.concatenate([edge, target])
         wanted = np.concatenate([target, edge])
-        behind = np.arange(len(wanted))[:, None] > targets.lengths[indices]
+        behind = np.arange(len(wanted))[:, None] > targets.lengths[batch.own]
         wanted[behind] = NO_TARGET
-        tensors = (source, sources.lengths[indices], read, wanted)
+        tensors = (source, sources.lengths[batch.own], read, wanted)
         ids, lengths, reading, judged = (
             on_device(torch.from_numpy(values), self.device) for values in tensors
         )
@@ -261,17 +317,23 @@ class Transducer(ItemModel[TransducerRunConfig]):
     @checked
     def evaluate(
         self,
-        pairs: Sequence[tuple[str, str]],
+        data: PairData,
         *,
+        columns: Columns | None = None,
+        file_format: PairFormat = "auto",
         beam: int = 5,
         max_length: int | None = None,
         length_penalty: float = 0.0,
+        note: Note = no_note,
     ) -> TransductionEvaluation:
-        """Write targets for the sources of pairs, and compare them with the targets.
+        """Transduce the sources of pairs, and compare the outputs with the targets.
 
-        PairCodec that a vocabulary does not have are read as ``<unk>``, which is never written.
-        Other options and errors are those of ``apply``.
+        Symbols that a vocabulary lacks are read as ``<unk>``, which is never an output. ``data``,
+        ``columns`` and ``file_format`` are as in ``train``; ``note`` is called with a line for each
+        irregularity of a file. Other options and errors are those of ``apply``.
         """
+        reading = self.config.items.reading
+        pairs = pairs_of(data, reading, columns=columns, file_format=file_format, note=note)
         return self.evaluate_examples(
             self.examples(pairs), beam=beam, max_length=max_length, length_penalty=length_penalty
         )
@@ -304,28 +366,16 @@ class Transducer(ItemModel[TransducerRunConfig]):
     ) -> TransductionEvaluation:
         """Evaluate on encoded items; see ``evaluate``."""
         search = _search(beam, length_penalty, max_length)
-        sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
         began = time.perf_counter()
-        found = self.write_ids(sources, search, max_length=max_length)
+        found = self.write_ids(examples.texts[SOURCE], search, max_length=max_length)
         seconds = time.perf_counter() - began
-        best = [each[0] for each in found]
-        errors = count_errors([each.symbols for each in best], targets)
-        return TransductionEvaluation(
-            items=len(examples),
+        return TransductionEvaluation.of(
+            self.symbols,
+            examples,
+            [each[0] for each in found],
             beam=beam,
-            symbol_error_rate=errors.symbol_error_rate,
-            sequence_error_rate=errors.sequence_error_rate,
             nats_per_symbol=self._nats(examples),
-            reached_limit=sum(each.reached_limit for each in best),
             seconds=seconds,
-            wrong=tuple(
-                Wrong(
-                    self.symbols.source.decode(sources[item]),
-                    self.symbols.target.decode(targets[item]),
-                    self.symbols.target.decode(best[item].symbols),
-                )
-                for item in np.flatnonzero(errors.distances).tolist()
-            ),
         )
 
     def _transduction(self, written: Written) -> Transduction:

@@ -8,6 +8,7 @@ pronunciations, ``word(2)``, are left out and counted.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Literal, NamedTuple
 from nextchar.config import TextConfig
 from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import plain_name
+from nextchar.text.files import Input
 from nextchar.text.lines import TwoColumns, read_lines
 from nextchar.text.notes import Note, counted, no_note
 from nextchar.text.reading import STANDARD_INPUT
@@ -52,6 +54,38 @@ def format_of(path: str | Path) -> PairFormat:
     name = Path(plain_name(path)).name
     is_dictionary = name.endswith(CMUDICT_SUFFIX) or name.startswith(CMUDICT_NAME)
     return kind_of(path) or ("cmudict" if is_dictionary else "pairs")
+
+
+PairData = Input | Sequence[Input] | Sequence[tuple[str, str]]
+
+
+def pairs_of(
+    data: PairData,
+    config: TextConfig,
+    *,
+    columns: Columns | None = None,
+    file_format: PairFormat = "auto",
+    note: Note = no_note,
+) -> list[Pair]:
+    """Return pairs: those in memory, or those of files (``read_pairs``)."""
+    paths, pairs = _parted(data)
+    if pairs or not paths:
+        return pairs
+    return read_pairs(paths, config, columns=columns, file_format=file_format, note=note)
+
+
+def formats_of(data: PairData, file_format: PairFormat) -> set[PairFormat]:
+    """Return the formats of the files; none for pairs in memory."""
+    paths, _ = _parted(data)
+    return {format_of(path) if file_format == "auto" else file_format for path in paths}
+
+
+def _parted(data: PairData) -> tuple[list[str | Path], list[Pair]]:
+    """Tell files from pairs in memory."""
+    given = [data] if isinstance(data, str | os.PathLike) else list(data)
+    pairs = [Pair(*each) for each in given if isinstance(each, tuple)]
+    paths = [Path(each) for each in given if isinstance(each, os.PathLike)]
+    return [*paths, *(each for each in given if isinstance(each, str))], pairs
 
 
 def read_pairs(
@@ -124,7 +158,7 @@ def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[
                 f"{place} begins with {_COMMENT}: "
                 f"{as_option('file_format', 'cmudict', flag='format')} reads such files"
             )
-        yield place, Pair(*parting.parted(line, place))
+        yield place, Pair(*parting.split(line, place))
 
 
 def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tuple[str, Pair]]:

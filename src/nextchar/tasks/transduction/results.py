@@ -5,11 +5,17 @@ Legend: T symbols of the target, S of the source.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.transduction.decoding import Written
+from nextchar.tasks.transduction.edit_distance import count_errors
+from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +116,38 @@ class TransductionEvaluation:
     reached_limit: int
     seconds: float
     wrong: tuple[Wrong, ...]
+
+    @classmethod
+    def of(
+        cls,
+        symbols: PairCodec,
+        examples: Examples,
+        best: Sequence[Written],
+        *,
+        beam: int,
+        nats_per_symbol: float,
+        seconds: float,
+    ) -> TransductionEvaluation:
+        """Compare the best output of each item with its target."""
+        sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
+        errors = count_errors([each.symbols for each in best], targets)
+        return cls(
+            items=len(examples),
+            beam=beam,
+            symbol_error_rate=errors.symbol_error_rate,
+            sequence_error_rate=errors.sequence_error_rate,
+            nats_per_symbol=nats_per_symbol,
+            reached_limit=sum(each.reached_limit for each in best),
+            seconds=seconds,
+            wrong=tuple(
+                Wrong(
+                    symbols.source.decode(sources[item]),
+                    symbols.target.decode(targets[item]),
+                    symbols.target.decode(best[item].symbols),
+                )
+                for item in np.flatnonzero(errors.distances).tolist()
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Give the figures by name, without what was wrong."""

@@ -1,0 +1,69 @@
+"""The options of generation and search as keyword arguments, for ``**options: Unpack[…]``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from nextchar.config import DecodingErrors
+from nextchar.evaluation.dynamic import Adaptation
+from nextchar.generation.engine import Engine
+from nextchar.generation.plain import StoredWeights
+from nextchar.text.vocabulary import Unknown
+
+
+class SamplingOptions(TypedDict, total=False):
+    """Options of ``generation.sampling.Sampling``."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    repetition_window: int
+
+
+class ConstraintOptions(TypedDict, total=False):
+    """Where a text ends, and what it may contain; see ``LanguageModel.generate``."""
+
+    stop: str | Sequence[str]
+    lines: int
+    match: str | None
+    forbid: str | Sequence[str]
+    unknown: Unknown
+
+
+class StreamOptions(SamplingOptions, ConstraintOptions, total=False):
+    """Options of ``LanguageModel.stream``; see ``LanguageModel.generate``."""
+
+    length: int | None
+    seed: int | None
+    engine: Engine
+    weights: StoredWeights
+
+
+class SearchOptions(ConstraintOptions, total=False):
+    """Options of ``LanguageModel.search``."""
+
+    width: int
+    length: int
+    length_penalty: float
+    groups: int
+    diversity: float
+
+
+class EvaluationOptions(TypedDict, total=False):
+    """Options of ``LanguageModel.evaluate``."""
+
+    unknown: Unknown | None
+    exact: bool
+    reset_every: int
+    adaptation: Adaptation | None
+    compressors: bool
+
+
+class FileEvaluationOptions(EvaluationOptions, total=False):
+    """Options of ``LanguageModel.evaluate_file``."""
+
+    encoding: str | None
+    errors: DecodingErrors | None

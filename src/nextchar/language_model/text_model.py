@@ -1,0 +1,238 @@
+"""A network and its vocabulary as a probability model of text: evaluation and scoring."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Unpack
+
+import torch
+
+from nextchar.config import Config, DecodingErrors
+from nextchar.config.arguments import checked
+from nextchar.errors import ConfigError
+from nextchar.evaluation import Evaluation
+from nextchar.evaluation.dynamic import Adaptation
+from nextchar.evaluation.score import Score
+from nextchar.language_model.evaluating import (
+    TextCounts,
+    counted_ids,
+    counted_text,
+    evaluate_chunks,
+    score_text,
+)
+from nextchar.language_model.options import EvaluationOptions
+from nextchar.nn.network import Network
+from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
+from nextchar.text.normal_forms import NormalForm
+from nextchar.text.reading import open_text
+from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
+
+
+class TextModel:
+    """A network and its vocabulary.
+
+    Parameters
+    ----------
+    config
+        The configuration of its run.
+    vocabulary, network
+        Of the same size.
+
+    Raises
+    ------
+    ConfigError
+        The vocabulary is of words: generation, evaluation and constraints need symbols of at most
+        one character.
+    """
+
+    def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
+        if vocabulary.kind == "word":
+            raise ConfigError(
+                "a language model needs symbols of at most one character: vocabulary must be "
+                "char, byte or jamo; got word"
+            )
+        self.config = config
+        self.vocabulary = vocabulary
+        self.network = network
+        self._form = NormalForm(vocabulary, config.text.normalization)
+
+    def __repr__(self) -> str:
+        symbols = f"{len(self.vocabulary):,} symbols ({self.vocabulary.kind})"
+        return (
+            f"<{type(self).__name__}: {self.config.network.summary}, {symbols}, "
+            f"{self.parameters:,} parameters>"
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return self.network.parameter_count
+
+    @checked
+    def evaluate(
+        self,
+        text: str | Iterable[str],
+        *,
+        unknown: Unknown | None = None,
+        exact: bool = False,
+        reset_every: int = 0,
+        adaptation: Adaptation | None = None,
+        compressors: bool = False,
+    ) -> Evaluation:
+        """Measure how well the model predicts a text, over the whole of it with carried state.
+
+        A long text is read in parallel streams, and in the precision of the training, which
+        changes the result by about 0.0001 bits a symbol.
+
+        Parameters
+        ----------
+        text
+            The text, or its pieces in order; memory does not grow with their number.
+        unknown
+            Treatment of unknown symbols. Unless set, they are ``<unk>`` if the vocabulary has it,
+            and otherwise skipped and counted in ``skipped_symbols``.
+        exact
+            Read the text in order and in float32.
+        reset_every
+            Clear the state before every so many predictions, as models with a fixed context
+            are measured; 0 carries it through.
+        adaptation
+            Go on learning from the text that was measured already, in order and in float32: dynamic
+            evaluation, see ``Adaptation``.
+        compressors
+            Also measure what xz, bz2 and gzip reach on the text.
+
+        Raises
+        ------
+        TextError
+            The text has fewer than two known symbols.
+        UnknownSymbolsError
+            The text has unknown symbols, and ``unknown="error"``.
+        """
+        tally = TextCounts(self.vocabulary, compressors=compressors)
+        pieces = self._form.chunks([text] if isinstance(text, str) else text)
+        encoded = counted_text(self.vocabulary, pieces, unknown, tally)
+        return self._evaluate(
+            encoded, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+        )
+
+    def evaluate_ids(
+        self,
+        ids: Ids,
+        *,
+        exact: bool = False,
+        reset_every: int = 0,
+        adaptation: Adaptation | None = None,
+        compressors: bool = False,
+        progress: Callable[[float], None] | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> Evaluation:
+        """Measure a text that is encoded already, shape [N]; see ``evaluate``.
+
+        ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each
+        piece is read, and raises if the ids may not be read any more.
+        """
+        tally = TextCounts(self.vocabulary, compressors=compressors)
+        pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
+        return self._evaluate(
+            pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+        )
+
+    @checked
+    def evaluate_file(
+        self,
+        inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        encoding: str | None = None,
+        errors: DecodingErrors | None = None,
+        **options: Unpack[EvaluationOptions],
+    ) -> Evaluation:
+        """Measure the model's predictions on files, as ``nextchar evaluate`` does.
+
+        They are read piece by piece, so that memory does not grow with their size.
+
+        Parameters
+        ----------
+        inputs
+            A file, a folder, a glob, ``-`` for standard input, or several, read as one text.
+        encoding, errors
+            How bytes are decoded; as in training if not given.
+        **options
+            Options of ``evaluate``.
+
+        Raises
+        ------
+        TextError
+            A file cannot be read; also raised as by ``evaluate``.
+        """
+        paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+        anew = {"encoding": encoding, "errors": errors}
+        changed = {name: value for name, value in anew.items() if value is not None}
+        reading = self.config.with_options(**changed).text
+        with open_text(paths, reading) as source:
+            return self.evaluate(source.chunks(), **options)
+
+    @checked
+    def score(
+        self,
+        text: str,
+        *,
+        unknown: Unknown | None = None,
+        adaptation: Adaptation | None = None,
+        alternatives: int = 5,
+        progress: Callable[[float], None] | None = None,
+    ) -> Score:
+        """Give the bits of every character of a text, read in order with carried state.
+
+        Parameters
+        ----------
+        text
+            At least two symbols of the vocabulary. The first has no prediction and costs nothing,
+            so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
+        unknown
+            Treatment of unknown symbols, as in ``evaluate``; for its effect see ``Score``.
+        adaptation
+            Go on learning from the text that was scored already; see ``Adaptation``.
+        alternatives
+            How many of the likeliest symbols to keep at each place.
+        progress
+            Is told the share that is done, 0 to 1.
+
+        Raises
+        ------
+        TextError
+            There is nothing to predict.
+        UnknownSymbolsError
+            The vocabulary lacks symbols of the text, with ``unknown="error"``.
+        """
+        if alternatives < 1:
+            raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
+        return score_text(
+            self.network,
+            self.vocabulary,
+            self._form.of(text),
+            unknown=unknown,
+            adaptation=adaptation,
+            alternatives=alternatives,
+            progress=progress,
+        )
+
+    def _texts(self, given: str | Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(self._form.of, (given,) if isinstance(given, str) else given))
+
+    def _evaluate(self, chunks: Iterable[Ids], tally: TextCounts, **options: Any) -> Evaluation:  # noqa: ANN401
+        arithmetic = self._evaluation_arithmetic()
+        return evaluate_chunks(
+            self.network, self.vocabulary.kind, chunks, tally, arithmetic=arithmetic, **options
+        )
+
+    def _evaluation_arithmetic(self) -> Arithmetic:
+        """Give the arithmetic of the training, where this machine has it.
+
+        It is the same at each call, unlike what is timed.
+        """
+        weight, arithmetic = self.network.head.weight, arithmetic_of(self.config.training.precision)
+        here = {"bfloat16": has_bfloat16, "int16": has_int16}.get(arithmetic)
+        is_here = here is not None and weight.dtype == torch.float32 and here(weight.device)
+        return arithmetic if is_here else "float32"

@@ -1,0 +1,75 @@
+"""Classification as a task: from labelled texts to a run of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nextchar.config import ClassifierRunConfig
+from nextchar.errors import ConfigError, as_option
+from nextchar.runs.task import Data, Start
+from nextchar.tasks.classification.data import prepare
+from nextchar.tasks.classification.model import Classifier
+from nextchar.tasks.classification.pretrained import LanguageModelSource
+from nextchar.tasks.item_task import ItemTask, PreparedItems
+from nextchar.tasks.labelled.items import LabelledData, labelled_items
+from nextchar.text.files import Input
+from nextchar.text.labelled import Layout
+from nextchar.training.events import noting
+
+# A language model reads forwards, and its symbols have no n-grams.
+_FROM_RUN = {"bidirectional": False, "ngrams": 1, "ngram_bag": 0}
+
+
+class Classification(ItemTask):
+    """Train a classifier on labelled texts."""
+
+    name = key = "classify"
+    command = "nextchar classify train"
+    unit = Classifier.unit
+    model_type = item_model = Classifier
+
+    def reader(
+        self, data: Data, start: Start, options: Mapping[str, Any]
+    ) -> Callable[[], PreparedItems[Any]]:
+        """Check the options; see ``Classifier.train``."""
+        return self._reader(data, start, **options)
+
+    def _reader(
+        self,
+        data: LabelledData,
+        start: Start,
+        *,
+        labels: Sequence[object] | None = None,
+        text: str = "text",
+        label: str = "label",
+        layout: Layout = "auto",
+        from_run: Input | None = None,
+        **options: object,
+    ) -> Callable[[], PreparedItems[Classifier]]:
+        source = None if from_run is None else LanguageModelSource(from_run)
+        if source is not None:
+            options = source.options({**_FROM_RUN, **options})
+        config = ClassifierRunConfig.from_options(options)
+        if source is not None and config.classifier.members > 1:
+            raise ConfigError(
+                f"{as_option('from_run', source.run, flag='from')} initialises one network, and "
+                f"members is {config.classifier.members}"
+            )
+
+        def read() -> PreparedItems[Classifier]:
+            items = labelled_items(
+                data,
+                config.items.reading,
+                labels=labels,
+                text=text,
+                label=label,
+                layout=layout,
+                note=noting(start.listeners),
+            )
+            return prepare(items, config, source=source, listeners=start.listeners)
+
+        return read
+
+
+TASK = Classification()

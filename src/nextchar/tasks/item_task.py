@@ -1,0 +1,236 @@
+"""Tasks that learn items one by one: texts with labels, tags, targets or conditions.
+
+Beside the files of every run (``runs.training``) and those of the task itself
+(``ItemModel.save_symbols``), a run directory holds
+
+    items/              the encoded items, so that resuming needs nothing else
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from nextchar.compilation.cache import require_compiler
+from nextchar.config import ItemRunConfig, TrainingConfig
+from nextchar.nn.autotune import fastest_arithmetic
+from nextchar.nn.precision import require_chosen
+from nextchar.run_files.model_files import load_run_config, save_config
+from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
+from nextchar.storage import atomic_folder, storage_errors
+from nextchar.tasks.budget import planned
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_model import ItemModel
+from nextchar.tasks.model_card import model_card
+from nextchar.tasks.objective import ItemObjective
+from nextchar.tasks.result import ItemResult
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Noticed, Preparing, tell
+from nextchar.training.objective import Measured
+from nextchar.training.planning import TRAINING_SHARE
+from nextchar.training.plans import Plan
+from nextchar.training.trainer import Trainer
+
+ITEMS_FOLDER = "items"
+_TRAIN, _VALIDATION = "train.safetensors", "validation.safetensors"
+
+Model = ItemModel[Any]
+ModelT = TypeVar("ModelT", bound=Model)
+
+
+@dataclass(frozen=True)
+class PreparedItems(Generic[ModelT]):
+    """An untrained model, or one initialised from another, and its encoded items.
+
+    Attributes
+    ----------
+    model
+        Its ``config`` may leave steps and precision open.
+    train, validation
+        The two parts; the second may be empty.
+    """
+
+    model: ModelT
+    train: Examples
+    validation: Examples
+
+
+class ItemTask(Task):
+    """A task whose data are items.
+
+    Attributes
+    ----------
+    item_model
+        The class of its networks, which trains.
+    """
+
+    item_model: ClassVar[type[Model]]
+    result_type = ItemResult
+
+    @abstractmethod
+    def reader(
+        self, data: Data, start: Start, options: Mapping[str, Any]
+    ) -> Callable[[], PreparedItems[Any]]:
+        """Check the options, and return the function that reads the items."""
+
+    def new_run(self, data: Data, start: Start, options: Mapping[str, Any]) -> NewRun:
+        """Check the options, and return the run to create."""
+        return NewItemRun(self.reader(data, start, options), start)
+
+    def open(self, folder: Path, start: Start) -> OpenRun:
+        """Open the run with its items."""
+        config = load_run_config(folder, self.item_model.config_type, task=self.key)
+        model = self.item_model.untrained(folder, config)
+        model.network.to(start.processes.device(config.training.device))
+        if model.device.type == "cpu":
+            require_compiler()
+        return OpenItemRun(folder, model, start)
+
+
+@dataclass(frozen=True)
+class NewItemRun:
+    """A run of items to be created.
+
+    Attributes
+    ----------
+    read
+        Reads the items, and makes the model.
+    start
+        The circumstances of the start.
+    """
+
+    read: Callable[[], PreparedItems[Any]]
+    start: Start
+
+    def write(self, folder: Path) -> None:
+        """Create the run directory, whole or not at all."""
+        prepared, listeners = self.read(), self.start.listeners
+        model, train = prepared.model, prepared.train
+        model.network.to(self.start.processes.device(model.config.training.device))
+        if model.device.type == "cpu":
+            require_compiler()
+        if model.config.training.minutes is not None:
+            tell(listeners, Preparing(stage="measuring the speed", fraction=0.0))
+        model.config = _decided(prepared, self.start)
+        training = model.config.training
+        if training.minutes is not None:
+            self._tell_plan(prepared)
+        with atomic_folder(folder) as temporary:
+            save_config(temporary, model.config, task=model.task)
+            model.save_symbols(temporary)
+            with storage_errors(temporary):
+                (temporary / METRICS_FILE).touch()
+                (temporary / LAST_FILE).parent.mkdir()
+                (temporary / ITEMS_FOLDER).mkdir()
+            train.save(temporary / ITEMS_FOLDER / _TRAIN)
+            prepared.validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
+            # The first weights may come from another run, which resuming must not need.
+            objective = ItemObjective(model, train)
+            Trainer(model.network, objective, training, temporary, grown=model.grown).save()
+
+    def _tell_plan(self, prepared: PreparedItems[Any]) -> None:
+        training, seconds = prepared.model.config.training, time.monotonic() - self.start.began
+        minutes = training.minutes or 0.0
+        epochs = training.steps / _steps_per_epoch(prepared)
+        plan = f"planned for {minutes:g} min: {training.steps:,} steps, {epochs:.3g} epochs"
+        tell(self.start.listeners, Noticed(message=f"{plan} in {training.precision}"))
+        if seconds > (1 - TRAINING_SHARE) * minutes * 60:
+            long = f"preparation took {seconds:.0f} s: the run takes longer than {minutes:g} min"
+            tell(self.start.listeners, Noticed(message=long))
+
+
+class OpenItemRun(OpenRun):
+    """A run of items, opened for training.
+
+    Raises
+    ------
+    CorpusError
+        Its items are damaged.
+    """
+
+    def __init__(self, folder: Path, model: Model, start: Start) -> None:
+        processes = start.processes
+        self._folder = folder
+        self._model = model
+        self._train = Examples.load(folder / ITEMS_FOLDER / _TRAIN)
+        self._validation = held_out_items(folder)
+        self.training = model.config.training
+        self.network = model.network
+        self.grown = model.grown
+        self.has_validation = len(self._validation) > 0
+        self.objective = ItemObjective(
+            model, self._train, rank=processes.rank, world=processes.world
+        )
+
+    def validate(self) -> Measured:
+        """Measure the model on the validation part."""
+        return self._model.measure(self._validation)
+
+    def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
+        """Fill a time with steps and validations."""
+        trial = copy.copy(self._model)
+        trial.config = trial.config.with_options(validate_every=training.validate_every)
+        return planned(
+            trial,
+            self._train,
+            self._validation,
+            minutes=seconds / 60,
+            began=start.began,
+            world=start.processes.world,
+        )
+
+    def result(self, trainer: Trainer) -> ItemResult:
+        """Return the figures of the training."""
+        return ItemResult.of(
+            trainer,
+            self._folder,
+            unit=self._model.unit,
+            items=len(self._train),
+            held_out=len(self._validation),
+        )
+
+    def card(self, result: Result, trainer: Trainer) -> str:  # noqa: ARG002
+        """Return the model card."""
+        model = self._model
+        return model_card(result.to_dict(), model.task, asdict(model.config.network))
+
+
+def held_out_items(run: Path) -> Examples:
+    """Read the validation part of a run; ``CorpusError`` if it is damaged or missing."""
+    return Examples.load(run / ITEMS_FOLDER / _VALIDATION)
+
+
+def _decided(prepared: PreparedItems[Any], start: Start) -> ItemRunConfig:
+    """Return the configuration with the precision and the steps decided."""
+    model, world = prepared.model, start.processes.world
+    config: ItemRunConfig = model.config
+    training = config.training
+    if training.precision == "auto":
+        batch = max(1, training.batch_size // world)
+        precision = fastest_arithmetic(config.network, batch, model.device)
+        config = config.with_options(precision=precision)
+    require_chosen(training.precision, model.device)
+    model.config = config
+    if training.minutes is not None:
+        plan = planned(
+            model,
+            prepared.train,
+            prepared.validation,
+            minutes=training.minutes,
+            began=start.began,
+            world=world,
+        )
+        return config.with_options(steps=plan.steps, validate_every=plan.validate_every)
+    if config.items.epochs is None:
+        return config
+    return config.with_options(steps=math.ceil(config.items.epochs * _steps_per_epoch(prepared)))
+
+
+def _steps_per_epoch(prepared: PreparedItems[Any]) -> int:
+    return ItemObjective(prepared.model, prepared.train).batches.steps_per_epoch

@@ -1,0 +1,1 @@
+"""Labelled texts: reading, checking, and the figures of a classifier on them."""

@@ -1,0 +1,263 @@
+"""From text to a run directory in which nothing is trained yet: symbols, corpus, plan."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from nextchar.compilation.cache import compilation_seconds, require_compiler
+from nextchar.config import Config, TrainingConfig
+from nextchar.config.effects import without_effect
+from nextchar.embeddings.filling import GivenVectors
+from nextchar.errors import ConfigError, as_option
+from nextchar.language_model.model import LanguageModel
+from nextchar.nn.autotune import fastest_arithmetic
+from nextchar.nn.network import Network
+from nextchar.nn.precision import require_chosen, require_precision
+from nextchar.run_files.model_files import save_config, save_vocabulary
+from nextchar.storage import atomic_folder, storage_errors
+from nextchar.tasks.language_modeling.cost import PROBE_SECONDS, measure_cost
+from nextchar.tasks.language_modeling.data import CORPUS_FOLDER, training_streams
+from nextchar.tasks.language_modeling.transfer import PretrainedRun
+from nextchar.text.augmentation import Augmenter
+from nextchar.text.corpus import Corpus
+from nextchar.text.encoding import Copy
+from nextchar.text.folds import learn_vocabulary
+from nextchar.text.notes import counted
+from nextchar.text.reading import open_text
+from nextchar.text.vocabulary import Vocabulary
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Listener, Noticed, Preparing, tell
+from nextchar.training.objective import StreamObjective
+from nextchar.training.planning import MOST_PASSES, TRAINING_SHARE, Cost, plan
+from nextchar.training.processes import Processes
+from nextchar.training.trainer import Trainer
+
+PROBE_SHARE = 0.02  # of the budget, for each trial of sizes
+STEP_SECONDS = 0.01  # of the defaults on two cores
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLanguageModel:
+    """A run that is to be made, by one process.
+
+    Attributes
+    ----------
+    paths, stdin
+        The text, and what ``-`` reads.
+    config, given
+        What was asked for, and the names of the options that were set.
+    source
+        The run that it begins from, or ``None``.
+    vectors
+        What its embedding begins with, or ``None``.
+    processes
+        Those that will train.
+    listeners
+        Told how it goes.
+    began
+        Start of the time budget ``minutes`` (``time.monotonic``), compilation excluded.
+    """
+
+    paths: Sequence[str | os.PathLike[str]]
+    config: Config
+    given: frozenset[str]
+    source: PretrainedRun | None
+    vectors: GivenVectors | None
+    processes: Processes
+    listeners: Sequence[Listener]
+    stdin: BinaryIO | None
+    began: float
+
+    def write(self, folder: Path) -> None:
+        """Make the run directory, whole or not at all."""
+        wanted, source = self.config.text, self.source
+        with (
+            open_text(self.paths, wanted, stdin=self.stdin) as text,
+            atomic_folder(folder) as temporary,
+        ):
+            vocabulary = learn_vocabulary(
+                text,
+                wanted,
+                self._preparing("finding the symbols"),
+                base=None if source is None else source.vocabulary,
+            )
+            corpus = Corpus.build(
+                text,
+                vocabulary,
+                temporary / CORPUS_FOLDER,
+                wanted,
+                copies=self._copies(vocabulary),
+                progress=self._preparing("encoding"),
+            )
+            config = self._decide(corpus, vocabulary)
+            for idle in without_effect(config.network, config.training, self.given):
+                tell(self.listeners, Noticed(message=f"without effect: {idle}"))
+            if config.training.minutes is not None:
+                tell(self.listeners, Noticed(message=_planned(config, corpus)))
+            save_vocabulary(temporary, vocabulary)
+            save_config(temporary, config)
+            with storage_errors(temporary):
+                (temporary / METRICS_FILE).touch()
+                (temporary / LAST_FILE).parent.mkdir()
+            if source is not None:
+                self._begin_from(source, temporary, config, vocabulary, corpus)
+            if self.vectors is not None:
+                self._begin_with(self.vectors, temporary, config, vocabulary, corpus)
+
+    def _preparing(self, stage: str) -> Callable[[float], None]:
+        return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
+
+    def _copies(self, vocabulary: Vocabulary) -> list[Copy]:
+        """Give what makes the altered copies; they bring in no symbol that the text has not."""
+        config = self.config
+        if not config.augmentation.copies:
+            return []
+        augmenter = Augmenter(config.augmentation, knows=vocabulary.knows)
+        return [
+            functools.partial(augmenter.chunks, config.training.seed, number)
+            for number in range(1, config.augmentation.copies + 1)
+        ]
+
+    def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> Config:
+        """Settle what the options leave open: the precision and, from minutes, the plan."""
+        config, training, world = self.config, self.config.training, self.processes.world
+        compiled = compilation_seconds()
+        Network(len(vocabulary), config.network, generator=None)  # Says at once if too large.
+        device = self.processes.device(training.device)
+        require_trainable(config, world, device)
+        require_chosen(training.precision, device)
+        # Says at once if the text is too short for B and T, or if B cannot be shared.
+        training_streams(corpus, training, world=world)
+        if training.precision == "auto":
+            batch = training.batch_size // world
+            config = config.with_options(
+                precision=fastest_arithmetic(
+                    config.network, batch, device, seconds=_expected_seconds(training)
+                )
+            )
+        if training.minutes is None:
+            return config
+
+        def measure(candidate: Config) -> Cost:
+            # What is frozen at first may learn in the end, and then a step takes longer.
+            learning = candidate.with_options(freeze=0, unfreeze_every=0)
+            tell(self.listeners, Preparing(stage="measuring the speed", fraction=0.0))
+            return measure_cost(
+                learning, corpus, vocabulary, device, world=world, seconds=probe_seconds
+            )
+
+        def count_weights(candidate: Config) -> int:
+            return Network(len(vocabulary), candidate.network, generator=None).parameter_count
+
+        budget = 60 * training.minutes
+        probe_seconds = min(PROBE_SECONDS, PROBE_SHARE * budget)
+
+        def seconds_left() -> float:
+            spent = time.monotonic() - self.began - (compilation_seconds() - compiled)
+            return budget - spent
+
+        planned = plan(
+            config,
+            self.given | self._sizes_kept,
+            symbols=len(corpus.original),  # Altered copies are no new text.
+            seconds_left=seconds_left,
+            measure=measure,
+            count_weights=count_weights,
+        )
+        if seconds_left() < TRAINING_SHARE * budget:
+            start = f"reading the text and trying sizes took {budget - seconds_left():.1f} s"
+            message = f"{start}: the run takes longer than {training.minutes:g} min"
+            tell(self.listeners, Noticed(message=message))
+        return planned
+
+    @property
+    def _sizes_kept(self) -> set[str]:
+        """The sizes that what the run begins with has decided."""
+        kept = {"hidden_size"} if self.source is not None else set()
+        return kept | ({"embedding_size"} if self.vectors is not None else set())
+
+    def _begin_from(
+        self,
+        source: PretrainedRun,
+        folder: Path,
+        config: Config,
+        vocabulary: Vocabulary,
+        corpus: Corpus,
+    ) -> None:
+        """Save the grown network as a training without a step."""
+        origin = source.origin(vocabulary)
+        origin.save(folder)
+        training = config.training
+        network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
+        self._save(network, folder, config, corpus)
+        new = len(vocabulary) - len(origin.known)
+        tell(
+            self.listeners,
+            Noticed(
+                message=f"begun from {source.run}, with {counted(new, 'new symbol', 'new symbols')}"
+            ),
+        )
+
+    def _begin_with(
+        self,
+        vectors: GivenVectors,
+        folder: Path,
+        config: Config,
+        vocabulary: Vocabulary,
+        corpus: Corpus,
+    ) -> None:
+        """Save the usual network with a filled embedding, as a training without a step."""
+        network = LanguageModel.create(config, vocabulary).network
+        if network.embedding is not None:  # The options that vectors give see to it.
+            filled = vectors.fill(network.embedding.weight, vocabulary, folder)
+            tell(self.listeners, Noticed(message=filled))
+        self._save(network, folder, config, corpus)
+
+    def _save(self, network: Network, folder: Path, config: Config, corpus: Corpus) -> None:
+        """Save a network as a training without a step."""
+        training = config.training
+        network.to(self.processes.device(training.device))
+        objective = StreamObjective(network, training_streams(corpus, training), training)
+        Trainer(network, objective, training, folder).save()
+
+
+def _expected_seconds(training: TrainingConfig) -> float:
+    """Return the estimated duration of a training."""
+    if training.minutes is not None:
+        return 60 * training.minutes
+    return training.steps * STEP_SECONDS
+
+
+def _planned(config: Config, corpus: Corpus) -> str:
+    network, training = config.network, config.training
+    read = training.steps * training.batch_size * training.sequence_length
+    epochs = read / len(corpus.train)
+    most = 0.99 * MOST_PASSES * len(corpus.original)
+    shorter = ", less than asked for: more would overfit" if read > most else ""
+    return (
+        f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "
+        f"{network.hidden_size}, dropout {network.dropout:g} (embedding "
+        f"{network.embedding_dropout:g}, recurrent weights {network.weight_dropout:g}), learning "
+        f"rate {training.learning_rate:g}, {training.steps:,} steps of {training.batch_size} × "
+        f"{training.sequence_length} in {training.precision}: {epochs:.3g} epochs{shorter}"
+    )
+
+
+def require_trainable(config: Config, world: int, device: torch.device) -> None:
+    """Raise ``ConfigError`` if so many processes, or such a device, cannot train a network."""
+    require_precision(config.training.precision, device)
+    if device.type == "cpu":
+        require_compiler()
+    if world > 1 and config.network.batch_norm:
+        raise ConfigError(
+            f"batch_norm takes its means over the whole batch, of which each of {world} processes "
+            f"sees a part: train in one process, or without {as_option('batch_norm')}"
+        )

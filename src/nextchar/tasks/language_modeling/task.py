@@ -1,0 +1,215 @@
+"""Language modelling as a task: from text files to a run, and the run opened for training.
+
+Beside the files of every run (``runs.training``), its directory holds
+
+    vocabulary.json     the symbols
+    corpus/             the encoded text, so that resuming needs nothing else
+    origin.json         the run that it was initialised from, if any
+    embedding.json      the vectors that its embedding was initialised from, if any
+
+A run may be shared without ``corpus/`` and ``last/``, which hold the training text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nextchar.compilation.cache import compilation_seconds
+from nextchar.config import Config, TrainingConfig
+from nextchar.embeddings.filling import GivenVectors
+from nextchar.errors import ConfigError, RunError
+from nextchar.language_model.model import LanguageModel
+from nextchar.language_model.result import TrainingResult
+from nextchar.nn.network import Network
+from nextchar.nn.precision import has_int16
+from nextchar.run_files.model_card import model_card
+from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.run_files.origin import Origin, load_origin
+from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
+from nextchar.tasks.language_modeling.cost import measure_cost
+from nextchar.tasks.language_modeling.creation import NewLanguageModel, require_trainable
+from nextchar.tasks.language_modeling.data import (
+    open_corpus,
+    symbols_per_char,
+    training_streams,
+    validation,
+)
+from nextchar.tasks.language_modeling.transfer import PretrainedRun
+from nextchar.text.corpus import Corpus
+from nextchar.training.checkpoint import METRICS_FILE
+from nextchar.training.events import Noticed, tell
+from nextchar.training.freezing import GrownWeight
+from nextchar.training.metrics import read_rows
+from nextchar.training.objective import Measured, StreamObjective
+from nextchar.training.planning import plan_within, too_short
+from nextchar.training.plans import Plan
+from nextchar.training.processes import Processes
+from nextchar.training.seeds import seed_of
+from nextchar.training.trainer import Trainer
+
+
+class LanguageModeling(Task):
+    """Train a language model on running text."""
+
+    name = "language_model"
+    key = None
+    command = "nextchar train"
+    unit = "char"
+    result_type = TrainingResult
+    model_type = LanguageModel
+
+    def new_run(self, data: Data, start: Start, options: Mapping[str, Any]) -> NewRun:
+        """Check the options; see ``LanguageModel.train``."""
+        rest = dict(options)
+        from_run, embedding_from = rest.pop("from_run", None), rest.pop("embedding_from", None)
+        given, stdin = rest.pop("given", None), rest.pop("stdin", None)
+        if from_run is not None and embedding_from is not None:
+            raise ConfigError(
+                "a run is initialised from another run or from vectors, and not from both"
+            )
+        source = None if from_run is None else PretrainedRun(from_run)
+        vectors = None if embedding_from is None else GivenVectors(embedding_from)
+        initial = source or vectors
+        return NewLanguageModel(
+            paths=[data] if isinstance(data, str | os.PathLike) else list(data),
+            config=Config.from_options(rest if initial is None else initial.options(rest)),
+            given=frozenset(rest if given is None else given),
+            source=source,
+            vectors=vectors,
+            processes=start.processes,
+            listeners=start.listeners,
+            stdin=stdin,
+            began=start.began,
+        )
+
+    def open(self, folder: Path, start: Start) -> OpenRun:
+        """Open the run with its corpus."""
+        config = load_config(folder)
+        device = start.processes.device(config.training.device)
+        require_trainable(config, start.processes.world, device)
+        if config.training.precision == "int16" and not has_int16(device):
+            message = f"{folder} was begun in int16; here it is in float32"
+            tell(start.listeners, Noticed(message=message))
+        model = LanguageModel.create(config, load_vocabulary(folder))
+        model.network.to(device)
+        return OpenLanguageModel(folder, model, open_corpus(folder), start.processes)
+
+
+class OpenLanguageModel(OpenRun):
+    """A run of a language model, opened for training.
+
+    Raises
+    ------
+    RunError
+        Its origin does not fit its vocabulary.
+    """
+
+    def __init__(
+        self, folder: Path, model: LanguageModel, corpus: Corpus, processes: Processes
+    ) -> None:
+        self._folder = folder
+        self._model = model
+        self._corpus = corpus
+        self._origin = load_origin(folder)
+        _require_fit(folder, self._origin, len(model.vocabulary))
+        self.training = model.config.training
+        self.network = model.network
+        self.objective = StreamObjective(
+            model.network,
+            training_streams(corpus, self.training, rank=processes.rank, world=processes.world),
+            self.training,
+            symbols_per_char=symbols_per_char(corpus, model.vocabulary),
+            processes=processes,
+        )
+        self.grown = None if self._origin is None else _grown(model.network, self._origin.known)
+        self._measure = validation(corpus, model.vocabulary, self.training)
+        self.has_validation = self._measure is not None
+
+    def validate(self) -> Measured:
+        """Measure nats per character on the validation part."""
+        if self._measure is None:
+            raise ValueError("the validation part is empty")
+        return self._measure(self._model.network)
+
+    def sample(self, step: int) -> str | None:
+        """Return a sample text, if the run asks for samples."""
+        training = self.training
+        if not training.sample_length:
+            return None
+        seed = seed_of(training.seed, step)
+        return self._model.generate(length=training.sample_length, seed=seed, temperature=0.8)
+
+    def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
+        """Fill a time with steps and validations."""
+        compiled, config = compilation_seconds(), self._model.config
+        cost = measure_cost(
+            dataclasses.replace(config, training=training),
+            self._corpus,
+            self._model.vocabulary,
+            start.processes.device(training.device),
+            world=start.processes.world,
+        )
+        spent = time.monotonic() - start.began - (compilation_seconds() - compiled)
+        plan = plan_within(cost, seconds - spent, training)
+        if plan.steps < 1:
+            raise too_short(seconds / 60, cost, spent)
+        return plan
+
+    def result(self, trainer: Trainer) -> TrainingResult:
+        """Return the figures of the training."""
+        rows = read_rows(self._folder / METRICS_FILE)
+        if not rows:
+            raise RunError(f"{self._folder / METRICS_FILE} is damaged: it has no row")
+        last, state, training = rows[-1], trainer.progress, self.training
+        symbols = state.step * training.batch_size * training.sequence_length
+        corpus = self._corpus
+        return TrainingResult(
+            run=self._folder,
+            steps=state.step,
+            steps_planned=trainer.config.steps,
+            best_step=state.best_step or state.step,
+            nats_per_char=(
+                last["train_nats_per_char"] if state.best_nats is None else state.best_nats
+            ),
+            train_nats_per_char=last["train_nats_per_char"],
+            parameters=self._model.parameters,
+            characters=round(symbols * corpus.characters / (corpus.length - corpus.augmented)),
+            seconds=state.seconds,
+            chars_per_second=last["chars_per_second"],
+        )
+
+    def card(self, result: Result, trainer: Trainer) -> str:
+        """Return the model card."""
+        return model_card(
+            result.to_dict(),
+            self._model.config,
+            sources=self._corpus.names,
+            characters=self._corpus.characters,
+            symbols=len(self._model.vocabulary),
+            held_out=trainer.progress.best_nats is not None,
+            origin=self._origin,
+        )
+
+
+TASK = LanguageModeling()
+
+
+def _require_fit(folder: Path, origin: Origin | None, symbols: int) -> None:
+    if origin is not None and origin.known.stop > symbols:
+        raise RunError(
+            f"{folder} is damaged: its origin knows the symbols up to {origin.known.stop - 1}, and "
+            f"its vocabulary has {symbols}"
+        )
+
+
+def _grown(network: Network, known: range) -> GrownWeight | None:
+    """Return the weight that has grown for new symbols, if there is one."""
+    name, dimension = next(iter(network.symbol_weights.items()))
+    if len(known) == network.vocabulary_size:
+        return None
+    return GrownWeight(network.get_parameter(name), dimension, known)

@@ -1,0 +1,138 @@
+"""Transduction as a task: from pairs of texts to a run of a transducer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextchar.config import TransducerRunConfig
+from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.runs.task import Data, Start
+from nextchar.tasks.examples import Examples
+from nextchar.tasks.item_task import ItemTask, PreparedItems, held_out_items
+from nextchar.tasks.split import hold_out
+from nextchar.tasks.transduction.model import Transducer
+from nextchar.tasks.transduction.pairs import (
+    Columns,
+    Pair,
+    PairData,
+    PairFormat,
+    formats_of,
+    pairs_of,
+)
+from nextchar.tasks.transduction.symbols import PairCodec
+from nextchar.text.notes import counted
+from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
+
+
+class Transduction(ItemTask):
+    """Train a transducer on pairs of texts.
+
+    All pairs of a source are in the training part, or all are held out.
+    """
+
+    name = key = "transduce"
+    command = "nextchar transduce train"
+    unit = Transducer.unit
+    model_type = item_model = Transducer
+
+    def reader(
+        self, data: Data, start: Start, options: Mapping[str, Any]
+    ) -> Callable[[], PreparedItems[Any]]:
+        """Check the options; see ``Transducer.train``."""
+        return self._reader(data, start, **options)
+
+    def _reader(
+        self,
+        data: PairData,
+        start: Start,
+        *,
+        columns: Columns | None = None,
+        file_format: PairFormat = "auto",
+        **options: object,
+    ) -> Callable[[], PreparedItems[Transducer]]:
+        if formats_of(data, file_format) == {"cmudict"}:
+            options = {"target_vocabulary": "token", **options}
+        config = TransducerRunConfig.from_options(options)
+
+        def read() -> PreparedItems[Transducer]:
+            pairs = pairs_of(
+                data,
+                config.items.reading,
+                columns=columns,
+                file_format=file_format,
+                note=noting(start.listeners),
+            )
+            return prepare(pairs, config, start)
+
+        return read
+
+
+TASK = Transduction()
+
+
+def prepare(
+    pairs: Sequence[Pair], config: TransducerRunConfig, start: Start
+) -> PreparedItems[Transducer]:
+    """Return an untrained transducer for pairs, and the encoded pairs.
+
+    Raises
+    ------
+    TextError
+        No pair is left to learn from.
+    """
+    listeners = start.listeners
+    learned, held = _divided(_short_enough(pairs, config, listeners), config)
+    tell(listeners, Preparing(stage="encoding", fraction=0.0))
+    symbols = PairCodec.learn(learned, config)
+    train, validation = symbols.examples(learned), symbols.examples(held)
+    tell(listeners, Preparing(stage="encoding", fraction=1.0))
+    return PreparedItems(Transducer(config, symbols), train, validation)
+
+
+def held_out(run: str | Path) -> Examples:
+    """Return the validation part of a run; ``TextError`` if it is empty."""
+    examples = held_out_items(Path(run))
+    if not len(examples):
+        raise TextError(f"{run} has no validation part: name a file of pairs to evaluate on")
+    return examples
+
+
+def sampled(examples: Examples, count: int, seed: int) -> Examples:
+    """Draw some of the items, all if there are fewer."""
+    if count < 1 or seed < 0:
+        raise ConfigError(f"sample must be at least 1 and seed 0; got {count} and {seed}")
+    drawn = np.random.default_rng(seed).permutation(len(examples))[:count]
+    return examples.subset(np.sort(drawn))
+
+
+def _short_enough(
+    pairs: Sequence[Pair], config: TransducerRunConfig, listeners: Sequence[Listener]
+) -> list[Pair]:
+    most = config.items.max_length
+    kept = [pair for pair in pairs if max(map(len, pair)) <= most]
+    if not kept:
+        raise TextError(
+            f"no pair is left: all {len(pairs):,} are longer than "
+            f"{as_option('max_length', most)} characters"
+            if pairs
+            else "there is nothing to learn from: no pairs were given"
+        )
+    if len(kept) < len(pairs):
+        left_out = counted(len(pairs) - len(kept), "pair is", "pairs are")
+        longer = f"longer than {as_option('max_length', most)} characters"
+        tell(listeners, Noticed(message=f"{left_out} left out, of {len(pairs):,}: {longer}"))
+    return kept
+
+
+def _divided(pairs: Sequence[Pair], config: TransducerRunConfig) -> tuple[list[Pair], list[Pair]]:
+    """Hold out some of the sources, with all their targets."""
+    sources = list(dict.fromkeys(pair.source for pair in pairs))
+    fraction, seed = config.items.validation_fraction, config.training.seed
+    _, held = hold_out(len(sources), fraction, seed)
+    held_sources = {sources[place] for place in held.tolist()}
+    learned = [pair for pair in pairs if pair.source not in held_sources]
+    return learned, [pair for pair in pairs if pair.source in held_sources]
