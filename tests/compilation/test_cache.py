@@ -18,7 +18,7 @@ from nextchar.compilation.jit import compiled
 
 PROBLEM = "compiled code cannot be stored, so every process compiles it: "
 Make = Callable[[], Callable[[float], float]]
-MODULE = "nextchar.nn.kernels.windows"  # whose loops are told of
+MODULE = "nextchar.nn.kernels.lstm"  # whose loops are told of
 
 
 @pytest.fixture

@@ -199,11 +199,11 @@ def test_all_that_writes_is_loaded_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     loaded: list[str] = []
-    for name in ("write", "help_out", "close_desk"):
+    for name in ("write", "help_out", "close_queue"):
         monkeypatch.setattr(compiled, name, lambda *_, name=name: loaded.append(name))
     position = TextGenerator(network(), PROMPT, Sampling(), [4], engine="plain").position
     CompiledLoop(network(), Sampling(), position, "float32", None).load()
-    assert loaded == ["write", "help_out", "close_desk"]
+    assert loaded == ["write", "help_out", "close_queue"]
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_input_dropout_falls_on_each_place_of_an_embedded_symbol_anew() -> None:
     network = network_with(input_dropout=0.5)
     same = torch.zeros(T, B, dtype=torch.int64)
 
-    entered = network._enter(same, generator())
+    entered = network._embed(same, generator())
 
     assert isinstance(entered, torch.Tensor)
     assert 0.3 < (entered == 0).double().mean() < 0.7
@@ -69,7 +69,7 @@ def test_input_dropout_falls_on_each_place_of_an_embedded_symbol_anew() -> None:
 
 def test_input_dropout_takes_whole_symbols_where_they_enter_one_hot() -> None:
     network = network_with(input="onehot", input_dropout=0.5)
-    entered = network._enter(ids(), generator())
+    entered = network._embed(ids(), generator())
     assert isinstance(entered, torch.Tensor)
     assert sorted(set(entered.sum(-1).flatten().tolist())) == pytest.approx([0, 2], rel=1e-4)
 

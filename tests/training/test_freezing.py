@@ -86,7 +86,7 @@ def test_levels_thaw_one_after_the_other_from_the_output(text: Path, tmp_path: P
 @given(st.integers(0, 4), st.integers(0, 5), st.integers(0, 40))
 def test_no_level_freezes_again(freeze: int, every: int, step: int) -> None:
     config = TrainingConfig(freeze=freeze, unfreeze_every=every if freeze else 0)
-    freezing = Freezing(SMALL.levels, config)
+    freezing = Freezing(SMALL.layer_groups, config)
     frozen = [freezing.frozen_levels(step), freezing.frozen_levels(step + 1)]
     assert freeze >= frozen[0] >= frozen[1] >= 0
     if every and step >= freeze * every:
@@ -104,9 +104,9 @@ def test_the_gradient_norm_counts_only_what_learns(text: Path, tmp_path: Path) -
 
 def test_a_network_frozen_to_its_head_computes_no_backward_pass_below(text: Path) -> None:
     network = Network(5, NetworkConfig(hidden_size=4, embedding_size=3, layers=2), generator=None)
-    Freezing(network.levels, TrainingConfig(freeze=3)).begin(0)
+    Freezing(network.layer_groups, TrainingConfig(freeze=3)).begin(0)
     ids = torch.zeros(2, 1, dtype=torch.int64)
-    outputs, _ = network.stack.unroll(network._enter(ids, None), network.initial_state(1))
+    outputs, _ = network.stack.unroll(network._embed(ids, None), network.initial_state(1))
     assert not outputs.requires_grad
 
 

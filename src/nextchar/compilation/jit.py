@@ -1,4 +1,4 @@
-"""Decorators for compiled loops, and the elementwise functions that they share.
+"""Compiled loops: the decorators for them, and the instructions that Numba lacks.
 
 This module contains all of Numba's compiler options. The first call of a function in a new
 installation compiles it, which takes seconds; later processes load the cached code
@@ -37,7 +37,7 @@ def compiled(function: FunctionT) -> FunctionT:
     return _compiled(function, reference_counting=True)
 
 
-def compiled_for_teams(function: FunctionT) -> FunctionT:
+def compiled_for_threads(function: FunctionT) -> FunctionT:
     """Compile a function that several threads run on shared arrays, and that allocates no arrays.
 
     Reference counting is disabled. The counters would move between the caches of the cores at each
@@ -133,38 +133,3 @@ def _widest_vectors(typing: Any) -> Any:  # noqa: ANN401, ARG001
 # A call anywhere in a compiled function makes its loops use the widest vectors available. By
 # default, LLVM uses 32 bytes even on processors with 64.
 use_widest_vectors = cast(Callable[[], None], intrinsic(_widest_vectors))
-
-
-@inlined
-def exp(x: np.float32) -> np.float32:
-    """Return e^x to within 2 ulp of float32, in vectorisable arithmetic; x is clamped to [−87, 87].
-
-    Split x into a power of two and a remainder, and approximate the exponential of the remainder by
-    a polynomial (minimax coefficients of Moshier's Cephes library).
-    """
-    x = max(x, np.float32(-87.0))
-    x = min(x, np.float32(87.0))
-    power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - power * np.float32(0.693359375)
-    r = r + power * np.float32(2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    scale = np.int32((np.int32(power) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(p * scale)
-
-
-@inlined
-def sigmoid(x: np.float32) -> np.float32:
-    """Return 1 / (1 + e^−x)."""
-    return np.float32(1.0) / (np.float32(1.0) + exp(-x))
-
-
-@inlined
-def tanh(x: np.float32) -> np.float32:
-    """Return the hyperbolic tangent, with an absolute error of at most 2e-7."""
-    return np.float32(1.0) - np.float32(2.0) / (np.float32(1.0) + exp(np.float32(2.0) * x))

@@ -21,7 +21,7 @@ from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, enter
+from nextchar.nn.embedding import Embedding, input_layer
 from nextchar.nn.initialization import initialize_cell, initialize_embedding
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import StackedCells
@@ -158,7 +158,7 @@ class Encoder(nn.Module):
         inside = steps < lengths
         # Indices that reverse each item and keep its padding.
         reversal = torch.where(inside, lengths - 1 - steps, steps)
-        inputs: Inputs = enter(
+        inputs: Inputs = input_layer(
             ids,
             self.embedding,
             self.vocabulary_size,

@@ -15,7 +15,7 @@ class Trainable(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The parameters of each layer group; a shared parameter belongs to the first group."""
 
     @property
@@ -29,15 +29,15 @@ class Trainable(nn.Module, ABC):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
+def layer_groups_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
     """Return the parameters of groups of modules; shared ones belong to the first group."""
-    levels: list[tuple[nn.Parameter, ...]] = []
+    grouped: list[tuple[nn.Parameter, ...]] = []
     known: set[int] = set()
     for modules in groups:
         each = [parameter for module in modules for parameter in module.parameters()]
-        levels.append(tuple(p for p in each if id(p) not in known))
-        known.update(map(id, levels[-1]))
-    return tuple(levels)
+        grouped.append(tuple(p for p in each if id(p) not in known))
+        known.update(map(id, grouped[-1]))
+    return tuple(grouped)
 
 
 @contextlib.contextmanager

@@ -24,12 +24,12 @@ from nextchar.config import AttentionName, NetworkConfig
 from nextchar.nn.attention import ATTENTIONS, Memory
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.encoder import Encoded, Encoder
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,14 @@ class TransducerNetwork(Trainable):
         self.attention.initialize(generator)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The layer groups: encoder, bridge, decoder embedding, decoder layers, and output."""
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         out: list[nn.Module] = [self.attention, self.combine, self.head]
         bridge: list[nn.Module] = [self.bridge]
-        return levels_of([*self.encoder.groups, bridge, *first, *self.stack.levels, out])
+        return layer_groups_of(
+            [*self.encoder.groups, bridge, *first, *self.stack.layer_groups, out]
+        )
 
     def forward(
         self,
@@ -200,7 +202,7 @@ class TransducerNetwork(Trainable):
         return sum(cell.state_count for cell in self.stack.cells)
 
     def _embed(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        return enter(
+        return input_layer(
             ids,
             self.embedding,
             self.border + 1,
