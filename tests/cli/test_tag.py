@@ -160,7 +160,7 @@ def test_labels_of_files_are_learned_and_written(nextchar: Run, tmp_path: Path) 
     other.write_text("a\tA\nc\tC\n")
     shown = nextchar("tag", "evaluate", out, other).succeeded()
     assert "1 character is not in the vocabulary" in shown
-    assert "1 label that the run does not have and never gives: 'C'" in shown
+    assert "1 label unknown to the run and never predicted: 'C'" in shown
     assert "--keep is for runs" in nextchar("tag", "apply", out, "--keep", stdin=b"a").problem()
     seen = nextchar("tag", "apply", out, "--transitions", "seen", stdin=b"ab").succeeded()
     assert seen == "a\tA\nb\tB\n\n"
@@ -215,7 +215,7 @@ def test_a_training_needs_data_and_a_place(nextchar: Run, tmp_path: Path, spaced
     assert "no data" in nextchar("tag", "train", "--out", tmp_path / "run").problem()
     assert "--out" in nextchar("tag", "train", "text.txt").problem()
     line = nextchar("tag", "train", "--resume", spaced, "--epochs", "3", "--columns", "a").problem()
-    assert "takes no --epochs, --columns" in line
+    assert "takes no --columns, --epochs" in line
 
 
 def test_a_run_that_is_complete_resumes_to_the_same(nextchar: Run, spaced: Path) -> None:

@@ -224,7 +224,7 @@ def test_minutes_that_hold_no_step_are_refused(nextchar: Run, texts: Path, tmp_p
 
 
 def test_training_needs_a_text_and_a_place(nextchar: Run, texts: Path) -> None:
-    assert "no text" in nextchar("train", "--out", "run").problem()
+    assert "no data" in nextchar("train", "--out", "run").problem()
     assert "--out" in nextchar("train", texts / "english.txt").problem()
 
 
