@@ -175,7 +175,7 @@ def batches(
         else:
             streams = Streams(ids=ids, batch_size=recipe.streams, sequence_length=recipe.window)
             batch = streams.batch(step)
-            inputs, targets, fresh = batch.inputs, batch.targets, batch.fresh
+            inputs, targets, fresh = batch.inputs, batch.targets, batch.reset
         step, read = step + 1, read + inputs.size
         yield torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(fresh)
 

@@ -48,7 +48,7 @@ from nextchar.nn.kernels.fixed_point import (
     PAIRS_OF_STATES,
     multiply_integers,
 )
-from nextchar.nn.kernels.launch import STEP_OF_STATES
+from nextchar.nn.kernels.quantized import STATE_SCALES
 from nextchar.nn.network import Network
 from nextchar.text.streams import Streams
 from nextchar.training.memory import keep_freed_memory
@@ -224,7 +224,7 @@ def _integer_product(inner: int, columns: int, chunk: int) -> Run:
     xs = np.random.default_rng(0).integers(-ONE, ONE, (B, inner)).astype(np.int16)
     panels = np.ones((count, inner * COLUMNS), np.int16)
     factors, out = np.ones(count * COLUMNS, np.float32), np.empty((B, count * COLUMNS), np.float32)
-    return lambda: multiply_integers(xs, panels, factors, STEP_OF_STATES, 0, 0, chunk, out)
+    return lambda: multiply_integers(xs, panels, factors, STATE_SCALES, 0, 0, chunk, out)
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> Run:

@@ -92,8 +92,7 @@ PROCESSES.set_forkserver_preload(
         "torch._dynamo",
         "nextchar.cli",
         "nextchar.runs.training",
-        "nextchar.nn.kernels.windows",
-        "nextchar.nn.kernels.windows_gru",
+        "nextchar.nn.kernels.table",
         "tests.conftest",
     ]
 )

@@ -46,15 +46,15 @@ CONDITIONAL: Any = ConditionalModel(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: MODEL.generate(length=10.5), r"length must be a whole number.*; got 10\.5"),
-        (lambda: MODEL.generate(length="10"), "length must be a whole number.*; got '10'"),
-        (lambda: MODEL.generate(length=True), "length must be a whole number.*; got True"),
+        (lambda: MODEL.generate(length=10.5), r"length must be an integer.*; got 10\.5"),
+        (lambda: MODEL.generate(length="10"), "length must be an integer.*; got '10'"),
+        (lambda: MODEL.generate(length=True), "length must be an integer.*; got True"),
         (lambda: MODEL.generate(temperature="0.5"), r"temperature must be a number; got '0\.5'"),
-        (lambda: MODEL.generate(top_k=2.5), r"top_k must be a whole number; got 2\.5"),
+        (lambda: MODEL.generate(top_k=2.5), r"top_k must be an integer; got 2\.5"),
         (lambda: MODEL.generate(None), "prompt must be text; got None"),
         (lambda: MODEL.generate(["a"]), r"prompt must be text; got \['a'\]"),
         (lambda: MODEL.generate(b"a"), "prompt must be text; got b'a'"),
-        (lambda: MODEL.generate(seed=1.5), "seed must be a whole number or None; got"),
+        (lambda: MODEL.generate(seed=1.5), "seed must be an integer or None; got"),
         (lambda: MODEL.generate(stop=3), "stop must be text or a list of texts; got 3"),
         (lambda: MODEL.generate(stop=["a", 3]), "stop must be text or a list of texts; got"),
         (
@@ -66,22 +66,22 @@ CONDITIONAL: Any = ConditionalModel(
             r"unknown must be one of error, skip, replace; got array\(",
         ),
         (lambda: MODEL.generate(engine="fast"), "engine must be one of"),
-        (lambda: MODEL.generate(lines=None), "lines must be a whole number; got None"),
+        (lambda: MODEL.generate(lines=None), "lines must be an integer; got None"),
         (lambda: MODEL.generate(match=3), "match must be text or None; got 3"),
         (lambda: MODEL.stream(None), "prompt must be text; got None"),
-        (lambda: MODEL.generate_batch(samples="2"), "samples must be a whole number; got '2'"),
+        (lambda: MODEL.generate_batch(samples="2"), "samples must be an integer; got '2'"),
         (lambda: MODEL.generate_batch(), "generate_batch needs samples; missing: samples"),
-        (lambda: MODEL.search(width=2.0), r"width must be a whole number; got 2\.0"),
+        (lambda: MODEL.search(width=2.0), r"width must be an integer; got 2\.0"),
         (lambda: MODEL.search(diversity="1"), "diversity must be a number; got '1'"),
         (lambda: MODEL.complete(None), "prompt must be text; got None"),
-        (lambda: MODEL.complete("a", count="5"), "count must be a whole number; got '5'"),
+        (lambda: MODEL.complete("a", count="5"), "count must be an integer; got '5'"),
         (lambda: MODEL.evaluate(None), "text must be text or a list of texts; got None"),
         (lambda: MODEL.evaluate(Path("a.txt")), "text must be text or a list of texts; got"),
-        (lambda: MODEL.evaluate("abc", reset_every=1.5), "reset_every must be a whole number"),
+        (lambda: MODEL.evaluate("abc", reset_every=1.5), "reset_every must be an integer"),
         (lambda: MODEL.evaluate("abc", adaptation=True), "adaptation must be Adaptation or None"),
         (lambda: MODEL.score(["a", "b"]), r"text must be text; got \['a', 'b'\]"),
-        (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be a whole number"),
-        (lambda: MODEL.score("abc").anomalies("x"), "count must be a whole number; got 'x'"),
+        (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be an integer"),
+        (lambda: MODEL.score("abc").anomalies("x"), "count must be an integer; got 'x'"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
         (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
         (lambda: LanguageModel.load(), "load needs path; missing: path"),  # type: ignore[call-arg]
@@ -93,13 +93,13 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: CLASSIFIER.predict(["a", None]), "texts must be a list of texts; got"),
         (lambda: CLASSIFIER.probabilities(None), "texts must be a list of texts; got None"),
         (lambda: TRANSDUCER.apply(None), "texts must be text or a list of texts; got None"),
-        (lambda: TRANSDUCER.apply(["ab"], beam="5"), "beam must be a whole number; got '5'"),
+        (lambda: TRANSDUCER.apply(["ab"], beam="5"), "beam must be an integer; got '5'"),
         (lambda: TRANSDUCER.attention(["ab"]), "text must be text; got"),
         (lambda: CONDITIONAL.generate("x", None), "prompt must be text; got None"),
         (lambda: CONDITIONAL.given("x", strength="2"), "strength must be a number; got '2'"),
         (lambda: CONDITIONAL.log_likelihoods("ab"), "texts must be a list of texts; got 'ab'"),
         (lambda: nextchar.augment(None), "text must be text; got None"),  # type: ignore[arg-type]
-        (lambda: nextchar.augment("a", seed="1"), "seed must be a whole number"),  # type: ignore[arg-type]
+        (lambda: nextchar.augment("a", seed="1"), "seed must be an integer"),  # type: ignore[arg-type]
         (lambda: nextchar.train("a.txt", 5), "out must be text or a path; got 5"),  # type: ignore[arg-type]
         (lambda: nextchar.train("a.txt"), "train needs data and out; missing: out"),  # type: ignore[call-arg]
         (
@@ -134,7 +134,7 @@ def test_a_misspelt_argument_names_its_nearest_neighbour() -> None:
 
 
 def test_messages_speak_python() -> None:
-    with pytest.raises(UnknownSymbolsError, match='unknown="skip" leaves them out'):
+    with pytest.raises(UnknownSymbolsError, match='unknown="skip" drops them'):
         MODEL.generate("§")
 
 

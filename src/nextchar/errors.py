@@ -1,22 +1,22 @@
-"""What can go wrong: one small tree of exceptions, each with the exit code of the command line.
+"""The hierarchy of exceptions, each with the exit code of the command line.
 
     NextcharError                     1  a failure
-    ├── InputError                    2  what was given cannot be used
-    │   ├── ConfigError                  an option or a key of config.json
-    │   ├── TextError                    a text that cannot be read or is too small
-    │   │   └── CharacterError           a character of a text that cannot be used, and its place
-    │   │       └── UnknownSymbolsError  symbols that a vocabulary does not have
-    │   ├── CorpusError                  an encoded corpus that is damaged or has changed
-    │   └── RunError                     a run that is missing, damaged, in the way or newer
-    ├── DatasetError                  1  a named corpus that could not be had
-    ├── StorageError                  1  a write that failed: disk full, no permission
+    ├── InputError                    2  invalid input
+    │   ├── ConfigError                  an invalid option or key of config.json
+    │   ├── TextError                    an unreadable text, or one that is too small
+    │   │   └── CharacterError           an invalid character of a text, with its position
+    │   │       └── UnknownSymbolsError  symbols missing from the vocabulary
+    │   ├── CorpusError                  an encoded corpus that is damaged or was modified
+    │   └── RunError                     a run that is missing, damaged, newer or in the way
+    ├── DatasetError                  1  a named corpus that is not available
+    ├── StorageError                  1  a failed write: disk full, no permission
     ├── NonFiniteLossError            1  the loss became infinite or not a number
-    ├── OtherProcessError                another process of the training failed first: its code
+    ├── OtherProcessError                another training process failed first: its exit code
     └── Interrupted             130/143  SIGINT or SIGTERM, after the state was saved
 
-Every message is one line that says what is wrong, what was received and what is allowed. It names
-options by ``as_option``, so that each reader finds them in the terms of the interface in use.
-This file imports nothing of nextchar.
+Every message is one line with the problem, the value received and the values allowed. Options are
+named with ``as_option``, and appear in the terms of the interface in use, Python or the command
+line. This module imports no other module of nextchar.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ import re
 import signal
 from typing import Self
 
-# Markers in messages, which are not characters of any text: for a place, and around the terms of
-# Python and of the command line.
+# Markers in messages: for a position, and around the terms of Python and of the command line. They
+# are noncharacters, which do not occur in texts.
 PLACE = "\ufdd3"
 _BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
 _TERMS = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
 
 
 def in_terms(python: str, command_line: str) -> str:
-    """Word a part of a message both for Python and for the command line."""
+    """Return a part of a message in two versions, for Python and for the command line."""
     return f"{_BEGIN}{python}{_BETWEEN}{command_line}{_END}"
 
 
 def as_option(name: str, value: object = None, *, flag: str | None = None) -> str:
-    """Name an option in a message, with a value or without.
+    """Return the name of an option for a message, optionally with a value.
 
-    It reads ``batch_size=32`` in Python and ``--batch-size 32`` on the command line; a flag
-    ``cut=True`` and ``--cut``. ``flag`` is its name on the command line if that differs.
+    The result is ``batch_size=32`` in Python and ``--batch-size 32`` on the command line, or
+    ``cut=True`` and ``--cut`` for a boolean. ``flag`` is the name on the command line if that
+    differs.
     """
     flag = flag or name.replace("_", "-")
     if value is None:
@@ -63,7 +64,7 @@ def in_command_line_terms(message: str) -> str:
 
 
 class NextcharError(Exception):
-    """An anticipated failure; the command line prints its message, not a traceback.
+    """An expected failure; the command line prints its message without a traceback.
 
     Parameters
     ----------
@@ -73,9 +74,10 @@ class NextcharError(Exception):
     Attributes
     ----------
     for_command_line
-        The message in the terms of the command line; ``str`` returns it in those of Python.
+        The message in the terms of the command line; ``str`` returns the one in the terms of
+        Python.
     in_both_terms
-        The message for another error or note that quotes it.
+        The message with both terms, to be quoted in another error or note.
     """
 
     exit_code: int = 1
@@ -87,30 +89,30 @@ class NextcharError(Exception):
 
 
 class InputError(NextcharError):
-    """What was given cannot be used."""
+    """The input is invalid."""
 
     exit_code = 2
 
 
 class ConfigError(InputError):
-    """An option, or a key of a configuration file, that is unknown or out of its range."""
+    """An option or a key of a configuration file is unknown or out of range."""
 
 
 class TextError(InputError):
-    """A text that cannot be read, decoded, or used because it is too small."""
+    """A text cannot be read or decoded, or is too small."""
 
 
 class CharacterError(TextError):
-    """A character of a text cannot be used.
+    """A character of a text is invalid.
 
     Parameters
     ----------
     message
-        Names the place of the character, or of the first of several, as ``PLACE``.
+        The message, with ``PLACE`` for the position of the first invalid character.
     character
         The character in the text; empty if there is no text.
     place
-        As ``line 2, column 7``, or ``plays.txt, line 2, column 7``.
+        The position, as ``line 2, column 7`` or ``plays.txt, line 2, column 7``.
     """
 
     def __init__(self, message: str, *, character: str = "", place: str = "") -> None:
@@ -120,28 +122,28 @@ class CharacterError(TextError):
         self._message = message
 
     def at(self, place: str) -> Self:
-        """Return the same error for a character at another place."""
+        """Return the same error with another position."""
         return type(self)(self._message, character=self.character, place=place)
 
 
 class UnknownSymbolsError(CharacterError):
-    """A text holds symbols outside the vocabulary; ``character`` belongs to the first."""
+    """A text has symbols outside the vocabulary; ``character`` is the first of them."""
 
 
 class CorpusError(InputError):
-    """An encoded corpus on disk is damaged, or has changed while it was in use."""
+    """An encoded corpus on disk is damaged, or was modified while in use."""
 
 
 class RunError(InputError):
-    """A run directory is missing, damaged, in the way, or of a newer format."""
+    """A run directory is missing, damaged, of a newer format, or already exists."""
 
 
 class DatasetError(NextcharError):
-    """A named corpus could not be had: no network, a wrong checksum, a refusal."""
+    """A named corpus is not available: no network, a wrong checksum, or a refused download."""
 
 
 class StorageError(NextcharError):
-    """A file could not be written: the disk is full, or permission is missing."""
+    """A file could not be written: the disk is full, or permission was denied."""
 
 
 class NonFiniteLossError(NextcharError):
@@ -149,14 +151,14 @@ class NonFiniteLossError(NextcharError):
 
 
 class OtherProcessError(NextcharError):
-    """Another process of the same training failed first, and says why; this one ends silently.
+    """Another training process failed first and reported the error; this one exits silently.
 
     Parameters
     ----------
     message
-        What happened to this process.
+        Description of the failure in this process.
     exit_code
-        That of the first failure.
+        Exit code of the first failed process.
     """
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -165,12 +167,12 @@ class OtherProcessError(NextcharError):
 
 
 class Interrupted(NextcharError):  # noqa: N818  (an interruption is not an error)
-    """A signal asked the work to stop, and the state was saved first.
+    """A signal stopped the work, after the state was saved.
 
     Parameters
     ----------
     message
-        What was saved, and how to go on.
+        The saved state, and the way to continue.
     signal_number
         ``signal.SIGINT`` (exit code 130) or ``signal.SIGTERM`` (exit code 143).
     """
@@ -182,7 +184,7 @@ class Interrupted(NextcharError):  # noqa: N818  (an interruption is not an erro
 
 
 def is_memory_shortage(error: Exception) -> bool:
-    """Tell torch's own signs of a full memory, without importing torch for it."""
+    """Return whether an error means that memory is exhausted, without importing torch."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"

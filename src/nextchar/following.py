@@ -1,6 +1,7 @@
-"""Progress of a long task, reported by its innermost loop to any follower.
+"""Progress of a long task, reported by its innermost loop.
 
-A command follows the task that it calls; the functions in between are not involved.
+A command sets a progress callback for the task it calls; the functions in between need no
+parameter for it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ItemT = TypeVar("ItemT")
 
 
 class _Follower:
-    """Passes the completed share, 0 to 1, to a callable."""
+    """Reports the completed share, 0 to 1, to a callback."""
 
     def __init__(self, tell: Callable[[float], None], symbols: int) -> None:
         self.tell = tell
@@ -25,7 +26,7 @@ class _Follower:
     def count(self, symbols: int) -> None:
         if self._symbols > 0:
             self._done += symbols
-            # Symbols read twice, as run-up, count twice.
+            # Symbols read twice, as warm-up context, count twice.
             self.tell(min(self._done / self._symbols, 0.999))
 
 
@@ -34,7 +35,10 @@ _FOLLOWER: ContextVar[_Follower | None] = ContextVar("follower", default=None)
 
 @contextmanager
 def followed_by(tell: Callable[[float], None], *, symbols: int = 0) -> Iterator[None]:
-    """Report the progress of the block, which reads about this many symbols; 0 means unknown."""
+    """Report the progress of the block to ``tell``.
+
+    ``symbols`` is the approximate number of symbols read in the block; 0 means unknown.
+    """
     token = _FOLLOWER.set(_Follower(tell, symbols))
     try:
         yield
@@ -43,7 +47,7 @@ def followed_by(tell: Callable[[float], None], *, symbols: int = 0) -> Iterator[
 
 
 def each_a_part(works: Sequence[ItemT]) -> Iterator[ItemT]:
-    """Yield items one by one, each an equal share; progress within an item scales to its share."""
+    """Yield items, each with an equal share of the progress; scale progress within an item."""
     outer = _FOLLOWER.get()
     for number, work in enumerate(works):
         if outer is None:
@@ -59,14 +63,14 @@ def _tell_within(tell: Callable[[float], None], number: int, works: int, part: f
 
 
 def report_part(part: float) -> None:
-    """Report the completed share of the whole, 0 to 1."""
+    """Report the completed share of the task, 0 to 1."""
     follower = _FOLLOWER.get()
     if follower is not None:
         follower.tell(part)
 
 
 def report_symbols(symbols: int) -> None:
-    """Report how many more symbols were read."""
+    """Report the number of symbols read since the last report."""
     follower = _FOLLOWER.get()
     if follower is not None:
         follower.count(symbols)

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: write beside, flush to disk, verify, rename, flush the folder.
+"""Atomic writes: write to a temporary file, flush it to disk, verify, rename, flush the folder.
 
-Every file that nextchar keeps is written so, but for ``metrics.jsonl``, which grows.
-This file imports nothing of nextchar but its errors.
+All files are written this way, except ``metrics.jsonl``, which is appended to. This module imports
+only the errors of nextchar.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nextchar.errors import InputError, StorageError
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into a ``StorageError`` that names the path."""
+    """Convert an ``OSError`` in the block to a ``StorageError`` that names the path."""
     try:
         yield
     except OSError as error:
@@ -31,12 +31,12 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for writing that appears at ``path`` only when the block ends well.
+    """Open a file for writing; it replaces ``path`` only if the block succeeds.
 
     Raises
     ------
     StorageError
-        The file cannot be written; what stood at ``path`` before still stands.
+        The file cannot be written; an existing file at ``path`` is unchanged.
     """
     temporary = _beside(path)
     try:
@@ -54,10 +54,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Make a folder that appears at ``path`` only when the block ends well.
+    """Create a folder that appears at ``path`` only if the block succeeds.
 
-    The block gets the folder's temporary place, beside ``path``; ``path`` must not exist yet, or
-    be an empty folder.
+    The block receives the path of a temporary folder next to ``path``, which must not exist or be
+    an empty folder.
     """
     with storage_errors(path):
         made = [parent for parent in path.parents if not parent.exists()]
@@ -80,9 +80,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock for the block, waiting for it; the kernel frees that of a dead process.
+    """Hold the lock of a folder during the block; the kernel releases it if the process dies.
 
-    Entering it again in the block waits forever.
+    The lock is not reentrant: a nested block waits forever.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -93,21 +93,21 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left unfinished in a folder and those below it.
+    """Remove temporary files of killed processes from a folder and its subfolders.
 
-    Only for a folder into which nobody else writes.
+    No other process may write to the folder.
     """
     for leftover in folder.rglob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:
-    """Give a free name beside ``path``, hidden, that ``remove_leftovers`` knows."""
+    """Return an unused hidden name next to ``path``; ``remove_leftovers`` recognises it."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk, so that a rename in it survives a power cut."""
+    """Flush the entries of a folder to disk; a rename then survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -116,7 +116,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole, reading it back before it takes its place."""
+    """Write a file atomically, and verify it before it replaces an existing one."""
     with atomic_file(path) as file:
         file.write(data)
         file.flush()
@@ -125,13 +125,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write an object as indented JSON, whole."""
+    """Write an object as indented JSON, atomically."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes(path, f"{text}\n".encode())
 
 
 def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
-    """Read an object from a JSON file; anything else there raises ``error``."""
+    """Return the object in a JSON file; raise ``error`` if the file is invalid."""
     try:
         value = json.loads(path.read_bytes().decode("utf-8"))
     except OSError as problem:
@@ -139,5 +139,5 @@ def read_json(path: Path, error: type[InputError]) -> dict[str, Any]:
     except (ValueError, RecursionError) as problem:
         raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
     if not isinstance(value, dict):
-        raise error(f"{path} is damaged: it must hold an object, got {type(value).__name__}")
+        raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
     return value

@@ -1,4 +1,4 @@
-"""Suggestions for a name that does not exist."""
+"""Suggestions for unknown names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LEAST_LETTERS = 2  # minimum for a match with the beginning or a part of anothe
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return the likeliest intended names, best first, at most three.
+    """Return the most similar names, best first, at most three.
 
-    Those that begin with the name come first, then those of which it is a word or the initials
-    (``lr`` of ``learning-rate``), then those that differ in a few letters.
+    Names that start with the given name come first, then names that contain it as a word or have
+    it as initials (``lr`` for ``learning-rate``), then names that differ in a few letters.
     """
     wanted = _plain(name)
     names = {each: _plain(each) for each in known}
@@ -26,7 +26,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     found: list[str] = []
     if len(wanted) >= _LEAST_LETTERS:
         found = [each for test in tests for each, plain in names.items() if test(plain)]
-    # The other way round too: max-length also finds length.
+    # Also match names that are a part of the given name: max-length finds length.
     close = difflib.get_close_matches(wanted, names.values(), n=_MOST, cutoff=0.7)
     found += [each for plain in close for each in names if names[each] == plain]
     if len(wanted) >= _LEAST_LETTERS:
@@ -40,7 +40,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the suggestion as the end of a message; empty if no name is near."""
+    """Return a suggestion to append to a message; empty if no name is similar."""
     found = nearest(name, known)
     if not found:
         return ""

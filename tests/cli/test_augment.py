@@ -16,7 +16,7 @@ from tests.conftest import TINY_OPTIONS, Run, english
 def test_a_preview_shows_some_of_every_edit_if_none_is_named(nextchar: Run, texts: Path) -> None:
     outcome = nextchar("augment", texts / "english.txt", "--preview", "--lines", "3")
     printed = outcome.succeeded()
-    assert outcome.err == "note: no edit was set; this is every one of --augment-… 0.02\n"
+    assert outcome.err == "note: no edit was set; each --augment-… is shown at 0.02\n"
     assert printed.count(" - ") == printed.count(" + ") == 3
     for edit in ("swap", "drop", "repeat", "neighbor", "case", "word drop", "word swap"):
         assert f"{edit} " in printed.rpartition("edits")[2]
@@ -57,7 +57,7 @@ def test_training_learns_from_the_copies_that_are_shown(texts: Path, tmp_path: P
     options = {**TINY_OPTIONS, "steps": 1, "augment_copies": 2, **edits}
     package.train(tmp_path / "text.txt", run, **options)
     corpus, vocabulary = open_corpus(run), load_vocabulary(run)
-    first, second = corpus.borders
+    first, second = corpus.boundaries
     training = vocabulary.decode(corpus.original)
     assert training == text[:3600]
     assert vocabulary.decode(corpus.train[first:second]) == package.augment(training, **edits)

@@ -146,7 +146,7 @@ def test_explanations_come_as_text_json_and_a_page(
     nextchar: Run, classifier: Path, tmp_path: Path
 ) -> None:
     command = ("classify", "explain", classifier, "vikulf")
-    assert "nats by which ln p(north) falls" in nextchar(*command).succeeded()
+    assert "decrease of ln p(north) in nats" in nextchar(*command).succeeded()
     values = nextchar(
         *command, "--label", "south", "--json", "--html", tmp_path / "e.html"
     ).values()
@@ -186,7 +186,7 @@ def bad(folder: Path, name: str, content: str | bytes) -> Path:
             (),
             ("label '3'", "all its 2 texts are empty", "line 4"),
         ),
-        ("a.csv", 'text,label\nx,1\n"y,2\nz,1\n', (), ("line 3", "a quote opens a field here")),
+        ("a.csv", 'text,label\nx,1\n"y,2\nz,1\n', (), ("line 3", "a quoted field starts here")),
         ("a.jsonl", '{"text": "x", "label": true}\n', (), ("nothing to learn from",)),
         ("a.json", '[{"text": "x", "label": 1}]\n', (), ("line 1", "must be an object")),
         ("a.csv", "1,x\n2,y\n", ("--text", "2"), ("line 1", "no column 'label'", "numbers from 1")),
@@ -218,8 +218,8 @@ def test_what_is_odd_in_a_table_is_told(nextchar: Run, classifier: Path, tmp_pat
         ": fields are separated by semicolons",
         " is read as a file without a header: column 2 begins with 'skavik', column 1 "
         "begins with 'north'",
-        ": rows with more fields than the first line names: 1, the first in line 2",
-        ": rows with fewer fields than the first line names: 1, the first in line 3",
+        ": rows with more fields than the first line: 1, the first in line 2",
+        ": rows with fewer fields than the first line: 1, the first in line 3",
     ]
     shown = nextchar("classify", "predict", classifier, "--input", table, "--text", "2")
     assert [line.split("\t")[2] for line in shown.succeeded().splitlines()] == [
@@ -264,6 +264,6 @@ def test_a_run_of_condition_classifies_by_bayes_rule(nextchar: Run, tmp_path: Pa
     found = nextchar("classify", "predict", str(folder), "abab", "cdcdcd", "--json").values()
     assert [each["label"] for each in found["predictions"]] == ["x", "y"]
     assert (
-        "--cut is of runs of classify"
+        "--cut is for runs of classify"
         in nextchar("classify", "predict", str(folder), "abab", "--cut").problem()
     )

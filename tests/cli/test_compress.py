@@ -75,7 +75,7 @@ def test_a_text_beyond_the_vocabulary_is_named_and_nothing_written(
     original.write_text("The Ω dog.", encoding="utf-8")
     line = nextchar("compress", finished, original, tmp_path / "packed").problem()
     assert "original.txt: unknown symbols 'Ω'" in line
-    assert "--vocabulary byte takes any file" in line
+    assert "--vocabulary byte accepts any file" in line
     assert list(contents(tmp_path)) == ["original.txt"]
 
 

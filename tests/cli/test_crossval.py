@@ -50,4 +50,4 @@ def test_only_what_the_user_set_is_told_to_have_no_effect_and_only_once(
     outcome = nextchar(*command, "--out", tmp_path / "idle", "--momentum", "0.5")
     outcome.succeeded()
     notes = [line for line in outcome.err.splitlines() if "note:" in line]
-    assert notes == ["note: without effect: momentum is of optimizer sgd"]
+    assert notes == ["note: without effect: momentum needs optimizer sgd"]

@@ -89,7 +89,7 @@ def test_unknown_characters_of_a_text_are_left_out_and_told_beside_the_figures(
     assert figures["characters"] == len("The dog\nsees Ω the Ж house.\n") - 2 - 1
     assert figures["first_skipped"] == {"character": "Ω", "line": 2, "column": 6}
     shown = nextchar("evaluate", finished, text).succeeded()
-    assert "2 characters (7.41% of all) that the vocabulary does not have, not in these" in shown
+    assert "2 characters (7.41% of all) outside the vocabulary, not included in these" in shown
     assert "the first is 'Ω' at line 2, column 6" in shown
     kept = tmp_path / "kept.txt"
     kept.write_text("The dog\nsees  the  house.\n")
@@ -107,8 +107,8 @@ def test_unknown_characters_are_an_error_where_that_is_asked_for(
     line = nextchar("evaluate", finished, text, "--unknown", "error").problem()
     assert "'Ω', 'Ж'" in line
     line = nextchar("evaluate", finished, text, "--unknown", "replace").problem()
-    assert "has no <unk>, which training with --min-count 2 makes" in line
-    assert "--unknown skip leaves them out" in line
+    assert "has no <unk> (training with --min-count 2 adds it" in line
+    assert "--unknown skip drops them" in line
 
 
 def test_a_text_of_which_nothing_is_known_is_refused_with_the_reason(
@@ -180,4 +180,4 @@ def test_an_unknown_symbol_is_named_with_its_place_in_the_terms_of_the_command_l
     (tmp_path / "a.txt").write_text("a\n\n")
     (tmp_path / "b.txt").write_text("e\n\ne ☃e☂\n", encoding="utf-8")
     problem = nextchar("score", finished, tmp_path, "--unknown", "error").problem()
-    assert f"the first at {tmp_path / 'b.txt'}, line 3, column 3; --unknown skip leaves" in problem
+    assert f"the first at {tmp_path / 'b.txt'}, line 3, column 3; --unknown skip drops" in problem

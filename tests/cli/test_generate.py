@@ -216,12 +216,12 @@ def test_a_beam_lists_the_best_with_their_log_probabilities(nextchar: Run, finis
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--match", "(a"], "the expression '(a' cannot be used, at character 1"),
+        (["--match", "(a"], "the expression '(a' is invalid at character 1"),
         (["--match", "日+"], "it has no '日'"),
         (["--match", "[a-z]{9}", "--length", 8], "has 9 characters; got length 8"),
         (["--beam", 0], "width must be at least 1; got 0"),
-        (["--beam", 2, "--top-k", 5], "--top-k draws something"),
-        (["--beam", 2, "--samples", 5], "--samples draws something"),
+        (["--beam", 2, "--top-k", 5], "--top-k is for sampling"),
+        (["--beam", 2, "--samples", 5], "--samples is for sampling"),
         (["--best", 2], "--best is for a search: it needs --beam"),
         (["--beam", 2, "--best", 0], "best must be at least 1"),
         (["--beam", 4, "--groups", 3], "must divide the width of 4"),

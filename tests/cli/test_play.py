@@ -57,8 +57,8 @@ def test_mistakes_are_one_line_and_the_game_goes_on(
         "/set temperature x": "temperature needs a number; got 'x'",
         "/set temperature -1": "temperature must be at least 0; got -1.0",
         "/set colour 1": "/set knows temperature",
-        '/set match "("': "a ( without its )",
-        "/back": "there is nothing yet",
+        '/set match "("': "unmatched (",
+        "/back": "there is none yet",
         "/again": "it has not written here",
         "/set": "/set takes other arguments",
         f"/save {tmp_path}/there": "exists: name a new file",
@@ -94,7 +94,7 @@ def test_characters_that_the_model_does_not_know_are_left_out_of_the_text(
 
 def test_a_mistake_names_options_as_the_command_line_does(nextchar: Run, finished: Path) -> None:
     command = ("play", finished, *SHORT, "--unknown", "error")
-    assert "--unknown skip leaves them out" in nextchar(*command, stdin="日\n".encode()).succeeded()
+    assert "--unknown skip drops them" in nextchar(*command, stdin="日\n".encode()).succeeded()
 
 
 def test_completions_and_help_are_shown(nextchar: Run, finished: Path) -> None:

@@ -258,7 +258,7 @@ def test_without_a_compiler_texts_are_written_plainly_and_all_else_says_so_in_on
     assert (written.returncode, len(written.stdout), written.stderr) == (0, 601, "")
     assert refused.returncode == 2
     assert refused.stderr == (
-        "nextchar: NUMBA_DISABLE_JIT is set, and this needs compiled loops: remove it from the "
+        "nextchar: NUMBA_DISABLE_JIT is set, but compiled loops are required: remove it from the "
         "environment\n"
     )
     assert not (tmp_path / "run").exists()

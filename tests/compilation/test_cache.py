@@ -16,9 +16,9 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from nextchar.compilation import cache as machine_code
 from nextchar.compilation.jit import compiled
 
-PROBLEM = "compiled code cannot be stored, and every process compiles anew: "
+PROBLEM = "compiled code cannot be stored, so every process compiles it: "
 Make = Callable[[], Callable[[float], float]]
-MODULE = "nextchar.nn.kernels.windows"  # whose loops are told of
+MODULE = "nextchar.nn.kernels.lstm"  # whose loops are told of
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapt
 
     def made() -> Callable[[float], float]:
         machine_code._warn_once.cache_clear()
-        machine_code._tell_once.cache_clear()
+        machine_code._log_once.cache_clear()
         names: dict[str, Callable[[float], float]] = {"__name__": MODULE}  # type: ignore[dict-item]
         exec(compile(source.read_text(), str(source), "exec"), names)
         return compiled(names["twice"])
@@ -82,7 +82,7 @@ def test_a_full_disk_costs_nothing_but_the_next_compilation(
         assert [twice(21), twice(2.5)] == [42, 5.0]
     told = [message for message in caplog.messages if message.startswith(PROBLEM)]
     assert len(told) == 1
-    assert str(machine_code.place_of(twice)) in told[0]
+    assert str(machine_code.cache_folder(twice)) in told[0]
     assert told[0].endswith("No space left on device")
     later = make()
     assert not machine_code.is_ready(later, 21)
@@ -111,7 +111,7 @@ def test_a_function_is_compiled_where_its_code_cannot_be_stored(
     monkeypatch.setattr(FunctionCache._impl_class, "_locator_classes", [])
     twice = make()
     assert twice(21) == 42
-    assert machine_code.place_of(twice) is None
+    assert machine_code.cache_folder(twice) is None
     assert [message.startswith(PROBLEM) for message in caplog.messages] == [True, False]
 
 
@@ -124,6 +124,6 @@ def test_an_installation_that_is_read_only_is_told_once() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stderr == (
-        f"{PROBLEM}neither the folders of the code nor the user's cache can be written (the "
-        "environment variable NUMBA_CACHE_DIR names another place)\n"
+        f"{PROBLEM}neither the source folders nor the user's cache folder is writable (set the "
+        "environment variable NUMBA_CACHE_DIR to another folder)\n"
     )

@@ -34,7 +34,7 @@ def test_a_file_comes_apart_again() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x89NX", b"PK\x03\x04 and more"])
 def test_another_kind_of_file_is_refused(data: bytes) -> None:
-    with pytest.raises(TextError, match="not a file that nextchar compressed"):
+    with pytest.raises(TextError, match="not a file compressed by nextchar"):
         split(data)
 
 

@@ -40,17 +40,17 @@ BYTES = MODELS["byte"]
 
 @pytest.fixture
 def many_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lossless, "SYMBOLS_A_STREAM", 40)
+    monkeypatch.setattr(lossless, "SYMBOLS_PER_STREAM", 40)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
-@given(text=st.text(st.sampled_from(ALPHABET)), symbols_a_stream=st.integers(1, 20))
+@given(text=st.text(st.sampled_from(ALPHABET)), symbols_per_stream=st.integers(1, 20))
 def test_every_text_of_the_vocabulary_comes_back(
-    kind: VocabularyKind, text: str, symbols_a_stream: int
+    kind: VocabularyKind, text: str, symbols_per_stream: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lossless, "SYMBOLS_A_STREAM", symbols_a_stream)
+        patch.setattr(lossless, "SYMBOLS_PER_STREAM", symbols_per_stream)
         compressed = compress(MODELS[kind], text.encode())
     assert decompress(MODELS[kind], compressed) == text.encode()
 
@@ -89,7 +89,7 @@ def test_streams_cost_little(finished: Path) -> None:
     many = compress(trained, data)
     assert decompress(trained, many) == data
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lossless, "SYMBOLS_A_STREAM", len(data))
+        patch.setattr(lossless, "SYMBOLS_PER_STREAM", len(data))
         one = compress(trained, data)
     assert one != many
     assert len(many) <= len(one) + 16 * 3
@@ -162,7 +162,7 @@ def other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_from_where_numbers_are_others_is_refused(request: pytest.FixtureRequest) -> None:
     compressed = compress(BYTES, DATA)
     request.getfixturevalue("other_numbers")
-    with pytest.raises(TextError, match="numbers are others"):
+    with pytest.raises(TextError, match="predictions differ"):
         decompress(BYTES, compressed)
 
 
@@ -179,7 +179,7 @@ def test_a_difference_that_no_fingerprint_shows_gives_no_wrong_text(
         return weights
 
     monkeypatch.setattr(predictor, "pack", packed)
-    with pytest.raises(TextError, match="numbers are others"):
+    with pytest.raises(TextError, match="predictions differ"):
         decompress(BYTES, compressed)
 
 
@@ -209,7 +209,7 @@ def test_unknown_symbols_are_named_and_a_way_out() -> None:
 
 
 def test_bytes_that_are_no_text_need_a_byte_model() -> None:
-    with pytest.raises(TextError, match=r'offset 2, .*"byte" takes any file'):
+    with pytest.raises(TextError, match=r'offset 2, .*"byte" accepts any file'):
         compress(MODELS["char"], b"a \xff")
 
 
@@ -217,7 +217,7 @@ def test_a_text_that_would_come_back_differently_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(CharVocabulary, "decode", lambda _self, _ids: "a")
-    with pytest.raises(TextError, match="give this text back differently"):
+    with pytest.raises(TextError, match="does not restore this text exactly"):
         compress(MODELS["char"], b"a a")
 
 

@@ -53,8 +53,8 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
     [
         ({"hidden_size": 0}, "hidden_size must be at least 1 and at most 1073741824; got 0"),
         ({"layers": -2}, "layers must be at least 1 and at most 1000; got -2"),
-        ({"layers": True}, "layers must be a whole number; got True"),
-        ({"layers": 1.5}, "layers must be a whole number; got 1.5"),
+        ({"layers": True}, "layers must be an integer; got True"),
+        ({"layers": 1.5}, "layers must be an integer; got 1.5"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
         (
             {"embedding_dropout": 0.1, "input": "onehot"},
@@ -62,7 +62,7 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
         ),
         (
             {"weight_dropout": 0.1, "cell": "min_gru"},
-            "weight_dropout needs recurrent weights, which min_gru has not; got 0.1",
+            "weight_dropout needs recurrent weights, which min_gru lacks; got 0.1",
         ),
         ({"learning_rate": math.nan}, "learning_rate must be finite and above 0 and at most 3.4e"),
         ({"learning_rate": 0}, "learning_rate must be above 0 and at most 3.4e+38; got 0"),
@@ -78,11 +78,11 @@ def test_a_configuration_comes_back_from_json(options: dict[str, object]) -> Non
         ),
         (
             {"schedule": "plateau", "validation_fraction": 0},
-            "schedule 'plateau' follows the validation loss",
+            "schedule 'plateau' needs a validation loss",
         ),
         ({"tied": True, "input": "onehot"}, "tied needs input 'embedding'"),
         ({"validation_fraction": 0.6, "test_fraction": 0.5}, "must be below 1"),
-        ({"vocabulary": "byte", "normalization": "nfc"}, "takes the bytes as they are"),
+        ({"vocabulary": "byte", "normalization": "nfc"}, "reads bytes unchanged"),
         ({"vocabulary": "byte", "min_count": 2}, "min_count must be 1, got 2"),
         ({"folds": 1}, "folds must be 0 or at least 2, got 1"),
         ({"folds": 3, "fold": 4}, "fold must be 1 to the number of folds, got fold 4 of 3"),
@@ -105,7 +105,7 @@ def test_reading_refuses_unknown_keys_and_missing_parts() -> None:
     values["network"]["hidden"] = 3
     with pytest.raises(ConfigError, match=r"'hidden'.*'hidden_size'"):
         Config.from_dict(values)
-    with pytest.raises(ConfigError, match="'training' must hold an object"):
+    with pytest.raises(ConfigError, match="'training' must be an object"):
         Config.from_dict({"text": {}, "network": {}})
 
 
@@ -168,15 +168,15 @@ def test_batch_normalisation_of_a_single_position_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "idle"),
     [
-        ({"activation": "relu"}, ["activation is of cell rnn"]),
+        ({"activation": "relu"}, ["activation needs cell rnn"]),
         ({"activation": "relu", "cell": "rnn"}, []),
         ({"residual": True}, ["residual needs a second layer"]),
         ({"residual": True, "layers": 2}, []),
-        ({"dropout": 0.1, "output_dropout": 0.2}, ["dropout is between layers"]),
+        ({"dropout": 0.1, "output_dropout": 0.2}, ["dropout needs a second layer"]),
         ({"locked_dropout": True}, ["locked_dropout needs input_dropout"]),
         ({"locked_dropout": True, "dropout": 0.1}, []),
         ({"min_improvement": 0.1}, ["min_improvement needs patience"]),
-        ({"freeze": 1, "unfreeze_every": 9, "steps": 5}, ["unfreeze_every comes after"]),
+        ({"freeze": 1, "unfreeze_every": 9, "steps": 5}, ["unfreeze_every is after"]),
     ],
 )
 def test_options_that_change_nothing_are_told(options: dict[str, Any], idle: list[str]) -> None:

@@ -33,8 +33,8 @@ def test_written_options_are_read_back(
     [
         (b"hiden_size = 3", "unknown option 'hiden_size': did you mean 'hidden_size'"),
         (b"hidden_size = 0", "o.toml: hidden_size must be at least 1"),
-        (b"hidden_size = '3'", "o.toml: hidden_size must be a whole number; got '3'"),
-        (b"[network]\nhidden_size = 3", "options stand without sections; got .network."),
+        (b"hidden_size = '3'", "o.toml: hidden_size must be an integer; got '3'"),
+        (b"[network]\nhidden_size = 3", "options must not be in sections; got .network."),
         (b"hidden_size", "o.toml is not TOML"),
         (b"\xff", "o.toml is not TOML"),
     ],

@@ -55,7 +55,7 @@ def test_the_lines_of_a_text_in_pieces_are_the_text(chunks: list[str]) -> None:
 
 
 def test_a_line_that_gensim_would_cut_is_read_in_pieces() -> None:
-    with mock.patch.object(sentences, "LONGEST", 4):
+    with mock.patch.object(sentences, "MAX_SENTENCE_LENGTH", 4):
         assert list(lines_of("char", "a", ["a" * 10])) == ["aaaa", "aaaa", "aa"]
 
 
@@ -135,7 +135,7 @@ def test_a_text_without_neighbours_is_refused(
         ({"vocabulary": "line"}, "vocabulary must be one of char, byte, jamo, word"),
         ({"negative": 0}, "negative must be at least 1"),
         ({"windw": 3}, "did you mean 'window'"),
-        ({"vocabulary": "byte", "encoding": "cp949"}, "takes the bytes as they are"),
+        ({"vocabulary": "byte", "encoding": "cp949"}, "reads bytes unchanged"),
         ({"sample": 1}, "sample must be at least 0 and below 1"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_bad_option_is_refused_before_the_text_is_read(
 def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with (
         mock.patch("nextchar.embeddings.training.np.isfinite", return_value=np.array([False])),
-        pytest.raises(NonFiniteLossError, match="smaller learning_rate than"),
+        pytest.raises(NonFiniteLossError, match="try a learning_rate below"),
     ):
         learned(tmp_path, "abab")
 

@@ -57,7 +57,7 @@ def test_an_analogy_is_found_by_the_difference(vectors: SymbolVectors) -> None:
 @pytest.mark.parametrize(
     ("symbol", "hint"),
     [("KING", "did you mean 'king'"), ("aple", "did you mean 'apple'"), ("rare", "mean 'Rare'"),
-     ("\n", "not among the 7 symbols"), ("\\n", "not among"), ("zzz", "learned$")],
+     ("\n", "not among the 7 symbols"), ("\\n", "not among"), ("zzz", "in the training text$")],
 )  # fmt: skip
 def test_a_symbol_without_a_vector_is_refused_and_the_nearest_named(
     symbol: str, hint: str, vectors: SymbolVectors
@@ -112,7 +112,7 @@ def damage_header(folder: Path, **values: Any) -> None:
     [
         (lambda f: (f / "vectors.safetensors").unlink(), "vectors.safetensors is missing"),
         (lambda f: (f / "vectors.safetensors").write_bytes(b"x" * 99), "is damaged"),
-        (damage_tensors, r"must hold vectors \[8, 3\] and counts \[8\], got .*vectors \[2, 3\]"),
+        (damage_tensors, r"must have vectors \[8, 3\] and counts \[8\], got .*vectors \[2, 3\]"),
         (lambda f: (f / "vocabulary.json").unlink(), "cannot read"),
         (lambda f: (f / "vocabulary.json").write_text("{}"), "kind must be"),
         (lambda f: (f / "embeddings.json").unlink(), "has no embeddings.json"),

@@ -91,9 +91,9 @@ def test_a_comparison_goes_on_where_it_stopped(text: Path, tmp_path: Path) -> No
 
 def test_another_comparison_is_not_mixed_in(text: Path, tmp_path: Path) -> None:
     compare(text, tmp_path / "out", vary={"cell": ["rnn"]}, **FEW)
-    with pytest.raises(RunError, match="holds another comparison, of other options"):
+    with pytest.raises(RunError, match="holds another comparison, with other options"):
         compare(text, tmp_path / "out", vary={"cell": ["rnn"]}, **{**FEW, "steps": 7})
-    with pytest.raises(RunError, match="of other variants"):
+    with pytest.raises(RunError, match="with other variants"):
         compare(text, tmp_path / "out", vary={"cell": ["rnn", "gru"]}, **FEW)
     with pytest.raises(RunError, match="exists already and is not a comparison"):
         compare(text, tmp_path, vary={"cell": ["rnn"]}, **FEW)
@@ -120,13 +120,13 @@ def test_equal_sizes_are_as_near_as_whole_units_allow(
     ("vary", "options", "reason"),
     [
         ({"cel": ["rnn"]}, {}, "did you mean 'cell'"),
-        ({"cell": []}, {}, "different values"),
-        ({"cell": ["rnn", "rnn"]}, {}, "different values"),
+        ({"cell": []}, {}, "needs one or more distinct values"),
+        ({"cell": ["rnn", "rnn"]}, {}, "needs one or more distinct values"),
         ({"cell": ["rnn"]}, {"cell": "gru"}, "varied and set at the same time"),
-        ({"seed": [1, 2]}, {}, "seed is varied by the number of seeds"),
+        ({"seed": [1, 2]}, {}, "set the number of seeds"),
         ({"dropout": [0.1, 1.5]}, {}, "dropout must be at least 0 and below 1"),
         ({"cell": ["rnn"]}, {"seeds": 0}, "seeds must be at least 1"),
-        ({"cell": ["rnn"]}, {"parameters": 100, "hidden_size": 5}, "cannot be set as well"),
+        ({"cell": ["rnn"]}, {"parameters": 100, "hidden_size": 5}, "hidden_size cannot be set too"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_and_leaves_nothing(
@@ -135,7 +135,7 @@ def test_what_cannot_be_compared_is_refused_and_leaves_nothing(
     with pytest.raises(ConfigError, match=reason):
         compare(text, tmp_path / "out", vary=vary, **options)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(ConfigError, match="name files, not -"):
+    with pytest.raises(ConfigError, match="name files instead of -"):
         compare("-", tmp_path / "out", vary={"cell": ["rnn"]})
 
 
@@ -164,7 +164,7 @@ def test_values_are_read_as_their_options_are() -> None:
     assert parse_values("output_dropout", "none,0.1") == [None, 0.1]
     for name, values, reason in (
         ("cell", "rnn,lstn", "cell must be one of"),
-        ("hidden_size", "64,big", "hidden_size must be whole numbers; got 'big'"),
+        ("hidden_size", "64,big", "hidden_size must be integers; got 'big'"),
         ("tied", "yes", "tied must be true or false; got 'yes'"),
         ("hiden_size", "64", "did you mean 'hidden_size'"),
     ):

@@ -63,9 +63,9 @@ def test_a_cross_validation_goes_on_where_it_stopped(text: Path, tmp_path: Path)
     whole = crossval(text, out, folds=2, **FEW)
     assert contents(out / "runs" / "fold-1") == before
     assert crossval(text, out, folds=2, **FEW) == whole
-    with pytest.raises(RunError, match="holds another cross-validation, of other folds:"):
+    with pytest.raises(RunError, match="holds another cross-validation, with other folds:"):
         crossval(text, out, folds=3, **FEW)
-    with pytest.raises(RunError, match="of other options"):
+    with pytest.raises(RunError, match="with other options"):
         crossval(text, out, folds=2, **{**FEW, "steps": 5})
 
 
@@ -154,5 +154,5 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     with pytest.raises(InputError, match=reason):
         crossval(text, tmp_path / "out", **{**FEW, **options})
     assert not (tmp_path / "out").exists()
-    with pytest.raises(ConfigError, match="name files, not -"):
+    with pytest.raises(ConfigError, match="name files instead of -"):
         crossval("-", tmp_path / "out")

@@ -301,9 +301,9 @@ def test_another_search_is_not_mixed_in(text: Path, tmp_path: Path) -> None:
     tune(text, tmp_path / "out", **{**FEW, "trials": 1})
     before = contents(tmp_path / "out")
     for change, named in (
-        ({"steps": 11}, "of other options"),
-        ({"search": {"dropout": "0..0.4"}}, "of other search, start"),
-        ({"method": "random"}, "of other method"),
+        ({"steps": 11}, "with other options"),
+        ({"search": {"dropout": "0..0.4"}}, "with other search, start"),
+        ({"method": "random"}, "with other method"),
     ):
         with pytest.raises(RunError, match=named):
             tune(text, tmp_path / "out", **{**FEW, **change})
@@ -322,9 +322,9 @@ def test_another_search_is_not_mixed_in(text: Path, tmp_path: Path) -> None:
         ({"minutes": -1}, "minutes must be above 0"),
         ({"method": "gird"}, "method must be one of tpe, random, grid; got 'gird'"),
         ({"method": "grid"}, "a grid needs values"),
-        ({"method": "grid", "search": None}, "say what is searched"),
+        ({"method": "grid", "search": None}, "needs values"),
         ({"pruning": "hard"}, "pruning must be one of median, halving, none"),
-        ({"validation_fraction": 0.0}, "validation_fraction is 0"),
+        ({"validation_fraction": 0.0}, "validation_fraction must be above 0"),
         ({"layers": 0}, "layers must be at least 1"),
     ],
 )
@@ -333,7 +333,7 @@ def test_what_cannot_be_searched_is_refused_and_leaves_nothing(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         tune(text, tmp_path / "out", **{**FEW, **change})
-    with pytest.raises(ConfigError, match="name files, not -"):
+    with pytest.raises(ConfigError, match="name files instead of -"):
         tune("-", tmp_path / "out", **FEW)
     for content in ("", None):
         (tmp_path / "bad.txt").write_text("") if content == "" else (tmp_path / "bad.txt").unlink()

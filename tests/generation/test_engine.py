@@ -117,8 +117,8 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """
     state = {"ready": False, "under_way": False}
     monkeypatch.setattr(CompiledLoop, "is_ready", property(lambda _: state["ready"]))
-    monkeypatch.setattr(warmup, "prepare_beside", lambda _: None)
-    monkeypatch.setattr(warmup, "is_under_way", lambda: state["under_way"])
+    monkeypatch.setattr(warmup, "compile_in_background", lambda _: None)
+    monkeypatch.setattr(warmup, "is_compiling", lambda: state["under_way"])
     return state
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_packed_while_the_code_is_compiled_beside(
 @pytest.fixture
 def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for code; the process that compiles waits for a line and does no more."""
-    monkeypatch.setattr(warmup, "place_of", lambda _: tmp_path)
+    monkeypatch.setattr(warmup, "cache_folder", lambda _: tmp_path)
     popen = subprocess.Popen
 
     def short(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -174,24 +174,24 @@ def beside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         return popen(stubbed, **{**options, "stdin": subprocess.PIPE})
 
     monkeypatch.setattr(subprocess, "Popen", short)
-    warmup.prepare_beside.cache_clear()
+    warmup.compile_in_background.cache_clear()
     yield tmp_path
-    warmup.prepare_beside.cache_clear()
+    warmup.compile_in_background.cache_clear()
 
 
 def test_one_process_of_an_installation_compiles_at_a_time(beside: Path) -> None:
-    assert not warmup.is_under_way()
+    assert not warmup.is_compiling()
     assert list(beside.iterdir()) == []
-    process = warmup.prepare_beside("float32")
+    process = warmup.compile_in_background("float32")
     assert process is not None
-    assert warmup.is_under_way()
-    assert warmup.prepare_beside("float32") is process
-    assert warmup.prepare_beside("int8") is None  # as for another program
+    assert warmup.is_compiling()
+    assert warmup.compile_in_background("float32") is process
+    assert warmup.compile_in_background("int8") is None  # as for another program
     assert os.getpgid(process.pid) == process.pid != os.getpgid(0)  # no Ctrl-C of the terminal
     # In a session of its own, Linux would weigh it like all programs of this one together.
     assert os.getsid(process.pid) == os.getsid(0)
     process.communicate(b"\n")
-    assert not warmup.is_under_way()
+    assert not warmup.is_compiling()
 
 
 def test_all_that_writes_is_loaded_before_anything_is_written(
@@ -199,31 +199,31 @@ def test_all_that_writes_is_loaded_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     loaded: list[str] = []
-    for name in ("write", "help_out", "close_desk"):
+    for name in ("write", "help_out", "close_queue"):
         monkeypatch.setattr(compiled, name, lambda *_, name=name: loaded.append(name))
     position = TextGenerator(network(), PROMPT, Sampling(), [4], engine="plain").position
     CompiledLoop(network(), Sampling(), position, "float32", None).load()
-    assert loaded == ["write", "help_out", "close_desk"]
+    assert loaded == ["write", "help_out", "close_queue"]
 
 
 def test_a_process_that_can_store_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warmup, "_yield_to_others", lambda: None)
+    monkeypatch.setattr(warmup, "_lower_priority", lambda: None)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(warmup, "compile_generation", lambda _: None)
     monkeypatch.setattr(warmup, "storing_problem", lambda: "the disk is full")
     with pytest.raises(SystemExit) as ended:
-        warmup.prepare("float32")
+        warmup.compile_and_store("float32")
     assert ended.value.code == 1
 
 
 def test_where_nothing_can_be_stored_nothing_is_compiled_beside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(warmup, "place_of", lambda _: None)
-    warmup.prepare_beside.cache_clear()
-    assert warmup.prepare_beside("float32") is None
-    assert not warmup.is_under_way()
-    warmup.prepare_beside.cache_clear()
+    monkeypatch.setattr(warmup, "cache_folder", lambda _: None)
+    warmup.compile_in_background.cache_clear()
+    assert warmup.compile_in_background("float32") is None
+    assert not warmup.is_compiling()
+    warmup.compile_in_background.cache_clear()
 
 
 @pytest.mark.parametrize("seeds", [[4], [4, 5]])
@@ -241,7 +241,7 @@ def test_a_network_of_float64_is_written_plainly(seeds: list[int]) -> None:
     ("seeds", "options", "what"),
     [
         ([1], {"engine": "fast"}, "engine must be one of auto, compiled, plain, captured"),
-        ([1], {"engine": "captured"}, "takes float32 weights on a GPU; got float32 on cpu"),
+        ([1], {"engine": "captured"}, "needs float32 weights on a GPU; got float32 on cpu"),
         ([1], {"weights": "int4"}, "weights must be one of float32, int8"),
         ([1], {"engine": "plain", "weights": "int8"}, "got engine 'plain'"),
     ],

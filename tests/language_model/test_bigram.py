@@ -121,7 +121,7 @@ def test_a_smoothing_that_leaves_something_impossible_is_refused(smoothing: floa
 
 
 def test_too_little_and_too_much_are_refused() -> None:
-    with pytest.raises(TextError, match="from two symbols on; got 1"):
+    with pytest.raises(TextError, match="at least two symbols; got 1"):
         BigramModel.of(CharVocabulary(["a"]), np.array([0]))
     with pytest.raises(TextError, match="nothing to evaluate: 1 symbols"):
         model_of("ab").evaluate(np.array([0]))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nextchar.config import Config
 from nextchar.errors import ConfigError, NonFiniteLossError, TextError, UnknownSymbolsError
 from nextchar.evaluation.dynamic import Adaptation
-from nextchar.evaluation.score import maximal_stretches
+from nextchar.evaluation.score import maximal_subsequences
 from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import CharVocabulary, learn
 
@@ -90,8 +90,8 @@ def test_a_text_without_a_prediction_has_no_score(text: str) -> None:
 
 
 @given(st.lists(st.integers(-4, 4), max_size=9))
-def test_maximal_stretches_are_those_of_the_definition(values: list[int]) -> None:
-    found = maximal_stretches(np.array(values, np.float64))
+def test_maximal_subsequences_are_those_of_the_definition(values: list[int]) -> None:
+    found = maximal_subsequences(np.array(values, np.float64))
 
     def best(start: int, end: int) -> list[tuple[int, int]]:
         """Take the highest-scoring stretch, shortest and first of equals, then both sides."""
@@ -161,7 +161,7 @@ def test_decay_leads_back_to_the_trained_weights() -> None:
 def test_an_adaptation_that_cannot_be_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="must be"):
         Adaptation(**options)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="carries its state"):
+    with pytest.raises(ConfigError, match="carries the state"):
         model("char").evaluate(TEXT, adaptation=Adaptation(), reset_every=5)
 
 
@@ -182,7 +182,7 @@ def test_a_network_that_diverges_scores_nothing() -> None:
         made.score(TEXT, adaptation=Adaptation(rate=1e38))
     with torch.no_grad():
         made.network.head.bias.fill_(math.nan)
-    with pytest.raises(NonFiniteLossError, match="scores nothing"):
+    with pytest.raises(NonFiniteLossError, match="cannot score text"):
         made.score(TEXT)
 
 

@@ -120,7 +120,7 @@ def test_an_ending_that_cannot_be_is_refused(options: dict[str, Any], reason: st
 def test_what_has_no_end_is_not_written_at_once() -> None:
     config = Config.from_options({"hidden_size": 8, "embedding_size": 4})
     made = LanguageModel.create(config, learn("char", [TEXT], 1))
-    with pytest.raises(ConfigError, match="length must be a whole number; got None"):
+    with pytest.raises(ConfigError, match="length must be an integer; got None"):
         made.generate(length=None)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="can only be streamed"):
         made.generate_batch(samples=2, length=None, stop="\n")

@@ -242,11 +242,11 @@ def test_levels_hold_every_parameter_once_in_order_and_each_has_its_name(
 ) -> None:
     config = NetworkConfig.from_dict({"hidden_size": 4, **options})
     network = Network(5, config, generator=None)
-    flat = [id(parameter) for level in network.levels for parameter in level]
+    flat = [id(parameter) for level in network.layer_groups for parameter in level]
     assert flat == [id(parameter) for parameter in network.parameters()]
-    assert len(network.levels) == len(config.level_names)
-    assert all(network.levels)
-    assert id(network.head.bias) in map(id, network.levels[-1])
+    assert len(network.layer_groups) == len(config.level_names)
+    assert all(network.layer_groups)
+    assert id(network.head.bias) in map(id, network.layer_groups[-1])
 
 
 @pytest.mark.parametrize("options", [{}, {"input": "onehot"}, {"tied": True, "embedding_size": 4}])

@@ -13,8 +13,7 @@ from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Cell, CellState, Embedded
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
-from nextchar.nn.kernels import launch as steps
-from nextchar.nn.kernels.through_time import LSTMThroughTime
+from nextchar.nn.kernels import launch
 from nextchar.nn.recurrent import Path, available_paths, choose_path, unroll
 from tests.nn.cases import (
     CONFIGS,
@@ -307,25 +306,6 @@ def test_a_slow_min_cell_forgets_nothing_to_bfloat16() -> None:
     assert outputs[-1, 0, 0].item() == pytest.approx(kept.item(), rel=1e-3)
 
 
-def test_a_gate_that_is_closed_for_good_leaves_no_subnormal_gradients() -> None:
-    cell = random_cell("lstm", dtype=torch.float32)
-    rows = normal(STEPS * STREAMS, 4 * HIDDEN, dtype=torch.float32)
-    rows[:, :HIDDEN] = -86.0
-    rows.requires_grad_()
-    h = torch.full((STREAMS, HIDDEN), 0.1)
-    weight = dict(cell.named_parameters())["weight_hh"]
-
-    outputs, _ = LSTMThroughTime.apply(
-        rows, None, h, h.clone(), weight, h.new_empty(0, HIDDEN), True, False
-    )  # type: ignore[no-untyped-call]
-    torch.autograd.backward(outputs.sum() * 1e-3)
-
-    assert rows.grad is not None
-    sizes = rows.grad.abs()
-    assert ((sizes == 0) | (sizes > torch.finfo(torch.float32).tiny)).all()
-    assert (sizes[:, 3 * HIDDEN :] > 0).all()
-
-
 @pytest.mark.parametrize("name", [name for name, path in ways() if path == "own"])
 def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -339,7 +319,7 @@ def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
 
     results = []
     for workers in (1, 2, 3):
-        monkeypatch.setattr(steps, "suggested_workers", lambda *_, n=workers: n)
+        monkeypatch.setattr(launch, "suggested_workers", lambda *_, n=workers: n)
         outputs, last = unroll(cell, xs, state, path="own")
         results.append([outputs, *last, *gradients(cell, xs, state, "own").values()])
     torch.set_num_threads(usual)

@@ -60,7 +60,7 @@ def test_input_dropout_falls_on_each_place_of_an_embedded_symbol_anew() -> None:
     network = network_with(input_dropout=0.5)
     same = torch.zeros(T, B, dtype=torch.int64)
 
-    entered = network._enter(same, generator())
+    entered = network._embed(same, generator())
 
     assert isinstance(entered, torch.Tensor)
     assert 0.3 < (entered == 0).double().mean() < 0.7
@@ -69,7 +69,7 @@ def test_input_dropout_falls_on_each_place_of_an_embedded_symbol_anew() -> None:
 
 def test_input_dropout_takes_whole_symbols_where_they_enter_one_hot() -> None:
     network = network_with(input="onehot", input_dropout=0.5)
-    entered = network._enter(ids(), generator())
+    entered = network._embed(ids(), generator())
     assert isinstance(entered, torch.Tensor)
     assert sorted(set(entered.sum(-1).flatten().tolist())) == pytest.approx([0, 2], rel=1e-4)
 
@@ -262,8 +262,11 @@ def test_cells_with_zoneout_train_in_bfloat16(name: str, layer_norm: bool) -> No
     ("options", "message"),
     [
         ({"cell": "gru", "zoneout_cell": 0.1}, "zoneout_cell needs a cell with c"),
-        ({"cell": "min_gru", "zoneout": 0.1}, "zoneout needs a cell that looks at its state"),
-        ({"cell": "min_lstm", "layer_norm": True}, "layer_norm needs a cell that looks"),
+        (
+            {"cell": "min_gru", "zoneout": 0.1},
+            "zoneout needs a cell whose gates depend on its state",
+        ),
+        ({"cell": "min_lstm", "layer_norm": True}, "layer_norm needs a cell whose gates"),
         ({"zoneout": 1.0}, "zoneout must be .*below 1; got 1.0"),
         ({"output_dropout": -0.1}, "output_dropout must be at least 0"),
     ],

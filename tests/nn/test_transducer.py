@@ -109,7 +109,7 @@ def test_the_gradient_reaches_every_parameter_and_is_that_of_differences() -> No
 
 def test_levels_hold_every_parameter_once() -> None:
     made = network(layers=2)
-    held = [id(parameter) for level in made.levels for parameter in level]
+    held = [id(parameter) for level in made.layer_groups for parameter in level]
     assert sorted(held) == sorted(id(parameter) for parameter in made.parameters())
 
 

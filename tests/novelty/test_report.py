@@ -174,7 +174,7 @@ def test_a_text_that_is_none_is_an_error_of_one_line(text: str) -> None:
 
 
 def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "LONGEST_TEXT", 3)
+    monkeypatch.setattr(report, "MAX_TEXT_LENGTH", 3)
     with pytest.raises(TextError, match="4 symbols, at most 3"):
         novelty(VOCABULARY, IDS, "abab")
 

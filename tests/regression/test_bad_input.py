@@ -61,7 +61,7 @@ def test_a_text_that_cannot_be_learned_is_refused(
 def test_the_sizes_that_a_refusal_suggests_work(nextchar: Run, tmp_path: Path, length: int) -> None:
     text = write(tmp_path / "text.txt", english(length))
     line = refused(nextchar, text, out=tmp_path / "run")
-    suggestions = line.rpartition(" give ")[2].replace(" with ", " ").split(" or ")
+    suggestions = line.rpartition(" set ")[2].replace(" with ", " ").split(" or ")
     assert all(suggestion.startswith("--") for suggestion in suggestions)
     for number, suggestion in enumerate(suggestions):
         out = tmp_path / f"run{number}"
@@ -224,7 +224,7 @@ def test_minutes_that_hold_no_step_are_refused(nextchar: Run, texts: Path, tmp_p
 
 
 def test_training_needs_a_text_and_a_place(nextchar: Run, texts: Path) -> None:
-    assert "no text" in nextchar("train", "--out", "run").problem()
+    assert "no data" in nextchar("train", "--out", "run").problem()
     assert "--out" in nextchar("train", texts / "english.txt").problem()
 
 

@@ -157,7 +157,7 @@ CONFIGS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "infinite": (lambda c: c["training"].update(learning_rate=float("inf")), "learning_rate"),
     "huge whole number": (lambda c: c["network"].update(hidden_size=10**400), "hidden_size"),
     "huge number": (lambda c: c["training"].update(learning_rate=10**400), "learning_rate"),
-    "newer format": (lambda c: c.update(format_version=2), "newer"),
+    "newer format": (lambda c: c.update(format_version=2), "supports up to"),
     "no format": (lambda c: c.pop("format_version"), "format_version"),
     "format of a wrong type": (lambda c: c.update(format_version="1"), "format_version"),
     "format zero": (lambda c: c.update(format_version=0), "format"),

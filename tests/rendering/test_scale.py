@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nextchar.rendering.scale import STEPS, UNMEASURED, levels, names_of_levels
+from nextchar.rendering.scale import STEPS, UNMEASURED, level_names, levels
 
 
 def test_a_level_begins_at_its_bits() -> None:
@@ -16,6 +16,6 @@ def test_what_was_not_measured_has_a_level_of_its_own() -> None:
 
 
 def test_every_level_has_a_name() -> None:
-    names = names_of_levels()
+    names = level_names()
     assert len(names) == len(STEPS) + 1
     assert (names[0], names[2], names[-1]) == ("<1", "2-3", "12+")

@@ -163,7 +163,7 @@ def test_a_begun_run_names_the_run_and_the_weights_that_it_came_from(
     assert origin.run == str(source)
     assert origin.sha256 == hashlib.sha256((source / "model.safetensors").read_bytes()).hexdigest()
     assert origin.known == range(len(load_vocabulary(source)))
-    assert f"begun from | {origin.description}" in (run / "README.md").read_text()
+    assert f"initialised from | {origin.description}" in (run / "README.md").read_text()
     assert load_origin(source) is None
 
 
@@ -263,7 +263,7 @@ def test_a_source_of_no_use_is_refused(
             {"symbols_known": 10_000},
             "its origin knows the symbols up to 9999, and its vocabulary has",
         ),
-        ({"format_version": 2}, "has format 2, this nextchar reads up to 1"),
+        ({"format_version": 2}, "has format 2, but this version of nextchar supports up to 1"),
     ],
 )
 def test_a_damaged_origin_is_refused(

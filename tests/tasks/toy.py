@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 from nextchar.runs.task import Start
 from nextchar.tasks.examples import Batch, Examples
 from nextchar.tasks.item_model import ItemModel
@@ -37,8 +37,8 @@ class ToyNetwork(Trainable):
         nn.init.zeros_(self.head.bias)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        return levels_of([*self.encoder.groups, [self.head]])
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        return layer_groups_of([*self.encoder.groups, [self.head]])
 
     def forward(
         self, ids: torch.Tensor, lengths: torch.Tensor, generator: torch.Generator | None

@@ -212,14 +212,14 @@ def test_probabilities_are_what_they_say() -> None:
     assert abs(made["word_drop"] / words - 0.02) < 0.004
 
 
-def test_copies_and_stretches_and_seeds_all_differ() -> None:
+def test_copies_and_segments_and_seeds_all_differ() -> None:
     text = korean(300)
     augmenter = Augmenter(AugmentationConfig(**NOISE))
     copies = {
-        "".join(augmenter.chunks(seed, copy, iter([text]), stretch))
+        "".join(augmenter.chunks(seed, copy, iter([text]), segment))
         for seed in (0, 1)
         for copy in (1, 2)
-        for stretch in (0, 1)
+        for segment in (0, 1)
     }
     assert len(copies) == 8
     assert augment(text, seed=1, **NOISE) in copies
@@ -243,15 +243,15 @@ def test_a_line_without_an_end_is_altered_in_pieces(monkeypatch: pytest.MonkeyPa
         ({"augment_swap": -0.1}, "augment_swap must be at least 0 and at most 1; got -0.1"),
         (
             {"augment_swap": 0.6, "augment_drop": 0.6},
-            "edits of characters must have a sum of at most 1, got 1.2",
+            "edits of characters must sum to at most 1, got 1.2",
         ),
         (
             {"augment_word_swap": 0.6, "augment_word_drop": 0.5},
-            "edits of words must have a sum of at most 1, got 1.1",
+            "edits of words must sum to at most 1, got 1.1",
         ),
-        ({"augment_synonym": 0.1}, "augment_synonym and synonyms need each other"),
-        ({"synonyms": "table.tsv"}, "augment_synonym and synonyms need each other"),
-        ({"augment_copies": 2}, "augment_copies 2 would be copies without a change"),
+        ({"augment_synonym": 0.1}, "augment_synonym and synonyms must be set together"),
+        ({"synonyms": "table.tsv"}, "augment_synonym and synonyms must be set together"),
+        ({"augment_copies": 2}, "augment_copies 2 needs an edit"),
         ({"augment_copies": -1}, "augment_copies must be at least 0"),
         ({"augment_shuffle": "words"}, "augment_shuffle must be one of none, lines, paragraphs"),
     ],

@@ -72,7 +72,7 @@ def test_batches_for_one_reading_hold_all_items_within_the_bound(
 
 
 def test_nothing_to_learn_from_is_an_error() -> None:
-    with pytest.raises(TextError, match="no item is left for training"):
+    with pytest.raises(TextError, match="there are no items for training"):
         batches([], 4)
     with pytest.raises(ConfigError, match="batch_size and pool must be at least 1, got 0 and 32"):
         batches([1], 0)

@@ -156,14 +156,15 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_an_empty_text_is_an_error_that_leaves_nothing(
     tmp_path: Path, kind: VocabularyKind
 ) -> None:
-    with pytest.raises(TextError, match=r"the text is empty: no character in .*text\.txt"):
+    with pytest.raises(TextError, match=r"the text is empty: no characters in .*text\.txt"):
         build(tmp_path, "", TextConfig(vocabulary=kind), learn(kind, ["a"], 1))
     assert list((tmp_path / "corpus").iterdir()) == []
 
 
 @pytest.mark.parametrize(("kind", "name"), [("char", r"\\n"), ("byte", "0x0a")])
 def test_a_text_of_one_symbol_is_an_error(tmp_path: Path, kind: VocabularyKind, name: str) -> None:
-    with pytest.raises(TextError, match=f"one distinct symbol '.*{name[-3:]}': nothing to predict"):
+    message = f"one distinct symbol, '.*{name[-3:]}': nothing to predict"
+    with pytest.raises(TextError, match=message):
         build(tmp_path, "\n" * 100, TextConfig(vocabulary=kind))
 
 
@@ -179,7 +180,7 @@ def test_a_text_that_changes_after_its_vocabulary_was_made_is_an_error(tmp_path:
     with open_text([file], TextConfig()) as source:
         vocabulary = learn("char", source.chunks(), 1)
         file.write_text("ababc")
-        with pytest.raises(TextError, match=r"a\.txt changed while it was being read"):
+        with pytest.raises(TextError, match=r"a\.txt was modified while it was being read"):
             Corpus.build(source, vocabulary, tmp_path / "corpus", TextConfig())
 
 
@@ -228,9 +229,9 @@ def test_missing_ids_are_an_error(corpus: Corpus) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "has 0 bytes, 120 were written"),
-        (b"x" * 119, "has 119 bytes, 120 were written"),
-        (b"\0" * 120, "is not what was written"),
+        (b"", "has 0 bytes, expected 120"),
+        (b"x" * 119, "has 119 bytes, expected 120"),
+        (b"\0" * 120, "was modified or is damaged"),
     ],
 )
 def test_damaged_ids_are_an_error(corpus: Corpus, data: bytes, message: str) -> None:
@@ -297,21 +298,21 @@ def test_a_corpus_of_the_first_format_has_no_borders_and_no_copies(corpus: Corpu
     del values["borders"], values["augmented"]
     (corpus.folder / "corpus.json").write_text(json.dumps(values))
     opened = Corpus.open(corpus.folder)
-    assert (opened.borders, opened.augmented) == ((), 0)
+    assert (opened.boundaries, opened.augmented) == ((), 0)
     assert np.array_equal(opened.original, corpus.train)
 
 
-def upper(chunks: Iterator[str], stretch: int) -> Iterator[str]:
-    """A copy that says of which stretch it is."""
-    yield str(stretch)
+def upper(chunks: Iterator[str], segment: int) -> Iterator[str]:
+    """A copy that says of which segment it is."""
+    yield str(segment)
     yield from (chunk.upper() for chunk in chunks)
 
 
 def parts_of(corpus: Corpus, vocabulary: Vocabulary) -> list[str]:
-    """Decode the training part between its borders, then the parts held out."""
-    bounds = [0, *corpus.borders, len(corpus.train)]
-    stretches = [corpus.train[start:end] for start, end in itertools.pairwise(bounds)]
-    return [vocabulary.decode(ids) for ids in (*stretches, corpus.test, corpus.validation)]
+    """Decode the training part between its boundaries, then the parts held out."""
+    bounds = [0, *corpus.boundaries, len(corpus.train)]
+    segments = [corpus.train[start:end] for start, end in itertools.pairwise(bounds)]
+    return [vocabulary.decode(ids) for ids in (*segments, corpus.test, corpus.validation)]
 
 
 def test_copies_stand_between_the_training_part_and_what_is_held_out(tmp_path: Path) -> None:
@@ -320,7 +321,7 @@ def test_copies_stand_between_the_training_part_and_what_is_held_out(tmp_path: P
     plain = build(tmp_path / "plain", "abcdefgh", config, vocabulary)
     copied = build(tmp_path / "copied", "abcdefgh", config, vocabulary, copies=[upper, upper])
     assert parts_of(copied, vocabulary) == ["abcd", "0ABCD", "0ABCD", "ef", "gh"]
-    assert (copied.borders, copied.augmented, copied.length) == ((4, 9), 10, 18)
+    assert (copied.boundaries, copied.augmented, copied.length) == ((4, 9), 10, 18)
     assert (plain.characters, copied.characters) == (8, 8)
     assert np.array_equal(copied.original, plain.train)
     assert np.array_equal(copied.ids, Corpus.open(copied.folder).ids)
@@ -342,7 +343,7 @@ def test_what_is_copied_are_the_characters_of_the_training_part(
 
 def test_a_copy_of_which_nothing_is_left_is_none(tmp_path: Path) -> None:
     corpus = build(tmp_path, "ab" * 50, copies=[lambda _chunks, _: iter(())])
-    assert (corpus.borders, corpus.augmented) == ((), 0)
+    assert (corpus.boundaries, corpus.augmented) == ((), 0)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,7 @@ def test_a_fold_comes_last_and_leaves_a_border_where_it_was(
     assert (corpus.length, corpus.characters) == (9, 9)
 
 
-def test_both_stretches_around_a_fold_are_copied(tmp_path: Path) -> None:
+def test_both_segments_around_a_fold_are_copied(tmp_path: Path) -> None:
     config = TextConfig(validation_fraction=0, folds=3, fold=2)
     vocabulary = CharVocabulary(list("abcdefghi01ABCDEFGHI"))
     corpus = build(tmp_path, "abcdefghi", config, vocabulary, copies=[upper])
@@ -384,9 +385,9 @@ def test_the_folds_together_are_the_text_in_every_vocabulary(
     for fold in range(1, folds + 1):
         config = TextConfig(vocabulary=kind, validation_fraction=0, folds=folds, fold=fold)
         corpus = build(scratch, text, config, vocabulary)
-        *stretches, _, validation = parts_of(corpus, vocabulary)
+        *segments, _, validation = parts_of(corpus, vocabulary)
         before = "".join(held_out)
-        assert "".join(stretches) == before + text[len(before) + len(validation) :]
+        assert "".join(segments) == before + text[len(before) + len(validation) :]
         held_out.append(validation)
     assert "".join(held_out) == text
     assert max(map(len, held_out)) - min(map(len, held_out)) <= 1
@@ -400,7 +401,7 @@ def test_a_text_too_short_for_its_folds_is_an_error(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_an_error(corpus: Corpus) -> None:
     (corpus.folder / "corpus.json").write_text('{"format_version": 3}')
-    with pytest.raises(CorpusError, match="has format version 3, this nextchar reads up to 2"):
+    with pytest.raises(CorpusError, match=r"has format version 3, but .* supports up to 2"):
         Corpus.open(corpus.folder)
 
 
@@ -411,7 +412,7 @@ def test_a_corpus_at_rest_passes_the_check(corpus: Corpus) -> None:
 
 def test_ids_that_are_cut_off_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
     os.truncate(corpus.folder / "ids.bin", 10)
-    with pytest.raises(CorpusError, match=r"ids\.bin changed while it is in use"):
+    with pytest.raises(CorpusError, match=r"ids\.bin was modified while in use"):
         corpus.check()
 
 
@@ -419,11 +420,11 @@ def test_ids_that_are_overwritten_under_a_reader_are_found_by_the_check(corpus: 
     path = corpus.folder / "ids.bin"
     path.write_bytes(path.read_bytes())
     os.utime(path, ns=(0, corpus.signature[1] + 1))
-    with pytest.raises(CorpusError, match="changed while it is in use"):
+    with pytest.raises(CorpusError, match="was modified while in use"):
         corpus.check()
 
 
 def test_ids_that_disappear_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
     (corpus.folder / "ids.bin").unlink()
-    with pytest.raises(CorpusError, match="is gone while it is in use"):
+    with pytest.raises(CorpusError, match="was removed while in use"):
         corpus.check()

@@ -87,5 +87,5 @@ def test_an_unreadable_folder_is_an_error(tree: Path, monkeypatch: pytest.Monkey
 
 def test_a_pipe_is_refused_before_it_blocks(tree: Path) -> None:
     os.mkfifo(tree / "pipe")
-    with pytest.raises(TextError, match="not a regular file; pipe it in and give -"):
+    with pytest.raises(TextError, match="not a regular file; pipe it to standard input"):
         find_files([tree / "pipe"])

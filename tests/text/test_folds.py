@@ -9,18 +9,18 @@ import pytest
 from nextchar.config import TextConfig, VocabularyKind
 from nextchar.errors import TextError
 from nextchar.text import reading
-from nextchar.text.folds import Fold, Stretch, learn_vocabulary, text_folds
+from nextchar.text.folds import Fold, Segment, learn_vocabulary, text_folds
 from nextchar.text.reading import open_text
 
 
-def test_a_stretch_is_read_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_is_read_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK_BYTES", 4)
     (tmp_path / "text.txt").write_text("각나다라abcdefg", encoding="utf-8")
     with open_text([tmp_path / "text.txt"], TextConfig()) as source:
         assert len(list(source.chunks())) > 3
         for start in range(11):
             for end in range(start, 12):
-                pieces = list(Stretch(source, start, end).chunks())
+                pieces = list(Segment(source, start, end).chunks())
                 assert "".join(pieces) == "각나다라abcdefg"[start:end]
                 assert all(pieces)
 

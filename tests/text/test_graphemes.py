@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextchar.text.graphemes import (
-    Borders,
+    ClusterBoundaries,
     attaches,
-    border_at_least,
-    border_at_most,
+    boundary_at_least,
+    boundary_at_most,
     clusters,
     inner_places,
 )
@@ -73,8 +73,8 @@ def test_clusters_are_those_that_the_annex_gives(text: str, expected: list[str])
 
 @given(st.text(ALPHABET))
 def test_the_fast_way_and_one_character_after_the_other_find_the_same_borders(text: str) -> None:
-    borders = Borders()
-    inner = [place for place, character in enumerate(text) if not borders.begins(character)]
+    boundaries = ClusterBoundaries()
+    inner = [place for place, character in enumerate(text) if not boundaries.begins(character)]
     assert inner_places(text) == inner
 
 
@@ -90,7 +90,7 @@ def test_the_borders_around_a_place_enclose_it_without_a_border_between(
     text: str, place: int
 ) -> None:
     place %= len(text) + 1
-    low, high = border_at_most(text, place), border_at_least(text, place)
+    low, high = boundary_at_most(text, place), boundary_at_least(text, place)
     assert low <= place <= high
     assert not {low, high} & set(inner_places(text))
     assert len(clusters(text[low:high])) <= 1
@@ -116,4 +116,4 @@ def test_the_last_border_before_a_place_is_found_from_the_last_space_on(
     place = data.draw(st.integers(0, len(text)))
     inner = set(inner_places(text[: place + 1]))
     expected = next((at for at in range(place, -1, -1) if at not in inner), 0)
-    assert border_at_most(text, place) == expected
+    assert boundary_at_most(text, place) == expected

@@ -61,9 +61,9 @@ def test_texts_that_end_alike_are_no_labels(tmp_path: Path, lines: list[str]) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("bad\ta slow film\t7\n", "line 1 has 3 columns between tabs"),
+        ("bad\ta slow film\t7\n", "line 1 has 3 columns separated by tabs"),
         ("bad a slow film\ngood what\ta joy\n", "line 2 is separated by a tab, and "),
-        ("\n\n", "there is no item in "),
+        ("\n\n", " has no items"),
     ],
 )
 def test_lines_that_do_not_fit_are_refused(tmp_path: Path, content: str, words: str) -> None:
@@ -76,7 +76,7 @@ def test_lines_that_do_not_fit_are_refused(tmp_path: Path, content: str, words: 
 def test_a_class_file_without_a_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("what a joy\n")
     (tmp_path / "bad.txt").write_text(" \n\n")
-    with pytest.raises(TextError, match=r"there is no item in .*bad\.txt"):
+    with pytest.raises(TextError, match=r"bad\.txt has no items"):
         read_labelled([tmp_path], TextConfig())
 
 

@@ -48,7 +48,7 @@ def test_a_return_alone_ends_lines_where_it_ends_the_first(text: str, lines: lis
 
 def parted(*lines: str) -> list[tuple[str, str]]:
     parting = TwoColumns(("label", "text"), "hint")
-    return [parting.parted(line, f"line {number}") for number, line in enumerate(lines, 1)]
+    return [parting.split(line, f"line {number}") for number, line in enumerate(lines, 1)]
 
 
 def test_columns_are_parted_at_the_tab_or_at_the_first_blank() -> None:
@@ -62,13 +62,16 @@ def test_columns_are_parted_at_the_tab_or_at_the_first_blank() -> None:
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (("a\tb", "c\td\te"), "line 2 has 3 columns between tabs: a line is a label, a tab and a"),
+        (
+            ("a\tb", "c\td\te"),
+            "line 2 has 3 columns separated by tabs: a line must be a label,",
+        ),
         (
             ("a b", "c d\te"),
-            "line 2 is separated by a tab, and line 1 by a blank: separate all lines by",
+            "line 2 is separated by a tab, and line 1 by a space: use tabs in all lines",
         ),
-        (("a b\tc", "d\te", "f g"), "line 3 is separated by a blank, and line 1 by a tab"),
-        (("label\ttext", "a\tb"), "line 1 is a header, and not a label and a text"),
+        (("a b\tc", "d\te", "f g"), "line 3 is separated by a space, and line 1 by a tab"),
+        (("label\ttext", "a\tb"), "line 1 is a header, not a label and a text"),
         (("a b", "alone"), "line 2 has no text after its label 'alone'"),
         (("a b", "alone "), "line 2 has no text after its label 'alone'"),
     ],

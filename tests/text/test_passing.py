@@ -92,14 +92,14 @@ def test_compressed_input_is_undone(
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("a.gz", b"plain", "a.gz is not a whole gzip file"),
+        ("a.gz", b"plain", "a.gz is not a complete gzip file"),
         (
             "a.txt",
             gzip.compress(b"text" * 1000, mtime=0)[:-9],
-            "a.txt is not a whole compressed file",
+            "a.txt is not a complete compressed file",
         ),
-        ("a.xz", lzma.compress(b"text")[:-9] + b"123456789", "a.xz is not a whole xz file"),
-        ("a.bz2", b"plain", "a.bz2 is not a whole bzip2 file"),
+        ("a.xz", lzma.compress(b"text")[:-9] + b"123456789", "a.xz is not a complete xz file"),
+        ("a.bz2", b"plain", "a.bz2 is not a complete bzip2 file"),
         ("a.txt", b"PK\x03\x04\x14", "a.txt is a zip archive (as .xlsx and .docx files are)"),
         ("a.zst", b"\x28\xb5\x2f\xfd\x04", "a.zst is a Zstandard file: unpack it"),
     ],

@@ -40,5 +40,5 @@ def test_those_that_are_taken_stand_side_by_side_and_padded(
 def test_offsets_that_do_not_fit_are_refused() -> None:
     values = np.zeros(3, dtype=np.uint8)
     for offsets in ([0, 4], [1, 3], [0, 2, 1, 3], []):
-        with pytest.raises(CorpusError, match="offsets of sequences must rise from 0 to 3"):
+        with pytest.raises(CorpusError, match="offsets of sequences must increase from 0 to 3"):
             Sequences(values, np.array(offsets, dtype=np.int64))

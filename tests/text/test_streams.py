@@ -20,19 +20,19 @@ def streams(length: int, batch_size: int, sequence_length: int, **options: Any) 
     return Streams(ids=ids, batch_size=batch_size, sequence_length=sequence_length, **options)
 
 
-def test_golden_batches_of_two_stretches_of_six_and_five_symbols() -> None:
+def test_golden_batches_of_two_segments_of_six_and_five_symbols() -> None:
     # The windows are 0-2 and 3-4, then 6-8 and 9: nothing is predicted from 5, which ends a text.
-    made = streams(11, 2, 3, borders=(6,))
+    made = streams(11, 2, 3, boundaries=(6,))
     expected: list[tuple[list[list[int]], list[list[int]], list[bool]]] = [
         ([[0, 6], [1, 7], [2, 8]], [[1, 7], [2, 8], [3, 9]], [True, True]),
         ([[3, 9], [4, 9], [4, 9]], [[4, 10], [5, -100], [-100, -100]], [False, False]),
         ([[6, 0], [7, 1], [8, 2]], [[7, 1], [8, 2], [9, 3]], [True, True]),
     ]
-    for step, (inputs, targets, fresh) in enumerate(expected):
+    for step, (inputs, targets, reset) in enumerate(expected):
         batch = made.batch(step)
         assert batch.inputs.tolist() == inputs
         assert batch.targets.tolist() == targets
-        assert batch.fresh.tolist() == fresh
+        assert batch.reset.tolist() == reset
     assert made.epoch(2) == 1.0
 
 
@@ -49,11 +49,11 @@ def test_golden_batches_of_eleven_symbols_in_two_streams_of_three() -> None:
         ([[3, 9], [4, 9], [5, 9]], [[4, 10], [5, -100], [6, -100]], [False, False]),
         ([[6, 0], [7, 1], [8, 2]], [[7, 1], [8, 2], [9, 3]], [False, True]),
     ]
-    for step, (inputs, targets, fresh) in enumerate(expected):
+    for step, (inputs, targets, reset) in enumerate(expected):
         batch = made.batch(step)
         assert batch.inputs.tolist() == inputs
         assert batch.targets.tolist() == targets
-        assert batch.fresh.tolist() == fresh
+        assert batch.reset.tolist() == reset
 
 
 def predictions(batch: Batch) -> list[tuple[int, int]]:
@@ -80,7 +80,7 @@ def test_a_window_continues_the_window_before_or_begins_the_text(
     made = streams(*drawn)
     before, after = made.batch(step), made.batch(step + 1)
     for column in range(made.batch_size):
-        if after.fresh[column]:
+        if after.reset[column]:
             assert after.inputs[0, column] == 0
             assert made.ids[-1] in before.targets[:, column]
         else:
@@ -88,15 +88,15 @@ def test_a_window_continues_the_window_before_or_begins_the_text(
 
 
 @st.composite
-def stretches(draw: st.DrawFn) -> tuple[list[int], int, int]:
-    """Draw the lengths of stretches, and B and T for which they are long enough."""
+def segments(draw: st.DrawFn) -> tuple[list[int], int, int]:
+    """Draw the lengths of segments, and B and T for which they are long enough."""
     batch_size, sequence_length = draw(st.integers(1, 5)), draw(st.integers(1, 6))
     lengths = draw(st.lists(st.integers(1, 12), max_size=8))
     lengths.insert(draw(st.integers(0, len(lengths))), batch_size * sequence_length + 1)
     return lengths, batch_size, sequence_length
 
 
-@given(stretches(), st.data())
+@given(segments(), st.data())
 def test_every_prediction_is_made_once_a_pass_and_none_crosses_a_border(
     drawn: tuple[list[int], int, int], data: st.DataObject
 ) -> None:
@@ -113,7 +113,12 @@ def test_every_prediction_is_made_once_a_pass_and_none_crosses_a_border(
     )
     made = [
         streams(
-            ends[-1], batch_size, sequence_length, borders=tuple(ends[:-1]), rank=rank, world=world
+            ends[-1],
+            batch_size,
+            sequence_length,
+            boundaries=tuple(ends[:-1]),
+            rank=rank,
+            world=world,
         )
         for rank in range(world)
     ]
@@ -128,38 +133,38 @@ def test_every_prediction_is_made_once_a_pass_and_none_crosses_a_border(
     assert made[0].epoch(windows // batch_size) == 1.0
 
 
-@given(stretches(), st.integers(0, 300))
-def test_a_stream_is_fresh_exactly_where_a_stretch_begins_and_else_goes_on(
+@given(segments(), st.integers(0, 300))
+def test_state_is_reset_exactly_at_the_start_of_a_segment(
     drawn: tuple[list[int], int, int], step: int
 ) -> None:
     lengths, batch_size, sequence_length = drawn
     ends = np.cumsum(lengths).tolist()
-    made = streams(ends[-1], batch_size, sequence_length, borders=tuple(ends[:-1]))
+    made = streams(ends[-1], batch_size, sequence_length, boundaries=tuple(ends[:-1]))
     before, after = made.batch(step), made.batch(step + 1)
     for column in range(batch_size):
         begins = int(after.inputs[0, column]) in [0, *ends]
-        assert bool(after.fresh[column]) == begins
+        assert bool(after.reset[column]) == begins
         if not begins:
             assert after.inputs[0, column] == before.targets[-1, column]
 
 
-@given(stretches())
+@given(segments())
 def test_a_text_too_small_counts_what_a_border_costs(drawn: tuple[list[int], int, int]) -> None:
     lengths, _, sequence_length = drawn
-    borders = tuple(np.cumsum(lengths)[:-1].tolist())
+    boundaries = tuple(np.cumsum(lengths)[:-1].tolist())
     have = sum(lengths) - len(lengths)
     batch_size = have // sequence_length + 1
     with pytest.raises(TextError) as caught:
-        streams(sum(lengths), batch_size, sequence_length, borders=borders)
+        streams(sum(lengths), batch_size, sequence_length, boundaries=boundaries)
     needed = batch_size * sequence_length + len(lengths)
     assert f"{sum(lengths)} symbols" in str(caught.value)
     assert f"which need {needed};" in str(caught.value)
 
 
-@pytest.mark.parametrize("borders", [(0,), (5, 5), (7, 3), (100,), (-1,)])
-def test_borders_that_are_none_are_refused(borders: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match="borders must ascend from 1 to 99"):
-        streams(100, 2, 3, borders=borders)
+@pytest.mark.parametrize("boundaries", [(0,), (5, 5), (7, 3), (100,), (-1,)])
+def test_rejects_invalid_boundaries(boundaries: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="boundaries must ascend from 1 to 99"):
+        streams(100, 2, 3, boundaries=boundaries)
 
 
 @given(sizes, st.integers(0, 10**12))
@@ -186,7 +191,7 @@ def test_the_ranks_together_have_the_whole_batch(
     def joined(name: str) -> NDArray[np.int64]:
         return np.concatenate([getattr(share, name) for share in shares], axis=-1)
 
-    for name in ("inputs", "targets", "fresh"):
+    for name in ("inputs", "targets", "reset"):
         assert np.array_equal(joined(name), getattr(whole, name))
     assert whole.target_share == 1.0
     for share in shares:
@@ -197,15 +202,17 @@ def test_the_ranks_together_have_the_whole_batch(
 def test_a_text_too_small_names_values_that_work(batch_size: int, sequence_length: int) -> None:
     with pytest.raises(TextError, match="1000 symbols") as caught:
         streams(1000, batch_size, sequence_length)
-    for option, value in re.findall(r"--(batch-size|sequence-length) (\d+)(?= or|$)",
-                                    str(caught.value).split("give")[1]):  # fmt: skip
+    suggestion = caught.value.for_command_line.split("; set ")[1]
+    suggested = re.findall(r"--(batch-size|sequence-length) (\d+)(?= or|$)", suggestion)
+    assert suggested
+    for option, value in suggested:
         fitting = {"batch_size": batch_size, "sequence_length": sequence_length}
         fitting[option.replace("-", "_")] = int(value)
         streams(1000, **fitting)
 
 
 def test_one_symbol_alone_is_no_text() -> None:
-    with pytest.raises(TextError, match="give more text"):
+    with pytest.raises(TextError, match="use more text"):
         streams(1, 1, 1)
 
 
@@ -236,12 +243,12 @@ def test_the_text_is_checked_before_it_is_read() -> None:
 
 def test_streams_are_cleared_in_the_middle_of_a_text_as_often_as_asked() -> None:
     made = streams(100_000, 8, 4, reset_probability=0.1, seed=3)
-    cleared = np.concatenate([made.batch(step).fresh for step in range(2, 1000)])
+    cleared = np.concatenate([made.batch(step).reset for step in range(2, 1000)])
     assert cleared.mean() == pytest.approx(0.1, abs=0.01)
     # It is another stream each time, and another seed draws others.
     assert cleared.reshape(-1, 8).mean(axis=0) == pytest.approx(0.1, abs=0.04)
     other = streams(100_000, 8, 4, reset_probability=0.1, seed=4)
-    assert any((other.batch(step).fresh != made.batch(step).fresh).any() for step in range(20))
+    assert any((other.batch(step).reset != made.batch(step).reset).any() for step in range(20))
 
 
 @given(st.integers(0, 10_000), st.integers(0, 2**63 - 1), st.sampled_from([1, 2, 4]))
@@ -249,6 +256,6 @@ def test_the_streams_that_are_cleared_do_not_depend_on_the_processes(
     step: int, seed: int, world: int
 ) -> None:
     options: dict[str, Any] = {"reset_probability": 0.5, "seed": seed}
-    whole = streams(1000, 4, 8, **options).batch(step).fresh
+    whole = streams(1000, 4, 8, **options).batch(step).reset
     ranks = [streams(1000, 4, 8, rank=rank, world=world, **options) for rank in range(world)]
-    assert np.concatenate([each.batch(step).fresh for each in ranks]).tolist() == whole.tolist()
+    assert np.concatenate([each.batch(step).reset for each in ranks]).tolist() == whole.tolist()

@@ -32,15 +32,15 @@ def test_each_kind_of_file_holds_words_and_their_alternatives(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("table.txt", b"a\tb", "must be a file that ends in .tsv, .csv, .json"),
+        ("table.txt", b"a\tb", "must be a .tsv, .csv, .json file"),
         ("table.tsv", b"", "is empty"),
-        ("table.tsv", b"a\nb\n", "has no word with an alternative"),
+        ("table.tsv", b"a\nb\n", "has no word with a synonym"),
         ("table.tsv", b"a\t\xff\n", "is not utf-8"),
-        ("table.csv", b'a,b\n\na,"b\n', "line 3: a quote opens a field here"),
+        ("table.csv", b'a,b\n\na,"b\n', "line 3: a quoted field starts here"),
         ("table.json", b"{", "is not JSON"),
-        ("table.json", b"[1]", "must hold an object of words, each with a list of texts"),
-        ("table.json", b'{"a": "b"}', "must hold an object of words, each with a list of texts"),
-        ("table.json", b'{"a": [1]}', "must hold an object of words, each with a list of texts"),
+        ("table.json", b"[1]", "must be a JSON object with a list of strings for each word"),
+        ("table.json", b'{"a": "b"}', "must be a JSON object with a list of strings for each word"),
+        ("table.json", b'{"a": [1]}', "must be a JSON object with a list of strings for each word"),
     ],
 )
 def test_what_is_no_table_is_refused(

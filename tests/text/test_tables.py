@@ -180,12 +180,12 @@ def test_a_compressed_table_in_another_encoding_is_read(tmp_path: Path) -> None:
     ("kind", "text", "words"),
     [
         ("csv", "text,label\nx,1\n", ("line 1", "no column 'stars'", "'text', 'label'", "numbers")),
-        ("csv", "text,stars\nx\n", ("line 2", "1 fields", "names 2")),
+        ("csv", "text,stars\nx\n", ("line 2", "1 fields", "has 2")),
         ("csv", "text,stars\nx,1,y\n", ("line 2", "3 fields")),
-        ("csv", 'text,stars\n"x,1\n', ("line 2", "a quote opens a field here and is never closed")),
+        ("csv", 'text,stars\n"x,1\n', ("line 2", "a quoted field starts here and is never closed")),
         ("csv", "stars,stars\n1,2\n", ("column 'stars' twice",)),
         ("csv", "", ("empty",)),
-        ("jsonl", '{"stars": 1}\nnothing\n', ("line 2", "not JSON")),
+        ("jsonl", '{"stars": 1}\nnothing\n', ("line 2", "must be a JSON object")),
         ("jsonl", "[1]\n", ("line 1", "must be an object", "[1]")),
         ("jsonl", '{"stars": 1}\n{"stars": [null]}\n', ("line 2", "must be text or a number")),
         ("jsonl", '{"stars": "a"}\n{"stars": "b\\ud83d"}\n', ("line 2", "U+D83D at character 2")),
@@ -207,7 +207,7 @@ def test_what_is_wrong_is_said_with_its_place(
 
 def test_what_cannot_be_decoded_is_not_said_to_be_readable_as_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"text\n\xff\n")
-    with pytest.raises(TextError, match=r'offset 5, .*; give encoding, or errors="replace"$'):
+    with pytest.raises(TextError, match=r'offset 5, .*; set encoding, or errors="replace"$'):
         rows(tmp_path / "a.csv", "text")
 
 
@@ -218,8 +218,8 @@ def test_columns_that_are_not_asked_for_are_not_judged(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", ",,label,text,x,x\n1,2,n,a,c,d\n1,2,n,b\n1,2,n,c,c,d,,\n")
     assert rows(path, "text", "label") == [("a", "n"), ("b", "n"), ("c", "n")]
     assert noted(path, "text", "label") == [
-        "a.csv: rows with fewer fields than the first line names: 1, the first in line 3",
-        "a.csv: rows with more fields than the first line names: 1, the first in line 4",
+        "a.csv: rows with fewer fields than the first line: 1, the first in line 3",
+        "a.csv: rows with more fields than the first line: 1, the first in line 4",
     ]
     assert "line 1 has the column 'x' twice" in refusal(path, "x")
 
@@ -228,9 +228,7 @@ def test_empty_fields_behind_the_last_column_are_nothing(tmp_path: Path) -> None
     path = write(tmp_path / "a.csv", "label,text\nn,a,,\nn,b,\n")
     assert rows(path, "text", "label") == [("a", "n"), ("b", "n")]
     write(path, "label,text\nn,a, and b\n")
-    assert "line 2 has 3 fields; the first line names 2, separated by commas" in refusal(
-        path, "text"
-    )
+    assert "line 2 has 3 fields; the first line has 2, separated by commas" in refusal(path, "text")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +259,7 @@ def test_fields_of_a_tsv_file_in_quotes_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", 'text\tlabel\n"a\t1\n"b ""c"""\t2\n"d"\t3\n')
     assert rows(path, "text", kind="tsv") == [('"a',), ('"b ""c"""',), ('"d"',)]
     assert noted(path, "text", kind="tsv") == [
-        "a.tsv: fields in quotes, which a .tsv file keeps as text: 2, the first in line 3"
+        "a.tsv: quoted fields (quotes are text in a .tsv file): 2, the first in line 3"
     ]
 
 
@@ -286,12 +284,12 @@ def test_json_that_is_no_text_is_an_empty_field_and_counted(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('text,label\na,1\n"b,2\nc,3\nd,4\n', "line 3: a quote opens a field here and is never"),
-        ('text,label\na,1\n"b\n",2\n"c\nd","e\n', "line 6: a quote opens a field here and is"),
-        ('text,label\n"b,2\nc,3\n"d",4\n', "closes it in line 4: a quote inside a field is"),
-        ('text,label\n"b,2\nc,3\n"d",4\n', "line 2: a quote opens a field here, and text"),
-        ('text,label\na,1\n"b"c,2\n', "line 3: a quote opens a field here, and text follows"),
-        ('sep=;\ntext;label\na;1\n"b;2\n', "line 4: a quote opens a field here and is never"),
+        ('text,label\na,1\n"b,2\nc,3\nd,4\n', "line 3: a quoted field starts here and is never"),
+        ('text,label\na,1\n"b\n",2\n"c\nd","e\n', "line 6: a quoted field starts here and is"),
+        ('text,label\n"b,2\nc,3\n"d",4\n', "closing quote in line 4: quotes inside"),
+        ('text,label\n"b,2\nc,3\n"d",4\n', "line 2: a quoted field starts here, and text"),
+        ('text,label\na,1\n"b"c,2\n', "line 3: a quoted field starts here, and text follows"),
+        ('sep=;\ntext;label\na;1\n"b;2\n', "line 4: a quoted field starts here and is never"),
     ],
 )
 def test_a_quote_that_is_not_closed_is_named_by_the_line_that_opens_it(
@@ -375,5 +373,5 @@ def test_memory_does_not_grow_with_a_table(tmp_path: Path) -> None:
 
 def test_a_row_with_a_separator_too_many_is_refused_and_not_learned(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label,note\nfine,pos,x\nwell, good,pos,y\n")
-    with pytest.raises(TextError, match=r"line 3 has 4 fields; the first line names 3"):
+    with pytest.raises(TextError, match=r"line 3 has 4 fields; the first line has 3"):
         rows(path, "text", "label")

@@ -38,11 +38,11 @@ def test_tokens_are_sorted_and_rare_ones_are_unknown() -> None:
     ("values", "words"),
     [
         ({"kind": "token", "symbols": ["a", "a"], "unknown": True}, "distinct"),
-        ({"kind": "token", "symbols": ["a b"], "unknown": True}, "without white space"),
+        ({"kind": "token", "symbols": ["a b"], "unknown": True}, "must not contain white space"),
         ({"kind": "token", "symbols": [], "unknown": True}, "at least one"),
         ({"kind": "token", "symbols": "ab", "unknown": True}, "list of strings"),
         ({"kind": "token", "symbols": ["a"], "unknown": 1}, "true or false"),
-        ({"kind": "token", "symbols": ["a"]}, "has kind, symbols, unknown"),
+        ({"kind": "token", "symbols": ["a"]}, "keys must be kind, symbols and unknown"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused(values: dict[str, object], words: str) -> None:

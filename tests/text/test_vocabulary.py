@@ -150,13 +150,13 @@ def test_unknown_symbols_are_listed_and_can_be_skipped() -> None:
         vocabulary.encode("aé\né")
     assert str(caught.value) == (
         r"unknown symbols '\n', 'é': not among the 2 symbols of the vocabulary, the first at "
-        'line 1, column 2; unknown="skip" leaves them out'
+        'line 1, column 2; unknown="skip" drops them'
     )
 
 
 def test_with_unk_the_message_says_that_symbols_can_be_replaced() -> None:
     vocabulary = learn("char", ["aab"], 2)
-    with pytest.raises(UnknownSymbolsError, match='skip" leaves them out, unknown="replace" reads'):
+    with pytest.raises(UnknownSymbolsError, match='skip" drops them, unknown="replace" reads'):
         vocabulary.encode("ab")
 
 

@@ -24,7 +24,7 @@ class Wrapped(Trainable):
         self.register_buffer("factor", torch.ones(1))
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         return (tuple(self.module.parameters()),)
 
     @property

@@ -221,21 +221,21 @@ def test_numbers_of_numpy_are_numbers(
 
 def test_more_takes_no_flags_for_numbers() -> None:
     for value in (True, np.True_, np.float64(2)):
-        with pytest.raises(ConfigError, match="steps must be a whole number"):
+        with pytest.raises(ConfigError, match="steps must be an integer"):
             More(steps=value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"steps": 5, "minutes": 1.0}, "for steps or for minutes: got both"),
-        ({"learning_rate": 0.1}, "for steps or for minutes: got neither"),
+        ({"steps": 5, "minutes": 1.0}, "either steps or minutes; got both"),
+        ({"learning_rate": 0.1}, "either steps or minutes; got neither"),
         ({"steps": 0}, "steps must be above 0; got 0"),
         ({"minutes": -1.0}, "minutes must be above 0; got -1.0"),
         ({"minutes": math.inf}, "minutes must be above 0; got inf"),
         ({"minutes": math.nan}, "minutes must be above 0; got nan"),
-        ({"steps": "5"}, "steps must be a whole number or None; got '5'"),
-        ({"steps": 5.5}, "steps must be a whole number or None; got 5.5"),
+        ({"steps": "5"}, "steps must be an integer or None; got '5'"),
+        ({"steps": 5.5}, "steps must be an integer or None; got 5.5"),
         ({"minutes": "1"}, "minutes must be a number or None; got '1'"),
         ({"steps": 5, "learning_rate": 1e300}, "learning_rate must be"),
     ],

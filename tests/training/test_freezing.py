@@ -86,7 +86,7 @@ def test_levels_thaw_one_after_the_other_from_the_output(text: Path, tmp_path: P
 @given(st.integers(0, 4), st.integers(0, 5), st.integers(0, 40))
 def test_no_level_freezes_again(freeze: int, every: int, step: int) -> None:
     config = TrainingConfig(freeze=freeze, unfreeze_every=every if freeze else 0)
-    freezing = Freezing(SMALL.levels, config)
+    freezing = Freezing(SMALL.layer_groups, config)
     frozen = [freezing.frozen_groups(step), freezing.frozen_groups(step + 1)]
     assert freeze >= frozen[0] >= frozen[1] >= 0
     if every and step >= freeze * every:
@@ -104,9 +104,9 @@ def test_the_gradient_norm_counts_only_what_learns(text: Path, tmp_path: Path) -
 
 def test_a_network_frozen_to_its_head_computes_no_backward_pass_below(text: Path) -> None:
     network = Network(5, NetworkConfig(hidden_size=4, embedding_size=3, layers=2), generator=None)
-    Freezing(network.levels, TrainingConfig(freeze=3)).begin(0)
+    Freezing(network.layer_groups, TrainingConfig(freeze=3)).begin(0)
     ids = torch.zeros(2, 1, dtype=torch.int64)
-    outputs, _ = network.stack.unroll(network._enter(ids, None), network.initial_state(1))
+    outputs, _ = network.stack.unroll(network._embed(ids, None), network.initial_state(1))
     assert not outputs.requires_grad
 
 
@@ -137,7 +137,7 @@ def test_a_run_that_thaws_resumes_bit_for_bit(
         ({"freeze": 3}, r"freeze must be below 3.*embedding, layer 1, head.*got 3"),
         ({"freeze": 2, "input": "onehot"}, r"freeze must be below 2.*\(the network has layer 1"),
         ({"freeze": -1}, "freeze must be at least 0; got -1"),
-        ({"unfreeze_every": 5}, "unfreeze_every 5 frees what freeze has fixed, and freeze is 0"),
+        ({"unfreeze_every": 5}, "unfreeze_every 5 needs freeze above 0, but freeze is 0"),
         ({"layer_decay": 0}, "layer_decay must be above 0 and at most 1; got 0"),
         ({"layer_decay": 1.5}, "layer_decay must be above 0 and at most 1; got 1.5"),
     ],

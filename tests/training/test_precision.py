@@ -10,7 +10,7 @@ import torch
 
 import nextchar
 from nextchar.errors import ConfigError
-from nextchar.nn.kernels import gemm_int16 as integer_tiles
+from nextchar.nn.kernels import gemm_int16
 from nextchar.nn.precision import has_int16
 from nextchar.runs.training import resume
 from nextchar.training.events import Event, Noticed
@@ -34,7 +34,7 @@ def text(tmp_path: Path) -> Path:
 def test_int16_is_refused_on_a_processor_without(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(integer_tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(gemm_int16, "has_instruction", lambda: False)
 
     with pytest.raises(ConfigError, match="'int16' needs a processor with AVX-512 VNNI"):
         nextchar.train(text, tmp_path / "run", precision="int16", **OPTIONS)
@@ -49,7 +49,7 @@ def test_a_run_of_another_processor_goes_on_in_float32_and_says_so(
     run = tmp_path / "run"
     trained = nextchar.train(text, run, precision="int16", **OPTIONS)
     here = nextchar.LanguageModel.load(run).evaluate(text.read_text(encoding="utf-8"))
-    monkeypatch.setattr(integer_tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(gemm_int16, "has_instruction", lambda: False)
     events: list[Event] = []
 
     resumed = resume(run, listeners=[events.append])

@@ -1,1 +1,1 @@
-"""Machine code: loops that are compiled when first called, and kept on disk."""
+"""Just-in-time compilation of loops, with an on-disk cache."""

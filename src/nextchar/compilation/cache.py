@@ -1,8 +1,8 @@
-"""Compiled code: log messages about its compilation, and its store for later processes.
+"""The on-disk cache of compiled code, and log messages about compilation.
 
-Numba stores compiled code, and raises an exception if that fails. Here storing is optional: code
-that cannot be loaded is compiled again, and code that cannot be stored serves this process alone.
-The logger ``nextchar`` reports that, and the expected seconds of a compilation.
+Numba raises an exception if it cannot cache compiled code. Here caching is optional: code that
+cannot be loaded is compiled again, and code that cannot be stored is used by this process only.
+The logger ``nextchar`` reports this, and the expected duration of a compilation.
 """
 
 from __future__ import annotations
@@ -21,94 +21,102 @@ from nextchar.errors import ConfigError
 
 LOGGER = logging.getLogger("nextchar")
 
-# The loops compiled by the first call of a module's functions, and the seconds that this takes on
-# two cores of a server of 2022.
+# The loops that the first call of a module's functions compiles, and the compile time in seconds
+# on two cores of a 2022 server.
 _LOOPS = {
-    "nextchar.nn.kernels.windows": ("the loops of training", 15),
-    "nextchar.nn.kernels.windows_gru": ("the loops of training for gru cells", 15),
+    "nextchar.nn.kernels.gru_reset_after": ("the loops of training for gru cells", 15),
+    "nextchar.nn.kernels.gru_reset_before": ("the loops of training for gru cells", 15),
     "nextchar.nn.kernels.fixed_point": ("the integer products of training", 15),
     "nextchar.nn.kernels.projection": ("the integer products of training", 15),
-    "nextchar.nn.kernels.pointwise": ("a step of training", 2),
-    "nextchar.nn.kernels.pointwise_gru": ("a step of training", 2),
     "nextchar.generation.compiled.step": ("the loops of generation", 12),
     "nextchar.generation.compiled.matvec": ("the loops of generation", 12),
     "nextchar.compression.predictor": ("the loops of compression", 12),
     "nextchar.novelty.automaton": ("the comparison of texts", 5),
     "nextchar.novelty.matching": ("the comparison of texts", 5),
 }
+_KERNELS = "nextchar.nn.kernels."
+_KERNEL = ("the loops of training", 15)
+_STEP = ("a step of training", 2)  # of a cell alone, where torch computes the products
 
 
-class _Watch(event.Listener):
-    """Follows the compilations of this process; a nested one belongs to the outer one."""
+class _Monitor(event.Listener):
+    """Measures the compilations of this process; a nested one counts as part of the outer one."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.places: set[Path] = set()
+        self.cache_folders: set[Path] = set()
         self.problem: str | None = None
         self._depth = 0
         self._began = 0.0
 
     def on_start(self, event: Any) -> None:  # noqa: ANN401
-        """Log the loops that are compiled."""
+        """Log the start of a compilation."""
         if self._depth == 0:
             self._began = time.monotonic()
-            _tell_once(_LOOPS.get(event.data["dispatcher"].py_func.__module__))
+            _log_once(_loops_of(event.data["dispatcher"].py_func))
         self._depth += 1
 
     def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
-        """Add up the time."""
+        """Add the duration of a compilation."""
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.monotonic() - self._began
 
 
-@cache
-def _watch() -> _Watch:
-    watch = _Watch()
-    event.register("numba:compile", watch)  # type: ignore[no-untyped-call]
-    return watch
+def _loops_of(function: Callable[..., Any]) -> tuple[str, int] | None:
+    module = function.__module__
+    if not module.startswith(_KERNELS):
+        return _LOOPS.get(module)
+    return _STEP if "_step" in function.__name__ else _LOOPS.get(module, _KERNEL)
 
 
 @cache
-def _tell_once(loops: tuple[str, int] | None) -> None:
+def _monitor() -> _Monitor:
+    monitor = _Monitor()
+    event.register("numba:compile", monitor)  # type: ignore[no-untyped-call]
+    return monitor
+
+
+@cache
+def _log_once(loops: tuple[str, int] | None) -> None:
     if loops is not None:
-        what, seconds = loops
-        LOGGER.info("compiling %s, once per installation: about %d s", what, seconds)
+        name, seconds = loops
+        LOGGER.info("compiling %s, once per installation: about %d s", name, seconds)
 
 
 @cache
 def _warn_once(problem: str) -> None:
-    _watch().problem = problem
-    LOGGER.warning("compiled code cannot be stored, and every process compiles anew: %s", problem)
+    _monitor().problem = problem
+    LOGGER.warning("compiled code cannot be stored, so every process compiles it: %s", problem)
 
 
 def require_compiler() -> None:
-    """Raise ``ConfigError`` if Numba is set not to compile: loops in Python would take days."""
-    settings: Any = config  # which has no types
+    """Raise ``ConfigError`` if Numba's compiler is disabled: loops in Python would take days."""
+    settings: Any = config  # untyped
     if settings.DISABLE_JIT:
         raise ConfigError(
-            "NUMBA_DISABLE_JIT is set, and this needs compiled loops: remove it from the "
+            "NUMBA_DISABLE_JIT is set, but compiled loops are required: remove it from the "
             "environment"
         )
 
 
 def compilation_seconds() -> float:
     """Return the seconds that this process has spent compiling."""
-    return _watch().seconds
+    return _monitor().seconds
 
 
 def storing_problem() -> str | None:
     """Return the reason why code could not be stored, if any."""
-    return _watch().problem
+    return _monitor().problem
 
 
-def places() -> tuple[Path, ...]:
-    """Return the folders where the code of this process's functions is stored."""
-    return tuple(sorted(_watch().places))
+def cache_folders() -> tuple[Path, ...]:
+    """Return the cache folders of this process's functions."""
+    return tuple(sorted(_monitor().cache_folders))
 
 
 class _Store(FunctionCache):
-    """Numba's cache of one function, whose failures cost nothing but time."""
+    """Numba's cache of one function, in which no failure is fatal."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ANN401
         """Load the code of a signature; return ``None`` if none can be read."""
@@ -119,21 +127,21 @@ class _Store(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ANN401
-        """Store the code of a signature, if that is possible."""
+        """Store the code of a signature, if possible."""
         try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001
             _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
     def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
-        """Return whether code of a signature is stored for this processor; of any, if ``None``."""
+        """Return whether code for a signature and this processor is stored; ``None`` is any."""
         wanted = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
         files: Any = self._cache_file
         try:
             stored = files._load_index().items()  # noqa: SLF001
         except Exception:  # noqa: BLE001
             return False
-        # The index is written first: on a full disk it may name missing files.
+        # The index is written first, so on a full disk it may list missing files.
         return any(
             key[1:] == wanted[1:] and (sig is None or key == wanted)
             for key, name in stored
@@ -150,22 +158,22 @@ class _Store(FunctionCache):
 
 def keep(function: Callable[..., Any]) -> None:
     """Store the code that Numba compiles for a function, and load stored code."""
-    _watch()
+    _monitor()
     dispatcher: Any = function
     try:
         store = _Store(dispatcher.py_func)  # type: ignore[no-untyped-call]
-    except (RuntimeError, OSError):  # whose message names the function: there are many
+    except (RuntimeError, OSError):  # the message would be repeated for every function
         _warn_once(
-            "neither the folders of the code nor the user's cache can be written (the environment "
-            "variable NUMBA_CACHE_DIR names another place)"
+            "neither the source folders nor the user's cache folder is writable (set the "
+            "environment variable NUMBA_CACHE_DIR to another folder)"
         )
     else:
         dispatcher._cache = store  # noqa: SLF001
-        _watch().places.add(Path(store.cache_path))
+        _monitor().cache_folders.add(Path(store.cache_path))
 
 
-def place_of(function: Callable[..., Any]) -> Path | None:
-    """Return the folder where a function's code is stored, or ``None``."""
+def cache_folder(function: Callable[..., Any]) -> Path | None:
+    """Return the cache folder of a function, or ``None``."""
     dispatcher: Any = function
     path = dispatcher._cache.cache_path  # noqa: SLF001
     return None if path is None else Path(path)

@@ -1,11 +1,12 @@
-"""Compiled loops: the decorator for them, and the pointwise functions that they share.
+"""Compiled loops: the decorators for them, and the instructions that Numba lacks.
 
-The only file that says how Numba compiles. The first call of a function in a new installation
-compiles it (seconds); later processes load the stored code (``machine_code``). Reordering of
-sums is allowed, assumptions about NaN and infinity are not: divergence must remain visible.
+This module contains all of Numba's compiler options. The first call of a function in a new
+installation compiles it, which takes seconds; later processes load the cached code
+(``compilation.cache``). The compiler may reorder sums, but must not make assumptions about NaN and
+infinity, because divergence must remain visible.
 
-A change here does not reach the stored code of other files: touch them, or delete their
-``__pycache__``.
+A change in this module does not invalidate the cached code of other modules. Touch them, or delete
+their ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -32,39 +33,39 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def compiled(function: FunctionT) -> FunctionT:
-    """Compile a function at its first call; it then runs without the interpreter's lock."""
-    return _compiled(function, counting=True)
+    """Compile a function at its first call; the compiled code releases the interpreter lock."""
+    return _compiled(function, reference_counting=True)
 
 
-def compiled_for_teams(function: FunctionT) -> FunctionT:
-    """Compile a function that several threads run on the same arrays, and that makes none.
+def compiled_for_threads(function: FunctionT) -> FunctionT:
+    """Compile a function that several threads run on shared arrays, and that allocates no arrays.
 
-    It does not count who has an array: the counts would go to and fro between the cores at each
-    view, which takes as long as all else that a step of a recurrence does with a line.
+    Reference counting is disabled. The counters would move between the caches of the cores at each
+    view, which takes as long as the rest of a recurrent step on a row.
     """
-    return _compiled(function, counting=False)
+    return _compiled(function, reference_counting=False)
 
 
-def _compiled(function: FunctionT, *, counting: bool) -> FunctionT:
+def _compiled(function: FunctionT, *, reference_counting: bool) -> FunctionT:
     options: dict[str, Any] = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
-    if not counting:
-        options["_nrt"] = False  # Numba's runtime, of which the counts are a part
-    made = cast(FunctionT, numba.njit(**options)(function))
-    keep(made)
-    return made
+    if not reference_counting:
+        options["_nrt"] = False  # Numba's runtime, which includes reference counting
+    dispatcher = cast(FunctionT, numba.njit(**options)(function))
+    keep(dispatcher)
+    return dispatcher
 
 
 def inlined(function: FunctionT) -> FunctionT:
-    """Compile a function into those that call it, so that their loops become vector code."""
+    """Inline a function into its callers, which lets the compiler vectorise their loops."""
     inlining = numba.njit(inline="always", fastmath=_FASTMATH, error_model="numpy")
     return cast(FunctionT, inlining(function))
 
 
 @cache
 def processor_has(feature: str) -> bool:
-    """Say whether Numba compiles for a processor with some instructions, by LLVM's name of them."""
-    chosen: Any = numba.config  # which has no types, like what follows
-    if chosen.CPU_NAME or chosen.CPU_FEATURES:  # it is not for this processor
+    """Return whether Numba compiles for a processor feature, by its LLVM name."""
+    settings: Any = numba.config  # untyped, as is the module below
+    if settings.CPU_NAME or settings.CPU_FEATURES:  # another processor was selected
         return False
     target: Any = codegen
     return f"+{feature}" in target.get_host_cpu_features().split(",")
@@ -96,9 +97,9 @@ def _count(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
     return numba.int64(array, numba.intp), generate
 
 
-# How threads that run compiled code talk: what one has written before it stores a number in
-# ``array[place]`` of an int64[n], the other sees after it has loaded that number. Who counts gets
-# the number that was there, which nobody else gets.
+# Synchronisation of threads in compiled code, through ``array[place]`` of an int64[n]. After a
+# thread has loaded a number, it sees everything written before the number was stored. ``count``
+# increments the number atomically and returns its previous value.
 load_acquire = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_load_acquire))
 store_release = cast(Callable[[NDArray[np.int64], int, int], None], intrinsic(_store_release))
 count = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_count))
@@ -108,7 +109,7 @@ def _yield_processor(typing: Any) -> Any:  # noqa: ANN401, ARG001
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
         if hasattr(os, "sched_yield"):
             kind = ir.FunctionType(ir.IntType(32), [])
-            utilities: Any = cgutils  # which has no types
+            utilities: Any = cgutils  # untyped
             entry = utilities.get_or_insert_function(builder.module, kind, "sched_yield")
             builder.call(entry, [])
         return context.get_dummy_value()
@@ -116,54 +117,19 @@ def _yield_processor(typing: Any) -> Any:  # noqa: ANN401, ARG001
     return numba.void(), generate
 
 
-# Lets another thread run on this processor, if one waits for it.
+# Yields the processor to another thread, if one is waiting.
 yield_processor = cast(Callable[[], None], intrinsic(_yield_processor))
 
 
 def _widest_vectors(typing: Any) -> Any:  # noqa: ANN401, ARG001
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401, ARG001
-        # llvmlite knows no attribute that has a value, and would refuse this one.
+        # llvmlite rejects attributes with a value, so this one bypasses its check.
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
         return context.get_dummy_value()
 
     return numba.void(), generate
 
 
-# Called anywhere in a compiled function: its loops become code for the widest vectors there are.
-# LLVM by itself is content with 32 bytes where a processor has 64.
+# A call anywhere in a compiled function makes its loops use the widest vectors available. By
+# default, LLVM uses 32 bytes even on processors with 64.
 use_widest_vectors = cast(Callable[[], None], intrinsic(_widest_vectors))
-
-
-@inlined
-def exp(x: np.float32) -> np.float32:
-    """Give e^x to 2 ulp of float32, as arithmetic that vectorises; x is held in [−87, 87].
-
-    Splits x into a power of two and a remainder, whose exponential is a polynomial (the
-    minimax coefficients of Moshier's Cephes library).
-    """
-    x = max(x, np.float32(-87.0))
-    x = min(x, np.float32(87.0))
-    power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - power * np.float32(0.693359375)
-    r = r + power * np.float32(2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    scale = np.int32((np.int32(power) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return np.float32(p * scale)
-
-
-@inlined
-def sigmoid(x: np.float32) -> np.float32:
-    """Give 1 / (1 + e^−x)."""
-    return np.float32(1.0) / (np.float32(1.0) + exp(-x))
-
-
-@inlined
-def tanh(x: np.float32) -> np.float32:
-    """Give the hyperbolic tangent, to an absolute error of 2e-7."""
-    return np.float32(1.0) - np.float32(2.0) / (np.float32(1.0) + exp(np.float32(2.0) * x))

@@ -1,4 +1,4 @@
-"""Lossless compression: a model's bits, made real by an entropy coder."""
+"""Lossless compression with a language model and an entropy coder."""
 
 from nextchar.compression.lossless import compress, decompress
 

@@ -1,8 +1,8 @@
-"""Ids to a range coder's words and back, with a predictor's probabilities.
+"""Entropy coding of ids with a range coder and the probabilities of a predictor.
 
-The text is cut into B stretches of nearly equal length, the streams, which lie side by side as
-the columns of rows [T, B]. Rows are coded in order, and the symbols of a row one after another
-into the same words. Where N is no multiple of B, the last streams are one symbol shorter.
+The text is split into B streams of nearly equal length, which are the columns of a matrix [T, B].
+The coder processes it row by row, and all streams share its output. If N is not a multiple of B,
+the last streams are one symbol shorter.
 
 Shapes: N symbols, B streams, T rows, C columns of probabilities.
 """
@@ -22,25 +22,25 @@ from nextchar.errors import NextcharError, TextError
 from nextchar.text.vocabulary import Ids
 
 _PROBED_ROWS = 64
-_VALUES_AT_ONCE = 1 << 20  # probabilities that are handed to the coder in one call
-_ROWS_A_REPORT = 1 << 10
+_VALUES_AT_ONCE = 1 << 20  # probabilities passed to the coder in one call
+_ROWS_PER_REPORT = 1 << 10
 
 
 def encode(
     predictor: Predictor, ids: Ids, progress: Callable[[float], None] | None = None
 ) -> bytes:
-    """Give the words, little-endian uint32, that ``decode`` turns back into ids [N].
+    """Encode ids [N] as words for ``decode``, little-endian uint32.
 
     Raises
     ------
     NextcharError
-        The entropy coder is not installed, or the network's logits are no numbers.
+        The entropy coder is not installed, or the network's logits are not finite.
     """
     coder = _load_coder()
     encoder, family = coder.queue.RangeEncoder(), coder.model.Categorical(perfect=False)
-    rows = _side_by_side(ids, predictor.streams)
+    rows = _to_rows(ids, predictor.streams)
     done = 0
-    for probabilities in _gathered(predictor, rows):
+    for probabilities in _predictions(predictor, rows):
         symbols = rows.reshape(-1)[done : min(done + len(probabilities), len(ids))]
         encoder.encode(symbols.astype(np.int32), family, probabilities[: len(symbols)])
         done += len(symbols)
@@ -55,17 +55,23 @@ def decode(
     count: int,
     progress: Callable[[float], None] | None = None,
 ) -> Ids:
-    """Give the ids [N] that ``encode`` turned into words.
+    """Return the ids [N] encoded in ``words``.
 
     Parameters
     ----------
+    predictor
+        The predictor used for encoding, with bitwise equal predictions.
+    words
+        The output of ``encode``.
     count
         N.
+    progress
+        Called with the completed fraction, 0 to 1.
 
     Raises
     ------
     TextError
-        No ids lead to these words with these predictions.
+        The words are not decodable with these predictions.
     NextcharError
         As in ``encode``.
     """
@@ -79,22 +85,22 @@ def decode(
         coded = min(left, B)
         try:
             rows[index, :coded] = decoder.decode(family, probabilities[:coded])
-        except AssertionError:  # what constriction raises for words that nothing leads to
+        except AssertionError:  # raised by constriction for invalid words
             raise TextError(
-                f"the compressed text breaks off {left:,} symbols before its end: the model's "
-                "numbers are others here than where it was made"
+                f"decoding failed {left:,} symbols before the end: the model's predictions differ "
+                "from those on the compressing machine"
             ) from None
         left -= coded
-        if progress is not None and (index % _ROWS_A_REPORT == 0 or left == 0):
+        if progress is not None and (index % _ROWS_PER_REPORT == 0 or left == 0):
             progress(1 - left / count)
-    return _end_to_end(rows, count)
+    return _from_rows(rows, count)
 
 
 def fingerprint(predictor: Predictor) -> bytes:
-    """Give a digest of what predictor and coder make of some fixed symbols, and of the weights.
+    """Return a digest of the weights, and of the predictions and words for some fixed symbols.
 
-    Another processor, or another version of what computes here, adds in another order, and that
-    shows in the last bits of so many sums.
+    Another processor or another version of a library may sum in another order. The fingerprint
+    detects the resulting differences in the last bits.
     """
     digest = hashlib.blake2b(digest_size=SHORT_DIGEST_BYTES)
     for part in predictor.weights:
@@ -102,37 +108,37 @@ def fingerprint(predictor: Predictor) -> bytes:
             digest.update(np.asarray(array).tobytes())
     squares = np.arange(_PROBED_ROWS * predictor.streams, dtype=np.uint32) ** 2
     probed = squares % predictor.vocabulary_size
-    for probabilities in _gathered(predictor, _side_by_side(probed, predictor.streams)):
+    for probabilities in _predictions(predictor, _to_rows(probed, predictor.streams)):
         digest.update(probabilities.tobytes())
     digest.update(encode(predictor, probed))
     return digest.digest()
 
 
-def _gathered(predictor: Predictor, rows: Ids) -> Iterator[Probabilities]:
-    """Give the predictions of rows [T, B] one after another, float32[· B, C], many at once."""
+def _predictions(predictor: Predictor, rows: Ids) -> Iterator[Probabilities]:
+    """Yield the predictions of rows [T, B] in large batches, float32[n · B, C]."""
     B, C = predictor.streams, predictor.columns
-    together = np.empty((max(1, _VALUES_AT_ONCE // (B * C)), B, C), np.float32)
-    held = 0
+    batch = np.empty((max(1, _VALUES_AT_ONCE // (B * C)), B, C), np.float32)
+    filled = 0
     for probabilities in predictor.predict(rows):
-        together[held] = probabilities
-        held += 1
-        if held == len(together):
-            yield together.reshape(-1, C)
-            held = 0
-    if held > 0:
-        yield together[:held].reshape(-1, C)
+        batch[filled] = probabilities
+        filled += 1
+        if filled == len(batch):
+            yield batch.reshape(-1, C)
+            filled = 0
+    if filled > 0:
+        yield batch[:filled].reshape(-1, C)
 
 
-def _side_by_side(ids: Ids, streams: int) -> Ids:
-    """Give ids [N] as rows [T, B], with zeros where a stream has ended."""
+def _to_rows(ids: Ids, streams: int) -> Ids:
+    """Return ids [N] as rows [T, B], with zeros after the end of a stream."""
     rows = np.zeros((-(-len(ids) // streams), streams), ids.dtype)
     for stream, part in enumerate(np.array_split(ids, streams)):
         rows[: len(part), stream] = part
     return rows
 
 
-def _end_to_end(rows: Ids, count: int) -> Ids:
-    """Give the ids [N] of rows [T, B]."""
+def _from_rows(rows: Ids, count: int) -> Ids:
+    """Return the ids [N] of rows [T, B]."""
     longer = count % rows.shape[1]
     shorter = count // rows.shape[1]
     parts = [rows[: shorter + (stream < longer), stream] for stream in range(rows.shape[1])]
@@ -140,7 +146,7 @@ def _end_to_end(rows: Ids, count: int) -> Ids:
 
 
 def _load_coder() -> Any:  # noqa: ANN401  (constriction has no types)
-    """Give the streaming coders of constriction, which not every installation has."""
+    """Import the stream coders of the optional package constriction."""
     try:
         return importlib.import_module("constriction").stream
     except ModuleNotFoundError:

@@ -1,16 +1,16 @@
-r"""The format of a compressed file: a header, the coder's words, a checksum over both.
+r"""The format of a compressed file: a header, the coder's words, and a checksum over both.
 
     magic     4 bytes    \x89NXC
     version   uint16     1
-    streams   uint16     how many stretches of the text were coded side by side
-    symbols   uint64     how many there are
-    model     8 bytes    digest of the vocabulary and the weights
-    numbers   8 bytes    digest of what the model computes where the file was made
+    streams   uint16     number of parallel streams
+    symbols   uint64     number of symbols
+    model     8 bytes    digest of the vocabulary, the network's options and the weights
+    numbers   8 bytes    fingerprint of the model's predictions on the compressing machine
     content   16 bytes   digest of the original bytes
-    words     uint32 …   the range coder's
-    checksum  8 bytes    over all before it
+    words     uint32 …   output of the range coder
+    checksum  8 bytes    digest of all preceding bytes
 
-Numbers are little-endian, digests and the checksum BLAKE2b.
+Numbers are little-endian. Digests and the checksum use BLAKE2b.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OVERHEAD_BYTES = _START.size + _FIELDS.size + SHORT_DIGEST_BYTES
 
 
 class Header(NamedTuple):
-    """What a file says of itself; see the top of this file."""
+    """The header of a compressed file; see the module docstring."""
 
     streams: int
     symbols: int
@@ -40,23 +40,22 @@ class Header(NamedTuple):
 
 
 def join(header: Header, words: bytes) -> bytes:
-    """Make a whole file."""
+    """Return a complete file."""
     content = _START.pack(MAGIC, VERSION) + _FIELDS.pack(*header) + words
     return content + _checksum(content)
 
 
 def split(data: bytes) -> tuple[Header, bytes]:
-    """Give the header and the words of a whole file.
+    """Return the header and the words of a complete file.
 
     Raises
     ------
     TextError
-        The file is of another kind, of a newer format, or differs in any bit from what was
-        written.
+        The file is of another kind, has a newer format, or is damaged.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise TextError(
-            f"not a file that nextchar compressed: it must begin with {MAGIC!r}, got "
+            f"not a file compressed by nextchar: it must begin with {MAGIC!r}, got "
             f"{data[: len(MAGIC)]!r}"
         )
     if len(data) < OVERHEAD_BYTES:
@@ -68,13 +67,13 @@ def split(data: bytes) -> tuple[Header, bytes]:
     _, version = _START.unpack_from(content)
     if checksum != _checksum(content):
         raise TextError(
-            "the compressed file is damaged, or of a newer nextchar: its checksum is "
-            f"{_checksum(content).hex()}, and must be {checksum.hex()}"
+            "the compressed file is damaged, or from a newer nextchar: its checksum is "
+            f"{_checksum(content).hex()}, expected {checksum.hex()}"
         )
     if version != VERSION:
         raise TextError(
-            f"the compressed file has format {version}, this nextchar reads {VERSION}: a newer "
-            "nextchar made it"
+            f"the compressed file has format {version}, this nextchar reads {VERSION}: use a newer "
+            "nextchar"
         )
     header = Header(*_FIELDS.unpack_from(content, _START.size))
     return header, content[_START.size + _FIELDS.size :]

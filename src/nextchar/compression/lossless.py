@@ -1,8 +1,8 @@
-"""Bytes to a compressed file and back, exactly or not at all.
+"""Lossless compression of bytes with a language model.
 
-The model predicts each symbol from those before it, and the entropy coder spends as many bits on
-it as the prediction makes it worth. Who decodes makes the same predictions, from the symbols that
-are decoded already. They must agree in every bit; where that cannot be, nothing is decoded.
+The model predicts each symbol from the preceding ones, and the entropy coder spends −log₂ p bits on
+it. The decoder makes the same predictions from the symbols decoded so far. They must agree in every
+bit; otherwise decompression fails with an error.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ from nextchar.language_model.generating import context_of
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.parameters import named_tensors
 
-# Streams are read side by side, which is several times faster than one. Each begins knowing
-# nothing, at a loss of some 12 bits: below a thousandth of what so many symbols take.
-MOST_STREAMS, SYMBOLS_A_STREAM = 16, 1 << 13
+# Parallel streams are several times faster than a single one. Each starts without context, which
+# costs about 12 bits: less than a thousandth of its compressed size.
+MAX_STREAMS, SYMBOLS_PER_STREAM = 16, 1 << 13
 
 
 def compress(
     model: LanguageModel, data: bytes, *, progress: Callable[[float], None] | None = None
 ) -> bytes:
-    """Compress bytes so that ``decompress`` gives them back with the same model.
+    """Compress bytes; ``decompress`` restores them with the same model.
 
-    The size is what ``model.evaluate`` finds, within a few parts in a thousand, and a header of
-    56 bytes. All is held in memory.
+    The compressed size matches the estimate of ``model.evaluate`` within a few parts per thousand,
+    plus 56 bytes of overhead. All data is held in memory.
 
     Parameters
     ----------
     model
-        Of float32, on the CPU.
+        A float32 model on the CPU.
     data
-        Any bytes for a byte vocabulary; for others, UTF-8 of the vocabulary's symbols.
+        Any bytes for a byte vocabulary; otherwise UTF-8 text of symbols in the vocabulary.
     progress
-        Is told the share that is done, 0 to 1.
+        Called with the completed fraction, 0 to 1.
 
     Raises
     ------
     TextError
-        The vocabulary cannot give back these bytes.
+        The vocabulary cannot represent these bytes exactly.
     ConfigError
-        The model is not of float32 on the CPU.
+        The model is not float32, or not on the CPU.
     NextcharError
-        The entropy coder is not installed, or the model's logits are no numbers.
+        The entropy coder is not installed, or the model's logits are not finite.
     """
     ids = ids_of(model.vocabulary, data)
-    streams = min(MOST_STREAMS, max(1, len(ids) // SYMBOLS_A_STREAM))
+    streams = min(MAX_STREAMS, max(1, len(ids) // SYMBOLS_PER_STREAM))
     predictor = _predictor(model, streams)
     header = Header(
         streams=streams,
@@ -70,17 +70,20 @@ def compress(
 def decompress(
     model: LanguageModel, data: bytes, *, progress: Callable[[float], None] | None = None
 ) -> bytes:
-    """Give the bytes from which ``compress`` made ``data``, verified by their digest.
+    """Return the bytes compressed in ``data``, verified by their digest.
 
     Parameters
     ----------
     model, progress
         As in ``compress``.
+    data
+        The output of ``compress``.
 
     Raises
     ------
     TextError
-        The data is damaged, of another model, or of a machine whose numbers are others.
+        The data is damaged, or comes from another model or from a machine with different
+        floating-point results.
     ConfigError, NextcharError
         As in ``compress``.
     """
@@ -88,38 +91,38 @@ def decompress(
     if header.model != _model_digest(model):
         raise TextError(
             "the file was compressed with another model: got "
-            f"{_model_digest(model).hex()}, it takes {header.model.hex()}"
+            f"{_model_digest(model).hex()}, the file needs {header.model.hex()}"
         )
     predictor = _predictor(model, header.streams)
     if header.numbers != fingerprint(predictor):
         raise TextError(
-            "the file was compressed where this model's numbers are others in their last bits: "
-            "decompress it on that kind of processor, with those versions of nextchar, torch, "
-            "numba and constriction"
+            "this model's predictions differ in their last bits from those on the compressing "
+            "machine: decompress the file on the same kind of processor, with the same versions of "
+            "nextchar, torch, numba and constriction"
         )
     restored = bytes_of(model.vocabulary, decode(predictor, body, header.symbols, progress))
     if header.content != _content_digest(restored):
         raise TextError(
-            "the decoded text is not the one that was compressed: this model's numbers are others "
-            "here, and nothing was kept of it"
+            "the decoded text differs from the original: this model's predictions differ from "
+            "those on the compressing machine"
         )
     return restored
 
 
 def _predictor(model: LanguageModel, streams: int) -> Predictor:
-    # Every stream begins as generation does without a prompt.
+    # Every stream starts with the same context as generation without a prompt.
     context = int(context_of(model.vocabulary)[0])
     return Predictor(model.network, context, streams)
 
 
 def _model_digest(model: LanguageModel) -> bytes:
-    """Give what tells one model from another: symbols, equations, every bit of the weights."""
+    """Return a digest of the vocabulary, the network's options and all bits of the weights."""
     digest = hashlib.blake2b(digest_size=SHORT_DIGEST_BYTES)
-    # Options that are as usual do not count: a newer nextchar may have more of them.
-    usual = dataclasses.asdict(NetworkConfig())
+    # Options with default values are left out, because a newer nextchar may add options.
+    defaults = dataclasses.asdict(NetworkConfig())
     network = dataclasses.asdict(model.config.network)
-    unusual = {name: value for name, value in network.items() if value != usual[name]}
-    for values in (model.vocabulary.to_dict(), unusual):
+    changed = {name: value for name, value in network.items() if value != defaults[name]}
+    for values in (model.vocabulary.to_dict(), changed):
         digest.update(json.dumps(values, sort_keys=True).encode())
     for name, weight in named_tensors(model.network).items():
         digest.update(f"\n{name} {weight.dtype} {list(weight.shape)}\n".encode())

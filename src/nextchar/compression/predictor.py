@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled, exp
+from nextchar.compilation.jit import compiled
 from nextchar.errors import ConfigError
 from nextchar.generation.compiled.packing import make_memory, pack
 from nextchar.generation.compiled.step import Buffers, Weights, step
 from nextchar.generation.plain import not_finite
+from nextchar.nn.kernels.elementary import exp
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids
 

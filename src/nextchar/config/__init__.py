@@ -1,9 +1,9 @@
-"""Every choice of a run, as frozen keyword-only dataclasses that are checked when they are made.
+"""The configuration of a run, as frozen keyword-only dataclasses validated on creation.
 
-``TextConfig`` (how text becomes symbols), ``AugmentationConfig`` (what is added to it in training),
-``NetworkConfig`` (what the network is) and ``TrainingConfig`` (how it learns) together are a
-``Config``. The field names are the options of the command line and the keyword arguments of
-``nextchar.train``; no name occurs twice, so that a flat set of options finds its part by itself.
+A ``Config`` has the sections ``TextConfig`` (encoding of text as symbols), ``AugmentationConfig``
+(augmented copies of the training text), ``NetworkConfig`` (architecture) and ``TrainingConfig``
+(optimisation). The field names are the options of the command line and the keyword arguments of
+``nextchar.train``. They are unique across sections: a flat set of options is unambiguous.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ Pruning = Literal["median", "halving", "none"]
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunConfig):
-    """All choices of a language model's run.
+    """The configuration of a language model's run.
 
     Attributes
     ----------
     text, augmentation, network, training
-        The parts, each with the options that it owns.
+        The sections with their options.
     """
 
     LATER_PARTS: ClassVar[frozenset[str]] = frozenset({"augmentation"})
@@ -118,7 +118,7 @@ class Config(RunConfig):
         levels = self.network.level_names
         if self.training.freeze >= len(levels):
             raise ConfigError(
-                f"freeze must be below {len(levels)}, so that something learns (the network has "
+                f"freeze must be below {len(levels)}, to leave weights to train (the network has "
                 f"{', '.join(levels)}); got {self.training.freeze}"
             )
         if (
@@ -136,18 +136,16 @@ class Config(RunConfig):
             (f"patience {self.training.patience}", self.training.patience > 0),
         ):
             if follows:
-                raise ConfigError(
-                    f"{name} follows the validation loss, and validation_fraction is 0"
-                )
+                raise ConfigError(f"{name} needs a validation loss, but validation_fraction is 0")
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what folds, tied sizes and the optimiser bring along.
+        """Add the defaults implied by folds, tied weights and the optimiser.
 
         Raises
         ------
         ConfigError
-            Both ``steps`` and ``minutes``.
+            Both ``steps`` and ``minutes`` are set.
         """
         if options.get("minutes") is not None and "steps" in options:
             raise ConfigError(
@@ -159,14 +157,14 @@ class Config(RunConfig):
 
 
 def _fold_fractions(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Hold out no share of the text beside a fold, unless one was asked for."""
+    """With folds, set the validation fraction to 0 by default."""
     if options.get("folds"):
         return {"validation_fraction": 0.0, **options}
     return options
 
 
 def _tied_sizes(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the one of two tied sizes that was not set the value of the other."""
+    """With tied weights, set the embedding size and the hidden size to the same value."""
     if options.get("tied") and "embedding_size" not in options:
         size = options.get("hidden_size", NetworkConfig().hidden_size)
         return {**options, "embedding_size": size}

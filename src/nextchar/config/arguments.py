@@ -1,8 +1,7 @@
-"""Arguments of public functions, checked against their annotations when they are called.
+"""Type checks of the arguments of public functions, by their annotations.
 
-A wrong type is a one-line ``ConfigError``, like a wrong training option, and not some later failure
-where the value is used. Annotations that cannot be checked on a value alone, such as callables and
-arrays, are ignored.
+A wrong type raises a one-line ``ConfigError`` at the call, instead of an obscure error later.
+Annotations that cannot be checked with the value alone, such as callables and arrays, are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ R = TypeVar("R")
 
 _WORDS: dict[Any, str] = {
     str: "text",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
     bool: "True or False",
     types.NoneType: "None",
@@ -40,16 +39,16 @@ _shown.maxstring = _shown.maxother = 60
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function check the types of its arguments.
+    """Decorate a function to check the types of its arguments.
 
-    Keyword arguments typed as ``**options: Unpack[…]`` are checked by name alone: a configuration
-    checks their values.
+    Keyword arguments typed as ``**options: Unpack[…]`` are checked only by name; a configuration
+    checks the values.
 
     Raises
     ------
     ConfigError
-        At a call; names the argument, the allowed types and the value received. An unknown
-        argument names its nearest neighbour.
+        On a call with an argument of the wrong type; the message names the argument, the allowed
+        types and the value received. For an unknown argument, it suggests the closest name.
     """
     signature = inspect.signature(function)
     hints = functools.cache(lambda: typing.get_type_hints(function))
@@ -71,7 +70,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[str]:
-    """List all names that a function takes as keywords; none if it takes any."""
+    """Return the names of all keyword arguments; empty if any keyword is accepted."""
     names = [
         each.name
         for each in signature.parameters.values()
@@ -89,7 +88,7 @@ def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[st
 def _require_all(
     name: str, signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]
 ) -> None:
-    """Raise a ``ConfigError`` that names all missing arguments, if there are any."""
+    """Raise ``ConfigError`` if required arguments are missing; the message names them all."""
     given = signature.bind_partial(*args, **kwargs).arguments.keys()
     needed = [
         each.name
@@ -102,14 +101,14 @@ def _require_all(
 
 
 def check_fields(instance: Any) -> None:  # noqa: ANN401  (any dataclass)
-    """Check the types of a dataclass's fields; see ``checked``."""
+    """Check the types of the fields of a dataclass; see ``checked``."""
     hints = typing.get_type_hints(type(instance))
     for field in dataclasses.fields(instance):
         check_type(field.name, getattr(instance, field.name), hints[field.name])
 
 
 def check_type(name: str, value: object, annotation: Any) -> None:  # noqa: ANN401
-    """Raise ``ConfigError`` unless a value is of an annotated type."""
+    """Raise ``ConfigError`` unless a value matches an annotation."""
     alternatives = _alternatives(annotation)
     if any(_is(value, each) for each in alternatives):
         return
@@ -131,20 +130,20 @@ def _origin(kind: Any) -> Any:  # noqa: ANN401
 def _is(value: object, kind: Any) -> bool:  # noqa: ANN401
     origin = _origin(kind)
     if origin is Literal:
-        # An array has no single answer to ==, so types are compared first.
+        # Compare types first: == between arrays has no single truth value.
         return any(type(value) is type(each) and value == each for each in typing.get_args(kind))
     if origin in (int, float):
         number = numbers.Integral if origin is int else numbers.Real
         return isinstance(value, number) and not isinstance(value, bool)
     if origin in (Sequence, Iterable, list, tuple):
-        return _is_row(value, origin, typing.get_args(kind))
+        return _is_sequence(value, origin, typing.get_args(kind))
     if origin in _WORDS or origin is Mapping or _is_ours(origin):
         return isinstance(value, origin)
     return True
 
 
-def _is_row(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  # noqa: ANN401
-    """Return whether a value is a sequence of a type; arrays and table columns count."""
+def _is_sequence(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  # noqa: ANN401
+    """Return whether a value is a sequence of a type, including arrays and table columns."""
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
         return False
     if origin is Iterable:
@@ -162,7 +161,7 @@ def _named(kind: Any) -> str:  # noqa: ANN401
     if origin is Literal:
         return f"one of {', '.join(map(str, typing.get_args(kind)))}"
     if origin in (Sequence, Iterable, list, tuple):
-        several = {str: "texts", int: "whole numbers", float: "numbers"}
+        several = {str: "texts", int: "integers", float: "numbers"}
         kinds = typing.get_args(kind)
         return f"a list of {several.get(kinds[0], 'values')}" if kinds else "a list"
     return _WORDS.get(origin, getattr(origin, "__name__", str(origin)))

@@ -1,4 +1,4 @@
-"""Groups of options that check the type and the range of each when they are made."""
+"""Sections of a configuration, which validate the type and the range of each option."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def option(
     above: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
-) -> Any:  # noqa: ANN401  (as dataclasses.field: the annotation of the field says the type)
-    """Make a field that knows its help text and its range."""
+) -> Any:  # noqa: ANN401  (as dataclasses.field: the annotation of the field has the type)
+    """Return a dataclass field with a help text and a range."""
     bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
     return dataclasses.field(default=default, metadata={"help": text, **bounds})
 
@@ -36,9 +36,9 @@ class Section:
     Attributes
     ----------
     IN_OLDER_RUNS
-        Options missing from older runs, with the values that those were trained with.
+        Options missing from older runs, with the values used for their training.
     OLDER_NAMES
-        Names that options have in older runs, with today's names.
+        Former names of options, with their current names.
     """
 
     IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {}
@@ -53,7 +53,7 @@ class Section:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Create the section from a run's mapping; unknown keys are a ``ConfigError``."""
+        """Return the section of a mapping from a run; ``ConfigError`` for unknown keys."""
         if not isinstance(values, Mapping):
             raise ConfigError(f"a section must be an object; got {values!r:.80}")
         values = {cls.OLDER_NAMES.get(name, name): value for name, value in values.items()}
@@ -63,12 +63,12 @@ class Section:
 
 @functools.cache
 def _hints(part: type) -> dict[str, Any]:
-    """Give the annotations of a class as types: looked up once, as the command line asks often."""
+    """Return the annotations of a class as types; cached for the command line."""
     return typing.get_type_hints(part)
 
 
 def allowed_types(part: type, name: str) -> tuple[Any, ...]:
-    """List the alternatives of a field's annotation: types, ``None``'s type, or literal strings."""
+    """Return the alternatives of a field's annotation: types, ``NoneType``, or literal strings."""
     annotation = _hints(part)[name]
     union = isinstance(annotation, types.UnionType)
     alternatives = typing.get_args(annotation) if union else (annotation,)
@@ -84,7 +84,7 @@ def allowed_types(part: type, name: str) -> tuple[Any, ...]:
 
 
 def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
-    """Raise ``ConfigError`` that names every key not in ``known``, with its nearest neighbour."""
+    """Raise ``ConfigError`` for keys that are not in ``known``; suggest the closest known key."""
     unknown = [name for name in values if name not in known]
     if not unknown:
         return
@@ -95,7 +95,7 @@ def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
 
 
 def check_value(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: object) -> object:
-    """Give a value in its field's type, or raise ``ConfigError``."""
+    """Return a value converted to the type of its field; ``ConfigError`` if it is invalid."""
     if value is None and types.NoneType in allowed:
         return value
     if isinstance(allowed[0], str):
@@ -104,10 +104,10 @@ def check_value(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: 
         return value
     kind = allowed[0]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        # A whole number too large for a float is as little a number to us as infinity.
+        # Treat an integer too large for a float like infinity.
         value = float(value) if abs(value) < 1 << 1000 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
         raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         _check_range(field, value)

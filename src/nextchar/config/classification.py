@@ -1,4 +1,4 @@
-"""The choices about classification: how an item is read and pooled, and what its labels weigh."""
+"""Configuration of classification: reading, pooling and weighting of items."""
 
 from __future__ import annotations
 
@@ -16,74 +16,74 @@ KeptBy = Literal["accuracy", "macro_f1", "loss"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierConfig(Section):
-    """How a text becomes a label."""
+    """Architecture and training of a classifier."""
 
     bidirectional: bool = option(True, "Read every text in both directions.")
     pooling: Pooling = option(
         "mean_max",
-        "How the outputs at all positions become one vector; mean_max is both, side by side.",
+        "Pooling of the outputs over all positions; mean_max concatenates mean and max.",
     )
     members: int = option(
-        1, "Networks that learn side by side; the mean of their probabilities counts.",
+        1, "Networks in the ensemble; their mean probabilities are the prediction.",
         at_least=1, at_most=1000,
     )  # fmt: skip
     ngrams: int = option(
-        1, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
+        1, "Maximum length of embedded n-grams of symbols; 1 disables them.", at_least=1, at_most=16
     )
     ngram_buckets: int = option(
-        1 << 17, "Rows of the table that n-grams are hashed to.", at_least=1, at_most=1 << 30
+        1 << 17, "Rows of the hashed n-gram embedding table.", at_least=1, at_most=1 << 30
     )
     ngram_dropout: float = option(
-        0.5, "Share of the n-grams that are left out in a step.", at_least=0, below=1
+        0.5, "Probability of dropping an n-gram in a training step.", at_least=0, below=1
     )
     ngram_bag: int = option(
-        4, "Longest n-grams that speak for labels directly, past the layers; 0 is none.",
+        4, "Maximum length of n-grams with a direct linear path to the labels; 0 disables them.",
         at_least=0, at_most=16,
     )  # fmt: skip
     linear_rows: int | None = option(
         0,
-        "Rows of the linear part, to which terms are hashed, rounded up to a power of two; "
-        "chosen from the data if not set; 0 turns the linear part off.",
+        "Rows of the hashed linear model, rounded up to a power of two; chosen from the data if "
+        "not set; 0 disables it.",
         at_least=0, at_most=1 << 22,
     )  # fmt: skip
     most_symbols: int = option(
         0,
-        "Most symbols read in the default epochs, of which at least one is made; 0 is no "
-        "bound. Ignored if epochs, steps or minutes are set.",
+        "Maximum symbols read in the default number of epochs (at least one epoch); 0 is no "
+        "limit. Ignored if epochs, steps or minutes are set.",
         at_least=0, at_most=1 << 50,
     )  # fmt: skip
     ngram_evidence: bool = option(
-        False, "Let n-grams speak once a text, and by how unevenly the labels have them."
+        False, "Count direct n-grams once per text, weighted by their log-count ratios (NBSVM)."
     )
     symbol_dropout: float = option(
-        0.1, "Share of the symbols that a step reads as <unk>, so that it means something.",
+        0.1, "Probability of reading a symbol as <unk> in training, to train its embedding.",
         at_least=0, below=1,
     )  # fmt: skip
     consistency: float = option(
-        0.0, "Weight of the divergence between two readings with other dropout (R-Drop).",
+        0.0, "Weight of the divergence between two passes with different dropout masks (R-Drop).",
         at_least=0, at_most=1000,
     )  # fmt: skip
     class_weights: float = option(
-        0.0, "Power of a label's inverse frequency that weighs its items: 0 none, 1 balanced.",
+        0.0, "Exponent of the inverse label frequency as item weight; 0: none, 1: balanced.",
         at_least=0, at_most=1,
     )  # fmt: skip
     prior_adjustment: float = option(
-        0.0, "Power of a label's frequency by which its probability is divided (0 is none).",
+        0.0, "Exponent of the label frequency that divides its probability; 0 disables it.",
         at_least=0, at_most=1,
     )  # fmt: skip
-    keep_by: KeptBy = option("loss", "Which figure on what is held out decides the kept weights.")
+    keep_by: KeptBy = option("loss", "Validation metric that selects the best weights.")
     keep_duplicates: bool = option(
-        False, "Learn from every repetition of a text with the same label, too."
+        False, "Keep duplicates of a text with the same label in the training data."
     )
-    cut: bool = option(False, "Read only the first --max-length characters of longer texts.")
+    cut: bool = option(False, "Truncate longer texts to --max-length characters.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierRunConfig(ItemRunConfig):
-    """All choices of a run of ``nextchar classify``."""
+    """The configuration of a run of ``nextchar classify``."""
 
-    # A field's own default is its value in runs that are older than the field.
-    # What suited 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
+    # The default of a field is its value in runs older than the field. These defaults were tuned on
+    # 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "hidden_size": 128,
         "embedding_size": 64,
@@ -105,27 +105,27 @@ class ClassifierRunConfig(ItemRunConfig):
         levels = len(self.network.level_names)
         if self.training.freeze >= levels:
             raise ConfigError(
-                f"freeze must be below {levels}, so that something learns (the network has "
+                f"freeze must be below {levels}, to leave weights to train (the network has "
                 f"{', '.join(self.network.level_names)}); got {self.training.freeze}"
             )
         if self.classifier.ngrams > 1 and self.network.input != "embedding":
             raise ConfigError(
-                f"n-grams are added to embedded symbols, and input is {self.network.input!r}"
+                f"ngrams above 1 needs input 'embedding'; got input {self.network.input!r}"
             )
         if self.classifier.ngram_evidence and self.classifier.ngram_bag == 0:
-            raise ConfigError("ngram_evidence is of n-grams that vote, and ngram_bag 0 has none")
+            raise ConfigError("ngram_evidence needs ngram_bag above 0; got 0")
         if self.classifier.symbol_dropout > 0 and self.items.vocabulary == "byte":
             raise ConfigError(
-                f"symbol_dropout reads symbols as <unk>, which bytes have not; got "
+                f"symbol_dropout needs <unk>, which vocabulary 'byte' lacks; got "
                 f"{self.classifier.symbol_dropout}"
             )
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add the settings implied by options: by bytes, which have no <unk>, and one-hot input.
+        """Add the settings implied by other options.
 
-        One-hot input has no vectors to which those of n-grams could be added. An explicit
-        budget has no bound in addition.
+        A byte vocabulary has no ``<unk>`` and therefore no symbol dropout. One-hot input has no
+        embeddings for n-grams. An explicit budget disables the limit on symbols.
         """
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}

@@ -1,4 +1,4 @@
-"""The choices about text that is written from a condition: a label, or numbers."""
+"""Configuration of conditional text generation, from a label or numbers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from nextchar.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionConfig(Section):
-    """How a condition enters the network."""
+    """Encoding of the condition in the network."""
 
     condition_size: int = option(
-        32, "Size of the vector that a condition becomes (C).", at_least=1, at_most=1 << 20
+        32, "Size of the condition vector (C).", at_least=1, at_most=1 << 20
     )
     condition_dropout: float = option(
         0.1,
-        "Share of the items that are read without their condition, so that it may be left out.",
+        "Probability of training on an item without its condition, for unconditional generation.",
         at_least=0, at_most=1,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionRunConfig(ItemRunConfig):
-    """All choices of a run that learns to write from a condition."""
+    """The configuration of a run of ``nextchar condition``."""
 
-    # A condition stands beside an embedded symbol, in the same vector.
+    # The condition vector is concatenated with the embedding of each symbol.
     WITHOUT: ClassVar[frozenset[str]] = ItemRunConfig.WITHOUT | {"input"}
     USUAL: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
@@ -43,13 +43,11 @@ class ConditionRunConfig(ItemRunConfig):
     condition: ConditionConfig
 
     def __post_init__(self) -> None:
-        _ = self.text  # What cannot be written is refused now.
+        _ = self.text  # raises for a vocabulary that cannot generate text
 
     @property
     def text(self) -> TextConfig:
-        """What a language model of one condition has; ``ConfigError`` for words."""
+        """The text section of an equivalent language model; ``ConfigError`` for words."""
         if self.items.vocabulary == "word":
-            raise ConfigError(
-                "vocabulary must be char, byte or jamo where text is written; got 'word'"
-            )
+            raise ConfigError("vocabulary must be char, byte or jamo to generate text; got 'word'")
         return TextConfig(vocabulary=self.items.vocabulary)

@@ -1,4 +1,4 @@
-"""Options that were set and change nothing, as something else is not set."""
+"""Options that have no effect because of other options."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from nextchar.config.network import NetworkConfig
 from nextchar.config.training import TrainingConfig
 
 _NETWORK: Mapping[str, tuple[Callable[[NetworkConfig], bool], str]] = {
-    "activation": (lambda c: c.cell == "rnn", "is of cell rnn"),
-    "peepholes": (lambda c: c.cell == "peephole_lstm", "is of cell peephole_lstm"),
-    "reset": (lambda c: c.cell == "gru", "is of cell gru"),
-    "forget_bias": (lambda c: "lstm" in c.cell, "is of the lstm cells"),
+    "activation": (lambda c: c.cell == "rnn", "needs cell rnn"),
+    "peepholes": (lambda c: c.cell == "peephole_lstm", "needs cell peephole_lstm"),
+    "reset": (lambda c: c.cell == "gru", "needs cell gru"),
+    "forget_bias": (lambda c: "lstm" in c.cell, "needs an lstm cell"),
     "dropout": (
         lambda c: c.layers > 1 or c.output_dropout is None,
-        "is between layers where output_dropout is set, and there is one layer",
+        "needs a second layer if output_dropout is set",
     ),
     "locked_dropout": (
         lambda c: any((c.input_dropout, c.dropout, c.output_dropout)),
@@ -27,19 +27,19 @@ _NETWORK: Mapping[str, tuple[Callable[[NetworkConfig], bool], str]] = {
 }
 _TRAINING: Mapping[str, tuple[Callable[[TrainingConfig], bool], str]] = {
     "min_improvement": (lambda c: c.patience > 0, "needs patience"),
-    "momentum": (lambda c: c.optimizer == "sgd", "is of optimizer sgd"),
-    "beta1": (lambda c: c.optimizer in ("adam", "adamw"), "is of adam and adamw"),
-    "beta2": (lambda c: c.optimizer != "sgd", "is of adam, adamw and rmsprop"),
-    "plateau_factor": (lambda c: c.schedule == "plateau", "is of schedule plateau"),
-    "plateau_patience": (lambda c: c.schedule == "plateau", "is of schedule plateau"),
-    "unfreeze_every": (lambda c: c.unfreeze_every < c.steps, "comes after the last step"),
+    "momentum": (lambda c: c.optimizer == "sgd", "needs optimizer sgd"),
+    "beta1": (lambda c: c.optimizer in ("adam", "adamw"), "needs optimizer adam or adamw"),
+    "beta2": (lambda c: c.optimizer != "sgd", "needs optimizer adam, adamw or rmsprop"),
+    "plateau_factor": (lambda c: c.schedule == "plateau", "needs schedule plateau"),
+    "plateau_patience": (lambda c: c.schedule == "plateau", "needs schedule plateau"),
+    "unfreeze_every": (lambda c: c.unfreeze_every < c.steps, "is after the last step"),
 }
 
 
 def without_effect(
     network: NetworkConfig, training: TrainingConfig, given: Collection[str]
 ) -> list[str]:
-    """Say of each option that was given and changes nothing why that is so."""
+    """Return the given options without effect, each with the reason."""
     idle = [
         f"{name} {why}"
         for name, (acts, why) in _NETWORK.items()

@@ -1,4 +1,4 @@
-"""The choices about items: texts learned one by one, each with what is to be said of it."""
+"""Configuration of tasks on items: independent texts with labels or other targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nextchar.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class ItemsConfig(Section):
-    """How items are read and become symbols, and how often they are learned from."""
+    """Reading, encoding and batching of items."""
 
     OLDER_NAMES: ClassVar[Mapping[str, str]] = {"passes": "epochs"}
 
@@ -27,25 +27,25 @@ class ItemsConfig(Section):
     min_count: int = option(1, "Symbols rarer than this become <unk>.", at_least=1, at_most=1 << 50)
     normalization: Normalization = option("none", "Unicode normalisation of the texts.")
     encoding: str = option("utf-8", "Encoding of the files.")
-    errors: DecodingErrors = option("strict", "What to do with bytes that cannot be decoded.")
+    errors: DecodingErrors = option("strict", "Treatment of bytes that cannot be decoded.")
     validation_fraction: float = option(
         0.1, "Share of the items held out for validation.", at_least=0, below=1
     )
     max_length: int = option(
-        10_000, "Characters of the longest text that is taken.", at_least=1, at_most=1 << 30
+        10_000, "Maximum length of a text in characters.", at_least=1, at_most=1 << 30
     )
     epochs: float | None = option(
-        20.0, "Times that each item is learned from, unless --steps or --minutes says how long.",
+        20.0, "Training epochs, unless --steps or --minutes is set.",
         above=0, at_most=1e9,
     )  # fmt: skip
     pool: int = option(
-        32, "Batches that are sorted by length together: more is faster, and less mixed.",
+        32, "Batches sorted by length together; more means less padding and less shuffling.",
         at_least=1, at_most=1 << 30,
     )  # fmt: skip
 
     @property
     def reading(self) -> TextConfig:
-        """How the bytes of a file are read."""
+        """The configuration for reading the files."""
         return TextConfig(
             encoding=self.encoding, errors=self.errors, normalization=self.normalization
         )
@@ -53,9 +53,9 @@ class ItemsConfig(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemRunConfig(RunConfig):
-    """All choices of a run that learns from items; a task adds a part of its own."""
+    """The configuration of a run on items; each task adds its own section."""
 
-    # What is of running text alone, or of one continuous state.
+    # Options for continuous text or a carried state.
     WITHOUT: ClassVar[frozenset[str]] = frozenset(
         {
             "activation_regularization",
@@ -74,12 +74,12 @@ class ItemRunConfig(RunConfig):
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Let one budget take the place of the others, and add what the optimiser brings.
+        """Replace the default budget by the given one, and add the defaults of the optimiser.
 
         Raises
         ------
         ConfigError
-            Two of ``epochs``, ``steps`` and ``minutes``.
+            More than one of ``epochs``, ``steps`` and ``minutes`` is set.
         """
         budgets = [name for name in ("epochs", "steps", "minutes") if options.get(name) is not None]
         if len(budgets) > 1:

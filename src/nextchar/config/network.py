@@ -1,4 +1,4 @@
-"""The choices about the network: its input, its cells, its output, and its regularisers."""
+"""Configuration of the network: input, recurrent cells, output and regularisation."""
 
 from __future__ import annotations
 
@@ -18,64 +18,68 @@ Initialization = Literal["orthogonal", "xavier", "he"]
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(Section):
-    """What the network is: its input, its cells and its output."""
+    """Architecture and regularisation of the network."""
 
     cell: CellName = option("lstm", "The recurrent cell.")
     hidden_size: int = option(256, "Units in each layer (H).", at_least=1, at_most=1 << 30)
     layers: int = option(1, "Recurrent layers (L).", at_least=1, at_most=1000)
-    input: InputKind = option("embedding", "How a symbol enters: a learned embedding, or one-hot.")
+    input: InputKind = option("embedding", "Input layer: a learned embedding, or one-hot.")
     embedding_size: int = option(128, "Size of the embedding (E).", at_least=1, at_most=1 << 30)
     tied: bool = option(False, "Share the embedding with the output layer.")
-    residual: bool = option(False, "Add each layer's input to its output where the sizes agree.")
+    residual: bool = option(False, "Add each layer's input to its output if the sizes match.")
     input_dropout: float = option(
-        0.0, "Dropout on what enters the first layer.", at_least=0, below=1
+        0.0, "Dropout on the input of the first layer.", at_least=0, below=1
     )
     dropout: float = option(
-        0.0, "Dropout on the output of every layer, the last one included.", at_least=0, below=1
+        0.0, "Dropout on the output of every layer, including the last.", at_least=0, below=1
     )
     output_dropout: float | None = option(
-        None, "Dropout on the output of the last layer, in place of --dropout.",
+        None, "Dropout on the output of the last layer, instead of --dropout.",
         at_least=0, below=1,
     )  # fmt: skip
     locked_dropout: bool = option(
         False, "Drop the same units at every step of a window: variational dropout."
     )
     embedding_dropout: float = option(
-        0.0, "Dropout on the embedding; a symbol keeps its mask for a whole window.",
+        0.0, "Dropout on the embedding matrix, with one mask per window.",
         at_least=0, below=1,
     )  # fmt: skip
     weight_dropout: float = option(
-        0.0, "Dropout on the recurrent weights, the same for a whole window (DropConnect).",
+        0.0, "Dropout on the recurrent weights, with one mask per window (DropConnect).",
         at_least=0, below=1,
     )  # fmt: skip
     zoneout: float = option(
-        0.0, "Probability that a unit's h stays as it was in a step (Zoneout).",
+        0.0, "Probability that a unit of h keeps its previous value (Zoneout).",
         at_least=0, below=1,
     )  # fmt: skip
     zoneout_cell: float = option(
-        0.0, "Probability that an lstm's c stays as it was in a step.", at_least=0, below=1
+        0.0, "Probability that a unit of an lstm's c keeps its previous value.", at_least=0, below=1
     )
     layer_norm: bool = option(False, "Layer normalisation inside the cells.")
     batch_norm: bool = option(False, "Batch normalisation of the output of every layer.")
     activation: Activation = option("tanh", "Activation of the rnn cell.")
     reset: Reset = option(
-        "after", "Where the gru's reset gate acts: after the product (cuDNN) or before (Cho 2014)."
+        "after",
+        "Apply the gru's reset gate after the matrix product (cuDNN) or before it (Cho 2014).",
     )
-    peepholes: Peepholes = option("vector", "Peephole weights: a vector a gate, or a full matrix.")
+    peepholes: Peepholes = option(
+        "vector", "Peephole weights of each gate: a vector or a full matrix."
+    )
     initialization: Initialization = option(
-        "orthogonal", "Initial recurrent weights (input weights: xavier, with he: he)."
+        "orthogonal",
+        "Initialisation of recurrent weights; he also applies to input weights (else xavier).",
     )
     forget_bias: float = option(1.0, "Initial bias of the forget gate of lstm cells.")
 
     @property
     def summary(self) -> str:
-        """The cells and their sizes in a few words."""
+        """A short description of the cells and their sizes."""
         layers = "layer" if self.layers == 1 else "layers"
         return f"{self.cell}, {self.layers} {layers} of {self.hidden_size}"
 
     @property
     def level_names(self) -> tuple[str, ...]:
-        """What the network is made of, from the input to the output."""
+        """Names of the layer groups, from the input to the output."""
         first = ("embedding",) if self.input == "embedding" else ()
         return (*first, *(f"layer {number + 1}" for number in range(self.layers)), "head")
 
@@ -88,7 +92,7 @@ class NetworkConfig(Section):
             )
         if self.weight_dropout > 0 and self.cell in ("min_gru", "min_lstm"):
             raise ConfigError(
-                f"weight_dropout needs recurrent weights, which {self.cell} has not; got "
+                f"weight_dropout needs recurrent weights, which {self.cell} lacks; got "
                 f"{self.weight_dropout}"
             )
         if self.zoneout_cell > 0 and self.cell not in ("lstm", "peephole_lstm"):
@@ -99,7 +103,9 @@ class NetworkConfig(Section):
         parallel = self.cell in ("min_gru", "min_lstm")
         if parallel and (self.zoneout > 0 or self.layer_norm):
             name = "zoneout" if self.zoneout > 0 else "layer_norm"
-            raise ConfigError(f"{name} needs a cell that looks at its state, got {self.cell!r}")
+            raise ConfigError(
+                f"{name} needs a cell whose gates depend on its state, got {self.cell!r}"
+            )
         if self.tied and self.input != "embedding":
             raise ConfigError("tied needs input 'embedding', got input 'onehot'")
         if self.tied and self.embedding_size != self.hidden_size:

@@ -1,4 +1,4 @@
-"""Groups of options as one object: distributed from a flat set, and read back from JSON."""
+"""Configurations with several sections, created from flat options or from JSON."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ PartT = TypeVar("PartT", bound=Section)
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """All choices of a kind of run: each field is a part, with the options that it owns.
+    """The configuration of a kind of run; each field is a section of options.
 
-    No name of an option occurs in two parts, so that a flat set of options finds its part by
-    itself.
+    Option names are unique across sections: a flat set of options is unambiguous.
 
     Attributes
     ----------
     USUAL
-        What options have where nothing else is said, in place of their fields' own defaults.
+        Defaults that override those of the fields.
     WITHOUT
-        Options of the parts that this kind of run does not have.
+        Options of the sections that this kind of run does not support.
     LATER_PARTS
-        Parts that older runs do not have.
+        Sections missing from older runs.
     """
 
     USUAL: ClassVar[Mapping[str, Any]] = {}
@@ -37,13 +36,13 @@ class RunConfig:
 
     @classmethod
     def sections(cls) -> dict[str, type[Section]]:
-        """Return the sections by name."""
+        """Return the types of the sections by name."""
         hints = typing.get_type_hints(cls)
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
     @classmethod
     def options(cls) -> dict[str, tuple[type[Section], dataclasses.Field[Any]]]:
-        """Give each option's part and field by its name, in the order of the parts."""
+        """Return the section and the field of each option by name, in the order of the sections."""
         return {
             field.name: (part, field)
             for part in cls.sections().values()
@@ -53,22 +52,22 @@ class RunConfig:
 
     @classmethod
     def option_names(cls) -> list[str]:
-        """List the names of all options, in the order of the parts."""
+        """Return the names of all options, in the order of the sections."""
         return list(cls.options())
 
     @classmethod
     def default(cls, name: str) -> Any:  # noqa: ANN401
-        """Give what an option is where nothing is said."""
+        """Return the default of an option."""
         return cls.USUAL.get(name, cls.options()[name][1].default)
 
     @classmethod
     def check_option(cls, name: str, value: object) -> object:
-        """Give one option's value in its field's type.
+        """Return the value of an option converted to the type of its field.
 
         Raises
         ------
         ConfigError
-            The name is unknown, or the value is of another type or out of its range.
+            The name is unknown, or the value has the wrong type or is out of range.
         """
         reject_unknown({name: value}, cls.option_names())
         part, field = cls.options()[name]
@@ -76,40 +75,40 @@ class RunConfig:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Distribute flat options over the parts; what is not given has its usual value.
+        """Return a configuration with the given options, and defaults for all others.
 
         Raises
         ------
         ConfigError
-            An unknown name (with the nearest known one), a value out of its range, or options
-            that do not go together.
+            A name is unknown (the message suggests the closest one), a value is out of range, or
+            options are incompatible.
         """
         reject_unknown(options, cls.option_names())
         return cls._from_flat({**cls.USUAL, **cls.completed(options)})
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add to the given options what follows from them."""
+        """Return the given options, with the settings that they imply."""
         return options
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what ``to_dict`` wrote; strict about keys, types and ranges."""
+        """Return the configuration of a ``to_dict`` mapping; keys, types and ranges are checked."""
         parts = cls.sections()
         reject_unknown(values, list(parts))
         values = {**{name: {} for name in cls.LATER_PARTS}, **values}
         for name in parts:
             if not isinstance(values.get(name), Mapping):
-                raise ConfigError(f"key '{name}' must hold an object, got {values.get(name)!r}")
+                raise ConfigError(f"key '{name}' must be an object, got {values.get(name)!r}")
         made: dict[str, Any] = {name: part.from_dict(values[name]) for name, part in parts.items()}
         return cls(**made)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Give all values as nested dictionaries that JSON can hold."""
+        """Return all values as nested dictionaries, for JSON."""
         return dataclasses.asdict(self)
 
     def with_options(self, **options: object) -> Self:
-        """Give a copy in which the named options have new values."""
+        """Return a copy with new values for the named options."""
         reject_unknown(options, self.option_names())
         flat = {name: value for part in self.to_dict().values() for name, value in part.items()}
         return self._from_flat({**flat, **options})

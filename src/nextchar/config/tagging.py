@@ -1,4 +1,4 @@
-"""The choices about tagging: a label for each character of an item."""
+"""Configuration of tagging: a label for each character of an item."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ Transitions = Literal["free", "seen", "bio"]
 
 @dataclass(frozen=True, kw_only=True)
 class TaggingConfig(Section):
-    """What the labels are, and how they are chosen."""
+    """Labels, architecture and decoding of a tagger."""
 
     restore: str | None = option(
         None,
-        "What is put back into plain text, which makes the labels: spaces, case, diacritics, "
-        "punctuation, or several, as case+punctuation. None: files with labels.",
+        "Train restoration on plain text: spaces, case, diacritics, punctuation, or several, as "
+        "case+punctuation. If not set, train on labelled files.",
     )
     outside: str = option(
-        "O", "The label of files that says nothing: no precision or recall is counted for it."
+        "O", "Label of characters outside entities, excluded from precision and recall."
     )
-    bidirectional: bool = option(True, "Read in both directions, or only what stands before.")
+    bidirectional: bool = option(True, "Read in both directions, or only forward.")
     ngrams: int = option(
-        4, "Longest n-grams of symbols that have vectors too; 1 is none.", at_least=1, at_most=16
+        4, "Maximum length of embedded n-grams of symbols; 1 disables them.", at_least=1, at_most=16
     )  # fmt: skip
     ngram_buckets: int = option(
-        1 << 16, "Rows of the table that n-grams are hashed to.", at_least=1, at_most=1 << 30
+        1 << 16, "Rows of the hashed n-gram embedding table.", at_least=1, at_most=1 << 30
     )  # fmt: skip
     ngram_dropout: float = option(
-        0.5, "Share of the n-grams that are left out in a step.", at_least=0, below=1
+        0.5, "Probability of dropping an n-gram in a training step.", at_least=0, below=1
     )  # fmt: skip
     symbol_dropout: float = option(
-        0.02, "Probability that a symbol is read as <unk> in training, to know what to make of it.",
+        0.02, "Probability of reading a symbol as <unk> in training, to train its embedding.",
         at_least=0, below=1,
     )  # fmt: skip
     window: int = option(
-        256, "Characters that are read together: of longer items, overlapping pieces.",
+        256, "Window size in characters; longer items are read in overlapping windows.",
         at_least=16, at_most=1 << 20,
     )  # fmt: skip
     transitions: Transitions = option(
         "free",
-        "Which label may follow which: any, those that did in training, or by the rules of BIO.",
+        "Allowed label transitions: all (free), those seen in training, or by the BIO scheme.",
     )
 
     @property
     def kinds(self) -> tuple[RestorationKind, ...]:
-        """What is put back, in the order of ``RESTORATION_KINDS``; nothing for labelled files."""
+        """Kinds of restoration, in the order of ``RESTORATION_KINDS``; none for labelled files."""
         wanted = [] if self.restore is None else self.restore.split("+")
         return tuple(kind for kind in RESTORATION_KINDS if kind in wanted)
 
@@ -65,16 +65,16 @@ class TaggingConfig(Section):
                 f"joined by +; got {self.restore!r}"
             )
         if wanted and self.transitions == "bio":
-            raise ConfigError(f"transitions 'bio' is for labelled files, got restore {wanted[0]!r}")
+            raise ConfigError(f"transitions 'bio' needs labelled files, got restore {wanted[0]!r}")
         if not self.outside:
             raise ConfigError("outside must be a label, got ''")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaggerRunConfig(ItemRunConfig):
-    """All choices of ``nextchar tag``."""
+    """The configuration of a run of ``nextchar tag``."""
 
-    # Measured on Korean spacing (benchmarks/spacing.py).
+    # Tuned on Korean spacing (benchmarks/spacing.py).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
         "epochs": 8.0,
@@ -84,7 +84,7 @@ class TaggerRunConfig(ItemRunConfig):
         "input_dropout": 0.2,
         "precision": "float32",
     }
-    # Long items are read in windows: none is too long.
+    # Long items are read in windows: there is no maximum length.
     WITHOUT: ClassVar[frozenset[str]] = ItemRunConfig.WITHOUT | {"max_length"}
 
     tagging: TaggingConfig
@@ -92,7 +92,7 @@ class TaggerRunConfig(ItemRunConfig):
     def __post_init__(self) -> None:
         if self.items.vocabulary == "word":
             raise ConfigError(
-                "vocabulary must be char, byte or jamo: a label is for a character; got 'word'"
+                "vocabulary must be char, byte or jamo, because characters are labelled; got 'word'"
             )
         rare = {
             "min_count": self.items.min_count > 1,
@@ -103,13 +103,13 @@ class TaggerRunConfig(ItemRunConfig):
             raise ConfigError(f"vocabulary 'byte' has no <unk>: {name} cannot be set with it")
         if self.tagging.ngrams > 1 and self.network.input != "embedding":
             raise ConfigError(
-                f"ngrams {self.tagging.ngrams} embeds runs of symbols and needs input 'embedding', "
+                f"ngrams {self.tagging.ngrams} needs input 'embedding', "
                 f"got input {self.network.input!r}"
             )
 
     @classmethod
     def completed(cls, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Add what follows: bytes have no ``<unk>``, and one-hot symbols no n-grams."""
+        """Disable symbol dropout for bytes, which lack ``<unk>``, and n-grams for one-hot input."""
         if options.get("vocabulary") == "byte":
             options = {"symbol_dropout": 0.0, **options}
         if options.get("input") == "onehot":

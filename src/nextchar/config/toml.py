@@ -4,7 +4,7 @@
     hidden_size = 192
     cell = "gru"
 
-This file knows no tensors.
+This module does not import tensor libraries.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ _BUDGETS = ("epochs", "steps", "minutes")
 
 
 def read_table(path: Path, config_type: type[RunConfig] = Config) -> dict[str, Any]:
-    """Read a TOML file whose names are those of options.
+    """Return the contents of a TOML file with options as names.
 
     Raises
     ------
     ConfigError
-        It cannot be read, is not TOML, or has an unknown name (with the nearest known one).
+        The file cannot be read, is not TOML, or has an unknown name (the message suggests the
+        closest one).
     """
     try:
         table = tomllib.loads(path.read_bytes().decode("utf-8"))
@@ -38,7 +39,7 @@ def read_table(path: Path, config_type: type[RunConfig] = Config) -> dict[str, A
         raise ConfigError(f"{path} is not TOML: {error}") from error
     section = next((name for name, value in table.items() if isinstance(value, dict)), None)
     if section is not None:
-        raise ConfigError(f"{path}: options stand without sections; got [{section}]")
+        raise ConfigError(f"{path}: options must not be in sections; got [{section}]")
     try:
         reject_unknown(table, config_type.option_names())
     except ConfigError as error:
@@ -47,12 +48,12 @@ def read_table(path: Path, config_type: type[RunConfig] = Config) -> dict[str, A
 
 
 def read_options(path: Path, config_type: type[RunConfig] = Config) -> dict[str, Any]:
-    """Read options, each of its type and in its range.
+    """Return the validated options in a TOML file.
 
     Raises
     ------
     ConfigError
-        As ``read_table``, or a value that its option does not take.
+        As for ``read_table``, or a value is invalid.
     """
     try:
         table = read_table(path, config_type)
@@ -63,18 +64,18 @@ def read_options(path: Path, config_type: type[RunConfig] = Config) -> dict[str,
 
 
 def write_options(path: Path, options: Mapping[str, Any], *, heading: str = "") -> None:
-    """Write options whole, below a comment; ``None`` is left out, as TOML has no such value."""
+    """Write options below a comment, atomically; ``None``, which TOML lacks, is omitted."""
     lines = [f"# {line}" for line in heading.splitlines()]
     lines += [f"{name} = {_written(value)}" for name, value in options.items() if value is not None]
     write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
 def overridden(options: Mapping[str, Any], by: Mapping[str, Any]) -> dict[str, Any]:
-    """Put options over others; one budget (steps, minutes, epochs) takes another's place."""
+    """Return options overridden by others; a budget (steps, minutes, epochs) replaces any other."""
     replaced = _BUDGETS if any(name in by for name in _BUDGETS) else ()
     return {name: value for name, value in options.items() if name not in replaced} | dict(by)
 
 
 def _written(value: object) -> str:
-    """Write a value as TOML, which is as in JSON but for DEL and characters beyond U+FFFF."""
+    """Return a value in TOML, which equals JSON except for DEL and characters beyond U+FFFF."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -1,4 +1,4 @@
-"""The choices of ``nextchar transduce train``: from a text to another one."""
+"""Configuration of transduction: from a source text to a target text."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ TargetKind = Literal["char", "byte", "jamo", "token"]
 
 @dataclass(frozen=True, kw_only=True)
 class TransductionConfig(Section):
-    """How a source becomes a target."""
+    """Target vocabulary, attention and validation of a transducer."""
 
     target_vocabulary: TargetKind = option(
-        "char", "Symbols of the target: char, byte, jamo, or token (what stands between blanks)."
+        "char", "Symbols of the target: char, byte, jamo, or token (separated by spaces)."
     )
     attention: AttentionName = option(
-        "dot", "How places of the source are scored: dot (Luong 2015) or additive (Bahdanau 2015)."
+        "dot", "Attention scores: dot (Luong 2015) or additive (Bahdanau 2015)."
     )
     bidirectional: bool = option(True, "Read the source in both directions.")
     decoded_items: int = option(
-        1000, "Held-out items that are written anew at each validation; the loss is of all.",
+        1000, "Held-out items to decode at each validation; the loss uses all items.",
         at_least=1, at_most=1 << 50,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransducerRunConfig(ItemRunConfig):
-    """All choices of a run that turns one text into another.
+    """The configuration of a run of ``nextchar transduce``.
 
     Attributes
     ----------
     transduction
-        What is this task's own.
+        The section of this task.
     """
 
     USUAL: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64, "dropout": 0.1, "learning_rate": 4e-3, "epochs": 10.0,
-        "max_length": 1000,  # Attention weighs every symbol against every other.
+        "max_length": 1000,  # The cost of attention is quadratic in the length.
     }  # fmt: skip
 
     transduction: TransductionConfig = field(default_factory=TransductionConfig)

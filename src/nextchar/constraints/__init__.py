@@ -1,6 +1,6 @@
-"""Constraints on what is written: an expression that it matches, words that it does not have.
+"""Constraints on generated text: a regular expression to match, and forbidden words.
 
-pattern ──▶ expression ──▶ graph of symbols ──▶ automaton, which generation reads
+pattern ──▶ expression tree ──▶ NFA over symbols ──▶ DFA for generation
 """
 
 from nextchar.constraints.building import constrain

@@ -1,10 +1,10 @@
-"""How a vocabulary spells characters: each is a path of one to four symbols.
+"""The spelling of characters in a vocabulary: paths of one to four symbols.
 
-A set of characters is a boolean tensor with an axis for each symbol of the path: a syllable is
-[initial, medial] or [initial, medial, final], a character in UTF-8 up to four bytes. Equal parts
-of the tensor are one node, so that even all of Unicode takes but a few.
+A set of characters is a boolean tensor with one axis for each symbol of the path. A syllable has
+the axes [initial, medial] or [initial, medial, final]; a character in UTF-8 has up to four bytes.
+Equal subtensors share one node, so a few nodes suffice even for all of Unicode.
 
-Shapes: V vocabulary size, n characters.
+Shapes: V vocabulary size, n characters, m symbols.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from nextchar.text.vocabulary import Vocabulary
 
 ENTRY, EXIT = 0, 1
 
-# From one node to another over any of some symbols, int64[m].
+# The source node, the ids of the symbols int64[m], and the target node.
 Edge = tuple[int, NDArray[np.int64], int]
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Characters that are spelled with equally many symbols.
+    """Characters spelled with the same number of symbols, k.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class _Block:
     symbols
         The ids along each axis, int64[d1] to int64[dk].
     exists
-        Which of them are characters, bool[d1, …, dk].
+        Whether each combination is a character, bool[d1, …, dk].
     """
 
     codes: Codes
@@ -46,7 +46,7 @@ class _Block:
 
 
 class Alphabet:
-    """All characters that a vocabulary can write, and how; ``<unk>`` is none of them."""
+    """All characters of a vocabulary and their spelling, without ``<unk>``."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         if isinstance(vocabulary, CodeVocabulary):
@@ -55,14 +55,14 @@ class Alphabet:
             self._blocks = list(_utf8())
 
     def spell(self, characters: CharacterSet) -> list[Edge]:
-        """Give the edges of all paths from ``ENTRY`` to ``EXIT`` that write one of a set."""
+        """Return the edges of all paths from ``ENTRY`` to ``EXIT`` that spell a character."""
         edges: list[Edge] = []
         nodes = EXIT
         for block in self._blocks:
             members = block.exists & characters.members(block.codes.ravel()).reshape(
                 block.codes.shape
             )
-            # Breadth first: each node stands for the part of the tensor that follows it.
+            # Breadth first: each node represents the remaining subtensor.
             level = {ENTRY: members}
             for symbols in block.symbols[:-1]:
                 below: dict[bytes, int] = {}
@@ -85,13 +85,13 @@ class Alphabet:
 
 
 def _distinct(rows: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Give each different row [m] that is not empty, once."""
+    """Return the distinct nonempty rows, each bool[m]."""
     seen = {row.tobytes(): row for row in rows if row.any()}
     return list(seen.values())
 
 
 def _of_codes(vocabulary: CodeVocabulary) -> Iterator[_Block]:
-    """Give the symbols that are characters, and the syllables that are made of letters."""
+    """Yield the symbols that are characters, and the syllables composed of letters."""
     ids = np.arange(len(vocabulary))
     ids = ids[ids != vocabulary.unknown_id]
     codes = vocabulary.codes_of(ids)
@@ -115,7 +115,7 @@ def _of_codes(vocabulary: CodeVocabulary) -> Iterator[_Block]:
 
 
 def _utf8() -> Iterator[_Block]:
-    """Give all characters as the bytes of their UTF-8 form."""
+    """Yield all characters as bytes of UTF-8."""
     rest = np.arange(0x80, 0xC0)
     for lead, lengths, first in (
         (np.arange(0x80), 1, 0),

@@ -1,6 +1,6 @@
-"""Making the automaton of a constraint.
+"""Construction of the automaton of a constraint.
 
-Shapes: V vocabulary size, S states, C classes of symbols.
+Shapes: V vocabulary size, S states, C symbol classes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from nextchar.constraints.characters import CharacterSet
 from nextchar.constraints.expressions import Alternation, Expression, Repeat, parse
 from nextchar.constraints.expressions import Sequence as Parts
 from nextchar.constraints.states import (
-    MOST_STATES,
+    MAX_STATES,
     Graph,
     Nodes,
-    Walk,
+    SubsetConstruction,
     distances,
     endless,
     symbol_classes,
-    too_large,
+    too_large_error,
 )
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import Automaton
@@ -31,7 +31,7 @@ from nextchar.text.vocabulary import Ids, Vocabulary
 
 _ANYTHING = Repeat(CharacterSet(negated=True), 0, None)
 _OUTSIDE = CharacterSet(kinds=("^w",))
-_CONTEXT = 64  # symbols of the prompt: whether a forbidden word has begun
+_CONTEXT = 64  # last symbols of the prompt, which may begin a forbidden word
 
 
 def constrain(
@@ -41,26 +41,26 @@ def constrain(
     forbid: Sequence[str] = (),
     prompt: Ids | None = None,
 ) -> Automaton:
-    """Make the automaton that holds what is written after a prompt to a constraint.
+    """Build the automaton that constrains the text generated after a prompt.
 
     Parameters
     ----------
     vocabulary
-        Of the model.
+        The vocabulary of the model.
     match
-        A regular expression (see ``constraints.expressions``) that all of the text matches;
-        ``None`` is any text.
+        A regular expression (see ``constraints.expressions``) for the whole text; ``None`` allows
+        any text.
     forbid
-        Words that do not stand in the text, in upper or lower case; inside of longer words they
-        may. A word that begins or ends in something else than a letter, a digit or ``_`` is
-        found anywhere.
+        Words that must not occur in the text, regardless of case. A forbidden word is matched
+        between word boundaries, so it may be part of a longer word. At an end that is not a letter,
+        a digit or ``_``, no boundary is required.
     prompt
-        The ids before the text, for forbidden words that begin there.
+        The ids before the text, where a forbidden word may begin.
 
     Raises
     ------
     ConfigError
-        The expression cannot be used, or nothing that the vocabulary can write satisfies it.
+        The expression is not supported, or no text of the vocabulary satisfies it.
     """
     if any(not word for word in forbid):
         raise ConfigError("a forbidden word must have at least one character; got ''")
@@ -68,11 +68,11 @@ def constrain(
     expression = _ANYTHING if match is None else parse(match)
     start, end = graph.node(), graph.node()
     graph.add(expression, start, end)
-    ban = _forbidding(graph, forbid)
+    forbidden = _add_forbidden(graph, forbid)
     classes = symbol_classes([vocabulary.starts_character, *graph.masks])
-    walk = Walk(graph, classes)
-    begin = (graph.reached([start]), _read(walk, ban.begin, classes, prompt))
-    following, accepts = _states(walk, begin, end, ban, int(classes.max()) + 1)
+    subsets = SubsetConstruction(graph, classes)
+    begin = (graph.closure([start]), _nodes_after(subsets, forbidden.begin, classes, prompt))
+    following, accepts = _build_states(subsets, begin, end, forbidden, int(classes.max()) + 1)
     costs = np.zeros(following.shape[1], np.int64)
     costs[classes] = vocabulary.starts_character
     automaton = _without_dead_ends(following, accepts, costs, ends=match is not None)
@@ -90,68 +90,84 @@ def constrain(
 
 
 @dataclass(frozen=True)
-class _Ban:
-    """The nodes of forbidden words: where a text begins, where it is lost, where it cannot end."""
+class _ForbiddenWords:
+    """The nodes of forbidden words.
+
+    Attributes
+    ----------
+    begin
+        The initial nodes.
+    lost
+        The node after a forbidden word; −1 without forbidden words.
+    unfinished
+        The nodes in which a text cannot end, because its last word is forbidden.
+    """
 
     begin: Nodes
     lost: int
     unfinished: Nodes
 
 
-def _forbidding(graph: Graph, words: Sequence[str]) -> _Ban:
-    """Add the forbidden words to a graph: anything, a word, and what shows that it is whole."""
+def _add_forbidden(graph: Graph, words: Sequence[str]) -> _ForbiddenWords:
+    """Add the forbidden words to a graph: any text, a word, and a character after the word."""
     if not words:
-        return _Ban(frozenset(), -1, frozenset())
-    home, edge, lost = graph.node(), graph.node(), graph.node()
-    graph.add(_ANYTHING.part, home, home)
-    graph.add(_OUTSIDE, home, edge)
+        return _ForbiddenWords(frozenset(), -1, frozenset())
+    free, edge, lost = graph.node(), graph.node(), graph.node()
+    graph.add(_ANYTHING.part, free, free)
+    graph.add(_OUTSIDE, free, edge)
     unfinished = set()
     for word in dict.fromkeys(words):
         letters = Parts(tuple(CharacterSet.of(c, any_case=True) for c in word))
         last = graph.node()
-        graph.add(letters, edge if _is_inside(word[0]) else home, last)
+        graph.add(letters, edge if _is_inside(word[0]) else free, last)
         if _is_inside(word[-1]):
             graph.add(_OUTSIDE, last, lost)
             unfinished.add(last)
         else:
             graph.join(last, lost)
-    return _Ban(graph.reached([home, edge]), lost, frozenset(unfinished))
+    return _ForbiddenWords(graph.closure([free, edge]), lost, frozenset(unfinished))
 
 
 def _is_inside(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _read(walk: Walk, begin: Nodes, classes: NDArray[np.int32], prompt: Ids | None) -> Nodes:
-    """Give where the forbidden words stand after a prompt; what it has of them itself is past."""
+def _nodes_after(
+    subsets: SubsetConstruction, begin: Nodes, classes: NDArray[np.int32], prompt: Ids | None
+) -> Nodes:
+    """Return the nodes of forbidden words after a prompt; words within the prompt are ignored."""
     nodes = begin
     for symbol_class in classes[prompt[-_CONTEXT:]].tolist() if prompt is not None else ():
-        nodes = walk.after(nodes).get(symbol_class, begin)
+        nodes = subsets.after(nodes).get(symbol_class, begin)
     return nodes
 
 
-def _states(
-    walk: Walk, begin: tuple[Nodes, Nodes], end: int, ban: _Ban, C: int
+def _build_states(
+    subsets: SubsetConstruction,
+    begin: tuple[Nodes, Nodes],
+    end: int,
+    forbidden: _ForbiddenWords,
+    C: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Follow both graphs to every pair of sets of nodes that a text can be at."""
+    """Build the table of states: all reachable pairs of node sets of the two graphs."""
     places = {begin: 0}
     order = [begin]
     rows = []
     for nodes, banned in order:
         row = np.full(C, -1, np.int32)
-        banned_after = walk.after(banned)
-        for symbol_class, found in walk.after(nodes).items():
-            after = (found, banned_after.get(symbol_class, ban.begin))
-            if ban.lost in after[1]:
+        banned_after = subsets.after(banned)
+        for symbol_class, found in subsets.after(nodes).items():
+            after = (found, banned_after.get(symbol_class, forbidden.begin))
+            if forbidden.lost in after[1]:
                 continue
             if after not in places:
-                if len(order) >= MOST_STATES:
-                    raise too_large(f"{MOST_STATES:,} states")
+                if len(order) >= MAX_STATES:
+                    raise too_large_error(f"{MAX_STATES:,} states")
                 places[after] = len(order)
                 order.append(after)
             row[symbol_class] = places[after]
         rows.append(row)
-    accepts = [end in nodes and not (banned & ban.unfinished) for nodes, banned in order]
+    accepts = [end in nodes and not (banned & forbidden.unfinished) for nodes, banned in order]
     return np.stack(rows), np.array(accepts)
 
 
@@ -162,7 +178,7 @@ def _without_dead_ends(
     *,
     ends: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64]] | None:
-    """Keep the states from which a text can be finished; ``None`` if the first is not one."""
+    """Remove the states in which no text can be completed; return ``None`` if state 0 is one."""
     while True:
         distance = distances(following, accepts, costs)
         alive = distance >= 0
@@ -181,7 +197,7 @@ def _without_dead_ends(
 def _unsatisfiable(
     vocabulary: Vocabulary, match: str | None, expression: Expression
 ) -> ConfigError:
-    wanted = "the words that are forbidden" if match is None else f"the expression {match!r}"
+    constraint = "the forbidden words" if match is None else f"the expression {match!r}"
     lacking = sorted(
         character
         for character in _literals(expression)
@@ -190,12 +206,12 @@ def _unsatisfiable(
     names = ", ".join(map(repr, lacking[:10]))
     why = f": it has no {names}" if lacking else ""
     return ConfigError(
-        f"nothing that the vocabulary's {len(vocabulary)} symbols can write satisfies {wanted}{why}"
+        f"no text of the vocabulary's {len(vocabulary)} symbols satisfies {constraint}{why}"
     )
 
 
 def _literals(expression: Expression) -> set[str]:
-    """Collect the characters that an expression names one by one."""
+    """Return the literal characters required by an expression."""
     match expression:
         case CharacterSet(ranges=((first, last),), negated=False) if first == last:
             return {chr(first)}

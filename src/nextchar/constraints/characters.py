@@ -1,4 +1,4 @@
-"""Sets of characters, as the brackets and escapes of a regular expression name them.
+"""Sets of characters, as described by the classes and escapes of regular expressions.
 
 Shapes: n code points.
 """
@@ -18,20 +18,20 @@ Members = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CharacterSet:
-    """A set of characters that is asked for its members.
+    """A set of characters.
 
     Attributes
     ----------
     ranges
-        First and last code points.
+        Pairs of first and last code point.
     kinds
-        ``d``, ``s``, ``w``: digits, white space and word characters as Python's ``re`` has them;
-        or ``p`` and the name of a Unicode category, ``pLu``, or of a group of them, ``pL``. After
-        ``^``, all that is not such.
+        ``d``, ``s`` and ``w`` are digits, white space and word characters, as in Python's ``re``.
+        ``p`` followed by a Unicode category (``pLu``) or a group of categories (``pL``) includes
+        all its characters. A prefix ``^`` negates a kind.
     negated
-        Whether it is all characters but those.
+        Whether the set is the complement of the ranges and kinds.
     any_case
-        Whether a character is in it where its lower or upper case is.
+        Whether a character is also a member if its lower or upper case is.
     """
 
     ranges: tuple[tuple[int, int], ...] = ()
@@ -41,14 +41,14 @@ class CharacterSet:
 
     @classmethod
     def of(cls, characters: str, *, any_case: bool = False) -> CharacterSet:
-        """Make the set of some characters, with their other cases where these are asked for."""
+        """Return the set of the given characters, optionally with their other cases."""
         if any_case:
             variants = {v for c in characters for v in (c, c.lower(), c.upper()) if len(v) == 1}
             characters = "".join(sorted(variants))
         return cls(tuple((ord(c), ord(c)) for c in characters))
 
     def members(self, codes: Codes) -> Members:
-        """Say which code points are in the set, bool[n]."""
+        """Return whether each code point is in the set, bool[n]."""
         found = self._listed(codes)
         if self.any_case:
             for variant in (str.lower, str.upper):
@@ -83,7 +83,7 @@ def _is_kind(character: str, kind: str) -> bool:
 
 
 def _in_case(codes: Codes, variant: Callable[[str], str]) -> Codes:
-    """Give each code point in another case, where that is a single one."""
+    """Return each code point in another case, or unchanged if that is not a single character."""
     changed = (variant(chr(code)) for code in codes.tolist())
     return np.fromiter(
         (ord(new) if len(new) == 1 else code for new, code in zip(changed, codes, strict=True)),

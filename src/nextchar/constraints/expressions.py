@@ -1,10 +1,10 @@
-r"""Regular expressions as trees: the part of Python's ``re`` that describes whole texts.
+r"""Regular expressions as trees: the subset of Python's ``re`` for full matches.
 
-Literals, ``.``, classes ``[a-z가-힣]``, ``[^…]``, ``\d \s \w \D \S \W``, Unicode categories
-``\p{L} \p{Lu} \P{…}``, groups ``(…)`` and ``(?:…)``, ``|``, ``* + ? {m} {m,} {m,n}``, and
-``(?i)`` and ``(?s)`` at the beginning. A lazy or greedy quantifier makes no difference to which
-texts match; ``^`` and ``$`` stand only at the ends, where they are implied. What looks around,
-refers back or asks for a word boundary is refused.
+Supported are literals, ``.``, classes ``[a-z가-힣]``, ``[^…]``, ``\d \s \w \D \S \W``, Unicode
+categories ``\p{L} \p{Lu} \P{…}``, groups ``(…)`` and ``(?:…)``, ``|``, ``* + ? {m} {m,} {m,n}``,
+and the flags ``(?i)`` and ``(?s)`` at the beginning. Lazy and greedy quantifiers are equivalent in
+a full match. ``^`` and ``$`` are allowed only at the ends, where they are redundant. Lookaround,
+backreferences and word boundaries are not supported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NoReturn, TypeAlias
 from nextchar.constraints.characters import CharacterSet
 from nextchar.errors import ConfigError
 
-MOST_REPEATS, DEEPEST = 10_000, 100
+MAX_REPEATS, MAX_DEPTH = 10_000, 100
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 _CODES = {"x": 2, "u": 4, "U": 8}
@@ -28,21 +28,21 @@ _FLAGS = re.compile(r"\(\?([a-zA-Z]+)\)")
 
 @dataclass(frozen=True)
 class Sequence:
-    """Parts one after the other; none is the empty text."""
+    """A concatenation; without parts, the empty text."""
 
     parts: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
 class Alternation:
-    """One of several."""
+    """A choice between expressions."""
 
     options: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """The same again, ``least`` to ``most`` times; ``None`` is without end."""
+    """A repetition, ``least`` to ``most`` times; ``None`` is unlimited."""
 
     part: Expression
     least: int
@@ -53,12 +53,12 @@ Expression: TypeAlias = CharacterSet | Sequence | Alternation | Repeat
 
 
 def parse(pattern: str) -> Expression:
-    """Read a regular expression.
+    """Parse a regular expression.
 
     Raises
     ------
     ConfigError
-        It is no expression, or asks for something that is not among the above.
+        The expression is invalid or not supported.
     """
     return _Parser(pattern).whole()
 
@@ -72,7 +72,7 @@ class _Parser:
         self._dot_is_all = False
 
     def whole(self) -> Expression:
-        """Read all of it."""
+        """Parse the whole pattern."""
         if flags := _FLAGS.match(self._pattern):
             unknown = set(flags[1]) - set("isu")
             if unknown:
@@ -83,7 +83,7 @@ class _Parser:
             self._place += 1
         expression = self._choice()
         if self._place < len(self._pattern):
-            self._refuse("a ) without its (")
+            self._refuse("unmatched )")
         return expression
 
     def _choice(self) -> Expression:
@@ -103,16 +103,16 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
     def _repeated(self, part: Expression) -> Expression:
-        """Read the quantifier of a part, if it has one."""
+        """Parse the quantifier of a part, if there is one."""
         bounds = self._quantifier()
         if bounds is None:
             return part
         if self._next() == "+":
-            self._refuse("a possessive quantifier changes what matches in ways that are not built")
+            self._refuse("possessive quantifiers are not supported")
         if self._next() == "?":
             self._place += 1
         if self._quantifier() is not None:
-            self._refuse("a quantifier after a quantifier")
+            self._refuse("two quantifiers in a row")
         return Repeat(part, *bounds)
 
     def _quantifier(self) -> tuple[int, int | None] | None:
@@ -122,13 +122,13 @@ class _Parser:
             return simple[self._pattern[self._place - 1]]
         found = _REPEAT.match(self._pattern, self._place)
         if found is None or found[0] == "{}":
-            return None  # as in Python, a brace that is no quantifier is a brace
+            return None  # as in Python, any other brace is a literal
         least = int(found[1] or 0)
         most = int(found[3]) if found[3] else (None if found[2] else least)
-        if max(least, most or 0) > MOST_REPEATS:
-            self._refuse(f"{found[0]} is more than {MOST_REPEATS:,} times")
+        if max(least, most or 0) > MAX_REPEATS:
+            self._refuse(f"{found[0]} repeats more than {MAX_REPEATS:,} times")
         if most is not None and most < least:
-            self._refuse(f"{found[0]} has its larger number first")
+            self._refuse(f"{found[0]} has its minimum above its maximum")
         self._place = found.end()
         return least, most
 
@@ -145,28 +145,28 @@ class _Parser:
             case "\\":
                 return self._escape(in_brackets=False)
             case "*" | "+" | "?":
-                self._refuse(f"nothing that {character} could repeat", back=1)
+                self._refuse(f"nothing to repeat before {character}", back=1)
             case "^" | "$":
-                self._refuse(f"{character} inside of it: the whole text must match anyway", back=1)
+                self._refuse(f"{character} is allowed only at the ends of the expression", back=1)
             case "{" if (found := _REPEAT.match(self._pattern, self._place - 1)) and (
                 found[0] != "{}"
             ):
-                self._refuse(f"nothing that {found[0]} could repeat", back=1)
+                self._refuse(f"nothing to repeat before {found[0]}", back=1)
         return self._literal(character)
 
     def _group(self) -> Expression:
         opening = self._place - 1
         self._depth += 1
-        if self._depth > DEEPEST:
-            self._refuse(f"groups in more than {DEEPEST} groups", back=1)
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"groups are nested more than {MAX_DEPTH} deep", back=1)
         if self._next() == "?":
             if not self._pattern.startswith("?:", self._place):
-                self._refuse("a group of a kind that is not built: (…) and (?:…) are", back=1)
+                self._refuse("only groups (…) and (?:…) are supported", back=1)
             self._place += 2
         inside = self._choice()
         if self._next() != ")":
             self._place = opening
-            self._refuse("a ( without its )")
+            self._refuse("unmatched (")
         self._place += 1
         self._depth -= 1
         return inside
@@ -181,7 +181,7 @@ class _Parser:
         while first or self._next() != "]":
             if not self._next():
                 self._place = opening
-                self._refuse("a [ without its ]")
+                self._refuse("unmatched [")
             item = self._item()
             first = False
             low = item.ranges[0][0] if item.ranges else None
@@ -190,7 +190,7 @@ class _Parser:
                 last = self._item()
                 high = last.ranges[0][0] if last.ranges else None
                 if low is None or high is None or high < low:
-                    self._refuse("a range whose ends are not two characters in order", back=1)
+                    self._refuse("the ends of a range must be two characters in order", back=1)
                 ranges.append((low, high))
             else:
                 ranges += item.ranges
@@ -199,11 +199,11 @@ class _Parser:
         return CharacterSet(tuple(ranges), tuple(kinds), negated, self._any_case)
 
     def _item(self) -> CharacterSet:
-        """Read a character of a class, or an escape that stands for one or for many."""
+        """Parse a character or an escape inside a class."""
         character = self._take()
         if character == "\\":
             return self._escape(in_brackets=True)
-        return CharacterSet.of(character)  # the class itself is of any case
+        return CharacterSet.of(character)  # ``any_case`` applies to the whole class
 
     def _escape(self, *, in_brackets: bool) -> CharacterSet:
         letter = self._take()
@@ -217,7 +217,7 @@ class _Parser:
         if letter == "b" and in_brackets:
             return literal("\b")
         if letter == "0" and self._next().isdecimal():
-            self._refuse("an octal escape: write \\x and two hexadecimal digits", back=1)
+            self._refuse("octal escapes are not supported: use \\x and two hex digits", back=1)
         if letter in _ESCAPES:
             return literal(_ESCAPES[letter])
         if letter in _CODES:
@@ -225,11 +225,11 @@ class _Parser:
             if not re.fullmatch(f"[0-9a-fA-F]{{{_CODES[letter]}}}", digits) or (
                 int(digits, 16) > 0x10FFFF
             ):
-                self._refuse(f"\\{letter} needs {_CODES[letter]} hexadecimal digits of a character")
+                self._refuse(f"\\{letter} needs {_CODES[letter]} hex digits of a character")
             self._place += len(digits)
             return literal(chr(int(digits, 16)))
         if letter.isascii() and letter.isalnum():
-            self._refuse(f"the escape \\{letter} is not built", back=1)
+            self._refuse(f"the escape \\{letter} is not supported", back=1)
         return literal(letter)
 
     def _category(self, *, negated: bool) -> CharacterSet:
@@ -238,8 +238,8 @@ class _Parser:
         if found is None or name not in _CATEGORIES:
             self._refuse(r"\p needs a Unicode category, as in \p{L} or \p{Lu}")
         self._place = found.end()
-        away = negated != bool(found[1])
-        return CharacterSet(kinds=(f"^p{name}" if away else f"p{name}",))
+        is_negated = negated != bool(found[1])
+        return CharacterSet(kinds=(f"^p{name}" if is_negated else f"p{name}",))
 
     def _literal(self, character: str) -> CharacterSet:
         return CharacterSet.of(character, any_case=self._any_case)
@@ -258,7 +258,7 @@ class _Parser:
     def _refuse(self, reason: str, *, back: int = 0) -> NoReturn:
         place = min(self._place - back, len(self._pattern)) + 1
         raise ConfigError(
-            f"the expression {self._pattern!r} cannot be used, at character {place}: {reason}"
+            f"the expression {self._pattern!r} is invalid at character {place}: {reason}"
         )
 
 

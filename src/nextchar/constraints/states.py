@@ -1,11 +1,11 @@
-"""From expressions to the table of states that generation reads.
+"""Compilation of expressions to automata.
 
-An expression becomes a graph of nodes (Thompson 1968), whose edges are sets of symbols; the
-states of the table are the sets of nodes that a text can be at (the subset construction). States
-from which nothing that the vocabulary can write leads to the end are left out, so that there are
-no dead ends. Forbidden words are a second graph that is followed at the same time.
+Thompson's construction (1968) turns an expression into a nondeterministic automaton, a graph whose
+edges are labelled with sets of symbols. The subset construction turns the graph into a table of
+deterministic states. States without a path to an accepting state are removed, so there are no dead
+ends. Forbidden words form a second graph, which is followed in parallel.
 
-Shapes: V vocabulary size, S states, C classes of symbols.
+Shapes: V vocabulary size, S states, C symbol classes.
 """
 
 from __future__ import annotations
@@ -22,46 +22,53 @@ from nextchar.constraints.expressions import Alternation, Expression, Repeat
 from nextchar.constraints.expressions import Sequence as Parts
 from nextchar.errors import ConfigError
 
-MOST_NODES, MOST_STATES = 100_000, 20_000
+MAX_NODES, MAX_STATES = 100_000, 20_000
 
 Nodes = frozenset[int]
 Mask = NDArray[np.bool_]
 
 
 class Graph:
-    """Nodes, joined by sets of symbols and by steps that take none.
+    """A nondeterministic automaton: nodes with edges for sets of symbols, and empty transitions.
 
     Parameters
     ----------
     alphabet
-        How characters are spelled.
+        The spelling of characters.
     size
         V.
+
+    Attributes
+    ----------
+    edges
+        The edges of each node: pairs of a mask's index and the target node.
+    masks
+        The distinct sets of symbols, each bool[V].
     """
 
     def __init__(self, alphabet: Alphabet, size: int) -> None:
         self._alphabet = alphabet
         self._size = size
-        self._free: list[list[int]] = []
-        self.edges: list[list[tuple[int, int]]] = []  # of each node: a mask's place, and a node
+        self._empty_transitions: list[list[int]] = []
+        self.edges: list[list[tuple[int, int]]] = []
         self.masks: list[Mask] = []
-        self._places: dict[bytes, int] = {}
+        self._mask_indices: dict[bytes, int] = {}
         self._spelled: dict[CharacterSet, list[tuple[int, int, int]]] = {}
 
     def node(self) -> int:
-        """Add a node."""
-        if len(self.edges) >= MOST_NODES:
-            raise too_large(f"{MOST_NODES:,} nodes")
-        self._free.append([])
+        """Add a node and return its number."""
+        if len(self.edges) >= MAX_NODES:
+            raise too_large_error(f"{MAX_NODES:,} nodes")
+        self._empty_transitions.append([])
         self.edges.append([])
         return len(self.edges) - 1
 
     def join(self, start: int, end: int) -> None:
-        """Let one be reached from the other by nothing."""
-        self._free[start].append(end)
+        """Add an empty transition."""
+        self._empty_transitions[start].append(end)
 
     def add(self, expression: Expression, start: int, end: int) -> None:
-        """Add all ways to write an expression between two nodes."""
+        """Add all paths between two nodes that spell an expression."""
         match expression:
             case CharacterSet():
                 self._add_characters(expression, start, end)
@@ -83,11 +90,11 @@ class Graph:
             self.add(repeat.part, start, following)
             start = following
         if repeat.most is None:
-            # A node of its own to come back to: what leads here must not be passed again.
-            home = self.node()
-            self.join(start, home)
-            self.add(repeat.part, home, home)
-            self.join(home, end)
+            # The loop needs a separate node, so that it does not include earlier parts.
+            loop = self.node()
+            self.join(start, loop)
+            self.add(repeat.part, loop, loop)
+            self.join(loop, end)
             return
         for _ in range(repeat.most - repeat.least):
             self.join(start, end)
@@ -99,7 +106,7 @@ class Graph:
     def _add_characters(self, characters: CharacterSet, start: int, end: int) -> None:
         if characters not in self._spelled:
             self._spelled[characters] = [
-                (one, self._place(symbols), other)
+                (one, self._mask_index(symbols), other)
                 for one, symbols, other in self._alphabet.spell(characters)
             ]
         nodes = {ENTRY: start, EXIT: end}
@@ -109,34 +116,34 @@ class Graph:
                     nodes[name] = self.node()
             self.edges[nodes[one]].append((mask, nodes[other]))
 
-    def _place(self, symbols: NDArray[np.int64]) -> int:
+    def _mask_index(self, symbols: NDArray[np.int64]) -> int:
         mask = np.zeros(self._size, np.bool_)
         mask[symbols] = True
         key = mask.tobytes()
-        if key not in self._places:
-            self._places[key] = len(self.masks)
+        if key not in self._mask_indices:
+            self._mask_indices[key] = len(self.masks)
             self.masks.append(mask)
-        return self._places[key]
+        return self._mask_indices[key]
 
-    def reached(self, nodes: Iterable[int]) -> Nodes:
-        """Give all that can be reached from some nodes by nothing, and these."""
+    def closure(self, nodes: Iterable[int]) -> Nodes:
+        """Return the closure of some nodes under empty transitions."""
         found = set(nodes)
         left = list(found)
         while left:
-            for following in self._free[left.pop()]:
+            for following in self._empty_transitions[left.pop()]:
                 if following not in found:
                     found.add(following)
                     left.append(following)
         return frozenset(found)
 
 
-class Walk:
-    """A graph as it is followed, symbol by symbol, with the nodes that a text can be at.
+class SubsetConstruction:
+    """The subset construction: steps from one set of nodes to the next.
 
     Parameters
     ----------
     graph
-        Complete.
+        The complete graph.
     classes
         The class of each symbol, int32[V]; every mask of the graph is a union of classes.
     """
@@ -151,27 +158,27 @@ class Walk:
                 for symbol_class in members[mask]:
                     targets.setdefault(symbol_class, []).append(node)
             self._targets.append(targets)
-        self._reached: dict[Nodes, Nodes] = {}
+        self._closures: dict[Nodes, Nodes] = {}
 
     def after(self, nodes: Nodes) -> dict[int, Nodes]:
-        """Give the nodes that a text can be at after a symbol of each class that goes on."""
+        """Return the next set of nodes for each symbol class that is allowed."""
         collected: dict[int, set[int]] = {}
         for node in nodes:
             for symbol_class, targets in self._targets[node].items():
                 collected.setdefault(symbol_class, set()).update(targets)
         return {
-            symbol_class: self._closed(frozenset(found))
+            symbol_class: self._cached_closure(frozenset(found))
             for symbol_class, found in collected.items()
         }
 
-    def _closed(self, nodes: Nodes) -> Nodes:
-        if nodes not in self._reached:
-            self._reached[nodes] = self._graph.reached(nodes)
-        return self._reached[nodes]
+    def _cached_closure(self, nodes: Nodes) -> Nodes:
+        if nodes not in self._closures:
+            self._closures[nodes] = self._graph.closure(nodes)
+        return self._closures[nodes]
 
 
 def symbol_classes(masks: Sequence[Mask]) -> NDArray[np.int32]:
-    """Put symbols that no mask tells apart into one class, int32[V]."""
+    """Group the symbols that all masks treat alike; return the class of each, int32[V]."""
     _, classes = np.unique(np.stack(masks), axis=1, return_inverse=True)
     return classes.ravel().astype(np.int32)
 
@@ -179,16 +186,21 @@ def symbol_classes(masks: Sequence[Mask]) -> NDArray[np.int32]:
 def distances(
     following: NDArray[np.int32], accepts: Mask, costs: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Give the fewest characters from each state to one that accepts, int64[S]; −1 for no way.
+    """Return the minimum number of characters from each state to an accepting one, int64[S].
 
     Parameters
     ----------
     following
-        int32[S, C], −1 where there is none.
+        The transitions, int32[S, C]; −1 for none.
     accepts
-        bool[S].
+        Whether each state accepts, bool[S].
     costs
         1 for classes of symbols that begin a character, 0 for others, int64[C].
+
+    Returns
+    -------
+    NDArray
+        The distances; −1 for states without a path to an accepting one.
     """
     before: list[list[tuple[int, int]]] = [[] for _ in following]
     for state, row in enumerate(following.tolist()):
@@ -204,7 +216,7 @@ def distances(
         found[state] = distance
         for origin, cost in before[state]:
             if found[origin] < 0:
-                # What costs nothing comes first: the queue stays in order of distance.
+                # Zero-cost steps go to the front, which keeps the queue sorted by distance.
                 if cost:
                     queue.append((origin, distance + 1))
                 else:
@@ -213,15 +225,15 @@ def distances(
 
 
 def endless(following: NDArray[np.int32]) -> Mask:
-    """Say from which states a text can go on without end, bool[S]."""
+    """Return whether a text can continue forever from each state, bool[S]."""
     alive = np.ones(len(following), np.bool_)
     while True:
-        goes_on = (alive[following] & (following >= 0)).any(1)
-        if (alive & goes_on).sum() == alive.sum():
+        continues = (alive[following] & (following >= 0)).any(1)
+        if (alive & continues).sum() == alive.sum():
             return alive
-        alive &= goes_on
+        alive &= continues
 
 
-def too_large(what: str) -> ConfigError:
-    """Say that an expression has too many states."""
-    return ConfigError(f"the expression is too large: it needs more than {what}")
+def too_large_error(limit: str) -> ConfigError:
+    """Return the error for an expression with too many states."""
+    return ConfigError(f"the expression is too large: it needs more than {limit}")

@@ -1,4 +1,4 @@
-"""Vectors of symbols, learned from their neighbours, and what can be done with them.
+"""Symbol vectors: training with word2vec, nearest neighbours, and pretrained embeddings.
 
 vectors = train_embeddings("plays.txt", vocabulary="word")
 vectors.nearest("king")

@@ -1,6 +1,6 @@
-"""Vectors that were learned before as the first values of a network's embedding.
+"""Initialisation of a network's embedding from pretrained vectors.
 
-Legend: V symbols of the network, E numbers in a vector.
+Shapes: V symbols of the network, E embedding size.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from nextchar.errors import ConfigError, RunError, as_option
 from nextchar.storage import read_json, write_json
 from nextchar.text.vocabulary import Vocabulary
 
-EMBEDDING_FILE = "embedding.json"  # of a run directory
+EMBEDDING_FILE = "embedding.json"  # in a run directory
 
 
 def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVectors) -> int:
-    """Put vectors into an embedding whose values were drawn, in place.
+    """Copy pretrained vectors into a randomly initialised embedding, in place.
 
-    Symbols are the same where they are the same in JSON. All vectors are multiplied by one number,
-    so that together they have the deviation of what was drawn: the layer above counts on it. The
-    rows of symbols without a vector are left as they are.
+    Symbols are matched by their keys. A common factor scales the vectors to the root mean square of
+    the random values, which is the scale that the next layer expects. The rows of symbols without a
+    vector keep their values.
 
     Parameters
     ----------
     weight
-        The embedding [V, E].
+        The embedding, [V, E].
     vocabulary
-        Its symbols, of the vectors' kind.
+        The symbols of the embedding, of the same kind as those of the vectors.
     vectors
-        Of E numbers.
+        The pretrained vectors, of size E.
 
     Returns
     -------
     int
-        How many symbols have their vector.
+        Number of rows filled.
 
     Raises
     ------
@@ -50,19 +50,21 @@ def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVector
     """
     if vocabulary.kind != vectors.vocabulary.kind:
         raise ConfigError(
-            f"the vectors are of {vectors.vocabulary.kind} symbols, the network's are "
-            f"{vocabulary.kind}"
+            f"the vectors are for {vectors.vocabulary.kind} symbols, but the network reads "
+            f"{vocabulary.kind} symbols"
         )
     if tuple(weight.shape) != (len(vocabulary), vectors.config.size):
         raise ConfigError(
-            f"vectors of {vectors.config.size} numbers for {len(vocabulary)} symbols do not fit an "
-            f"embedding {list(weight.shape)}"
+            f"vectors of size {vectors.config.size} for {len(vocabulary)} symbols do not fit an "
+            f"embedding of shape {list(weight.shape)}"
         )
-    there = {vectors.vocabulary.keys[number]: number for number in vectors.by_frequency.tolist()}
-    rows = [number for number, key in enumerate(vocabulary.keys) if key in there]
+    vector_ids = {
+        vectors.vocabulary.keys[number]: number for number in vectors.by_frequency.tolist()
+    }
+    rows = [number for number, key in enumerate(vocabulary.keys) if key in vector_ids]
     if not rows:
         raise ConfigError("no symbol of the network has a vector")
-    found = torch.from_numpy(vectors.vectors[[there[vocabulary.keys[row]] for row in rows]])
+    found = torch.from_numpy(vectors.vectors[[vector_ids[vocabulary.keys[row]] for row in rows]])
     with torch.no_grad():
         deviation = weight.square().mean().sqrt()
         scaled = found.to(weight) * (deviation / found.square().mean().sqrt().clamp_min(1e-12))
@@ -71,19 +73,19 @@ def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVector
 
 
 class GivenVectors:
-    """A folder of vectors with which the embedding of a language model begins.
+    """A folder of pretrained vectors that initialise the embedding of a language model.
 
     Parameters
     ----------
     folder
-        What ``SymbolVectors.save`` wrote.
+        A folder written by ``SymbolVectors.save``.
 
     Raises
     ------
     RunError
-        No vectors are there, they are damaged, or a newer nextchar wrote them.
+        The folder has no vectors, is damaged, or was written by a newer nextchar.
     ConfigError
-        They are of words, which a language model does not write.
+        The vectors are for words, which a language model does not generate.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -91,18 +93,18 @@ class GivenVectors:
         self.vectors = SymbolVectors.load(folder)
         if self.vectors.vocabulary.kind == "word":
             raise ConfigError(
-                f"{as_option('embedding_from', self.folder)} has vectors of words: a "
+                f"{as_option('embedding_from', self.folder)} has vectors for words, but a "
                 "language model reads char, byte or jamo"
             )
         self._sha256 = hashlib.sha256((Path(folder) / VECTORS_FILE).read_bytes()).hexdigest()
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete a run's options by what the vectors are.
+        """Complete the options of a run with those of the vectors.
 
         Raises
         ------
         ConfigError
-            An option contradicts that.
+            An option contradicts the vectors.
         """
         config = self.vectors.config
         needed = {
@@ -111,7 +113,7 @@ class GivenVectors:
             "input": "embedding",
         }
         differing = [
-            f"{name} is {value!r} there, got {given[name]!r}"
+            f"{name} must be {value!r}, got {given[name]!r}"
             for name, value in needed.items()
             if name in given and given[name] != value
         ]
@@ -122,14 +124,20 @@ class GivenVectors:
         return {"normalization": config.normalization, **given, **needed}
 
     def fill(self, weight: Tensor, vocabulary: Vocabulary, run: Path) -> str:
-        """Fill an embedding [V, E], note it in the run's folder, and say so in one line."""
+        """Fill an embedding [V, E], record its origin in the run, and return a message."""
         filled = fill_embedding(weight, vocabulary, self.vectors)
         origin = {"vectors": self.folder, "sha256": self._sha256, "symbols_filled": filled}
         write_json(run / EMBEDDING_FILE, origin)
-        return f"{filled} of {len(vocabulary)} symbols begin with their vector of {self.folder}"
+        return f"{filled} of {len(vocabulary)} symbols start with their vector from {self.folder}"
 
 
 def load_embedding_origin(run: Path) -> dict[str, Any] | None:
-    """Read where a run's embedding began; ``None`` if it was drawn, ``RunError`` if damaged."""
+    """Return the origin of a run's embedding, or ``None`` if it was randomly initialised.
+
+    Raises
+    ------
+    RunError
+        The file is damaged.
+    """
     path = run / EMBEDDING_FILE
     return read_json(path, RunError) if path.exists() else None

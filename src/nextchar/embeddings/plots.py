@@ -1,6 +1,6 @@
-"""A map of vectors in two dimensions. The only file here that draws.
+"""A map of symbol vectors in two dimensions.
 
-Legend: n symbols, E numbers in a vector.
+Shapes: n symbols, E embedding size.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ _BLANK = "␣"
 
 
 def embedding_map(vectors: SymbolVectors, picture_format: str, count: int = 100) -> bytes:
-    """Draw the most frequent symbols where their vectors' first two principal components are.
+    """Plot the most frequent symbols by the first two principal components of their vectors.
 
-    The vectors are brought to length 1 first, so that what is near in the map is near in angle.
+    The vectors are normalised to length 1 first, so nearby symbols have a small angle.
 
     Parameters
     ----------
+    vectors
+        The vectors of all symbols.
     picture_format
-        One of ``drawing.PICTURE_FORMATS``.
+        One of ``figures.PICTURE_FORMATS``.
     count
-        How many symbols, at least 3.
+        Number of symbols, at least 3.
 
     Raises
     ------
@@ -37,12 +39,12 @@ def embedding_map(vectors: SymbolVectors, picture_format: str, count: int = 100)
     numbers = vectors.by_frequency[: max(count, 0)]
     if len(numbers) < 3:
         raise ConfigError(f"a map needs at least 3 symbols, got {len(numbers)}")
-    places, shares = principal_components(vectors.vectors[numbers])
+    points, shares = principal_components(vectors.vectors[numbers])
     figure = new_figure(9, 7)
     axes = figure.subplots()
-    axes.scatter(places[:, 0], places[:, 1], s=4, color="0.8")
+    axes.scatter(points[:, 0], points[:, 1], s=4, color="0.8")
     fonts = label_fonts()
-    for number, (x, y) in zip(numbers.tolist(), places.tolist(), strict=True):
+    for number, (x, y) in zip(numbers.tolist(), points.tolist(), strict=True):
         name = vectors.vocabulary.symbols[number].replace(" ", _BLANK)
         axes.text(x, y, name, ha="center", va="center", fontsize=9, fontfamily=fonts,
                   parse_math=False)  # fmt: skip
@@ -54,19 +56,20 @@ def embedding_map(vectors: SymbolVectors, picture_format: str, count: int = 100)
 def principal_components(
     vectors: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give vectors [n, E] of length 1 in their first two principal components, by an SVD.
+    """Normalise vectors [n, E] to length 1, and project them onto two principal components.
 
     Returns
     -------
-    places, shares
-        [n, 2], and the components' shares of the variance [2]. Of E = 1, the second is 0.
+    points, shares
+        The points [n, 2], and each component's share of the variance [2]. For E = 1, the second
+        component is 0.
     """
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     left, sizes, right = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
-    # The sign of a component is free; the largest coordinate is positive, so that maps agree.
+    # The sign of a component is arbitrary. A positive largest coordinate makes maps reproducible.
     signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
-    places, shares = np.zeros((len(vectors), 2)), np.zeros(2)
+    points, shares = np.zeros((len(vectors), 2)), np.zeros(2)
     found = min(2, len(sizes))
-    places[:, :found] = (left * sizes * signs)[:, :2]
+    points[:, :found] = (left * sizes * signs)[:, :2]
     shares[:found] = (sizes**2 / max(float((sizes**2).sum()), 1e-12))[:2]
-    return places, shares
+    return points, shares

@@ -1,6 +1,6 @@
-"""A text as word2vec reads it: its lines, as lists of ids, again and again.
+"""The lines of a text as sentences for word2vec, for any number of epochs.
 
-Legend: V symbols, N ids.
+Shapes: V vocabulary size, N ids.
 """
 
 from __future__ import annotations
@@ -14,34 +14,39 @@ from numpy.typing import NDArray
 
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary, WordVocabulary
 
-LONGEST = 10_000  # symbols: what gensim reads of a sentence, without a word about the rest
-_LINES_BETWEEN_NEWS = 500
+MAX_SENTENCE_LENGTH = 10_000  # symbols of a sentence; gensim silently ignores the rest
+_LINES_PER_REPORT = 500
 
 
 class Sentences:
-    """The lines of a text, in a file that is open, so that memory does not grow with it.
+    """The lines of a text, stored in a file, so memory does not grow with the text.
 
-    Of words, white space is left out: it parts them, and would fill half of every window. Other
-    symbols keep their line break, which so has a vector too.
+    A word vocabulary leaves out white space, which would fill half of every window. Other
+    vocabularies keep the line break, so it gets a vector too.
 
     Parameters
     ----------
     chunks
-        The text, piece by piece.
+        The text, in pieces.
     vocabulary
-        Its symbols; ``<unk>`` stands for others.
+        The vocabulary; other symbols become ``<unk>``.
     file
-        Is written to from its start, and then read.
+        An open file, written from its start and then read.
 
     Attributes
     ----------
     counts
-        How often each symbol stands in the lines, int64[V].
+        Number of occurrences of each symbol, int64[V].
     longest
-        Symbols in the longest line.
+        Number of symbols in the longest line.
     tell
-        Told the share that is read, 0 to 1, over so many ``epochs``. What it raises is kept in
-        ``failure``: in the thread that reads, it would stop the training for good.
+        Called with the completed fraction of all epochs, 0 to 1. An exception that it raises is
+        stored in ``failure``: raised in gensim's reader thread, it would block the training
+        forever.
+    epochs
+        Number of epochs.
+    failure
+        The first exception raised by ``tell``, or ``None``.
     """
 
     def __init__(self, chunks: Iterable[str], vocabulary: Vocabulary, file: IO[bytes]) -> None:
@@ -66,15 +71,15 @@ class Sentences:
     def __iter__(self) -> Iterator[list[str]]:
         names = self._names
         for line, (start, end) in enumerate(pairwise(self._ends)):
-            if line % _LINES_BETWEEN_NEWS == 0:
+            if line % _LINES_PER_REPORT == 0:
                 self._tell((self._read + line / len(self)) / self.epochs)
             yield [names[number] for number in self._ids[start:end].tolist()]
         self._read += 1
 
     def _write(self, ids: Ids, file: IO[bytes]) -> None:
         self.counts += np.bincount(ids, minlength=len(self.counts))
-        for start in range(0, len(ids), LONGEST):
-            piece = ids[start : start + LONGEST]
+        for start in range(0, len(ids), MAX_SENTENCE_LENGTH):
+            piece = ids[start : start + MAX_SENTENCE_LENGTH]
             self._ends.append(self._ends[-1] + len(piece))
             self.longest = max(self.longest, len(piece))
         file.write(ids.tobytes())
@@ -83,7 +88,7 @@ class Sentences:
         if self.failure is None:
             try:
                 self.tell(share)
-            except Exception as error:  # noqa: BLE001  (kept, and raised where it can be)
+            except Exception as error:  # noqa: BLE001  (stored, and raised after training)
                 self.failure = error
 
 
@@ -94,7 +99,7 @@ def _ids_of(line: str, vocabulary: Vocabulary) -> NDArray[np.unsignedinteger]:
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Give the lines of a text with their line feeds; the pieces may cut them."""
+    """Yield the lines of a text with their line feeds; a line may span several pieces."""
     held: list[str] = []
     for chunk in chunks:
         *whole, rest = chunk.split("\n")

@@ -1,10 +1,10 @@
-"""Learning the vectors: skip-gram and continuous bag of words, with negative sampling.
+"""Training of symbol vectors: skip-gram and continuous bag of words, with negative sampling.
 
 Mikolov, Chen, Corrado & Dean 2013 ("Efficient estimation of word representations in vector
 space"); Mikolov, Sutskever, Chen, Corrado & Dean 2013 ("Distributed representations of words and
-phrases and their compositionality"). gensim does it; it is an extra.
+phrases and their compositionality"). The implementation is gensim's, an optional dependency.
 
-Legend: V symbols, E numbers in a vector.
+Shapes: V vocabulary size, E embedding size.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ def train_embeddings(
     stdin: BinaryIO | None = None,
     **options: Unpack[EmbeddingOptions],
 ) -> SymbolVectors:
-    """Learn a vector for each symbol of a text from the symbols around it, in its line.
+    """Learn a vector for each symbol of a text from its neighbours in the same line.
 
-    With one worker, the vectors follow from the text and the seed.
+    With one worker, the result depends only on the text and the seed.
 
     Parameters
     ----------
     inputs
         A file, a folder, a glob, ``-`` for standard input, or several of them.
     listeners
-        Called with a ``Preparing`` event now and then.
+        Called with ``Preparing`` events to report progress.
     stdin
-        What ``-`` reads; ``sys.stdin.buffer`` if not given.
+        The source of ``-``; ``sys.stdin.buffer`` if not given.
     **options
         The fields of ``EmbeddingConfig``.
 
     Returns
     -------
     SymbolVectors
-        A vector for each symbol that stands in the text; words without the white space.
+        A vector for each symbol in the text; none for white space in a word vocabulary.
 
     Raises
     ------
     InputError
-        The text or an option cannot be used.
+        The text or an option is invalid.
     NonFiniteLossError
         The vectors are not finite.
     NextcharError
@@ -85,7 +85,7 @@ def train_embeddings(
         sentences = Sentences(source.chunks(at("encoding")), vocabulary, file)
         _require_neighbors(sentences, vocabulary)
         sentences.tell, sentences.epochs = at("learning the vectors"), config.epochs
-        vectors = _learned(word2vec, sentences, config)
+        vectors = _train(word2vec, sentences, config)
         sentences.tell(1.0)
     return SymbolVectors(
         vocabulary=vocabulary,
@@ -96,22 +96,22 @@ def train_embeddings(
     )
 
 
-def require_gensim() -> Any:  # noqa: ANN401  (gensim is loaded where it is there)
-    """Give gensim's ``Word2Vec``, or raise ``NextcharError`` where it is not installed."""
+def require_gensim() -> Any:  # noqa: ANN401  (gensim is optional)
+    """Return gensim's ``Word2Vec``, or raise ``NextcharError`` if it is not installed."""
     try:
         found = importlib.import_module("gensim.models").Word2Vec
     except ModuleNotFoundError:
         raise NextcharError(
-            "embeddings are learned by the package gensim, which is not installed: "
+            "embeddings need the package gensim, which is not installed: "
             "pip install 'nextchar[embeddings]'"
         ) from None
-    # Without a handler its notes about short texts would appear on stderr.
+    # Without a handler, gensim's messages about short texts would appear on stderr.
     logging.getLogger("gensim").addHandler(logging.NullHandler())
     return found
 
 
 def _require_neighbors(sentences: Sentences, vocabulary: Vocabulary) -> None:
-    """Raise ``TextError`` if no symbol has another one beside it."""
+    """Raise ``TextError`` if no symbol has a neighbour."""
     found = np.flatnonzero(sentences.counts)
     if len(found) < 2:
         names = ", ".join(repr(vocabulary.symbols[number]) for number in found)
@@ -120,12 +120,12 @@ def _require_neighbors(sentences: Sentences, vocabulary: Vocabulary) -> None:
         raise TextError("no line of the text has two symbols: there are no neighbours to predict")
 
 
-def _learned(
+def _train(
     word2vec: Any,  # noqa: ANN401
     sentences: Sentences,
     config: EmbeddingConfig,
 ) -> NDArray[np.float32]:
-    """Train, and give the vectors in the order of the ids, float32[V, E]; 0 where there is none."""
+    """Train and return the vectors by id, float32[V, E]; zeros for symbols without a vector."""
     model = word2vec(
         sg=int(config.method == "skipgram"),
         vector_size=config.size,
@@ -136,7 +136,7 @@ def _learned(
         min_alpha=min(_LAST_RATE, config.learning_rate),
         seed=config.seed,
         workers=config.workers,
-        min_count=1,  # What is rare is <unk> already.
+        min_count=1,  # rare symbols are <unk> already
     )
     counts = enumerate(sentences.counts.tolist())
     model.build_vocab_from_freq({str(number): count for number, count in counts if count})
@@ -147,7 +147,7 @@ def _learned(
     vectors[[int(name) for name in model.wv.index_to_key]] = model.wv.vectors
     if not np.isfinite(vectors).all():
         raise NonFiniteLossError(
-            f"the vectors are not finite: try a smaller "
-            f"{as_option('learning_rate')} than {config.learning_rate}"
+            f"the vectors are not finite: try a {as_option('learning_rate')} below "
+            f"{config.learning_rate}"
         )
     return vectors

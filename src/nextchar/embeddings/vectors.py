@@ -1,10 +1,10 @@
-"""Vectors of symbols: which ones are near each other, and the folder that holds them.
+"""Symbol vectors: similarity, analogies, and their folder on disk.
 
-    embeddings.json        how they were learned, with a format version
+    embeddings.json        the training options, with a format version
     vocabulary.json        the symbols
-    vectors.safetensors    the vectors, and how often each symbol was read
+    vectors.safetensors    the vectors and the symbol counts
 
-Legend: V symbols, E numbers in a vector.
+Shapes: V vocabulary size, E embedding size.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ VECTORS_FILE = "vectors.safetensors"
 
 @dataclass(frozen=True)
 class Neighbor:
-    """A symbol near others.
+    """A symbol with a similar vector.
 
     Attributes
     ----------
     symbol
         Its printable name.
     cosine
-        Of the angle between the vectors, -1 to 1.
+        Cosine similarity of the vectors, −1 to 1.
     count
-        How often it was read.
+        Number of occurrences in the training text.
     """
 
     symbol: str
@@ -61,7 +61,7 @@ class Neighbor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SymbolVectors:
-    """A vector for each symbol of a vocabulary that was read.
+    """A vector for each symbol of a vocabulary that occurs in the training text.
 
     Attributes
     ----------
@@ -70,11 +70,11 @@ class SymbolVectors:
     vectors
         float32[V, E]; zeros for a symbol without a vector.
     counts
-        How often each symbol was read, int64[V]; 0 is a symbol without a vector.
+        Number of occurrences of each symbol, int64[V]; 0 for a symbol without a vector.
     config
-        How they were learned.
+        The training options.
     sources
-        The names of the texts.
+        The names of the training texts.
     """
 
     vocabulary: Vocabulary
@@ -86,12 +86,12 @@ class SymbolVectors:
     @classmethod
     @checked
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what ``save`` wrote.
+        """Load vectors from a folder written by ``save``.
 
         Raises
         ------
         RunError
-            No vectors are there, they are damaged, or a newer nextchar wrote them.
+            The folder has no vectors, is damaged, or was written by a newer nextchar.
         """
         folder = Path(path)
         header = _read_header(folder)
@@ -106,7 +106,7 @@ class SymbolVectors:
         V, E = len(vocabulary), config.size
         if shapes != {"vectors": ([V, E], torch.float32), "counts": ([V], torch.int64)}:
             raise RunError(
-                f"{folder / VECTORS_FILE} is damaged: it must hold vectors [{V}, {E}] and counts "
+                f"{folder / VECTORS_FILE} is damaged: it must have vectors [{V}, {E}] and counts "
                 f"[{V}], got {', '.join(f'{n} {shape}' for n, (shape, _) in shapes.items())}"
             )
         return cls(
@@ -118,12 +118,12 @@ class SymbolVectors:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the vectors into a new folder, whole or not at all.
+        """Save the vectors atomically in a new folder.
 
         Raises
         ------
         RunError
-            Something is there already.
+            The path exists already.
         StorageError
             The folder cannot be written.
         """
@@ -144,21 +144,21 @@ class SymbolVectors:
             save_tensors(temporary / VECTORS_FILE, tensors, {})
 
     def export(self, path: str | os.PathLike[str]) -> int:
-        """Write the vectors as word2vec and fastText have them as text; see ``word2vec``.
+        """Write the vectors in the text format of word2vec and fastText; see ``word2vec``.
 
-        The most frequent symbol comes first. A name that ends in .gz is compressed.
+        The most frequent symbol comes first. If the name ends in .gz, the file is compressed.
 
         Returns
         -------
         int
-            How many symbols were written.
+            Number of symbols written.
 
         Raises
         ------
         RunError
-            The file is there already.
+            The file exists already.
         StorageError
-            It cannot be written.
+            The file cannot be written.
         """
         file, order = Path(path), self.by_frequency
         require_free(file)
@@ -169,20 +169,20 @@ class SymbolVectors:
 
     @checked
     def vector(self, symbol: str) -> NDArray[np.float32]:
-        """Give the vector of a symbol, float32[E]; see ``number``."""
+        """Return the vector of a symbol, float32[E]; see ``number``."""
         found: NDArray[np.float32] = self.vectors[self.number(symbol)]
         return found
 
     @checked
     def nearest(self, symbol: str, count: int = 10) -> list[Neighbor]:
-        """Find the symbols whose vectors point most nearly the same way.
+        """Return the symbols with the highest cosine similarity.
 
         Parameters
         ----------
         symbol
-            As it is, or as its printable name.
+            The symbol itself or its printable name.
         count
-            How many at most; ``<unk>`` and the symbol itself are none.
+            Maximum number of neighbours, excluding ``<unk>`` and the symbol itself.
 
         Raises
         ------
@@ -190,48 +190,48 @@ class SymbolVectors:
             The symbol has no vector.
         """
         number = self.number(symbol)
-        return self._near(self._unit[number], {number}, count)
+        return self._nearest_to(self._unit[number], {number}, count)
 
     @checked
     def analogy(self, first: str, second: str, third: str, count: int = 10) -> list[Neighbor]:
-        """Find what is to the third symbol as the second is to the first.
+        """Complete the analogy "first is to second as third is to …".
 
-        That is near the direction second − first + third, of vectors of length 1 (Mikolov, Yih &
-        Zweig 2013); the three themselves are left out. See ``nearest``.
+        The result is nearest to second − first + third, computed with vectors of length 1 (Mikolov,
+        Yih & Zweig 2013). The three symbols themselves are excluded. See ``nearest``.
         """
         a, b, c = (self.number(symbol) for symbol in (first, second, third))
         direction = self._unit[b] - self._unit[a] + self._unit[c]
         length = float(np.linalg.norm(direction))
-        return self._near(direction / max(length, 1e-12), {a, b, c}, count)
+        return self._nearest_to(direction / max(length, 1e-12), {a, b, c}, count)
 
     @checked
     def number(self, symbol: str) -> int:
-        """Give the id of a symbol that has a vector.
+        """Return the id of a symbol with a vector.
 
         Raises
         ------
         UnknownSymbolsError
-            There is none; the message names the nearest one that has.
+            The symbol has no vector; the message suggests the most similar name.
         """
         found = self._numbers.get(symbol)
         if found is not None:
             return found
-        near = _nearest_name(symbol, self._numbers)
+        near = _similar_name(symbol, self._numbers)
         hint = f"; did you mean {near!r}?" if near is not None else ""
         raise UnknownSymbolsError(
             f"{symbol!r} has no vector: it is not among the {len(self.by_frequency)} symbols "
-            f"({self.vocabulary.kind}) that were learned{hint}"
+            f"({self.vocabulary.kind}) in the training text{hint}"
         )
 
     @functools.cached_property
     def by_frequency(self) -> NDArray[np.int64]:
-        """The ids of the symbols that have a vector, the most frequent first."""
+        """The ids of all symbols with a vector, most frequent first."""
         order: NDArray[np.int64] = np.argsort(-self.counts, kind="stable")
         return order[: np.count_nonzero(self.counts)]
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
-        """The ids by names and by the symbols themselves, where there is a vector."""
+        """The ids of all symbols with a vector, by printable name and by symbol."""
         named = (self.vocabulary.symbols, self.vocabulary.keys)
         return {names[number]: number for names in named for number in self.by_frequency.tolist()}
 
@@ -241,16 +241,16 @@ class SymbolVectors:
         unit: NDArray[np.float32] = self.vectors / np.maximum(lengths, 1e-12)
         return unit
 
-    def _near(
-        self, direction: NDArray[np.float32], left_out: set[int], count: int
+    def _nearest_to(
+        self, direction: NDArray[np.float32], excluded: set[int], count: int
     ) -> list[Neighbor]:
         if count < 1:
             raise ConfigError(f"count must be at least 1; got {count}")
         cosines = self._unit @ direction
-        none = [*left_out, *np.flatnonzero(self.counts == 0).tolist()]
+        masked = [*excluded, *np.flatnonzero(self.counts == 0).tolist()]
         if self.vocabulary.unknown_id is not None:
-            none.append(self.vocabulary.unknown_id)
-        cosines[none] = -np.inf
+            masked.append(self.vocabulary.unknown_id)
+        cosines[masked] = -np.inf
         order = np.argsort(-cosines, kind="stable")[:count].tolist()
         return [
             Neighbor(self.vocabulary.symbols[each], float(cosines[each]), int(self.counts[each]))
@@ -260,10 +260,10 @@ class SymbolVectors:
 
 
 def require_free(path: Path) -> None:
-    """Raise ``RunError`` if a file or a folder with something in it stands at a path."""
+    """Raise ``RunError`` if a path is a file or a nonempty folder."""
     with storage_errors(path):
-        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
-    if taken:
+        exists = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    if exists:
         raise RunError(f"{path} exists already and is not overwritten: choose another name")
 
 
@@ -279,15 +279,15 @@ def _read_header(folder: Path) -> dict[str, Any]:
     return header
 
 
-def _nearest_name(symbol: str, known: Iterable[str]) -> str | None:
-    """Find a known symbol that may have been meant: in another case or form, or of like letters."""
+def _similar_name(symbol: str, known: Iterable[str]) -> str | None:
+    """Return a similar known symbol: in another case or form, or with similar spelling."""
     names = set(known)
-    forms = (str.lower, str.upper, str.capitalize, _decomposed)
+    forms = (str.lower, str.upper, str.capitalize, _compatible_form)
     variants: Sequence[str] = [form(symbol) for form in forms]
     same = [variant for variant in variants if variant in names]
     return next(iter([*same, *difflib.get_close_matches(symbol, sorted(names), n=1)]), None)
 
 
-def _decomposed(symbol: str) -> str:
-    """Give the compatible form: of a letter ㄱ as keyboards give it, the initial of a syllable."""
+def _compatible_form(symbol: str) -> str:
+    """Return the NFKC form, which maps a keyboard letter ㄱ to the initial of a syllable."""
     return unicodedata.normalize("NFKC", symbol)

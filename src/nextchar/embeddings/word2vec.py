@@ -1,12 +1,12 @@
-r"""The text format of word2vec, which gensim and fastText read too.
+r"""The text format of word2vec, which gensim and fastText also read.
 
-A header with the number of symbols and of numbers in a vector, then a line for each symbol: its
-name, and the numbers, with a space between each two. A name can therefore hold no white space, and
-``</s>`` means the end of a line to some readers. So symbols are escaped as in Python: a backslash
-is ``\\``, a space ``\x20``, a line feed ``\n``, and so on for all white space and all that cannot
-be printed; ``</s>`` is ``\x3c/s>``. ``unescape_symbol`` gives the symbol back.
+The first line contains the number of symbols and the vector size. Each further line contains the
+name and the numbers of a symbol, separated by spaces. A name therefore cannot contain white space,
+and some readers interpret ``</s>`` as the end of a line. Symbols are escaped as in Python: a
+backslash is ``\\``, a space ``\x20``, a line feed ``\n``. The same applies to all other white space
+and to unprintable characters; ``</s>`` is ``\x3c/s>``. ``unescape_symbol`` restores the symbol.
 
-Legend: n symbols, E numbers in a vector.
+Shapes: n symbols, E embedding size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _END_OF_LINE = "</s>"
 
 
 def word2vec_text(keys: Sequence[str], vectors: NDArray[np.float32]) -> bytes:
-    """Write symbols and their vectors [n, E]; the numbers come back bit for bit."""
+    """Return symbols and their vectors [n, E] as text that preserves every bit of the numbers."""
     lines = [f"{len(keys)} {vectors.shape[1]}"]
     lines += [
         f"{escape_symbol(key)} {' '.join(map(str, vector))}"
@@ -30,22 +30,22 @@ def word2vec_text(keys: Sequence[str], vectors: NDArray[np.float32]) -> bytes:
 
 
 def escape_symbol(symbol: str) -> str:
-    """Write a symbol without white space, and unlike the sign of a line's end."""
+    """Return a symbol without white space and different from ``</s>``."""
     if symbol == _END_OF_LINE:
         return rf"\x3c{symbol[1:]}"
     return "".join(map(_escaped, symbol))
 
 
 def unescape_symbol(name: str) -> str:
-    """Give back the symbol that ``escape_symbol`` wrote."""
-    pieces = name.split(r"\\")  # What is left of the backslashes begins an escape.
+    """Return the symbol escaped by ``escape_symbol``."""
+    pieces = name.split(r"\\")  # every remaining backslash begins an escape
     return "\\".join(_unescaped(piece) for piece in pieces)
 
 
 def _escaped(character: str) -> str:
     if character == "\\":
         return r"\\"
-    if character == " ":  # The only one that is printed and yet white.
+    if character == " ":  # the only printable white space
         return r"\x20"
     if character.isprintable():
         return character
@@ -58,6 +58,6 @@ def _unescaped(text: str) -> str:
 
 
 def _read_escape(text: str) -> str:
-    """Read what follows a backslash: the escape, and characters as they are."""
+    """Decode the text after a backslash: an escape, then literal characters."""
     length = {"x": 3, "u": 5, "U": 9}.get(text[:1], 1)
     return f"\\{text[:length]}".encode().decode("unicode_escape") + text[length:]

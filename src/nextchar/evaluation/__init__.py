@@ -1,4 +1,4 @@
-"""How well a network predicts a text: in order and exactly, or near that and in parallel."""
+"""Evaluation of a network on a text: exactly in order, or approximately in parallel streams."""
 
 from nextchar.evaluation.exact import nats_sequential, nats_windowed
 from nextchar.evaluation.parallel import nats_parallel

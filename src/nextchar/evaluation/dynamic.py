@@ -1,10 +1,11 @@
-"""Dynamic evaluation: the network goes on learning from the text that it has been measured on.
+"""Dynamic evaluation: the network keeps learning from the text during its evaluation.
 
-After Krause, Kahembwe, Murray & Renals 2018 ("Dynamic evaluation of neural sequence models"):
-the text is read in short segments; each is predicted, counted, and only then learnt from, by one
-step of gradient descent. No symbol has any part in its own prediction or in one before it.
+After Krause, Kahembwe, Murray & Renals 2018 ("Dynamic evaluation of neural sequence models"). The
+text is read in short segments. Each segment is first predicted and scored, and the network then
+learns from it by one step of gradient descent. No symbol influences its own prediction or an
+earlier one.
 
-T predictions of a segment, V vocabulary size.
+Shapes: T predictions of a segment, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from nextchar.text.vocabulary import Ids
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
-    """How a network learns from the text that it is measured on.
+    """The options of dynamic evaluation.
 
     Attributes
     ----------
     rate
-        Of gradient descent on the mean nats of a segment; 0 learns nothing.
+        Learning rate of gradient descent on the mean nats of a segment; 0 disables learning.
     segment
-        Predictions between two updates.
+        Number of predictions between two updates.
     clip
-        The longest gradient, all weights together.
+        Maximum norm of the gradient over all weights.
     decay
-        What part of the way back to the trained weights each update goes, so that what was
-        learnt from the text is forgotten again in about 1 / decay segments; 0 is never.
+        Fraction of the distance to the trained weights that each update moves back. The network
+        forgets a segment after about 1 / decay segments; 0 disables the decay.
     """
 
     rate: float = 0.3
@@ -49,7 +50,7 @@ class Adaptation:
     decay: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
-        """Give the choices as reports name them."""
+        """Return the options by their names in reports."""
         return {
             "dynamic_rate": self.rate,
             "dynamic_segment_symbols": self.segment,
@@ -70,10 +71,15 @@ class Adaptation:
 
 
 def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptation) -> Predictions:
-    """Read one stream in order, learning from each segment after its predictions were given.
+    """Yield the predictions of one stream, and learn from each segment after its predictions.
 
-    The network itself stays as it is: a copy learns. Each segment's predictions are handed over
-    before its gradient is taken.
+    Learning updates a copy; the network itself does not change. The predictions of a segment are
+    yielded before its gradient is computed.
+
+    Raises
+    ------
+    NonFiniteLossError
+        Learning has diverged.
     """
     learner = copy.deepcopy(network).eval()
     weights = [parameter for parameter in learner.parameters() if parameter.requires_grad]
@@ -88,7 +94,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
         loss = functional.cross_entropy(logits, targets)
         if not bool(loss.isfinite()):
             raise NonFiniteLossError(
-                f"the network diverged as it learned from the text: the loss is {loss.item()}; "
+                f"dynamic evaluation has diverged: the loss is {loss.item()}; "
                 f"try a rate below {adaptation.rate:g}"
             )
         gradients = torch.autograd.grad(loss, weights)
@@ -102,7 +108,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
 def _descend(
     weights: Sequence[Tensor], gradients: Sequence[Tensor], adaptation: Adaptation
 ) -> None:
-    """Take one step of gradient descent with a clipped gradient."""
+    """Apply one step of gradient descent with a clipped gradient."""
     length = float(torch.nn.utils.get_total_norm(gradients))
     step = adaptation.rate * min(1.0, adaptation.clip / max(length, 1e-12))
     for weight, gradient in zip(weights, gradients, strict=True):

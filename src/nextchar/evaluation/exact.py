@@ -1,7 +1,8 @@
-"""How probable a network finds a text, read in order: sums of nats over ids.
+"""Exact evaluation of a text in order: the sum of nats over its ids.
 
-N symbols of text, T symbols at once, V vocabulary size. The first symbol of a text is context
-only: N symbols have N − 1 predictions. Works on ids and knows no text.
+The first symbol of a text is context only, so N symbols have N − 1 predictions.
+
+Shapes: N symbols of text, T symbols per window, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from nextchar.text.vocabulary import Ids
 
 SYMBOLS_AT_ONCE = 4096
 
-# Pieces of a text in order: logits [n, V], and the symbols int64[n] that they predict.
+# Consecutive pieces of a text: logits [n, V] and their target symbols int64[n].
 Predictions: TypeAlias = Iterator[tuple[Tensor, Tensor]]
 
 
 def nats_sequential(network: Network, chunks: Iterable[Ids]) -> float:
-    """Sum the nats of a text that is read once from its start, with carried state.
+    """Sum the nats of a text, read once from its start with a carried state.
 
-    Exact, and in memory that does not grow with the text.
+    The result is exact, and memory does not grow with the text.
 
     Parameters
     ----------
     network
-        Set to evaluation mode.
+        Switched to evaluation mode.
     chunks
-        The text's ids, in pieces of any size.
+        The ids of the text, in pieces of any size.
     """
     return sum_nats(read_in_order(network, chunks))
 
 
 def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> float:
-    """Sum the nats of a text with the state cleared before every ``window`` predictions.
+    """Sum the nats of a text, and reset the state before every ``window`` predictions.
 
-    The protocol of models with a fixed context: each window of inputs starts from nothing, so
-    its first prediction sees one symbol, its last ``window`` of them.
+    This is the protocol of models with a fixed context. The first prediction of a window sees one
+    symbol, the last one sees ``window`` symbols.
     """
     if window > SYMBOLS_AT_ONCE:
         return sum_nats(read_in_order(network, chunks, window=window))
@@ -62,7 +63,7 @@ def nats_windowed(network: Network, chunks: Iterable[Ids], *, window: int) -> fl
 def read_in_order(
     network: Network, chunks: Iterable[Ids], *, window: int | None = None
 ) -> Predictions:
-    """Read one stream, clearing its state before every ``window`` predictions, or never."""
+    """Yield the predictions of one stream; reset the state every ``window`` symbols, if given."""
     network.eval()
     state: State | None = None
     left = window
@@ -83,12 +84,12 @@ def read_in_order(
 
 
 def sum_nats(predictions: Predictions) -> float:
-    """Sum the nats of predictions."""
+    """Return the total nats of the predictions."""
     return sum(nats_of(logits, targets) for logits, targets in predictions)
 
 
 def overlapping_pieces(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]:
-    """Cut a text into pieces of at most so many predictions, each one symbol into the next."""
+    """Split a text into pieces with a given maximum of predictions, overlapping by one symbol."""
     held: Ids | None = None
     for chunk in chunks:
         for start in range(0, len(chunk), predictions):
@@ -102,12 +103,12 @@ def overlapping_pieces(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]
 
 
 def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> float:
-    """Sum over ``windows`` equal windows that lie side by side in ids [windows · T + 1]."""
+    """Return the total nats of consecutive windows of equal length, ids [windows · T + 1]."""
     tensor = tensor_of(network, ids)
     inputs, targets = (part.view(windows, -1).T for part in (tensor[:-1], tensor[1:]))
     with torch.inference_mode():
         state = network.initial_state(windows)
-        if network.begins_after is not None:  # Who begins with that symbol begins from zeros.
+        if network.begins_after is not None:  # that symbol resets the state to zeros
             state = clear(state, inputs[0] == network.begins_after)
         logits, _ = network(inputs.contiguous(), state)
         report_symbols(inputs.numel())
@@ -115,18 +116,18 @@ def _windows_nats(network: Network, ids: NDArray[np.int64], windows: int) -> flo
 
 
 def _pieces(chunks: Iterable[Ids]) -> Iterator[Ids]:
-    """Cut chunks into pieces of at most ``SYMBOLS_AT_ONCE`` symbols."""
+    """Split chunks into pieces of at most ``SYMBOLS_AT_ONCE`` symbols."""
     for chunk in chunks:
         for start in range(0, len(chunk), SYMBOLS_AT_ONCE):
             yield np.asarray(chunk[start : start + SYMBOLS_AT_ONCE])
 
 
 def tensor_of(network: Network, ids: NDArray[Any]) -> Tensor:
-    """Give ids as int64 on the device of the network."""
+    """Return ids as an int64 tensor on the network's device."""
     return torch.from_numpy(ids.astype(np.int64)).to(next(network.parameters()).device)
 
 
 def nats_of(logits: Tensor, targets: Tensor) -> float:
-    """Sum the cross-entropy of logits [..., V], in float64 so that a long text loses nothing."""
+    """Return the total cross-entropy of logits [..., V], summed in float64 for accuracy."""
     nats = functional.cross_entropy(logits.flatten(end_dim=-2), targets.flatten(), reduction="none")
     return float(nats.double().sum())

@@ -1,12 +1,12 @@
-"""A text in parallel streams: nearly the nats of reading it in order, many times as fast.
+"""Evaluation in parallel streams: nearly the exact nats, many times as fast.
 
-The text is read in blocks, and a block is cut into S streams of equal length. All but the first
-begin a little earlier than they count, so that their state is nearly the carried one; the first
-goes on from where the block before ended. What is lost is the context that reaches back further
-than the warm-up, for a short while after each of S cuts.
+The text is read in blocks, and each block is split into S streams of equal length. The first stream
+continues with the final state of the previous block. Every other stream reads a few symbols before
+its start as a warm-up, which brings its state close to the carried one. Only the context before the
+warm-up is lost, which matters only shortly after each split.
 
-N symbols of text, T symbols at once, S streams, V vocabulary size. N symbols have N − 1
-predictions.
+Shapes: N symbols of text with N − 1 predictions, T symbols per window, S streams, V vocabulary
+size.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WARM_UP = 128
 LONGEST_STREAM = 4096
 SHORTEST_STREAM = 4 * WARM_UP
 
-# Short windows: what a layer gives is still in the cache when the next one takes it.
+# Short windows keep the outputs of a layer in the cache for the next layer.
 _SYMBOLS_AT_ONCE, _LOGITS_AT_ONCE = 64, 1 << 21
 
 
@@ -41,23 +41,26 @@ def nats_parallel(
     longest: int = LONGEST_STREAM,
     arithmetic: Arithmetic = "float32",
 ) -> float:
-    """Sum the nats of a text that is cut into parallel streams.
+    """Sum the nats of a text that is split into parallel streams.
 
-    On trained models the sum differs from that of ``nats_sequential`` by less than 0.0001 bits a
-    symbol in float32, and by about that in bfloat16 (benchmarks/validation.py). Memory does not
+    On trained models the sum differs from that of ``nats_sequential`` by less than 0.0001 bits per
+    symbol in float32, and by about as much in bfloat16 (benchmarks/validation.py). Memory does not
     grow with the text. A text too short for two streams is read in order.
 
     Parameters
     ----------
     network
-        Set to evaluation mode.
+        Switched to evaluation mode.
     chunks
-        The text's ids, in pieces of any size.
-    streams, warm_up, longest
-        The most streams of a block, the symbols that each reads before it counts, and the length
-        of a stream where the text is long enough.
+        The ids of the text, in pieces of any size.
+    streams
+        Maximum number of streams in a block.
+    warm_up
+        Number of symbols that each stream reads before its first scored prediction.
+    longest
+        Maximum length of a stream.
     arithmetic
-        Of the products.
+        Arithmetic of the matrix products.
     """
     network.eval()
     total = 0.0
@@ -71,10 +74,10 @@ def nats_parallel(
             starts = np.arange(count) * length
             state = state or network.initial_state(1, int(ids[0]))
             if count > 1:
-                state = _warmed(network, ids, starts, warm_up, state)
+                state = _warm_up_states(network, ids, starts, warm_up, state)
             nats, state = _read(network, ids, starts, length, state)
             state = tuple(tuple(part[-1:] for part in cell) for cell in state)
-            # what does not divide, read by the stream that has come to it
+            # The last stream also reads the remainder of the division.
             rest, state = _read(
                 network, ids, starts[:1] + count * length, predictions % count, state
             )
@@ -82,10 +85,10 @@ def nats_parallel(
     return total
 
 
-def _warmed(
+def _warm_up_states(
     network: Network, ids: Ids, starts: NDArray[np.int64], warm_up: int, first: State
 ) -> State:
-    """Give the states of all streams at their starts; that of the first is known."""
+    """Return the initial states of all streams after the warm-up; the first one is known."""
     state = network.initial_state(len(starts) - 1)
     if warm_up > 0:
         _, state = _read(network, ids, starts[1:] - warm_up, warm_up, state)
@@ -98,7 +101,7 @@ def _warmed(
 def _read(
     network: Network, ids: Ids, starts: NDArray[np.int64], length: int, state: State
 ) -> tuple[float, State]:
-    """Read ``length`` symbols of streams that begin at ``starts``; give their nats and states."""
+    """Read ``length`` symbols of each stream from ``starts``; return total nats and states."""
     total = 0.0
     fitting = _LOGITS_AT_ONCE // (len(starts) * network.vocabulary_size)
     at_once = max(1, min(_SYMBOLS_AT_ONCE, fitting))

@@ -1,4 +1,4 @@
-"""What the measuring of a text came to, and the units that it is told in."""
+"""The result of an evaluation, in several units."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from nextchar.evaluation.dynamic import Adaptation
-from nextchar.text.skipped import SkippedCharacter
+from nextchar.text.unknown import SkippedCharacter
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How well a model predicts a text.
+    """The result of evaluating a model on a text.
 
     Attributes
     ----------
     nats
         The sum over all predictions.
     unit
-        What one symbol is: ``char``, ``byte`` or ``jamo``.
+        The kind of symbols: ``char``, ``byte`` or ``jamo``.
     symbols
-        Predictions made; the first symbol of the text is context only.
+        Number of predictions; the first symbol of the text is context only.
     characters
-        Original characters among them: what ``nats_per_char`` and ``bits_per_char`` count, so
-        that vocabularies compare.
+        Number of original characters among them. ``nats_per_char`` and ``bits_per_char`` are means
+        over these, so different vocabularies are comparable.
     unknown_symbols
-        Predictions of ``<unk>``: they count as any other symbol, and cost too little, since one
-        symbol stands for many.
+        Number of predictions of ``<unk>``. They count as any other symbol, but their cost is too
+        low, because ``<unk>`` represents many characters.
     skipped_symbols
-        Characters left out of the text because the vocabulary does not have them: no figure
-        counts them.
+        Number of characters skipped because the vocabulary lacks them. No other figure includes
+        them.
     first_skipped
         The first of them, or ``None``.
     compressed_bits_per_char
-        What xz, bz2 and gzip reach on the same text, by name; empty if not asked for.
+        Bits per character of xz, bz2 and gzip on the same text, by name; empty if not requested.
     seconds
-        Time that the evaluation took.
+        Duration of the evaluation.
     adaptation
-        How the network learned from the text as it was measured, or ``None`` if it did not.
+        The options of dynamic evaluation, or ``None`` for static evaluation.
     """
 
     nats: float
@@ -56,26 +56,26 @@ class Evaluation:
 
     @property
     def nats_per_char(self) -> float:
-        """Mean nats an original character."""
+        """Mean nats per original character."""
         return self.nats / self.characters
 
     @property
     def bits_per_char(self) -> float:
-        """Mean bits an original character."""
+        """Mean bits per original character."""
         return self.nats_per_char / math.log(2)
 
     @property
     def perplexity(self) -> float:
-        """Perplexity an original character, ``exp(nats_per_char)``."""
+        """Perplexity per original character, ``exp(nats_per_char)``."""
         return perplexity(self.nats_per_char)
 
     @property
     def bits_per_symbol(self) -> float:
-        """Mean bits a symbol: a character, a byte or a jamo."""
+        """Mean bits per symbol: a character, a byte or a jamo."""
         return self.nats / self.symbols / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit."""
+        """Return the figures by name; each name includes the unit."""
         figures: dict[str, Any] = {
             "nats_per_char": self.nats_per_char,
             "bits_per_char": self.bits_per_char,
@@ -99,7 +99,7 @@ class Evaluation:
 
 
 def perplexity(nats: float) -> float:
-    """Give ``exp(nats)``; infinity where that is beyond a float."""
+    """Return ``exp(nats)``, or infinity if it exceeds the range of a float."""
     try:
         return math.exp(nats)
     except OverflowError:

@@ -1,7 +1,9 @@
-"""The bits of every character of a text: arrays aligned with it, and the sums people ask for.
+"""The bits of each character of a text, with sums over lines, words and surprising spans.
 
-N characters of text, M symbols of which they are made (a syllable may be three, a character four
-bytes), K alternatives. Works on what was measured, and knows no network.
+A character may consist of several symbols, for example a syllable of three letters or any character
+of four bytes. The functions work on measurements and need no network.
+
+Shapes: N characters of text, M symbols, K alternatives, C grapheme clusters.
 """
 
 from __future__ import annotations
@@ -22,19 +24,23 @@ from numpy.typing import NDArray
 from nextchar.config.arguments import checked
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.graphemes import inner_places
-from nextchar.text.skipped import SkippedCharacter
+from nextchar.text.unknown import SkippedCharacter
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of a text, ``text[start:end]``, and what it costs.
+    """A span of a text, ``text[start:end]``, and its cost.
 
     Attributes
     ----------
+    start, end
+        Character offsets.
+    bits
+        The cost in bits.
     excess
-        Bits above what the model expected these characters to cost.
+        The cost minus the expected cost, in bits.
     """
 
     start: int
@@ -45,13 +51,13 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Anomaly(Span):
-    """A surprising stretch.
+    """A surprising span.
 
     Attributes
     ----------
     repeats
-        How many less surprising stretches there are in the same words, as where a name that the
-        model does not know comes again and again.
+        Number of less surprising spans in the same words, such as further occurrences of an
+        unfamiliar name.
     """
 
     repeats: int = 0
@@ -59,42 +65,42 @@ class Anomaly(Span):
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """What each character of a text costs under a model.
+    """The cost of each character of a text under a model.
 
-    A character costs the bits of all its symbols. Three kinds are special:
+    The cost of a character is the sum over its symbols. There are three special cases:
 
-    - the first symbol of the text is context and predicted by nobody: it costs nothing, so that
-      the sum is that of ``evaluate``;
-    - a character that was read as ``<unk>`` costs what ``<unk>`` does, which is too little, since
-      one symbol stands for many;
-    - a character that was left out because the vocabulary does not have it was not seen: it has
-      no bits, which is NaN in ``bits`` and ``expected_bits``, and counts nowhere.
+    - The first symbol of the text is context. It is not predicted and costs nothing, so the total
+      equals that of ``evaluate``.
+    - A character read as ``<unk>`` has the cost of ``<unk>``. This is too low, because ``<unk>``
+      represents many characters.
+    - A character that the vocabulary lacks may be skipped. Its bits are NaN in ``bits`` and
+      ``expected_bits``, and no sum includes it.
 
     Attributes
     ----------
     text
-        N characters.
+        The text, N characters.
     bits
         −log₂ p of each character, float64[N].
     expected_bits
-        What the model expected the character at this place to cost: its entropy, float64[N].
+        The expected cost of each character: the entropy of the prediction, float64[N].
     symbol_ids, symbol_bits
         The symbols, int64[M], and their bits, float64[M]; 0 for the first.
     symbol_character
-        The character that each symbol belongs to, int64[M].
+        Index of the character that contains each symbol, int64[M].
     alternative_ids, alternative_probabilities
-        The K likeliest symbols at each place, int64[M, K] and float32[M, K]; the first has
-        none, −1 and 0.
+        The K most probable symbols at each position, int64[M, K], and their probabilities,
+        float32[M, K]. The first position has none: −1 and 0.
     names
         A printable name for each id.
     unknown
-        The characters that are ``<unk>`` to the model, bool[N].
+        Whether each character was read as ``<unk>``, bool[N].
     characters
-        How many characters were predicted: all that were read, but the first.
+        Number of predicted characters.
     seconds
-        Time that the scoring took.
+        Duration of the scoring.
     adaptation
-        How the network learned from the text as it was scored, or ``None`` if it did not.
+        The options of dynamic evaluation, or ``None`` for static evaluation.
     """
 
     text: str
@@ -117,17 +123,17 @@ class Score:
 
     @property
     def total_bits(self) -> float:
-        """The bits of the whole text."""
+        """The total bits of the text."""
         return float(self.symbol_bits.sum())
 
     @property
     def skipped(self) -> int:
-        """How many characters were left out."""
+        """The number of skipped characters."""
         return int(np.isnan(self.bits).sum())
 
     @property
     def first_skipped(self) -> SkippedCharacter | None:
-        """The first character that was left out, or ``None``."""
+        """The first skipped character, or ``None``."""
         if not self.skipped:
             return None
         place = int(np.isnan(self.bits).argmax())
@@ -136,25 +142,26 @@ class Score:
 
     @property
     def bits_per_char(self) -> float:
-        """Mean bits of a predicted character."""
+        """Mean bits per predicted character."""
         return self.total_bits / self.characters
 
     @property
     def excess(self) -> NDArray[np.float64]:
-        """Bits above the expected ones, float64[N], 0 where nothing was measured.
+        """The bits minus the expected bits, float64[N]; 0 for skipped characters.
 
-        Its mean is near 0 on text like that of the training; a surprise where the model was sure
-        stands out, one where it expected anything does not.
+        The mean is near 0 on text similar to the training text. The excess is large for a
+        surprise after a confident prediction, and small after an uncertain one.
         """
         return np.nan_to_num(self.bits - self.expected_bits)
 
     def alternatives(self, character: int) -> list[tuple[str, float]]:
-        """Give what was expected at the most surprising symbol of a character.
+        """Return the predictions at the most surprising symbol of a character.
 
         Returns
         -------
-        Names of symbols with their probabilities, the likeliest first; none for a character that
-        was not predicted.
+        list
+            Names of symbols with their probabilities, most probable first; empty for a character
+            that was not predicted.
         """
         first, end = np.searchsorted(self.symbol_character, [character, character + 1])
         if first == end:
@@ -168,50 +175,51 @@ class Score:
         return [(self.names[id_], p) for id_, p in pairs if id_ >= 0]
 
     def lines(self) -> list[Span]:
-        """Give every line with its line break."""
+        """Return all lines, including their line breaks."""
         ends = [start for start in self._line_starts[1:] if start < len(self.text)]
         return self._spans(itertools.pairwise([0, *ends, len(self.text)]))
 
     def words(self) -> list[Span]:
-        """Return every word: letters, digits, and apostrophes and hyphens between them.
+        """Return all words: letters and digits, with inner apostrophes and hyphens.
 
-        Marks and other characters that belong to a letter are part of its word.
+        Combining marks belong to the word of their letter.
         """
-        return self._spans(self._word_borders)
+        return self._spans(self._word_bounds)
 
     @checked
     def anomalies(self, count: int, *, threshold: float = 2.5) -> list[Anomaly]:
-        """Give the most surprising stretches, the most surprising first.
+        """Return the most surprising spans, most surprising first.
 
-        They are the maximal-scoring stretches of the excess above ``threshold`` bits a character
-        (Ruzzo & Tompa 1999): none can be made more surprising by moving its ends, and none begins
-        or ends inside a grapheme cluster. The same
-        surprise again is no new one: a stretch is only counted where each of the words that it
-        touches was touched by a more surprising one already. So a strange name takes one place
-        and not thirty, and a slip, which comes once, is not lost behind it.
+        These are the maximal scoring subsequences (Ruzzo & Tompa 1999) of the excess minus
+        ``threshold`` bits per character. No span becomes more surprising if its ends move, and none
+        splits a grapheme cluster.
+
+        A repeated surprise is not listed again: if all words of a span also occur in more
+        surprising ones, the span only increases their ``repeats``. An unfamiliar name thus takes
+        one entry instead of thirty, and does not hide a slip that occurs once.
 
         Parameters
         ----------
         count
-            How many at most.
+            Maximum number of spans.
         threshold
-            Excess bits that a character must bring for a stretch to grow by it: with 2.5, it is
-            nearly six times less likely than was expected of one here. With 1, stretches of a
-            text that is a little unlike the training's grow over whole lines.
+            Minimum excess bits for a character to extend a span. At 2.5, the character is nearly
+            six times less probable than expected. At 1, the spans grow over whole lines in text
+            that differs slightly from the training text.
         """
         borders = self.borders.tolist()
         values = np.add.reduceat(self.excess, borders[:-1]) - threshold
-        stretches = maximal_stretches(values)
-        stretches.sort(key=lambda stretch: float(values[slice(*stretch)].sum()), reverse=True)
-        found = self._spans((borders[start], borders[end]) for start, end in stretches)
-        places = self._word_borders
+        subsequences = maximal_subsequences(values)
+        subsequences.sort(key=lambda bounds: float(values[slice(*bounds)].sum()), reverse=True)
+        found = self._spans((borders[start], borders[end]) for start, end in subsequences)
+        places = self._word_bounds
         starts = [start for start, _ in places]
         ends = [end for _, end in places]
         first_with: dict[str, int] = {}
         kept: list[Span] = []
         repeats: list[int] = []
         for span in found:
-            # A word's own end is touched too: there shows what it lacks.
+            # The end of a word counts as part of it, because missing letters show there.
             touched = places[bisect_left(ends, span.start) : bisect_left(starts, span.end)]
             words = [self.text[start:end] for start, end in touched]
             if words and all(word in first_with for word in words):
@@ -227,15 +235,15 @@ class Score:
         ]
 
     def position(self, character: int) -> tuple[int, int]:
-        """Give the line and the column of a character, both from 1."""
+        """Return the line and the column of a character, both counted from 1."""
         line = bisect_right(self._line_starts, character)
         return line, character - self._line_starts[line - 1] + 1
 
     @functools.cached_property
     def borders(self) -> NDArray[np.int64]:
-        """The starts of grapheme clusters, and the end of the text, int64[C + 1].
+        """The starts of the grapheme clusters and the end of the text, int64[C + 1].
 
-        See ``text.graphemes``. A carriage return and a line feed are two.
+        See ``text.graphemes``. A carriage return and a line feed count as two clusters.
         """
         inner = [place for place in inner_places(self.text) if self.text[place] != "\n"]
         is_border = np.ones(len(self.text) + 1, dtype=np.bool_)
@@ -243,17 +251,17 @@ class Score:
         return np.flatnonzero(is_border)
 
     def around(self, start: int, end: int) -> tuple[int, int]:
-        """Move the ends of a stretch outwards to the borders of grapheme clusters."""
+        """Extend a span to the boundaries of grapheme clusters."""
         first = int(np.searchsorted(self.borders, start, side="right")) - 1
         last = int(np.searchsorted(self.borders, end, side="left"))
         return int(self.borders[first]), int(self.borders[last])
 
     @functools.cached_property
-    def _word_borders(self) -> list[tuple[int, int]]:
+    def _word_bounds(self) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for match in _WORD.finditer(self.text):
             start, end = self.around(*match.span())
-            # Only the expression splits words at marks.
+            # The expression alone splits words at combining marks.
             if found and start <= found[-1][1]:
                 start, _ = found.pop()
             found.append((start, end))
@@ -277,7 +285,7 @@ class Score:
         ]
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Give the sums by name, each name with its unit."""
+        """Return the totals by name; each name includes the unit."""
         first = self.first_skipped
         return {
             "bits": self.total_bits,
@@ -293,37 +301,37 @@ class Score:
         }
 
 
-def maximal_stretches(values: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Give all maximal-scoring stretches of a sequence, in its order (Ruzzo & Tompa 1999).
+def maximal_subsequences(values: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return all maximal scoring subsequences as ``(start, end)``, in order (Ruzzo & Tompa 1999).
 
-    Each is a ``(start, end)`` of which every part scores less than the whole, and which is not
-    part of another such. Takes linear time.
+    Every proper part of such a subsequence has a lower sum than the whole, and none of them is
+    contained in another. The algorithm takes linear time.
     """
-    found: list[_Stretch] = []
+    found: list[_Candidate] = []
     total = 0.0
     for place, value in enumerate(values.tolist()):
         before, total = total, total + value
         if value <= 0:
             continue
-        new = _Stretch(place, place + 1, before, total)
+        new = _Candidate(place, place + 1, before, total)
         while True:
             new.link = len(found) - 1
             while new.link >= 0 and found[new.link].before >= new.before:
                 new.link = found[new.link].link
             if new.link < 0 or found[new.link].upto >= new.upto:
                 break
-            # All from there on are worth more together with this one.
+            # Merging all subsequences from there on gives a higher sum.
             new.start, new.before = found[new.link].start, found[new.link].before
             del found[new.link :]
         found.append(new)
-    return [(stretch.start, stretch.end) for stretch in found]
+    return [(each.start, each.end) for each in found]
 
 
 @dataclass
-class _Stretch:
-    """A candidate, with the sums of all values before its start and up to its end.
+class _Candidate:
+    """A candidate subsequence, with the sums of all values before its start and up to its end.
 
-    ``link`` is the last candidate before it with a smaller sum before its start, −1 for none.
+    ``link`` is the last earlier candidate with a smaller ``before``; −1 for none.
     """
 
     start: int

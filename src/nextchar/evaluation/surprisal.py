@@ -1,7 +1,8 @@
-"""How surprising each symbol of a text is, and what was expected instead.
+"""The surprisal of each symbol of a text, and the most probable alternatives.
 
-N symbols of text, V vocabulary size, K alternatives. The first symbol of a text has no
-prediction. Works on ids and knows no text.
+The first symbol of a text has no prediction.
+
+Shapes: N symbols of text, V vocabulary size, K alternatives.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from nextchar.evaluation.exact import Predictions
 
 @dataclass(frozen=True, kw_only=True)
 class Surprisal:
-    """What N − 1 predictions said, in the order of the text; the first symbol has none.
+    """The N − 1 predictions of a text, in order; the first symbol has none.
 
     Attributes
     ----------
     nats
         −log p of each symbol, float64[N − 1].
     entropy
-        The nats that the network expected a symbol at this place to have, float64[N − 1].
+        Entropy of each prediction in nats, float64[N − 1].
     expected
-        The K most probable symbols, the likeliest first, int64[N − 1, K].
+        The K most probable symbols, most probable first, int64[N − 1, K].
     probabilities
-        Theirs, float32[N − 1, K].
+        The probabilities of ``expected``, float32[N − 1, K].
     """
 
     nats: NDArray[np.float64]
@@ -39,13 +40,19 @@ class Surprisal:
 
 
 def measure_surprisal(predictions: Predictions, alternatives: int) -> Surprisal:
-    """Take from each prediction what is worth keeping; memory grows with N · K."""
+    """Collect surprisal, entropy and alternatives from predictions; memory grows with N · K.
+
+    Raises
+    ------
+    NonFiniteLossError
+        The network's logits are not finite numbers.
+    """
     nats, entropy, expected, probabilities = [], [], [], []
     for logits, targets in predictions:
         logs = logits.float().log_softmax(-1)
         if bool(logs.isnan().any()):
             raise NonFiniteLossError(
-                "the network's logits are not finite numbers: it has diverged, and scores nothing"
+                "the network's logits are not finite numbers: it has diverged and cannot score text"
             )
         top = logs.topk(min(alternatives, logs.shape[-1]))
         nats.append(-logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1).double())

@@ -1,4 +1,4 @@
-"""Experiments: many runs that answer one question."""
+"""Experiments that consist of many runs: comparison, cross-validation and tuning."""
 
 from nextchar.experiments.comparing import compare
 from nextchar.experiments.comparison import Comparison, Figures, Group

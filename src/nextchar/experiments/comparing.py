@@ -1,4 +1,4 @@
-"""Comparing: the same text and the same budget for every variant and seed."""
+"""Comparison of variants: every variant and seed gets the same text and the same budget."""
 
 from __future__ import annotations
 
@@ -42,34 +42,35 @@ def compare(
     announce: Callable[[str], None] = lambda _line: None,
     **options: Unpack[LanguageModelOptions],
 ) -> Comparison:
-    """Train every variant with every seed, and put the figures side by side.
+    """Train every variant with every seed, and return a comparison of the results.
 
     Parameters
     ----------
     inputs
         Text, as for ``train``, but not standard input.
     out
-        The folder of the comparison. If it holds the same comparison, that goes on: complete
-        runs stay as they are, one that was interrupted is resumed, and seeds may be added.
+        The folder of the comparison. If it holds the same comparison, that is continued: complete
+        runs are kept, an interrupted run is resumed, and seeds may be added.
     vary
-        The values of each option that differs; every combination is a variant.
+        The values of each varied option; every combination is a variant.
     seeds
-        How often each variant is trained, with the seeds 0, 1, ….
+        Number of runs per variant, with the seeds 0, 1, ….
     parameters
-        Give each variant the hidden size that brings it nearest to so many weights.
+        Target number of parameters; the hidden size of each variant is chosen to match it as
+        closely as possible.
     listeners
-        Told the events of every training.
+        Receive the events of every training.
     announce
-        Told a line when a run begins.
+        Called with a line when a run starts.
     **options
-        What all runs share: ``minutes`` or ``steps`` is the budget of each.
+        Options of all runs; ``minutes`` or ``steps`` is the budget of each run.
 
     Raises
     ------
     ConfigError, TextError
-        The comparison cannot be; nothing was written.
+        An option or the text is invalid; nothing was written.
     RunError
-        ``out`` is in the way, or holds another comparison.
+        ``out`` holds other files or another comparison.
     """
     if seeds < 1:
         raise ConfigError(f"seeds must be at least 1; got {seeds}")
@@ -103,7 +104,7 @@ def _run_all(
 ) -> list[Figures]:
     figures: list[Figures] = []
     total = len(variants) * seeds
-    # Seed by seed, so that after the first round there is something of every variant.
+    # Seed by seed: after the first round, every variant has a result.
     for seed in range(seeds):
         for variant in variants:
             name = name_of({k: v for k, v in variant.items() if k in vary})
@@ -113,7 +114,7 @@ def _run_all(
 
 
 def _left(figures: Sequence[Figures], total: int) -> str:
-    """Say how long the rest will take, going by the runs that are complete."""
+    """Return the estimated time left, from the mean duration of the complete runs."""
     if not figures:
         return ""
     seconds = statistics.mean(run.seconds for run in figures) * (total - len(figures))
@@ -128,7 +129,7 @@ def _run(
     seed: int,
     listeners: Sequence[Listener],
 ) -> Figures:
-    """Train, resume or only look up one run."""
+    """Return the metrics of one run; train or resume it if it is not complete."""
     label = re.sub(r"[^\w.=+-]", "-", f"{name}-{seed}")
     known = folder.figures(label)
     if known is not None:
@@ -145,7 +146,7 @@ def _run(
         nats_per_char=result.nats_per_char,
         train_nats_per_char=result.train_nats_per_char,
         chars_per_second=result.chars_per_second,
-        generated_chars_per_second=_writing_speed(model),
+        generated_chars_per_second=_generation_speed(model),
         curve=[
             (row["seconds"], row.get("validation_nats_per_char", row["train_nats_per_char"]))
             for row in history(result.run)
@@ -156,8 +157,8 @@ def _run(
     return figures
 
 
-def _writing_speed(model: LanguageModel) -> float:
-    """Return the characters per second of one text, with the code compiled and loaded."""
+def _generation_speed(model: LanguageModel) -> float:
+    """Return the characters generated per second, for one text, after compilation."""
     pieces = model.stream(length=2 * TIMED_LENGTH, seed=0, engine="compiled")
     written = 0
     while written < TIMED_LENGTH // 2:
@@ -173,9 +174,9 @@ def _of_equal_size(
     paths: Sequence[str | os.PathLike[str]],
     parameters: int,
 ) -> list[Variant]:
-    """Give each variant the hidden size that brings it nearest to a number of weights."""
+    """Set the hidden size of each variant to match a number of parameters."""
     if "hidden_size" in options or any("hidden_size" in variant for variant in variants):
-        raise ConfigError("parameters choose the hidden size: it cannot be set as well")
+        raise ConfigError("parameters determines the hidden size: hidden_size cannot be set too")
     sized: list[Variant] = []
     sizes: dict[str, int] = {}
     for variant in variants:
@@ -189,7 +190,7 @@ def _of_equal_size(
 
 
 def _nearest(config: Config, V: int, parameters: int) -> int:
-    """Give the hidden size H ≥ 1 whose network is nearest to a number of weights."""
+    """Return the hidden size H ≥ 1 of the network closest to a number of parameters."""
 
     def count(size: int) -> int:
         sizes = {"hidden_size": size}

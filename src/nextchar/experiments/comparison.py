@@ -1,4 +1,4 @@
-"""What a comparison came to: the figures of each run, and of each variant over its seeds."""
+"""Results of a comparison: metrics of each run, and of each variant over its seeds."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from nextchar.experiments.tables import markdown_table
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What one run came to.
+    """The results of one run.
 
     Attributes
     ----------
     variant
-        Its name.
+        Name of the variant.
     nats_per_char
-        The lowest loss on the validation part.
+        The lowest validation loss.
     generated_chars_per_second
-        Of one text of float32 in the compiled loop.
+        Speed of generation in the compiled loop, for one text in float32.
     curve
         Seconds of training and validation nats per character, a pair for each validation.
     sample
-        What it writes.
+        A generated text.
     """
 
     variant: str
@@ -45,7 +45,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one variant, a seed each."""
+    """The runs of one variant, one per seed."""
 
     variant: str
     runs: tuple[Figures, ...]
@@ -57,16 +57,16 @@ class Group:
 
     @property
     def deviation_bits(self) -> float:
-        """Their standard deviation (n − 1); 0 for a single run."""
+        """Standard deviation (n − 1) of validation bits per character; 0 for a single run."""
         bits = [run.nats_per_char / math.log(2) for run in self.runs]
         return statistics.stdev(bits) if len(bits) > 1 else 0.0
 
     def median(self, name: str) -> float:
-        """Give the median of a figure over the runs."""
+        """Return the median of a metric over the runs."""
         return float(statistics.median(getattr(run, name) for run in self.runs))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit."""
+        """Return the metrics by name; the names include the units."""
         return {
             "variant": self.variant,
             "seeds": [run.seed for run in self.runs],
@@ -87,23 +87,23 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All variants, the best first."""
+    """All variants, best first."""
 
     groups: tuple[Group, ...]
 
     @classmethod
     def of(cls, figures: Sequence[Figures]) -> Comparison:
-        """Put runs together by variant."""
+        """Group runs by variant."""
         names = list(dict.fromkeys(each.variant for each in figures))
         groups = [Group(n, tuple(each for each in figures if each.variant == n)) for n in names]
         return cls(tuple(sorted(groups, key=lambda group: group.mean_bits)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all variants as JSON can hold them."""
+        """Return all variants as JSON values."""
         return {"variants": [group.to_dict() for group in self.groups]}
 
     def markdown(self) -> str:
-        """Give the table."""
+        """Return the results as a Markdown table."""
         head = ("", "H", "weights", "steps", "s", "chars/s", "bits/char", "training", "writes/s")
         return markdown_table(head, [_cells(group) for group in self.groups])
 

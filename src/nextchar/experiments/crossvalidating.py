@@ -1,4 +1,4 @@
-"""Cross-validating: every piece of a text is held out once."""
+"""Cross-validation on a text: every fold is held out once."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def crossval(
     announce: Callable[[str], None] = lambda _line: None,
     **options: Unpack[FoldOptions],
 ) -> CrossValidation:
-    """Train once for each of some equal pieces of a text, without it, and measure it.
+    """For each fold of a text, train on the rest of the text and evaluate on the fold.
 
     Parameters
     ----------
     inputs
         Text, as for ``train``, but not standard input.
     out
-        The folder of the cross-validation. If it holds the same one, that goes on: complete runs
-        stay as they are, one that was interrupted is resumed.
+        The folder of the cross-validation. If it holds the same one, that is continued: complete
+        runs are kept, and an interrupted run is resumed.
     folds
-        How many pieces, at least 2.
+        Number of folds, at least 2.
     listeners
-        Told the events of every training.
+        Receive the events of every training.
     announce
-        Told a line when a run begins.
+        Called with a line when a run starts.
     **options
-        Those of ``train``, for each run. With ``minutes``, the first run is planned, and the
-        others have its sizes, its rates and its steps.
+        Options of ``train``, for every run. With ``minutes``, only the first run is planned; the
+        others use the same sizes, rates and steps.
 
     Raises
     ------
     ConfigError, TextError
-        The cross-validation cannot be; nothing was written.
+        An option or the text is invalid; nothing was written.
     RunError
-        ``out`` is in the way, or holds another cross-validation.
+        ``out`` holds other files or another cross-validation.
     """
     if folds < 2:
         raise ConfigError(f"folds must be at least 2 to cross-validate; got {folds}")
@@ -82,7 +82,7 @@ def crossval(
         for number, piece in enumerate(pieces, 1):
             announce(f"fold {number}/{folds}: characters {piece[0]:,} to {piece[1]:,} held out")
             fold_options = {**options, "folds": folds} if number == 1 else _planned(folder)
-            # The notes of the first fold on the user's options hold for all folds.
+            # Notes on the user's options are reported once, for the first fold.
             given = options if number == 1 else ()
             figures.append(_run(folder, paths, number, piece, fold_options, given, listeners))
         result = CrossValidation(tuple(figures))
@@ -95,7 +95,7 @@ def _label(fold: int) -> str:
 
 
 def _planned(folder: ExperimentFolder) -> dict[str, Any]:
-    """Give the options as the first run has settled them, so that all runs are of one kind."""
+    """Return the planned options of the first run, which all other folds use."""
     parts = load_config(folder.run(_label(1))).to_dict().values()
     settled = {name: value for part in parts for name, value in part.items()}
     return {**settled, "minutes": None}
@@ -110,7 +110,7 @@ def _run(
     given: Collection[str],
     listeners: Sequence[Listener],
 ) -> FoldFigures:
-    """Train, resume or only look up the run of one fold."""
+    """Return the metrics of one fold; train or resume its run if that is not complete."""
     label = _label(fold)
     known = folder.figures(label)
     if known is not None:

@@ -1,4 +1,4 @@
-"""What a cross-validation came to: the figures of each fold, their mean and their spread."""
+"""Results of a cross-validation: metrics of each fold, their mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from nextchar.experiments.tables import markdown_table
 
 @dataclass(frozen=True, kw_only=True)
 class FoldFigures:
-    """What the run came to that did not see one fold.
+    """The results of the run with one fold held out.
 
     Attributes
     ----------
     fold
-        Its number, from 1.
+        Number of the fold, from 1.
     start, end
-        Its first character and its end in the text.
+        Start and end of the fold in the text, in characters.
     unknown
-        Characters or letters of the fold that the vocabulary lacks, read as ``<unk>``.
+        Number of unknown characters or letters in the fold, read as ``<unk>``.
     nats_per_char
-        The lowest loss on the fold, that of the weights that are kept.
+        The lowest loss on the fold, with the saved weights.
     last_nats_per_char
-        The loss on the fold after the last step, which the fold did not choose.
+        The loss on the fold after the last step. Unlike the lowest loss, it involves no model
+        selection on the fold.
     """
 
     fold: int
@@ -40,7 +41,7 @@ class FoldFigures:
     train_nats_per_char: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit."""
+        """Return the metrics by name; the names include the units."""
         return {
             "fold": self.fold,
             "start_char": self.start,
@@ -64,12 +65,12 @@ class CrossValidation:
     folds: tuple[FoldFigures, ...]
 
     def bits(self, *, last: bool = False) -> tuple[float, float]:
-        """Give mean and standard deviation (n − 1) over the folds, of the best or last weights."""
+        """Return the mean and standard deviation (n − 1) over folds, of best or last weights."""
         nats = [fold.last_nats_per_char if last else fold.nats_per_char for fold in self.folds]
         return statistics.mean(nats) / math.log(2), statistics.stdev(nats) / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give mean, spread and folds as JSON can hold them."""
+        """Return the mean, the standard deviation and all folds as JSON values."""
         (mean, deviation), (last_mean, last_deviation) = self.bits(), self.bits(last=True)
         return {
             "bits_per_char_mean": mean,
@@ -82,7 +83,7 @@ class CrossValidation:
         }
 
     def markdown(self) -> str:
-        """Give the table."""
+        """Return the results as a Markdown table."""
         head = "fold", "characters", "unknown", "steps", "s", "bits/char", "at the end", "training"
         rows = [
             [

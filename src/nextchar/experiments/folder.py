@@ -1,10 +1,10 @@
-"""The folder of an experiment, in which it goes on where it stopped.
+"""The folder of an experiment, which can be continued after an interruption.
 
-It holds::
+Its contents are::
 
-    KIND.json           what is asked; a second call that asks the same goes on
+    KIND.json           the specification; another call with the same one continues
     runs/LABEL/         the runs
-    results/LABEL.json  the figures of each run that is complete
+    results/LABEL.json  the metrics of each complete run
     table.md            the table
 """
 
@@ -32,17 +32,18 @@ Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def files_of(inputs: Inputs, kind: str) -> list[str | os.PathLike[str]]:
-    """List the inputs of an experiment.
+    """Return the inputs of an experiment as a list.
 
     Raises
     ------
     ConfigError
-        One is standard input, which is read once, or ``torchrun`` has started several processes.
+        An input is standard input, which can be read only once, or ``torchrun`` has started
+        several processes.
     """
     require_one_process(f"a {kind}")
     paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     if "-" in paths:
-        raise ConfigError(f"a {kind} reads its text many times: name files, not -")
+        raise ConfigError(f"a {kind} reads its text repeatedly: name files instead of -")
     return paths
 
 
@@ -52,9 +53,9 @@ class ExperimentFolder:
     Parameters
     ----------
     folder
-        Where it is.
+        The folder.
     kind
-        What the experiment is called, in messages and in the name of the file that describes it.
+        The kind of experiment, used in messages and as the name of the specification file.
     """
 
     def __init__(self, folder: Path, kind: str) -> None:
@@ -63,15 +64,14 @@ class ExperimentFolder:
 
     @contextlib.contextmanager
     def begun(self, asked: Mapping[str, Any]) -> Iterator[None]:
-        """Make the folder, or see that it holds the same experiment.
+        """Create the folder, or verify that it holds the same experiment.
 
-        Where the text or an option turns out to be of no use before anything is trained, the
-        folder is as it was.
+        If the text or an option proves invalid before any training, the created files are removed.
 
         Raises
         ------
         RunError
-            Something else is in the way, or the experiment asks something else.
+            The folder holds other files, or an experiment with another specification.
         """
         described = self.folder / f"{self.kind}.json"
         values = json.loads(json.dumps(asked))
@@ -80,7 +80,7 @@ class ExperimentFolder:
             differing = [name for name in values if known.get(name) != values[name]]
             if differing:
                 raise RunError(
-                    f"{self.folder} holds another {self.kind}, of other {', '.join(differing)}: "
+                    f"{self.folder} holds another {self.kind}, with other {', '.join(differing)}: "
                     f"choose another {as_option('out')}"
                 )
             yield
@@ -107,7 +107,7 @@ class ExperimentFolder:
             raise
 
     def run(self, label: str) -> Path:
-        """Give the run directory of a label."""
+        """Return the run directory of a label."""
         return self.folder / "runs" / label
 
     def trained(
@@ -125,7 +125,7 @@ class ExperimentFolder:
                 return LanguageModel.resume(self.run(label), listeners=listeners)
             return self._new(label, paths, listeners, given=given, **options)
         except Interrupted as stop:
-            message = f"stopped in {self.run(label)}; saved. The same command goes on"
+            message = f"stopped in {self.run(label)}; saved. Run the same command to continue"
             raise Interrupted(message, stop.signal_number) from stop
 
     def _new(
@@ -141,12 +141,12 @@ class ExperimentFolder:
         return result
 
     def figures(self, label: str) -> dict[str, Any] | None:
-        """Read the figures of a label, or ``None`` if its run is not complete."""
+        """Return the metrics of a label; ``None`` if its run is not complete."""
         path = self._results(label)
         return read_json(path, RunError) if path.exists() else None
 
     def keep(self, label: str, figures: Mapping[str, Any]) -> None:
-        """Write the figures of a label, which say that its run is complete."""
+        """Write the metrics of a label, and thereby mark its run as complete."""
         write_json(self._results(label), figures)
 
     def write_table(self, markdown: str) -> None:

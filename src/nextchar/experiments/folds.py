@@ -1,4 +1,4 @@
-"""Which items are held out together: pieces of a sequence, or shares of every class."""
+"""Folds of items for cross-validation: contiguous, or stratified by class."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ __all__ = ["contiguous_folds", "stratified_folds"]
 
 
 def stratified_folds(labels: Sequence[Hashable], folds: int, seed: int) -> list[NDArray[np.int64]]:
-    """Share labelled items out, so that every fold has its share of every class.
+    """Distribute labelled items over folds with equal shares of every class.
 
-    The items are shuffled, then dealt out class after class like cards: of each class, and of
-    all items, any two folds differ by at most one. A class of fewer items than folds is missing
-    from some.
+    The items are shuffled, and each class in turn is dealt out to the folds like cards. Any two
+    folds differ by at most one item in each class and in total. A class with fewer items than
+    folds is missing from some folds.
 
     Parameters
     ----------
     labels
-        The class of each item; classes are dealt in the order in which they appear.
+        The class of each item; classes are dealt in order of first appearance.
     folds
-        How many folds, 2 to the number of items.
+        Number of folds, 2 to the number of items.
     seed
-        Of the shuffling, at least 0.
+        Seed of the shuffling, at least 0.
 
     Returns
     -------
     list
-        The items of each fold, int64, ascending; together they are all items, each once.
+        The indices of the items in each fold, int64, ascending; every item is in one fold.
 
     Raises
     ------
     ConfigError
-        Fewer than two folds, or more than there are items.
+        ``folds`` is below 2 or above the number of items.
     """
     require_folds(len(labels), folds)
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}

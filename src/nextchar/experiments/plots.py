@@ -1,4 +1,4 @@
-"""Pictures of experiments. The only file here that draws."""
+"""Plots of experiments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AROUND = 0.6  # margin of the axis before the first and after the last trial
 
 
 def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
-    """Draw validation bits per character over seconds of training, a colour for each variant.
+    """Plot validation bits per character over seconds of training, with a colour per variant.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
     Returns
     -------
     bytes
-        The picture: each run a thin line, the mean of the last values beside the name.
+        The picture: a thin line for each run, and the mean of the best values in the legend.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def learning_curves(comparison: Comparison, picture_format: str) -> bytes:
 
 
 def search_picture(tuning: Tuning, picture_format: str) -> bytes:
-    """Draw a search: its trials with the best so far, and the importance of the options.
+    """Plot a search: the trials with the best loss so far, and the importance of the options.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     Returns
     -------
     bytes
-        The picture. Pruned trials are drawn at the loss at which they were stopped; an
-        outlier is drawn at the upper edge, with its loss beside it.
+        The picture. Pruned trials are plotted at their loss when they were stopped. Outliers are
+        plotted at the upper edge, next to their loss.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
     ratios = (3, 2) if names else (1,)
     history, *others = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
     _draw_history(history, tuning)
-    for importance in others:  # Too few trials tell none.
+    for importance in others:  # None if there are too few trials.
         importance.barh(range(len(names)), [tuning.importance[name] for name in names])
         importance.set_xlabel("importance")
         importance.set_xlim(0, 1)
@@ -85,7 +85,7 @@ def search_picture(tuning: Tuning, picture_format: str) -> bytes:
 
 
 def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
-    """Draw the trials, all inside the axes, and the best so far."""
+    """Plot the trials, all inside the axes, and the best loss so far."""
     measured = {
         trial.number: trial.nats_per_char / math.log(2)
         for trial in tuning.trials
@@ -111,7 +111,7 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
         for number, nats in enumerate(tuning.history(), 1)
         if nats is not None
     ]
-    # The last best continues to the end of the axis, even if it is the only one.
+    # Extend the last best loss to the end of the axis, even if it is the only one.
     best.append((count + _AROUND, best[-1][1]))
     axes.step(*zip(*best, strict=True), where="post", color="C1", label="best so far")
     axes.set_xlim(1 - _AROUND, count + _AROUND)
@@ -126,7 +126,8 @@ def _draw_history(axes: Any, tuning: Tuning) -> None:  # noqa: ANN401
 def _extent(tuning: Tuning, measured: Mapping[int, float]) -> tuple[int, float, float, float]:
     """Return the number of trials, the top of the axis and of the data, and the bottom.
 
-    An outlier must not compress the others. The first trial is never one.
+    Outliers are clipped so that they do not compress the other trials. The first trial is never an
+    outlier.
     """
     complete = [measured[trial.number] for trial in tuning.trials if trial.state == "complete"]
     lowest, highest = min(complete), max(measured.values())

@@ -1,6 +1,6 @@
-"""Search spaces: for each option that is searched, a range of numbers or a choice of values.
+"""Search spaces: a range of numbers or a choice of values for each searched option.
 
-As text, on a command line or in a TOML file::
+On the command line or in a TOML file, they are written as text::
 
     learning_rate = "1e-4..3e-2:log"
     dropout = "0..0.5:step=0.1"
@@ -24,7 +24,7 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.experiments.variants import parse_values
 
 LARGEST_GRID = 10_000
-# What a search sets itself, and what decides which text is measured.
+# Options that the search sets itself, and options that change the text used for evaluation.
 _NOT_SEARCHED: Mapping[str, str] = {
     "seed": "all trials share it",
     "minutes": "it is the budget of a trial",
@@ -39,7 +39,7 @@ _NOT_SEARCHED: Mapping[str, str] = {
             "folds",
             "fold",
         ),
-        "it changes the text that is measured, so that losses would not compare",
+        "it changes the evaluated text, and losses would not be comparable",
     ),
 }
 
@@ -51,9 +51,9 @@ class Range:
     Attributes
     ----------
     log
-        Whether they are drawn evenly in their logarithm.
+        Whether values are sampled uniformly on a logarithmic scale.
     step
-        Distance between two of them, or ``None`` for any (of an int: 1).
+        Distance between two values; ``None`` allows any value (for an int: any integer).
     """
 
     low: float
@@ -62,12 +62,12 @@ class Range:
     step: float | None = None
 
     def points(self) -> list[Any]:
-        """List the values that are a step apart.
+        """Return the values of the range for a grid.
 
         Raises
         ------
         ConfigError
-            There is no step.
+            The range has no step.
         """
         step = 1 if self.step is None and isinstance(self.low, int) and not self.log else self.step
         if step is None:
@@ -76,8 +76,8 @@ class Range:
         count = int((Fraction(str(self.high)) - low) / distance)
         return [type(self.low)(low + place * distance) for place in range(count + 1)]
 
-    def holds(self, value: Any) -> bool:  # noqa: ANN401
-        """Tell whether a value is one of the range's."""
+    def contains(self, value: Any) -> bool:  # noqa: ANN401
+        """Return whether a value is in the range."""
         if value is None or not self.low <= value <= self.high:
             return False
         return self.step is None or not _remainder(self.low, value, self.step)
@@ -89,16 +89,16 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, in no order."""
+    """An unordered set of values."""
 
     values: tuple[Any, ...]
 
     def points(self) -> list[Any]:
-        """List the values."""
+        """Return the values."""
         return list(self.values)
 
-    def holds(self, value: Any) -> bool:  # noqa: ANN401
-        """Tell whether a value is one of these."""
+    def contains(self, value: Any) -> bool:  # noqa: ANN401
+        """Return whether a value is one of the values."""
         return value in self.values
 
     def __str__(self) -> str:
@@ -110,13 +110,13 @@ Space = Mapping[str, Dimension]
 
 
 def parse_space(search: Mapping[str, object]) -> dict[str, Dimension]:
-    """Read what is searched: for each option a text, as above, a list of values, or a dimension.
+    """Return a search space, given a text as above, a list or a dimension for each option.
 
     Raises
     ------
     ConfigError
-        An option is unknown or cannot be searched, a bound or a value is not one of the
-        option's, or a range is empty.
+        An option is unknown or cannot be searched, a bound or a value is invalid for the option,
+        or a range is empty.
     """
     return {name: _dimension(name, values) for name, values in search.items()}
 
@@ -127,11 +127,11 @@ def read_space(path: Path) -> dict[str, Dimension]:
     Raises
     ------
     ConfigError
-        As ``parse_space``, or the file cannot be read.
+        The file cannot be read, or its contents are invalid; see ``parse_space``.
     """
     table = read_table(path)
     if not table:
-        raise ConfigError(f"{path} names no option to search")
+        raise ConfigError(f"{path} has no options to search")
     try:
         return parse_space(table)
     except ConfigError as error:
@@ -139,17 +139,17 @@ def read_space(path: Path) -> dict[str, Dimension]:
 
 
 def require_unset(space: Space, options: Collection[str]) -> None:
-    """Raise ``ConfigError`` where an option is searched and set."""
+    """Raise ``ConfigError`` if an option is both searched and set."""
     for name in space:
         if name in options:
             raise ConfigError(f"{name} cannot be searched and set at the same time")
 
 
 def default_space(options: Mapping[str, Any], *, by_time: bool) -> dict[str, Dimension]:
-    """Give the space of a search that names none: what matters most, less the options that are set.
+    """Return the default search space: the most important options, except those that are set.
 
-    With a budget of time for each trial that includes sizes, as a larger network makes fewer
-    steps; with a budget of steps it would mostly find that more computing is better.
+    With a time budget per trial, the space includes sizes, because a larger network makes fewer
+    steps. With a budget of steps, the search would simply favour larger networks.
     """
     training = Config.from_options(options).training
     rate = training.learning_rate
@@ -163,17 +163,17 @@ def default_space(options: Mapping[str, Any], *, by_time: bool) -> dict[str, Dim
             search["weight_decay"] = "0.01..1:log"
     space = parse_space({name: each for name, each in search.items() if name not in options})
     if not space:
-        raise ConfigError(f"nothing is searched: give {as_option('search')}, or set fewer options")
+        raise ConfigError(f"nothing to search: use {as_option('search')}, or set fewer options")
     return space
 
 
 def grid_of(space: Space) -> list[dict[str, Any]]:
-    """List every combination, the last option moving fastest.
+    """Return every combination of the values; the last option varies fastest.
 
     Raises
     ------
     ConfigError
-        A range has no step, or there are more than ``LARGEST_GRID``.
+        A range has no step, or there are more than ``LARGEST_GRID`` combinations.
     """
     points: list[list[Any]] = []
     for name, dimension in space.items():
@@ -184,7 +184,7 @@ def grid_of(space: Space) -> list[dict[str, Any]]:
     size = math.prod(map(len, points))
     if size > LARGEST_GRID:
         raise ConfigError(
-            f"the grid has {size:,} combinations, {LARGEST_GRID:,} are allowed: name fewer values"
+            f"the grid has {size:,} combinations, {LARGEST_GRID:,} are allowed: use fewer values"
         )
     return [dict(zip(space, each, strict=True)) for each in itertools.product(*points)]
 
@@ -202,7 +202,7 @@ def _dimension(name: str, values: object) -> Dimension:
 def _choice(name: str, values: Sequence[Any]) -> Choice:
     checked = tuple(Config.check_option(name, value) for value in values)
     if not checked or len(set(checked)) < len(checked):
-        raise ConfigError(f"{name} must be searched over different values; got {list(values)}")
+        raise ConfigError(f"{name} needs one or more distinct values; got {list(values)}")
     return Choice(checked)
 
 
@@ -219,7 +219,7 @@ def _range(name: str, text: str) -> Range:
             f"{name}: a range is LOW..HIGH, LOW..HIGH:log or LOW..HIGH:step=NUMBER; got {text}"
         )
     if log and low <= 0:
-        raise ConfigError(f"{name}: a range in logarithms begins above 0; got {text}")
+        raise ConfigError(f"{name}: a logarithmic range must be above 0; got {text}")
     if not steps:
         return Range(low=low, high=high, log=log)
     [step] = parse_values(name, steps[0])
@@ -227,15 +227,15 @@ def _range(name: str, text: str) -> Range:
         raise ConfigError(f"{name}: the step of a range must be above 0; got {text}")
     if _remainder(low, high, step):
         raise ConfigError(
-            f"{name}: from {low} to {high} must be a whole number of steps of {step}; got {text}"
+            f"{name}: the distance from {low} to {high} must be a multiple of {step}; got {text}"
         )
     return Range(low=low, high=high, step=step)
 
 
-def _number(name: str, text: str) -> Any:  # noqa: ANN401  (an int or a float, as the option is)
+def _number(name: str, text: str) -> Any:  # noqa: ANN401  (int or float, by the option's type)
     [value] = parse_values(name, text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{name} has no range: name its values, as {name}=A,B; got {text!r}")
+        raise ConfigError(f"{name} is not numeric: list its values, as {name}=A,B; got {text!r}")
     return Config.check_option(name, value)
 
 

@@ -1,14 +1,14 @@
-"""The search itself, which is Optuna's, in a file that processes of one machine share.
+"""The search with Optuna, in a journal file shared by processes on one machine.
 
-The only file here that knows Optuna (an extra). It keeps Optuna's journal, one line for all that
-happens to a trial, and adds what a journal does not do by itself:
+This is the only module that imports Optuna, an optional dependency. Optuna's journal has one line
+for each event of a trial. This module makes it safe against killed processes:
 
-- Whoever writes holds the kernel's lock on the journal, so that a process that is killed leaves no
-  lock behind; half a line, as a full disk leaves, is cut off by the next who writes.
-- A trial belongs to the process that holds its own lock. So a trial that is marked as running and
-  whose lock is free has lost its process, and is gone on with, at once and without a timeout.
-- What is tried next depends on the seed, the number of the trial and the trials before it, not on
-  the process; so a search that was killed goes on with the trials that it would have made.
+- A process locks the journal while it writes. The kernel releases the lock of a killed process. The
+  next writer removes an incomplete last line, for example after the disk was full.
+- A process locks each of its trials. If a trial is marked as running and its lock is free, its
+  process is dead, and another process takes over the trial at once, without a timeout.
+- The next trial depends only on the seed, its number and the earlier trials, not on the process. A
+  killed search therefore continues with the same trials.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from nextchar.storage import locked_folder, storage_errors
 from nextchar.training.seeds import seed_of
 
 STUDY_NAME, JOURNAL_FILE = "nextchar", "journal.jsonl"
-MOST_ATTEMPTS = 3  # without a validation between them
-NO_ATTEMPTS = (0, 0)  # processes that began, and validations before the first of them
-MOST_SEED = 1 << 32
-TOP_SHARE = 0.25  # of the trials, whose options are held against all others' for importance
-STARTUP_TRIALS = 5  # complete before any is pruned
-WARM_UP_PERCENT = 30  # of a trial, before it is pruned
+MAX_ATTEMPTS = 3  # in a row without a validation
+NO_ATTEMPTS = (0, 0)  # number of attempts, and of validations before the first of them
+SEED_LIMIT = 1 << 32
+TOP_SHARE = 0.25  # share of the trials that count as the best for the importance of options
+STARTUP_TRIALS = 5  # complete trials before pruning starts
+WARM_UP_PERCENT = 30  # of the steps of a trial, before it can be pruned
 
-# Trials are measured at percents of their steps, so that those of other lengths compare.
+# Progress is measured in percent of the steps: trials of different lengths are comparable.
 _PRUNERS: Mapping[Pruning, Callable[[], BasePruner]] = {
     "median": lambda: MedianPruner(STARTUP_TRIALS, n_warmup_steps=WARM_UP_PERCENT),
     "halving": lambda: SuccessiveHalvingPruner(min_resource=20, reduction_factor=3),
@@ -59,19 +59,19 @@ _PRUNERS: Mapping[Pruning, Callable[[], BasePruner]] = {
 _SAMPLERS: Mapping[SearchMethod, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
     "random": lambda seed: RandomSampler(seed=seed),
-    "grid": lambda seed: RandomSampler(seed=seed),  # not asked: every value is set before
+    "grid": lambda seed: RandomSampler(seed=seed),  # not used: the grid sets every value
 }
 
 
 class Claim:
-    """A trial that this process makes.
+    """A trial claimed by this process.
 
     Attributes
     ----------
     number
-        Its place in the search, from 1 (Optuna counts from 0).
+        Number of the trial, from 1 (Optuna counts from 0).
     options
-        The searched options' values.
+        Values of the searched options.
     """
 
     def __init__(
@@ -84,48 +84,49 @@ class Claim:
         self._journal = journal
 
     def report(self, percent: int, nats_per_char: float, seconds: float) -> bool:
-        """Note a validation after so much of the steps; tell whether the trial is to be pruned."""
+        """Record a validation at a percentage of the steps; return whether to prune the trial."""
         known = self._trial.study.get_trials(deepcopy=False)[self.number - 1].intermediate_values
         with storage_errors(self._journal):
-            if percent not in known:  # A trial that is gone on with repeats some.
+            if percent not in known:  # A resumed trial repeats some validations.
                 self._trial.report(nats_per_char, percent)
                 self._trial.set_user_attr("seconds", seconds)
             return self._trial.should_prune()
 
     def note(self, name: str, value: float | str | tuple[int, int]) -> None:
-        """Keep something with the trial."""
+        """Store an attribute of the trial."""
         with storage_errors(self._journal):
             self._trial.set_user_attr(name, value)
 
-    def forgive(self) -> None:
-        """Do not count this attempt: the process was asked to stop, not killed by the trial."""
+    def reset_attempts(self) -> None:
+        """Reset the number of attempts after a stop that the trial did not cause."""
         self.note("attempts", NO_ATTEMPTS)
 
     def release(self) -> None:
-        """Give the trial's lock back; while the trial is not ended, it is there for others."""
+        """Release the lock of the trial; another process can then take over an unfinished trial."""
         self._lock.close()
 
 
 class Search:
-    """The trials of a folder, which other processes may be making as well.
+    """The trials in a folder, which several processes may share.
 
     Parameters
     ----------
     folder
-        Where the journal and the locks are.
+        The folder of the journal and the locks.
     space
-        What is searched.
+        The search space.
     method
-        Tree-structured Parzen estimators (Bergstra et al. 2011, in their
-        multivariate form), random search, or a grid.
+        Tree-structured Parzen estimators (Bergstra et al. 2011, multivariate), random search, or
+        grid search.
     pruning
-        Which trials are given up early: those worse than the median of the others at the same
-        part of their steps, all but the best third at a fifth and at three fifths of them
-        (asynchronous successive halving, Li et al. 2020), or none.
+        Rule for stopping trials early: ``median`` stops a trial worse than the median of the
+        others at the same share of the steps; ``halving`` keeps the best third at one fifth and
+        at three fifths of the steps (asynchronous successive halving, Li et al. 2020); ``none``
+        stops no trials.
     seed
-        Decides, with the trials before it, each trial.
+        Seed of the search; with the earlier trials, it determines each trial.
     start
-        The first trial's values of some options, or of none; not for a grid.
+        Initial values of some options for the first trial; ignored for a grid.
 
     Raises
     ------
@@ -152,7 +153,7 @@ class Search:
         self._seed = seed
         self._first = _grid(space, seed) if method == "grid" else [dict(start)]
         self._journal = folder / JOURNAL_FILE
-        with self.alone():
+        with self.locked():
             backend = JournalFileBackend(str(self._journal), _JournalLock(self._journal))  # type: ignore[arg-type]
             try:
                 self._storage = JournalStorage(backend)
@@ -165,29 +166,29 @@ class Search:
             except (ValueError, KeyError, TypeError) as error:
                 raise RunError(f"{self._journal} is damaged: {error}") from error
 
-    def claim(self, most: int) -> Claim | None:
-        """Take a trial that lost its process or, where there are fewer than ``most``, a new one."""
-        with self.alone():
+    def claim(self, limit: int) -> Claim | None:
+        """Claim a trial of a dead process, or a new one if there are fewer than ``limit``."""
+        with self.locked():
             for number in self._numbers(OptunaState.RUNNING):
-                claim = self._adopted(number)
+                claim = self._taken_over(number)
                 if claim is not None:
                     return claim
             begun = len(self._study.get_trials(deepcopy=False)) - len(
                 self._numbers(OptunaState.WAITING)
             )
-            return self._new(begun) if begun < most else None
+            return self._new(begun) if begun < limit else None
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from choosing a trial or ending one meanwhile."""
+    def locked(self) -> Iterator[None]:
+        """Prevent other processes from starting or ending a trial during the block."""
         with storage_errors(self._journal), locked_folder(self._folder):
             yield
 
     def end(
         self, claim: Claim, state: TrialState, nats_per_char: float | None, reason: str | None
     ) -> None:
-        """Write down how a trial ended, and give its lock back; for a block of ``alone``."""
-        # What failed is a pruned trial to Optuna, so that the search turns away from it.
+        """Record the outcome of a trial and release its lock; requires a ``locked`` block."""
+        # To Optuna, a failed trial is a pruned one: the search then avoids similar options.
         if reason is not None:
             claim.note("reason", reason)
         if state == "complete":
@@ -200,8 +201,8 @@ class Search:
     def _numbers(self, state: OptunaState) -> list[int]:
         return [t.number for t in self._study.get_trials(deepcopy=False, states=(state,))]
 
-    def _adopted(self, number: int) -> Claim | None:
-        """Take over a running trial, if its process is gone."""
+    def _taken_over(self, number: int) -> Claim | None:
+        """Claim a running trial if its process is dead."""
         lock = self._locked(number)
         if lock is None:
             return None
@@ -215,7 +216,7 @@ class Search:
         with _closed_on_error(lock):
             trial = optuna.Trial(self._study, trial_id)
             claim = Claim(trial, self._options(trial), lock, self._journal)
-            if attempts >= MOST_ATTEMPTS:
+            if attempts >= MAX_ATTEMPTS:
                 self.end(claim, "failed", None, f"its process was killed {attempts} times")
                 return None
             claim.note("attempts", (attempts + 1, measured))
@@ -223,10 +224,10 @@ class Search:
 
     def _new(self, number: int) -> Claim:
         if not self._numbers(OptunaState.WAITING):
-            self._study.enqueue_trial(self._chosen(number))  # All of it is one line.
+            self._study.enqueue_trial(self._chosen(number))  # one line of the journal: atomic
         lock = self._locked(number)
         if lock is None:
-            raise RunError(f"{self._folder} has a lock on trial {number + 1}, which has not begun")
+            raise RunError(f"{self._folder} has a lock on trial {number + 1}, which is not started")
         with _closed_on_error(lock):
             trial = self._study.ask()
             claim = Claim(trial, self._options(trial), lock, self._journal)
@@ -234,8 +235,8 @@ class Search:
         return claim
 
     def _chosen(self, number: int) -> dict[str, Any]:
-        """Choose a trial's values, in memory, so that no process can be killed half-way."""
-        seed = seed_of(self._seed, number) % MOST_SEED
+        """Return the values of a trial; chosen in memory, to prevent partial trials."""
+        seed = seed_of(self._seed, number) % SEED_LIMIT
         study = optuna.create_study(sampler=_SAMPLERS[self._method](seed))
         study.add_trials(self._study.get_trials())
         if number < len(self._first):
@@ -246,7 +247,7 @@ class Search:
         return {name: _suggested(trial, name, each) for name, each in self._space.items()}
 
     def _locked(self, number: int) -> BinaryIO | None:
-        """Lock a trial, or give ``None`` where a process has it."""
+        """Lock a trial and return the lock; ``None`` if a process holds it."""
         lock = self._lock_path(number).open("wb")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -259,7 +260,7 @@ class Search:
         return run_folder(self._folder, number + 1).with_suffix(".lock")
 
     def trials(self) -> tuple[Trial, ...]:
-        """List the trials that have begun, in their order."""
+        """Return the started trials, in order."""
         return tuple(
             self._trial(each)
             for each in self._study.get_trials(deepcopy=False)
@@ -287,16 +288,16 @@ class Search:
 
 
 def importance_of(trials: Sequence[Trial], space: Space) -> dict[str, float]:
-    """Share out what sets the best trials apart among the searched options (PED-ANOVA).
+    """Return the importance of each searched option in the best trials (PED-ANOVA).
 
-    Pruned trials count with the loss at which they were given up, as they would not have been
-    among the best. Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance
-    in Arbitrary Subspaces" (2023).
+    Pruned trials count with their loss when they were stopped, because they would not be among
+    the best. Watanabe et al., "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
+    Arbitrary Subspaces" (2023).
 
     Returns
     -------
     dict
-        Shares that sum to 1, the largest first; empty where there are too few trials to tell.
+        Shares that sum to 1, largest first; empty if there are too few trials.
     """
     measured = [t for t in trials if t.state in ("complete", "pruned") and t.nats_per_char]
     if len(measured) * TOP_SHARE < 2:
@@ -314,7 +315,7 @@ def importance_of(trials: Sequence[Trial], space: Space) -> dict[str, float]:
 
 
 def _grid(space: Space, seed: int) -> list[dict[str, Any]]:
-    """List the grid's combinations, mixed, so that a part of them is spread over all."""
+    """Return the combinations of the grid, shuffled: any part of them samples the whole grid."""
     grid = grid_of(space)
     random.Random(seed).shuffle(grid)
     return grid
@@ -348,7 +349,7 @@ def _closed_on_error(file: BinaryIO) -> Iterator[None]:
 
 
 class _JournalLock:
-    """The kernel's lock on the journal for who writes it; cuts off what was half-written."""
+    """A kernel lock on the journal for writing; removes an incomplete last line."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
@@ -363,5 +364,5 @@ class _JournalLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""Tables of experiments: Markdown whose columns stand in line, so that it reads as it is."""
+"""Markdown tables with aligned columns, readable as plain text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a table; the first column stands to the left, numbers to the right.
+    """Return a table; the first column is left-aligned, the others are right-aligned.
 
     Parameters
     ----------
     head
         The names of the columns.
     rows
-        The cells of each row, as many.
+        The cells of each row, one per column.
     """
     cells = [list(head), *map(list, rows)]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]

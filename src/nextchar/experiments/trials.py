@@ -1,4 +1,4 @@
-"""What a search came to: its trials, the best of them, and what mattered."""
+"""Results of a search: the trials, the best trial, and the importance of the options."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Trial:
     Attributes
     ----------
     number
-        Its place in the search, from 1.
+        Number of the trial, from 1.
     state
-        ``complete``; ``pruned``, as it was behind; ``failed``, for a ``reason``; ``running``, here
-        or in another process, or interrupted: then the next call goes on with it.
+        ``complete``; ``pruned``: stopped because of a high loss; ``failed``: see ``reason``;
+        ``running``: active in this or another process, or interrupted until the next call.
     options
-        The searched options' values.
+        Values of the searched options.
     nats_per_char
-        The lowest loss on the validation part so far, or ``None`` before the first validation.
+        The lowest validation loss so far; ``None`` before the first validation.
     progress
-        Share of its steps that were made, 0 to 1, at the last validation.
+        Share of the steps completed at the last validation, 0 to 1.
     seconds
-        Time in training until then.
+        Training time up to the last validation.
     reason
-        Why it has failed, in Python's terms; ``reason_for_command_line`` is the same in those of
-        the command line.
+        Reason of the failure, in the terms of Python; ``reason_for_command_line`` uses the terms
+        of the command line.
     run
-        The run directory, where it is kept.
+        The run directory; ``None`` if it was deleted.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Trial:
             object.__setattr__(self, "reason", in_python_terms(self.reason))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit."""
+        """Return the metrics by name; the names include the units."""
         nats = self.nats_per_char
         return {
             "number": self.number,
@@ -76,7 +76,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialBegun:
-    """A trial begins, or is gone on with: number ``number`` of ``trials``."""
+    """A trial is started or resumed: number ``number`` of ``trials``."""
 
     number: int
     trials: int
@@ -90,9 +90,9 @@ class TrialEnded:
     Attributes
     ----------
     best
-        The best trial so far, by any process.
+        The best trial so far, of all processes.
     seconds_left
-        Estimated time to the end of the search.
+        Estimated time left in the search.
     """
 
     trial: Trial
@@ -106,19 +106,19 @@ SearchEvent = TrialBegun | TrialEnded
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """A search.
+    """The results of a search.
 
     Attributes
     ----------
     trials
-        In the order in which they began.
+        The trials, in starting order.
     best
         The complete trial with the lowest loss.
     config
-        Its options as a file, for ``nextchar train --config``.
+        A file with the options of the best trial, for ``nextchar train --config``.
     importance
-        Share of each searched option in what sets the best trials apart, 0 to 1, the largest
-        first; empty where the trials are too few to tell.
+        Importance of each searched option, as shares that sum to 1, largest first; empty if there
+        are too few trials.
     """
 
     trials: tuple[Trial, ...]
@@ -127,7 +127,7 @@ class Tuning:
     importance: Mapping[str, float]
 
     def history(self) -> list[float | None]:
-        """Give the lowest nats per character of the complete trials up to each trial."""
+        """Return the lowest nats per character of the complete trials up to each trial."""
         lowest: list[float | None] = []
         for trial in self.trials:
             before = lowest[-1] if lowest else None
@@ -136,12 +136,12 @@ class Tuning:
         return lowest
 
     def counts(self) -> dict[str, int]:
-        """Count the trials in each state."""
+        """Return the number of trials in each state."""
         states = [trial.state for trial in self.trials]
         return {state: states.count(state) for state in ("complete", "pruned", "failed", "running")}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all trials as JSON can hold them."""
+        """Return all trials as JSON values."""
         return {
             "best": self.best.to_dict(),
             "config": str(self.config),
@@ -151,7 +151,7 @@ class Tuning:
         }
 
     def markdown(self) -> str:
-        """Give a table of the best trials."""
+        """Return a Markdown table of the best trials."""
         complete = [trial for trial in self.trials if trial.state == "complete"]
         best = sorted(complete, key=lambda trial: trial.nats_per_char or math.inf)[:SHOWN]
         names = list(self.best.options)
@@ -165,16 +165,16 @@ class Tuning:
 
 
 def shown(value: object) -> str:
-    """Give an option's value as people read it: numbers in three digits."""
+    """Return the value of an option for display; floats have three significant digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:
-    """Give the complete trial with the lowest loss, the earliest of equals."""
+    """Return the complete trial with the lowest loss; ties go to the earliest."""
     complete = [trial for trial in trials if trial.state == "complete"]
     return min(complete, key=lambda trial: trial.nats_per_char or math.inf, default=None)
 
 
 def run_folder(folder: Path, number: int) -> Path:
-    """Give the run directory of a trial in a search's folder."""
+    """Return the run directory of a trial in the folder of a search."""
     return folder / TRIALS_FOLDER / f"{number:03d}"

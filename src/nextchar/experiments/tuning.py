@@ -1,11 +1,11 @@
-"""Tuning: a search for the options with the lowest loss on the validation part.
+"""Tuning: a search for the options with the lowest validation loss.
 
-A search is a folder, which several processes may share::
+A search has a folder, which several processes may share::
 
-    tuning.json         what is searched; a call with the same goes on with it
+    tuning.json         the specification; another call with the same one continues the search
     journal.jsonl       the trials (Optuna's journal)
-    trials/NNN/         the run directory of each that was completed; only the best keeps its
-                        corpus and what resuming needs
+    trials/NNN/         the run directories of complete trials; only the best keeps its corpus
+                        and the files for resuming
     best.toml           the options of the best trial so far
 """
 
@@ -35,8 +35,8 @@ from nextchar.training.events import Listener
 
 FORMAT_VERSION = 1
 SPEC_FILE = "tuning.json"
-USUAL_TRIALS = 40
-SHARED_OUT = 0.95  # of the search's minutes among its trials; the rest is for all around them
+DEFAULT_TRIALS = 40
+TRIALS_SHARE = 0.95  # of the search's minutes, divided among the trials; the rest is overhead
 
 
 @checked
@@ -55,54 +55,53 @@ def tune(
     announce: Callable[[SearchEvent], None] = lambda _event: None,
     **options: Unpack[TrialOptions],
 ) -> Tuning:
-    """Search for the options with the lowest loss on the validation part of a text.
+    """Search for the options with the lowest validation loss on a text.
 
-    The budget of a trial is ``steps`` (an option) or ``trial_minutes``; with neither it is
-    ``minutes`` shared out among the trials.
+    The budget of a trial is ``steps`` (an option) or ``trial_minutes``; without either, ``minutes``
+    is divided among the trials.
 
     Parameters
     ----------
     inputs
         Text, as for ``train``, but not standard input.
     out
-        The folder of the search. If it holds the same search, that goes on: trials that have
-        ended stay as they are, one that was interrupted is resumed. Processes that are given
-        the same folder at the same time share the trials.
+        The folder of the search. If it holds the same search, that is continued: ended trials
+        are kept, and an interrupted trial is resumed. Processes with the same folder share the
+        trials.
     search
-        For each option that is searched a text, ``"1e-4..3e-2:log"`` or ``"lstm,gru"``, or a list
-        of values; if not given, the few that matter most.
+        The search space: for each option a text, such as ``"1e-4..3e-2:log"`` or ``"lstm,gru"``,
+        or a list of values; by default, the most important options.
     method
-        ``tpe`` learns from the trials before, ``random`` does not, ``grid`` tries all values.
+        ``tpe`` learns from earlier trials, ``random`` does not, ``grid`` tries all combinations.
     pruning
-        Which trials are given up early; see ``study.Search``.
+        Rule for stopping trials early; see ``study.Search``.
     trials
-        How many trials the folder is to have, 40 if not given, and all of a grid.
+        Total number of trials in the folder; by default 40, and the whole grid for ``grid``.
     minutes
-        Ends this call at the latest after so long; the trial that is under way then waits for
-        the next.
+        Time limit of this call; the next call resumes a trial interrupted by it.
     trial_minutes
-        The budget of each trial, which is planned as ``train`` plans it: sizes that are neither
-        searched nor set are chosen to suit.
+        Time budget of each trial; as in ``train``, sizes that are neither searched nor set are
+        chosen to suit it.
     start
-        Options to start from: those that are searched are the values of the first trial, as far
-        as they are in their ranges, and the others are shared by all.
+        Initial options. The first trial uses those that are searched and in their ranges; all
+        trials share the others.
     listeners
-        Told the events of every training.
+        Receive the events of every training.
     announce
-        Told when a trial begins and when it ends.
+        Called when a trial starts and when it ends.
     **options
-        What all trials share.
+        Options of all trials.
 
     Raises
     ------
     ConfigError, TextError
-        The search cannot be; nothing was written.
+        An option or the text is invalid; nothing was written.
     RunError
-        ``out`` is in the way, or holds another search.
+        ``out`` holds other files or another search.
     StorageError
-        The disk is full; all that has ended is kept.
+        The disk is full; all ended trials are kept.
     Interrupted
-        SIGINT or SIGTERM came; the same call goes on.
+        The process received SIGINT or SIGTERM; repeat the call to continue.
     NextcharError
         No trial was completed, or Optuna is not installed.
     """
@@ -112,13 +111,13 @@ def tune(
     _require_sensible(method, pruning, trials=trials, minutes=minutes, trial_minutes=trial_minutes)
     by_time = "steps" not in options and "steps" not in (start or {})
     if method == "grid" and search is None:
-        raise ConfigError("a grid is of the values that are named: say what is searched")
+        raise ConfigError(f"method 'grid' needs values: set {as_option('search')}")
     space = default_space(options, by_time=by_time) if search is None else parse_space(search)
     require_unset(space, options)
     if method == "grid":
         size = len(grid_of(space))
         trials = size if trials is None else min(trials, size)
-    trials = USUAL_TRIALS if trials is None else trials
+    trials = DEFAULT_TRIALS if trials is None else trials
     shared = overridden({k: v for k, v in (start or {}).items() if k not in space}, options)
     if "steps" not in space or trial_minutes is not None:
         shared = _with_budget(shared, space, folder, trials, minutes, trial_minutes)
@@ -134,7 +133,7 @@ def tune(
         folder, space, method=method, pruning=pruning, seed=task.seed, start=first
     )
     Worker(folder, task, found, trials, ends, listeners, announce).work()
-    with found.alone():
+    with found.locked():
         made = found.trials()
         best = keep_best(folder, task, made)
     if best is None:
@@ -148,7 +147,7 @@ def tune(
 
 
 def require_search() -> ModuleType:
-    """Give the module that searches, or raise ``NextcharError`` where Optuna is not installed."""
+    """Return the module of the search; ``NextcharError`` if Optuna is not installed."""
     try:
         return importlib.import_module("nextchar.experiments.study")
     except ModuleNotFoundError as error:
@@ -179,37 +178,37 @@ def _with_budget(
     minutes: float | None,
     trial_minutes: float | None,
 ) -> dict[str, Any]:
-    """Say how long a trial takes, in steps or in minutes; in a search that goes on, as before."""
+    """Return the options with the budget of a trial; a continued search keeps its budget."""
     if trial_minutes is not None:
         if "steps" in shared or "steps" in space:
             raise ConfigError(
-                f"the budget of a trial is steps or trial_minutes; got {trial_minutes:g} minutes "
-                "and steps as well"
+                f"the budget of a trial is steps or trial_minutes, not both; got {trial_minutes:g} "
+                "minutes and steps"
             )
         return {**shared, "minutes": float(trial_minutes)}
     if "steps" in shared or "minutes" in shared:
         return dict(shared)
     if minutes is None:
-        raise ConfigError("a search needs a budget: minutes for all of it, or steps of a trial")
+        raise ConfigError("a search needs a budget: minutes in total, or steps per trial")
     if (folder / SPEC_FILE).exists():
         before = read_json(folder / SPEC_FILE, RunError).get("options", {})
         if "minutes" in before:
             return {**shared, "minutes": before["minutes"]}
-    return {**shared, "minutes": float(f"{SHARED_OUT * minutes / trials:.3g}")}
+    return {**shared, "minutes": float(f"{TRIALS_SHARE * minutes / trials:.3g}")}
 
 
 def _require_usable(task: Task) -> None:
-    """Find before anything is written what no trial could use."""
+    """Raise an error if the options or the text are unusable for every trial."""
     config = Config.from_options(task.shared)
     if not config.text.holds_out:
         raise ConfigError(
-            "a search follows the loss on the validation part, and validation_fraction is 0"
+            "a search needs a validation loss: validation_fraction must be above 0, got 0"
         )
     require_text(task.paths, config.text)
 
 
 def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
-    """Make the folder, or see that it holds this search."""
+    """Create the folder, or verify that it holds this search."""
     spec = {
         "format_version": FORMAT_VERSION,
         "text": [os.fspath(path) for path in task.paths],
@@ -226,7 +225,7 @@ def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
             differing = [name for name in spec if known.get(name) != spec[name]]
             if differing:
                 raise RunError(
-                    f"{folder} holds another search, of other {', '.join(differing)}: choose "
+                    f"{folder} holds another search, with other {', '.join(differing)}: choose "
                     f"another {as_option('out')}"
                 )
         elif any(folder.iterdir()):
@@ -246,6 +245,6 @@ def _nothing_found(trials: Sequence[Trial], minutes: float | None) -> str:
         reason = in_terms(first.reason or "", first.reason_for_command_line or "")
         return f"no trial was completed; trial {first.number} failed: {reason}"
     return (
-        f"no trial was completed in {minutes:g} minutes: give more, or fewer "
-        f"{as_option('steps')} to a trial"
+        f"no trial was completed in {minutes:g} minutes: set more minutes, or fewer "
+        f"{as_option('steps')} per trial"
     )

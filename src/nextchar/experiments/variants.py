@@ -1,4 +1,4 @@
-"""What differs between the runs of an experiment: every combination of some options' values."""
+"""Variants of an experiment: every combination of the values of the varied options."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ Variant = Mapping[str, Any]
 
 
 def variants_of(vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[Variant]:
-    """Combine values, the last option moving fastest.
+    """Return every combination of the values; the last option varies fastest.
 
     Parameters
     ----------
     vary
-        The values of each option that is to differ.
+        The values of each varied option.
     fixed
-        The options that all runs share.
+        The options of all runs.
 
     Raises
     ------
     ConfigError
-        An option is unknown, has no values or one twice, is fixed as well, or a combination
-        cannot be.
+        An option is unknown, has no values or duplicate values, or is also fixed, or a
+        combination is invalid.
     """
     reject_unknown(vary, Config.option_names())
     for name, values in vary.items():
         if not values or len(set(values)) < len(values):
-            raise ConfigError(f"{name} must vary over different values; got {list(values)}")
+            raise ConfigError(f"{name} needs one or more distinct values; got {list(values)}")
         if name == "seed":
-            raise ConfigError("seed is varied by the number of seeds; got values of its own")
+            raise ConfigError("seed cannot be varied: set the number of seeds")
         if name in fixed:
             raise ConfigError(f"{name} cannot be varied and set at the same time")
     combined: list[Variant] = [
@@ -46,19 +46,19 @@ def variants_of(vary: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> 
 
 
 def name_of(variant: Variant) -> str:
-    """Give a name for tables and folders: the values, as ``lstm onehot``."""
+    """Return the name of a variant for tables and folders: its values, as ``lstm onehot``."""
     return " ".join(
         value if isinstance(value, str) else f"{name}={value}" for name, value in variant.items()
     )
 
 
 def parse_values(name: str, text: str) -> list[Any]:
-    """Read values as a command line has them: ``rnn,lstm`` or ``0.1,0.2``.
+    """Return values written as on the command line: ``rnn,lstm`` or ``0.1,0.2``.
 
     Raises
     ------
     ConfigError
-        The option is unknown, or a value is none of its kind.
+        The option is unknown, or a value has the wrong type.
     """
     reject_unknown({name: text}, Config.option_names())
     allowed = allowed_types(Config.options()[name][0], name)
@@ -80,5 +80,5 @@ def _parsed(name: str, text: str, allowed: tuple[Any, ...]) -> Any:  # noqa: ANN
             return kind(text)
     except ValueError:
         pass
-    words = {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}
+    words = {int: "integers", float: "numbers", bool: "true or false", str: "strings"}
     raise ConfigError(f"{name} must be {words[kind]}; got {text!r}")

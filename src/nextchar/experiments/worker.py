@@ -1,4 +1,4 @@
-"""One process's work on a search: it makes trials, each a run directory, and keeps the best."""
+"""The worker process of a search: it runs trials, and keeps the best one."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ if TYPE_CHECKING:
     from nextchar.experiments.study import Claim, Search
 
 BEST_FILE = "best.toml"
-# What a plan for some minutes decides that is no finding of the search.
-_OF_THE_BUDGET = ("steps", "validate_every", "precision")
-# What decides how much text is enough.
-_LEAST_TEXT = ("batch_size", "sequence_length", "vocabulary")
+# Options that follow from the time budget, not from the search.
+_FROM_BUDGET = ("steps", "validate_every", "precision")
+# Options that determine the minimum length of a text.
+_FOR_LENGTH = ("batch_size", "sequence_length", "vocabulary")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is searched, on which text.
+    """The text, the search space and the shared options of a search.
 
     Attributes
     ----------
     shared
-        The options of all trials.
+        Options of all trials.
     """
 
     paths: tuple[str | os.PathLike[str], ...]
@@ -71,21 +71,25 @@ class Task:
         return Config.from_options(self.shared).training.seed
 
     def first(self, start: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the first trial's values: those to start from, and otherwise the usual ones.
+        """Return the values of the first trial: initial values, or else the defaults.
 
-        What lies outside its range is left out.
+        Values outside their range are omitted.
         """
         values = _flat(Config.from_options(self.shared)) | dict(start)
-        return {name: values[name] for name, each in self.space.items() if each.holds(values[name])}
+        return {
+            name: values[name] for name, each in self.space.items() if each.contains(values[name])
+        }
 
 
 class Worker:
-    """Makes trials until there are enough, or the time is up.
+    """Runs trials until there are enough, or the time is up.
 
     Parameters
     ----------
+    trials
+        Total number of trials in the folder.
     ends
-        When the time is up, on the monotonic clock.
+        End of the available time, on the monotonic clock.
     """
 
     def __init__(
@@ -107,7 +111,7 @@ class Worker:
         self._announce = announce
 
     def work(self) -> None:
-        """Make trials."""
+        """Run trials."""
         began, before = time.monotonic(), _ended(self._search.trials())
         while time.monotonic() < self._ends:
             claim = self._search.claim(self._most)
@@ -132,27 +136,28 @@ class Worker:
             )
 
     def _make(self, claim: Claim) -> tuple[Trial, ...]:
-        """Make a trial, and give all that have begun."""
+        """Run a trial, and return all started trials."""
         self._announce(TrialBegun(number=claim.number, trials=self._most, options=claim.options))
         try:
             outcome = self._outcome(claim)
         except (_TimeIsUp, KeyboardInterrupt):
-            claim.forgive()
+            claim.reset_attempts()
             raise
         except Interrupted as stop:
-            claim.forgive()
+            claim.reset_attempts()
             message = (
-                f"stopped in trial {claim.number} of {self._most}; saved. The same command goes on"
+                f"stopped in trial {claim.number} of {self._most}; saved. Run the same command to "
+                "continue"
             )
             raise Interrupted(message, stop.signal_number) from stop
-        with self._search.alone():
+        with self._search.locked():
             self._search.end(claim, outcome.state, outcome.nats_per_char, outcome.reason)
             trials = self._search.trials()
             keep_best(self._folder, self._task, trials)
         return trials
 
     def _outcome(self, claim: Claim) -> _Outcome:
-        """Train, and tell what came of it."""
+        """Train, and return the outcome."""
         watch = _Watch(claim, self._ends)
         try:
             result = self._train(claim, watch)
@@ -162,16 +167,17 @@ class Worker:
             return _Outcome("failed", reason=error.in_both_terms.partition(";")[0])
         except TextError as error:
             config = Config.from_options({**self._task.shared, **claim.options})
-            require_text(self._task.paths, config.text)  # If it is at fault, the search ends;
-            if not any(name in self._task.space for name in _LEAST_TEXT):
-                raise  # so it does if no trial can use it.
+            # An invalid text ends the search, and so does a text too short for every trial.
+            require_text(self._task.paths, config.text)
+            if not any(name in self._task.space for name in _FOR_LENGTH):
+                raise
             return _Outcome("failed", reason=error.in_both_terms)
         except (MemoryError, RuntimeError) as error:
             if not is_memory_shortage(error):
                 raise
             return _Outcome("failed", reason="not enough memory")
         if "validation_nats_per_char" not in history(result.run)[-1]:
-            return _Outcome("failed", reason="the validation part is too short to be measured")
+            return _Outcome("failed", reason="the validation text is too short to evaluate")
         claim.note("seconds", result.seconds)
         return _Outcome("complete", nats_per_char=result.nats_per_char)
 
@@ -195,15 +201,15 @@ class Worker:
 
 
 def require_text(paths: Sequence[str | os.PathLike[str]], config: TextConfig) -> None:
-    """Raise ``TextError`` where a text cannot be read or has no symbols."""
+    """Raise ``TextError`` if a text cannot be read or has no symbols."""
     with open_text(paths, config) as source:
         learn_vocabulary(source, config)
 
 
 def keep_best(folder: Path, task: Task, trials: Sequence[Trial]) -> Trial | None:
-    """Write the best trial's options, and remove what nobody needs; give the best trial.
+    """Write the options of the best trial, delete unneeded files, and return the best trial.
 
-    Only while no other process ends a trial.
+    Call this only while no other process can end a trial.
     """
     best = best_of(trials)
     for trial in trials:
@@ -220,7 +226,7 @@ def keep_best(folder: Path, task: Task, trials: Sequence[Trial]) -> Trial | None
         planned = {
             name: value
             for name, value in decided.items()
-            if value != usual[name] and name not in _OF_THE_BUDGET
+            if value != usual[name] and name not in _FROM_BUDGET
         }
         nats = best.nats_per_char or math.nan
         write_options(
@@ -234,30 +240,30 @@ def keep_best(folder: Path, task: Task, trials: Sequence[Trial]) -> Trial | None
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a trial ended."""
+    """The outcome of a trial."""
 
     state: TrialState
     nats_per_char: float | None = None
     reason: str | None = None
 
 
-class _Pruned(Exception):  # noqa: N818  (no error)
-    """The trial is behind."""
+class _Pruned(Exception):  # noqa: N818  (not an error)
+    """The trial is pruned."""
 
 
 class _TimeIsUp(Exception):  # noqa: N818
-    """The search has had its minutes."""
+    """The time of the search is up."""
 
 
 class _Watch:
-    """A listener that ends a training which is behind, or for which there is no time left."""
+    """A listener that stops training if the trial is pruned or the time is up."""
 
     def __init__(self, claim: Claim, ends: float) -> None:
         self._claim = claim
         self._ends = ends
 
     def __call__(self, event: Event) -> None:
-        """Look at an event; raises to end the training."""
+        """Handle an event; an exception stops the training."""
         is_last = False
         if isinstance(event, Validated) and event.validation_nats is not None:
             is_last = event.step == event.steps

@@ -1,1 +1,1 @@
-"""How a network writes: what it may draw (sampling) and the loop that draws it (engine)."""
+"""Text generation: sampling, beam search, completion, and the loops that run them."""

@@ -1,9 +1,9 @@
-"""What a text may go on with: a table of states, made once, asked at every symbol.
+"""Constraints on generation: a table of states, built once and consulted at every symbol.
 
-A constraint is a deterministic automaton over symbols. Symbols that it never tells apart share a
-class, so that the table stays small. Works on ids and knows no text.
+A constraint is a deterministic finite automaton over symbol ids. Symbols with the same transitions
+in every state share a class, which keeps the table small.
 
-Shapes: V vocabulary size, S states, C classes of symbols, B samples.
+Shapes: V vocabulary size, S states, C symbol classes, B samples.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ENDED = -1  # where a text has ended: its symbols from there on, and its state
-NO_LIMIT = 1 << 62  # characters of a text that may become as long as it likes
+ENDED = -1  # the state and all later symbols of a text that has ended
+NO_LIMIT = 1 << 62  # characters, for texts without a length limit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Automaton:
-    """Which symbols may follow, and where a text may end.
+    """The allowed symbols in each state, and the states in which a text may end.
 
-    No state is a dead end: from each that can be reached, a text can be finished.
+    There are no dead ends: every reachable state leads to an accepting one.
 
     Attributes
     ----------
     classes
         The class of each symbol, int32[V].
     following
-        The state after a symbol of each class, int32[S, C]; −1 where it may not follow. State 0
-        is where a text begins.
+        The transitions: the next state for each state and class, int32[S, C]; −1 if the class is
+        not allowed. State 0 is the initial state.
     accepts
-        Whether a text may end here, bool[S].
+        Whether a text may end in each state, bool[S].
     distance
-        The fewest characters with which a text can be finished from here, int64[S].
+        The minimum number of characters from each state to an accepting one, int64[S].
     starts
         Whether each symbol begins a character, bool[V].
     ends
-        Whether a text may end before it has its length. Where it may end, it does with the
-        probability of all symbols that may not follow; elsewhere the others are made likelier.
+        Whether a text may end before its maximum length. In an accepting state it then ends with
+        the total probability of the symbols that are not allowed. In every other state the
+        probabilities of the allowed symbols are renormalised.
     """
 
     classes: NDArray[np.int32]
@@ -51,14 +52,14 @@ class Automaton:
 
 @dataclass
 class ConstraintState:
-    """Where each of B texts stands in an automaton; the loops move it on.
+    """The states of B texts in an automaton; the generation loops update them.
 
     Attributes
     ----------
     state
-        int64[B], ``ENDED`` where a text has ended.
+        int64[B]; ``ENDED`` for a text that has ended.
     left
-        Characters that each may still have, int64[B].
+        The characters remaining for each text, int64[B].
     """
 
     state: NDArray[np.int64]
@@ -66,11 +67,11 @@ class ConstraintState:
 
     @classmethod
     def begin(cls, samples: int, length: int) -> ConstraintState:
-        """Give B texts that have not begun."""
+        """Return the initial state of B texts."""
         return cls(np.zeros(samples, np.int64), np.full(samples, length))
 
     def allowed(self, automaton: Automaton) -> NDArray[np.bool_]:
-        """Say which symbols may follow each text, bool[B, V]: none where it has ended."""
+        """Return the symbols allowed next in each text, bool[B, V]; none if it has ended."""
         after = automaton.following[self.state][:, automaton.classes]
         left = self.left[:, None] - automaton.starts
         fits = (after >= 0) & (left >= automaton.distance[after]) & (left >= 0)
@@ -78,14 +79,14 @@ class ConstraintState:
         return allowed
 
     def may_end(self, automaton: Automaton) -> NDArray[np.bool_]:
-        """Say which texts may end now, bool[B]."""
-        here = automaton.accepts[self.state] & (self.state != ENDED)
-        may_end: NDArray[np.bool_] = here & (automaton.ends | (self.left == 0))
+        """Return whether each text may end now, bool[B]."""
+        accepting = automaton.accepts[self.state] & (self.state != ENDED)
+        may_end: NDArray[np.bool_] = accepting & (automaton.ends | (self.left == 0))
         return may_end
 
     def advance(self, automaton: Automaton, symbols: NDArray[np.int64]) -> None:
-        """Read a symbol of each text, int64[B]; ``ENDED`` ends it."""
-        going = (symbols != ENDED) & (self.state != ENDED)
+        """Advance each text by one symbol, int64[B]; ``ENDED`` ends the text."""
+        active = (symbols != ENDED) & (self.state != ENDED)
         after = automaton.following[self.state, automaton.classes[symbols]]
-        self.left -= going & automaton.starts[symbols]
-        self.state = np.where(going, after, ENDED).astype(np.int64)
+        self.left -= active & automaton.starts[symbols]
+        self.state = np.where(active, after, ENDED).astype(np.int64)

@@ -1,7 +1,7 @@
-"""The most probable words: a best-first search over symbols, exact to the last.
+"""Word completion: an exact best-first search over symbols.
 
-A text that goes on is never more probable than its beginning. So when the most probable of all
-beginnings and finished words is a finished word, no better one is to come.
+An extension of a prefix is never more probable than the prefix itself. So once the most probable
+entry of the queue is a finished completion, no better one can follow.
 
 Shapes: V vocabulary size, n symbols.
 """
@@ -21,29 +21,31 @@ from torch import Tensor
 from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
 
-LONGEST = 64  # symbols of a completion
-MOST_READ = 10_000  # beginnings, before the search gives up
-AT_ONCE = 8  # beginnings that are read in one step
+MAX_SYMBOLS = 64  # of a completion
+MAX_PREFIXES = 10_000  # that the search expands before it gives up
+BATCH_SIZE = 8  # prefixes expanded in one step
 
 
 @dataclass(frozen=True, order=True)
-class _Beginning:
-    """A text that may go on, or has ended; ordered so that the most probable comes first.
+class _Prefix:
+    """An unfinished or finished completion; the most probable one sorts first.
 
     Attributes
     ----------
     cost
         −log p, in nats.
-    turn
-        Of equals, which was found first.
+    order
+        Order of discovery, which breaks ties.
+    symbols
+        The symbols after the prompt.
     words
-        How many words are complete.
+        Number of complete words.
     parent
-        The row of a batch that has read all symbols but the last; −1 where the text has ended.
+        Index of the network state after all symbols but the last; −1 for a finished completion.
     """
 
     cost: float
-    turn: int
+    order: int
     symbols: tuple[int, ...]
     words: int
     parent: int
@@ -60,31 +62,32 @@ def complete_words(
     excluded: list[int],
     excluded_first: list[int],
 ) -> list[tuple[tuple[int, ...], float]]:
-    """Find the most probable ways to complete some words.
+    """Find the most probable completions of one or more words.
 
     Parameters
     ----------
     network
-        Its mode is set to evaluation.
+        Switched to evaluation mode.
     prompt
         int64[n], n ≥ 1.
     count
-        How many to find.
+        Number of completions to find.
     words
-        How many words to complete, the one in which the prompt ends included.
+        Number of words to complete, including an unfinished last word of the prompt.
     in_word
-        Whether the prompt ends in a word: otherwise a symbol of a word comes first.
+        Whether the prompt ends inside a word. If not, the first symbol must be part of a word.
     is_word
-        Which symbols are of words, bool[V]; the others are boundaries.
+        Whether each symbol is part of a word, bool[V]; all others are word boundaries.
     excluded, excluded_first
-        Symbols that are never taken, and those that are not taken first.
+        Symbols excluded everywhere, and symbols excluded only in the first position.
 
     Returns
     -------
     list
-        Symbols and log-probabilities in nats: of exactly these symbols, and a boundary after
-        them. The most probable first; fewer than ``count`` where all others are longer than
-        ``LONGEST``, or so improbable that ``MOST_READ`` beginnings come before them.
+        Pairs of symbols and log-probability in nats, the most probable first. The probability is
+        that of exactly these symbols, followed by a boundary. There are fewer than ``count`` if
+        all others are longer than ``MAX_SYMBOLS``, or if the search has expanded
+        ``MAX_PREFIXES`` prefixes.
     """
     network.eval()
     search = _Search(count, words, in_word, is_word)
@@ -94,61 +97,68 @@ def complete_words(
         logits, state = network(prompt.to(device).unsqueeze(1), begin)
         states: list[tuple[State, int]] = [(state, 0)]
         first = _log_probabilities(logits[-1], [*excluded, *excluded_first])
-        search.go_on(None, first[0], 0)
-        while len(states) <= MOST_READ and (batch := search.next_beginnings()):
+        search.expand(None, first[0], 0)
+        while len(states) <= MAX_PREFIXES and (batch := search.next_batch()):
             logits, state = network.step(
                 torch.tensor([each.symbols[-1] for each in batch]).to(device),
-                _gathered(states, [each.parent for each in batch]),
+                _gather_states(states, [each.parent for each in batch]),
             )
             rows = _log_probabilities(logits, excluded)
             for place, each in enumerate(batch):
                 states.append((state, place))
-                search.go_on(each, rows[place], len(states) - 1)
+                search.expand(each, rows[place], len(states) - 1)
     return search.found
 
 
 class _Search:
-    """All beginnings and ended texts that may still be among the best, the best first."""
+    """The queue of all prefixes and completions that may still be among the best."""
 
     def __init__(self, count: int, words: int, in_word: bool, is_word: NDArray[np.bool_]) -> None:
         self._count = count
         self._words = words
         self._in_word = in_word
         self._is_word = is_word
-        self._turns = itertools.count()
-        self._queue: list[_Beginning] = []
-        self._best_ends: list[float] = []  # −costs of the best that have ended, the worst first
+        self._orders = itertools.count()
+        self._queue: list[_Prefix] = []
+        self._best_costs: list[float] = []  # −costs of the best completions, the worst first
         self.found: list[tuple[tuple[int, ...], float]] = []
 
-    def next_beginnings(self) -> list[_Beginning]:
-        """Take what is next to be read off the queue; nothing where all has been found.
+    def next_batch(self) -> list[_Prefix]:
+        """Pop the next prefixes to expand; return an empty list if the search is complete.
 
-        More than one is taken, as they cost little more to read together.
+        A batch costs little more than a single prefix.
         """
-        batch: list[_Beginning] = []
-        while self._queue and len(self.found) < self._count and len(batch) < AT_ONCE:
+        batch: list[_Prefix] = []
+        while self._queue and len(self.found) < self._count and len(batch) < BATCH_SIZE:
             if self._queue[0].parent >= 0:
                 batch.append(heapq.heappop(self._queue))
             elif batch:
-                break  # what goes on from these may be more probable
+                break  # an extension of these may be more probable
             else:
                 ended = heapq.heappop(self._queue)
                 self.found.append((ended.symbols, -ended.cost))
         return batch
 
-    def go_on(self, read: _Beginning | None, logs: NDArray[np.float64], place: int) -> None:
-        """Queue all ways in which a beginning goes on, with the log-probabilities of symbols.
+    def expand(self, prefix: _Prefix | None, logs: NDArray[np.float64], place: int) -> None:
+        """Queue all extensions of a prefix by one symbol.
 
-        ``None`` is the prompt; ``place`` is where the state after the beginning is kept.
+        Parameters
+        ----------
+        prefix
+            The prefix; ``None`` is the prompt.
+        logs
+            The log-probabilities of the next symbol, float64[V].
+        place
+            Index of the network state after the prefix.
         """
-        symbols = () if read is None else read.symbols
-        cost, words = (0.0, 0) if read is None else (read.cost, read.words)
+        symbols = () if prefix is None else prefix.symbols
+        cost, words = (0.0, 0) if prefix is None else (prefix.cost, prefix.words)
         inside = bool(self._is_word[symbols[-1]]) if symbols else self._in_word
         last = inside and words + 1 == self._words
         if last:
             with np.errstate(divide="ignore"):
                 self._end(symbols, cost - float(np.log(np.exp(logs[~self._is_word]).sum())))
-        if len(symbols) >= LONGEST:
+        if len(symbols) >= MAX_SYMBOLS:
             return
         before_word = last or (not symbols and not inside)
         following = np.flatnonzero(self._is_word) if before_word else np.arange(len(logs))
@@ -156,26 +166,26 @@ class _Search:
         near = costs < self._limit
         for symbol, new in zip(following[near].tolist(), costs[near].tolist(), strict=True):
             after = words + (inside and not self._is_word[symbol])
-            self._push(_Beginning(new, next(self._turns), (*symbols, symbol), after, place))
+            self._push(_Prefix(new, next(self._orders), (*symbols, symbol), after, place))
 
     def _end(self, symbols: tuple[int, ...], cost: float) -> None:
         if cost < self._limit:
-            self._push(_Beginning(cost, next(self._turns), symbols, self._words, -1))
-            heapq.heappush(self._best_ends, -cost)
-            if len(self._best_ends) > self._count:
-                heapq.heappop(self._best_ends)
+            self._push(_Prefix(cost, next(self._orders), symbols, self._words, -1))
+            heapq.heappush(self._best_costs, -cost)
+            if len(self._best_costs) > self._count:
+                heapq.heappop(self._best_costs)
 
-    def _push(self, beginning: _Beginning) -> None:
-        heapq.heappush(self._queue, beginning)
+    def _push(self, prefix: _Prefix) -> None:
+        heapq.heappush(self._queue, prefix)
 
     @property
     def _limit(self) -> float:
-        """The cost from which nothing can be among the best any more."""
-        return -self._best_ends[0] if len(self._best_ends) == self._count else math.inf
+        """The cost at which a completion can no longer be among the best."""
+        return -self._best_costs[0] if len(self._best_costs) == self._count else math.inf
 
 
 def _log_probabilities(logits: Tensor, excluded: list[int]) -> NDArray[np.float64]:
-    """Give log p of each symbol, float64[B, V]."""
+    """Return log p of each symbol, float64[B, V]."""
     logits = logits.double().reshape(-1, logits.shape[-1])
     if excluded:
         logits[:, excluded] = -math.inf
@@ -185,8 +195,8 @@ def _log_probabilities(logits: Tensor, excluded: list[int]) -> NDArray[np.float6
     return logs
 
 
-def _gathered(states: list[tuple[State, int]], places: list[int]) -> State:
-    """Put rows of several batches into one state."""
+def _gather_states(states: list[tuple[State, int]], places: list[int]) -> State:
+    """Gather rows of several batches into one state."""
     chosen = [states[place] for place in places]
     first = chosen[0][0]
     return tuple(

@@ -1,6 +1,6 @@
-"""The step of a network as one CUDA graph: on a GPU, starting its parts takes longer than they do.
+"""The step of a network as one CUDA graph, which saves the launch overhead of its kernels.
 
-Written for a GPU and not yet run on one, and therefore taken only where it is asked for.
+It has not been tested on a GPU yet, and is therefore used only on request.
 
 Shapes: B samples, V vocabulary size.
 """
@@ -12,18 +12,18 @@ from torch import Tensor
 
 from nextchar.nn.network import Network, State
 
-_WARM_UPS = 3  # what CUDA graphs ask for, on a stream of its own
+_WARM_UPS = 3  # steps on a side stream, which CUDA graphs require before capture
 
 
 class CapturedStep:
-    """``network.step`` with memory that stays where it is, captured once and replayed.
+    """``network.step`` on static memory, captured once and replayed.
 
     Parameters
     ----------
     network
-        On a GPU; read only.
+        A network on a GPU; not modified.
     state
-        Of B samples: where the first step begins. It is copied.
+        The initial state of B samples; copied.
     """
 
     def __init__(self, network: Network, state: State) -> None:
@@ -32,12 +32,12 @@ class CapturedStep:
         self._state: State = tuple(tuple(part.clone() for part in cell) for cell in state)
         self._graph = torch.cuda.CUDAGraph()
         with torch.inference_mode():
-            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):
+            side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side_stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side_stream):
                 for _ in range(_WARM_UPS):
                     network.step(self._ids, self._state)
-            torch.cuda.current_stream().wait_stream(aside)
+            torch.cuda.current_stream().wait_stream(side_stream)
             with torch.cuda.graph(self._graph):
                 self._logits, after = network.step(self._ids, self._state)
                 for kept, new in zip(self._state, after, strict=True):
@@ -45,9 +45,12 @@ class CapturedStep:
                         part.copy_(value)
 
     def __call__(self, ids: Tensor, state: State) -> tuple[Tensor, State]:  # noqa: ARG002
-        """Read a symbol int64[B] of each sample from the state that the step holds itself.
+        """Advance the internal state by one symbol of each sample, int64[B].
 
-        Gives logits [B, V], which the next call overwrites, and the state.
+        Returns
+        -------
+        Tensor, State
+            The logits [B, V] and the internal state. The next call overwrites both.
         """
         self._ids.copy_(ids)
         self._graph.replay()

@@ -1,14 +1,14 @@
-"""Writing: a network, a prompt and a way to choose, and the loop that is fastest for them.
+"""Text generation, with the fastest loop for the network and the options.
 
-Two loops write the same text, up to the rounding of float32 in the logits. The compiled one is
-many times faster, but has to be loaded. So ``auto`` begins with the plain one, and goes on with the
-compiled one once the text has become long. That depends only on the position in the text: a
-seed gives the same beginning, whatever the length of the text and of its pieces.
+The plain and the compiled loop produce the same text, up to float32 rounding in the logits. The
+compiled loop is many times faster, but loading its code takes time. ``auto`` therefore starts with
+the plain loop and switches to the compiled one at a fixed position in the text. A seed thus
+produces the same beginning, regardless of the length of the text and of its pieces.
 
-In a new installation the code has to be compiled first. Nothing waits for that: it is done in
-the background (``warmup``), and the plain loop continues until then.
+In a new installation the code has to be compiled first. This happens in the background
+(``warmup``), and the plain loop continues until the code is ready.
 
-Works on ids and knows no text. Shapes: B samples, n symbols.
+Works on ids. Shapes: B samples, n symbols.
 """
 
 from __future__ import annotations
@@ -33,43 +33,43 @@ from nextchar.nn.network import Network
 
 Engine = Literal["auto", "compiled", "plain", "captured"]
 
-PLAIN_SYMBOLS = 512  # of each sample; about the time in which compiled code is loaded
-_LOOK_EVERY = 64  # symbols between two checks for the compiled code
+PLAIN_SYMBOLS = 512  # per sample; they take about as long as loading the compiled code
+_CHECK_EVERY = 64  # symbols between two checks for compiled code
 # Minimum duration of plain generation that justifies compiling code that cannot be stored.
 _WORTH_COMPILING = 60.0
 
 
 class TextGenerator:
-    """Writes B samples that continue one prompt.
+    """Generates B samples that continue one prompt.
 
     Parameters
     ----------
     network
-        Read only; its mode is set to evaluation.
+        Switched to evaluation mode; otherwise not modified.
     prompt
-        int64[n], n ≥ 1: what every sample continues.
+        int64[n], n ≥ 1; shared by all samples.
     sampling
-        How symbols are chosen.
+        The sampling options.
     seeds
-        One seed a sample; B is their number.
+        One seed for each of the B samples.
     excluded, excluded_first
-        Symbols that are never drawn, and those that are not drawn first.
+        Symbols excluded everywhere, and symbols excluded only in the first position.
     engine
-        ``compiled``, ``plain``, ``auto``: plain for ``PLAIN_SYMBOLS``, then compiled; or
-        ``captured``: plain on a GPU, with the network's step as one graph.
+        ``compiled``; ``plain``; ``auto``, which is plain for ``PLAIN_SYMBOLS`` and then compiled;
+        or ``captured``, which is plain on a GPU with the network's step as one CUDA graph.
     weights
-        What the compiled loop keeps the weights in: with ``int8``, ``auto`` is compiled from the
-        start.
+        The storage format of the weights in the compiled loop. With ``int8``, ``auto`` uses the
+        compiled loop from the start.
     constraint
-        What all samples are held to.
+        The constraint on all samples; ``None`` for none.
     length
-        Characters within which a sample must have satisfied the constraint.
+        Maximum number of characters, within which a sample must satisfy the constraint.
 
     Raises
     ------
     ConfigError
-        The network and the options do not go together, or the length is too short for any text
-        that satisfies the constraint.
+        The network does not support the options, or no text of this length satisfies the
+        constraint.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class TextGenerator:
         step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
         self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)
         self._written = 0
-        self._waits = engine == "auto" and weights == "float32"
+        self._is_auto = engine == "auto" and weights == "float32"
         self._length = length
-        self._began = 0.0
+        self._start_time = 0.0
 
     def write(self, count: int) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B]; ``ENDED`` after its end.
+        """Return the next symbols of each sample, int64[count, B]; ``ENDED`` after its end.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class TextGenerator:
         parts = [np.empty((0, len(self._position.logits)), np.int64)]
         while count > 0:
             if self._written == self._plain_symbols:
-                self._go_on_compiled()
+                self._switch_to_compiled()
             changes = [place for place in (1, self._plain_symbols) if place > self._written]
             part = min([count, *(place - self._written for place in changes)])
             first = self._excluded_first if self._written == 0 else ()
@@ -126,8 +126,8 @@ class TextGenerator:
             self._written += part
             count -= part
             report_symbols(part)
-            if self._written == 1:  # it took longer than all that follow
-                self._began = time.monotonic()
+            if self._written == 1:  # the first symbol is the slowest, and is not timed
+                self._start_time = time.monotonic()
         return np.concatenate(parts)
 
     @property
@@ -135,61 +135,61 @@ class TextGenerator:
         """The state of the plain loop."""
         return self._position
 
-    def _go_on_compiled(self) -> None:
+    def _switch_to_compiled(self) -> None:
         """Switch to the compiled loop, or prepare a later switch."""
         try:
-            # Not before it is needed: numba takes a sixth of a second to import.
+            # Imported only here, because importing numba takes a sixth of a second.
             from nextchar.generation import warmup
             from nextchar.generation.compiled.loop import CompiledLoop
-        except ConfigError:  # Compilation is switched off.
-            if not self._waits:
+        except ConfigError:  # compilation is disabled
+            if not self._is_auto:
                 raise
             self._plain_symbols = sys.maxsize
             return
-        if self._waits and warmup.is_under_way():
-            self._plain_symbols += _LOOK_EVERY
+        if self._is_auto and warmup.is_compiling():
+            self._plain_symbols += _CHECK_EVERY
             return
         loop = CompiledLoop(
             self._network, self._sampling, self._position, self._weights, self._constraint
         )
-        if self._waits and not loop.is_ready:
-            warmup.prepare_beside(self._weights)
-            if warmup.is_under_way() or not self._is_worth_compiling():
-                self._plain_symbols += _LOOK_EVERY
+        if self._is_auto and not loop.is_ready:
+            warmup.compile_in_background(self._weights)
+            if warmup.is_compiling() or not self._is_worth_compiling():
+                self._plain_symbols += _CHECK_EVERY
                 return
         loop.load()
         self._loop = loop
 
     def _is_worth_compiling(self) -> bool:
-        """Return whether the rest is long enough to compile the code for this process alone."""
-        pace = (time.monotonic() - self._began) / (self._written - 1)
+        """Return whether the remaining text justifies compiling for this process alone."""
+        pace = (time.monotonic() - self._start_time) / (self._written - 1)
         return (self._length - self._written) * pace >= _WORTH_COMPILING
 
 
 def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> int:
-    """Give how many symbols the plain loop writes before the compiled one goes on."""
+    """Return the number of symbols to generate before the compiled loop takes over."""
     if engine not in get_args(Engine):
         raise ConfigError(f"engine must be one of {', '.join(get_args(Engine))}; got {engine!r}")
     if weights not in get_args(StoredWeights):
         allowed = ", ".join(get_args(StoredWeights))
         raise ConfigError(f"weights must be one of {allowed}; got {weights!r}")
     if weights != "float32" and engine == "plain":
-        raise ConfigError(f"weights {weights!r} are for the compiled engine; got engine 'plain'")
+        raise ConfigError(f"weights {weights!r} need the compiled engine; got engine 'plain'")
     weight = network.head.weight
     if engine == "captured":
         if weight.device.type != "cuda" or weights != "float32":
             raise ConfigError(
-                f"the captured engine takes float32 weights on a GPU; got {weights} on "
+                f"the captured engine needs float32 weights on a GPU; got {weights} on "
                 f"{weight.device}"
             )
         return sys.maxsize
-    suits = weight.device.type == "cpu" and weight.dtype == torch.float32
-    if not suits and (engine == "compiled" or weights != "float32"):
+    is_supported = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if not is_supported and (engine == "compiled" or weights != "float32"):
         raise ConfigError(
-            f"the compiled engine takes a float32 network on the CPU; got {weight.dtype} on "
+            f"the compiled engine needs a float32 network on the CPU; got {weight.dtype} on "
             f"{weight.device}"
         )
-    if engine == "plain" or not suits:
+    if engine == "plain" or not is_supported:
         return sys.maxsize
     return PLAIN_SYMBOLS if engine == "auto" and weights == "float32" else 0
 
@@ -197,7 +197,7 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
 def _prime(
     network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence[int], length: int
 ) -> Position:
-    """Read the prompt once, for every sample."""
+    """Read the prompt once and return the position after it, for all samples."""
     B = len(seeds)
     with torch.inference_mode():
         begin = network.initial_state(1, int(prompt[0]))

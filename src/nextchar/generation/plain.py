@@ -1,4 +1,4 @@
-"""The loop that writes with torch alone, and what every loop has in common.
+"""The generation loop in plain torch, and the interface that all loops share.
 
 Shapes: B samples, V vocabulary size, n symbols of each sample.
 """
@@ -28,20 +28,20 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 @dataclass
 class Position:
-    """Where the samples stand: all that the next symbols hang on.
+    """The complete state of generation, which determines the next symbols.
 
     Attributes
     ----------
     logits
-        Of the next symbols, [B, V].
+        The logits of the next symbol, [B, V].
     state
-        Of the network, on its device.
+        The state of the network, on its device.
     recent
-        The newest symbols, the oldest first, int64[B, n].
+        The most recent symbols, oldest first, int64[B, n].
     uniforms
-        The random numbers to come.
+        The source of uniform random numbers.
     progress
-        Where the samples stand in the constraint, if there is one.
+        The state of the constraint, if there is one.
     """
 
     logits: Tensor
@@ -52,28 +52,28 @@ class Position:
 
 
 class Loop(Protocol):
-    """Writes on from a position."""
+    """Generates symbols from a position onwards."""
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B], none of them excluded.
+        """Return the next symbols of each sample, int64[count, B], without the excluded ones.
 
-        A text that has ended goes on with ``ENDED``.
+        The symbols of a text that has ended are ``ENDED``.
         """
 
 
 class PlainLoop:
-    """Writes with torch alone, on any device and in any type: some twenty calls a symbol.
+    """Generates with plain torch, on any device and in any dtype: about twenty calls per symbol.
 
     Parameters
     ----------
     sampling
-        How symbols are chosen.
+        The sampling options.
     position
-        Where the samples stand; it moves on.
+        The initial position; updated in place.
     step
-        ``network.step``, or what does the same.
+        ``network.step``, or a function with the same result.
     constraint
-        What holds the text; ``None`` for a free one.
+        The constraint on the text; ``None`` for none.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PlainLoop:
         self._device = position.state[0][0].device
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B], none of them excluded."""
+        """Return the next symbols of each sample, int64[count, B], without the excluded ones."""
         if self._constraint is not None and (self.position.progress.state == ENDED).all():
             return np.full((count, len(self.position.progress.state)), ENDED)
         position, uniforms = self.position, torch.from_numpy(self.position.uniforms.draw(count))
@@ -97,7 +97,7 @@ class PlainLoop:
                 if self._constraint is not None:
                     position.progress.advance(self._constraint, symbols.numpy())
                 written.append(symbols)
-                symbols = symbols.clamp(min=0)  # What has ended is read on with anything.
+                symbols = symbols.clamp(min=0)  # any valid id, for texts that have ended
                 position.logits, position.state = self._step(
                     symbols.to(self._device), position.state
                 )
@@ -120,23 +120,23 @@ class PlainLoop:
     def _choose_constrained(
         self, logits: Tensor, uniforms: Tensor, constraint: Automaton
     ) -> Tensor:
-        """Let a text end with the probability of what may not follow, or choose of the rest."""
+        """End a text with the total probability of the masked symbols, or choose an allowed one."""
         progress = self.position.progress
         allowed = torch.from_numpy(progress.allowed(constraint))
         may_end = torch.from_numpy(progress.may_end(constraint))
-        barred = (logits.double().softmax(-1) * ~allowed).sum(-1)
+        masked = (logits.double().softmax(-1) * ~allowed).sum(-1)
         if self._sampling.temperature == 0:
-            barred = (~allowed.gather(-1, argmax(logits).unsqueeze(-1)).squeeze(-1)).double()
-        stops = may_end & (uniforms < barred)
-        stops |= ~allowed.any(-1)
-        rest = ((uniforms - barred) / (1 - barred)).clamp(0, 1 - 2**-53)
+            masked = (~allowed.gather(-1, argmax(logits).unsqueeze(-1)).squeeze(-1)).double()
+        ending = may_end & (uniforms < masked)
+        ending |= ~allowed.any(-1)
+        rest = ((uniforms - masked) / (1 - masked)).clamp(0, 1 - 2**-53)
         uniforms = torch.where(may_end, rest, uniforms)
-        logits = logits.masked_fill(~allowed & ~stops.unsqueeze(-1), -math.inf)
-        return choose(logits, self._sampling, uniforms).masked_fill(stops, ENDED)
+        logits = logits.masked_fill(~allowed & ~ending.unsqueeze(-1), -math.inf)
+        return choose(logits, self._sampling, uniforms).masked_fill(ending, ENDED)
 
 
 def not_finite() -> NextcharError:
-    """Say that a network gives no numbers that a symbol could be drawn with."""
+    """Return the error for logits that are not finite."""
     return NextcharError(
-        "the network's logits are not finite numbers: it has diverged, and writes nothing"
+        "the network's logits are not finite numbers: it has diverged and cannot generate text"
     )

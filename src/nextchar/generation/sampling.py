@@ -1,8 +1,9 @@
-"""What may be drawn next: pure functions over logits.
+"""Sampling of the next symbol: pure functions over logits.
 
-B samples, V vocabulary size. Logits are ``[B, V]`` in nats, natural logarithms of probabilities
-up to a constant of the row; an excluded symbol has ``-inf``. Filters apply in the order of
-``filtered_logits``: penalty, temperature, top-k, top-p, min-p, as in the common samplers.
+Logits are unnormalised log-probabilities ``[B, V]`` in nats; an excluded symbol has ``-inf``.
+Filters apply in the usual order: penalty, temperature, top-k, top-p, min-p.
+
+Shapes: B samples, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -19,27 +20,28 @@ from nextchar.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How the next symbol is chosen.
+    """The sampling options.
 
     Attributes
     ----------
     temperature
-        Divides the logits; 1 is the model's own distribution, towards 0 it peaks, and 0 itself
-        is argmax: always the most probable symbol.
+        Divisor of the logits. At 1 the distribution is the model's own, and towards 0 it becomes
+        more peaked. 0 is argmax: always the most probable symbol.
     top_k
-        Only the k most probable symbols (Fan, Lewis & Dauphin 2018); 0 is all.
+        Keep only the k most probable symbols (Fan, Lewis & Dauphin 2018); 0 keeps all.
     top_p
-        Only the smallest set of most probable symbols whose probability reaches p
-        (nucleus sampling, Holtzman et al. 2020); 1 is all.
+        Keep only the smallest set of most probable symbols whose total probability reaches p
+        (nucleus sampling, Holtzman et al. 2020); 1 keeps all.
     min_p
-        Only symbols at least this times as probable as the most probable one
-        (Nguyen et al. 2024); 0 is all.
+        Keep only symbols whose probability is at least ``min_p`` times that of the most probable
+        one (Nguyen et al. 2024); 0 keeps all.
     repetition_penalty
-        The log-probabilities of symbols among the last ``repetition_window`` are multiplied by
-        it, so that above 1 they become less probable; 1 is none. After Keskar et al. 2019, who
-        scale raw logits by their sign; log-probabilities do not hang on the logits' offset.
+        Factor on the log-probabilities of the symbols among the last ``repetition_window``. Values
+        above 1 make them less probable; 1 has no effect. Keskar et al. 2019 scale raw logits
+        depending on their sign. Log-probabilities, in contrast, do not depend on the offset of the
+        logits.
     repetition_window
-        How many of the newest symbols the penalty looks at.
+        Number of most recent symbols that are penalised.
     """
 
     temperature: float = 1.0
@@ -64,12 +66,12 @@ class Sampling:
                  self.repetition_window)  # fmt: skip
         if self.temperature == 0 and (self.top_k, self.top_p, self.min_p) != (0, 1.0, 0.0):
             raise ConfigError(
-                "temperature 0 is argmax and draws nothing: it goes with no top_k, top_p or min_p"
+                "temperature 0 is argmax: it cannot be combined with top_k, top_p or min_p"
             )
 
     @property
     def penalizes(self) -> bool:
-        """Whether a choice hangs on the symbols before it."""
+        """Whether the repetition penalty has an effect."""
         return self.repetition_penalty != 1
 
 
@@ -79,31 +81,31 @@ def _require(holds: bool, rule: str, value: float) -> None:
 
 
 def filtered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = None) -> Tensor:
-    """Apply every filter of ``sampling`` but argmax.
+    """Apply all filters of ``sampling``, except the argmax of temperature 0.
 
     Parameters
     ----------
     logits
         float[B, V].
     recent
-        int64[B, n], the newest symbols of each sample, for the repetition penalty.
+        The most recent symbols of each sample, for the repetition penalty, int64[B, n].
     """
     return narrowed_logits(tempered_logits(logits, sampling, recent), sampling)
 
 
 def tempered_logits(logits: Tensor, sampling: Sampling, recent: Tensor | None = None) -> Tensor:
-    """Apply what changes probabilities: the penalty and the temperature, unless it is 0."""
+    """Apply the repetition penalty, and the temperature unless it is 0."""
     if sampling.penalizes and recent is not None:
         window = recent[:, -sampling.repetition_window :]
         logits = penalize_repetition(logits, window, sampling.repetition_penalty)
     if sampling.temperature not in (0, 1):
-        # Shifted first, and in float64, so that no temperature is too small.
+        # The shift and float64 prevent overflow at very low temperatures.
         logits = (logits - logits.amax(-1, keepdim=True)).double() / sampling.temperature
     return logits
 
 
 def narrowed_logits(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Apply what excludes symbols: top-k, top-p and min-p."""
+    """Apply the filters that exclude symbols: top-k, top-p and min-p."""
     if sampling.top_k:
         logits = keep_top_k(logits, sampling.top_k)
     if sampling.top_p < 1:
@@ -114,7 +116,7 @@ def narrowed_logits(logits: Tensor, sampling: Sampling) -> Tensor:
 
 
 def penalize_repetition(logits: Tensor, recent: Tensor, penalty: float) -> Tensor:
-    """Make the symbols in ``recent`` int64[B, n] less probable, see ``Sampling``."""
+    """Penalise the symbols in ``recent``, int64[B, n]; see ``Sampling``."""
     if recent.shape[-1] == 0:
         return logits
     normalized = logits.log_softmax(-1)
@@ -123,7 +125,7 @@ def penalize_repetition(logits: Tensor, recent: Tensor, penalty: float) -> Tenso
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Exclude all but the k most probable symbols; of equals, those with the smaller id stay."""
+    """Exclude all but the k most probable symbols; ties keep the smaller ids."""
     if k >= logits.shape[-1]:
         return logits
     _, order = logits.sort(dim=-1, descending=True, stable=True)
@@ -131,10 +133,10 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Exclude all but the smallest set of most probable symbols with probability at least p."""
+    """Exclude all but the smallest set of most probable symbols with total probability ≥ p."""
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     probabilities = ordered.double().softmax(-1)
-    # A symbol is needed while those before it have not reached p: the first always is.
+    # Keep a symbol if the more probable ones do not reach p. The first is always kept.
     before = probabilities.cumsum(-1) - probabilities
     return logits.scatter(-1, order, ordered.masked_fill(before >= p, -math.inf))
 
@@ -146,34 +148,35 @@ def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
 
 
 def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
-    """Draw one symbol a row by inverting the cumulative distribution.
+    """Draw one symbol per row by inverse transform sampling.
 
     Parameters
     ----------
     logits
         float[B, V].
     uniforms
-        float64[B] in [0, 1): where in the cumulative distribution each row draws.
+        Uniform random numbers in [0, 1), float64[B].
 
     Returns
     -------
-    int64[B]; never a symbol whose logit is ``-inf``.
+    Tensor
+        The symbols, int64[B]; never one with a logit of ``-inf``.
     """
     cumulative = logits.double().softmax(-1).cumsum(-1)
     target = (uniforms * cumulative[:, -1]).unsqueeze(-1)
     drawn = torch.searchsorted(cumulative, target, right=True).squeeze(-1)
-    # Rounding may leave the target on the last step of the cumulative sum.
+    # Rounding may move the target past the last symbol with a nonzero probability.
     last = logits.shape[-1] - 1 - (logits > -math.inf).flip(-1).int().argmax(-1)
     return torch.minimum(drawn, last)
 
 
 def choose(logits: Tensor, sampling: Sampling, uniforms: Tensor) -> Tensor:
-    """Choose a symbol a row from tempered logits [B, V], with uniforms [B]; int64[B]."""
+    """Choose one symbol per row from tempered logits [B, V] and uniforms [B]: int64[B]."""
     if sampling.temperature == 0:
         return argmax(logits)
     return draw(narrowed_logits(logits, sampling), uniforms)
 
 
 def argmax(logits: Tensor) -> Tensor:
-    """Give the most probable symbol of each row, int64[B]; of equals the smallest id."""
+    """Return the most probable symbol of each row, int64[B]; ties go to the smallest id."""
     return logits.argmax(-1)

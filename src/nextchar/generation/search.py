@@ -1,6 +1,6 @@
-"""Beam search: the most probable texts that can be found, many followed side by side.
+"""Beam search for probable texts.
 
-Shapes: B rows of the batch, K width, V vocabulary size, n symbols.
+Shapes: B rows of the batch, K beam width, V vocabulary size, n symbols.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from nextchar.nn.network import Network, State
 
 Symbols = tuple[int, ...]
 
-MOST_SYMBOLS = 4  # of a character: four bytes
-ANY_GROUP = -1  # of the prompt, with which all groups begin
+MAX_SYMBOLS_PER_CHARACTER = 4  # the four bytes of a character in UTF-8
+ALL_GROUPS = -1  # the group of the prompt, which all groups extend
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
-    """How wide and for what a beam search looks.
+    """The options of a beam search.
 
     Attributes
     ----------
     width
-        Texts that are followed at the same time.
+        Beam width.
     length_penalty
-        The score of n symbols is their log-probability over ((5 + n) / 6)^α (Wu et al. 2016),
-        so that above 0 longer texts are not the worse for being long.
+        The exponent α of the length normalisation: the score of n symbols is their log-probability
+        divided by ((5 + n) / 6)^α (Wu et al. 2016). Values above 0 favour longer texts.
     groups
-        Diverse beam search (Vijayakumar et al. 2016): so many groups choose one after another,
-        and ``diversity`` nats are taken from a symbol for each earlier group that chose it at
-        the same place.
+        Number of groups in diverse beam search (Vijayakumar et al. 2016). The groups choose their
+        symbols in turn, and a symbol loses ``diversity`` nats for each earlier group that chose it
+        in the same step.
     diversity
-        See ``groups``.
+        Diversity strength in nats; see ``groups``.
     """
 
     width: int = 4
@@ -60,29 +60,30 @@ class Beam:
             raise ConfigError(f"length_penalty must be at least 0; got {self.length_penalty}")
         if self.groups < 1 or self.width % self.groups:
             raise ConfigError(
-                f"groups must divide the width of {self.width} without rest; got {self.groups}"
+                f"groups must divide the width of {self.width} evenly; got {self.groups}"
             )
         if not (math.isfinite(self.diversity) and self.diversity >= 0):
             raise ConfigError(f"diversity must be at least 0; got {self.diversity}")
 
     def score(self, log_probability: float, symbols: int) -> float:
-        """Give what hypotheses are ranked by."""
+        """Return the score that ranks hypotheses."""
         weight: float = ((5 + symbols) / 6) ** self.length_penalty
         return log_probability / weight
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A text that was found.
+    """A finished text.
 
     Attributes
     ----------
     symbols
-        After the prompt, [n].
+        The n symbols after the prompt.
     log_probability
-        In nats: of the symbols, and of the text ending after them where that was a choice.
+        Log-probability of the symbols in nats, including that of the end if the text could have
+        continued.
     score
-        What it is ranked by.
+        The score that ranks it.
     """
 
     symbols: Symbols
@@ -92,7 +93,7 @@ class Hypothesis:
 
 @dataclass
 class _Rows:
-    """The texts that are followed, each a row: what they are, and where the network stands."""
+    """The unfinished texts of the beam, one per row, and the network's states after them."""
 
     symbols: list[Symbols]
     groups: NDArray[np.int64]
@@ -103,7 +104,7 @@ class _Rows:
 
 
 class _Choice(NamedTuple):
-    """What to go on with: rows, the symbol of each, and its group, int64[K]."""
+    """The selected extensions: parent rows, symbols and groups, each int64[K]."""
 
     parents: NDArray[np.int64]
     symbols: NDArray[np.int64]
@@ -112,7 +113,7 @@ class _Choice(NamedTuple):
 
 @dataclass
 class _Search:
-    """What does not change from step to step, and what was found so far."""
+    """The fixed inputs of a search, and the texts finished so far."""
 
     network: Network
     beam: Beam
@@ -124,14 +125,14 @@ class _Search:
     found: dict[Symbols, Hypothesis] = field(default_factory=dict)
 
     def finish(self, symbols: Symbols, log_probability: float) -> None:
-        """Keep a text that has come to its end."""
+        """Record a finished text."""
         known = self.found.get(symbols)
         if known is None or known.log_probability < log_probability:
             score = self.beam.score(log_probability, len(symbols))
             self.found[symbols] = Hypothesis(symbols, log_probability, score)
 
     def best(self) -> list[Hypothesis]:
-        """Give what was found, the best first; of equals the smaller symbols."""
+        """Return the finished texts, best first; ties are ordered by their symbols."""
         return sorted(self.found.values(), key=lambda found: (-found.score, found.symbols))
 
 
@@ -147,35 +148,42 @@ def beam_search(
     constraint: Automaton | None = None,
     is_finished: Callable[[Symbols], bool] = lambda _symbols: False,
 ) -> list[Hypothesis]:
-    """Find the most probable continuations of a prompt.
+    """Find probable continuations of a prompt.
 
-    All texts are steps of one batch, so that a width of 16 costs far less than 16 texts. The
-    greedy text, which always takes the most probable symbol, is followed beside the others to its
-    end, so that the best that is found is never worse.
+    All texts advance in one batch, so a width of 16 costs far less than 16 separate texts. The
+    greedy text, which always takes the most probable symbol, is completed as well. The best
+    hypothesis is therefore never worse than the greedy one.
 
     Parameters
     ----------
     network
-        Its mode is set to evaluation.
+        Switched to evaluation mode.
     prompt
         int64[n], n ≥ 1.
     length
-        Characters after which a text ends. Where a character takes several symbols, its
-        probability of ending there is that of all symbols that begin another.
+        Number of characters after which a text ends. If characters consist of several symbols, the
+        probability of the end is the total probability of all symbols that begin a new character.
     starts
         Whether each symbol begins a character, bool[V].
     excluded, excluded_first
-        Symbols that are never taken, and those that are not taken first.
+        Symbols excluded everywhere, and symbols excluded only in the first position.
     constraint
-        What all texts are held to. A text may then end where it satisfies the constraint, with
-        the probability of the symbols that may not follow.
+        The constraint on all texts. A text may end in any state that satisfies it, with the total
+        probability of the symbols that are not allowed.
     is_finished
-        Whether a text ends after these symbols.
+        Whether a text ends after the given symbols.
 
     Returns
     -------
     list[Hypothesis]
-        The best first; at most twice as many as the width.
+        The finished texts, best first; at most twice the beam width.
+
+    Raises
+    ------
+    ConfigError
+        No text of this length satisfies the constraint.
+    NextcharError
+        The network's logits are not finite numbers.
     """
     network.eval()
     if constraint is not None and constraint.distance[0] > length:
@@ -189,74 +197,74 @@ def beam_search(
         logits, state = network(prompt.to(state[0][0].device).unsqueeze(1), state)
         first = _Rows(
             [()],
-            np.array([ANY_GROUP]),
+            np.array([ALL_GROUPS]),
             np.zeros(1),
             logits[-1],
             state,
             ConstraintState.begin(1, length),
         )
-        rows, greedy = _extended(search, first, list(excluded_first), first_step=True)
+        rows, greedy = _expand(search, first, list(excluded_first), first_step=True)
         while rows is not None or greedy is not None:
-            if _is_settled(search, rows):
+            if _is_complete(search, rows):
                 rows = None
             report_symbols(1)
             if rows is not None:
-                rows, _ = _extended(search, rows, [])
+                rows, _ = _expand(search, rows, [])
             if greedy is not None:
-                _, greedy = _extended(search, greedy, [], only_greedy=True)
+                _, greedy = _expand(search, greedy, [], only_greedy=True)
     return search.best()[: 2 * beam.width]
 
 
-def _is_settled(search: _Search, rows: _Rows | None) -> bool:
-    """Say whether no text that is followed can come to be among the best any more."""
+def _is_complete(search: _Search, rows: _Rows | None) -> bool:
+    """Return whether no unfinished text can still become one of the best."""
     if rows is None or len(search.found) < search.beam.width:
         return False
     worst = search.best()[search.beam.width - 1].score
-    each = 1 if search.starts.all() else MOST_SYMBOLS
-    left = each * int(rows.progress.left.max())
+    per_character = 1 if search.starts.all() else MAX_SYMBOLS_PER_CHARACTER
+    left = per_character * int(rows.progress.left.max())
     longest = max(len(symbols) for symbols in rows.symbols) + left
-    hopes = search.beam.score(float(rows.log_probabilities.max()), longest)
-    return hopes <= worst
+    best_possible = search.beam.score(float(rows.log_probabilities.max()), longest)
+    return best_possible <= worst
 
 
-def _extended(
+def _expand(
     search: _Search,
     rows: _Rows,
-    barred: list[int],
+    masked: list[int],
     *,
     first_step: bool = False,
     only_greedy: bool = False,
 ) -> tuple[_Rows | None, _Rows | None]:
-    """Choose the next symbols of all rows; give the rows of the beam, and of the greedy text."""
-    log_probabilities, ends = _options(search, rows, barred)
+    """Extend all rows by one symbol; return the rows of the beam and of the greedy text."""
+    log_probabilities, ends = _next_log_probabilities(search, rows, masked)
     totals = rows.log_probabilities[:, None] + log_probabilities
     endings = rows.log_probabilities + ends
     beam = None
     if not only_greedy:
         for row in np.flatnonzero(np.isfinite(endings)):
             search.finish(rows.symbols[row], float(endings[row]))
-        beam = _taken(search, rows, totals, _chosen(search.beam, rows, totals))
+        beam = _advance(search, rows, totals, _select(search.beam, rows, totals))
     greedy = None
     if first_step or only_greedy:
         symbol = int(totals[0].argmax())
         if endings[0] >= totals[0, symbol]:
             search.finish(rows.symbols[0], float(endings[0]))
         else:
-            choice = _Choice(np.array([0]), np.array([symbol]), np.array([ANY_GROUP]))
-            greedy = _taken(search, rows, totals, choice)
+            choice = _Choice(np.array([0]), np.array([symbol]), np.array([ALL_GROUPS]))
+            greedy = _advance(search, rows, totals, choice)
     return beam, greedy
 
 
-def _options(
-    search: _Search, rows: _Rows, barred: list[int]
+def _next_log_probabilities(
+    search: _Search, rows: _Rows, masked: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the log-probabilities of each next symbol [B, V], and of ending [B].
+    """Return the log-probabilities of each next symbol, [B, V], and of the end, [B].
 
-    They are −∞ where a symbol may not follow, or a text may not end.
+    They are −∞ for symbols that are not allowed, and for texts that may not end yet.
     """
     logits = rows.logits.double()
-    if search.excluded or barred:
-        logits[:, [*search.excluded, *barred]] = -math.inf
+    if search.excluded or masked:
+        logits[:, [*search.excluded, *masked]] = -math.inf
     if not bool(logits.amax(-1).isfinite().all()):
         raise not_finite()
     logs = logits.log_softmax(-1).cpu().numpy()
@@ -276,50 +284,50 @@ def _options(
 
 
 def _is_whole(symbols: Symbols, starts: NDArray[np.bool_]) -> bool:
-    """Say whether the last character has as many symbols as any, so that another must begin."""
-    last = symbols[1 - MOST_SYMBOLS :]
-    return len(last) == MOST_SYMBOLS - 1 and not starts[list(last)].any()
+    """Return whether the last character has the maximum number of symbols and is complete."""
+    last = symbols[1 - MAX_SYMBOLS_PER_CHARACTER :]
+    return len(last) == MAX_SYMBOLS_PER_CHARACTER - 1 and not starts[list(last)].any()
 
 
-def _chosen(beam: Beam, rows: _Rows, totals: NDArray[np.float64]) -> _Choice:
-    """Choose what to go on with, group by group; of equals the first."""
+def _select(beam: Beam, rows: _Rows, totals: NDArray[np.float64]) -> _Choice:
+    """Select the best extensions, group by group; ties go to the first."""
     V = totals.shape[1]
-    taken = np.zeros(V)
+    times_chosen = np.zeros(V)
     places: list[int] = []
     groups: list[int] = []
     for group in range(beam.groups):
-        own = np.where((rows.groups == group) | (rows.groups == ANY_GROUP), 0.0, -math.inf)
-        values = totals + own[:, None] - beam.diversity * taken
+        own = np.where((rows.groups == group) | (rows.groups == ALL_GROUPS), 0.0, -math.inf)
+        values = totals + own[:, None] - beam.diversity * times_chosen
         order = np.argsort(-values, axis=None, kind="stable")
-        fresh = [place for place in order[: beam.width].tolist() if place not in places]
-        chosen = [place for place in fresh if math.isfinite(values.flat[place])]
+        available = [place for place in order[: beam.width].tolist() if place not in places]
+        chosen = [place for place in available if math.isfinite(values.flat[place])]
         chosen = chosen[: beam.width // beam.groups]
         places += chosen
         groups += [group] * len(chosen)
-        taken[np.unique(np.array(chosen, np.int64) % V)] += 1
+        times_chosen[np.unique(np.array(chosen, np.int64) % V)] += 1
     at = np.array(places, np.int64)
     return _Choice(at // V, at % V, np.array(groups, np.int64))
 
 
-def _taken(
+def _advance(
     search: _Search,
     rows: _Rows,
     totals: NDArray[np.float64],
     choice: _Choice,
 ) -> _Rows | None:
-    """Go on from some rows with a symbol each; ``None`` where all of them have ended."""
+    """Advance the selected rows by their symbols; return ``None`` if all texts are finished."""
     parents, symbols, groups = choice
     texts = [
         (*rows.symbols[parent], symbol)
         for parent, symbol in zip(parents.tolist(), symbols.tolist(), strict=True)
     ]
     values = totals[parents, symbols]
-    going = np.array([not search.is_finished(text) for text in texts], np.bool_)
-    for place in np.flatnonzero(~going):
+    active = np.array([not search.is_finished(text) for text in texts], np.bool_)
+    for place in np.flatnonzero(~active):
         search.finish(texts[place], float(values[place]))
-    if not going.any():
+    if not active.any():
         return None
-    parents, symbols, values = parents[going], symbols[going], values[going]
+    parents, symbols, values = parents[active], symbols[active], values[active]
     progress = ConstraintState(rows.progress.state[parents], rows.progress.left[parents])
     if search.constraint is None:
         progress.left = progress.left - search.starts[symbols]
@@ -329,5 +337,5 @@ def _taken(
     state = tuple(tuple(part[index] for part in layer) for layer in rows.state)
     ids = torch.from_numpy(symbols).to(rows.logits.device)
     logits, state = search.network.step(ids, state)
-    kept = [text for text, goes_on in zip(texts, going, strict=True) if goes_on]
-    return _Rows(kept, groups[going], values, logits, state, progress)
+    kept = [text for text, is_active in zip(texts, active, strict=True) if is_active]
+    return _Rows(kept, groups[active], values, logits, state, progress)

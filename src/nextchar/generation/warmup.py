@@ -1,8 +1,7 @@
-"""Background compilation of the generation loop, in a process of its own.
+"""Background compilation of the generation loop in a separate process.
 
-A thread would share the interpreter with the plain loop, which would wait for it at every call. The
-compiled code is stored for later runs, so the process continues to its end, for some seconds, even
-if the text is finished earlier.
+A thread would compete with the plain loop for the interpreter lock. The compiled code is stored for
+later runs, so the process completes even if the text is finished earlier.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from functools import cache
 
 import torch
 
-from nextchar.compilation.cache import LOGGER, place_of, storing_problem
+from nextchar.compilation.cache import LOGGER, cache_folder, storing_problem
 from nextchar.config import NetworkConfig
 from nextchar.generation.compiled.loop import CompiledLoop
 from nextchar.generation.compiled.step import write
@@ -27,17 +26,17 @@ from nextchar.nn.network import Network
 _LOCK_FILE = "generation.lock"
 
 
-def is_under_way() -> bool:
-    """Say whether any process of this installation is compiling the loop; tell so, once."""
-    place = place_of(write)
-    if place is None:
+def is_compiling() -> bool:
+    """Return whether a process of this installation is compiling the loop; log it once."""
+    folder = cache_folder(write)
+    if folder is None:
         return False
     try:
-        # The file is there once a process has begun to compile.
-        with (place / _LOCK_FILE).open("rb") as file:
+        # The file exists once a process has started to compile.
+        with (folder / _LOCK_FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        _tell_once()
+        _log_once()
         return True
     except OSError:
         return False
@@ -45,40 +44,40 @@ def is_under_way() -> bool:
 
 
 @cache
-def _tell_once() -> None:
+def _log_once() -> None:
     LOGGER.info(
         "compiling the loops of generation in the background, once per installation (about 15 s); "
-        "until then the text is written without them"
+        "until then generation runs without them"
     )
 
 
 @cache
-def prepare_beside(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
-    """Begin to compile in another process, at the first call; ``None`` where that cannot be.
+def compile_in_background(stored: StoredWeights) -> subprocess.Popen[bytes] | None:
+    """Start to compile in another process, at the first call; return ``None`` if impossible.
 
-    Only one process of an installation compiles at a time: it holds a lock until it ends, which is
-    taken here, so that several programs that begin together do not start several.
+    Only one process per installation compiles at a time, and holds a lock until it exits. The
+    caller acquires the lock, so concurrent programs start only one process.
     """
-    place = place_of(write)
-    if place is None or not sys.executable:
+    folder = cache_folder(write)
+    if folder is None or not sys.executable:
         return None
     try:
-        with (place / _LOCK_FILE).open("wb") as file:
+        with (folder / _LOCK_FILE).open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _begun(stored, file.fileno())
+            return _start_process(stored, file.fileno())
     except OSError:
         return None
 
 
-def _begun(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
-    """Start the process; it holds the lock as long as it lives, and gets no Ctrl-C.
+def _start_process(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
+    """Start the process, which holds the lock until it exits and receives no Ctrl-C.
 
-    It stays in this session: Linux weighs each session as a whole (autogroup), whatever the
-    priorities within it. Its imports have a low priority too.
+    It stays in the caller's session, because Linux shares processor time between sessions
+    (autogroup) regardless of the priorities within them. Its imports run at low priority too.
     """
     call = (
         "import os; os.nice(19); from nextchar.generation import warmup; "
-        f"warmup.prepare({stored!r})"
+        f"warmup.compile_and_store({stored!r})"
     )
     return subprocess.Popen(  # noqa: S603  (this very Python)
         [sys.executable, "-c", call],
@@ -91,26 +90,26 @@ def _begun(stored: StoredWeights, lock: int) -> subprocess.Popen[bytes]:
     )
 
 
-def prepare(stored: StoredWeights) -> None:
-    """Compile and store the loop, with as little disturbance as possible.
+def compile_and_store(stored: StoredWeights) -> None:
+    """Compile and store the loop at the lowest priority.
 
     Raises
     ------
     SystemExit
         The code could not be stored.
     """
-    _yield_to_others()
-    torch.set_num_threads(2)  # compiles the second thread's part too
+    _lower_priority()
+    torch.set_num_threads(2)  # so that the code of worker threads is compiled too
     compile_generation(stored)
     if storing_problem() is not None:
         raise SystemExit(1)
 
 
-def _yield_to_others() -> None:
-    """Let this process run only where no other one wants the processor.
+def _lower_priority() -> None:
+    """Run this process only on idle processors.
 
-    The threads of a training wait for each other at every step: with a competitor of nearly their
-    own priority, a step takes fifty times as long.
+    Training threads wait for each other at every step. Competition from a process of similar
+    priority makes a step take fifty times as long.
     """
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -119,7 +118,7 @@ def _yield_to_others() -> None:
 
 
 def compile_generation(stored: StoredWeights) -> None:
-    """Compile or load all generation code for weights stored in this format."""
+    """Compile or load all generation code for a storage format of the weights."""
     config = NetworkConfig(hidden_size=16, embedding_size=8)
     network = Network(4, config, generator=torch.Generator().manual_seed(0))
     writer = TextGenerator(

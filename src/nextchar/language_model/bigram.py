@@ -1,16 +1,15 @@
-"""The one-to-one shape of a network: from a symbol to the next one, without memory.
+"""Bigram models, the one-to-one form of a network: from one symbol to the next, without memory.
 
                  ┌─────────────┐
     symbol x ──▶ │ row x of W  │ ──▶ softmax ──▶ probabilities of the next symbol
                  └─────────────┘
 
-A softmax on the one-hot symbol is a table of logits W, and the table that predicts a text best is
-known without training: the logarithms of the frequencies with which symbols follow each other in
-it. ``BigramNetwork`` is that network, ``BigramModel`` what its training converges to. It is the
-baseline of every network that remembers more than one symbol (Shannon 1948, "A mathematical theory
-of communication", writes English with it).
+A softmax layer on a one-hot symbol is a table of logits W. The optimal table for a text is known
+without training: the logarithms of its relative bigram frequencies. ``BigramNetwork`` is this
+network, and ``BigramModel`` is the limit of its training. It is the baseline for every network with
+a longer memory. Shannon generated English with it (1948, "A mathematical theory of communication").
 
-Legend: V symbols, N symbols of a text.
+Shapes: V vocabulary size, N symbols of a text.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.evaluation import Evaluation
 from nextchar.text.vocabulary import Ids, Vocabulary
 
-MOST_SYMBOLS = 10_000  # of which a table takes 800 MB
+MAX_SYMBOLS = 10_000  # a table of this size takes 800 MB
 _IDS_AT_ONCE = 1 << 20
 
 
 class BigramModel:
-    """How often each symbol follows each other one.
+    """A bigram model with additive smoothing.
 
     Parameters
     ----------
     vocabulary
-        The symbols, at most ``MOST_SYMBOLS``.
+        At most ``MAX_SYMBOLS`` symbols.
     counts
-        How often symbol j followed symbol i in the training part, int64[V, V].
+        Number of times that symbol j followed symbol i in the training set, int64[V, V].
     smoothing
-        Added to every count, above 0, so that nothing is impossible (Lidstone 1920; Laplace's rule
-        has 1).
+        Added to every count, above 0, so that no bigram has probability 0 (Lidstone 1920; 1 is
+        Laplace's rule).
     """
 
     def __init__(
@@ -64,48 +63,50 @@ class BigramModel:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, ids: Ids, *, smoothing: float = 0.1) -> BigramModel:
-        """Count the neighbours in a text [N].
+        """Estimate the model from the bigrams of a text [N].
 
         Raises
         ------
         TextError
             The text has fewer than two symbols.
         ConfigError
-            The vocabulary is too large, or the smoothing not above 0.
+            The vocabulary is too large, or the smoothing is not above 0.
         """
         if len(ids) < 2:
-            raise TextError(f"a text has neighbours from two symbols on; got {len(ids)}")
+            raise TextError(f"bigrams need a text of at least two symbols; got {len(ids)}")
         return cls(vocabulary, count_pairs(ids, len(vocabulary)), smoothing=smoothing)
 
     @functools.cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """Of each symbol after each, float64[V, V]; rows have the sum 1."""
+        """P(j | i) of each symbol j after each symbol i, float64[V, V]; each row sums to 1."""
         smoothed = self.counts + self.smoothing
         table: NDArray[np.float64] = smoothed / smoothed.sum(axis=1, keepdims=True)
         return table
 
     @functools.cached_property
     def unigram(self) -> NDArray[np.float64]:
-        """Of each symbol whatever was before it, float64[V]: what knows no neighbour at all."""
+        """The probability of each symbol without context, float64[V]."""
         smoothed = self.counts.sum(axis=0) + self.smoothing
         row: NDArray[np.float64] = smoothed / smoothed.sum()
         return row
 
     @functools.cached_property
     def training_nats(self) -> float:
-        """Mean nats a symbol of the training part, without smoothing: no bigram has fewer."""
+        """Mean nats per symbol of the training set without smoothing: the bigram optimum."""
         rows = self.counts.sum(axis=1, keepdims=True)
         shares = np.divide(self.counts, rows, where=rows > 0, out=np.ones(self.counts.shape))
         logarithms = np.log(shares, where=self.counts > 0, out=np.zeros(shares.shape))
         return float(-(self.counts * logarithms).sum() / self.counts.sum())
 
     def evaluate(self, ids: Ids, *, context: bool = True) -> Evaluation:
-        """Measure the model on a text [N]; its first symbol is context and no prediction.
+        """Evaluate the model on a text [N]; the first symbol is context only.
 
         Parameters
         ----------
+        ids
+            The text.
         context
-            Whether the symbol before is known; without it, the unigram is measured.
+            Whether to use the preceding symbol; if not, evaluate the unigram model.
 
         Raises
         ------
@@ -122,7 +123,7 @@ class BigramModel:
         if characters < 1:
             raise TextError(
                 f"nothing to evaluate: {len(ids)} symbols with {characters} characters after the "
-                "first; it takes two symbols and a character"
+                "first; at least two symbols and a character are needed"
             )
         return Evaluation(
             nats=nats,
@@ -137,9 +138,10 @@ class BigramModel:
 
     @checked
     def generate(self, length: int, *, seed: int = 0) -> str:
-        """Write so many symbols, drawn one after the other; ``<unk>`` is never drawn.
+        """Generate a text of ``length`` symbols without ``<unk>``.
 
-        The text begins as after a line break, or else after the most frequent symbol.
+        The context of the first symbol is a line break, or the most frequent symbol if the
+        vocabulary has no line break.
         """
         draw, table = np.random.default_rng(seed), self.probabilities.copy()
         if self.vocabulary.unknown_id is not None:
@@ -152,7 +154,7 @@ class BigramModel:
         return self.vocabulary.decode(ids)
 
     def successors(self, number: int, count: int) -> list[tuple[int, float]]:
-        """Give the most probable symbols after one, each with its probability."""
+        """Return the most probable successors of a symbol, each with its probability."""
         row = self.probabilities[number]
         return [
             (each, float(row[each])) for each in np.argsort(-row, kind="stable")[:count].tolist()
@@ -160,7 +162,7 @@ class BigramModel:
 
     @functools.cached_property
     def by_frequency(self) -> NDArray[np.int64]:
-        """The ids of the symbols that were followed by another, the most frequent first."""
+        """The ids of all symbols with a successor in the training set, most frequent first."""
         frequency = self.counts.sum(axis=1)
         order: NDArray[np.int64] = np.argsort(-frequency, kind="stable")
         return order[: np.count_nonzero(frequency)]
@@ -172,7 +174,7 @@ class BigramModel:
 
 
 class BigramNetwork(nn.Module):
-    """A linear softmax on the one-hot symbol, which begins with nothing learned.
+    """A softmax layer on one-hot symbols, initialised to zeros.
 
     Parameters
     ----------
@@ -182,7 +184,7 @@ class BigramNetwork(nn.Module):
     Attributes
     ----------
     table
-        The logits W [V, V]: a row for each symbol, of the one after it.
+        The logits W, [V, V]; row i contains the logits of the symbol after symbol i.
     """
 
     def __init__(self, symbols: int) -> None:
@@ -190,21 +192,21 @@ class BigramNetwork(nn.Module):
         self.table = nn.Parameter(torch.zeros(symbols, symbols))
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Give the logits [..., V] of the symbols after ids [...]: one-hot · W is a row of W."""
+        """Return the logits [..., V] of the symbols after ids [...], which are rows of W."""
         return functional.embedding(ids, self.table)
 
     def nats(self, counts: Tensor) -> Tensor:
-        """Give the mean nats of a text in which j followed i ``counts[i, j]`` times, [V, V]."""
+        """Return the mean nats of a text with the given bigram counts, [V, V]."""
         predicted = functional.log_softmax(self.table, dim=1)
         return -(counts * predicted).sum() / counts.sum()
 
     def fit(self, counts: NDArray[np.int64], steps: int, *, rate: float = 0.5) -> Iterator[float]:
-        """Learn from all neighbours of a text at once, by gradient descent (Adam).
+        """Train on all bigrams of a text at once, by gradient descent with Adam.
 
         Yields
         ------
         float
-            Mean nats before each step, and after the last: ``steps`` + 1 numbers that fall towards
+            Mean nats before each step and after the last one. The ``steps`` + 1 numbers converge to
             ``BigramModel.training_nats``.
         """
         target = torch.from_numpy(counts).to(self.table.dtype)
@@ -219,10 +221,10 @@ class BigramNetwork(nn.Module):
 
 
 def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
-    """Count how often each symbol follows each in a text [N], int64[V, V]."""
-    if symbols > MOST_SYMBOLS:
+    """Count the bigrams of a text [N]: int64[V, V]."""
+    if symbols > MAX_SYMBOLS:
         raise ConfigError(
-            f"a table of {symbols} × {symbols} symbols is too large: at most {MOST_SYMBOLS}; give "
+            f"a table of {symbols} × {symbols} symbols is too large: at most {MAX_SYMBOLS}; use "
             f"a larger {as_option('min_count')}, or {as_option('vocabulary', 'jamo')} or 'byte'"
         )
     counts = np.zeros(symbols * symbols, np.int64)
@@ -233,7 +235,7 @@ def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
 
 
 def _pairs(ids: Ids) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Give a text's neighbours in pieces, so that a mapped text is not read into memory whole."""
+    """Yield the bigrams of a text in pieces, so that a memory-mapped text is never loaded whole."""
     for start in range(0, len(ids) - 1, _IDS_AT_ONCE):
         piece = np.asarray(ids[start : start + _IDS_AT_ONCE + 1], np.int64)
         yield piece[:-1], piece[1:]

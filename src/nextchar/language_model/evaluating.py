@@ -1,6 +1,6 @@
-"""Measuring a text: what a network, which knows ids, says about characters.
+"""Evaluation of text: from the predictions of symbols to figures for characters.
 
-N characters of text, M symbols, K alternatives.
+Shapes: N characters of text, M symbols, K alternatives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.notes import counted
 from nextchar.text.places import Place
-from nextchar.text.skipped import Skipped, measured_as
+from nextchar.text.unknown import UnknownSymbols, default_treatment
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
 _IDS_AT_ONCE = 1 << 16
@@ -33,9 +33,9 @@ def counted_text(
 ) -> Iterator[Ids]:
     """Encode the pieces of a text in order, and count symbols and characters.
 
-    Skipped characters are withheld from the compressors too: all figures cover the same characters.
+    Skipped characters are not compressed either, so all figures cover the same characters.
     """
-    unknown = measured_as(vocabulary, unknown)
+    unknown = default_treatment(vocabulary, unknown)
     place = Place()
     for piece in pieces:
         try:
@@ -43,13 +43,10 @@ def counted_text(
         except CharacterError as error:
             first = place.after(piece[: piece.index(error.character)])
             raise error.at(str(first)) from error
-        place = place.after(piece)
         tally.count(ids)
-        skipped = 0
-        if unknown == "skip" and vocabulary.kind != "byte":
-            skipped = len(piece) - int(vocabulary.starts_character[ids].sum())
-        tally.skipped.add(piece, skipped)
+        skipped = unknown == "skip" and tally.skipped.read(piece, place) > 0
         kept = vocabulary.decode(ids) if skipped else piece
+        place = place.after(piece)
         tally.compress(kept.encode("utf-8", "surrogateescape"))
         yield ids
 
@@ -62,9 +59,9 @@ def counted_ids(
     progress: Callable[[float], None] | None,
     check: Callable[[], None] | None,
 ) -> Iterator[Ids]:
-    """Cut a text that is encoded already into pieces, and count what passes.
+    """Split an encoded text into pieces, and count symbols and characters.
 
-    ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each piece.
+    ``progress`` is called with the completed fraction, 0 to 1, and ``check`` before each piece.
     """
     decoder = vocabulary.decoder()
     for start in range(0, len(ids), _IDS_AT_ONCE):
@@ -93,7 +90,7 @@ def evaluate_chunks(
     reset_every: int,
     adaptation: Adaptation | None,
 ) -> Evaluation:
-    """Measure a text that is encoded and counted on its way; see ``LanguageModel.evaluate``.
+    """Evaluate a network on encoded chunks, counted in ``tally``; see ``LanguageModel.evaluate``.
 
     Raises
     ------
@@ -103,7 +100,7 @@ def evaluate_chunks(
     if reset_every < 0:
         raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
     if reset_every and adaptation is not None:
-        raise ConfigError("a network that learns as it reads carries its state: no reset_every")
+        raise ConfigError("dynamic evaluation carries the state: it cannot use reset_every")
     began = time.monotonic()
     if reset_every:
         nats = nats_windowed(network, chunks, window=reset_every)
@@ -113,7 +110,7 @@ def evaluate_chunks(
         nats = nats_parallel(network, chunks, arithmetic=arithmetic)
     seconds = time.monotonic() - began - tally.seconds
     if tally.symbols < 2 or tally.characters < 1:
-        raise _nothing("evaluate", tally.symbols, tally.characters, tally.skipped.count)
+        raise _nothing_to("evaluate", tally.symbols, tally.characters, tally.skipped.count)
     return Evaluation(
         nats=nats,
         unit=unit,
@@ -121,7 +118,7 @@ def evaluate_chunks(
         characters=tally.characters,
         unknown_symbols=tally.unknown,
         skipped_symbols=tally.skipped.count,
-        first_skipped=tally.skipped.first,
+        first_skipped=tally.skipped.first_skipped,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
         adaptation=adaptation,
         seconds=seconds,
@@ -146,7 +143,7 @@ def score_text(
     alternatives: int,
     progress: Callable[[float], None] | None,
 ) -> Score:
-    """Give the bits of every character of a text; see ``LanguageModel.score``.
+    """Return the bits of every character of a text; see ``LanguageModel.score``.
 
     Raises
     ------
@@ -154,18 +151,18 @@ def score_text(
         There is nothing to predict.
     """
     began = time.monotonic()
-    unknown = measured_as(vocabulary, unknown)
+    unknown = default_treatment(vocabulary, unknown)
     ids = vocabulary.encode(text, unknown=unknown)
     characters = int(vocabulary.starts_character[ids[1:]].sum())
     if characters < 1:
         left_out = len(text) - int(vocabulary.starts_character[ids].sum())
-        raise _nothing("score", len(ids), characters, left_out if unknown == "skip" else 0)
+        raise _nothing_to("score", len(ids), characters, left_out if unknown == "skip" else 0)
     counts, is_unknown = _symbols_of_each(vocabulary, text, unknown)
     character = np.repeat(np.arange(len(text)), counts)
     if len(character) != len(ids):
-        raise TextError("the vocabulary reads this text otherwise than character by character")
+        raise TextError("the vocabulary does not encode this text character by character")
     predictions = _predictions(network, [ids], adaptation)
-    surprisal = measure_surprisal(_told(predictions, len(ids) - 1, progress), alternatives)
+    surprisal = measure_surprisal(_reported(predictions, len(ids) - 1, progress), alternatives)
     first = np.zeros(1)
     symbol_bits = np.concatenate((first, surprisal.nats)) / np.log(2)
     entropy = np.concatenate((first, surprisal.entropy)) / np.log(2)
@@ -189,11 +186,11 @@ def score_text(
     )
 
 
-def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextError:
-    """Return the error for a text with nothing left to evaluate."""
+def _nothing_to(task: str, symbols: int, characters: int, left_out: int) -> TextError:
+    """Return the error for a text with nothing to predict."""
     unseen = f", and {left_out:,} that the vocabulary does not have" if left_out else ""
     return TextError(
-        f"nothing to {what}: {counted(symbols, 'symbol', 'symbols')} with "
+        f"nothing to {task}: {counted(symbols, 'symbol', 'symbols')} with "
         f"{counted(characters, 'character', 'characters')} after the first"
         f"{unseen}; at least two symbols and a character are needed"
     )
@@ -202,25 +199,25 @@ def _nothing(what: str, symbols: int, characters: int, left_out: int) -> TextErr
 def _symbols_of_each(
     vocabulary: Vocabulary, text: str, unknown: Unknown
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Give how many symbols each character is read as, and whether one of them is ``<unk>``."""
+    """Return the number of symbols of each character, and whether one of them is ``<unk>``."""
     each = {character: vocabulary.encode(character, unknown=unknown) for character in set(text)}
     counts = np.fromiter((len(each[character]) for character in text), np.int64, len(text))
-    strangers = {c for c, ids in each.items() if vocabulary.unknown_id in ids.tolist()}
-    return counts, np.fromiter((c in strangers for c in text), np.bool_, len(text))
+    unknown_characters = {c for c, ids in each.items() if vocabulary.unknown_id in ids.tolist()}
+    return counts, np.fromiter((c in unknown_characters for c in text), np.bool_, len(text))
 
 
 def _summed(
     values: NDArray[np.float64], character: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Sum over the symbols of each character; NaN where it has none."""
+    """Sum over the symbols of each character; NaN for a character without symbols."""
     sums = np.bincount(character, weights=values, minlength=len(counts))
     return np.where(counts > 0, sums, np.nan)
 
 
-def _told(
+def _reported(
     predictions: Predictions, count: int, progress: Callable[[float], None] | None
 ) -> Predictions:
-    """Tell the share of so many predictions that is done."""
+    """Pass the predictions on and report the completed fraction of ``count`` predictions."""
     done = 0
     for logits, targets in predictions:
         yield logits, targets
@@ -230,7 +227,7 @@ def _told(
 
 
 class TextCounts:
-    """Counts what passes by on its way to the network; ``seconds`` is what compressing took."""
+    """Counts the symbols and characters of a text; ``seconds`` is the time spent compressing."""
 
     def __init__(self, vocabulary: Vocabulary, *, compressors: bool) -> None:
         self._vocabulary = vocabulary
@@ -238,12 +235,12 @@ class TextCounts:
         self.symbols = 0
         self.characters = 0
         self.unknown = 0
-        self.skipped = Skipped(vocabulary)
+        self.skipped = UnknownSymbols(vocabulary)
         self.seconds = 0.0
         self._all_characters = 0
 
     def count(self, ids: Ids) -> None:
-        """Count a piece; the very first symbol of the text is context, not a prediction."""
+        """Count a piece; the first symbol of the text is context, not a prediction."""
         predicted = ids if self.symbols else ids[1:]
         self.symbols += len(ids)
         self.characters += int(self._vocabulary.starts_character[predicted].sum())
@@ -252,14 +249,14 @@ class TextCounts:
             self.unknown += int((predicted == self._vocabulary.unknown_id).sum())
 
     def compress(self, data: bytes) -> None:
-        """Feed the piece's bytes to the compressors, where they were asked for."""
+        """Feed the bytes of a piece to the compressors, if they were requested."""
         began = time.monotonic()
         if self._sizes is not None:
             self._sizes.feed(data)
         self.seconds += time.monotonic() - began
 
     def compressed_bits_per_char(self) -> dict[str, float]:
-        """Give what each compressor reached on all that was fed."""
+        """Return the bits per character of each compressor on all data fed to it."""
         if self._sizes is None:
             return {}
         count = self._all_characters

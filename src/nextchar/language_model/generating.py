@@ -1,4 +1,4 @@
-"""Writing text: a prompt, what ends a text, and the pieces in which it appears.
+"""Generation of text: prompts, end conditions, and output in pieces.
 
 Shapes: V vocabulary size, B samples, n symbols.
 """
@@ -21,22 +21,22 @@ from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
-# Text is written in pieces that grow to these bounds, so that it flows, and stops when it is told.
+# The pieces grow up to these limits, so output is smooth and generation can be interrupted.
 _PIECE_SECONDS, _PIECE_SYMBOLS = 0.02, 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """Where a text ends; whatever comes first.
+    """The end conditions of a text; the first one satisfied ends it.
 
     Attributes
     ----------
     length
-        Characters after the prompt; ``None`` is no bound.
+        Maximum number of characters after the prompt; ``None`` for no limit.
     stop
-        The text ends before the first of these; they are not part of it.
+        Stop strings: the text ends before the first occurrence of any of them.
     lines
-        The text ends with its so many-th line break; 0 is no bound.
+        Number of lines: the text ends with the last one's line break; 0 for no limit.
     """
 
     length: int | None = 500
@@ -47,23 +47,23 @@ class Ending:
         if self.length is not None and self.length < 0:
             raise ConfigError(f"length must be at least 0; got {self.length}")
         if self.lines < 0:
-            raise ConfigError(f"lines must be at least 0 (0 is no bound); got {self.lines}")
+            raise ConfigError(f"lines must be at least 0 (0 is no limit); got {self.lines}")
         if not all(self.stop):
-            raise ConfigError(f"stop must be texts of at least one character; got {self.stop!r}")
+            raise ConfigError(f"stop strings must have at least one character; got {self.stop!r}")
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a text begins with.
+    """The beginning of a text.
 
     Attributes
     ----------
     context
         The ids that the network reads first, [n], n ≥ 1.
     shown
-        Those of them that belong to the text.
+        The ids of the prompt, which are part of the text.
     inside
-        Symbols that cannot follow without changing the prompt's last character.
+        Symbols that would change the last character of the prompt if they came next.
     """
 
     context: Ids
@@ -72,7 +72,7 @@ class Start:
 
 
 def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
-    """Encode a prompt; without one, a text starts as after a line break, or else a space.
+    """Encode a prompt; an empty prompt gets the context of ``context_of``.
 
     Raises
     ------
@@ -80,16 +80,16 @@ def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
         The vocabulary lacks symbols of the prompt.
     """
     ids = vocabulary.encode(prompt, unknown=unknown)
-    cut_off = "\udc80" <= prompt[-1:] <= "\udcff"  # Bytes that are no whole character yet.
-    inside = [] if cut_off else np.flatnonzero(~vocabulary.starts_character).tolist()
+    is_incomplete = "\udc80" <= prompt[-1:] <= "\udcff"  # an incomplete UTF-8 character
+    inside = [] if is_incomplete else np.flatnonzero(~vocabulary.starts_character).tolist()
     return Start(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
 
 
 def context_of(vocabulary: Vocabulary) -> Ids:
-    """Return the symbol after which a text without a prompt begins, ids [1].
+    """Return the context of a text without a prompt, ids [1].
 
-    A record separator, a line break or a space; where the vocabulary has none of them, its first
-    symbol that begins a character.
+    It is a record separator, a line break or a space. If the vocabulary has none of them, it is the
+    first symbol that begins a character.
     """
     separator = separator_of(vocabulary)
     if separator is not None:
@@ -100,9 +100,9 @@ def context_of(vocabulary: Vocabulary) -> Ids:
 
 
 def separator_of(vocabulary: Vocabulary) -> int | None:
-    """Return the symbol that parts texts: a record separator, a line break, or else a space.
+    """Return the symbol that separates texts, or ``None`` if the vocabulary has none.
 
-    ``None`` if the vocabulary has none of them.
+    It is the first of a record separator, a line break and a space in the vocabulary.
     """
     for symbol in ("\x1e", "\n", " "):
         ids = vocabulary.encode(symbol, unknown="skip")
@@ -125,10 +125,10 @@ def write_on(
     weights: StoredWeights = "float32",
     sampling: Sampling | None = None,
 ) -> Iterator[list[str]]:
-    """Write a text for each seed; see ``LanguageModel.stream``.
+    """Generate a text for each seed; see ``LanguageModel.stream``.
 
-    All is checked before this returns; then it gives the next piece of every sample, again and
-    again.
+    All arguments are validated before this function returns. The iterator yields the next piece of
+    every sample.
     """
     start = start_of(vocabulary, prompt, unknown)
     writer = TextGenerator(
@@ -147,14 +147,14 @@ def write_on(
 
 
 def excluded_of(vocabulary: Vocabulary) -> list[int]:
-    """Give the symbols that are never written: ``<unk>``, where there is one."""
+    """Return the symbols that are never generated: ``<unk>``, if the vocabulary has it."""
     return [] if vocabulary.unknown_id is None else [vocabulary.unknown_id]
 
 
 def constraint_of(
     vocabulary: Vocabulary, start: Start, match: str | None, forbid: Sequence[str]
 ) -> Automaton | None:
-    """Make the automaton of a constraint, or ``None`` where a text is free."""
+    """Return the automaton of a constraint, or ``None`` without a constraint."""
     if match is None and not forbid:
         return None
     return constrain(vocabulary, match=match, forbid=forbid, prompt=start.context)
@@ -163,72 +163,72 @@ def constraint_of(
 def write_texts(
     writer: TextGenerator, vocabulary: Vocabulary, shown: Ids, ending: Ending, samples: int
 ) -> Iterator[list[str]]:
-    """Give the next piece of every sample, again and again, until all have ended."""
-    texts = [_Text(vocabulary, shown, ending) for _ in range(samples)]
+    """Yield the next piece of every sample until all have ended."""
+    texts = [_TextDecoder(vocabulary, shown, ending) for _ in range(samples)]
     yield [text.begin() for text in texts]
     count = 1
     while left := max(text.left for text in texts):
         began = time.monotonic()
-        # No symbol gives more than one character, so that none is written in vain.
+        # A symbol is at most one character, so no symbol is generated in vain.
         symbols = writer.write(min(count, left))
         yield [text.feed(column) for text, column in zip(texts, symbols.T, strict=True)]
         if time.monotonic() - began < _PIECE_SECONDS:
             count = min(2 * count, _PIECE_SYMBOLS)
 
 
-class _Text:
-    """One sample on its way from symbols to text.
+class _TextDecoder:
+    """The decoder of one sample.
 
-    What may be the beginning of a stop is held back until it is certain.
+    It withholds any text that may be the beginning of a stop string.
     """
 
     def __init__(self, vocabulary: Vocabulary, shown: Ids, ending: Ending) -> None:
         self._decoder = vocabulary.decoder()
         self._shown = shown
-        # The decoder may hold back the end of the prompt.
-        self._of_prompt = int(vocabulary.starts_character[shown].sum())
+        # The decoder may withhold the end of the prompt.
+        self._prompt_left = int(vocabulary.starts_character[shown].sum())
         self._stop = ending.stop
         self._lines = ending.lines or NO_LIMIT
         self._held = ""
         self.left = NO_LIMIT if ending.length is None else ending.length
 
     def begin(self) -> str:
-        """Give as much of the prompt as is certain."""
+        """Return the part of the prompt that can be decoded."""
         text = self._decoder.feed(self._shown)
-        # Bytes that are no UTF-8 may be more characters than begin.
-        self._of_prompt = max(0, self._of_prompt - len(text))
+        # Invalid UTF-8 may decode to more characters than there are first bytes.
+        self._prompt_left = max(0, self._prompt_left - len(text))
         return text if self.left else text + self._decoder.flush()
 
     def feed(self, symbols: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
-        """Take the next symbols, int64[n]; give the text that they make certain."""
+        """Decode the next symbols, int64[n]; return the text that is final."""
         if self.left == 0:
             return ""
         ended = symbols == ENDED
         new = self._decoder.feed(symbols[~ended])
         if ended.any():
             new += self._decoder.flush()
-        prompt, new = new[: self._of_prompt], new[self._of_prompt :]
-        self._of_prompt -= len(prompt)
+        prompt, new = new[: self._prompt_left], new[self._prompt_left :]
+        self._prompt_left -= len(prompt)
         new = new[: self.left]
         self.left = 0 if ended.any() else self.left - len(new)
-        return prompt + self._certain(new)
+        return prompt + self._final(new)
 
-    def _certain(self, new: str) -> str:
+    def _final(self, new: str) -> str:
         text = self._held + new
         end = end_of(text, self._stop, self._lines)
         if end is not None:
             self.left, self._held = 0, ""
             return text[:end]
-        kept = 0 if self.left == 0 else _beginning_of(self._stop, text)
+        kept = 0 if self.left == 0 else _stop_prefix_length(self._stop, text)
         text, self._held = text[: len(text) - kept], text[len(text) - kept :]
         self._lines -= text.count("\n")
         return text
 
 
 def end_of(text: str, stops: Sequence[str], lines: int) -> int | None:
-    """Give where a text ends by a stop or its so many-th line break; ``None`` if it does not.
+    """Return the position at which a stop string or the line limit ends a text, or ``None``.
 
-    What is complete first ends it, in whatever pieces it comes.
+    The condition completed first ends the text, regardless of the pieces in which it arrives.
     """
     ends = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
     if 0 < lines <= text.count("\n"):
@@ -237,8 +237,8 @@ def end_of(text: str, stops: Sequence[str], lines: int) -> int | None:
     return min(ends)[1] if ends else None
 
 
-def _beginning_of(stops: Sequence[str], text: str) -> int:
-    """Give the length of the longest end of a text that begins one of the stops."""
+def _stop_prefix_length(stops: Sequence[str], text: str) -> int:
+    """Return the length of the longest suffix of a text that begins a stop string."""
     longest = max(map(len, stops), default=1) - 1
     for length in range(min(longest, len(text)), 0, -1):
         if any(stop.startswith(text[-length:]) for stop in stops):

@@ -1,6 +1,6 @@
-"""The most probable ways for a text to go on: by beam search, and word by word.
+"""Search for the most probable continuations of a text: beam search and word completion.
 
-V vocabulary size, n symbols.
+Shapes: V vocabulary size, n symbols.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from nextchar.text.vocabulary import Unknown, Vocabulary
 
 @dataclass(frozen=True, kw_only=True)
 class Continuation:
-    """A way for a text to go on.
+    """A continuation of a prompt.
 
     Attributes
     ----------
     text
-        What follows the prompt.
+        The text after the prompt.
     log_probability
-        In nats, given the prompt: of exactly this text, and of what ends it.
+        Log-probability in nats of exactly this text and its end, given the prompt.
     score
-        What it was ranked by: the log-probability, unless lengths were made up for.
+        The score that ranked it: the log-probability, unless there is a length penalty.
     """
 
     text: str
@@ -52,7 +52,7 @@ def search_text(
     forbid: Sequence[str] = (),
     unknown: Unknown = "error",
 ) -> list[Continuation]:
-    """Find the most probable texts that follow a prompt; see ``LanguageModel.search``."""
+    """Find probable continuations of a prompt by beam search; see ``LanguageModel.search``."""
     if ending.length is None:
         raise ConfigError("a beam search needs a length; got None")
     start = start_of(vocabulary, prompt, unknown)
@@ -65,13 +65,13 @@ def search_text(
         excluded=excluded_of(vocabulary),
         excluded_first=start.inside,
         constraint=constraint_of(vocabulary, start, match, forbid),
-        is_finished=_finish(vocabulary, ending),
+        is_finished=_finish_predicate(vocabulary, ending),
     )
     texts: dict[str, Continuation] = {}
     for each in found:
         text = vocabulary.decode(np.array(each.symbols, np.int64))[: ending.length]
         text = text[: end_of(text, ending.stop, ending.lines)]
-        # Of symbols that come to the same text, the likeliest: they come first.
+        # Of several encodings of the same text, keep the most probable, which comes first.
         texts.setdefault(
             text,
             Continuation(text=text, log_probability=each.log_probability, score=each.score),
@@ -88,7 +88,7 @@ def complete_text(
     words: int,
     unknown: Unknown,
 ) -> list[Continuation]:
-    """Find the most probable words; see ``LanguageModel.complete``."""
+    """Find the most probable word completions; see ``LanguageModel.complete``."""
     for name, value in (("count", count), ("words", words)):
         if value < 1:
             raise ConfigError(f"{name} must be at least 1; got {value}")
@@ -115,27 +115,27 @@ def complete_text(
 
 
 def word_symbols(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Say which symbols are of words, bool[V].
+    """Return whether each symbol can be part of a word, bool[V].
 
-    Letters, digits, marks, ``_`` and apostrophes are; of bytes, those of ASCII that are, and all
-    that are not of ASCII.
+    Word symbols are letters, digits, combining marks, ``_`` and apostrophes. In a byte vocabulary,
+    they are the ASCII characters among these, and all bytes outside ASCII.
     """
     if isinstance(vocabulary, CodeVocabulary):
         codes = vocabulary.codes_of(np.arange(len(vocabulary))).tolist()
     else:
         codes = [code if code < 0x80 else ord("é") for code in range(len(vocabulary))]
-    # Codes above Unicode are the letters of syllables.
-    return np.array([code > 0x10FFFF or _is_of_word(chr(code)) for code in codes])
+    # Codes above the Unicode range are the letters of syllables.
+    return np.array([code > 0x10FFFF or _is_word_character(chr(code)) for code in codes])
 
 
-def _is_of_word(character: str) -> bool:
+def _is_word_character(character: str) -> bool:
     return (
         character.isalnum() or character in "_'’" or unicodedata.category(character).startswith("M")
     )
 
 
-def _finish(vocabulary: Vocabulary, ending: Ending) -> Callable[[Symbols], bool]:
-    """Give what says whether symbols have certainly come to a stop, or to their last line break."""
+def _finish_predicate(vocabulary: Vocabulary, ending: Ending) -> Callable[[Symbols], bool]:
+    """Return a predicate for symbols whose text certainly satisfies an end condition."""
     if not ending.stop and not ending.lines:
         return lambda _symbols: False
 

@@ -1,4 +1,4 @@
-"""Ahead-of-time compilation of all loops of training and generation.
+"""Ahead-of-time compilation of all training and generation loops.
 
 Shapes: T time steps, B streams.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from nextchar.compilation.cache import compilation_seconds, places, storing_problem
+from nextchar.compilation.cache import cache_folders, compilation_seconds, storing_problem
 from nextchar.config import NetworkConfig
 from nextchar.errors import StorageError
 from nextchar.following import each_a_part
@@ -40,11 +40,11 @@ class Compiled:
     Attributes
     ----------
     folders
-        The folders where the code is stored.
+        The folders of the stored code.
     seconds
-        In total.
+        The total duration.
     compiling_seconds
-        Those of them spent on compiling; 0 if everything was stored already.
+        The time spent compiling; 0 if all code was stored already.
     """
 
     folders: tuple[Path, ...]
@@ -53,7 +53,7 @@ class Compiled:
 
 
 def compile_loops() -> Compiled:
-    """Compile and store all loops that training and generation use on this processor.
+    """Compile and store all training and generation loops for this processor.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def compile_loops() -> Compiled:
         if problem is not None:
             raise StorageError(f"compiled code cannot be stored: {problem}")
     return Compiled(
-        folders=places(),
+        folders=cache_folders(),
         seconds=time.monotonic() - began,
         compiling_seconds=compilation_seconds(),
     )
@@ -89,7 +89,7 @@ def _arithmetics() -> list[Arithmetic]:
 
 
 def _train(cell: dict[str, str], arithmetic: Arithmetic) -> None:
-    """Run a window of two layers forwards and backwards."""
+    """Run the forward and backward pass of a two-layer network on one window."""
     sizes = {"hidden_size": _HIDDEN, "embedding_size": _HIDDEN, "layers": 2}
     config = NetworkConfig.from_dict({**sizes, **cell})
     network = Network(_SYMBOLS, config, generator=torch.Generator().manual_seed(0))

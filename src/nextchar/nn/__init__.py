@@ -1,1 +1,1 @@
-"""The network: cells (one step), a cell over time, a stack of cells, and the whole."""
+"""Neural networks: cells, recurrence over time, stacks of cells, and complete networks."""

@@ -1,13 +1,13 @@
-"""Attention: where in the source a decoder looks at each of its steps.
+"""Attention of a decoder over the positions of a source.
 
-    weights = softmax over the source of score(decoder's output, encoder's output)
-    context = Σ weights · encoder's outputs
+    weights = softmax over the source of score(decoder output, encoder output)
+    context = Σ weights · encoder outputs
 
-The scores of all steps are taken together, as they come after the decoder's recurrence (Luong,
-Pham & Manning 2015). Places behind the end of a source have no weight.
+Attention follows the decoder's recurrence, so the scores of all steps are computed at once (Luong,
+Pham & Manning 2015). Padding after the end of a source has weight 0.
 
 Shapes: S time steps of the longest source, T steps of the decoder, B items, D·H size of the
-encoder's outputs, H hidden size of the decoder, A size of the keys. Items first.
+encoder outputs, H hidden size of the decoder, A key size. Batch first.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from nextchar.nn.encoder import Encoded
 
 @dataclass(frozen=True)
 class Memory:
-    """What a decoder may look at.
+    """The keys and values of a batch of sources.
 
     Attributes
     ----------
     keys
-        What it is scored against, [B, S, A].
+        The keys, [B, S, A].
     values
-        What it gets, the encoder's outputs [B, S, D·H].
+        The values: the encoder outputs, [B, S, D·H].
     outside
-        The places behind the ends, bool[B, 1, S].
+        The padding mask, bool[B, 1, S]; true after the end of a source.
     """
 
     keys: Tensor
@@ -44,19 +44,19 @@ class Memory:
     outside: Tensor
 
     def of(self, items: Tensor) -> Self:
-        """Give that of some of the items, int64[n]."""
+        """Return the memory of selected items, int64[n]."""
         return type(self)(self.keys[items], self.values[items], self.outside[items])
 
 
 class Attention(nn.Module):
-    """Scores places of the source.
+    """Base class of attention mechanisms.
 
     Parameters
     ----------
     memory_size
         D·H.
     query_size
-        H; it is A too.
+        H, which is also used as A.
     """
 
     def __init__(self, memory_size: int, query_size: int) -> None:
@@ -64,17 +64,17 @@ class Attention(nn.Module):
         self.key = Linear(memory_size, query_size, bias=False)
 
     def initialize(self, generator: torch.Generator) -> None:
-        """Draw the parameters, each a xavier matrix."""
+        """Initialise all parameters with the Xavier uniform distribution."""
         for parameter in self.parameters():
             nn.init.xavier_uniform_(parameter, generator=generator)
 
     def remember(self, encoded: Encoded) -> Memory:
-        """Prepare what was read to be looked at."""
+        """Compute the keys and values of encoded sources."""
         values = encoded.outputs.transpose(0, 1)
         return Memory(self.key(values), values, ~encoded.inside.t().unsqueeze(1))
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Look from queries [B, T, H]: give contexts [B, T, D·H], and weights [B, T, S]."""
+        """Return contexts [B, T, D·H] and weights [B, T, S] for queries [B, T, H]."""
         scores = self.scores(queries, memory.keys)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         weights = scores.masked_fill(memory.outside, -torch.inf).softmax(-1)
@@ -82,19 +82,19 @@ class Attention(nn.Module):
 
     @abstractmethod
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Score queries [B, T, H] against keys [B, S, A]: [B, T, S]."""
+        """Return the scores [B, T, S] of queries [B, T, H] against keys [B, S, A]."""
 
 
 class DotAttention(Attention):
-    """score(h, e) = h · W e, the form "general" of Luong, Pham & Manning (2015)."""
+    """score(h, e) = h · W e, the "general" form of Luong, Pham & Manning (2015)."""
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Take the products."""
+        """Return the dot products [B, T, S]."""
         return queries.to(keys.dtype) @ keys.transpose(1, 2)
 
 
 class AdditiveAttention(Attention):
-    """score(h, e) = v · tanh(W e + U h), as Bahdanau, Cho & Bengio (2015)."""
+    """score(h, e) = v · tanh(W e + U h), after Bahdanau, Cho & Bengio (2015)."""
 
     def __init__(self, memory_size: int, query_size: int) -> None:
         super().__init__(memory_size, query_size)
@@ -102,7 +102,7 @@ class AdditiveAttention(Attention):
         self.score = Linear(query_size, 1, bias=False)
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Take the sums of all pairs, [B, T, S, A]."""
+        """Return the scores [B, T, S], using an intermediate [B, T, S, A]."""
         sums = self.query(queries).unsqueeze(2) + keys.unsqueeze(1)
         return functional.linear(sums.tanh(), self.score.weight).squeeze(-1)
 

@@ -1,4 +1,4 @@
-"""Which arithmetic is the fastest here: where that is not known, they are tried for a moment."""
+"""The choice of the fastest arithmetic on this machine, by short trials if necessary."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nextchar.nn.cell import Cell
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
 from nextchar.nn.precision import Arithmetic, computing_in, has_bfloat16, has_int16
-from nextchar.nn.recurrent import takes_integers, unroll
+from nextchar.nn.recurrent import supports_integers, unroll
 
 _DTYPES = torch.bfloat16, torch.float32
-_LOW: tuple[Arithmetic, Arithmetic] = "int16", "bfloat16"
+_CANDIDATES: tuple[Arithmetic, Arithmetic] = "int16", "bfloat16"
 _SECONDS = 0.1
 _CLEARLY = 1.2
 _STEPS = 32
@@ -29,33 +29,33 @@ def fastest_arithmetic(
 ) -> Arithmetic:
     """Return the arithmetic in which a layer of a network trains fastest, with streams [B].
 
-    Integers halve the time of float32's products, so they need no trial against it. Against
-    bfloat16, where the processor has that too, a layer is trained in both for a moment. Where
-    there are no integers, or the cell does not take them, bfloat16 must be clearly faster than
-    float32 in the product [B, H] · [H, 4·H].
+    Integers halve the time of float32's products, so they need no trial against it. On a processor
+    that has bfloat16 too, a layer is trained in both for a moment. Without integers, or with a cell
+    that does not support them, bfloat16 must be clearly faster than float32 in the product
+    [B, H] · [H, 4·H].
 
-    In a new installation the loops of integers have to be compiled first: a training of too few
+    A new installation has to compile the loops of integers first: a training of too few
     ``seconds`` to regain that time uses bfloat16, which needs hardly any compilation.
     """
     layer = build_cell(config, config.hidden_size)
-    if not takes_integers(layer) or not has_int16(device):
+    if not supports_integers(layer) or not has_int16(device):
         low, usual = (_product(batch, config.hidden_size, device, each) for each in _DTYPES)
         return "bfloat16" if _seconds(low) * _CLEARLY < _seconds(usual) else "float32"
     if not has_bfloat16(device):
         return "int16"
-    if seconds < _WORTH_COMPILING and not _windows_were_compiled():
+    if seconds < _WORTH_COMPILING and not _loops_were_compiled():
         return "bfloat16"
     initialize_cell(layer, config, torch.Generator().manual_seed(0))
-    taken = {each: _seconds(_training(layer, batch, each)) for each in _LOW}
-    return min(_LOW, key=lambda each: taken[each])
+    seconds_of = {each: _seconds(_training(layer, batch, each)) for each in _CANDIDATES}
+    return min(_CANDIDATES, key=lambda each: seconds_of[each])
 
 
-def _windows_were_compiled() -> bool:
+def _loops_were_compiled() -> bool:
     # Imported here because it loads the compiler.
-    from nextchar.nn.kernels.windows import lstm_forward
-    from nextchar.nn.kernels.windows_gru import gru_after_forward
+    from nextchar.nn.kernels.gru_reset_after import gru_reset_after_sequence
+    from nextchar.nn.kernels.lstm import lstm_sequence
 
-    return was_compiled(lstm_forward) or was_compiled(gru_after_forward)
+    return was_compiled(lstm_sequence) or was_compiled(gru_reset_after_sequence)
 
 
 def _product(
@@ -85,7 +85,7 @@ def _training(layer: Cell, batch: int, arithmetic: Arithmetic) -> Callable[[], N
 
 
 def _seconds(call: Callable[[], None]) -> float:
-    """Give what a call takes at best, the first one aside, which may compile."""
+    """Return the shortest time of a call after the first one, which may compile."""
     call()
     times: list[float] = []
     ends = time.perf_counter() + _SECONDS

@@ -1,13 +1,12 @@
-"""What a recurrent cell is: one step of a recurrence.
+"""The recurrent cell: one step of a recurrence.
 
-A cell takes the input and the state of one time step and gives its output and the next state.
-The input enters in two moves, so that a whole window can be projected by one product before any
-step is taken::
+A cell maps the input and the state of one time step to its output and the next state. The input is
+projected separately, so one product can project a whole sequence before the first step::
 
     projected = cell.project(inputs)             the input's part of all gates, with the bias
     output, state = cell.step(projected, state)  the recurrence
 
-State is a value: nothing about a stream is kept on the module.
+State is a value: the module stores nothing about a stream.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first. The blocks
 of weights of the G gates are stacked in torch's order: i, f, g, o for the lstm, r, z, n for the
@@ -31,7 +30,7 @@ CellState = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Symbols that stand for vectors: what a cell need project only once for each symbol.
+    """Embedded symbols, of which a cell projects each only once.
 
     Attributes
     ----------
@@ -45,7 +44,7 @@ class Embedded:
     table: Tensor
 
     def vectors(self) -> Tensor:
-        """Give the vectors [..., I]."""
+        """Return the vectors [..., I]."""
         return functional.embedding(self.ids, self.table)
 
 
@@ -53,7 +52,7 @@ Inputs = Tensor | Embedded
 
 
 def positions(inputs: Inputs) -> torch.Size:
-    """Give the shape of what stands before the vectors: [B] in a step, [T, B] in a window."""
+    """Return the shape without that of the vectors: [B] in a step, [T, B] in a sequence."""
     if isinstance(inputs, Embedded):
         return inputs.ids.shape
     return inputs.shape[:-1] if inputs.is_floating_point() else inputs.shape
@@ -62,8 +61,8 @@ def positions(inputs: Inputs) -> torch.Size:
 class Cell(nn.Module, ABC):
     """One step of a recurrence.
 
-    The parameters are made empty, without a draw from any generator:
-    ``initialization.initialize_cell`` gives them their values.
+    The parameters are created without values, and no generator is used:
+    ``initialization.initialize_cell`` sets them.
 
     Parameters
     ----------
@@ -73,13 +72,13 @@ class Cell(nn.Module, ABC):
     Attributes
     ----------
     gate_names
-        What ``gates`` returns, in the order of the blocks of the weights; G is their number.
+        The results of ``gates``, in the order of the blocks of the weights; G is their number.
     state_count
-        How many tensors [B, H] the state has. The first is the last output.
+        The number of tensors [B, H] in the state. The first is the last output.
     weight_ih, bias
-        Weights [G·H, I] of the input, and one bias [G·H] a gate.
+        Weights [G·H, I] of the input, and the biases [G·H] of the gates.
     zoneout
-        For each part of the state, the probability that a unit stays as it was in a step
+        For each part of the state, the probability that a unit keeps its value in a step
         (Krueger et al. 2017).
     """
 
@@ -100,30 +99,35 @@ class Cell(nn.Module, ABC):
         """Number G of blocks in the weights."""
         return len(self.gate_names)
 
+    @property
+    def kernel(self) -> str | None:
+        """The name of the cell's compiled code for training in ``kernels.table``, if any."""
+        return None
+
     def initial_state(self, batch_size: int) -> CellState:
-        """Give the state before the first step: zeros, ``state_count`` times [B, H]."""
+        """Return the state before the first step: zeros, ``state_count`` times [B, H]."""
         shape = (batch_size, self.hidden_size)
         return tuple(self.bias.new_zeros(shape) for _ in range(self.state_count))
 
     @property
     def is_zoned(self) -> bool:
-        """Whether zoneout keeps some of the state in a step."""
+        """Whether zoneout keeps a part of the state in a step."""
         return any(self.zoneout)
 
     def rows(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
-        """Give the input's part of all gates, with the bias, each different one once.
+        """Return the input's part of all gates, with the bias, each distinct one once.
 
         Parameters
         ----------
         inputs
-            Vectors [..., I], symbols that stand for vectors, or the ids int64[...] of one-hot
-            vectors: those are looked up in the weights, and no product is taken.
+            Vectors [..., I], embedded symbols, or the ids int64[...] of one-hot vectors, which
+            are looked up in the weights without a product.
 
         Returns
         -------
         Tensor, Tensor or None
-            Rows [R, G·H], and the row of each input, int64[...]; None where every input has its
-            own, as it is where the vocabulary is larger than the number of inputs.
+            Rows [R, G·H], and the row of each input, int64[...]; None if every input has its own
+            row, as with a vocabulary larger than the number of inputs.
         """
         if isinstance(inputs, Embedded):
             if len(inputs.table) <= inputs.ids.numel():
@@ -143,7 +147,7 @@ class Cell(nn.Module, ABC):
         return products + self.bias
 
     def project(self, inputs: Inputs) -> Tensor:
-        """Give the input's part of all gates, with the bias, [..., G·H]; see ``rows``."""
+        """Return the input's part of all gates, with the bias, [..., G·H]; see ``rows``."""
         rows, index = self.rows(inputs)
         if index is not None:
             return functional.embedding(index, rows)
@@ -151,19 +155,19 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def gates(self, projected: Tensor, state: CellState) -> tuple[Tensor, ...]:
-        """Give the values [B, H] of the gates of one step, as ``gate_names`` names them."""
+        """Return the values [B, H] of the gates of one step, in the order of ``gate_names``."""
 
     @abstractmethod
     def combine(self, gates: tuple[Tensor, ...], state: CellState) -> CellState:
-        """Give the next state from the gates and the state."""
+        """Return the next state from the gates and the state."""
 
     def step(
         self, projected: Tensor, state: CellState, kept: CellState | None = None
     ) -> tuple[Tensor, CellState]:
-        """Take one step from the projected input [B, G·H]: give the output [B, H] and the state.
+        """Take one step from the projected input [B, G·H]: return the output [B, H] and the state.
 
-        With zoneout, ``kept`` [B, H] of each part of the state says what share of it stays as it
-        was: drawn 0 or 1 in training, and otherwise (``None``) the mean of that.
+        With zoneout, ``kept`` [B, H] is the share of each part of the state that keeps its value:
+        drawn as 0 or 1 in training, and otherwise (``None``) the mean.
         """
         after = self.combine(self.gates(projected, state), state)
         if self.is_zoned:
@@ -180,16 +184,16 @@ class Cell(nn.Module, ABC):
 
 
 class GatedCell(Cell):
-    """A cell whose gates see the earlier output, through ``weight_hh`` [G·H, H].
+    """A cell whose gates read the earlier output through ``weight_hh`` [G·H, H].
 
     Parameters
     ----------
     input_size, hidden_size
         Sizes I and H.
     layer_norm
-        Normalise W x_t and U h_{t−1}, each gate by itself over its H units, and multiply them by
-        gains ``gain_ih`` and ``gain_hh`` [G·H]; what is added is the bias that each gate has
-        anyway (Ba, Kiros & Hinton 2016).
+        Normalise W x_t and U h_{t−1}, each gate separately over its H units, and multiply them by
+        gains ``gain_ih`` and ``gain_hh`` [G·H]. The bias is that of the gates (Ba, Kiros & Hinton
+        2016).
     """
 
     gain_ih: nn.Parameter | None
@@ -203,14 +207,14 @@ class GatedCell(Cell):
         self.gain_hh = nn.Parameter(torch.empty(rows)) if layer_norm else None
 
     def with_recurrent_weights(self, weight_hh: Tensor) -> Self:
-        """Give a cell that shares everything with this one but its recurrent weights."""
+        """Return a cell that shares everything but the recurrent weights with this one."""
         other = copy.copy(self)
         other.__dict__["_parameters"] = {**self._parameters, "weight_hh": weight_hh}
         return other
 
     @property
     def is_normalized(self) -> bool:
-        """Whether there is layer normalisation inside."""
+        """Whether the cell has layer normalisation."""
         return self.gain_hh is not None
 
     def _project_vectors(self, vectors: Tensor) -> Tensor:
@@ -224,18 +228,18 @@ class GatedCell(Cell):
         return super()._with_bias(products)
 
     def _recurrent(self, h: Tensor, rows: slice = slice(None)) -> Tensor:
-        """Give the earlier output's part of the gates in some rows of the weights."""
+        """Return the recurrent part of the gates in some rows of the weights."""
         product = functional.linear(h, self.weight_hh[rows])
         return product if self.gain_hh is None else self._normalized(product) * self.gain_hh[rows]
 
     def _add_recurrent(self, projected: Tensor, h: Tensor, rows: slice = slice(None)) -> Tensor:
-        """Add it to the input's part of them."""
+        """Add it to their projected input."""
         if self.gain_hh is None:
             return torch.addmm(projected, h, self.weight_hh[rows].t())
         return projected + self._recurrent(h, rows)
 
     def _normalized(self, products: Tensor) -> Tensor:
-        """Bring each H values [..., n·H] to mean 0 and deviation 1."""
+        """Normalise each group of H values [..., n·H] to mean 0 and standard deviation 1."""
         gates = products.view(*products.shape[:-1], -1, self.hidden_size)
         return functional.layer_norm(gates, (self.hidden_size,)).flatten(-2)
 
@@ -243,14 +247,14 @@ class GatedCell(Cell):
 class LinearCell(Cell):
     """A cell that is linear in its state: h_t = a_t ⊙ h_{t−1} + b_t, with a and b from x_t alone.
 
-    That is what makes a whole window a parallel scan (``scan.linear_recurrence``).
+    A whole sequence is therefore one parallel scan (``scan.linear_recurrence``).
     """
 
     @abstractmethod
     def coefficients(self, gates: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Give a and b [..., H] from the gates."""
+        """Return a and b [..., H] from the gates."""
 
     def combine(self, gates: tuple[Tensor, ...], state: CellState) -> CellState:
-        """Give (h,)."""
+        """Return (h,)."""
         a, b = self.coefficients(gates)
         return (a * state[0] + b,)

@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Selection of the compute device."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from nextchar.errors import ConfigError
 
 
 def pick_device(name: str) -> torch.device:
-    """Give the device of a name: ``auto`` is a GPU where there is one.
+    """Return a device by name; ``auto`` is a GPU if available, otherwise the CPU.
 
     Raises
     ------
     ConfigError
-        ``cuda`` where torch finds no GPU, or an unknown name.
+        The name is unknown, or is ``cuda`` but torch finds no GPU.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device must be auto, cpu or cuda; got {name!r}")

@@ -1,6 +1,6 @@
-"""Dropout and zoneout, whose randomness is an argument.
+"""Dropout and zoneout with an explicit random generator.
 
-Shapes: T time steps, B streams, H hidden; where nothing else is said, any.
+Shapes: T time steps, B streams, H hidden; any shape unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ WINDOW_DIMENSIONS = 3  # [T, B, H]
 
 
 class Dropout(nn.Module):
-    """Dropout in training mode, and nothing otherwise.
+    """Dropout in training mode, and the identity in evaluation mode.
 
     Parameters
     ----------
     p
         Probability in [0, 1).
     locked
-        Inputs [T, B, H] have one mask [B, H] for all steps: variational dropout (Gal & Ghahramani
-        2016; "locked" in Merity, Keskar & Socher 2018).
+        Whether all time steps of inputs [T, B, H] share one mask [B, H]: variational dropout (Gal &
+        Ghahramani 2016; "locked" in Merity, Keskar & Socher 2018).
     axis
-        The axis of the batch, as for ``draw_numbers``; ``None`` for weights.
+        The batch axis, as in ``draw_numbers``; ``None`` for weights.
     """
 
     def __init__(self, p: float, *, locked: bool = False, axis: int | None = -2) -> None:
@@ -39,10 +39,10 @@ class Dropout(nn.Module):
         return self.training and self.p > 0
 
     def forward(self, inputs: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Drop with the generator's draws; ``ValueError`` where one is needed and is None."""
+        """Apply dropout; raise ``ValueError`` if a generator is needed but missing."""
         if not self.is_active:
             return inputs
-        source = _needed(generator, f"dropout {self.p}")
+        source = _require_generator(generator, f"dropout {self.p}")
         return dropout(inputs, self.p, source, locked=self.locked, axis=self.axis)
 
 
@@ -56,25 +56,25 @@ def dropout(
 ) -> Tensor:
     """Set elements to zero with probability p and scale the others by 1 / (1 − p).
 
-    Hinton et al. (2012), Srivastava et al. (2014). The global generator is neither read nor moved.
+    Hinton et al. (2012), Srivastava et al. (2014). The global generator is not used.
 
     Parameters
     ----------
     inputs
-        Any shape, floating point.
+        A floating-point tensor of any shape.
     p
-        Probability in [0, 1), taken to the nearest multiple of 1/65536.
+        Probability in [0, 1), rounded to the nearest multiple of 1/65536.
     generator
-        On the device of the inputs; it moves on.
+        Random generator on the device of the inputs; its state advances.
     locked
-        Whether all steps of inputs [T, B, H] share one mask.
+        Whether all time steps of inputs [T, B, H] share one mask.
     axis
-        As for ``draw_numbers``.
+        The batch axis, as in ``draw_numbers``.
 
     Returns
     -------
     Tensor
-        Shape and type of the inputs.
+        The result, with the shape and dtype of the inputs.
     """
     like = inputs[0] if locked and inputs.dim() == WINDOW_DIMENSIONS else inputs
     kept = draw_kept(like, p, generator, axis=axis)
@@ -84,24 +84,24 @@ def dropout(
 def drop_symbols(
     ids: Tensor, p: float, generator: torch.Generator | None, *, unknown_id: int, symbols: int
 ) -> Tensor:
-    """Let ``<unk>`` stand for symbols int64[T, B], each with probability p, so that it is learned.
+    """Replace symbols int64[T, B] with ``<unk>`` at random, which trains its embedding.
 
-    Ids from ``symbols`` on stand for no symbol, and stay. ``ValueError`` where a draw is needed
-    and there is no generator.
+    Each symbol is replaced with probability p. Ids of ``symbols`` and above are not symbols, and
+    do not change. Raise ``ValueError`` if a generator is needed but missing.
     """
     if p == 0:
         return ids
     like = torch.empty(ids.shape, device=ids.device)
-    kept = draw_kept(like, p, _needed(generator, f"dropout {p} of symbols"), axis=-1)
+    kept = draw_kept(like, p, _require_generator(generator, f"dropout {p} of symbols"), axis=-1)
     return ids.masked_fill(~kept & (ids < symbols), unknown_id)
 
 
 def draw_zones(like: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """Draw what zoneout keeps (Krueger et al. 2017): 1 with probability p, and otherwise 0.
+    """Draw a zoneout mask (Krueger et al. 2017): 1 with probability p, otherwise 0.
 
-    Shape and type are those of a tensor; ``ValueError`` where there is no generator.
+    The mask has the shape and dtype of ``like``. Raise ``ValueError`` if the generator is missing.
     """
-    source = _needed(generator, f"zoneout {p}")
+    source = _require_generator(generator, f"zoneout {p}")
     return draw_kept(like, p, source).logical_not().to(like.dtype)
 
 
@@ -112,20 +112,20 @@ def draw_kept(
     *,
     axis: int | None = -2,
 ) -> Tensor:
-    """Draw bool of the shape of a tensor, each False with probability p; see ``draw_numbers``."""
+    """Draw a bool mask of the shape of ``like``, False with probability p; see ``draw_numbers``."""
     numbers = draw_numbers(like, generator, axis=axis)
     kept: Tensor = numbers >= _dropped(p) - LEVELS // 2
     return kept
 
 
 def _dropped(p: float) -> int:
-    """Give how many of the levels a draw may have are dropped."""
+    """Return the number of random values, out of ``LEVELS``, that drop an element."""
     return min(round(p * LEVELS), LEVELS - 1)
 
 
-def _needed(generator: torch.Generator | None, what: str) -> torch.Generator:
+def _require_generator(generator: torch.Generator | None, purpose: str) -> torch.Generator:
     if generator is None:
         raise ValueError(
-            f"{what} in training mode needs a generator, got None (call .eval() to run without)"
+            f"{purpose} in training mode needs a generator, got None (call .eval() to run without)"
         )
     return generator

@@ -1,4 +1,4 @@
-"""How symbols enter a network: embedded, or one-hot.
+"""The input layer: symbols are embedded, or one-hot.
 
 Shapes: T time steps, B streams, V vocabulary size, E embedding.
 """
@@ -14,20 +14,20 @@ from nextchar.nn.dropout import Dropout
 
 
 class Embedding(nn.Embedding):
-    """A table of vectors [V, E] that begins without values."""
+    """A table of vectors [V, E], created without values."""
 
     def reset_parameters(self) -> None:
-        """Leave the values undrawn: the constructor would draw from the global generator."""
+        """Draw no values: the constructor would use the global generator."""
 
 
 class Linear(nn.Linear):
-    """A linear map that begins without values."""
+    """A linear map, created without values."""
 
     def reset_parameters(self) -> None:
-        """Leave the values undrawn: the constructor would draw from the global generator."""
+        """Draw no values: the constructor would use the global generator."""
 
 
-def enter(
+def input_layer(
     ids: Tensor,
     embedding: Embedding | None,
     vocabulary_size: int,
@@ -38,11 +38,11 @@ def enter(
     generator: torch.Generator | None,
     added: Tensor | None = None,
 ) -> Inputs:
-    """Give embedded symbols, or the ids themselves, which cells take as one-hot.
+    """Return embedded symbols, or the ids themselves, which cells read as one-hot.
 
-    Embedding dropout is on the table, so that a symbol has one mask wherever it stands in a
-    window (Gal & Ghahramani 2016); input dropout is on the vectors, at each place anew. Vectors
-    [T, B, E] that are added to embedded symbols are dropped with them.
+    Embedding dropout masks rows of the table: a symbol has the same mask at all its positions (Gal
+    & Ghahramani 2016). Input dropout masks the vectors, independently at each position. It includes
+    vectors [T, B, E] that are ``added`` to embedded symbols.
     """
     inputs: Inputs = ids
     if embedding is not None:

@@ -1,11 +1,10 @@
-"""Reading whole items of different lengths, in one direction or in both.
+"""An encoder of items with different lengths, unidirectional or bidirectional.
 
     ids ──▶ embedding, or one-hot ──▶ layers ──▶ an output at every position
 
-In both directions, each layer is two recurrences, of which one reads the item from its end, and
-their outputs stand side by side at each position (Schuster & Paliwal 1997). Positions behind the
-end of an item change nothing: a recurrence comes to them after all others, or reads only what
-stands before them.
+A bidirectional layer has two recurrences, one of which reads the item in reverse. Their outputs are
+concatenated at each position (Schuster & Paliwal 1997). Padding after the end of an item has no
+effect, because both recurrences process it after all symbols of the item.
 
 Shapes: T time steps of the longest item, B items, V vocabulary size, E embedding, H hidden,
 D directions (1 or 2), L layers. Time first.
@@ -22,7 +21,7 @@ from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, enter
+from nextchar.nn.embedding import Embedding, input_layer
 from nextchar.nn.initialization import initialize_cell, initialize_embedding
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import StackedCells
@@ -30,17 +29,16 @@ from nextchar.nn.stack import StackedCells
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder gives for items.
+    """A batch of encoded items.
 
     Attributes
     ----------
     outputs
-        Of the last layer at every position, [T, B, D·H]; behind the end of an item they mean
-        nothing.
+        The outputs of the last layer, [T, B, D·H]; undefined after the end of an item.
     inside
-        Where an item has a symbol, bool[T, B].
+        The mask of valid positions, bool[T, B]; false after the end of an item.
     lengths
-        Of the items, int64[B].
+        The lengths of the items, int64[B].
     directions
         D.
     """
@@ -52,9 +50,10 @@ class Encoded:
 
     @property
     def ends(self) -> Tensor:
-        """What each direction gave when it had read all, [B, D·H].
+        """The final outputs of both directions, [B, D·H].
 
-        The forward one at an item's last symbol, the backward one at its first.
+        These are the forward output at the last symbol of each item, and the backward output at its
+        first symbol.
         """
         size = self.outputs.shape[-1] // self.directions
         last = (self.lengths - 1).view(1, -1, 1).expand(1, -1, size)
@@ -63,19 +62,19 @@ class Encoded:
 
 
 class Encoder(nn.Module):
-    """Embedding and recurrent layers that read whole items.
+    """An embedding and recurrent layers for whole items.
 
     Parameters
     ----------
     vocabulary_size
         V, at least 1.
     config
-        Its cells and their regularisers; batch normalisation and a tied output are for running
-        text.
+        The options of the cells and of regularisation. Batch normalisation and a tied output layer
+        do not apply.
     bidirectional
-        Whether every layer reads in both directions.
+        Whether all layers are bidirectional.
     generator
-        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+        Random generator for the initial weights, on the CPU; ``None`` leaves them uninitialised.
 
     Attributes
     ----------
@@ -104,8 +103,10 @@ class Encoder(nn.Module):
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
         first = vocabulary_size if self.embedding is None else config.embedding_size
         sizes = [first] + [self.output_size] * (config.layers - 1)
-        self.forwards = nn.ModuleList(_one_layer(config, size) for size in sizes)
-        self.backwards = nn.ModuleList(_one_layer(config, size) for size in sizes if bidirectional)
+        self.forwards = nn.ModuleList(_build_layer(config, size) for size in sizes)
+        self.backwards = nn.ModuleList(
+            _build_layer(config, size) for size in sizes if bidirectional
+        )
         self.between = Dropout(config.dropout, locked=config.locked_dropout)
         if generator is not None:
             self._initialize(generator)
@@ -120,13 +121,13 @@ class Encoder(nn.Module):
 
     @property
     def groups(self) -> list[list[nn.Module]]:
-        """What it is made of, from the input to the output: the embedding, then each layer."""
+        """The modules of the embedding, if any, and of each layer, from input to output."""
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         return first + [list[nn.Module](directions) for directions in self._layers]
 
     @property
     def forward_cells(self) -> tuple[Cell, ...]:
-        """The cells that read from the beginning, from the input to the output."""
+        """The cells of the forward direction, from input to output."""
         return tuple(layer[0].cells[0] for layer in self._layers)
 
     def read(
@@ -138,26 +139,26 @@ class Encoder(nn.Module):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> Encoded:
-        """Read items.
+        """Encode a batch of items.
 
         Parameters
         ----------
         ids
-            Symbols int64[T, B]; behind the end of an item, any.
+            Symbols, int64[T, B]; arbitrary ids as padding.
         lengths
-            Of the items, int64[B], 1 to T.
+            Lengths of the items, int64[B], 1 to T.
         added
-            Vectors [T, B, E] that are added to the embedded symbols, if any.
+            Vectors added to the embedded symbols, [T, B, E], if any.
         generator
-            Draws the dropout, on the device of the ids; it moves on.
+            Random generator for dropout, on the device of the ids; its state advances.
         path
-            How the cells run over time (``recurrent.unroll``).
+            Implementation of the recurrence (``recurrent.unroll``).
         """
         steps = torch.arange(len(ids), device=ids.device).unsqueeze(1)
         inside = steps < lengths
-        # Where each position's symbol stands when an item is read from its end.
-        turned = torch.where(inside, lengths - 1 - steps, steps)
-        inputs: Inputs = enter(
+        # Indices that reverse each item and keep its padding.
+        reversal = torch.where(inside, lengths - 1 - steps, steps)
+        inputs: Inputs = input_layer(
             ids,
             self.embedding,
             self.vocabulary_size,
@@ -171,7 +172,7 @@ class Encoder(nn.Module):
             below = inputs
             outputs = torch.cat(
                 [
-                    self._run(stack, below, turned if backward else None, generator, path)
+                    self._run(stack, below, reversal if backward else None, generator, path)
                     for backward, stack in enumerate(directions)
                 ],
                 dim=-1,
@@ -195,19 +196,19 @@ class Encoder(nn.Module):
     def _run(
         stack: StackedCells,
         inputs: Inputs,
-        turned: Tensor | None,
+        reversal: Tensor | None,
         generator: torch.Generator | None,
         path: Path,
     ) -> Tensor:
-        """Run one direction of a layer, and give its outputs in the order of the symbols."""
-        if turned is not None:
-            inputs = _taken(inputs, turned)
-        state = stack.initial_state(_streams(inputs))
+        """Run one direction of a layer, and return the outputs in the order of the symbols."""
+        if reversal is not None:
+            inputs = _reverse_inputs(inputs, reversal)
+        state = stack.initial_state(_batch_size(inputs))
         outputs, _ = stack.unroll(inputs, state, generator=generator, path=path)
-        return outputs if turned is None else _moved(outputs, turned)
+        return outputs if reversal is None else _gather_steps(outputs, reversal)
 
 
-def _one_layer(config: NetworkConfig, input_size: int) -> StackedCells:
+def _build_layer(config: NetworkConfig, input_size: int) -> StackedCells:
     return StackedCells(
         [build_cell(config, input_size)],
         one_hot=config.input == "onehot",
@@ -215,18 +216,18 @@ def _one_layer(config: NetworkConfig, input_size: int) -> StackedCells:
     )
 
 
-def _streams(inputs: Inputs) -> int:
+def _batch_size(inputs: Inputs) -> int:
     return (inputs.ids if isinstance(inputs, Embedded) else inputs).shape[1]
 
 
-def _taken(inputs: Inputs, turned: Tensor) -> Inputs:
-    """Take the inputs in another order of time for each item."""
+def _reverse_inputs(inputs: Inputs, reversal: Tensor) -> Inputs:
+    """Return the inputs with the time steps of each item reversed."""
     if isinstance(inputs, Embedded):
-        return Embedded(inputs.ids.gather(0, turned), inputs.table)
+        return Embedded(inputs.ids.gather(0, reversal), inputs.table)
     if not inputs.is_floating_point():
-        return inputs.gather(0, turned)
-    return _moved(inputs, turned)
+        return inputs.gather(0, reversal)
+    return _gather_steps(inputs, reversal)
 
 
-def _moved(vectors: Tensor, turned: Tensor) -> Tensor:
-    return vectors.gather(0, turned.unsqueeze(-1).expand_as(vectors))
+def _gather_steps(vectors: Tensor, reversal: Tensor) -> Tensor:
+    return vectors.gather(0, reversal.unsqueeze(-1).expand_as(vectors))

@@ -1,7 +1,8 @@
-"""Where training begins: the initial values of all parameters, drawn from a generator.
+"""Initialisation of all parameters from a random generator.
 
-Each gate is a layer of its own, so that every H rows of the stacked weights are drawn by
-themselves. Shapes: V vocabulary size, E embedding, I input size of a layer, H hidden, G gates.
+The H rows of each gate in the stacked weights are initialised separately, as a layer of their own.
+
+Shapes: V vocabulary size, E embedding, I input size of a layer, H hidden, G gates.
 """
 
 from __future__ import annotations
@@ -31,26 +32,26 @@ RECURRENT: dict[Initialization, Draw] = {
 def initialize_cell(
     cell: Cell, config: NetworkConfig, generator: torch.Generator, *, one_hot: bool = False
 ) -> None:
-    """Draw the parameters of a cell.
+    """Initialise the parameters of a cell.
 
-    Recurrent weights are, by ``config.initialization``, orthogonal (Saxe et al., 2014), xavier
-    (Glorot and Bengio, 2010) or he (He et al., 2015). Input weights are he with he, and xavier
-    otherwise. Biases are 0, except that of a forget gate, which is ``config.forget_bias``
-    (Gers et al., 2000; Jozefowicz et al., 2015): that of min_lstm too, which begins by keeping
-    σ(b) / (σ(b) + 1/2) of its state. Peepholes begin at 0, so that peephole_lstm begins as lstm.
-    The gains of layer normalisation begin at 1.
+    Recurrent weights are orthogonal (Saxe et al., 2014), xavier (Glorot and Bengio, 2010) or he (He
+    et al., 2015), according to ``config.initialization``. Input weights are he for he, and xavier
+    otherwise. Biases are 0, except that of the forget gate, which is ``config.forget_bias`` (Gers
+    et al., 2000; Jozefowicz et al., 2015). With this bias b, min_lstm initially keeps
+    σ(b) / (σ(b) + 1/2) of its state. Peephole weights are 0, so peephole_lstm is initially equal to
+    lstm. The gains of layer normalisation are 1.
 
     Parameters
     ----------
     cell
-        Changed in place.
+        Modified in place.
     config
-        Says which distributions.
+        The initialisation options.
     generator
-        On the device of the cell; it moves on.
+        Random generator on the device of the cell; its state advances.
     one_hot
-        Whether the inputs are one-hot. Such a vector has length 1, where one of I values of
-        deviation 1, which xavier and he count on, has √I: the input weights are √I as large.
+        Whether the inputs are one-hot. Xavier and he assume inputs of norm √I, with I values of
+        standard deviation 1. A one-hot vector has norm 1, so its input weights are scaled by √I.
     """
     draw_input = HE if config.initialization == "he" else init.xavier_uniform_
     for gate in cell.weight_ih.chunk(cell.gate_count):
@@ -72,9 +73,9 @@ def initialize_cell(
 
 
 def initialize_embedding(weight: Tensor, generator: torch.Generator, *, tied: bool) -> None:
-    """Draw an embedding [V, E] in place: normal, of deviation 1, or E^−½ where it is tied.
+    """Initialise an embedding [V, E] in place: normal, with deviation 1, or E^−½ if tied.
 
-    A tied embedding is also the output layer (Press and Wolf, 2017), whose logits should begin
+    A tied embedding is also the output layer (Press and Wolf, 2017), whose initial logits should be
     small.
     """
     deviation = 1 / math.sqrt(weight.shape[1]) if tied else 1.0
@@ -82,7 +83,7 @@ def initialize_embedding(weight: Tensor, generator: torch.Generator, *, tied: bo
 
 
 def initialize_head(head: nn.Linear, generator: torch.Generator, *, tied: bool) -> None:
-    """Draw the output layer in place: xavier, unless the embedding was drawn for it; bias 0."""
+    """Initialise the output layer in place: weights xavier, unless tied; bias 0."""
     if not tied:
         init.xavier_uniform_(head.weight, generator=generator)
     init.zeros_(head.bias)

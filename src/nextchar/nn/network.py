@@ -16,25 +16,25 @@ from torch.nn import functional
 from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack, clear, detach
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 __all__ = ["Network", "State", "clear", "detach"]
 
 
 @dataclass(frozen=True)
 class NetworkOutput:
-    """What a network gives for a window.
+    """The results of a network for a sequence.
 
     Attributes
     ----------
     logits
         Of each next symbol, [T, B, V].
     state
-        After the window.
+        The final state.
     outputs, dropped
         Of the last layer [T, B, H], without its dropout and with it.
     """
@@ -56,19 +56,19 @@ class Network(Trainable):
     vocabulary_size
         V, at least 1.
     config
-        What the network is.
+        The architecture.
     generator
-        Draws the initial weights, on the CPU; the global generator is neither read nor moved.
-        ``None`` leaves them undrawn, for those that will be loaded or only counted.
+        Draws the initial weights, on the CPU; the global generator is neither read nor changed.
+        ``None`` draws none, for weights that will be loaded or only counted.
 
     Attributes
     ----------
     embedding
-        [V, E], or None where symbols enter one-hot.
+        [V, E], or None for one-hot symbols.
     stack
         The recurrent layers.
     head
-        The output layer [V, H] with its bias [V]. Where tied, its weight is the embedding's.
+        The output layer [V, H] with its bias [V]. If tied, its weight is the embedding's.
     begins_after
         The symbol after which a text begins, for a network that has not learned to begin from
         zeros; ``None`` for one that has.
@@ -107,19 +107,19 @@ class Network(Trainable):
         initialize_head(self.head, generator, tied=self.config.tied)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The parameters of each level of ``config.level_names``, in the order of ``parameters``.
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each group of ``config.level_names``, in the order of ``parameters``.
 
-        What is shared belongs to the first that has it: a tied head has only its bias.
+        Shared parameters belong to the first group: a tied head has only its bias.
         """
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
-        return levels_of([*first, *self.stack.levels, [self.head]])
+        return layer_groups_of([*first, *self.stack.layer_groups, [self.head]])
 
     @property
     def symbol_weights(self) -> dict[str, int]:
         """The names of the parameters with a part for each symbol, and the dimension that is V.
 
-        The first is where symbols enter.
+        The first is that of the input layer.
         """
         entry = {"embedding.weight": 0} if self.embedding else {"stack.layers.0.weight_ih": 1}
         head = {"head.bias": 0} if self.config.tied else {"head.weight": 0, "head.bias": 0}
@@ -146,18 +146,18 @@ class Network(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> tuple[Tensor, State]:
-        """Read a window and predict each next symbol.
+        """Read a sequence and predict each next symbol.
 
         Parameters
         ----------
         ids
             Symbols int64[T, B].
         state
-            What the streams left behind, or ``initial_state(B)``.
+            The state of the streams after the last call, or ``initial_state(B)``.
         generator
-            Draws the dropout, on the device of the ids; it moves on.
+            Draws the dropout, on the device of the ids.
         path
-            How the cells run over time (``recurrent.unroll``).
+            The path of the cells over time (``recurrent.unroll``).
 
         Returns
         -------
@@ -167,7 +167,7 @@ class Network(Trainable):
         Raises
         ------
         ValueError
-            The ids are not [T, B], or in training mode with dropout no generator was given.
+            The ids are not [T, B], or there is dropout in training mode without a generator.
         """
         reading = self.read(ids, state, generator=generator, path=path)
         return reading.logits, reading.state
@@ -180,25 +180,25 @@ class Network(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> NetworkOutput:
-        """Do as ``forward``, and give what the last layer gave as well."""
+        """Do as ``forward``, and also return the outputs of the last layer."""
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
-        inputs = self._enter(ids, generator)
+        inputs = self._embed(ids, generator)
         outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
         dropped = self.output_dropout(outputs, generator)
-        return NetworkOutput(self._leave(dropped), state, outputs, dropped)
+        return NetworkOutput(self._output_head(dropped), state, outputs, dropped)
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Read one symbol int64[B] of each stream: give logits [B, V] and the state.
+        """Read one symbol int64[B] of each stream: return logits [B, V] and the state.
 
-        For generation: the plain step of the cells, with little around it.
+        For generation: the plain step of the cells, with little overhead.
         """
-        inputs = self._enter(ids, None)
+        inputs = self._embed(ids, None)
         outputs, state = self.stack.forward(inputs, state)
-        return self._leave(self.output_dropout(outputs, None)), state
+        return self._output_head(self.output_dropout(outputs, None)), state
 
-    def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        return enter(
+    def _embed(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
+        return input_layer(
             ids,
             self.embedding,
             self.vocabulary_size,
@@ -208,6 +208,6 @@ class Network(Trainable):
             generator=generator,
         )
 
-    def _leave(self, outputs: Tensor) -> Tensor:
+    def _output_head(self, outputs: Tensor) -> Tensor:
         logits = functional.linear(outputs, self.head.weight, self.head.bias)
         return logits.to(self.head.weight.dtype)

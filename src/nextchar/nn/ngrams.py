@@ -1,8 +1,8 @@
-"""Vectors of the n-grams that end at each position, and votes of a text's n-grams for its label.
+"""N-gram embeddings for each position, and a linear n-gram classifier.
 
-An n-gram is hashed to a row of the table, so that no list of n-grams is kept and every n-gram of a
-new text has a vector; n-grams that fall on one row share it (Weinberger et al. 2009; Bojanowski et
-al. 2017 for words, Pagnoni et al. 2024 for bytes at each position).
+N-grams are hashed to the rows of a table (Weinberger et al. 2009; Bojanowski et al. 2017 for words,
+Pagnoni et al. 2024 for bytes at each position). No list of n-grams is needed, and unseen n-grams
+have a vector too. N-grams with the same hash share a row.
 
 Shapes: T time steps of the longest item, B items, N longest n-gram, E embedding, C labels,
 K n-grams of the longest item, N·T. Time first.
@@ -19,27 +19,27 @@ from torch.nn import functional
 from nextchar.nn.dropout import draw_kept
 from nextchar.nn.embedding import Embedding
 
-# Odd numbers near 2⁶³/φ and from Knuth's generator MMIX: products wrap around in int64.
+# Odd multipliers: that of Knuth's MMIX generator, and 2⁶⁴/φ as int64. Products wrap around.
 _STEP = 6364136223846793005
 _MIX = -7046029254386353131
 _HIGH_BITS = 31
 
 
 class NgramEmbedding(nn.Module):
-    """The sum of the vectors of the n-grams, n from 1 to N, that end at each position.
+    """Sums of the embeddings of all n-grams, n from 1 to N, that end at each position.
+
+    The table is initialised to zeros, so n-grams unseen in training have no effect.
 
     Parameters
     ----------
     longest
         N, at least 1.
     buckets
-        Rows of the table.
+        Number of rows of the table.
     size
         E.
     dropout
-        Probability that an n-gram is left out, each by itself, in training mode.
-
-    The table begins at zero, so that an n-gram that was never learned from says nothing.
+        Probability of dropping each n-gram independently in training mode.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class NgramEmbedding(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, ids: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Give the vectors [T, B, E] of symbols int64[T, B].
+        """Return the vectors [T, B, E] of symbols int64[T, B].
 
-        A position reads only itself and what stands before it, so that what is behind the end of
-        an item changes nothing in it.
+        Each position depends only on itself and earlier positions, so padding has no effect on an
+        item.
 
         Raises
         ------
         ValueError
-            In training mode with dropout, no generator was given.
+            A generator is required for dropout in training mode, but is missing.
         """
         rows, is_there = ngram_rows(ids, self.longest, self.table.num_embeddings)
         weights = is_there.to(self.table.weight.dtype).expand(rows.shape).contiguous()
@@ -86,16 +86,16 @@ class NgramEmbedding(nn.Module):
 
 @dataclass(frozen=True)
 class NgramRows:
-    """The different n-grams of items.
+    """The distinct n-grams of items.
 
     Attributes
     ----------
     rows
-        Of the table, int64[B, K]; row 0 where an item has no more of them.
+        Their rows in the table, int64[B, K]; padded with row 0.
     evidence
-        Of each for each label, float32[B, K, C]; 0 where there is none.
+        The evidence of each n-gram for each label, float32[B, K, C]; padded with 0.
     number
-        Of different n-grams, float32[B, 1].
+        Number of distinct n-grams, float32[B, 1].
     """
 
     rows: Tensor
@@ -104,26 +104,27 @@ class NgramRows:
 
 
 class NgramEvidence(nn.Module):
-    """Which n-grams a text has, and how unevenly the labels have them: naive Bayes.
+    """Naive Bayes log-count ratios of n-grams.
 
-    The evidence of an n-gram for a label is the logarithm of its share of the n-grams of texts with
-    that label, over its share of those of all other texts. An n-gram counts once a text, and once
-    more everywhere, so that no share is zero. As a scale of what a linear classifier reads, it lets
-    weights matter sooner where labels differ (Wang & Manning 2012).
+    The evidence of an n-gram for a label is the logarithm of a ratio: its share of the n-grams in
+    texts with the label, divided by its share of the n-grams in all other texts. Each n-gram counts
+    once per text. All counts are increased by one, so no share is zero. The ratios scale the inputs
+    of a linear classifier, which speeds up the learning of discriminative n-grams (Wang & Manning
+    2012).
 
     Parameters
     ----------
     longest
         N, at least 1.
     buckets
-        Rows that n-grams are hashed to.
+        Number of hash buckets.
     labels
         C.
 
     Attributes
     ----------
     table
-        The evidence, float32[buckets, C]: 0 until ``count``, and for what was never seen.
+        The evidence, float32[buckets, C]; 0 for unseen n-grams. All zeros before ``count``.
     """
 
     table: Tensor
@@ -134,14 +135,14 @@ class NgramEvidence(nn.Module):
         self.register_buffer("table", torch.zeros(buckets, labels))
 
     def forward(self, ids: Tensor, lengths: Tensor) -> NgramRows:
-        """Find the different n-grams of symbols int64[T, B], of which ``lengths`` are of items."""
-        rows, is_first = self._different(ids, lengths)
+        """Return the distinct n-grams of symbols int64[T, B], for items of lengths int64[B]."""
+        rows, is_first = self._distinct(ids, lengths)
         rows, kept = rows.masked_fill(~is_first, 0), is_first.to(self.table.dtype)
         evidence = functional.embedding(rows, self.table) * kept.unsqueeze(-1)
         return NgramRows(rows, evidence, kept.sum(1, keepdim=True))
 
-    def _different(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the rows of all n-grams, int64[B, K], and whether each is the first, bool[B, K]."""
+    def _distinct(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sorted rows of all n-grams, int64[B, K], and a mask of distinct ones."""
         buckets = len(self.table)
         rows, is_there = ngram_rows(ids, self.longest, buckets)
         is_inside = torch.arange(len(ids), device=ids.device).unsqueeze(1) < lengths
@@ -154,32 +155,39 @@ class NgramEvidence(nn.Module):
     def counts(
         self, ids: Tensor, lengths: Tensor, labels: Tensor, weights: Tensor | None = None
     ) -> Tensor:
-        """Count the items of each label, int64[B], that have each n-gram: float32[buckets, C].
+        """Return the number of items with each n-gram and label, float32[buckets, C].
 
-        With weights float32[B], sum these.
+        Parameters
+        ----------
+        ids, lengths
+            The symbols int64[T, B], and the lengths of the items int64[B].
+        labels
+            The label of each item, int64[B].
+        weights
+            The weight of each item, float32[B]; if given, the result is a sum of weights.
         """
-        rows, is_first = self._different(ids, lengths)
+        rows, is_first = self._distinct(ids, lengths)
         places = (rows * self.table.shape[1] + labels.unsqueeze(1))[is_first]
         shares = None if weights is None else weights.unsqueeze(1).expand_as(rows)[is_first]
         counts = torch.bincount(places, shares, minlength=self.table.numel())
         return counts.view_as(self.table).float()
 
     def count(self, counts: Tensor) -> None:
-        """Take the evidence from the sum of ``counts`` over all items that are learned from."""
+        """Compute the evidence from the sum of ``counts`` over the training set."""
         total = counts.sum(1, keepdim=True)
         own, other = ((part + 1) / (part + 1).sum(0) for part in (counts, total - counts))
         self.table.copy_((own / other).log().masked_fill(total == 0, 0))
 
 
 class NgramVotes(nn.Module):
-    """Votes of the n-grams of a text for labels: a weight for each, times its evidence.
+    """A linear classifier on n-grams, scaled by their evidence.
 
-    The weights begin at zero, and so do the votes.
+    The weights are initialised to zeros.
 
     Parameters
     ----------
     buckets, labels
-        As of the evidence.
+        As in ``NgramEvidence``.
     """
 
     def __init__(self, buckets: int, labels: int) -> None:
@@ -188,9 +196,9 @@ class NgramVotes(nn.Module):
         nn.init.zeros_(self.table.weight)
 
     def forward(self, found: NgramRows) -> Tensor:
-        """Give the sum of the votes of each item over the root of their number, [B, C].
+        """Return the logits [B, C]: the sum over n-grams over the square root of their number.
 
-        The sum of independent votes grows like that root.
+        The sum of independent terms grows with that square root.
         """
         votes = functional.embedding(found.rows, self.table.weight) * found.evidence
         summed: Tensor = votes.sum(1)
@@ -198,13 +206,13 @@ class NgramVotes(nn.Module):
 
 
 def ngram_rows(ids: Tensor, longest: int, buckets: int) -> tuple[Tensor, Tensor]:
-    """Hash the n-grams that end at each position.
+    """Hash the n-grams that end at each position of symbols int64[T, B].
 
     Returns
     -------
     Tensor, Tensor
-        Rows int64[N, T, B], 0 to ``buckets`` − 1; and whether there is such an n-gram, which there
-        is not where the text has too few symbols yet: bool[N, T, 1].
+        Rows int64[N, T, B], 0 to ``buckets`` − 1, and a mask bool[N, T, 1]. The mask is false for
+        n-grams longer than the text up to that position.
     """
     steps = len(ids)
     hashed = torch.zeros_like(ids)
@@ -214,7 +222,7 @@ def ngram_rows(ids: Tensor, longest: int, buckets: int) -> tuple[Tensor, Tensor]
         earlier[n - 1 :] = ids[: max(0, steps - n + 1)] + 1
         hashed = (hashed + earlier) * _STEP + n
         mixed = (hashed ^ (hashed >> _HIGH_BITS)) * _MIX
-        # Upper bits: the lower ones of a product depend on the lower ones of its factors alone.
+        # Use the upper bits: the lower bits of a product depend only on those of its factors.
         rows.append(((mixed >> _HIGH_BITS) & ((1 << _HIGH_BITS) - 1)) % buckets)
     sizes = torch.arange(longest, device=ids.device).view(-1, 1, 1)
     is_there = torch.arange(steps, device=ids.device).view(1, -1, 1) >= sizes

@@ -1,4 +1,4 @@
-"""Batch normalisation of what a layer gives.
+"""Batch normalisation of a layer's outputs.
 
 Shapes: T time steps, B streams, H hidden.
 """
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SHARE_OF_NEWEST = 0.1
+MOMENTUM = 0.1
 EPSILON = 1e-5
 
 
 class BatchNorm(nn.Module):
-    """Bring each unit to mean 0 and deviation 1, then to a learned gain and bias.
+    """Batch normalisation of each unit, with a learned gain and bias.
 
-    In training mode over the T·B positions of the window (Ioffe & Szegedy 2015; over time too:
-    Laurent et al. 2016), so that a position is not blind to what comes after it in the window.
-    In evaluation mode by running averages of what training saw, which know no future.
+    Training mode uses the statistics of all T·B positions of the window (Ioffe & Szegedy 2015; over
+    time too: Laurent et al. 2016). A position is therefore influenced by later positions of the
+    window. Evaluation mode uses running averages from training, which do not depend on the future.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class BatchNorm(nn.Module):
     Attributes
     ----------
     gain, bias
-        [H], 1 and 0 at the beginning.
+        The learned gain and bias, [H]; initially 1 and 0.
     mean, variance
-        The running averages [H], which are saved with the weights.
+        The running averages, [H], which are saved with the weights.
     """
 
     mean: Tensor
@@ -44,14 +44,15 @@ class BatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(hidden_size))
 
     def factors(self) -> tuple[Tensor, Tensor]:
-        """Give the factor and the summand [H] that it comes to in evaluation mode."""
+        """Return the equivalent scale and shift [H] of evaluation mode."""
         factor = self.gain / (self.variance + EPSILON).sqrt()
         return factor, self.bias - factor * self.mean
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Normalise [..., H]; in training mode at least two positions, and the averages move.
+        """Normalise inputs [..., H].
 
-        Where the gain is frozen, the averages are too, and are what is normalised by.
+        Training mode needs at least two positions, and updates the running averages. If the gain is
+        frozen, the running averages are frozen too, and are used even in training mode.
         """
         flat = inputs.flatten(0, -2)
         normalized = functional.batch_norm(
@@ -61,7 +62,7 @@ class BatchNorm(nn.Module):
             self.gain,
             self.bias,
             training=self.training and self.gain.requires_grad,
-            momentum=SHARE_OF_NEWEST,
+            momentum=MOMENTUM,
             eps=EPSILON,
         )
         return normalized.view(inputs.shape)

@@ -1,4 +1,4 @@
-"""The tensors of a module by name, and put back by name, strictly."""
+"""Access to the tensors of a module by name, with strict loading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nextchar.errors import RunError
 
 
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Name all that a module has learned: its parameters, then its running averages."""
+    """Return all learned tensors of a module by name: parameters, then buffers."""
     return {
         name: tensor.detach()
         for named in (module.named_parameters(), module.named_buffers())
@@ -20,18 +20,18 @@ def named_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_parameters(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into those of a module that ``named_tensors`` names; see ``copy_by_name``."""
+    """Copy tensors into the parameters and buffers of a module; see ``copy_by_name``."""
     copy_by_name(named_tensors(module), tensors)
 
 
 def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into others of the same names and shapes.
+    """Copy tensors into targets with the same names and shapes.
 
     Raises
     ------
     RunError
-        A name is missing or unexpected, or a shape differs; all of them in one message, and
-        nothing was copied.
+        A name is missing or unexpected, or a shape differs. The message lists all mismatches, and
+        nothing is copied.
     """
     problems = [f"missing {name}" for name in targets if name not in tensors]
     problems += [f"unexpected {name}" for name in tensors if name not in targets]

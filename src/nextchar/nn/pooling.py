@@ -1,4 +1,4 @@
-"""One vector for a whole item, from the outputs at its positions.
+"""Pooling of an encoder's outputs into one vector per item.
 
 Shapes: T time steps of the longest item, B items, F features of an output, P pooled features.
 """
@@ -17,20 +17,20 @@ from nextchar.nn.encoder import Encoded
 
 
 class Pool(nn.Module):
-    """Pools the outputs of an encoder; what stands behind the end of an item changes nothing.
+    """Pools the outputs of an encoder and ignores padding.
 
-    ``last`` is what each direction gave when it had read all; ``mean`` and ``max`` are over all
-    positions, ``mean_max`` is both side by side; ``attention`` is a mean weighted by
-    softmax(v · tanh(W h)) over the positions (Yang et al. 2016).
+    ``last`` takes the final output of each direction. ``mean`` and ``max`` pool over all positions,
+    and ``mean_max`` concatenates both. ``attention`` is a mean weighted by softmax(v · tanh(W h))
+    over the positions (Yang et al. 2016).
 
     Parameters
     ----------
     kind
-        Which of them.
+        The kind of pooling.
     size
         F.
     generator
-        Draws the weights of attention; ``None`` leaves them undrawn.
+        Random generator for the attention weights; ``None`` leaves them uninitialised.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Pool(nn.Module):
             nn.init.normal_(self.query, std=1 / math.sqrt(size), generator=generator)
 
     def forward(self, encoded: Encoded) -> Tensor:
-        """Give float32[B, P]; sums over positions are taken in float32."""
+        """Return the pooled outputs, float32[B, P]; sums over positions use float32."""
         if self.kind == "last":
             return encoded.ends.float()
         outputs, inside = encoded.outputs.float(), encoded.inside.unsqueeze(-1)
@@ -65,7 +65,7 @@ class Pool(nn.Module):
         return torch.cat(parts, dim=-1)
 
     def _weights(self, outputs: Tensor, inside: Tensor) -> Tensor:
-        """Give the share of each position, [T, B, 1]; 0 behind the end of an item."""
+        """Return the attention weight of each position, [T, B, 1]; 0 for padding."""
         if self.projection is None or self.query is None:
             raise ValueError(f"pooling {self.kind} has no attention")
         hidden = functional.linear(outputs, self.projection.weight, self.projection.bias).tanh()

@@ -1,8 +1,8 @@
-"""Logistic regression on weighted terms, with an L2 penalty: a convex problem, solved by L-BFGS.
+"""Logistic regression on weighted terms with an L2 penalty, a convex problem solved by L-BFGS.
 
-Its sparse matrix products are embedding bags: over a text's terms, and over a term's texts.
+Embedding bags compute the sparse matrix products: over the terms of a text, or the texts of a term.
 
-Legend: N texts, M terms of all texts, R rows, C labels.
+Shapes: N texts, M nonzero values in all texts, R distinct terms, C labels.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from torch import Tensor
 from torch.nn import functional
 
 ITERATIONS = 50
-_REMEMBERED = 6
+_HISTORY_SIZE = 6
 _TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class SparseRows:
-    """A sparse matrix [N, R], text by text.
+    """A sparse matrix [N, R] in compressed row format.
 
     Attributes
     ----------
     columns
-        Columns of the values, int64[M].
+        Column of each value, int64[M].
     values
-        float32[M].
+        The nonzero values, float32[M].
     offsets
-        Start of each row: int64[N].
+        Start of each row, int64[N].
     """
 
     columns: Tensor
@@ -38,7 +38,7 @@ class SparseRows:
     offsets: Tensor
 
     def times(self, matrix: Tensor) -> Tensor:
-        """Return the product with a dense matrix [R, C]: [N, C]."""
+        """Return the product [N, C] with a dense matrix [R, C]."""
         return functional.embedding_bag(
             self.columns, matrix, self.offsets, mode="sum", per_sample_weights=self.values
         )
@@ -53,12 +53,12 @@ class SparseRows:
         return SparseRows(self.columns[taken], self.values[taken], offsets)
 
     def transposed(self, rows: int) -> SparseRows:
-        """Return the same values column by column, of which there are R."""
+        """Return the transposed matrix [R, N]; ``rows`` is R."""
         ends = torch.tensor([len(self.columns)])
-        owners = torch.repeat_interleave(torch.diff(self.offsets, append=ends))
+        row_numbers = torch.repeat_interleave(torch.diff(self.offsets, append=ends))
         order = self.columns.argsort(stable=True)
         counts = torch.bincount(self.columns, minlength=rows)
-        return SparseRows(owners[order], self.values[order], counts.cumsum(0) - counts)
+        return SparseRows(row_numbers[order], self.values[order], counts.cumsum(0) - counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,34 +81,34 @@ def regress(
     strength: float,
     importance: Tensor | None = None,
 ) -> Solution:
-    """Minimise the sum of the cross-entropies and ‖weights‖² / 2·strength.
+    """Minimise the total cross-entropy plus the penalty ‖weights‖² / (2 · strength).
 
     Parameters
     ----------
     features
-        [N, R], on the CPU.
+        Term weights of the texts, [N, R], on the CPU.
     targets
         Labels, int64[N].
     start
-        Starting point; the nearer to the solution, the fewer iterations.
+        Initial solution; a close one needs fewer iterations.
     strength
         Inverse regularisation strength (C in scikit-learn), above 0.
     importance
         Weight of each text, float32[N]; all 1 if not given.
     """
-    turned = features.transposed(len(start.weights))
-    share = torch.ones(len(targets)) if importance is None else importance
+    transposed_features = features.transposed(len(start.weights))
+    sample_weights = torch.ones(len(targets)) if importance is None else importance
     solution = Solution(start.weights.clone(), start.bias.clone())
-    hits = torch.zeros(len(targets), len(start.bias))
-    hits[torch.arange(len(targets)), targets] = 1
+    one_hot = torch.zeros(len(targets), len(start.bias))
+    one_hot[torch.arange(len(targets)), targets] = 1
 
     def loss() -> Tensor:
         logs = solution.logits(features).log_softmax(-1)
-        gaps = (logs.exp() - hits) * share.unsqueeze(-1)
-        solution.weights.grad = turned.times(gaps) + solution.weights / strength
-        solution.bias.grad = gaps.sum(0)
+        residuals = (logs.exp() - one_hot) * sample_weights.unsqueeze(-1)
+        solution.weights.grad = transposed_features.times(residuals) + solution.weights / strength
+        solution.bias.grad = residuals.sum(0)
         penalty = solution.weights.square().sum() / (2 * strength)
-        return penalty - ((logs * hits).sum(-1) * share).sum()
+        return penalty - ((logs * one_hot).sum(-1) * sample_weights).sum()
 
     _minimize([solution.weights, solution.bias], loss, len(targets))
     return Solution(solution.weights.detach(), solution.bias.detach())
@@ -118,7 +118,7 @@ def _minimize(variables: list[Tensor], loss: Callable[[], Tensor], scale: float)
     optimizer = torch.optim.LBFGS(
         variables,
         max_iter=ITERATIONS,
-        history_size=_REMEMBERED,
+        history_size=_HISTORY_SIZE,
         tolerance_grad=_TOLERANCE * scale,
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",

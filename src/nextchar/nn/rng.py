@@ -1,9 +1,7 @@
-"""Random bits for a batch of which several processes may each have a share.
+"""Random bits for a batch that may be distributed over several processes.
 
-What is dropped must not depend on how many processes train. So each of them draws for the whole
-batch, from generators in the same state, and takes what falls on its own streams.
-
-Shapes: B streams, of which a process has B/R; R processes.
+Dropout masks must not depend on the number of processes. Each process therefore draws the numbers
+of the whole batch, from generators with equal states, and uses those of its own rows.
 """
 
 from __future__ import annotations
@@ -18,20 +16,20 @@ LEVELS: int = 1 << BITS
 
 
 class SharedGenerator(torch.Generator):
-    """A generator that knows this process's rows of the batch.
+    """A generator that draws for the whole batch and knows the rows of this process.
 
     Parameters
     ----------
     device
-        Where it draws.
+        The device of the random numbers.
     rows
-        The rows of this process, without gaps.
+        The contiguous rows of this process.
     whole
-        Rows of the whole batch, over all processes.
+        Number of rows of the whole batch, over all processes.
     """
 
     def __new__(cls, device: torch.device, *, rows: range, whole: int) -> Self:  # noqa: ARG004
-        """Make the generator; torch's own takes the device alone."""
+        """Create the generator; the constructor of torch accepts only the device."""
         return super().__new__(cls, device)  # type: ignore[call-arg]
 
     def __init__(self, device: torch.device, *, rows: range, whole: int) -> None:  # noqa: ARG002
@@ -40,23 +38,23 @@ class SharedGenerator(torch.Generator):
 
 
 def draw_numbers(like: Tensor, generator: torch.Generator, *, axis: int | None = -2) -> Tensor:
-    """Draw whole numbers, each of the 2¹⁶ of int16 equally likely.
+    """Draw uniform integers from all 2¹⁶ values of int16.
 
     Parameters
     ----------
     like
-        For the shape and the device.
+        A tensor with the shape and the device of the result.
     generator
-        On this device; it advances by the number of elements of the whole batch.
+        Random generator on this device; its state advances by the elements of the whole batch.
     axis
-        The axis that holds the rows of the batch, counted from the end, of which a
-        ``SharedGenerator`` draws those of this process. It may hold them several times, copy after
-        copy. ``None`` for weights: all processes draw the same.
+        The batch axis, counted from the end. With a ``SharedGenerator``, it contains the rows of
+        this process, possibly as several consecutive copies. ``None`` is for weights: all processes
+        draw the same numbers.
 
     Returns
     -------
     Tensor
-        int16, of the shape of ``like``.
+        int16, with the shape of ``like``.
     """
     if axis is None or not isinstance(generator, SharedGenerator):
         return _draw(like.shape, like.device, generator)
@@ -70,7 +68,7 @@ def draw_numbers(like: Tensor, generator: torch.Generator, *, axis: int | None =
 
 def _draw(shape: tuple[int, ...], device: torch.device, generator: torch.Generator) -> Tensor:
     count = torch.Size(shape).numel()
-    # four draws of 16 bits from each 64: five times as fast as a draw an element
+    # Four 16-bit numbers from each 64-bit draw: five times as fast as one draw per element.
     words = torch.empty(-(-count * BITS // 64), dtype=torch.int64, device=device)
     words.random_(-(2**63), None, generator=generator)
     return words.view(torch.int16)[:count].view(shape)

@@ -1,9 +1,9 @@
-"""The linear recurrence h_t = a_t ⊙ h_{t−1} + b_t over a whole window, as a parallel scan.
+"""The linear recurrence h_t = a_t ⊙ h_{t−1} + b_t over a whole sequence, as a parallel scan.
 
 Shapes: T time steps, B streams, H hidden. Time first.
 """
 
-# ruff: noqa: ANN401  (autograd hands its functions a context that torch does not type)
+# ruff: noqa: ANN401  (torch does not type the context of autograd functions)
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-# On a CPU, a step over this many numbers is worth a call of its own: the plain loop then reads
-# memory once, and the scan three times.
+# On a CPU, a plain loop is faster for steps of at least this many numbers: it reads memory once,
+# and the scan three times.
 WIDE_STEP = 4096
 
 
@@ -24,7 +24,7 @@ def linear_recurrence(decay: Tensor, inputs: Tensor, initial: Tensor) -> Tensor:
     Parameters
     ----------
     decay, inputs
-        a and b [T, B, H], of any size: nothing is divided by a, so that a may be 0.
+        a and b [T, B, H] of any size; a may be 0, since nothing is divided by it.
     initial
         h before the first step [B, H].
 
@@ -80,7 +80,7 @@ def _loop_backwards(decay: Tensor, grad: Tensor) -> Tensor:
 
 
 def _scan(decay: Tensor, inputs: Tensor, initial: Tensor) -> Tensor:
-    """Halve the window by joining neighbours, solve that, and fill in between (Blelloch, 1990).
+    """Join neighbouring steps, solve the shorter recurrence, fill in the rest (Blelloch, 1990).
 
     Two steps are one of the same form, a' = a_2 ⊙ a_1 and b' = b_2 + a_2 ⊙ b_1: the work is
     linear in T, and the number of calls grows with its logarithm.
@@ -98,6 +98,6 @@ def _scan(decay: Tensor, inputs: Tensor, initial: Tensor) -> Tensor:
 
 
 def _scan_backwards(decay: Tensor, grad: Tensor) -> Tensor:
-    nothing = torch.zeros_like(grad[0])
-    following = torch.cat((decay[1:], nothing.unsqueeze(0)))
-    return _scan(following.flip(0), grad.flip(0), nothing).flip(0)
+    zeros = torch.zeros_like(grad[0])
+    following = torch.cat((decay[1:], zeros.unsqueeze(0)))
+    return _scan(following.flip(0), grad.flip(0), zeros).flip(0)

@@ -1,4 +1,4 @@
-"""A stack of cells, which is itself a cell: a step of it is a step of each layer.
+"""A stack of cells, which works as one cell: its step is a step of each layer.
 
 Shapes: T time steps, B streams, I input size of the first layer, H hidden, L layers. Time first.
 """
@@ -22,25 +22,25 @@ RunCell = Callable[[Cell, Inputs, CellState, CellState | None], tuple[Tensor, Ce
 
 
 class StackedCells(nn.Module):
-    """Cells of which each takes the output of the one below.
+    """Layers of cells: each reads the output of the layer below.
 
     Parameters
     ----------
     cells
         L cells, from the input to the output.
     residual
-        Add a layer's input to its output where the sizes agree.
+        Add a layer's input to its output if the sizes agree.
     one_hot
-        Whether what enters is one-hot symbols, which are never added.
+        Whether inputs are one-hot symbols, which are never added.
     batch_norm
         Normalise each unit of every layer's output over all its positions: the "sequence-wise"
         batch normalisation of Laurent et al. 2016 (Ioffe & Szegedy 2015).
     dropout
         Probability of dropout between layers.
     locked_dropout
-        Whether its masks are the same for all steps of a window.
+        Whether its masks are the same for all time steps.
     weight_dropout
-        Probability of dropout on the recurrent weights, drawn once a call: DropConnect (Wan et
+        Probability of dropout on the recurrent weights, drawn once per call: DropConnect (Wan et
         al. 2013) as in the AWD-LSTM (Merity, Keskar & Socher 2018).
     """
 
@@ -69,13 +69,13 @@ class StackedCells(nn.Module):
         return tuple(layer for layer in self.layers if isinstance(layer, Cell))
 
     @property
-    def levels(self) -> list[list[nn.Module]]:
+    def layer_groups(self) -> list[list[nn.Module]]:
         """The layers, each with its normalisation."""
         norms = [[norm] for norm in self.norms] or [[] for _ in self.cells]
         return [[cell, *norm] for cell, norm in zip(self.cells, norms, strict=True)]
 
     def initial_state(self, batch_size: int) -> State:
-        """Give the state before the first step: a tuple of layers, zeros."""
+        """Return the initial state: zeros, a tuple of layers."""
         return tuple(cell.initial_state(batch_size) for cell in self.cells)
 
     def forward(
@@ -86,7 +86,7 @@ class StackedCells(nn.Module):
         Parameters
         ----------
         inputs
-            Vectors [B, I], symbols that stand for vectors, or one-hot ids int64[B].
+            Vectors [B, I], embedded symbols, or one-hot ids int64[B].
         state
             L states of cells.
         generator
@@ -95,14 +95,14 @@ class StackedCells(nn.Module):
         Returns
         -------
         Tensor, State
-            The output [B, H] of the last layer, on which there is no dropout yet, and the state.
+            The output [B, H] of the last layer, before its dropout, and the state.
 
         Raises
         ------
         ValueError
-            In training mode with dropout, no generator was given.
+            There is dropout in training mode without a generator.
         """
-        return self._climb(lambda cell, *arguments: cell(*arguments), inputs, state, generator)
+        return self._run_layers(lambda cell, *arguments: cell(*arguments), inputs, state, generator)
 
     def unroll(
         self,
@@ -112,23 +112,23 @@ class StackedCells(nn.Module):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> tuple[Tensor, State]:
-        """Run the stack over a window, layer by layer: as ``forward``, with a T in front."""
+        """Run the stack over a sequence, layer by layer: as ``forward``, over T steps."""
 
         def run(
             cell: Cell, inputs: Inputs, state: CellState, kept: CellState | None
         ) -> tuple[Tensor, CellState]:
             return unroll(cell, inputs, state, kept=kept, path=path)
 
-        return self._climb(run, inputs, state, generator)
+        return self._run_layers(run, inputs, state, generator)
 
-    def _climb(
+    def _run_layers(
         self, run: RunCell, inputs: Inputs, state: State, generator: torch.Generator | None
     ) -> tuple[Tensor, State]:
         after = []
         below: Inputs = inputs
         for layer, (cell, before) in enumerate(zip(self.cells, state, strict=True)):
-            thinned = self._thinned(cell, generator)
-            outputs, new = run(thinned, below, before, self._zones(cell, before, below, generator))
+            dropped = self._weight_dropped(cell, generator)
+            outputs, new = run(dropped, below, before, self._zones(cell, before, below, generator))
             after.append(new)
             if self.norms:
                 outputs = self.norms[layer](outputs)
@@ -140,7 +140,7 @@ class StackedCells(nn.Module):
     def _zones(
         self, cell: Cell, state: CellState, inputs: Inputs, generator: torch.Generator | None
     ) -> CellState | None:
-        """Draw what zoneout keeps in this call; see ``Cell.step``."""
+        """Draw the shares that zoneout keeps in this call; see ``Cell.step``."""
         if not (self.training and cell.is_zoned):
             return None
         steps = positions(inputs)[:-1]
@@ -150,21 +150,21 @@ class StackedCells(nn.Module):
             for part, p in zip(parts, cell.zoneout, strict=True)
         )
 
-    def _thinned(self, cell: Cell, generator: torch.Generator | None) -> Cell:
-        """Give the cell with some of its recurrent weights dropped, as for this call."""
+    def _weight_dropped(self, cell: Cell, generator: torch.Generator | None) -> Cell:
+        """Return the cell with some of its recurrent weights dropped for this call."""
         if not self.weight_dropout.is_active or not isinstance(cell, GatedCell):
             return cell
         return cell.with_recurrent_weights(self.weight_dropout(cell.weight_hh, generator))
 
 
 def _added(outputs: Tensor, below: Inputs) -> Tensor:
-    """Add a layer's inputs to its outputs where they are vectors of the same size."""
+    """Add a layer's inputs to its outputs if they are vectors of the same size."""
     vectors = below.vectors() if isinstance(below, Embedded) else below
     return outputs + vectors if vectors.shape == outputs.shape else outputs
 
 
 def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
-    """Make the configured layers for inputs of size I; their parameters are still empty."""
+    """Build the configured layers for inputs of size I; their parameters have no values yet."""
     sizes = [input_size] + [config.hidden_size] * (config.layers - 1)
     cells = [build_cell(config, size) for size in sizes]
     return StackedCells(
@@ -179,13 +179,13 @@ def build_stack(config: NetworkConfig, input_size: int) -> StackedCells:
 
 
 def detach(state: State) -> State:
-    """Cut a state off from the graph that made it: gradients go no further back."""
+    """Detach a state from its graph: gradients stop here."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)
 
 
-def clear(state: State, fresh: Tensor) -> State:
-    """Put zeros where ``fresh`` bool[B] says that a stream begins its text."""
+def clear(state: State, reset_mask: Tensor) -> State:
+    """Zero the state of the streams whose text begins, by a mask bool[B]."""
     return tuple(
-        tuple(tensor.masked_fill(fresh.unsqueeze(-1), 0) for tensor in cell_state)
+        tuple(tensor.masked_fill(reset_mask.unsqueeze(-1), 0) for tensor in cell_state)
         for cell_state in state
     )

@@ -1,4 +1,4 @@
-"""What a trainer asks of a network."""
+"""The interface between a trainer and a network."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from torch import nn
 
 
 class Trainable(nn.Module, ABC):
-    """A network whose parameters are arranged in levels, from the input to the output."""
+    """A network with its parameters in layer groups, from input to output."""
 
     @property
     @abstractmethod
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The parameters of each level, every one once: the first level that has it."""
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The parameters of each layer group; a shared parameter belongs to the first group."""
 
     @property
     def fitted(self) -> frozenset[str]:
-        """The names of buffers that are fitted beside the steps, and so are never averaged."""
+        """The names of buffers that are not set by training steps, and are never averaged."""
         return frozenset()
 
     @property
     def parameter_count(self) -> int:
-        """Number of learned values; shared ones count once."""
+        """The number of trainable values; shared parameters count once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def levels_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
-    """Give the parameters of groups of modules; what is shared belongs to the first."""
-    levels: list[tuple[nn.Parameter, ...]] = []
+def layer_groups_of(groups: Iterable[Sequence[nn.Module]]) -> tuple[tuple[nn.Parameter, ...], ...]:
+    """Return the parameters of groups of modules; shared ones belong to the first group."""
+    grouped: list[tuple[nn.Parameter, ...]] = []
     known: set[int] = set()
     for modules in groups:
         each = [parameter for module in modules for parameter in module.parameters()]
-        levels.append(tuple(p for p in each if id(p) not in known))
-        known.update(map(id, levels[-1]))
-    return tuple(levels)
+        grouped.append(tuple(p for p in each if id(p) not in known))
+        known.update(map(id, grouped[-1]))
+    return tuple(grouped)
 
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Keep a network in evaluation mode without gradients in the block, then restore its mode."""
+    """Disable gradients and use evaluation mode within a block, then restore the mode."""
     was_training = network.training
     network.eval()
     try:

@@ -1,15 +1,15 @@
-"""An encoder and a decoder with attention: from a source to a target of another length.
+"""An encoder-decoder network with attention, from a source to a target of another length.
 
     source ──▶ encoder ───────┬──────────────┐
-                              ▼ its ends     ▼ memory
+                              ▼ final state  ▼ memory
     ⊢ target ──▶ embedding ──▶ decoder ──▶ attention ──▶ tanh(W [context, h]) ──▶ head ──▶ logits
 
-The decoder's recurrence does not see the contexts (no input feeding), so that with teacher forcing
-it runs over the whole target at once, and attention is two products over all steps.
+The decoder's recurrence does not read the contexts (no input feeding). With teacher forcing it
+therefore processes the whole target at once, and attention is two products over all steps.
 
-Shapes: S time steps of the longest source, T of the longest target, B items, K texts that are
-followed for each, V target symbols, D·H size of the encoder's outputs, H hidden, L layers. Time
-first, but in attention.
+Shapes: S time steps of the longest source, T of the longest target, B items, K hypotheses per item,
+V target symbols, D·H size of the encoder outputs, H hidden, L layers. Time first, except in
+attention.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from nextchar.config import AttentionName, NetworkConfig
 from nextchar.nn.attention import ATTENTIONS, Memory
 from nextchar.nn.cell import Inputs
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.encoder import Encoded, Encoder
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import State, build_stack
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a decoder gives with teacher forcing.
+    """The output of a decoder with teacher forcing.
 
     Attributes
     ----------
     logits
-        Of each next symbol, or of the end, [T, B, V + 1].
+        The logits of each next symbol, including the end, [T, B, V + 1].
     weights
-        Where it looked, [B, T, S].
+        The attention weights, [B, T, S].
     """
 
     logits: Tensor
@@ -49,25 +49,25 @@ class Prediction:
 
 
 class TransducerNetwork(Trainable):
-    """A network that reads a source and writes a target.
+    """A sequence-to-sequence network.
 
     Parameters
     ----------
     source_size, target_size
-        Symbols of the source, and V.
+        Vocabulary sizes of the source and the target; the latter is V.
     config
-        The cells of both the encoder and the decoder.
+        The options of the cells in the encoder and the decoder.
     attention
-        How places are scored.
+        The attention mechanism.
     bidirectional
-        Whether the encoder reads in both directions.
+        Whether the encoder is bidirectional.
     generator
-        Draws the initial weights, on the CPU; ``None`` leaves them undrawn.
+        Random generator for the initial weights, on the CPU; ``None`` leaves them uninitialised.
 
     Attributes
     ----------
     border
-        The id V: the end where it is predicted, the beginning where it is read.
+        The id V: the end symbol in predictions, and the start symbol in inputs.
     """
 
     def __init__(
@@ -81,24 +81,24 @@ class TransducerNetwork(Trainable):
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
-        size, with_border = config.hidden_size, target_size + 1
+        size, decoder_symbols = config.hidden_size, target_size + 1
         self.border = target_size
         self.encoder = Encoder(
             source_size, config, bidirectional=bidirectional, generator=generator
         )
         self.encoder_dropout = Dropout(config.dropout, locked=config.locked_dropout)
         is_embedded = config.input == "embedding"
-        self.embedding = Embedding(with_border, config.embedding_size) if is_embedded else None
+        self.embedding = Embedding(decoder_symbols, config.embedding_size) if is_embedded else None
         self.embedding_dropout = Dropout(config.embedding_dropout, axis=None)
         self.input_dropout = Dropout(config.input_dropout, locked=config.locked_dropout)
-        self.stack = build_stack(config, config.embedding_size if is_embedded else with_border)
+        self.stack = build_stack(config, config.embedding_size if is_embedded else decoder_symbols)
         parts = sum(cell.state_count for cell in self.stack.cells)
         self.bridge = Linear(self.encoder.output_size, parts * size)
         self.attention = ATTENTIONS[attention](self.encoder.output_size, size)
         self.combine = Linear(self.encoder.output_size + size, size)
         last = config.dropout if config.output_dropout is None else config.output_dropout
         self.output_dropout = Dropout(last, axis=-3)
-        self.head = Linear(size, with_border)
+        self.head = Linear(size, decoder_symbols)
         if generator is not None:
             self._initialize(config, generator)
 
@@ -113,12 +113,14 @@ class TransducerNetwork(Trainable):
         self.attention.initialize(generator)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
-        """The encoder's, the bridge, the decoder's embedding and layers, and what leads out."""
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+        """The layer groups: encoder, bridge, decoder embedding, decoder layers, and output."""
         first: list[list[nn.Module]] = [] if self.embedding is None else [[self.embedding]]
         out: list[nn.Module] = [self.attention, self.combine, self.head]
         bridge: list[nn.Module] = [self.bridge]
-        return levels_of([*self.encoder.groups, bridge, *first, *self.stack.levels, out])
+        return layer_groups_of(
+            [*self.encoder.groups, bridge, *first, *self.stack.layer_groups, out]
+        )
 
     def forward(
         self,
@@ -129,26 +131,25 @@ class TransducerNetwork(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> Prediction:
-        """Predict each symbol of the targets from the source and the symbols before it.
+        """Predict each symbol of the targets from the source and the preceding symbols.
 
         Parameters
         ----------
         source
-            Symbols int64[S, B]; behind the end of an item, any.
+            Symbols, int64[S, B]; arbitrary ids as padding.
         lengths
-            Of the sources, int64[B], 1 to S.
+            Lengths of the sources, int64[B], 1 to S.
         read
-            What the decoder reads, int64[T, B]: the border, then the target without what is
-            behind its end.
+            Inputs of the decoder, int64[T, B]: the start symbol, the target, then padding.
         generator
-            Draws the dropout; it moves on.
+            Random generator for dropout; its state advances.
         path
-            How the cells run over time (``recurrent.unroll``).
+            Implementation of the recurrence (``recurrent.unroll``).
         """
         memory, state = self.begin(source, lengths, generator=generator, path=path)
-        entered = self._enter(read, generator)
-        outputs, _ = self.stack.unroll(entered, state, generator=generator, path=path)
-        logits, weights = self._leave(outputs.transpose(0, 1), memory, generator)
+        embedded = self._embed(read, generator)
+        outputs, _ = self.stack.unroll(embedded, state, generator=generator, path=path)
+        logits, weights = self._output_head(outputs.transpose(0, 1), memory, generator)
         return Prediction(logits.transpose(0, 1), weights)
 
     def begin(
@@ -159,36 +160,36 @@ class TransducerNetwork(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> tuple[Memory, State]:
-        """Read sources: give what the decoder looks at, and its state before the first step."""
+        """Encode sources; return the attention memory and the decoder's initial state."""
         encoded = self.encoder.read(source, lengths, generator=generator, path=path)
         dropped = self.encoder_dropout(encoded.outputs, generator)
         memory = self.attention.remember(
             Encoded(dropped, encoded.inside, encoded.lengths, encoded.directions)
         )
-        return memory, self._first_state(encoded.ends)
+        return memory, self._initial_state(encoded.ends)
 
     def step(self, ids: Tensor, state: State, memory: Memory) -> tuple[Tensor, State, Tensor]:
-        """Go on by one symbol in K texts of each item.
+        """Advance K hypotheses of each item by one symbol.
 
         Parameters
         ----------
         ids
-            The newest symbols, int64[B, K].
+            The latest symbols, int64[B, K].
         state
-            Of B·K texts, those of an item side by side.
+            The state of B·K hypotheses, with those of an item contiguous.
         memory
-            Of the B items.
+            The attention memory of the B items.
 
         Returns
         -------
         Tensor, State, Tensor
-            Logits [B, K, V + 1], the state, and where it looked, [B, K, S].
+            Logits [B, K, V + 1], the state, and the attention weights [B, K, S].
         """
-        outputs, state = self.stack.forward(self._enter(ids.flatten(), None), state)
-        logits, weights = self._leave(outputs.view(*ids.shape, -1), memory, None)
+        outputs, state = self.stack.forward(self._embed(ids.flatten(), None), state)
+        logits, weights = self._output_head(outputs.view(*ids.shape, -1), memory, None)
         return logits, state, weights
 
-    def _first_state(self, ends: Tensor) -> State:
+    def _initial_state(self, ends: Tensor) -> State:
         dtype = self.head.weight.dtype
         parts = iter(self.bridge(ends).tanh().to(dtype).chunk(self._state_parts, dim=-1))
         return tuple(
@@ -200,8 +201,8 @@ class TransducerNetwork(Trainable):
     def _state_parts(self) -> int:
         return sum(cell.state_count for cell in self.stack.cells)
 
-    def _enter(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
-        return enter(
+    def _embed(self, ids: Tensor, generator: torch.Generator | None) -> Inputs:
+        return input_layer(
             ids,
             self.embedding,
             self.border + 1,
@@ -211,10 +212,10 @@ class TransducerNetwork(Trainable):
             generator=generator,
         )
 
-    def _leave(
+    def _output_head(
         self, outputs: Tensor, memory: Memory, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Give logits and attention weights for outputs [B, T, H] of the decoder."""
+        """Return logits and attention weights for decoder outputs [B, T, H]."""
         contexts, weights = self.attention(outputs, memory)
         joined = torch.cat([contexts, outputs.to(contexts.dtype)], dim=-1)
         combined = self.output_dropout(self.combine(joined).tanh(), generator)

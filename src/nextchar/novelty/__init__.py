@@ -1,4 +1,4 @@
-"""What a text shares word for word with a corpus, and how much of it is new."""
+"""Novelty of a text: the spans that it shares with a corpus, and the share of new n-grams."""
 
 from nextchar.novelty.report import Novelty, SharedSpan, novelty
 

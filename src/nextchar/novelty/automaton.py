@@ -1,15 +1,15 @@
-"""The suffix automaton of a text: a machine that knows every substring of it.
+"""The suffix automaton of a text, which accepts exactly its substrings.
 
-A state stands for the substrings that end at the same places of the text: the longest of them
-has ``LENGTH`` symbols, the others are its suffixes, down to one symbol more than the longest
-string of the state that its ``LINK`` leads to. Reading a symbol follows an edge, and forgetting
-what was read first follows a link. A text of n symbols has at most 2n states and 3n edges, which
-one pass over it finds:
+A state represents all substrings that end at the same positions of the text. The longest of them
+has ``LENGTH`` symbols. The others are its suffixes, and the shortest is one symbol longer than the
+longest string of the state's suffix link, ``LINK``. An edge appends a symbol; a link removes
+symbols from the start. The automaton of n symbols has at most 2n states and 3n edges, and a single
+pass over the text builds it:
 
     A. Blumer, J. Blumer, D. Haussler, A. Ehrenfeucht, M. T. Chen, J. Seiferas: The smallest
     automaton recognizing the subwords of a text. Theoretical Computer Science 40, 1985.
 
-Legend: n symbols of the text, S states, E edges.
+Shapes: n symbols of the text, S states, E edges.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from nextchar.compilation.jit import compiled
 
 Numbers = NDArray[np.int32]
 
-LONGEST_TEXT = (2**31 - 1) // 3  # symbols: edges are counted in int32
+MAX_TEXT_LENGTH = (2**31 - 1) // 3  # symbols: edges are counted in int32
 
-# Columns of ``SuffixAutomaton.states``: a state fills half a cache line.
+# Columns of ``SuffixAutomaton.states``. A state occupies half a cache line.
 LINK, LENGTH, BEST, EDGE, END_EDGE, SYMBOL, TARGET = range(7)
 ROOT = 0
 
 _COLUMNS = 8  # 32 bytes
 _NONE = -1
-_SCATTER = 0x1E3779B97F4A7C15  # odd, and no pattern in its bits: mixes keys as a factor
+_HASH_FACTOR = 0x1E3779B97F4A7C15  # odd, with irregular bits, for multiplicative hashing
 
 
 class SuffixAutomaton(NamedTuple):
-    """The substrings of a text, in states that are numbered by rising length.
+    """The suffix automaton of a text; its states are sorted by length.
 
     Attributes
     ----------
     states
-        int32[S, 8], in columns: where the link leads, always to a lower number; the length of
-        the longest string; the longest match that was seen, 0 at first; the first edge and the
-        end of the edges; and the symbol and the target of the first edge once more, since most
-        states have no other.
+        int32[S, 8]. The columns are the suffix link, always to a lower state; the length of the
+        longest string; the longest match so far, initially 0; the first edge and the end of the
+        edges; and a copy of the first edge's symbol and target, since most states have only one
+        edge.
     symbols, targets
-        The edges, int32[E]; those of a state stand side by side, by rising symbol.
+        The edges, int32[E], contiguous for each state and sorted by symbol.
     prefixes
-        The state of the text up to and with each symbol, int32[n].
+        The state of each prefix of the text, int32[n].
     """
 
     states: Numbers
@@ -57,12 +57,13 @@ class SuffixAutomaton(NamedTuple):
 
 
 class _Draft(NamedTuple):
-    """An automaton that grows: its edges are linked lists, so that a state can be copied.
+    """An automaton under construction, with linked lists of edges that make states easy to copy.
 
-    ``links``, ``lengths`` and ``newest`` (edge) are of states, int32[2n]; ``symbols``,
-    ``targets``, ``owners`` and ``older`` (edge of the same state) of edges, int32[3n]. Since some
-    states have an edge for every symbol, an edge is found by state and symbol in ``slots``
-    int32[.], a hash table of edges with a power of two of places and at most 3/4 of them taken.
+    States have ``links``, ``lengths`` and their ``newest`` edge, each int32[2n]. Edges have
+    ``symbols``, ``targets``, ``owners`` and the next ``older`` edge of the same state, each
+    int32[3n]. A hash table ``slots``, int32[.], finds the edge of a state for a symbol, because
+    some states have an edge for every symbol. Its size is a power of two, and its load is at most
+    3/4.
     """
 
     links: Numbers
@@ -76,12 +77,12 @@ class _Draft(NamedTuple):
 
 
 def build(ids: NDArray[np.uint32]) -> SuffixAutomaton:
-    """Make the automaton of a text, in one or two microseconds and some 250 bytes a symbol.
+    """Build the automaton of a text, in one or two microseconds and about 250 bytes per symbol.
 
     Parameters
     ----------
     ids
-        The text, uint32[n], n from 1 to ``LONGEST_TEXT``; ids below 2²¹, as code points are.
+        The text, uint32[n], n from 1 to ``MAX_TEXT_LENGTH``; ids below 2²¹, like code points.
     """
     n = len(ids)
     links, lengths, newest = np.empty((3, 2 * n), np.int32)
@@ -89,15 +90,15 @@ def build(ids: NDArray[np.uint32]) -> SuffixAutomaton:
     slots = np.full(1 << (4 * n - 1).bit_length(), _NONE, np.int32)
     draft = _Draft(links, lengths, newest, symbols, targets, owners, older, slots)
     prefixes = np.empty(n, np.int32)
-    states, edges = _grow(ids, draft, prefixes)
-    return _settled(draft, states, edges, prefixes)
+    states, edges = _build_draft(ids, draft, prefixes)
+    return _finalize(draft, states, edges, prefixes)
 
 
-def _settled(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> SuffixAutomaton:
-    """Give the states numbers by rising length, and lay their edges side by side.
+def _finalize(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> SuffixAutomaton:
+    """Renumber the states by length, and store the edges of each state contiguously.
 
-    The short strings, which are met most often, then share a few pages of memory, and a loop
-    over the numbers meets every state after the one that its link leads to.
+    The states of short strings, which are visited most often, then share a few pages of memory.
+    A loop over all states visits the suffix link of each state before the state itself.
     """
     order = np.argsort(draft.lengths[:states], kind="stable")
     number = np.empty(states, np.int32)
@@ -122,8 +123,8 @@ def _settled(draft: _Draft, states: int, edges: int, prefixes: Numbers) -> Suffi
 
 
 @compiled
-def _grow(ids: NDArray[np.uint32], draft: _Draft, prefixes: Numbers) -> tuple[int, int]:
-    """Read the text, and give how many states and edges it has; the root is state 0."""
+def _build_draft(ids: NDArray[np.uint32], draft: _Draft, prefixes: Numbers) -> tuple[int, int]:
+    """Build the automaton; return the numbers of states and edges. State 0 is the root."""
     links, lengths, targets = draft.links, draft.lengths, draft.targets
     links[ROOT], lengths[ROOT], draft.newest[ROOT] = _NONE, 0, _NONE
     states, edges, last = 1, 0, 0
@@ -145,8 +146,8 @@ def _grow(ids: NDArray[np.uint32], draft: _Draft, prefixes: Numbers) -> tuple[in
         else:
             met = targets[edge]
             if lengths[met] != lengths[state] + 1:
-                # The strings of ``met`` that are longer than what was met here end at fewer
-                # places from now on: the shorter ones become a state of their own.
+                # From now on, the shorter strings of ``met`` end at one more position than its
+                # longer ones, so they become a separate state.
                 shorter = states
                 states += 1
                 lengths[shorter], draft.newest[shorter] = lengths[state] + 1, _NONE
@@ -170,16 +171,16 @@ def _grow(ids: NDArray[np.uint32], draft: _Draft, prefixes: Numbers) -> tuple[in
 
 @compiled
 def _edge(draft: _Draft, state: int, symbol: np.int32) -> int:
-    """Find the edge of a state for a symbol."""
+    """Return the edge of a state for a symbol, or −1."""
     return int(draft.slots[_slot(draft, state, symbol)])
 
 
 @compiled
 def _slot(draft: _Draft, state: int, symbol: np.int32) -> int:
-    """Find the slot of an edge, or the free one that it would take."""
+    """Return the slot of an edge, or the free slot for it."""
     last = len(draft.slots) - 1
     key = np.int64(state) << 21 | symbol
-    slot = ((key * _SCATTER) >> 32) & last
+    slot = ((key * _HASH_FACTOR) >> 32) & last
     edge = draft.slots[slot]
     while edge != _NONE and (draft.owners[edge] != state or draft.symbols[edge] != symbol):
         slot = (slot + 1) & last

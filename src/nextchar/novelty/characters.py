@@ -1,6 +1,6 @@
-"""A text as ids that may be compared with a corpus, and where its characters lie among them.
+"""A text as ids for comparison with a corpus, and the bounds of its characters.
 
-Legend: m characters, n symbols, V symbols of the vocabulary.
+Shapes: m characters, n symbols, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from nextchar.text.vocabulary import Vocabulary
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Characters:
-    """An encoded text in which a character that the vocabulary lacks is id V, which nothing equals.
+    """An encoded text; characters outside the vocabulary have id V, which matches no symbol.
 
     Attributes
     ----------
     ids
-        uint32[n].
+        The symbols, uint32[n].
     bounds
-        The first symbol of each character, and n, int64[m + 1].
+        Index of the first symbol of each character, followed by n; int64[m + 1].
     unknown
-        How many characters the vocabulary lacks.
+        Number of characters outside the vocabulary.
     """
 
     ids: NDArray[np.uint32]
@@ -39,7 +39,7 @@ class Characters:
         Raises
         ------
         TextError
-            A lone surrogate, which is no character.
+            The text contains a lone surrogate, which is not a character.
         """
         known_ids = vocabulary.encode(text, unknown="skip")
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -1,20 +1,19 @@
-"""What a text shares with a corpus: for every place, the longest string that ends there.
+"""The longest match with a corpus that ends at each symbol of a text.
 
-The corpus is read once, block by block, through the automaton of the text: the state and the
-length of the match are what the newest symbols of the corpus have in common with some place of
-the text. Each state remembers its longest match; a match of a string is one of its suffixes too,
-which is told to the states along the links when all is read. So the corpus needs no index, and
-the memory depends on the text alone.
+The automaton of the text reads the corpus once, block by block. Its state and the match length
+describe the longest suffix of the corpus so far that is a substring of the text. Each state stores
+its longest match. If a string matches, so do its suffixes; at the end, the matches are therefore
+propagated along the suffix links. The corpus needs no index, and memory depends only on the text.
 
-Only whole characters count: a match is noted where the next symbol of the corpus may follow the
-end of a character.
+Only whole characters count: a match is recorded only if the next symbol of the corpus may follow
+the end of a character.
 
-Most of the time goes into waiting for memory: where a state lies is known only when the last one
-has been read. So a block is read at four places in turn, and their waits overlap. The reader of
-a part goes on into the next part until its match lies in there as a whole, for then the reader
-of that part knows it too.
+Memory latency dominates the time, because the address of a state is known only after the previous
+state has been read. Four readers therefore process parts of a block in turn, and their latencies
+overlap. Each reader continues into the next part until its match lies entirely within that part,
+where the next reader has found the same match.
 
-Legend: n symbols of the text, V symbols of the vocabulary; id V is a symbol that nothing matches.
+Shapes: n symbols of the text, V vocabulary size; id V matches no symbol.
 """
 
 from __future__ import annotations
@@ -42,21 +41,21 @@ Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 _READERS = 4
-_FEW_EDGES = 8  # that are looked through faster than they are searched
+_FEW_EDGES = 8  # for which linear search is faster than binary search
 
-# Columns of a table of readers.
+# Columns of the table of readers.
 _STATE, _MATCH, _CHARACTERS, _PLACE, _END = range(5)
 
 
 class Matches(NamedTuple):
-    """The longest string of the corpus that ends at each symbol of the text.
+    """The longest match with the corpus that ends at each symbol of the text.
 
     Attributes
     ----------
     lengths
-        Its symbols, int64[n]; 0 where there is none.
+        Length of the match in symbols, int64[n]; 0 for no match.
     ends
-        Characters of the corpus up to the end of one place where it stands, int64[n].
+        End of one occurrence of the match in the corpus, in characters, int64[n].
     """
 
     lengths: NDArray[np.int64]
@@ -64,32 +63,32 @@ class Matches(NamedTuple):
 
 
 class Matcher:
-    """Reads a corpus and compares it with a text.
+    """Matches a corpus against a text.
 
     Parameters
     ----------
     ids
-        The text, [n], n from 1 to ``automaton.LONGEST_TEXT``; ids 0 to V.
+        The text, uint32[n], n from 1 to ``automaton.MAX_TEXT_LENGTH``; ids 0 to V.
     starts
         Whether each symbol begins a character, bool[V].
     follows
-        Whether each symbol of the corpus may stand after the end of a character, bool[V].
+        Whether each symbol may follow the end of a character in the corpus, bool[V].
     """
 
     def __init__(self, ids: NDArray[np.uint32], starts: Flags, follows: Flags) -> None:
         self._automaton = build(ids)
-        # One symbol more: what ``finish`` puts after the last.
+        # One more symbol: the terminator that ``finish`` appends.
         self._starts, self._follows = np.append(starts, False), np.append(follows, True)
         self._ends = np.zeros(len(self._automaton.states), np.int64)
         self._state, self._match, self._characters = ROOT, 0, 0
 
     @property
     def characters(self) -> int:
-        """Characters of the corpus that were read."""
+        """Number of characters of the corpus read so far."""
         return self._characters
 
     def read(self, block: NDArray[np.uint32]) -> None:
-        """Read the next ids of the corpus, any number of them, 0 to V - 1."""
+        """Read the next block of the corpus: any number of ids, 0 to V − 1."""
         bounds = [len(block) * part // _READERS for part in range(_READERS + 1)]
         readers = np.zeros((_READERS, 5), np.int64)
         readers[0, _STATE], readers[0, _MATCH] = self._state, self._match
@@ -97,22 +96,22 @@ class Matcher:
         for reader, start, end in zip(readers, bounds[:-1], bounds[1:], strict=True):
             reader[_CHARACTERS] = self._characters
             self._characters += int(np.count_nonzero(self._starts[block[start:end]]))
-        _follow(block, self._starts, self._follows, self._automaton, self._ends, readers)
-        # The first of those that came to the end began before the others: it knows them all.
+        _match_block(block, self._starts, self._follows, self._automaton, self._ends, readers)
+        # Of the readers at the end of the block, the first has the longest match.
         first = readers[readers[:, _PLACE] == len(block)][0]
         self._state, self._match = int(first[_STATE]), int(first[_MATCH])
 
     def finish(self) -> Matches:
-        """Give the matches of the text, when the whole corpus has been read."""
+        """Return the matches of the text, after the whole corpus has been read."""
         self.read(np.array([len(self._starts) - 1], np.uint32))
-        _spread(self._automaton.states, self._ends)
+        _propagate(self._automaton.states, self._ends)
         prefixes = self._automaton.prefixes
         lengths = self._automaton.states[prefixes, BEST].astype(np.int64)
         return Matches(lengths, self._ends[prefixes])
 
 
 @compiled
-def _follow(
+def _match_block(
     block: NDArray[np.uint32],
     starts: Flags,
     follows: Flags,
@@ -120,10 +119,10 @@ def _follow(
     ends: Places,
     readers: NDArray[np.int64],
 ) -> None:
-    """Read a block with all readers, int64[., 5], and leave them where they came to.
+    """Read a block with all readers, int64[., 5], and update them.
 
-    Notes the longest match of each state in its row and, in ``ends`` int64[S], the characters
-    of the corpus up to its end.
+    Record the longest match of each state in its row, and the end of this match in the corpus, in
+    characters, in ``ends``, int64[S].
     """
     states = automaton.states
     unfinished = True
@@ -151,7 +150,7 @@ def _follow(
 
 @compiled
 def _target(automaton: SuffixAutomaton, state: int, symbol: np.uint32) -> int:
-    """Give the state that a symbol leads to, or the root, to which no edge leads."""
+    """Return the target of a state's edge for a symbol; the root if there is no such edge."""
     row = automaton.states[state]
     if row[SYMBOL] == symbol:
         return int(row[TARGET])
@@ -169,10 +168,11 @@ def _target(automaton: SuffixAutomaton, state: int, symbol: np.uint32) -> int:
 
 
 @compiled
-def _spread(states: NDArray[np.int32], ends: Places) -> None:
-    """Tell each match to the shorter strings, then give each state the longest one up its links.
+def _propagate(states: NDArray[np.int32], ends: Places) -> None:
+    """Propagate the matches along the suffix links, first to shorter strings and then back.
 
-    Afterwards ``BEST`` of a state is the longest of the corpus among all suffixes of its strings.
+    Afterwards, ``BEST`` of a state is the length of the longest suffix of its strings that occurs
+    in the corpus.
     """
     for state in range(len(states) - 1, 0, -1):
         link = states[state, LINK]

@@ -1,9 +1,9 @@
-"""How much of a text is new, and how much of it stands in a corpus word for word.
+"""Novelty report: shared spans and unseen n-grams of a text, relative to a corpus.
 
-Everything is counted in characters of the text, whatever the vocabulary: a byte or a letter of a
-syllable is never shared alone.
+All figures count whole characters of the text, whatever the vocabulary. A single byte of a
+character or a single letter of a syllable is never a match.
 
-Legend: m characters of the text.
+Shapes: m characters of the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, CorpusError, TextError
-from nextchar.novelty.automaton import LONGEST_TEXT
+from nextchar.novelty.automaton import MAX_TEXT_LENGTH
 from nextchar.novelty.characters import Characters
 from nextchar.novelty.matching import Matcher, Matches
 from nextchar.text.vocabulary import Ids, Vocabulary
@@ -30,20 +30,20 @@ _IDS_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class SharedSpan:
-    """A piece of the text that the corpus has too, and that cannot be longer on either side.
+    """A maximal span of the text that also occurs in the corpus.
 
     Attributes
     ----------
     text
-        The piece itself.
+        The span itself.
     characters
         Its length.
     times
-        How often it is such a piece of the text.
+        Number of occurrences in the text as a maximal span.
     offset, line, column
-        Where it stands first in the text: characters before it, and line and column from 1.
+        First occurrence in the text: offset in characters, and line and column from 1.
     corpus_offset
-        One place where it stands in the corpus: characters before it.
+        Offset of one occurrence in the corpus, in characters.
     """
 
     text: str
@@ -57,25 +57,25 @@ class SharedSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class Novelty:
-    """What a text shares with a corpus.
+    """The overlap of a text with a corpus.
 
     Attributes
     ----------
     characters, corpus_characters
         Lengths of the text and of the corpus.
     unknown_characters
-        Characters of the text that the vocabulary does not have; they are shared with nothing,
-        even where the corpus has ``<unk>``.
+        Number of characters of the text outside the vocabulary. They match nothing, not even
+        ``<unk>`` in the corpus.
     unseen_share
-        For each n, the share of the text's m - n + 1 n-grams that the corpus does not have, 0 to
-        1; ``None`` if the text is shorter than n characters.
+        For each n, the fraction of the text's m − n + 1 n-grams that do not occur in the corpus,
+        0 to 1; ``None`` if the text is shorter than n characters.
     mean_match, longest_match
-        Of the longest piece of the corpus that ends at each character of the text, in characters.
+        Mean and maximum length of the longest match that ends at each character, in characters.
     spans
-        The longest shared pieces, each once, by falling length; none lies within another in the
-        text, but they may overlap.
+        The longest distinct shared spans, longest first. Occurrences may overlap, but none contains
+        another.
     seconds
-        Time that it took.
+        Duration of the comparison.
     """
 
     characters: int
@@ -88,7 +88,7 @@ class Novelty:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the figures by name, each name with its unit."""
+        """Return the figures by name; each name includes the unit."""
         return {
             "characters": self.characters,
             "corpus_characters": self.corpus_characters,
@@ -113,33 +113,33 @@ def novelty(
 ) -> Novelty:
     """Compare a text with a corpus, in time linear in both.
 
-    Memory is some 250 bytes a symbol of the text; the corpus is read once, in blocks.
+    Memory is about 250 bytes per symbol of the text. The corpus is read once, in blocks.
 
     Parameters
     ----------
     vocabulary
-        The symbols of the corpus.
+        The vocabulary of the corpus.
     corpus
-        Its ids, shape [N]; such as ``open_corpus(run).train``.
+        The ids of the corpus, [N]; for example ``open_corpus(run).train``.
     text
         The text, at least one character.
     ngrams
-        The n for which unseen n-grams are counted, each at least 1 character.
+        The n-gram lengths in characters, each at least 1.
     spans
-        How many shared pieces to list.
+        Maximum number of shared spans to list.
     progress
-        Told the share of the corpus that was read, 0 to 1.
+        Called with the fraction of the corpus read so far, 0 to 1.
     check
-        Called before each block of the corpus is read; raises if it may not be read any more.
+        Called before each block of the corpus; may raise an exception to stop the comparison.
 
     Raises
     ------
     TextError
-        The text is empty, too long, or holds a lone surrogate.
+        The text is empty, too long, or contains a lone surrogate.
     CorpusError
-        The corpus holds an id that the vocabulary does not have.
+        The corpus contains an id outside the vocabulary.
     ConfigError
-        ``ngrams`` or ``spans`` is out of its range.
+        ``ngrams`` or ``spans`` is out of range.
     """
     began = time.monotonic()
     if any(n < 1 for n in ngrams):
@@ -149,13 +149,13 @@ def novelty(
     if not text:
         raise TextError("the text is empty: nothing to compare with the corpus")
     characters = Characters.of(text, vocabulary)
-    if len(characters.ids) > LONGEST_TEXT:
+    if len(characters.ids) > MAX_TEXT_LENGTH:
         raise TextError(
-            f"the text has {len(characters.ids):,} symbols, at most {LONGEST_TEXT:,} can be "
-            "compared with a corpus: give a part of it"
+            f"the text has {len(characters.ids):,} symbols, at most {MAX_TEXT_LENGTH:,} can be "
+            "compared with a corpus: use a part of it"
         )
-    # UTF-8 says at its first byte where a character ends. A syllable may go on with a final
-    # letter, and what ends before that letter is no whole character.
+    # The first byte of a character in UTF-8 determines its end. A syllable may continue with a
+    # final letter, and is incomplete before it.
     starts = vocabulary.starts_character
     follows = np.ones_like(starts) if vocabulary.kind == "byte" else starts
     matcher = Matcher(characters.ids, starts, follows)
@@ -173,7 +173,7 @@ def novelty(
             progress((start + len(block)) / len(corpus))
     corpus_characters = matcher.characters
     matches = matcher.finish()
-    firsts = _firsts(characters, matches)
+    firsts = _match_starts(characters, matches)
     lengths = np.arange(1, len(text) + 1) - firsts
     return Novelty(
         characters=len(text),
@@ -187,10 +187,10 @@ def novelty(
     )
 
 
-def _firsts(characters: Characters, matches: Matches) -> NDArray[np.int64]:
-    """Give the first character of the longest match that ends with each one, int64[m].
+def _match_starts(characters: Characters, matches: Matches) -> NDArray[np.int64]:
+    """Return the first character of the longest match that ends at each character, int64[m].
 
-    Where nothing ends there, the character after it.
+    For a character without a match, this is the next character.
     """
     ends = characters.bounds[1:]
     begins = ends - matches.lengths[ends - 1]
@@ -205,12 +205,12 @@ def _unseen_share(lengths: NDArray[np.int64], n: int) -> float | None:
 def _corpus_offsets(
     characters: Characters, matches: Matches, starts: NDArray[np.bool_]
 ) -> Callable[[int, int], int]:
-    """Give what says how many characters of the corpus stand before the match [first, end)."""
+    """Return a function from a match [first, end) to its offset in the corpus, in characters."""
 
     def offset(first: int, end: int) -> int:
         begin, last = characters.bounds[[first, end]]
-        # Not end - first: bytes that are not UTF-8 are characters of the text, but not counted
-        # as those of a corpus.
+        # Not end − first: invalid UTF-8 bytes are characters of the text, but do not count as
+        # characters of a corpus.
         return int(matches.ends[last - 1] - np.count_nonzero(starts[characters.ids[begin:last]]))
 
     return offset
@@ -219,9 +219,10 @@ def _corpus_offsets(
 def _longest_spans(
     text: str, firsts: NDArray[np.int64], limit: int, corpus_offset: Callable[[int, int], int]
 ) -> tuple[SharedSpan, ...]:
-    """Find the longest matches that cannot go on to the right; none begins further left.
+    """Find the longest maximal matches.
 
-    The match at the next character begins later exactly if this one cannot go on.
+    A match is the longest that ends at its last character. It can be extended to the right unless
+    the match at the next character begins later.
     """
     places = np.arange(len(firsts))
     stops = np.append(firsts[1:] > firsts[:-1], True) & (firsts <= places)
@@ -230,7 +231,7 @@ def _longest_spans(
     found: dict[str, tuple[int, int]] = {}
     for index in np.argsort(-lengths, kind="stable").tolist():
         end, length = int(ends[index]), int(lengths[index])
-        # Equal pieces are of equal length: below the last one there is nothing left to count.
+        # Equal spans have equal lengths, so shorter matches cannot add occurrences.
         if len(found) >= limit and (not found or length < len(next(reversed(found)))):
             break
         piece = text[end - length : end]

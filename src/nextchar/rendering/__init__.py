@@ -1,1 +1,1 @@
-"""What people see of a scored text: in a terminal, as lists and tables, and as a page."""
+"""Rendering of results: in the terminal, as lists and tables, as pages and as pictures."""

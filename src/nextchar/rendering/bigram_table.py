@@ -1,6 +1,6 @@
 """The table of a bigram model as a picture.
 
-Legend: n symbols that are drawn.
+Legend: n symbols in the picture.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _BLANK = "␣"
 
 
 def table_picture(model: BigramModel, picture_format: str, count: int = 40) -> bytes:
-    """Draw the probabilities among the most frequent symbols: a row for each, what follows across.
+    """Plot the transition probabilities of the most frequent symbols, with a row for each symbol.
 
     Parameters
     ----------
     picture_format
         One of ``drawing.PICTURE_FORMATS``.
     count
-        How many symbols (n) at most.
+        Maximum number of symbols (n).
 
     Raises
     ------
@@ -33,7 +33,7 @@ def table_picture(model: BigramModel, picture_format: str, count: int = 40) -> b
     table = model.probabilities[np.ix_(numbers, numbers)]
     figure = new_figure(9, 8)
     axes = figure.subplots()
-    # The root brings out what is rare: most probabilities are small.
+    # The square root makes small probabilities visible; most are small.
     image = axes.imshow(np.sqrt(table), cmap="Blues", vmin=0, vmax=1)
     fonts = label_fonts()
     for axis in (axes.xaxis, axes.yaxis):

@@ -1,8 +1,9 @@
-"""A text whose parts speak for or against something: in a terminal, and as a page.
+"""Contributions of the parts of a text to a prediction, in the terminal and as a page.
 
-Parts for it are blue, parts against it orange, which are told apart whatever colours one can see;
-the stronger, the farther from the background. Where there is no colour, a line of marks stands
-below: ``▁▃▅▇`` for it, ``-=≡#`` against it.
+Parts that support the prediction are blue, and parts that oppose it are orange; colour-blind
+readers can distinguish them. Stronger contributions have a higher contrast to the background.
+Without colours, a line of marks below the text shows support (``▁▃▅▇``) or opposition
+(``-=≡#``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from nextchar.rendering.characters import printable
 from nextchar.rendering.characters import width as text_width
 from nextchar.text.graphemes import clusters
 
-# Shares of the strongest part at which each level begins.
+# Lower bound of each level, as a share of the strongest contribution.
 STEPS = (0.1, 0.3, 0.55, 0.8)
 _FOR, _AGAINST = "▁▃▅▇", "-=≡#"
 _RESET = "\x1b[0m"
@@ -38,14 +39,14 @@ td {{ padding: .1rem 1rem .1rem 0; font-variant-numeric: tabular-nums; }}
 </style>
 <h1>{title}</h1>
 <p class="text">{text}</p>
-<p>Blue speaks for {label}, orange against it; pointing at a part shows by how many nats the
-logarithm of its probability falls without it.</p>
+<p>Blue parts support {label}, orange parts oppose it. Point at a part to see the decrease of its
+log-probability without that part, in nats.</p>
 <table>{rows}</table>
 """
 
 
 def level(weight: float, strongest: float) -> int:
-    """Give how strong a part is: 0 to 4, negative if it speaks against."""
+    """Return the strength of a contribution: 0 to 4, negative if it opposes the prediction."""
     share = abs(weight) / strongest if strongest else 0.0
     steps = sum(share >= step for step in STEPS)
     return steps if weight > 0 else -steps
@@ -54,12 +55,13 @@ def level(weight: float, strongest: float) -> int:
 def contribution_lines(
     parts: Sequence[tuple[str, float]], *, width: int, colors: bool
 ) -> Iterator[str]:
-    """Show parts, each a text and its weight, wrapped at a terminal's width.
+    """Yield the parts of a text, each with a weight, wrapped at the width of the terminal.
 
     Yields
     ------
     str
-        A line, without its end; without colours, a line of marks below it where there are any.
+        A line, without its line break; without colours, a line of marks follows, unless it is
+        empty.
     """
     most = max((abs(weight) for _, weight in parts), default=0.0)
     shown = [
@@ -79,7 +81,7 @@ def contribution_lines(
 def contribution_page(
     title: str, label: str, parts: Sequence[tuple[str, float]], rows: Sequence[tuple[str, str]]
 ) -> str:
-    """Give a page that needs nothing else: the text in colours, and a table below it."""
+    """Return a self-contained HTML page: the coloured text, and a table below it."""
     most = max((abs(weight) for _, weight in parts), default=0.0)
     table = "".join(
         f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows

@@ -1,4 +1,4 @@
-"""An altered text beneath its original, with the edits marked."""
+"""Comparison of an altered text with its original, with the edits marked."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _CONTEXT = 30
 
 
 def edit_lines(line: Line, *, columns: int, colors: bool) -> Iterator[str]:
-    """Show a line as it was and as it is now.
+    """Yield the original and the altered line.
 
     Parameters
     ----------
     columns
-        Of a longer line only what surrounds the edits is shown.
+        Width of the terminal; a longer line is shortened to the surroundings of its edits.
     colors
-        Colour what stands between the marks, too.
+        Whether to colour the text between the marks.
 
     Yields
     ------
     str
-        The original with its number, then the altered line with the names of the edits, both
-        without their ends; one that was not edited is shown once.
+        The original line with its number, then the altered line with the names of the edits,
+        without line breaks. An unchanged line is shown once.
     """
     head = f"{line.number:>6} "
     edits = [piece.edit.replace("_", " ") for piece in line.pieces if piece.edit is not None]
@@ -49,7 +49,7 @@ def _marked(piece: Piece, text: str, color: str) -> str:
 
 
 def _shortened(pieces: Sequence[Piece]) -> list[Piece]:
-    """Leave out what is far from an edit."""
+    """Return the pieces, with an ellipsis for unchanged text far from an edit."""
     shown: list[Piece] = []
     for place, piece in enumerate(pieces):
         text = piece.before

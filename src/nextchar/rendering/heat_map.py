@@ -1,6 +1,6 @@
-"""A scored text in a terminal: shaded by its bits, or with bars under it where there is no colour.
+"""A scored text in the terminal: shaded by its bits, or with bars below it without colours.
 
-No byte of the text reaches the terminal that is not printable: see ``characters``.
+Only printable characters reach the terminal; see ``characters``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from nextchar.rendering.scale import (
     STEPS,
     UNMEASURED,
     VISIBLE_BREAK,
+    level_names,
     levels,
-    names_of_levels,
 )
 from nextchar.rendering.terminal import takes_colors
 
@@ -30,8 +30,8 @@ _TAB = "→   "
 
 _RESET = "\x1b[0m"
 _STRUCK = "\x1b[2;9m"
-# Background and text colours, of the 256 that nearly all terminals have, from dark to light: what
-# is lighter is told apart whatever colours one can see, and text on each has a contrast of 4.5.
+# Background and text colours, from dark to light, in the common palette of 256 colours. Lightness
+# distinguishes the levels for colour-blind readers; the contrast of the text is at least 4.5.
 _COLOURS = (
     "\x1b[48;5;54;38;5;231m",
     "\x1b[48;5;89;38;5;231m",
@@ -44,23 +44,23 @@ _COLOURS = (
 
 
 class Palette(NamedTuple):
-    """What to write before characters of each level, and before those without bits."""
+    """Escape sequences for the characters of each level, and for characters without bits."""
 
     by_level: tuple[str, ...]
     unmeasured: str
 
     def style(self, level: int) -> str:
-        """Give the escape sequence of a level; none is the terminal's own colours."""
+        """Return the escape sequence of a level; empty for the default colours."""
         return self.unmeasured if level == UNMEASURED else self.by_level[level]
 
 
 def palette_of(stream: TextIO, environment: Mapping[str, str]) -> Palette | None:
-    """Choose colours for what a stream is shown on; ``None`` is without.
+    """Return the palette for a stream; ``None`` if it takes no colours.
 
-    There are none where ``NO_COLOR`` is set, on no terminal, and on a dumb one. The most
-    surprising characters differ most from the background: they are the lightest, unless
-    ``COLORFGBG``, where the terminal sets it, says that the background is light. The cheapest two
-    levels keep the terminal's own colours.
+    There are no colours if ``NO_COLOR`` is set or the stream is not a capable terminal.
+    The most surprising characters have the highest contrast to the background: they are the
+    lightest, unless the terminal reports a light background in ``COLORFGBG``. The lowest two
+    levels keep the default colours.
     """
     if not takes_colors(stream, environment):
         return None
@@ -78,22 +78,22 @@ class _Cell(NamedTuple):
 
 
 def heat_map(score: Score, *, width: int, palette: Palette | None) -> Iterator[str]:
-    """Show the text of a score.
+    """Yield the text of a score in lines for the terminal.
 
     Parameters
     ----------
     score
-        What to show.
+        The score to show.
     width
-        Cells of the terminal, at which lines are wrapped.
+        Width of the terminal in cells; longer lines are wrapped.
     palette
-        Colours by bits. Without, a line of bars follows each line: none under a character below
-        1 bit, two under a wide character.
+        Colours by bits. Without a palette, a line of bars follows each line: no bar for a
+        character below 1 bit, two for a wide character.
 
     Yields
     ------
     str
-        A line, without its end.
+        A line, without its line break.
     """
     for line in score.lines():
         for row in _wrapped(_cells(score, line.start, line.end), max(2, width)):
@@ -106,11 +106,11 @@ def heat_map(score: Score, *, width: int, palette: Palette | None) -> Iterator[s
 
 
 def legend(palette: Palette | None) -> str:
-    """Say in one line which bits are shown how."""
+    """Return a one-line legend of the levels."""
     if palette is None:
-        shown = [f"{bar} {name}" for bar, name in zip(_BARS, names_of_levels(), strict=True)]
+        shown = [f"{bar} {name}" for bar, name in zip(_BARS, level_names(), strict=True)]
         return "bits  " + "  ".join(shown[1:])
-    names = zip(palette.by_level, names_of_levels(), strict=True)
+    names = zip(palette.by_level, level_names(), strict=True)
     painted = [f"{style} {name} {_RESET}" for style, name in names if style]
     return f"bits   <{STEPS[1]} " + "".join(painted)
 
@@ -133,7 +133,7 @@ def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
 
 
 def _wrapped(line: Iterator[_Cell], width: int) -> Iterator[list[_Cell]]:
-    """Break a line where the terminal ends; an empty one is a row too."""
+    """Yield the rows of a wrapped line; an empty line is one row."""
     row: list[_Cell] = []
     taken = 0
     for cell in line:

@@ -1,10 +1,10 @@
-"""A scored text as one HTML file that needs nothing else: no network, no fonts, no other files.
+"""A scored text as a self-contained HTML file, without network access, fonts or other files.
 
-The text is shaded by its bits and underlined by them too, so that it reads without colour, on
-paper, and without JavaScript. With it, each character tells what it cost and what was expected;
-these numbers stand in the page once, as JSON arrays aligned with the text.
+The text is shaded and underlined by its bits; it is readable without colour, on paper, and without
+JavaScript. With JavaScript, the page shows the bits of each character and the expected characters.
+The page has these numbers once, as JSON arrays aligned with the text.
 
-N characters as a reader sees them (``Score.borders``), K alternatives.
+Legend: N grapheme clusters (``Score.borders``), K alternatives.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from nextchar.evaluation.score import Anomaly, Score
 from nextchar.rendering.characters import clipped, printable_text, symbol_name
 from nextchar.rendering.lists import NO_ANOMALIES, counting_notes
-from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, levels, names_of_levels
+from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, level_names, levels
 
-# Background and text of levels 2 to 8, of which the contrast is at least 4.5. Each level is darker
-# than the one before it, or lighter on dark, so that their order shows whatever colours one sees.
+# Background and text colours of levels 2 to 8, with a contrast of at least 4.5. Each level is
+# darker than the one before it (lighter in the dark scheme): colour-blind readers see the order.
 LIGHT_SHADES = (
     ("#fff3c4", "#1a1a1a"),
     ("#ffe394", "#1a1a1a"),
@@ -52,16 +52,16 @@ _LABEL_CELLS = 24
 
 
 def score_page(score: Score, *, title: str, anomalies: int = 30) -> str:
-    """Make the page of a score, as text for a file in UTF-8.
+    """Return the page of a score, as text for a file in UTF-8.
 
     Parameters
     ----------
     score
-        What to show.
+        The score to show.
     title
         The name of the text.
     anomalies
-        How many of the most surprising stretches to list at most.
+        Maximum number of anomalies to list.
     """
     found = score.anomalies(anomalies)
     name = html.escape(printable_text(title))
@@ -109,12 +109,12 @@ text.</p>
 
 
 def _asset(name: str) -> str:
-    """Read a file that stands beside this one."""
+    """Return the text of a file in the folder of this module."""
     return (importlib.resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _shades() -> str:
-    """Write the colours of both schemes; the rules that use them are in the style sheet."""
+    """Return CSS variables with the colours of both schemes, and the rules for the levels."""
 
     def variables(shades: Sequence[tuple[str, str]]) -> str:
         return "".join(
@@ -134,10 +134,10 @@ def _shades() -> str:
 
 
 def _summary(score: Score) -> str:
-    """Give the figures, and how what is special was counted."""
+    """Return the summary metrics, with notes on how they were counted."""
     figures = [
         ("bits per character", f"{score.bits_per_char:.3f}"),
-        ("bits in all", f"{score.total_bits:,.0f}"),
+        ("total bits", f"{score.total_bits:,.0f}"),
         ("characters", f"{score.characters:,}"),
     ]
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
@@ -149,14 +149,13 @@ def _summary(score: Score) -> str:
 
 def _legend() -> str:
     samples = "".join(
-        f'<li class="c{level}">{html.escape(name)}</li>'
-        for level, name in enumerate(names_of_levels())
+        f'<li class="c{level}">{html.escape(name)}</li>' for level, name in enumerate(level_names())
     )
     return f'<ul id="legend" aria-label="Bits of a character, by shade">{samples}</ul>'
 
 
 def _overview(score: Score) -> str:
-    """Draw the mean bits of equal stretches of the text; a click goes to one."""
+    """Return a bar chart of the mean bits of equal segments of the text; each bar is a link."""
     bits = _summed(score, score.bits)
     count = min(_OVERVIEW_BARS, len(bits))
     starts = [bar * len(bits) // count for bar in range(count)]
@@ -174,17 +173,17 @@ def _overview(score: Score) -> str:
 
 
 def _line_breaking(text: str) -> str:
-    """Break Korean between its words, and other scripts as they are."""
+    """Return the class for line breaks between words if the text is mostly Hangul."""
     hangul = sum("가" <= character <= "힣" for character in text)
     others = sum("\u3040" <= character <= "\u9fff" for character in text)
     return ' class="words"' if hangul > others else ""
 
 
 def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
-    """Give an element for every line, and in it one for every character.
+    """Yield an element for every line, with an element for every character.
 
-    A class says its level, and others that it is unknown or that its line break shows. A stretch
-    that is listed begins with an element that has an id.
+    CSS classes state the level of a character, and mark unknown characters and visible line
+    breaks. The first character of a listed anomaly has an id.
     """
     names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}
     found = levels(_summed(score, score.bits)).tolist()
@@ -239,9 +238,10 @@ def _anomaly_links(score: Score, anomalies: Sequence[Anomaly]) -> str:
 
 
 def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
-    """Give what the script knows of the characters, in hundredths of bits and in thousandths.
+    """Return the data of the characters for the script, as JSON.
 
-    K alternatives follow each other for each character, as numbers of names and probabilities.
+    Bits are in hundredths, probabilities in thousandths. Each character has K alternatives, as
+    indices of names and probabilities.
     """
     numbers: dict[str, int] = {}
     names: list[list[int]] = []
@@ -263,13 +263,13 @@ def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
         ),
         "several": len(score.symbol_ids) > len(names) - score.skipped,
     }
-    # Nothing in a script ends it or begins a comment in it without a "<".
+    # Without "<", nothing in the data can end the script element or start a comment.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum bits over each grapheme cluster, float64[N]; NaN where it has none."""
+    """Return the sum of bits over each grapheme cluster, float64[N]; NaN if it has none."""
     if not score.text:
         return bits
     starts = score.borders[:-1]
@@ -278,7 +278,7 @@ def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _number_at(score: Score, place: int) -> int:
-    """Return the number of the character that begins at an offset of the text."""
+    """Return the index of the grapheme cluster at an offset of the text."""
     return int(np.searchsorted(score.borders, place))
 
 

@@ -1,1 +1,1 @@
-"""Files of a run: the kind of run in a folder, its configuration, its card, its origin."""
+"""Files of a run directory: kind, configuration, model card and origin."""

@@ -1,7 +1,7 @@
-"""The kind of run in a folder, and the command to use on it; no other module decides that.
+"""Detection of the kind of run in a folder, and of the commands for it.
 
-A folder is identified by the names of its files, and by the task in its ``config.json``. Nothing is
-loaded.
+The names of the files in the folder, and the task in ``config.json``, determine the kind. No other
+module makes this decision. No models are loaded.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class RunKind:
     Attributes
     ----------
     name
-        Name with its article, for messages.
+        The name with its article, for messages.
     made_by
-        The command that makes it, without ``nextchar``.
+        The command that creates the run, without ``nextchar``.
     commands
         The command for each purpose, with ``RUN`` for the folder; ``"use"`` is the fallback for
         other purposes.
     loader
-        The Python class that loads it; empty if there is none.
+        The Python function that loads the run; empty if there is none.
     runs
-        The subfolder that holds separate runs, or empty.
+        The subfolder with the individual runs; empty if there is none.
     """
 
     name: str
@@ -89,7 +89,7 @@ _TASKS: Mapping[str, RunKind] = {
     "tag": _of_task("tag", "a tagger", "apply RUN FILE", " DATA", "Tagger"),
     "transduce": _of_task("transduce", "a transducer", "apply RUN TEXT", "", "Transducer"),
 }
-# Keyed by the file that describes them.
+# Keyed by their specification file.
 _OTHERS: Mapping[str, RunKind] = {
     "embeddings.json": EMBEDDINGS,
     "comparison.json": _of_runs("a comparison", "compare", "runs"),
@@ -99,14 +99,14 @@ _OTHERS: Mapping[str, RunKind] = {
 
 
 class WrongRunError(RunError):
-    """A folder holds a run of another kind than required.
+    """A folder holds another kind of run than required.
 
     Parameters
     ----------
     folder
         The folder.
     found, needed
-        The two kinds; ``None`` is any kind of run.
+        The actual and the required kind; ``None`` stands for any kind of run.
     """
 
     def __init__(self, folder: Path, found: RunKind, needed: RunKind | None) -> None:
@@ -116,14 +116,14 @@ class WrongRunError(RunError):
         super().__init__(f"{self._problem}: {self._in_python()}")
 
     def on_the_command_line(self, purpose: Purpose, given: str) -> str:
-        """Return the message with the command to use on the folder.
+        """Return the message with the right command for the folder.
 
         Parameters
         ----------
         purpose
-            The purpose for which the folder was given.
+            The purpose of the command.
         given
-            The command that received it, without ``nextchar``.
+            The command that received the folder, without ``nextchar``.
         """
         return f"{self._problem}: use `nextchar {self._command(purpose, given)}`"
 
@@ -143,7 +143,7 @@ class WrongRunError(RunError):
         command = own.get(purpose, own.get("use"))
         if command is not None:
             return command.replace("RUN", str(self.folder))
-        # The runs in it are language models: they may be what the command takes.
+        # The runs in the folder are language models: the command may accept them.
         runs = self.folder / self.found.runs
         run = next(iter(_runs_in(runs, 1)), runs / "NAME")
         if self.needed in (None, LANGUAGE_MODEL):
@@ -153,7 +153,7 @@ class WrongRunError(RunError):
 
 
 def kind_of_task(task: object) -> RunKind:
-    """Return the kind of the runs of a task; ``None`` is that of language models."""
+    """Return the kind of run of a task; ``None`` stands for language models."""
     if task is None:
         return LANGUAGE_MODEL
     if str(task) in _TASKS:
@@ -167,7 +167,7 @@ def require_run(folder: Path, needed: RunKind | None) -> None:
     Raises
     ------
     RunError
-        It holds none; the message says what it holds instead.
+        The folder has no such run; the message states its actual contents.
     """
     try:
         if (folder / CONFIG_FILE).is_file():
@@ -195,13 +195,13 @@ def require_embeddings(folder: Path) -> None:
 def _require_folder(folder: Path, needed: RunKind | None) -> None:
     kind = LANGUAGE_MODEL if needed is None else needed
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
+        state = "is a file" if folder.exists() else "does not exist"
         noun = "vectors are" if kind is EMBEDDINGS else "a run is"
-        raise RunError(f"{folder} {what}: {noun} a folder made by nextchar {kind.made_by}")
+        raise RunError(f"{folder} {state}: {noun} a folder made by nextchar {kind.made_by}")
 
 
 def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
-    """Describe a folder that lacks the required file."""
+    """Return the error for a folder without the required file."""
     for file, kind in _OTHERS.items():
         if (folder / file).is_file():
             return WrongRunError(folder, kind, needed)
@@ -209,16 +209,16 @@ def _no_run(folder: Path, needed: RunKind | None, missing: str) -> RunError:
     if runs:
         more = ", …" * (len(runs) > _LISTED)
         named = ", ".join(str(run) for run in runs[:_LISTED])
-        return RunError(f"{folder} is not a run, but holds some: name one of {named}{more}")
+        return RunError(f"{folder} is not a run, but contains runs: name one of {named}{more}")
     kind = LANGUAGE_MODEL if needed is None else needed
-    what = "a folder of vectors" if kind is EMBEDDINGS else "a run"
-    return RunError(f"{folder} is not {what} made by nextchar {kind.made_by}: it has no {missing}")
+    noun = "a folder of vectors" if kind is EMBEDDINGS else "a run"
+    return RunError(f"{folder} is not {noun} made by nextchar {kind.made_by}: it has no {missing}")
 
 
-def _runs_in(folder: Path, most: int) -> list[Path]:
-    """Find runs in a folder; only some if there are many."""
+def _runs_in(folder: Path, limit: int) -> list[Path]:
+    """Return the runs in a folder, up to a limit."""
     try:
         inside = sorted(each for each in folder.iterdir() if (each / CONFIG_FILE).is_file())
     except OSError:
         return []
-    return inside[:most]
+    return inside[:limit]

@@ -1,4 +1,4 @@
-"""The README.md of a run directory: what the model is, what it was trained on, how to use it."""
+"""The model card, README.md, of a run directory: the model, its training and its usage."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ nextchar evaluate {run}
 nextchar info {run}
 ```
 
-The model needs `config.json`, `vocabulary.json` and `model.safetensors`. `corpus/` holds the
-training text and `last/` what resuming needs: leave both out where the text is not to be shared.
+The model needs `config.json`, `vocabulary.json` and `model.safetensors`. `corpus/` has the
+training text, and `last/` the files for resuming: do not publish them if the text is private.
 """
 
 
@@ -44,22 +44,22 @@ def model_card(
     held_out: bool,
     origin: Origin | None,
 ) -> str:
-    """Write the card, as Markdown.
+    """Return the model card as Markdown.
 
     Parameters
     ----------
     result
-        What ``TrainingResult.to_dict`` gives.
+        The values of ``TrainingResult.to_dict``.
     config
-        The run's choices.
+        The configuration of the run.
     sources, characters
-        Names and length of the text.
+        Names of the source files, and length of the text in characters.
     symbols
         Size of the vocabulary.
     held_out
-        Whether the loss was measured on text that was held out from training.
+        Whether the loss is that of held-out text.
     origin
-        Where the run was begun from, if from another.
+        The pretrained model of the run, if any.
     """
     network, training = config.network, config.training
     shown = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
@@ -74,7 +74,7 @@ def model_card(
         characters=characters,
         vocabulary=config.text.vocabulary,
         symbols=symbols,
-        origin="" if origin is None else f"| begun from | {origin.description} |\n",
+        origin="" if origin is None else f"| initialised from | {origin.description} |\n",
         steps=result["steps"],
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,

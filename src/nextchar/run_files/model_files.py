@@ -1,4 +1,4 @@
-"""The files of a model in a run directory: its configuration, its vocabulary, its weights."""
+"""The files of a model in a run directory: configuration, vocabulary and weights."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ ConfigT = TypeVar("ConfigT", bound=RunConfig)
 
 
 def load_config(folder: Path) -> Config:
-    """Read the configuration of a language model's run; see ``load_run_config``."""
+    """Return the configuration of a language model's run; see ``load_run_config``."""
     return load_run_config(folder, Config)
 
 
 def load_run_config(
     folder: Path, config_type: type[ConfigT], *, task: str | None = None
 ) -> ConfigT:
-    """Read a run's configuration.
+    """Return the configuration of a run.
 
     Parameters
     ----------
     folder
         The run directory.
     config_type
-        What kind of configuration it has.
+        The type of the configuration.
     task
-        What the run was trained for, by its command; ``None`` is a language model.
+        The task of the run, named by its command; ``None`` stands for a language model.
 
     Raises
     ------
     RunError
-        The folder is no run directory or one of another task, its configuration is damaged, or a
-        newer nextchar wrote it.
+        The folder is not a run directory, the run has another task, or its configuration is
+        damaged or was written by a newer version of nextchar.
     """
     path = folder / CONFIG_FILE
     needed = kind_of_task(task)
@@ -67,7 +67,7 @@ def load_run_config(
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
-    """Return the task of a run; errors are those of ``load_run_config``, for a task sought."""
+    """Return the task of a run; error messages mention the task ``sought``."""
     found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
     return None if found is None else str(found)
 
@@ -78,25 +78,25 @@ def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
     if not isinstance(version, int) or isinstance(version, bool):
-        raise RunError(f"{path} is damaged: format_version must be a whole number, got {version!r}")
+        raise RunError(f"{path} is damaged: format_version must be an integer, got {version!r}")
     if version < 1:
         raise RunError(f"{path} is damaged: format_version must be at least 1, got {version}")
     if version > FORMAT_VERSION:
         raise RunError(
-            f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}: a newer "
-            f"nextchar made it"
+            f"{path} has format {version}, but this version of nextchar supports up to "
+            f"{FORMAT_VERSION}: update nextchar"
         )
     return values
 
 
 def save_config(folder: Path, config: RunConfig, *, task: str | None = None) -> None:
-    """Write a run's configuration."""
+    """Write the configuration of a run."""
     kind = {} if task is None else {"task": task}
     write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **kind, **config.to_dict()})
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:
-    """Read a run's vocabulary; ``RunError`` if it is missing or damaged."""
+    """Return the vocabulary of a run; ``RunError`` if it is missing or damaged."""
     path = folder / VOCABULARY_FILE
     try:
         return vocabularies.from_dict(read_json(path, RunError))
@@ -105,20 +105,20 @@ def load_vocabulary(folder: Path) -> Vocabulary:
 
 
 def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    """Write a run's vocabulary."""
+    """Write the vocabulary of a run."""
     write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
 
 
 def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tensor]:
-    """Read the weights of a run.
+    """Return the weights of a run.
 
     Parameters
     ----------
     folder
         The run directory.
     checkpoint
-        ``"best"`` on the validation part (before the first validation, the newest weights),
-        ``"last"`` for the newest, or a step whose weights training has kept.
+        ``"best"`` for the lowest validation loss (before the first validation, the newest
+        weights), ``"last"`` for the newest weights, or the step of a saved checkpoint.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
     tensors, _ = load_tensors(path)
     if path != folder / LAST_FILE:
         return tensors
-    # With weight averaging, the average is evaluated and kept.
+    # With weight averaging, the averaged weights replace those of the network.
     return {
         name.removeprefix(part): tensor
         for part in ("network.", "average.")
@@ -139,7 +139,7 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
 
 
 def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) -> str | None:
-    """Describe the step of the weights, unless they are the best of a finished training.
+    """Return a note on the step of the weights; ``None`` for the best weights of a finished run.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
     Raises
     ------
     RunError
-        The weights are missing, or the file that holds them is damaged. Damage elsewhere becomes
-        the note.
+        The weights are missing, or their file is damaged. The note describes damage to other
+        files.
     """
     path = weights_file(folder, checkpoint)
     try:
@@ -173,7 +173,7 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
 
 
 def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
-    """Return the file that ``load_weights`` reads; ``RunError`` for a step that was not kept."""
+    """Return the file read by ``load_weights``; ``RunError`` for a step without a checkpoint."""
     if checkpoint == "best":
         return folder / (MODEL_FILE if (folder / MODEL_FILE).exists() else LAST_FILE)
     if checkpoint == "last":
@@ -182,7 +182,7 @@ def weights_file(folder: Path, checkpoint: str | int = "best") -> Path:
     if str(checkpoint) not in map(str, steps):
         kept = f"the steps {', '.join(map(str, steps))}" if steps else f"no steps ({option})"
         raise RunError(
-            f"checkpoint must be best, last or a step whose weights {folder} keeps; it keeps "
+            f"checkpoint must be best, last or a step saved in {folder}, which has "
             f"{kept}; got {checkpoint!r}"
         )
     return folder / kept_file(int(checkpoint))

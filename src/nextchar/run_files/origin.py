@@ -1,4 +1,4 @@
-"""``origin.json``: the run that a run was begun from."""
+"""``origin.json``: the pretrained model that initialised a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ ORIGIN_FILE = "origin.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a run came from.
+    """The pretrained model of a run.
 
     Attributes
     ----------
     run
-        The old run, as it was named.
+        The folder of the pretrained run, as named by the user.
     sha256
-        Of the file of its weights, hexadecimal.
+        SHA-256 of the weights file, hexadecimal.
     first_known, symbols_known
-        The ids of the old symbols in the new vocabulary: the first, and how many.
+        The first id of the old symbols in the new vocabulary, and their number.
     """
 
     run: str
@@ -34,12 +34,12 @@ class Origin:
 
     @property
     def known(self) -> range:
-        """The ids of the old symbols."""
+        """The ids of the old symbols in the new vocabulary."""
         return range(self.first_known, self.first_known + self.symbols_known)
 
     @property
     def description(self) -> str:
-        """The run and its weights in a few words."""
+        """A short description of the run and its weights."""
         return f"{self.run} (weights {self.sha256[:12]}, {self.symbols_known} symbols)"
 
     def save(self, folder: Path) -> None:
@@ -49,12 +49,12 @@ class Origin:
 
 
 def load_origin(folder: Path) -> Origin | None:
-    """Read ``origin.json``; ``None`` for a run that was begun from nothing.
+    """Read ``origin.json``; return ``None`` for a run without a pretrained model.
 
     Raises
     ------
     RunError
-        The file is damaged, or a newer nextchar wrote it.
+        The file is damaged, or was written by a newer version of nextchar.
     """
     path = folder / ORIGIN_FILE
     if not path.exists():
@@ -62,7 +62,10 @@ def load_origin(folder: Path) -> Origin | None:
     values = read_json(path, RunError)
     version = values.pop("format_version", None)
     if isinstance(version, int) and version > FORMAT_VERSION:
-        raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
+        raise RunError(
+            f"{path} has format {version}, but this version of nextchar supports up to "
+            f"{FORMAT_VERSION}: update nextchar"
+        )
     kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
     if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
         expected = ", ".join(["format_version", *kinds])

@@ -1,16 +1,15 @@
-"""Altered copies of a text, to be learned from beside it: noise, other words, another order.
+"""Data augmentation with altered copies of a text: noise, synonyms and shuffling.
 
-Noise in characters and words makes a language model smoother (Xie et al. 2017, "Data noising as
-smoothing in neural network language models"); swapped, dropped and neighbouring keys are the noise
-of Belinkov & Bisk 2018 ("Synthetic and natural noise both break neural machine translation");
-dropped, swapped and replaced words are those of Wei & Zou 2019 ("EDA: Easy data augmentation").
+Noise in characters and words smooths a language model (Xie et al. 2017, "Data noising as smoothing
+in neural network language models"). Swapped, dropped and neighbouring characters are the noise of
+Belinkov & Bisk 2018 ("Synthetic and natural noise both break neural machine translation"). Dropped,
+swapped and replaced words follow Wei & Zou 2019 ("EDA: Easy data augmentation").
 
-An edit of words is drawn first, at most one a word; then one of characters, at most one for each
-character that stands outside the edited words. Lines stay lines: no edit touches a line break,
-nor what is invisible or combines with the character before it. A text follows from the original
-and the seed alone, not from the pieces in which it comes.
+Edits of words are drawn first, at most one per word; then edits of characters, at most one per
+character outside the edited words. No edit changes line breaks, invisible characters or combining
+characters. The result depends only on the text and the seed, not on its division into pieces.
 
-Noise is made line by line, in constant memory; shuffling holds the whole text.
+Noise is added line by line, in constant memory; shuffling holds the whole text in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Edi
 from nextchar.config.arguments import checked
 from nextchar.config.options import AugmentationOptions
 from nextchar.text.graphemes import (
-    border_at_most,
+    boundary_at_most,
     clusters,
     first_cluster,
     inner_places,
@@ -40,7 +39,7 @@ from nextchar.text.graphemes import (
 from nextchar.text.keyboards import neighbors
 from nextchar.text.synonyms import read_synonyms
 
-LONGEST_LINE = 1 << 16  # characters: a longer line is altered in pieces
+LONGEST_LINE = 1 << 16  # characters; a longer line is altered in pieces
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _BREAKS = {"lines": r"(\r?\n)", "paragraphs": r"(\r?\n(?:[ \t]*\r?\n)+)"}
@@ -48,7 +47,7 @@ _BREAKS = {"lines": r"(\r?\n)", "paragraphs": r"(\r?\n(?:[ \t]*\r?\n)+)"}
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a line: how it was, and how it is after an edit; ``None`` is none."""
+    """A piece of a line before and after an edit; ``edit`` is ``None`` if it is unchanged."""
 
     before: str
     after: str
@@ -57,16 +56,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the altered text.
+    """A line of an altered text.
 
     Attributes
     ----------
     number
-        The line of the original that it was, from 1.
+        The number of the original line, from 1.
     pieces
-        In order; together they are the whole line.
+        The consecutive pieces of the line.
     ending
-        The line break, the same before and after; empty at the end of a text.
+        The line break, which is never changed; may be empty at the end of a text.
     """
 
     number: int
@@ -75,12 +74,12 @@ class Line:
 
     @property
     def before(self) -> str:
-        """The line as it was, without its break."""
+        """The original line, without its line break."""
         return "".join(piece.before for piece in self.pieces)
 
     @property
     def after(self) -> str:
-        """The line as it is now, without its break."""
+        """The altered line, without its line break."""
         return "".join(piece.after for piece in self.pieces)
 
 
@@ -92,13 +91,13 @@ class Augmenter:
     config
         The edits and their probabilities.
     knows
-        Whether a character may be brought in; an edit that would need another is not made. All
-        may be, if not given.
+        Predicate for the characters that edits may insert; by default, any. Edits that would
+        insert other characters are skipped.
 
     Raises
     ------
     TextError
-        The table of synonyms cannot be used.
+        The table of synonyms is invalid or cannot be read.
     """
 
     def __init__(
@@ -113,21 +112,16 @@ class Augmenter:
         )
 
     def lines(self, chunks: Iterable[str], seed: Sequence[int]) -> Iterator[Line]:
-        """Alter a text.
+        """Yield the lines of an altered text, in their new order.
 
         Parameters
         ----------
         chunks
-            The text in pieces; they may end anywhere.
+            The text in pieces, which may end anywhere.
         seed
-            Whole numbers of at least 0 from which everything random follows.
-
-        Yields
-        ------
-        Line
-            The lines of the altered text, in their new order.
+            Non-negative integers that seed the random generator.
         """
-        # Named, so that the same seed gives the same text whatever NumPy's default becomes.
+        # A named generator keeps results reproducible if NumPy's default changes.
         draw = np.random.Generator(np.random.PCG64(list(seed)))
         numbered = _numbered(chunks)
         if self._shuffle != "none":
@@ -136,9 +130,9 @@ class Augmenter:
             pieces = tuple(self._edited(line, draw))
             yield Line(number, pieces, ending)
 
-    def chunks(self, seed: int, copy: int, chunks: Iterator[str], stretch: int) -> Iterator[str]:
-        """Give a copy of a stretch of text, piece by piece; copies and stretches differ."""
-        for line in self.lines(chunks, (seed, copy, stretch)):
+    def chunks(self, seed: int, copy: int, chunks: Iterator[str], segment: int) -> Iterator[str]:
+        """Yield a copy of a segment in pieces; numbers of copy and segment are part of the seed."""
+        for line in self.lines(chunks, (seed, copy, segment)):
             if text := line.after + line.ending:
                 yield text
 
@@ -153,14 +147,14 @@ class Augmenter:
                 yield piece
 
     def _words(self, line: str, draw: np.random.Generator) -> Iterator[Piece]:
-        """Edit words, and give what stands between the edits as it is."""
+        """Yield the pieces of a line after edits of words, including unchanged pieces."""
         at = 0
         words = _word_spans(line) if self._word_limits[-1] else []
         draws = draw.random(len(words))
         for place in (draws < self._word_limits[-1]).nonzero()[0].tolist():
             edit = WORD_EDITS[bisect(self._word_limits, draws[place])]
             start, end = words[place]
-            if start < at:  # It was swapped with the word before.
+            if start < at:  # The word was swapped with the word before.
                 continue
             if edit == "word_drop":
                 start, end = _with_space(line, start, end, at)
@@ -180,14 +174,14 @@ class Augmenter:
         yield Piece(line[at:], line[at:])
 
     def _synonym(self, word: str, draw: np.random.Generator) -> str:
-        """Give what replaces a word, in its case; the word itself if the table lacks it."""
+        """Return a random synonym in the case of the word; the word itself if there is none."""
         for known, in_case in ((word, str), (word.lower(), _case_of(word))):
-            if alternatives := self._synonyms.get(known):
-                return in_case(alternatives[int(draw.integers(len(alternatives)))])
+            if synonyms := self._synonyms.get(known):
+                return in_case(synonyms[int(draw.integers(len(synonyms)))])
         return word
 
     def _characters(self, text: str, draw: np.random.Generator) -> Iterator[Piece]:
-        """Edit characters, and give what stands between the edits as it is."""
+        """Yield the pieces of a text after edits of characters, including unchanged pieces."""
         at = 0
         draws = draw.random(len(text)) if self._character_limits[-1] else np.empty(0)
         for place in (draws < self._character_limits[-1]).nonzero()[0].tolist():
@@ -210,7 +204,7 @@ class Augmenter:
             near = [each for each in neighbors(before) if self._knows(each)]
             return near[draw.integers(len(near))] if near else before
         changed = {"swap": before[::-1], "drop": "", "repeat": before * 2}
-        if edit == "case":  # "ß" has two capitals, and no one knows which is meant.
+        if edit == "case":  # Keep "ß": its capital, "SS", has two characters.
             swapped = before.swapcase()
             return swapped if len(swapped) == 1 else before
         return changed[edit]
@@ -218,31 +212,31 @@ class Augmenter:
 
 @checked
 def augment(text: str, *, seed: int = 0, **options: Unpack[AugmentationOptions]) -> str:
-    """Make an altered copy of a text.
+    """Return an altered copy of a text.
 
     Parameters
     ----------
     text
         Any text.
     seed
-        From which everything random follows; the copy is the first that a training with this
-        seed makes of the same text.
+        Seed of the random generator. The result equals the first copy made in training with this
+        seed.
     **options
         The fields of ``AugmentationConfig``, such as ``augment_swap=0.02``.
 
     Raises
     ------
     ConfigError
-        An unknown option, or a value out of its range.
+        An option is unknown, or a value is out of range.
     TextError
-        The table of synonyms cannot be used.
+        The table of synonyms is invalid or cannot be read.
     """
     augmenter = Augmenter(AugmentationConfig.from_dict(options))
     return "".join(augmenter.chunks(seed, 1, iter([text]), 0))
 
 
 def _numbered(chunks: Iterable[str]) -> Iterator[tuple[int, str, str]]:
-    """Give number, content and break of each line, whatever the pieces; long lines in parts."""
+    """Yield the number, the content and the break of each line; long lines in parts."""
     number, held = 1, ""
     for chunk in chunks:
         *whole, held = (held + chunk).split("\n")
@@ -260,13 +254,13 @@ def _numbered(chunks: Iterable[str]) -> Iterator[tuple[int, str, str]]:
 
 
 def _cut(line: str) -> tuple[str, str]:
-    """Split off a part of an overlong line, at a border between grapheme clusters."""
-    end = border_at_most(line, LONGEST_LINE) or LONGEST_LINE
+    """Split off a part of an overlong line, at a boundary between grapheme clusters."""
+    end = boundary_at_most(line, LONGEST_LINE) or LONGEST_LINE
     return line[:end], line[end:]
 
 
 def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tuple[int, str, str]]:
-    """Give the lines in another order of lines or paragraphs; what parts these keeps its place."""
+    """Yield the lines after shuffling lines or paragraphs; the breaks keep their positions."""
     body = text.rstrip("\r\n")
     split = re.split(pattern, body)
     units, breaks = split[::2], [*split[1::2], text[len(body) :]]
@@ -278,14 +272,14 @@ def _shuffled(text: str, pattern: str, draw: np.random.Generator) -> Iterator[tu
 
 
 def _word_spans(line: str) -> list[tuple[int, int]]:
-    """Find the words, except those that are part of a grapheme cluster."""
+    """Return the spans of words, except words that begin or end inside a grapheme cluster."""
     inner = set(inner_places(line))
     spans = (match.span() for match in _WORD.finditer(line))
     return [(start, end) for start, end in spans if not {start, end} & inner]
 
 
 def _with_space(line: str, start: int, end: int, at: int) -> tuple[int, int]:
-    """Take the space after a word to it, or else the one before, but nothing before ``at``."""
+    """Extend the span of a word by the space after it, or else before it (not before ``at``)."""
     if line[end : end + 1] == " ":
         return start, end + 1
     return (start - 1, end) if start > at and line[start - 1] == " " else (start, end)
@@ -302,7 +296,7 @@ def _capitalized(word: str) -> str:
 
 
 def _is_plain(character: str) -> bool:
-    """Tell whether a character stands for itself: no mark, control, joiner or line break."""
+    """Return whether a character is not a mark, control character, joiner or line break."""
     return unicodedata.category(character)[0] not in "MC" and character not in "\u2028\u2029"
 
 
@@ -310,12 +304,12 @@ def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Revert edits that would split or join grapheme clusters."""
     plain_line = is_plain(line.removesuffix("\r"))
     inner = set() if plain_line else set(inner_places(line))
-    at, last = 0, ""  # the end of the altered text, one cluster
+    at, last = 0, ""  # last: the last cluster of the altered text
     for piece in pieces:
         start, at = at, at + len(piece.before)
         if piece.edit is not None and not (plain_line and is_plain(piece.after)):
-            parts = not inner.isdisjoint({start, at})
-            if parts or _joins(piece) or _touches(last, piece.after, first_cluster(line, at)):
+            splits = not inner.isdisjoint({start, at})
+            if splits or _merges(piece) or _joins(last, piece.after, first_cluster(line, at)):
                 piece = Piece(piece.before, piece.before)
         yield piece
         if plain_line and is_plain(piece.after):
@@ -324,17 +318,17 @@ def _intact(line: str, pieces: Iterable[Piece]) -> Iterator[Piece]:
             last = (clusters(last + piece.after) or [""])[-1]
 
 
-def _touches(last: str, text: str, following: str) -> bool:
-    """Return whether a text would join its neighbours, or let them join each other."""
+def _joins(last: str, text: str, following: str) -> bool:
+    """Return whether a text would merge with its neighbours, or cause them to merge."""
     edges = {len(last)} if last else set()
     edges |= {len(last) + len(text)} if following else set()
     return not edges.isdisjoint(inner_places(last + text + following))
 
 
-def _joins(piece: Piece) -> bool:
-    """Return whether an edit reaches into a grapheme cluster, or merges several into one.
+def _merges(piece: Piece) -> bool:
+    """Return whether an edit changes a grapheme cluster of several code points, or creates one.
 
-    Words may contain clusters if they are moved unchanged.
+    Swapped words may contain such clusters.
     """
     before, after = inner_places(piece.before), inner_places(piece.after)
     if piece.edit in CHARACTER_EDITS:

@@ -1,11 +1,11 @@
-"""Which items a step reads, as a pure function of the seed and the step.
+"""Batches of items as a pure function of the seed and the step.
 
-Every pass reads each item once, in an order of its own. Items of about the same length stand
-together, so that hardly any time goes into padding: a pass is shuffled and cut into pools, each
-pool is sorted by length and cut into batches, and the batches are shuffled. Larger pools mean less
-padding and batches that are less mixed.
+Every epoch reads each item once, in a new order. Items of similar length share a batch to reduce
+padding: the items of an epoch are shuffled and cut into pools, each pool is sorted by length and
+cut into batches, and the batches are shuffled. Larger pools mean less padding, but batches with
+less variety of lengths.
 
-Legend: N items, B items a batch.
+Legend: N items, B items per batch.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ class ItemBatches:
     lengths
         The length of each item, int64[N].
     batch_size
-        B; the last batch of a pass may be smaller.
+        B; one batch of an epoch may be smaller.
     seed
-        Of the orders.
+        Seed of the shuffling.
     pool
-        Batches that are sorted together.
+        Number of batches sorted together.
 
     Raises
     ------
     TextError
-        There is no item.
+        There are no items.
     ConfigError
-        A value is out of its range.
+        A value is out of range.
     """
 
     lengths: NDArray[np.int64]
@@ -51,7 +51,7 @@ class ItemBatches:
 
     def __post_init__(self) -> None:
         if len(self.lengths) == 0:
-            raise TextError("there is nothing to learn from: no item is left for training")
+            raise TextError("there are no items for training")
         if min(self.batch_size, self.pool) < 1:
             raise ConfigError(
                 f"batch_size and pool must be at least 1, got {self.batch_size} and {self.pool}"
@@ -59,25 +59,25 @@ class ItemBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in a pass."""
+        """Batches per epoch."""
         return -(-len(self.lengths) // self.batch_size)
 
     def batch(self, step: int) -> NDArray[np.int64]:
-        """Give the items that a step ≥ 0 reads, int64[≤ B], the longest first."""
+        """Return the items of a step ≥ 0, int64[≤ B], longest first."""
         number, place = divmod(step, self.steps_per_epoch)
-        return self._pass(number)[place]
+        return self._epoch(number)[place]
 
     def epochs(self, step: int) -> float:
-        """Give how often all items have been read before a step."""
+        """Return the number of epochs completed before a step."""
         return step / self.steps_per_epoch
 
     def padding(self, number: int) -> float:
-        """Give the share of the positions of a pass, counted from 0, that hold no symbol."""
-        positions = sum(len(batch) * int(self.lengths[batch[0]]) for batch in self._pass(number))
+        """Return the share of padding in the epoch of a number, counted from 0."""
+        positions = sum(len(batch) * int(self.lengths[batch[0]]) for batch in self._epoch(number))
         return 1 - int(self.lengths.sum()) / max(1, positions)
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019  (as many as the object is; it lives as a run)
-    def _pass(self, number: int) -> list[NDArray[np.int64]]:
+    @functools.lru_cache(maxsize=2)  # noqa: B019  (the object lives as long as the run)
+    def _epoch(self, number: int) -> list[NDArray[np.int64]]:
         draw = np.random.default_rng([self.seed, number])
         order = draw.permutation(len(self.lengths))
         size = self.pool * self.batch_size
@@ -89,7 +89,7 @@ class ItemBatches:
         return [batches[place] for place in draw.permutation(len(batches))]
 
     def _cut(self, pool: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut a pool into batches of similar lengths; the smaller one, if any, is the shortest."""
+        """Cut a pool into batches of similar lengths; a smaller batch has the shortest items."""
         by_length = pool[np.argsort(-self.lengths[pool], kind="stable")]
         return [
             by_length[start : start + self.batch_size]
@@ -97,22 +97,22 @@ class ItemBatches:
         ]
 
 
-def by_length(lengths: NDArray[np.int64], most_symbols: int) -> Iterator[NDArray[np.int64]]:
-    """Cut all items into batches of similar lengths, to be read once, the longest first.
+def by_length(lengths: NDArray[np.int64], max_symbols: int) -> Iterator[NDArray[np.int64]]:
+    """Yield batches of similar lengths that cover all items once, longest items first.
 
-    Followers receive the share of symbols that were read (``following``).
+    Progress is reported as the share of symbols read (``following``).
 
     Parameters
     ----------
     lengths
-        Of the items, int64[N].
-    most_symbols
-        Symbols of a batch, with its padding; a longer item is a batch of its own.
+        Lengths of the items, int64[N].
+    max_symbols
+        Maximum symbols per batch, including padding; a longer item is a batch by itself.
     """
     order = np.argsort(-lengths, kind="stable")
     start, done, total = 0, 0, max(1, int(lengths.sum()))
     while start < len(order):
-        count = max(1, most_symbols // max(1, int(lengths[order[start]])))
+        count = max(1, max_symbols // max(1, int(lengths[order[start]])))
         batch = order[start : start + count]
         yield batch
         start += count

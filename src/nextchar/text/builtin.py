@@ -1,7 +1,7 @@
-"""The corpus that every machine has: the source text of Python's own standard library.
+"""The built-in corpus: the source code of Python's own standard library.
 
-Training on program code is the field's classic second experiment, after Shakespeare; this one
-needs no download. The text depends on the interpreter and on nothing else.
+Source code is the classic second corpus for character-level models, after Shakespeare, and this
+one needs no download. The text depends only on the interpreter.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nextchar.errors import DatasetError, InputError
 
 DEFAULT_LIMIT = 2_000_000
 
-# Third-party code, test data (which holds wrong encodings and wrong syntax on purpose), caches.
-LEFT_OUT_FOLDERS = frozenset(
+# Third-party code, test data (with deliberate encoding and syntax errors), caches.
+EXCLUDED_FOLDERS = frozenset(
     {"__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"}
 )
-# Written when the interpreter was built: tables of compiler flags, not anyone's code.
-LEFT_OUT_PREFIXES = ("_sysconfigdata", "config-")
+# Generated when the interpreter was built: tables of compiler flags.
+EXCLUDED_PREFIXES = ("_sysconfigdata", "config-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class StandardLibrary:
     Attributes
     ----------
     limit
-        Most characters of the text, at least 1; only whole files are taken.
+        Maximum characters of the text, at least 1; only whole files are included.
 
     Raises
     ------
@@ -54,26 +54,26 @@ class StandardLibrary:
 
     @property
     def file_name(self) -> str:
-        """The name of its file in the cache: another version or limit is another text."""
+        """File name in the cache; it includes the version of Python and the limit."""
         return f"{self.name}-{platform.python_version()}-{self.limit}.txt"
 
     def text(self) -> str:
-        """Read the text; see ``source_text``."""
+        """Return the text; see ``source_text``."""
         return source_text(Path(sysconfig.get_path("stdlib")), limit=self.limit)
 
 
 def source_text(library: Path, *, limit: int) -> str:
     """Join the ``.py`` files below a folder, in the order of their relative POSIX paths.
 
-    Tests, test data, installed packages and caches are left out, and so are files that do not
-    decode by the encoding that they declare (PEP 263). A blank line stands between two files.
-    Reading stops before the first file with which the text would pass the limit, so that the
-    text of a smaller limit is a beginning of the text of a larger one.
+    Tests, test data, installed packages, caches, and files that cannot be decoded with their
+    declared encoding (PEP 263) are excluded. A blank line separates two files. The text ends
+    before the first file that would exceed the limit. The text of a smaller limit is therefore a
+    prefix of the text of a larger one.
 
     Raises
     ------
     DatasetError
-        The folder has no source files, as in an interpreter packed into an archive.
+        The folder has no source files; for example, the interpreter is packed into an archive.
     InputError
         The limit is smaller than the first file.
     """
@@ -81,12 +81,12 @@ def source_text(library: Path, *, limit: int) -> str:
     if not files:
         raise DatasetError(
             f"dataset '{StandardLibrary.name}' needs the interpreter's .py files: found none "
-            f"below {library}; use a Python that was installed with its sources"
+            f"below {library}; use a Python installed with its source files"
         )
     text = "\n".join(_within(limit, _decoded(files)))
     if not text:
         raise InputError(
-            f"limit must leave room for a whole file of {library}, got {limit}: "
+            f"limit must be at least the size of the first file in {library}, got {limit}: "
             f"the default is {DEFAULT_LIMIT}"
         )
     return text
@@ -95,22 +95,23 @@ def source_text(library: Path, *, limit: int) -> str:
 def _source_files(library: Path) -> list[Path]:
     found: list[Path] = []
     for folder, subfolders, names in os.walk(library):
-        subfolders[:] = [name for name in subfolders if _is_taken(name)]
-        found += [Path(folder, name) for name in names if name.endswith(".py") and _is_taken(name)]
+        subfolders[:] = filter(_is_included, subfolders)
+        python = (name for name in names if name.endswith(".py"))
+        found += [Path(folder, name) for name in python if _is_included(name)]
     return sorted(found, key=lambda file: file.relative_to(library).as_posix())
 
 
-def _is_taken(name: str) -> bool:
-    return name not in LEFT_OUT_FOLDERS and not name.startswith(LEFT_OUT_PREFIXES)
+def _is_included(name: str) -> bool:
+    return name not in EXCLUDED_FOLDERS and not name.startswith(EXCLUDED_PREFIXES)
 
 
 def _decoded(files: Iterable[Path]) -> Iterator[str]:
-    """Give the text of each file that can be decoded and is not empty."""
+    """Yield the text of each file that can be decoded and is not empty."""
     for file in files:
         try:
             with tokenize.open(file) as stream:
                 text = stream.read()
-        except (SyntaxError, UnicodeDecodeError):  # SyntaxError: an encoding that is none
+        except (SyntaxError, UnicodeDecodeError):  # SyntaxError: an unknown encoding
             continue
         except OSError as error:
             raise DatasetError(f"cannot read {file}: {error.strerror}") from error
@@ -119,7 +120,7 @@ def _decoded(files: Iterable[Path]) -> Iterator[str]:
 
 
 def _within(limit: int, texts: Iterable[str]) -> Iterator[str]:
-    """Give texts as long as they fit, counting the line end that joins each to the next."""
+    """Yield texts until the limit is reached; the line feed between two texts counts too."""
     used = 0
     for text in texts:
         used += len(text)

@@ -1,4 +1,4 @@
-"""The corpora that nextchar knows by name: where each is, its checksum and its terms."""
+"""The catalogue of named corpora: their addresses, checksums and licences."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nextchar.text.builtin import StandardLibrary
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A zip file around the text of a dataset.
+    """A zip file with the text of a dataset.
 
     Attributes
     ----------
     sha256, size
-        Checksum (64 hexadecimal digits) and bytes of the zip file.
+        Checksum (64 hexadecimal digits) and size in bytes of the zip file.
     member
-        Name of the text inside.
+        Name of the text file inside.
     """
 
     sha256: str
@@ -28,27 +28,27 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A corpus that can be downloaded.
+    """A downloadable corpus.
 
     Attributes
     ----------
     name, description
-        What it is called, and what it is, in a few words.
+        The name of the corpus, and a short description.
     terms
         Its licence.
     address
-        Where it is downloaded from, http or https.
+        The http or https address of the download.
     sha256, size
-        Checksum (64 hexadecimal digits) and bytes of the text file.
+        Checksum (64 hexadecimal digits) and size in bytes of the text file.
     file_names
-        Names under which the text file is known; the first is its name in the cache.
+        Common names of the text file; the first is its name in the cache.
     archive
-        What the address gives, where that is not the text itself.
+        The archive at the address; ``None`` if the download is the text itself.
 
     Raises
     ------
     InputError
-        The address is neither http nor https.
+        The address is not http or https.
     """
 
     name: str
@@ -62,17 +62,17 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if not self.address.startswith(("http://", "https://")):
-            raise InputError(f"address must be http:// or https://, got {self.address!r}")
+            raise InputError(f"address must start with http:// or https://, got {self.address!r}")
 
     @property
     def file_name(self) -> str:
-        """The name of its file in the cache."""
+        """Name of the file in the cache."""
         return self.file_names[0]
 
 
 AnyDataset = Dataset | StandardLibrary
 
-# Addresses in repositories name a commit, so that the content behind them cannot change.
+# Repository addresses include a commit: their content cannot change.
 DATASETS: tuple[AnyDataset, ...] = (
     StandardLibrary(),
     Dataset(
@@ -147,21 +147,21 @@ DATASETS: tuple[AnyDataset, ...] = (
 
 
 def names() -> list[str]:
-    """List the names of all datasets, the built-in one first."""
+    """Return the names of all datasets, the built-in one first."""
     return [dataset.name for dataset in DATASETS]
 
 
 def find(name: str) -> AnyDataset:
-    """Give the dataset of a name.
+    """Return a dataset by name.
 
     Raises
     ------
     InputError
-        No dataset has this name; the nearest one is suggested.
+        No dataset has this name; the message suggests the closest one.
     """
     for dataset in DATASETS:
         if dataset.name == name:
             return dataset
     near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names())}"
+    hint = f"did you mean '{near[0]}'?" if near else f"the names are {', '.join(names())}"
     raise InputError(f"unknown dataset '{name}': {hint}")

@@ -1,4 +1,4 @@
-"""Compressed files: those decompressed while they are read, and those refused."""
+"""Compressed files: supported formats, decompressed while reading, and rejected ones."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _ARCHIVES = {
 
 
 def plain_name(path: str | PurePath) -> str:
-    """Return the name of a file in lower case, without the extension of a compressed one."""
+    """Return the name of a file in lower case, without the extension of a compression format."""
     name = str(path).lower()
     ending = next((ending for ending in _FORMATS if name.endswith(ending)), "")
     return name.removesuffix(ending)
 
 
 def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> BufferedIOBase:
-    """Return the decompressed bytes of a file.
+    """Return a stream of the decompressed bytes of a file.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> Buffe
         The file, at its start. gzip, bzip2 and xz are recognised by their first bytes, or else by
         the name.
     name
-        For messages.
+        The name of the file, also used in messages.
     takes_bytes
-        Whether other archives are read as raw bytes.
+        Whether to accept other archives as raw bytes.
 
     Raises
     ------
     TextError
-        Another archive, unless raw bytes are accepted.
+        The file is another archive, and raw bytes are not accepted.
     """
     beginning = file.peek(_PEEKED)[:_PEEKED]
     by_content = (known for known in _FORMATS.values() if known.begins.match(beginning))
@@ -73,25 +73,25 @@ def decompressed(file: BufferedReader, name: str, *, takes_bytes: bool) -> Buffe
     found = next(by_content, None) or next(by_name, None)
     if found is not None:
         return found.opened(file)
-    archive = next((what for what, magic in _ARCHIVES.items() if beginning.startswith(magic)), None)
+    archive = next((kind for kind, magic in _ARCHIVES.items() if beginning.startswith(magic)), None)
     if archive is not None and not takes_bytes:
         raise TextError(
-            f"{name} is a {archive}: unpack it, or export its text (.gz, .bz2 and .xz are read)"
+            f"{name} is a {archive}: unpack it, or export its text (.gz, .bz2 and .xz work)"
         )
     return file
 
 
 @contextmanager
-def damage_told(name: str) -> Iterator[None]:
-    """Raise ``TextError`` for a compressed file that is damaged or cut short.
+def damage_errors(name: str) -> Iterator[None]:
+    """Raise ``TextError`` for a damaged or truncated compressed file.
 
-    Other file system errors propagate.
+    File system errors propagate.
     """
     try:
         yield
     except EOFError as error:
-        whole = (known.name for end, known in _FORMATS.items() if name.lower().endswith(end))
-        raise _damaged(name, next(whole, "compressed"), error) from error
+        kinds = (known.name for end, known in _FORMATS.items() if name.lower().endswith(end))
+        raise _damaged(name, next(kinds, "compressed"), error) from error
     except (zlib.error, gzip.BadGzipFile) as error:
         raise _damaged(name, "gzip", error) from error
     except lzma.LZMAError as error:
@@ -102,5 +102,5 @@ def damage_told(name: str) -> Iterator[None]:
         raise
 
 
-def _damaged(name: str, what: str, error: Exception) -> TextError:
-    return TextError(f"{name} is not a whole {what} file: {error}")
+def _damaged(name: str, kind: str, error: Exception) -> TextError:
+    return TextError(f"{name} is not a complete {kind} file: {error}")

@@ -1,4 +1,4 @@
-"""What general-purpose compressors reach on a text: the yardstick beside a model's bits."""
+"""Compressed sizes of a text with general-purpose compressors, as a baseline for models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Compressor(Protocol):
 
 
 class CompressedSizes:
-    """Feeds a text to xz, bz2 and gzip at their best settings, in constant memory."""
+    """Compresses a text with xz, bz2 and gzip at their best settings, in constant memory."""
 
     def __init__(self) -> None:
         self._compressors: dict[str, _Compressor] = {
@@ -31,7 +31,7 @@ class CompressedSizes:
             self._sizes[name] += len(compressor.compress(data))
 
     def finish(self) -> dict[str, int]:
-        """Give the sizes in bytes of all that was fed, headers included."""
+        """Return the compressed sizes in bytes, including headers."""
         for name, compressor in self._compressors.items():
             self._sizes[name] += len(compressor.flush())
         return self._sizes

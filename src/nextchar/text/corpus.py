@@ -1,11 +1,12 @@
-"""A text as ids on disk, mapped into memory: ``ids.bin`` and ``corpus.json`` in a folder.
+"""A memory-mapped text of ids: ``ids.bin`` and ``corpus.json`` in a folder.
 
-``ids.bin`` holds nothing but the ids, little-endian, in the smallest unsigned type that holds the
-vocabulary. ``corpus.json`` says what they are, and seals them with a checksum.
+``ids.bin`` contains only the ids, little-endian, in the smallest unsigned type for the vocabulary.
+``corpus.json`` describes them and has their checksum.
 
-The parts lie in the order training, test, validation. That is the order of the text, but for two
-things: a fold that is held out comes last, and leaves a border in the training part where it was;
-and altered copies of the training part lie at its end, each stretch of them behind a border.
+The order of the splits is training, test, validation. They follow the order of the text, with two
+exceptions. A held-out fold is moved to the end, and a sequence boundary marks its former position
+in the training split. Augmented copies of the training text are at the end of the training split,
+with a boundary before each segment.
 
 Legend: N symbols.
 """
@@ -26,12 +27,12 @@ import numpy as np
 from nextchar.config import TextConfig
 from nextchar.errors import CorpusError
 from nextchar.storage import atomic_file, read_json, storage_errors, write_json
-from nextchar.text.encoding import Beginning, Copy, Encoding
+from nextchar.text.encoding import Copy, Encoding, Prefix
 from nextchar.text.folds import Fold
 from nextchar.text.reading import TextSource
 from nextchar.text.vocabulary import Ids, Vocabulary
 
-FORMAT_VERSION = 2  # 1 had no borders and no copies
+FORMAT_VERSION = 2  # version 1 had no boundaries ("borders" in the file) and no copies
 IDS_FILE = "ids.bin"
 HEADER_FILE = "corpus.json"
 SPLITS = ("train", "test", "validation")  # in the order of ids.bin
@@ -39,26 +40,26 @@ SPLITS = ("train", "test", "validation")  # in the order of ids.bin
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Corpus:
-    """An encoded text; made by ``Corpus.build`` or ``Corpus.open``.
+    """An encoded text; create it with ``Corpus.build`` or ``Corpus.open``.
 
     Attributes
     ----------
     folder
-        Where it is.
+        The folder of the corpus.
     length
-        Symbols (N), those of altered copies with them.
+        Number of symbols (N), including augmented copies.
     characters
-        Original characters of the text, without copies.
+        Number of characters of the text, without copies.
     fingerprint
         SHA-256 of ``ids.bin``, hexadecimal.
     names
-        The files that the text came from.
+        Names of the source files.
     splits
-        First symbol and end of ``train``, ``test`` and ``validation``, which lie in this order.
-    borders
-        Where the training part begins anew, besides its start, ascending.
+        Start and end of ``train``, ``test`` and ``validation``, in this order.
+    boundaries
+        Starts of all segments of the training split but the first, ascending.
     augmented
-        Symbols of altered copies, at the end of the training part.
+        Number of symbols in augmented copies, at the end of the training split.
     ids
         The ids [N], mapped read-only.
     signature
@@ -71,7 +72,7 @@ class Corpus:
     fingerprint: str
     names: tuple[str, ...]
     splits: dict[str, tuple[int, int]]
-    borders: tuple[int, ...]
+    boundaries: tuple[int, ...]
     augmented: int
     ids: Ids = field(repr=False)
     signature: tuple[int, int] = field(repr=False)
@@ -92,23 +93,24 @@ class Corpus:
         Parameters
         ----------
         source, vocabulary
-            The text and its symbols; ``<unk>`` stands for others if the vocabulary has it.
+            The text and its vocabulary; ``<unk>`` replaces unknown symbols if the vocabulary has
+            it.
         folder
-            Made if missing; a corpus that is there already is replaced.
+            The folder, created if missing; an existing corpus in it is replaced.
         config
-            How much, or which fold, is held out for validation and testing.
+            The shares or the fold held out for validation and testing.
         copies
-            Each makes an altered copy of the training part, to be learned from beside it; what
-            it writes in symbols that the vocabulary has not is ``<unk>``, or an error.
+            Each makes an augmented copy of the training text. Unknown symbols in a copy become
+            ``<unk>``, or are an error without it.
         progress
-            Told the share of the text that was encoded, 0 to 1.
+            Called with the share of the text that has been encoded, 0 to 1.
 
         Raises
         ------
         TextError
-            A text that cannot be read, is empty, holds unknown symbols, or one symbol only.
+            The text cannot be read, is empty, has unknown symbols, or only one distinct symbol.
         StorageError
-            The disk is full, or the folder cannot be written; nothing new is left in it.
+            The disk is full, or the folder cannot be written; no partial files remain.
         """
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -119,24 +121,22 @@ class Corpus:
                 encoding.write(part.chunks(progress), file)
             encoding.require_two_symbols()
             file.flush()
-            cuts = encoding.cuts(file.name, config)
+            cuts = encoding.held_out_starts(file.name, config)
             if copies:
-                training = (
-                    [Beginning(source, vocabulary, cuts[0])] if fold is None else fold.training
-                )
+                training = [Prefix(source, vocabulary, cuts[0])] if fold is None else fold.training
                 cuts = encoding.insert(copies, training, cuts, Path(file.name))
-            os.fsync(file.fileno())  # a full disk shows now, before the header is there
+            os.fsync(file.fileno())  # detect a full disk before writing the header
             write_json(folder / HEADER_FILE, _described(encoding, source.names, cuts))
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map a corpus that ``build`` wrote, after checking its size and its checksum.
+        """Open a corpus written by ``build``, after verifying its size and checksum.
 
         Raises
         ------
         CorpusError
-            It is missing, truncated, changed, damaged, or of a newer format.
+            The corpus is missing, truncated, modified, damaged, or of a newer format.
         """
         header = _Header.read(folder)
         path = folder / IDS_FILE
@@ -154,7 +154,7 @@ class Corpus:
             fingerprint=header.fingerprint,
             names=header.names,
             splits=header.splits,
-            borders=header.borders,
+            boundaries=header.boundaries,
             augmented=header.augmented,
             ids=ids,
             signature=(status.st_size, status.st_mtime_ns),
@@ -162,36 +162,37 @@ class Corpus:
 
     @property
     def train(self) -> Ids:
-        """The ids to learn from, a view."""
+        """A view of the training ids."""
         return self._part("train")
 
     @property
     def original(self) -> Ids:
-        """The ids to learn from that the text itself has, without altered copies, a view."""
+        """A view of the training ids without augmented copies."""
         return self.train[: len(self.train) - self.augmented]
 
     @property
     def test(self) -> Ids:
-        """The ids held out for a last measurement, a view."""
+        """A view of the test ids."""
         return self._part("test")
 
     @property
     def validation(self) -> Ids:
-        """The ids held out for choices during training, a view."""
+        """A view of the validation ids."""
         return self._part("validation")
 
     def check(self) -> None:
-        """Raise ``CorpusError`` if ``ids.bin`` was written to since it was opened.
+        """Raise ``CorpusError`` if ``ids.bin`` has been modified since it was opened.
 
-        Reading a mapped file beyond a new, earlier end kills the process; this comes first.
+        Call this before reading: access beyond the end of a truncated mapped file kills the
+        process.
         """
         path = self.folder / IDS_FILE
         try:
             status = path.stat()
         except OSError as error:
-            raise CorpusError(f"{path} is gone while it is in use: {error.strerror}") from error
+            raise CorpusError(f"{path} was removed while in use: {error.strerror}") from error
         if (status.st_size, status.st_mtime_ns) != self.signature:
-            raise CorpusError(f"{path} changed while it is in use: it must rest until the end")
+            raise CorpusError(f"{path} was modified while in use: it must not change until the end")
 
     def _part(self, name: str) -> Ids:
         start, end = self.splits[name]
@@ -200,7 +201,7 @@ class Corpus:
 
 @dataclass(frozen=True, kw_only=True)
 class _Header:
-    """What ``corpus.json`` says, checked."""
+    """The validated contents of ``corpus.json``."""
 
     dtype: np.dtype[np.unsignedinteger]
     length: int
@@ -208,7 +209,7 @@ class _Header:
     fingerprint: str
     names: tuple[str, ...]
     splits: dict[str, tuple[int, int]]
-    borders: tuple[int, ...]
+    boundaries: tuple[int, ...]
     augmented: int
 
     @classmethod
@@ -220,7 +221,8 @@ class _Header:
             raise CorpusError(f"{path} is damaged: format_version {version!r}")
         if version > FORMAT_VERSION:
             raise CorpusError(
-                f"{path} has format version {version}, this nextchar reads up to {FORMAT_VERSION}"
+                f"{path} has format version {version}, but this version of nextchar supports up to "
+                f"{FORMAT_VERSION}: update nextchar"
             )
         if version == 1:
             values = {"borders": [], "augmented": 0, **values}
@@ -243,12 +245,12 @@ class _Header:
         if not 0 <= characters <= bounds[-1]:
             raise ValueError(f"characters {characters!r}")
         end = splits["train"][1]
-        borders = tuple(map(_whole, values["borders"]))
-        inside = [0, *borders, end] if borders else [0]
+        boundaries = tuple(map(_whole, values["borders"]))
+        inside = [0, *boundaries, end] if boundaries else [0]
         if any(place >= later for place, later in itertools.pairwise(inside)):
             raise ValueError(f"borders {values['borders']!r}")
         augmented = _whole(values["augmented"])
-        if augmented != 0 and end - augmented not in borders:
+        if augmented != 0 and end - augmented not in boundaries:
             raise ValueError(f"augmented {augmented!r}")
         return cls(
             dtype=np.dtype(values["dtype"]),
@@ -257,13 +259,13 @@ class _Header:
             fingerprint=str(values["sha256"]),
             names=tuple(map(str, values["names"])),
             splits=splits,
-            borders=borders,
+            boundaries=boundaries,
             augmented=augmented,
         )
 
 
 def _described(encoding: Encoding, names: tuple[str, ...], cuts: list[int]) -> dict[str, object]:
-    """Give what ``corpus.json`` says."""
+    """Return the contents of ``corpus.json``."""
     ends = [*cuts, encoding.length]
     return {
         "format_version": FORMAT_VERSION,
@@ -273,7 +275,7 @@ def _described(encoding: Encoding, names: tuple[str, ...], cuts: list[int]) -> d
         "sha256": encoding.fingerprint,
         "names": list(names),
         "splits": dict(zip(SPLITS, zip([0, *cuts], ends, strict=True), strict=True)),
-        "borders": encoding.borders,
+        "borders": encoding.boundaries,
         "augmented": encoding.augmented,
     }
 
@@ -285,13 +287,13 @@ def _pair(value: Any) -> tuple[int, int]:  # noqa: ANN401
 
 def _whole(value: object) -> int:
     if not isinstance(value, int):
-        raise TypeError(f"must be a whole number, got {value!r}")
+        raise TypeError(f"must be an integer, got {value!r}")
     return value
 
 
 def _require_intact(file: BufferedReader, size: int, header: _Header, path: Path) -> None:
     expected = header.length * header.dtype.itemsize
     if size != expected:
-        raise CorpusError(f"{path} has {size} bytes, {expected} were written: build it again")
+        raise CorpusError(f"{path} has {size} bytes, expected {expected}: build it again")
     if hashlib.file_digest(file, "sha256").hexdigest() != header.fingerprint:
-        raise CorpusError(f"{path} is not what was written (SHA-256 differs): build it again")
+        raise CorpusError(f"{path} was modified or is damaged (SHA-256 differs): build it again")

@@ -1,9 +1,8 @@
-"""Corpora by name: ``python``, which every machine has, and those that people download.
+"""Corpora by name: the built-in ``python``, and downloadable ones.
 
-A downloaded corpus is known by its SHA-256, so that a number measured on it means the same
-everywhere: a file is used only if its content is right, wherever it came from. It is looked for
-in the folder that the environment variable ``NEXTCHAR_DATA`` names, then in the user's cache;
-only ``fetch`` goes to the network.
+A downloaded corpus is identified by its SHA-256: a file with other content is rejected, and results
+are comparable everywhere. A corpus is searched for in the folder named by the environment variable
+``NEXTCHAR_DATA``, then in the user's cache; only ``fetch`` accesses the network.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 
 def describe(dataset: str | AnyDataset) -> str:
-    """Say in one line what a dataset is, how large, and under which terms."""
+    """Return a one-line summary of a dataset: its description, size and licence."""
     dataset = _resolve(dataset)
     if isinstance(dataset, StandardLibrary):
         return (
@@ -48,31 +47,31 @@ def describe(dataset: str | AnyDataset) -> str:
 
 
 def cache_path(dataset: str | AnyDataset) -> Path:
-    """Give the place of a dataset in the user's cache, whether it is there or not."""
+    """Return the path of a dataset in the user's cache, whether or not the file exists."""
     folder = platformdirs.user_cache_path("nextchar") / "data"
     return folder.absolute() / _resolve(dataset).file_name
 
 
 def path(dataset: str | AnyDataset) -> Path:
-    """Find a dataset on this machine, without the network.
+    """Return the path of a dataset on this machine, without network access.
 
     Returns
     -------
     Path
-        A file whose content is right, in ``NEXTCHAR_DATA`` or in the cache.
+        A file with verified content, in ``NEXTCHAR_DATA`` or in the cache.
 
     Raises
     ------
     InputError
-        An unknown name, or a ``NEXTCHAR_DATA`` that is not a folder.
+        The name is unknown, or ``NEXTCHAR_DATA`` is not a folder.
     DatasetError
-        The dataset is not there, or a copy in ``NEXTCHAR_DATA`` has another content.
+        The dataset is missing, or a copy in ``NEXTCHAR_DATA`` has the wrong content.
     """
     dataset = _resolve(dataset)
     found = _existing(dataset)
     if found is None:
         by_hand = f", {_by_hand(dataset)}" if isinstance(dataset, Dataset) else ""
-        state = "damaged" if cache_path(dataset).is_file() else "not here"
+        state = "damaged" if cache_path(dataset).is_file() else "not on this machine"
         raise DatasetError(
             f"dataset '{dataset.name}' is {state}: "
             f"get it with `nextchar data fetch {dataset.name}`{by_hand}"
@@ -81,32 +80,32 @@ def path(dataset: str | AnyDataset) -> Path:
 
 
 def fetch(dataset: str | AnyDataset, *, progress: Progress | None = None) -> Path:
-    """Give the path of a dataset, after making it (``python``) or downloading it if need be.
+    """Return the path of a dataset; build (``python``) or download it first if necessary.
 
     Parameters
     ----------
     dataset
-        A name, or a dataset of one's own, as ``StandardLibrary(limit=500_000)``.
+        A name, or a dataset object such as ``StandardLibrary(limit=500_000)``.
     progress
-        Called with the bytes received so far and the bytes in all (of the archive, if any).
+        Called with the bytes received so far and the total (of the archive, if any).
 
     Returns
     -------
     Path
-        A file whose content is right. It appears whole or not at all.
+        A file with verified content. It is written atomically.
 
     Raises
     ------
     InputError
-        An unknown name, or a ``NEXTCHAR_DATA`` that is not a folder.
+        The name is unknown, or ``NEXTCHAR_DATA`` is not a folder.
     DatasetError
-        The download failed, or gave another content than expected.
+        The download failed, or its content is wrong.
     StorageError
         The file cannot be written.
     """
     dataset = _resolve(dataset)
     if isinstance(dataset, StandardLibrary):
-        return _make(dataset)
+        return _build(dataset)
     return _existing(dataset) or _download(dataset, progress)
 
 
@@ -114,7 +113,7 @@ def _resolve(dataset: str | AnyDataset) -> AnyDataset:
     return find(dataset) if isinstance(dataset, str) else dataset
 
 
-# What is here already
+# Existing files
 
 
 def _existing(dataset: AnyDataset) -> Path | None:
@@ -129,7 +128,7 @@ def _existing(dataset: AnyDataset) -> Path | None:
 
 
 def _local_copy(dataset: Dataset) -> Path | None:
-    """Find a copy in ``NEXTCHAR_DATA``; one that is wrong is an error, never passed over."""
+    """Return a copy in ``NEXTCHAR_DATA``; ``DatasetError`` if its content is wrong."""
     folder = _local_folder()
     if folder is None:
         return None
@@ -170,18 +169,18 @@ def _reading() -> Iterator[None]:
         yield
     except OSError as error:
         raise DatasetError(
-            f"cannot read {error.filename}: {error.strerror or error}; give permission there, "
-            f"or name another folder with {DATA_VARIABLE}"
+            f"cannot read {error.filename}: {error.strerror or error}; allow access, or set "
+            f"{DATA_VARIABLE} to another folder"
         ) from error
 
 
-# Making and downloading
+# Building and downloading
 
 
-def _make(dataset: StandardLibrary) -> Path:
+def _build(dataset: StandardLibrary) -> Path:
     target = cache_path(dataset)
     content = dataset.text().encode()
-    # Two builds of one version may differ, so that the name alone does not say it is right.
+    # Two builds of the same Python version may differ: compare the content, not only the name.
     with _reading():
         is_there = target.is_file() and target.read_bytes() == content
     if not is_there:
@@ -205,7 +204,7 @@ def _download(dataset: Dataset, progress: Progress | None) -> Path:
 
 
 def _receive(dataset: Dataset, file: Path, size: int, progress: Progress | None) -> None:
-    """Stream what the address gives to a file; anything but ``size`` bytes is a failure."""
+    """Download to a file; ``DatasetError`` unless exactly ``size`` bytes arrive."""
     received = 0
     with _open(dataset) as response, file.open("wb") as stream:
         while block := _read_block(dataset, response, received, size):
@@ -236,7 +235,7 @@ def _open(dataset: Dataset) -> IO[bytes]:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Make an opener without files and ftp, so that no redirection can lead there."""
+    """Return an opener for http and https only; redirections cannot lead to files or ftp."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -252,7 +251,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _read_block(dataset: Dataset, response: IO[bytes], received: int, size: int) -> bytes:
-    # Only the network's errors are caught here: those of the disk are another failure.
+    # Only network errors are caught here; disk errors are handled elsewhere.
     try:
         return response.read(BLOCK_SIZE)
     except (OSError, HTTPException) as error:
@@ -270,12 +269,12 @@ def _extract(dataset: Dataset, archive: Path, member: str) -> Path:
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise _failure(dataset, f"no readable '{member}' in the zip file ({error})") from error
     if not text.is_file() or not _is_right(text, dataset):
-        raise _failure(dataset, f"'{member}' in the zip file has another content")
+        raise _failure(dataset, f"'{member}' in the zip file has the wrong content")
     return text
 
 
-def _failure(dataset: Dataset, what: str) -> DatasetError:
-    line = " ".join(what.split())  # the words of servers and libraries may hold line ends
+def _failure(dataset: Dataset, reason: str) -> DatasetError:
+    line = " ".join(reason.split())  # messages of servers and libraries may have line breaks
     return DatasetError(
         f"cannot fetch '{dataset.name}' from {dataset.address}: {line}; try again, "
         f"{_by_hand(dataset)}"
@@ -284,8 +283,8 @@ def _failure(dataset: Dataset, what: str) -> DatasetError:
 
 def _by_hand(dataset: Dataset) -> str:
     return (
-        f"or put the file by hand (sha256 {dataset.sha256[:12]}…) at {cache_path(dataset)} "
-        f"or in a folder that {DATA_VARIABLE} names"
+        f"or copy the file (sha256 {dataset.sha256[:12]}…) to {cache_path(dataset)} "
+        f"or to the folder named by {DATA_VARIABLE}"
     )
 
 
@@ -299,14 +298,14 @@ def _writing(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"cannot write {target}: {error.strerror or error}; make room or give permission "
-            f"there, or put the file in a folder that {DATA_VARIABLE} names"
+            f"cannot write {target}: {error.strerror or error}; free space or allow access, or "
+            f"put the file in the folder named by {DATA_VARIABLE}"
         ) from error
 
 
 @contextmanager
 def _scratch_folder(target: Path) -> Iterator[Path]:
-    """Give a folder beside the target, for files not yet whole; it goes, whatever happens."""
+    """Yield a temporary folder next to the target for incomplete files; it is always removed."""
     with (
         _writing(target),
         tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder,
@@ -315,7 +314,7 @@ def _scratch_folder(target: Path) -> Iterator[Path]:
 
 
 def _install(file: Path, target: Path) -> None:
-    """Move a whole file to its place, so that a power cut leaves the old or the new one."""
+    """Move a complete file to its target; after a power failure, one version is intact."""
     with file.open("rb") as stream:
         os.fsync(stream.fileno())
     file.replace(target)

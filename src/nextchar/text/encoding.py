@@ -1,4 +1,4 @@
-"""Text to ids in a file, stretch by stretch, in constant memory.
+"""Encoding of a text as a file of ids, segment by segment, in constant memory.
 
 Legend: N symbols.
 """
@@ -25,34 +25,34 @@ from nextchar.errors import TextError
 from nextchar.text.reading import TextSource
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
-# Makes another version of a stretch of text from its pieces and its number, piece by piece.
+# Augments a segment of text, given its pieces and its number.
 Copy: TypeAlias = Callable[[Iterator[str], int], Iterator[str]]
 
 _LONGEST_CHARACTER = 4  # symbols: UTF-8 has up to 4 bytes, a syllable up to 3 letters
 
 
 class Text(Protocol):
-    """A text that can be read as often as needed."""
+    """A text that can be read repeatedly."""
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text in pieces."""
+        """Yield the text in pieces."""
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """The text of the first symbols of a source."""
+class Prefix:
+    """The first symbols of a text."""
 
     source: TextSource
     vocabulary: Vocabulary
     symbols: int
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text in pieces; the last one ends with a whole character."""
+        """Yield the text in pieces; the last one ends with a complete character."""
         left = self.symbols
         for chunk in self.source.chunks(progress):
             size = self._size(chunk)
             if size > left:
-                # Of all beginnings of the piece, the longest that is not too long.
+                # The longest prefix of the piece that fits.
                 lengths = range(len(chunk) + 1)
                 cut = bisect.bisect(lengths, left, key=lambda n: self._size(chunk[:n])) - 1
                 chunk, size = chunk[:cut], left
@@ -67,37 +67,37 @@ class Beginning:
 
 
 class Encoding:
-    """What is known about a text while it is being encoded.
+    """Writes the ids of a text to a file, and collects the data of its header.
 
     Parameters
     ----------
     vocabulary
-        The symbols; ``<unk>`` stands for others if the vocabulary has it.
+        The vocabulary; ``<unk>`` replaces unknown symbols if the vocabulary has it.
 
     Attributes
     ----------
     length
-        Symbols that were written (N).
+        Number of symbols written (N).
     characters
-        Original characters that were written, without copies.
-    borders
-        Where the training part begins anew, besides its start.
+        Number of characters written, without copies.
+    boundaries
+        Starts of all segments of the training split but the first.
     augmented
-        Symbols of the copies.
+        Number of symbols in augmented copies.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.length = 0
         self.characters = 0
-        self.borders: list[int] = []
+        self.boundaries: list[int] = []
         self.augmented = 0
-        self._ends: list[int] = []  # of the stretches that were written
+        self._ends: list[int] = []  # of the segments written
         self._digest = hashlib.sha256()
         self._lowest, self._highest = len(vocabulary), -1
 
     def write(self, chunks: Iterator[str], file: IO[bytes]) -> None:
-        """Write a stretch of the text."""
+        """Write a segment of the text."""
         for chunk in chunks:
             ids = _encoded(self.vocabulary, chunk)
             self._lowest = min(self._lowest, int(ids.min()))
@@ -109,31 +109,31 @@ class Encoding:
             file.write(data)
         self._ends.append(self.length)
 
-    def cuts(self, path: str, config: TextConfig) -> list[int]:
-        """Give where the test part and the validation part begin."""
-        if config.folds:  # What was written last is held out.
-            *self.borders, cut = self._ends[:-1]
-            return [cut, cut]
-        return _cuts(path, self, config)
+    def held_out_starts(self, path: str, config: TextConfig) -> list[int]:
+        """Return the starts of the test split and the validation split."""
+        if config.folds:  # The last segment is held out.
+            *self.boundaries, start = self._ends[:-1]
+            return [start, start]
+        return _held_out_starts(path, self, config)
 
     def insert(
         self, copies: Sequence[Copy], training: Sequence[Text], cuts: list[int], path: Path
     ) -> list[int]:
-        """Insert altered copies at the end of the training part, a border before each stretch.
+        """Insert copies at the end of the training split, with a boundary before each segment.
 
         Parameters
         ----------
         training
-            The stretches of the training part.
+            The segments of the training split.
         cuts
-            Where the test part and the validation part begin.
+            The starts of the test split and the validation split.
         path
-            The file, all of it written.
+            The completely written file.
 
         Returns
         -------
         list
-            The new cuts.
+            The new starts of the test split and the validation split.
         """
         ends = [cuts[0]]
         width = self.vocabulary.dtype.itemsize
@@ -142,32 +142,32 @@ class Encoding:
             shutil.copyfileobj(file, rest)
             file.seek(cuts[0] * width)
             file.truncate()
-            for copy, (number, stretch) in itertools.product(copies, enumerate(training)):
-                for chunk in copy(stretch.chunks(), number):
+            for copy, (number, segment) in itertools.product(copies, enumerate(training)):
+                for chunk in copy(segment.chunks(), number):
                     file.write(_little_endian(_encoded(self.vocabulary, chunk)))
                 end = file.tell() // width
-                if end > ends[-1]:  # A copy from which all was dropped is none.
+                if end > ends[-1]:  # Ignore an empty copy.
                     ends.append(end)
             rest.seek(0)
             shutil.copyfileobj(rest, file)
             file.flush()
         with path.open("rb") as file:
             self._digest = hashlib.file_digest(file, hashlib.sha256)
-        self.borders += ends[:-1]
+        self.boundaries += ends[:-1]
         self.augmented = ends[-1] - cuts[0]
         self.length += self.augmented
         return [cut + self.augmented for cut in cuts]
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of what was written, hexadecimal."""
+        """SHA-256 of the written file, hexadecimal."""
         return self._digest.hexdigest()
 
     def require_two_symbols(self) -> None:
-        """Raise ``TextError`` if one symbol is all there is."""
+        """Raise ``TextError`` if the text has only one distinct symbol."""
         if self._lowest == self._highest:
             name = self.vocabulary.symbols[self._lowest]
-            raise TextError(f"the text has one distinct symbol {name!r}: nothing to predict")
+            raise TextError(f"the text has only one distinct symbol, {name!r}: nothing to predict")
 
 
 def _encoded(vocabulary: Vocabulary, text: str) -> Ids:
@@ -179,8 +179,8 @@ def _little_endian(ids: Ids) -> bytes:
     return ids.astype(ids.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _cuts(path: str, encoding: Encoding, config: TextConfig) -> list[int]:
-    """Find where the test part and the validation part begin, rounding their shares up."""
+def _held_out_starts(path: str, encoding: Encoding, config: TextConfig) -> list[int]:
+    """Return the starts of the test split and the validation split; their sizes round up."""
     ids = np.memmap(path, dtype=encoding.vocabulary.dtype.newbyteorder("<"), mode="r")
     held_out = [
         Fraction(str(config.validation_fraction)) + Fraction(str(config.test_fraction)),
@@ -194,7 +194,7 @@ def _cuts(path: str, encoding: Encoding, config: TextConfig) -> list[int]:
 
 
 def _character_start(ids: Ids, starts: NDArray[np.bool_], position: int) -> int:
-    """Give the start of the character that a position lies in; itself if there is none near."""
+    """Return the start of the character at a position; the position itself if none is near."""
     if position == len(ids):
         return position
     nearest = range(position, max(position - _LONGEST_CHARACTER, -1), -1)

@@ -1,8 +1,8 @@
-"""Lines of CSV and TSV files split into fields, for any separator.
+"""Fields of CSV and TSV files, with any separator.
 
-In a CSV file a field may be quoted; commas, line ends and doubled quotes inside it are text. In a
-TSV file quotes are ordinary characters, unless all names of its header are quoted; columns are then
-selected by these names without the quotes.
+In a CSV file, a field may be quoted; commas, line breaks and doubled quotes inside it are text. In
+a TSV file, quotes are ordinary characters, unless all names in the header are quoted; columns are
+then selected by these names without the quotes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from nextchar.text.lines import lines_of, lines_with_ends
 from nextchar.text.reading import TextSource
 
 Separated = Literal["csv", "tsv"]
-Record = tuple[int, list[str]]  # the line in which it begins, from 1, and its fields
+Record = tuple[int, list[str]]  # the number of its first line, from 1, and its fields
 Fits = Callable[[Sequence[Sequence[str]]], bool]
 
 _OWN = {"csv": ",", "tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars (|)"}
-_SAID = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)  # what Excel writes above the header
+_DECLARED = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)  # written by Excel above the header
 _QUOTED = re.compile(r'\s*"(?:[^"]|"")*"\s*')
-_LOOKED_AT = 50  # lines
+_EXAMINED = 50  # lines
 _BATCH = 1000  # records
-_limit = threading.Lock()  # csv keeps its longest field for the whole process
+_limit = threading.Lock()  # the field size limit of csv applies to the whole process
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Layout:
     Attributes
     ----------
     separator
-        The separator of fields.
+        The field separator.
     quoted
-        Whether quotes around a field are not part of it.
+        Whether fields may be quoted.
     skipped
-        Lines before the first record.
+        Number of lines before the first record.
     """
 
     separator: str
@@ -58,7 +58,7 @@ class Layout:
         Raises
         ------
         TextError
-            A quote is not closed, or is followed by text.
+            A quote is not closed, or a closing quote is followed by text.
         """
         if self.quoted:
             return _quoted(source, self, name)
@@ -67,12 +67,12 @@ class Layout:
         return ((number, line.split(self.separator)) for number, line in lines)
 
     def is_of(self, kind: Separated) -> bool:
-        """Return whether the separator is the one that gives a kind of file its name."""
+        """Return whether the separator is the standard one of a kind of file."""
         return self.separator == _OWN[kind]
 
     @property
     def separators(self) -> str:
-        """The separators in a word."""
+        """The name of the separators."""
         return _NAMES.get(self.separator, repr(self.separator))
 
 
@@ -84,18 +84,18 @@ def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layo
     source
         The file.
     kind
-        The kind by its name.
+        The kind of file, by its name.
     fits
-        Predicates for acceptable records, the surest first: the first layout that passes is
-        taken, else that of the name.
+        Predicates for acceptable records, strictest first. The first layout that passes is
+        returned, or else the standard layout of the kind.
     """
     numbered = enumerate(lines_with_ends(source.chunks()))
     begun = itertools.dropwhile(lambda each: not each[1].strip("\r\n"), numbered)
     skipped, first = next(begun, (0, ""))
-    lines = [first, *(line for _, line in itertools.islice(begun, _LOOKED_AT - 1))]
-    said = _SAID.fullmatch(first) if kind == "csv" else None
-    if said is not None:
-        return Layout(said[1], quoted=True, skipped=skipped + 1)
+    lines = [first, *(line for _, line in itertools.islice(begun, _EXAMINED - 1))]
+    declared = _DECLARED.fullmatch(first) if kind == "csv" else None
+    if declared is not None:
+        return Layout(declared[1], quoted=True, skipped=skipped + 1)
     own, *others = _possible(kind, first, skipped)
     for test in fits:
         for layout in (own, *others):
@@ -115,7 +115,7 @@ def is_quoted(fields: Sequence[str]) -> bool:
 
 
 def _possible(kind: Separated, first: str, skipped: int) -> list[Layout]:
-    """Return the possible layouts of a file, that of its name first."""
+    """Return the possible layouts of a file, the standard layout of its kind first."""
     quoted = [Layout(each, quoted=True, skipped=skipped) for each in ",;\t|"]
     if kind == "csv":
         return quoted
@@ -130,7 +130,7 @@ def _first_records(layout: Layout, lines: Sequence[str]) -> list[list[str]]:
     with _long_fields():
         records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
     # The last record may continue beyond the lines examined.
-    return records[:-1] if len(lines) == _LOOKED_AT and len(records) > 1 else records
+    return records[:-1] if len(lines) == _EXAMINED and len(records) > 1 else records
 
 
 def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
@@ -156,21 +156,20 @@ def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
 def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
     if "end of data" in str(error):
         return TextError(
-            f"{name}, line {opened}: a quote opens a field here and is never closed: a field that "
-            "begins with a quote must be quoted, with its own quotes written twice"
+            f"{name}, line {opened}: a quoted field starts here and is never closed: a field that "
+            "begins with a quote must be quoted, with its own quotes doubled"
         )
     where = "" if line == opened else f" in line {line}"
     return TextError(
-        f"{name}, line {opened}: a quote opens a field here, and text follows the quote that "
-        f"closes it{where}: a quote inside a field is written twice"
+        f"{name}, line {opened}: a quoted field starts here, and text follows its closing "
+        f"quote{where}: quotes inside a quoted field must be doubled"
     )
 
 
 def _opening_line(lines: Iterable[str], separator: str) -> int:
-    """Count the lines before the one with the last quote that opens a field.
+    """Return the index of the line with the last opening quote before the error.
 
-    It is the last before the lines end, or before a quote that closes a field is not followed by a
-    separator.
+    The error is the end of the file, or a closing quote without a separator after it.
     """
     opened = 0
     is_open = False
@@ -198,7 +197,7 @@ def _opening_line(lines: Iterable[str], separator: str) -> int:
 
 @contextlib.contextmanager
 def _long_fields() -> Iterator[None]:
-    """Lift the limit on the length of fields: csv would stop at 128 KiB."""
+    """Disable the field size limit of csv (128 KiB) during the block."""
     with _limit:
         before = csv.field_size_limit(sys.maxsize)
         try:

@@ -1,7 +1,7 @@
-"""Which files an input means: files, folders and patterns.
+"""Expansion of inputs to files: files, folders and patterns.
 
-A folder means all files in it and below, a pattern all files that it matches, both sorted; what
-is hidden (a name with a leading dot) is left out unless it is named itself.
+A folder stands for all files in it and its subfolders, and a pattern for all matching files, both
+sorted. Hidden files and folders (names with a leading dot) are ignored unless named explicitly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Input = str | os.PathLike[str]
 
 
 def find_files(inputs: Sequence[Input]) -> list[Path]:
-    """List the files that the inputs mean, in the order of the inputs.
+    """Return the files of the inputs, in the order of the inputs.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ def find_files(inputs: Sequence[Input]) -> list[Path]:
     Raises
     ------
     TextError
-        An input that is missing, unreadable, no regular file, or without any file.
+        An input is missing, unreadable, not a regular file, or has no files.
     """
     if not inputs:
-        raise TextError("no input: give files, folders, patterns, or - for standard input")
+        raise TextError("no input: name files, folders, patterns, or - for standard input")
     files = [file for given in inputs for file in _files_of(given)]
     for file in files:
         _require_readable(file)
@@ -43,7 +43,7 @@ def find_files(inputs: Sequence[Input]) -> list[Path]:
 
 
 def cannot_read(name: str | Path, error: OSError) -> TextError:
-    """Say that a file cannot be read, and why."""
+    """Return the error for an unreadable file, with the reason."""
     return TextError(f"cannot read {name}: {error.strerror or error}")
 
 
@@ -70,7 +70,7 @@ def _in_folder(folder: Path) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     if not found:
-        raise TextError(f"folder {folder} has no files (hidden ones are left out)")
+        raise TextError(f"folder {folder} has no files (hidden files are ignored)")
     return sorted(found, key=Path.as_posix)
 
 
@@ -84,7 +84,7 @@ def _matching(pattern: str) -> list[Path]:
 
 def _require_readable(file: Path) -> None:
     if file.exists() and not file.is_file():
-        raise TextError(f"{file} is not a regular file; pipe it in and give - to read it")
+        raise TextError(f"{file} is not a regular file; pipe it to standard input, and read -")
     try:
         file.open("rb").close()
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Folds: a sequence in equal pieces, of which one is held out at a time.
+"""Folds for cross-validation: equal pieces of a sequence, one of them held out at a time.
 
-Pieces of text are counted in characters, so that every kind of vocabulary holds out the same ones
-and none is cut.
+Folds of a text are measured in characters. They are therefore the same for every kind of
+vocabulary, and never split a character.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nextchar.errors import ConfigError, TextError
 from nextchar.text.reading import TextSource
 from nextchar.text.vocabulary import Vocabulary, grow, learn
 
-LEAST_CHARACTERS = 2  # of a fold: its first is predicted by nobody
+MIN_CHARACTERS = 2  # per fold: its first character is not predicted
 
 
 def contiguous_folds(length: int, folds: int) -> list[tuple[int, int]]:
@@ -24,19 +24,19 @@ def contiguous_folds(length: int, folds: int) -> list[tuple[int, int]]:
     Parameters
     ----------
     length
-        Items of the sequence.
+        Number of items in the sequence.
     folds
-        How many pieces, 2 to ``length``.
+        Number of pieces, 2 to ``length``.
 
     Returns
     -------
     list
-        First item and end of each piece, in order; the end of one is the start of the next.
+        Start and end of each piece, in order; the end of one is the start of the next.
 
     Raises
     ------
     ConfigError
-        Fewer than two pieces, or more than there are items.
+        ``folds`` is below 2 or above ``length``.
     """
     require_folds(length, folds)
     bounds = [length * number // folds for number in range(folds + 1)]
@@ -44,13 +44,13 @@ def contiguous_folds(length: int, folds: int) -> list[tuple[int, int]]:
 
 
 def require_folds(length: int, folds: int) -> None:
-    """Raise ``ConfigError`` unless so many items can be parted into so many folds."""
+    """Raise ``ConfigError`` unless a sequence of this length can be cut into these folds."""
     if not 2 <= folds <= length:
         raise ConfigError(f"folds must be 2 to the number of items, {length}; got {folds}")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """The characters of a text from ``start`` to ``end``."""
 
     source: TextSource
@@ -58,7 +58,7 @@ class Stretch:
     end: int
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text in pieces, in constant memory; errors are those of the source."""
+        """Yield the text in pieces, in constant memory; errors are those of the source."""
         at = 0
         for chunk in self.source.chunks(progress):
             piece = chunk[max(0, self.start - at) : max(0, self.end - at)]
@@ -69,48 +69,48 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Fold:
-    """A text of which one piece is held out.
+    """The split of a text into a held-out segment and training segments.
 
     Attributes
     ----------
     held_out
-        The piece.
+        The held-out segment.
     training
-        What stands before it and what stands after it, where there is something.
+        The text before it and the text after it, unless empty.
     """
 
-    held_out: Stretch
-    training: tuple[Stretch, ...]
+    held_out: Segment
+    training: tuple[Segment, ...]
 
     @classmethod
     def of(cls, source: TextSource, config: TextConfig) -> Fold:
-        """Find fold ``config.fold`` of ``config.folds``; reads the text once to measure it.
+        """Return fold ``config.fold`` of ``config.folds``; reads the text once for its length.
 
         Raises
         ------
         TextError
-            The text is too short for so many folds.
+            The text is too short for this number of folds.
         """
         length = sum(map(len, source.chunks()))
         start, end = text_folds(length, config.folds)[config.fold - 1]
-        around = [Stretch(source, 0, start), Stretch(source, end, length)]
+        around = [Segment(source, 0, start), Segment(source, end, length)]
         return cls(
-            held_out=Stretch(source, start, end),
+            held_out=Segment(source, start, end),
             training=tuple(each for each in around if each.start < each.end),
         )
 
     def training_chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text that is not held out, in pieces."""
-        for stretch in self.training:
-            yield from stretch.chunks(progress)
+        """Yield the training text in pieces."""
+        for segment in self.training:
+            yield from segment.chunks(progress)
 
 
 def text_folds(length: int, folds: int) -> list[tuple[int, int]]:
-    """Cut a text of so many characters; ``TextError`` if a piece is too short to be measured."""
-    if length < LEAST_CHARACTERS * folds:
+    """Cut a text of ``length`` characters; ``TextError`` if the folds are too short to evaluate."""
+    if length < MIN_CHARACTERS * folds:
         raise TextError(
             f"the text is too short for {folds} folds: it has {length} characters, they need "
-            f"{LEAST_CHARACTERS * folds}"
+            f"{MIN_CHARACTERS * folds}"
         )
     return contiguous_folds(length, folds)
 
@@ -122,11 +122,10 @@ def learn_vocabulary(
     *,
     base: Vocabulary | None = None,
 ) -> Vocabulary:
-    """Make the vocabulary of a text, or of what a fold leaves of it; or let ``base`` grow by it.
+    """Learn the vocabulary of the training text, or extend ``base`` by its symbols.
 
-    A symbol that occurs in the held-out fold alone is none: it is ``<unk>`` there. For that a
-    vocabulary of characters or letters then always has ``<unk>``, also where the fold has no such
-    symbol, so that nothing about the fold is known before it is measured.
+    With folds, the vocabulary does not depend on the held-out fold. Unknown symbols in the fold
+    are encoded as ``<unk>``, which the vocabulary (except for bytes) therefore always has.
     """
     held_out = config.folds > 0
     text = Fold.of(source, config).training_chunks if held_out else source.chunks

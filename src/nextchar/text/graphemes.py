@@ -1,11 +1,12 @@
-"""Extended grapheme clusters, a reader's characters (Unicode Annex 29, rules GB3-13).
+"""Extended grapheme clusters, the characters perceived by a reader (Unicode Annex 29, GB3-13).
 
-Nothing may be inserted into a cluster, nor may a text be cut there: combining marks, joined emoji,
-flags, syllables of Hangul letters and conjuncts of Indic scripts fall apart otherwise.
+A text must not be split or edited inside a cluster: that would break combining marks, joined
+emoji, flags, syllables of Hangul letters and conjuncts of Indic scripts.
 
-Classes of characters follow from their general category in Python's ``unicodedata``, with the
-annex's exceptions listed here. Two approximations: an emoji is any symbol of the blocks in which
-pictographs stand or may be added, and consonants of Indic scripts are letters by their blocks.
+The class of a character follows from its general category in Python's ``unicodedata``, except for
+the exceptions listed below. There are two approximations: every symbol in a block of
+pictographs, assigned or reserved, is an emoji, and Indic consonants are the letters of certain
+ranges.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Plain characters are inside a cluster only if a special one before them requires it; all others
-# are examined one by one. Plain are ASCII, Latin, Greek, Cyrillic, kana, Han and Hangul syllables.
+# A plain character continues a cluster only after a special character. Only special characters and
+# their neighbours are examined. ASCII, Latin, Greek, Cyrillic, kana, Han and Hangul syllables are
+# plain.
 _PLAIN = (
     "\u0000-\u000c\u000e-\u00a8\u00aa-\u00ac\u00af-\u02ff\u0370-\u0482\u048a-\u052f"
     "\u1e00-\u1fff\u2010-\u2027\u3040-\u3098\u309b-\u30ff\u3400-\u4dbf\u4e00-\ua48f\uac00-\ud7a3"
@@ -26,11 +28,11 @@ _SPECIAL = re.compile(f"[^{_PLAIN}]+")
 _CONTROL, _EXTEND, _SPACING, _JOINER, _PREPEND = "control", "extend", "spacing", "joiner", "prepend"
 _LEADING, _VOWEL, _TRAILING, _OPEN, _CLOSED = "L", "V", "T", "LV", "LVT"
 _REGIONAL, _PICTOGRAPH, _LINKER, _CONSONANT, _OTHER = "RI", "emoji", "linker", "consonant", ""
-_INSIDE_ANY = frozenset({_EXTEND, _SPACING, _JOINER, _LINKER})  # of the cluster before them
+_EXTENDS_ANY = frozenset({_EXTEND, _SPACING, _JOINER, _LINKER})  # extend any cluster before them
 
 _ZERO_WIDTH_NON_JOINER, _ZERO_WIDTH_JOINER = "\u200c", "\u200d"
-# Marks that begin a cluster, and letters that extend one (Other_Grapheme_Extend, and U+0E33 and
-# U+0EB3, which are letters by their category).
+# Marks that begin a cluster, and letters that extend one (Other_Grapheme_Extend, and the letters
+# U+0E33 and U+0EB3).
 _STANDING = frozenset(
     "\u102b\u102c\u1038\u1062\u1063\u1064\u1067\u1068\u1069\u106a\u106b\u106c\u106d\u1083\u1087"
     "\u1088\u1089\u108a\u108b\u108c\u108f\u109a\u109b\u109c\u1a61\u1a63\u1a64\uaa7b\uaa7d"
@@ -63,20 +65,20 @@ _PICTOGRAPHS = re.compile(
 )
 
 
-class Borders:
-    """Finds the borders between clusters, in a text that arrives character by character."""
+class ClusterBoundaries:
+    """Finds the boundaries between clusters in a text that arrives character by character."""
 
     __slots__ = ("_before", "_flags", "_read")
 
     def __init__(self) -> None:
         self._before: str | None = None  # the class of the last character
-        self._flags = 0  # regional indicators at the end
+        self._flags = 0  # number of regional indicators at the end
         self._read = ""  # a possible prefix of an emoji or consonant sequence
 
     def begins(self, character: str) -> bool:
-        """Read a character, and return whether a cluster begins with it."""
+        """Read a character, and return whether it begins a cluster."""
         before, kind = self._before, _kind(character)
-        border = before is None or self._parts(before, kind)
+        is_boundary = before is None or self._separates(before, kind)
         self._before = kind
         self._flags = self._flags + 1 if kind == _REGIONAL else 0
         if kind in (_PICTOGRAPH, _CONSONANT):
@@ -84,17 +86,17 @@ class Borders:
         elif character == _ZERO_WIDTH_NON_JOINER:
             self._read = ""
         else:
-            self._read = _READ_ON.get(self._read, {}).get(kind, "")
-        return border
+            self._read = _NEXT_PREFIX.get(self._read, {}).get(kind, "")
+        return is_boundary
 
-    def _parts(self, before: str, kind: str) -> bool:
-        """Return whether there is a border between two adjacent classes."""
+    def _separates(self, before: str, kind: str) -> bool:
+        """Return whether there is a boundary between two adjacent classes."""
         if _CONTROL in (before, kind) or "\n" in (before, kind) or "\r" in (before, kind):
             return (before, kind) != ("\r", "\n")
-        if kind in _INSIDE_ANY or before == _PREPEND:
+        if kind in _EXTENDS_ANY or before == _PREPEND:
             return False
         if kind in (_VOWEL, _TRAILING, _LEADING, _OPEN, _CLOSED):
-            return kind not in _GOES_ON.get(before, ())
+            return kind not in _CONTINUES.get(before, ())
         if kind == _PICTOGRAPH:
             return self._read != _JOINED
         if kind == _CONSONANT:
@@ -102,15 +104,15 @@ class Borders:
         return not (kind == _REGIONAL and self._flags % 2 == 1)
 
 
-# From the prefix read so far and the class of the next character to the new prefix.
+# The next prefix, keyed by the current prefix and the class of the next character.
 _JOINED, _LINKED = "joined", "linked"
-_READ_ON = {
+_NEXT_PREFIX = {
     _PICTOGRAPH: {_EXTEND: _PICTOGRAPH, _LINKER: _PICTOGRAPH, _JOINER: _JOINED},
     _CONSONANT: {_EXTEND: _CONSONANT, _JOINER: _CONSONANT, _LINKER: _LINKED},
     _LINKED: {_EXTEND: _LINKED, _JOINER: _LINKED, _LINKER: _LINKED},
 }
-# The parts of Hangul syllables that may follow each part.
-_GOES_ON = {
+# The classes of Hangul letters and syllables that may follow each class within a cluster.
+_CONTINUES = {
     _LEADING: (_LEADING, _VOWEL, _OPEN, _CLOSED),
     _OPEN: (_VOWEL, _TRAILING),
     _VOWEL: (_VOWEL, _TRAILING),
@@ -120,17 +122,17 @@ _GOES_ON = {
 
 
 def is_plain(text: str) -> bool:
-    """Return whether all characters of a text are clusters of their own, by a fast test."""
+    """Return whether a fast test shows that every character of a text is a cluster by itself."""
     return (text.isascii() and "\r" not in text) or not _SPECIAL.search(text)
 
 
 def inner_places(text: str) -> list[int]:
-    """List the positions inside clusters; fast for most texts, which have none."""
+    """Return the positions inside clusters; fast for most texts, which have none."""
     return [] if is_plain(text) else list(_inner_places(text))
 
 
 def clusters(text: str) -> list[str]:
-    """Split a text into its clusters; joined, they are the text."""
+    """Split a text into its clusters."""
     inner = set(inner_places(text))
     if not inner:
         return list(text)
@@ -140,15 +142,15 @@ def clusters(text: str) -> list[str]:
 
 def first_cluster(text: str, start: int) -> str:
     """Return the cluster that begins at a position; empty at the end of a text."""
-    borders, end = Borders(), start
-    while end < len(text) and (borders.begins(text[end]) == (end == start)):
+    boundaries, end = ClusterBoundaries(), start
+    while end < len(text) and (boundaries.begins(text[end]) == (end == start)):
         end += 1
     return text[start:end]
 
 
-def border_at_most(text: str, place: int) -> int:
-    """Return the last border of a text at or before a position; 0 if there is none."""
-    # A space or a line feed begins a cluster, unless what stands right before it says otherwise.
+def boundary_at_most(text: str, place: int) -> int:
+    """Return the last boundary of a text at or before a position; 0 if there is none."""
+    # A space or a line feed begins a cluster, unless the character before it prevents that.
     start = max(0, max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) - 1)
     inner = {start + inside for inside in inner_places(text[start : place + 1])}
     while place in inner:
@@ -156,8 +158,8 @@ def border_at_most(text: str, place: int) -> int:
     return place
 
 
-def border_at_least(text: str, place: int) -> int:
-    """Return the first border of a text at or after a position."""
+def boundary_at_least(text: str, place: int) -> int:
+    """Return the first boundary of a text at or after a position."""
     inner = set(inner_places(text))
     while place in inner:
         place += 1
@@ -165,24 +167,24 @@ def border_at_least(text: str, place: int) -> int:
 
 
 def attaches(character: str) -> bool:
-    """Return whether a character extends any cluster before it: a mark, a joiner, …."""
-    return _kind(character) in _INSIDE_ANY
+    """Return whether a character extends any cluster before it, such as a mark or a joiner."""
+    return _kind(character) in _EXTENDS_ANY
 
 
 def _inner_places(text: str) -> Iterator[int]:
     for special in _SPECIAL.finditer(text):
-        borders = Borders()
-        # The neighbours decide too. A plain character begins a cluster unless it follows a special
-        # one, which is then in the run before it.
+        boundaries = ClusterBoundaries()
+        # Include the neighbours of a run of special characters. A plain character begins a cluster
+        # unless it follows a special one.
         first, end = max(0, special.start() - 1), min(len(text), special.end() + 1)
         for place in range(first, end):
-            if not borders.begins(text[place]) and place:
+            if not boundaries.begins(text[place]) and place:
                 yield place
 
 
 @functools.lru_cache(1 << 14)
 def _kind(character: str) -> str:
-    """Return the class of a character; CR and LF have their own."""
+    """Return the class of a character; CR and LF each have their own class."""
     if character in "\r\n":
         return character
     category = unicodedata.category(character)

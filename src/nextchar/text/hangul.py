@@ -1,11 +1,11 @@
 """Hangul syllables as letters: decomposition and composition of arrays of codes.
 
 A *code* is a Unicode code point, or one of 67 letter codes above U+10FFFF that stand for the
-initial (19), medial (21) and final (27) letters of a decomposed syllable. Having codes of their
-own, they are never confused with conjoining jamo (U+1100-U+11FF) that a text holds itself, so
-that decomposing loses nothing. The arithmetic is that of the Unicode Standard, section 3.12.
+initial (19), medial (21) and final (27) letters of a decomposed syllable. These codes differ from
+the conjoining jamo (U+1100-U+11FF) that a text may contain, and decomposition is therefore
+lossless. The arithmetic is that of the Unicode Standard, section 3.12.
 
-Legend: n codes before, m codes after, all ``uint32``.
+Legend: n input codes, m output codes, all ``uint32``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODE_LIMIT = FINAL + FINALS
 FIRST_SYLLABLE = 0xAC00
 SYLLABLES = INITIALS * MEDIALS * (FINALS + 1)
 
-# Conjoining jamo, and the compatibility letters that are shown for a letter on its own.
+# Conjoining jamo, and the compatibility letters that display a letter outside a syllable.
 CONJOINING = "".join(
     chr(first + offset)
     for first, count in ((0x1100, INITIALS), (0x1161, MEDIALS), (0x11A8, FINALS))
@@ -40,7 +40,7 @@ _NONE = np.uint32(0xFFFF_FFFF)
 
 
 def _letters_of_syllables() -> Codes:
-    """Tabulate the letters of each syllable, uint32[SYLLABLES + 1, 3]; the last row is empty."""
+    """Return the letters of each syllable, uint32[SYLLABLES + 1, 3]; the last row is empty."""
     lead, rest = np.divmod(np.arange(SYLLABLES, dtype=np.uint32), MEDIALS * (FINALS + 1))
     vowel, tail = np.divmod(rest, FINALS + 1)
     table = np.full((SYLLABLES + 1, 3), _NONE)
@@ -65,7 +65,7 @@ def decompose(codes: Codes) -> Codes:
     Returns
     -------
     Codes
-        uint32[m], n <= m <= 3n; ``codes`` itself where it holds no syllable.
+        uint32[m], n <= m <= 3n; ``codes`` itself if it has no syllables.
     """
     index = codes - np.uint32(FIRST_SYLLABLE)  # wraps below the first syllable, to large numbers
     others = index >= SYLLABLES
@@ -78,12 +78,12 @@ def decompose(codes: Codes) -> Codes:
 
 
 def letter_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Turn counts of code points into counts of the codes that ``decompose`` gives.
+    """Convert counts of code points to counts of decomposed codes.
 
     Parameters
     ----------
     counts
-        int64[CODE_LIMIT], how often each code point occurs.
+        int64[CODE_LIMIT], occurrences of each code point.
 
     Returns
     -------
@@ -100,10 +100,10 @@ def letter_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def compose(codes: Codes) -> Codes:
-    """Join letter codes into syllables; the inverse of ``decompose``, for any sequence of codes.
+    """Join letter codes into syllables; the inverse of ``decompose``, valid for any codes.
 
-    An initial and a medial, with a final if one follows, become a syllable. A letter that fits
-    nowhere becomes its compatibility letter (U+3131-U+3163), so that all can be displayed.
+    An initial and a medial, with a final if one follows, become a syllable. A letter outside a
+    syllable becomes its compatibility letter (U+3131-U+3163), which can be displayed.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def compose(codes: Codes) -> Codes:
 
 
 def unfinished(codes: Codes) -> int:
-    """Count the codes at the end that could still join with a letter that comes later."""
+    """Return the number of codes at the end that could still join with a later letter."""
     ending: list[int] = codes[-2:].tolist()
     before, last = [0, 0, *ending][-2:]
     if INITIAL <= last < MEDIAL:

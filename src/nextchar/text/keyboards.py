@@ -1,8 +1,8 @@
-"""Which character the key beside a character's would have given: QWERTY, and the two-set layout.
+"""Characters of neighbouring keys, for QWERTY and the Korean two-set layout.
 
-The rows of keys are those of ANSI keyboards; a row stands half a key or less to the right of the
-row above. The two-set layout (dubeolsik, KS X 5002) has the Hangul letters of Korean keyboards. A
-syllable is typed letter by letter: hitting the wrong key changes one of them.
+Keys are arranged as on ANSI keyboards; each row is shifted by half a key or less to the right of
+the row above. The two-set layout (dubeolsik, KS X 5002) has the Hangul letters of Korean
+keyboards. A syllable is typed letter by letter, and a wrong key changes one letter.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 
 from nextchar.text import hangul
 
-# Each row begins so many keys to the right of the top row's first.
+# Horizontal offset of each row from the top row, in keys.
 _OFFSETS = (0.0, 0.5, 0.75, 1.25)
-_REACH = 1.3  # keys: the distance of the next row's nearer two
+_REACH = 1.3  # maximum distance of a neighbour, in keys: includes two keys of each adjacent row
 _QWERTY = (
     ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./"),
     ("!@#$%^&*()_+", "QWERTYUIOP{}", 'ASDFGHJKL:"', "ZXCVBNM<>?"),
 )
 _TWO_SET = (
     ("", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ", "ㅁㄴㅇㄹㅎㅗㅓㅏㅣ", "ㅋㅌㅊㅍㅠㅜㅡ"),
-    ("", "ㅃㅉㄸㄲㅆ   ㅒㅖ", "", ""),  # a key without a letter of its own here is left blank
+    ("", "ㅃㅉㄸㄲㅆ   ㅒㅖ", "", ""),  # a space marks a key without another letter in this layer
 )
 _KINDS = (
     (hangul.INITIAL, hangul.INITIALS),
@@ -33,14 +33,14 @@ _KINDS = (
 
 
 def neighbors(character: str) -> str:
-    """Give what the keys around a character's would have given, with the same shift.
+    """Return the characters of the keys around that of a character, in the same shift state.
 
     Returns
     -------
     str
-        The characters, each once; nothing for one that no single key types, such as ``"é"``. For
-        a Hangul syllable, the syllables in which one letter was mistyped for another that may
-        stand in its place; letters of two keystrokes (``"ㅘ"``, ``"ㄳ"``) are not mistyped.
+        Distinct characters; none for a character without a key of its own, such as ``"é"``. For a
+        Hangul syllable, the valid syllables with one letter replaced by a neighbouring one;
+        letters of two keystrokes (``"ㅘ"``, ``"ㄳ"``) are not replaced.
     """
     found = _beside().get(character)
     if found is not None:
@@ -52,7 +52,7 @@ def neighbors(character: str) -> str:
 
 @functools.cache
 def _beside() -> Mapping[str, str]:
-    """Tabulate the neighbours of each character that has a key."""
+    """Return the neighbours of each character that has a key."""
     found: dict[str, dict[str, None]] = {}
     for layer in (*_QWERTY, *_TWO_SET):
         places = [
@@ -73,7 +73,7 @@ def _beside() -> Mapping[str, str]:
 
 @functools.cache
 def _syllables(syllable: str) -> str:
-    """Give the syllables that differ in a letter, by a key beside its own."""
+    """Return the syllables that differ by one letter, typed with a neighbouring key."""
     letters = hangul.decompose(np.array([ord(syllable)], dtype=np.uint32))
     mistyped: list[str] = []
     for place, (first, count) in zip(range(len(letters)), _KINDS, strict=False):

@@ -1,4 +1,4 @@
-"""Suspicious labels: swapped columns, lines with the label at the end."""
+"""Detection of suspicious labels: swapped columns, and labels at the end of lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from nextchar.errors import TextError, as_option
 from nextchar.text.notes import counted
 
-_LONGEST, _MOST_WORDS = 60, 5  # maximal characters and words of a plausible label
+_LONGEST, _MOST_WORDS = 60, 5  # maximum characters and words in a plausible label
 _SENTENCE_ENDS = ".!?…。！？"
 _SHOWN = 40
 
@@ -19,7 +19,7 @@ class Labelled(Protocol):
 
     @property
     def place(self) -> str:
-        """Its place, for messages."""
+        """Location of the text, for messages."""
 
     @property
     def text(self) -> str:
@@ -27,15 +27,15 @@ class Labelled(Protocol):
 
     @property
     def label(self) -> str:
-        """Its label; empty if it has none."""
+        """The label; empty if there is none."""
 
 
 def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None:
-    """Note if most labels have one item each, or if labels look like sentences."""
+    """Report labels that look like sentences, and data with mostly one item per label."""
     first = {item.label: item.place for item in reversed(items) if item.label}
     counts = Counter(item.label for item in items if item.label)
     single = [label for label in counts if counts[label] == 1]
-    if _are_mostly_single(counts):
+    if _are_mostly_unique(counts):
         note(
             f"{len(single):,} of {len(counts):,} labels have one item each (the first: "
             f"{single[0][:_SHOWN]!r}, {first[single[0]]}): texts and labels may be swapped"
@@ -50,10 +50,10 @@ def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None
 
 
 def refuse_labels_at_end(items: Sequence[Labelled]) -> None:
-    """Refuse lines split into labels and texts whose labels are at the end.
+    """Reject lines that seem to have the label at the end.
 
-    That is assumed if the distinct ends of lines are fewer than the beginnings, and repeat, while
-    most beginnings occur once or are far more numerous.
+    A label at the end is assumed if there are fewer distinct line ends than line beginnings, the
+    ends repeat, and most beginnings are unique or far more numerous than the ends.
 
     Raises
     ------
@@ -66,25 +66,25 @@ def refuse_labels_at_end(items: Sequence[Labelled]) -> None:
         if all(map(_has_word, ends)) and _are_labels(Counter(ends), begins):
             raise TextError(
                 f"{items[0].place}: the label seems to be at the end ({ends[0][:_SHOWN]!r}): a "
-                "line is a label, a tab or a blank, and a text (in a .csv or .tsv file "
-                f"{as_option('text')} and {as_option('label')} say which column is which)"
+                "line must be a label, a tab or a space, and a text (in a .csv or .tsv file, "
+                f"{as_option('text')} and {as_option('label')} select the columns)"
             )
 
 
 def _are_labels(ends: Counter[str], begins: Counter[str]) -> bool:
     if not 2 <= len(ends) < len(begins):
         return False
-    single = _singles(ends)
-    return (_are_mostly_single(begins) and 2 * single <= len(ends)) or (
-        single == 0 and len(begins) > 3 * len(ends)
+    unique = _unique(ends)
+    return (_are_mostly_unique(begins) and 2 * unique <= len(ends)) or (
+        unique == 0 and len(begins) > 3 * len(ends)
     )
 
 
-def _are_mostly_single(counts: Counter[str]) -> bool:
-    return len(counts) > 2 and 2 * _singles(counts) > len(counts)
+def _are_mostly_unique(counts: Counter[str]) -> bool:
+    return len(counts) > 2 and 2 * _unique(counts) > len(counts)
 
 
-def _singles(counts: Counter[str]) -> int:
+def _unique(counts: Counter[str]) -> int:
     return sum(count == 1 for count in counts.values())
 
 

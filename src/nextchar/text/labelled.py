@@ -1,10 +1,10 @@
-"""Texts with labels, from the shapes in which people have them.
+"""Readers of labelled texts in the common formats.
 
-    columns  CSV, TSV or JSON lines: a column of texts and one of labels
-    files    one file a label, which is its name without the ending; each line is a text
-    lines    "label text" in each line: the label ends at the tab of the line, or at its first blank
+    columns  CSV, TSV or JSON lines: one column of texts and one of labels
+    files    one file per label, named after it; each line is a text
+    lines    "label text" on each line: the label ends at the tab, or else at the first space
 
-White space around texts and labels is not theirs, and a line of nothing else is no item.
+White space around texts and labels is removed, and blank lines are ignored.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ Layout = Literal["auto", "columns", "files", "lines"]
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text as it was read.
+    """A text with its label.
 
     Attributes
     ----------
     place
-        Where it stands, for messages: ``"data.csv, line 17"``.
+        Its location, for messages: ``"data.csv, line 17"``.
     text, label
-        As they stand there; without a label, it is empty.
+        The text, and its label; empty if it has none.
     fields
-        What other columns of a table were asked for.
+        The fields of the additional columns requested.
     weight
-        Its weight in training; 2 counts it as two copies.
+        Its weight in training; 2 is equivalent to two copies.
     """
 
     place: str
@@ -67,22 +67,22 @@ def read_labelled(
     inputs
         Files, folders, patterns, or ``-`` (lines from standard input).
     config
-        Encoding, what to do about decoding errors, normalisation.
+        Encoding, treatment of decoding errors, normalisation.
     layout
-        What the inputs are; ``"auto"`` goes by their names: tables end in .csv, .tsv or .jsonl,
-        other files in a folder are one a label, and other files are lines.
+        The format of the inputs. ``"auto"`` decides by name: files that end in .csv, .tsv or
+        .jsonl are tables, other files in a folder are one per label, and other files are lines.
     text, label, columns
-        The columns of tables, as for ``read_rows``. If ``label`` is ``None``, no item has a label,
-        and each line of a file that is not a table is a text.
+        The columns of tables, as for ``read_rows``. If ``label`` is ``None``, the items have no
+        labels, and each line of a file that is not a table is a text.
     note
         Called with a line for each irregularity of a file, and for suspicious labels.
 
     Raises
     ------
     TextError
-        A file cannot be read, or has no item, or a line does not fit the layout.
+        A file cannot be read or has no items, or a line does not match the layout.
     ConfigError
-        The layout does not fit the inputs.
+        The layout does not match the inputs.
     """
     items: list[LabelledText] = []
     for given in inputs:
@@ -98,7 +98,7 @@ def read_labelled(
                 note=note,
             )
             if len(items) == before:
-                raise TextError(f"there is no item in {_name(file)}")
+                raise TextError(f"{_name(file)} has no items")
     if label is not None:
         check_labels(items, note)
     return items
@@ -130,7 +130,7 @@ def _of_file(
         return _of_table(file, config, text, label, columns, note)
     if columns:
         raise ConfigError(
-            f"columns {', '.join(columns)} are of tables (.csv, .tsv, .jsonl); got {file}"
+            f"columns {', '.join(columns)} need a table (.csv, .tsv, .jsonl); got {file}"
         )
     own = _label_of(file) if layout == "files" and label is not None else ""
     if own or label is None:
@@ -157,17 +157,17 @@ def _of_table(
 
 
 def _labelled_lines(file: Input, config: TextConfig) -> list[LabelledText]:
-    parting = TwoColumns(("label", "text"), f"{as_option('layout', 'files')}: one file a label")
+    columns = TwoColumns(("label", "text"), f"{as_option('layout', 'files')}: one file per label")
     items = []
     for place, line in _lines(file, config, strip=False):
-        label, text = parting.parted(line, place)
+        label, text = columns.split(line, place)
         items.append(LabelledText(place, text.strip(), label.strip()))
     refuse_labels_at_end(items)
     return items
 
 
 def _lines(file: Input, config: TextConfig, *, strip: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield the lines that are not blank, each with its place."""
+    """Yield the lines that are not blank, each after its location."""
     for number, line in enumerate(read_lines(str(file), config), 1):
         if line.strip():
             yield f"{_name(file)}, line {number}", line.strip() if strip else line
@@ -180,7 +180,8 @@ def _name(file: Input) -> str:
 def _label_of(file: Input) -> str:
     if file == STANDARD_INPUT:
         raise ConfigError(
-            f"standard input has no name: {as_option('layout', 'files')} is for files, each a label"
+            f"{as_option('layout', 'files')} needs files named after their labels: standard input "
+            "has no name"
         )
     name = Path(file).name
     return Path(name[: len(plain_name(name))]).stem

@@ -1,4 +1,4 @@
-"""Lines of a text that comes in pieces, and lines of two columns.
+"""Lines of a text in pieces, and lines with two columns.
 
 A line ends with a line feed, with or without a carriage return before it; or with a carriage
 return alone, if the first line of the text does.
@@ -19,19 +19,19 @@ _BREAK = re.compile(r"\r\n?|\n")
 
 
 def read_lines(path: str | Path, config: TextConfig) -> Iterator[str]:
-    """Read a file (``-`` is standard input) line by line, without the ends of lines.
+    """Yield the lines of a file (``-`` is standard input) without line endings.
 
     Raises
     ------
     TextError
-        It cannot be read or decoded, or is empty.
+        The file cannot be read or decoded, or is empty.
     """
     with open_text([path], config, takes_bytes=False) as source:
         yield from lines_of(source.chunks())
 
 
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text without their ends; the pieces may cut them anywhere."""
+    """Yield the lines of a text without line endings; pieces may end anywhere."""
     held: list[str] = []
     is_decided = ends_with_returns = False
     for chunk in _whole_breaks(chunks):
@@ -51,7 +51,7 @@ def lines_of(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def lines_with_ends(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text with their ends; a carriage return alone is always one."""
+    """Yield the lines of a text with line endings; a lone carriage return always ends a line."""
     held: list[str] = []
     for chunk in _whole_breaks(chunks):
         cut = max(chunk.rfind("\n"), chunk.rfind("\r")) + 1
@@ -65,7 +65,7 @@ def lines_with_ends(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def _whole_breaks(chunks: Iterable[str]) -> Iterator[str]:
-    """Cut the pieces so that none ends between a carriage return and a line feed."""
+    """Yield a text in pieces, none of which ends between a carriage return and a line feed."""
     held = ""
     for chunk in chunks:
         text = held + chunk
@@ -77,10 +77,10 @@ def _whole_breaks(chunks: Iterable[str]) -> Iterator[str]:
 
 
 class TwoColumns:
-    """Splits lines into two columns: at the tab of a line, or else at its first space.
+    """Splits lines into two columns: at the tab, or else at the first space.
 
-    All lines must agree: if a tab follows a first column with a space in it, a line without a
-    tab cannot be read.
+    All lines must use the same separator: once a tab follows a first column that contains a space,
+    a line without a tab is an error.
 
     Parameters
     ----------
@@ -93,50 +93,50 @@ class TwoColumns:
     def __init__(self, names: tuple[str, str], hint: str) -> None:
         self._first, self._second = names
         self._hint = hint
-        self._by_tab = self._by_blank = ""  # first line that only this separator could split
+        self._by_tab = self._by_space = ""  # the first line that requires this separator
 
-    def parted(self, line: str, place: str) -> tuple[str, str]:
-        """Return the two columns of a line that is not empty, with their white space.
+    def split(self, line: str, place: str) -> tuple[str, str]:
+        """Return the two columns of a non-empty line, including white space.
 
         Raises
         ------
         TextError
-            There are fewer or more than two, they are the names of columns, or the separator
-            differs from that of the other lines.
+            The line does not have two columns, is a header, or has another separator than the
+            lines before it.
         """
         *columns, last = line.split("\t")
-        while len(columns) > 1 and not last.strip():  # A final tab separates nothing.
+        while len(columns) > 1 and not last.strip():  # Ignore tabs at the end.
             last = columns.pop()
         if len(columns) > 1:
             raise TextError(
-                f"{place} has {len(columns) + 1} columns between tabs: a line is a {self._first}, "
-                f"a tab and a {self._second} ({self._hint})"
+                f"{place} has {len(columns) + 1} columns separated by tabs: a line must be a "
+                f"{self._first}, a tab and a {self._second} ({self._hint})"
             )
         if columns:
             if (columns[0].strip(), last.strip()) == (self._first, self._second):
                 raise TextError(
-                    f"{place} is a header, and not a {self._first} and a {self._second}: a file "
-                    f"with a header ends in .csv or .tsv ({self._hint})"
+                    f"{place} is a header, not a {self._first} and a {self._second}: a file with "
+                    f"a header must end in .csv or .tsv ({self._hint})"
                 )
             if " " in columns[0].strip():
                 self._by_tab = self._by_tab or place
-            self._require_one_way(place)
+            self._require_one_separator(place)
             return columns[0], last
         first, _, second = line.lstrip().partition(" ")
         if not second.strip():
             raise TextError(
                 f"{place} has no {self._second} after its {self._first} {first[:40]!r}: a line "
-                f"is a {self._first}, a tab or a blank, and a {self._second} ({self._hint})"
+                f"must be a {self._first}, a tab or a space, and a {self._second} ({self._hint})"
             )
-        self._by_blank = self._by_blank or place
-        self._require_one_way(place)
+        self._by_space = self._by_space or place
+        self._require_one_separator(place)
         return first, second.lstrip(" ")
 
-    def _require_one_way(self, place: str) -> None:
-        if self._by_tab and self._by_blank:
-            other = self._by_blank if place == self._by_tab else self._by_tab
+    def _require_one_separator(self, place: str) -> None:
+        if self._by_tab and self._by_space:
+            other = self._by_space if place == self._by_tab else self._by_tab
             raise TextError(
-                f"{place} is separated by a {'tab' if place == self._by_tab else 'blank'}, and "
-                f"{other} by a {'blank' if place == self._by_tab else 'tab'}: separate all "
-                f"lines by tabs ({self._hint})"
+                f"{place} is separated by a {'tab' if place == self._by_tab else 'space'}, and "
+                f"{other} by a {'space' if place == self._by_tab else 'tab'}: use tabs in all "
+                f"lines ({self._hint})"
             )

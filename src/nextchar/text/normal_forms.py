@@ -1,8 +1,8 @@
 """Conversion of texts to the normal form of a vocabulary (Unicode Annex 15).
 
-The same words may be composed (NFC, ``é`` is one code point) or decomposed (NFD, ``e`` and a mark;
-Hangul letter by letter), depending on the system that wrote the file. A model knows only the form
-of its training text, though a reader sees no difference.
+The same word may be composed (NFC, ``é`` is one code point) or decomposed (NFD, ``e`` and a mark;
+Hangul letter by letter), depending on the system that wrote the file. A reader sees no difference,
+but a model knows only the form of its training text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from nextchar.config.text import Normalization
-from nextchar.text.graphemes import border_at_most, clusters
+from nextchar.text.graphemes import boundary_at_most, clusters
 from nextchar.text.vocabulary import Vocabulary
 
 _Form = Literal["NFC", "NFD"]
@@ -20,15 +20,14 @@ _FORMS: tuple[_Form, ...] = ("NFC", "NFD")
 
 
 class NormalForm:
-    """Converts texts to the form that a vocabulary knows; known symbols are unchanged.
+    """Converts texts to the normal form of a vocabulary, without changing known symbols.
 
     Parameters
     ----------
     vocabulary
-        A vocabulary of characters, letters or bytes; for words, texts are only normalised by
-        ``normalization``.
+        The vocabulary. For words and bytes, only ``normalization`` is applied.
     normalization
-        The normal form of the training, applied to every text.
+        The normalisation of the training text, applied to every text.
     """
 
     def __init__(self, vocabulary: Vocabulary, normalization: Normalization) -> None:
@@ -38,10 +37,10 @@ class NormalForm:
         self._known_forms: dict[str, str] = {}
 
     def of(self, text: str) -> str:
-        """Return a text in the known form.
+        """Convert a text to the normal form of the vocabulary.
 
-        A grapheme cluster that has another form is converted as a whole, and only if every code
-        point of that form is known.
+        A grapheme cluster is converted only as a whole, and only if the vocabulary has every code
+        point of the other form.
         """
         if text.isascii():
             return text
@@ -52,11 +51,11 @@ class NormalForm:
         return "".join(map(self._known_form, clusters(text)))
 
     def chunks(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield a text in pieces, equal in total to ``of`` the whole."""
+        """Yield the converted text in pieces; concatenated, they equal ``of`` the whole text."""
         held = ""
         for piece in pieces:
             text = held + piece
-            cut = border_at_most(text, len(text) - 1) if text else 0
+            cut = boundary_at_most(text, len(text) - 1) if text else 0
             if cut:
                 yield self.of(text[:cut])
             held = text[cut:]

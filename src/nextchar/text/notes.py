@@ -1,4 +1,4 @@
-"""Irregularities of a readable file: counted while it is read, and reported."""
+"""Irregularities of a readable file, counted while it is read and reported at the end."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ _LISTED = 20  # names
 
 
 def no_note(_message: str) -> None:
-    """Ignore the note."""
+    """Ignore a note."""
 
 
 def counted(count: int, one: str, several: str) -> str:
-    """Write a number with the words for one or for several: ``1 item is``, ``1,234 items are``."""
+    """Return a count with its singular or plural: ``1 item is``, ``1,234 items are``."""
     return f"{count:,} {one if count == 1 else several}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """List names in a message, up to a limit."""
+    """Return names as a list for a message, up to a limit."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(repr, names[:_LISTED])) + more
 
 
-class Oddities:
-    """Counts the irregularities of a file, and keeps the first line of each kind."""
+class Irregularities:
+    """Counts the irregularities of a file by kind, and keeps the first line of each kind."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._found: dict[str, list[int]] = {}
 
-    def count(self, what: str, line: int) -> None:
-        """Count one more."""
-        self._found.setdefault(what, [0, line])[0] += 1
+    def count(self, kind: str, line: int) -> None:
+        """Count an irregularity."""
+        self._found.setdefault(kind, [0, line])[0] += 1
 
-    def tell(self, note: Note) -> None:
-        """Report the number of each kind, and the line of the first."""
-        for what, (count, line) in self._found.items():
-            note(f"{self._path}: {what}: {count:,}, the first in line {line}")
+    def report(self, note: Note) -> None:
+        """Report the count and the first line of each kind."""
+        for kind, (count, line) in self._found.items():
+            note(f"{self._path}: {kind}: {count:,}, the first in line {line}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from nextchar.errors import TextError
 from nextchar.text.lines import lines_of
-from nextchar.text.notes import SHOWN, Note, Oddities, listed
+from nextchar.text.notes import SHOWN, Irregularities, Note, listed
 from nextchar.text.reading import TextSource
 
 _EMPTY = "that are missing, null, true or false, read as empty"
@@ -17,21 +17,22 @@ _EMPTY = "that are missing, null, true or false, read as empty"
 def read_objects(
     source: TextSource, keys: Sequence[str], path: str, note: Note
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Read the values of keys, line by line.
+    """Yield the values of the selected keys, line by line.
 
     Yields
     ------
     int, tuple[str, ...]
-        The line, from 1, and the values; a number is kept as written, and a value that is neither
-        text nor a number is empty.
+        Line number, from 1, and values. A number is kept as written; a value that is neither a
+        string nor a number is empty.
 
     Raises
     ------
     TextError
-        A line is not an object, a value is nested or has a lone surrogate, or no line has a key.
+        A line is not an object, a value is nested or contains a lone surrogate, or a key is
+        missing from all lines.
     """
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
-    odd, names = Oddities(path), dict[str, None]()
+    irregularities, names = Irregularities(path), dict[str, None]()
     unseen = set(keys)
     for number, line in enumerate(lines_of(source.chunks()), 1):
         if not line.strip():
@@ -44,20 +45,20 @@ def read_objects(
         fields = [_field(value.get(key), key, place) for key in keys]
         for key, field in zip(keys, fields, strict=True):
             if field is None:
-                odd.count(f"values of {key!r} {_EMPTY}", number)
+                irregularities.count(f"values of {key!r} {_EMPTY}", number)
         yield number, tuple([field or "" for field in fields])
     if unseen and names:
         missing = next(key for key in keys if key in unseen)
         raise TextError(f"{path}: no line has {missing!r}; they have {listed(list(names))}")
-    odd.tell(note)
+    irregularities.report(note)
 
 
 def _decoded(decoder: json.JSONDecoder, line: str, place: str) -> dict[str, Any]:
     try:
         value = decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        hint = ": an array is not JSON lines" if line.lstrip().startswith("[") else ""
-        raise TextError(f"{place} is not JSON, an object a line{hint}: {error}") from error
+        hint = " (an array is not JSON lines)" if line.lstrip().startswith("[") else ""
+        raise TextError(f"{place} must be a JSON object{hint}: {error}") from error
     if not isinstance(value, dict):
         raise TextError(f"{place} must be an object, got {line.strip():.{SHOWN}}")
     return value
@@ -84,6 +85,6 @@ def _require_characters(text: str, place: str) -> None:
     except UnicodeEncodeError as error:
         start = error.start
         raise TextError(
-            f"{place} has a lone surrogate U+{ord(text[start]):04X} at character {start + 1} of a "
-            f"text that begins with {text[: min(start, SHOWN)]!r}: it has no UTF-8 form"
+            f"{place} has a lone surrogate U+{ord(text[start]):04X} at character {start + 1} of "
+            f"the value that begins with {text[: min(start, SHOWN)]!r}: it has no UTF-8 encoding"
         ) from error

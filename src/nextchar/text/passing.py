@@ -1,7 +1,7 @@
-"""Text that passes through: decoded as it comes, and encoded again.
+"""Streaming text: decoded as it arrives, and encoded again for output.
 
-Unlike ``reading.open_text``, it is read once, and input is passed on immediately. Compressed input
-is decompressed; the output is not compressed again.
+Unlike with ``reading.open_text``, the input is read only once and is available immediately.
+Compressed input is decompressed; the output is not compressed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self, cast
 
 from nextchar.errors import TextError, as_option
-from nextchar.text.compressed import damage_told, decompressed
+from nextchar.text.compressed import damage_errors, decompressed
 from nextchar.text.files import cannot_read
 from nextchar.text.places import Place
 from nextchar.text.reading import (
@@ -30,11 +30,11 @@ from nextchar.text.reading import (
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
 _BYTES = 1 << 14
-_SURROGATES = re.compile("[\udc80-\udcff]")  # that stand for bytes
+_SURROGATES = re.compile("[\udc80-\udcff]")  # surrogate escapes of bytes
 
 
 class PassingText:
-    """A text that is read once, and whose encoding is that of what is written.
+    """A text that is read once, with an encoder for output in the same encoding.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ class PassingText:
     encoding
         A text encoding that Python knows.
     errors
-        What to do with bytes that cannot be decoded; ``"pass"`` lets them through as lone
-        surrogates (PEP 383), which ``encoded`` makes the same bytes again.
+        Treatment of undecodable bytes; ``"pass"`` keeps them as surrogate escapes (PEP 383),
+        and ``encoded`` restores the bytes.
 
     Attributes
     ----------
     passed, first_passed
-        Undecodable bytes passed through so far, and the place of the first.
+        Number of undecodable bytes passed through so far, and the position of the first.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class PassingText:
         self._name = name
         require_encoding(encoding)
         codec = codecs.lookup(encoding).name
-        # A mark that is there passes as a character, and none is added where there is none.
+        # An existing byte order mark passes as a character; none is added.
         self._encoding = "utf-8" if codec == "utf-8-sig" else codec
         self._errors = "surrogateescape" if errors == "pass" else errors
         self._encoder = codecs.getincrementalencoder(self._encoding)(self._errors)
@@ -82,7 +82,7 @@ class PassingText:
         self._closing.close()
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Yield the text in the pieces in which it comes.
+        """Yield the text in pieces, as they arrive.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class PassingText:
         Raises
         ------
         TextError
-            It cannot be read, or not be decoded.
+            The text cannot be read or decoded.
         """
         decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
         fed, place = 0, Place()
@@ -103,7 +103,7 @@ class PassingText:
                 text = decoder.decode(data, final=not data)
             except UnicodeError as error:
                 place = place.after(decoded_before(error, decoder, state, data))
-                hint = f"give {as_option('encoding')}, or {as_option('errors', 'pass')}"
+                hint = f"set {as_option('encoding')}, or {as_option('errors', 'pass')}"
                 raise undecodable(self._name, self._encoding, error, fed, place, hint) from error
             self._count(text, place)
             place = place.after(text)
@@ -111,14 +111,14 @@ class PassingText:
                 yield text
 
     def encoded(self, text: str) -> bytes:
-        """Encode what is written; ``TextError`` where the encoding does not have a character."""
+        """Encode a piece of the output; ``TextError`` if the encoding lacks a character."""
         try:
             data = self._encoder.encode(text)
         except UnicodeEncodeError as error:
             place = self._written.after(error.object[: error.start])
             raise TextError(
                 f"the result cannot be written as {self._encoding}: it has no "
-                f"{error.object[error.start]!r} ({place}); give {as_option('encoding')}"
+                f"{error.object[error.start]!r} ({place}); set {as_option('encoding')}"
             ) from error
         self._written = self._written.after(text)
         return data
@@ -132,7 +132,7 @@ class PassingText:
 
     def _pieces(self, progress: Callable[[float], None] | None) -> Iterator[bytes]:
         try:
-            with damage_told(self._name):
+            with damage_errors(self._name):
                 opened = self._opened()
                 size = _size_of(opened)
                 stream = decompressed(opened, self._name, takes_bytes=False)
@@ -157,7 +157,7 @@ class PassingText:
 
 
 def _size_of(stream: BufferedReader) -> int:
-    """Return the size of a file in bytes; 0 if it has none, such as a pipe."""
+    """Return the size of a file in bytes; 0 for a pipe."""
     with contextlib.suppress(OSError):
         return os.fstat(stream.fileno()).st_size
     return 0

@@ -1,4 +1,4 @@
-"""Positions of characters: lines and columns, both from 1; columns count code points.
+"""Positions of characters as lines and columns, both from 1; columns are code points.
 
 A line ends with a line feed, a carriage return, or a carriage return and a line feed.
 """
@@ -14,23 +14,25 @@ _LINE_END = re.compile(r"\r\n?|\n")
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a text.
+    """A position in a text.
 
     Attributes
     ----------
     line, column
-        From 1.
+        Line and column, from 1.
     name
-        Name of the file; empty for a text without one.
+        Name of the file; empty if there is none.
     """
 
     line: int = 1
     column: int = 1
     name: str = ""
-    _after_return: bool = False  # a following line feed ends no further line
+    _after_return: bool = (
+        False  # a line feed at the start of the next text is part of this line end
+    )
 
     def after(self, text: str) -> Place:
-        """Return the place after a text that begins here."""
+        """Return the position after a text that begins here."""
         if not text:
             return self
         split = self._after_return and text.startswith("\n")
@@ -48,12 +50,12 @@ class Place:
 
 
 def place_in(text: str, index: int, name: str = "") -> Place:
-    """Return the place of a character of a text."""
+    """Return the position of the character at an index of a text."""
     return Place(name=name).after(text[:index])
 
 
 def first_place(character: str, pieces: Iterable[str], name: str = "") -> Place | None:
-    """Find the first place of a character or a string in a text that comes in pieces."""
+    """Return the position of the first occurrence of a string in a text in pieces."""
     place, held = Place(name=name), ""
     for piece in pieces:
         text = held + piece

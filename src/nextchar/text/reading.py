@@ -1,8 +1,7 @@
-"""Bytes on disk to text, as a stream in constant memory that can be read again.
+"""Decoding of files as one text, read repeatedly as a stream in constant memory.
 
-Files are concatenated as they are: newlines are kept, nothing stands between two files. A byte
-order mark at the start of a file is not text; gzip, bzip2 and xz are decompressed; everything else
-is the text.
+Files are concatenated unchanged: line breaks are kept, and no separator is inserted. A byte order
+mark at the start of a file is removed, and gzip, bzip2 and xz files are decompressed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import BinaryIO, Self
 from nextchar.config import TextConfig
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.storage import storage_errors
-from nextchar.text.compressed import damage_told, decompressed
+from nextchar.text.compressed import damage_errors, decompressed
 from nextchar.text.files import Input, cannot_read, find_files
 from nextchar.text.places import Place, first_place
 
@@ -31,8 +30,9 @@ STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
 
 _BYTE_ORDER_MARK = "\ufeff"
-# Characters before which a text can be cut without changing its NFC: starters that never compose
-# with what stands before them. Not all of them, but one occurs in every line of real text.
+# Cutting a text before one of these characters does not change its NFC: they are starters that
+# never compose with the character before them. The set is incomplete, but real text has some of
+# them in every line.
 _UNCHANGED_AFTER_CUT = re.compile(
     "[\u0000-\u02ff\u0400-\u0482\u3000-\u3029\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]"
 )
@@ -40,7 +40,7 @@ _UNCHANGED_AFTER_CUT = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class TextFile:
-    """A file as it was when the text was opened."""
+    """A file, with its size and modification time when the text was opened."""
 
     name: str
     path: Path
@@ -49,30 +49,30 @@ class TextFile:
 
     @classmethod
     def at(cls, path: Path, name: str) -> Self:
-        """Look at a file, to be called by a name in messages."""
+        """Return the current state of a file, with a name for messages."""
         status = path.stat()
         return cls(name=name, path=path, size=status.st_size, modified_ns=status.st_mtime_ns)
 
     def require_unchanged(self) -> None:
-        """Raise ``TextError`` if the file was written to since the text was opened."""
+        """Raise ``TextError`` if the file has been modified since the text was opened."""
         try:
             now = TextFile.at(self.path, self.name)
         except OSError as error:
             raise cannot_read(self.name, error) from error
         if now != self:
-            raise TextError(f"{self.name} changed while it was being read: give a copy that rests")
+            raise TextError(f"{self.name} was modified while it was being read: use a stable copy")
 
 
 @dataclass(frozen=True)
 class TextSource:
-    """A text on disk; made by ``open_text``, and readable as often as needed.
+    """A text on disk that can be read repeatedly; create it with ``open_text``.
 
     Attributes
     ----------
     files, config
-        Where the text is, and how its bytes are read.
+        The files, and the settings of their encoding.
     takes_bytes
-        Whether what cannot be decoded could be read as bytes: then a message says so.
+        Whether error messages suggest reading undecodable files as bytes.
     """
 
     files: tuple[TextFile, ...]
@@ -90,22 +90,22 @@ class TextSource:
         return sum(file.size for file in self.files)
 
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
-        """Give the text in pieces, in constant memory.
+        """Yield the text in pieces, in constant memory.
 
         Parameters
         ----------
         progress
-            Told the share of the bytes that was read, 0 to 1, after each piece.
+            Called with the share of bytes read, 0 to 1, after each piece.
 
         Yields
         ------
         str
-            A piece that is not empty; it comes from about 1 MiB of (decompressed) bytes.
+            A non-empty piece, from about 1 MiB of (decompressed) bytes.
 
         Raises
         ------
         TextError
-            A file that cannot be read or decoded or has changed, or a text without a character.
+            A file cannot be read or decoded, a file was modified, or the text is empty.
         """
         before, empty = 0, True
         for file in self.files:
@@ -117,10 +117,10 @@ class TextSource:
                     progress((before + min(position, file.size)) / max(self.size, 1))
             before += file.size
         if empty:
-            raise TextError(f"the text is empty: no character in {_listed(self.names)}")
+            raise TextError(f"the text is empty: no characters in {_listed(self.names)}")
 
     def place_of(self, character: str) -> Place | None:
-        """Find the first place of a character: file, line and column."""
+        """Return the first position of a character: file, line and column."""
         for file in self.files:
             pieces = (text for text, _ in _normalized(self._decoded(file), self.config))
             if place := first_place(character, pieces, file.name):
@@ -139,7 +139,7 @@ class TextSource:
             raise error.at(str(place)) from error
 
     def _decoded(self, file: TextFile) -> Iterator[tuple[str, int]]:
-        hint = f"give {as_option('encoding')}, or {as_option('errors', 'replace')}"
+        hint = f"set {as_option('encoding')}, or {as_option('errors', 'replace')}"
         if self.takes_bytes:
             hint += f", or {as_option('vocabulary', 'byte')}"
         return _decoded(file, self.config, hint)
@@ -158,15 +158,15 @@ def open_text(
     Parameters
     ----------
     inputs
-        What to read; see ``find_files``.
+        The inputs; see ``find_files``.
     config
-        Encoding, what to do about decoding errors, normalisation; with vocabulary ``byte`` the
-        bytes pass unchanged, those that are not UTF-8 as surrogate escapes.
+        Encoding, treatment of decoding errors, normalisation. With vocabulary ``byte``, bytes
+        that are not UTF-8 are kept as surrogate escapes.
     stdin
-        What ``-`` reads; ``sys.stdin.buffer`` if not given. It is copied to a temporary file,
-        so that it can be read twice, and the copy is removed at the end.
+        The stream for ``-``, by default ``sys.stdin.buffer``. It is copied to a temporary file,
+        which can be read repeatedly and is removed at the end.
     takes_bytes
-        As ``TextSource``.
+        See ``TextSource``.
 
     Yields
     ------
@@ -176,11 +176,11 @@ def open_text(
     Raises
     ------
     TextError
-        An input that cannot be read.
+        An input cannot be read.
     ConfigError
-        An unknown encoding.
+        The encoding is unknown.
     StorageError
-        No room for the copy of standard input.
+        There is no space for the copy of standard input.
     """
     require_encoding(config.encoding)
     if STANDARD_INPUT not in inputs:
@@ -203,7 +203,7 @@ def open_text(
 
 
 def _shown(path: Path) -> str:
-    """Give a path as text that can be written anywhere, even if its bytes are not UTF-8."""
+    """Return a path as printable text, even if its bytes are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -215,24 +215,24 @@ def _spool(stdin: BinaryIO, folder: Path) -> Path:
 
 
 def require_encoding(name: str) -> None:
-    """Raise ``ConfigError`` unless Python can decode a stream of this encoding to text."""
+    """Raise ``ConfigError`` unless Python can decode a stream with this encoding."""
     try:
-        "".encode(name)  # a LookupError for what does not make text, such as base64
+        "".encode(name)  # a LookupError for codecs that do not produce text, such as base64
         usable = codecs.lookup(name).incrementaldecoder is not None
     except (LookupError, UnicodeError, ValueError):
         usable = False
     if not usable:
         raise ConfigError(
-            f"encoding must be a text encoding that Python knows (utf-8, utf-16, latin-1, cp949, "
+            f"encoding must be a text encoding of Python (utf-8, utf-16, latin-1, cp949, "
             f"...), got {name!r}"
         )
 
 
 def _bytes(file: TextFile, *, takes_bytes: bool) -> Iterator[tuple[bytes, int]]:
-    """Yield the decompressed bytes in pieces, each with the position reached on disk."""
+    """Yield the decompressed bytes in pieces, each with the position in the file on disk."""
     file.require_unchanged()
     try:
-        with damage_told(file.name), contextlib.ExitStack() as stack:
+        with damage_errors(file.name), contextlib.ExitStack() as stack:
             disk = stack.enter_context(file.path.open("rb"))
             stream = decompressed(disk, file.name, takes_bytes=takes_bytes)
             stack.callback(stream.close)
@@ -244,10 +244,10 @@ def _bytes(file: TextFile, *, takes_bytes: bool) -> Iterator[tuple[bytes, int]]:
 
 
 def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[str, int]]:
-    """Decode a file piece by piece, each with the position reached on disk."""
+    """Yield the decoded text in pieces, each with the position in the file on disk."""
     encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
     as_bytes = config.vocabulary == "byte"
-    # For these two, the codec removes the mark itself, and reads the byte order from it.
+    # The codecs of UTF-16 and UTF-32 read and remove the byte order mark themselves.
     marked = not as_bytes and encoding not in ("utf-16", "utf-32")
     if encoding == "utf-8-sig":
         encoding = "utf-8"
@@ -270,7 +270,7 @@ def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[st
 
 
 def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int]]:
-    """Give the pieces, then an empty one that says that the file ends here."""
+    """Yield the pieces, then an empty piece for the end of the file."""
     yield from pieces
     yield b"", size
 
@@ -283,13 +283,13 @@ def undecodable(
     Parameters
     ----------
     fed
-        Bytes fed to the decoder so far.
+        Number of bytes fed to the decoder so far.
     place
-        Place of the byte.
+        Position of the byte in the text.
     """
     if not isinstance(error, UnicodeDecodeError):
         return TextError(f"{name} is not {encoding}: {error}; {hint}")
-    # The error counts from the bytes that the decoder had kept; their end is the end of all.
+    # The error counts from the start of the decoder's buffer, which ends with the last byte fed.
     offset = fed - len(error.object) + error.start
     byte = error.object[error.start]
     return TextError(
@@ -301,7 +301,7 @@ def undecodable(
 def decoded_before(
     error: UnicodeError, decoder: codecs.IncrementalDecoder, state: tuple[bytes, int], data: bytes
 ) -> str:
-    """Decode again the bytes before that of an error.
+    """Return the text before an undecodable byte.
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ def decoded_before(
 
 
 def _normalized(pieces: Iterable[tuple[str, int]], config: TextConfig) -> Iterator[tuple[str, int]]:
-    """Bring pieces to NFC, if asked for, as if they were normalised in one."""
+    """Yield pieces in the configured normal form, as if the whole text were normalised at once."""
     if config.normalization == "none":
         yield from pieces
         return
@@ -331,7 +331,7 @@ def _normalized(pieces: Iterable[tuple[str, int]], config: TextConfig) -> Iterat
 
 
 def _last_cut(text: str) -> int | None:
-    """Find the last place where a text can be cut without changing its normalised form."""
+    """Return the last position where a cut does not change the normal form of a text."""
     places = reversed(range(len(text)))
     return next((place for place in places if _UNCHANGED_AFTER_CUT.match(text, place)), None)
 

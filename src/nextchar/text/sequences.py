@@ -1,6 +1,6 @@
-"""Many sequences of different lengths in two arrays.
+"""Sequences of different lengths, stored in two arrays.
 
-Legend: N sequences, M values in all, n sequences that are taken, T the longest of them.
+Legend: N sequences, M values in total, n selected sequences, T the length of the longest of them.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from nextchar.errors import CorpusError
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """N sequences of whole numbers, one behind the other.
+    """N sequences of integers, concatenated.
 
     Attributes
     ----------
     values
-        All of them, [M].
+        All values, [M].
     offsets
-        Where each begins, and the end of the last: int64[N + 1], from 0 to M, never falling.
+        Start of each sequence, and end of the last: int64[N + 1], from 0 to M, non-decreasing.
 
     Raises
     ------
     CorpusError
-        The offsets do not fit.
+        The offsets do not match the values.
     """
 
     values: NDArray[np.integer]
@@ -40,13 +40,13 @@ class Sequences:
         fits = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(self.values)
         if not fits or (np.diff(offsets) < 0).any():
             raise CorpusError(
-                f"the offsets of sequences must rise from 0 to {len(self.values)}, "
+                f"the offsets of sequences must increase from 0 to {len(self.values)}, "
                 f"got {offsets[:1]} to {offsets[-1:]}"
             )
 
     @classmethod
     def of(cls, sequences: Iterable[ArrayLike], dtype: np.dtype[np.integer] | None = None) -> Self:
-        """Join arrays [length] of whole numbers, in their own type if none is given."""
+        """Concatenate arrays [length] of integers; ``dtype`` defaults to theirs."""
         arrays = [np.asarray(each, dtype=dtype) for each in sequences]
         empty = np.empty(0, dtype=dtype or np.uint8)
         offsets = np.cumsum([0, *map(len, arrays)], dtype=np.int64)
@@ -54,7 +54,7 @@ class Sequences:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """The length of each, int64[N]."""
+        """Length of each sequence, int64[N]."""
         return np.diff(self.offsets)
 
     def __len__(self) -> int:
@@ -64,15 +64,15 @@ class Sequences:
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
     def subset(self, indices: Sequence[int] | NDArray[np.integer]) -> Self:
-        """Give some of them, in this order."""
+        """Return the selected sequences, in the order of ``indices``."""
         return type(self).of((self[int(index)] for index in indices), self.values.dtype)
 
     def padded(
         self, indices: NDArray[np.integer], fill: int, *, length: int = 0
     ) -> NDArray[np.int64]:
-        """Give some of them side by side, int64[T, n], with ``fill`` behind the ends.
+        """Return the selected sequences as columns, int64[T, n], padded with ``fill``.
 
-        T is the longest length, or ``length`` if that is larger.
+        T is the maximum length, or ``length`` if that is larger.
         """
         starts, lengths = self.offsets[indices], self.lengths[indices]
         steps = np.arange(int(lengths.max(initial=length)))[:, None]

@@ -1,16 +1,15 @@
 """Batches as a pure function of the ids and the step.
 
-A text is one stretch or several, with a border wherever one begins that does not go on from what
-stands before it. The predictions of each stretch, one less than its symbols, are cut into windows
-of T, the last one shorter where they do not divide; B streams start at evenly spaced windows and
-read one window a step. At the end of a stretch a stream goes on with the next, and at the end of
-the text with the first, where its state is cleared, as nothing stands before it. So every
-prediction is made once a pass, none crosses a border, and the state that a network carries along
-always belongs to the text before. Now and then a stream's state is cleared in the middle of the
-text as well, so that the network learns to begin with nothing before it (Melis, Dyer & Blunsom
-2018).
+A text consists of one or more segments; each starts at a boundary and is independent of the text
+before it. A segment of n symbols has n − 1 predictions. They are cut into windows of T; the last
+window of a segment may be shorter. B streams start at evenly spaced windows and read one window
+per step. At the end of a segment a stream continues with the next segment, and at the end of the
+text with the first one. Its state is reset at the start of every segment. Every prediction is
+therefore made once per epoch, none crosses a boundary, and the carried state always belongs to
+the preceding text of the same segment. A stream's state may also be reset at random within a
+segment, so that the network learns to start without context (Melis, Dyer & Blunsom 2018).
 
-Legend: N symbols, T time steps, B streams, S stretches of at least two symbols, R ranks (processes
+Legend: N symbols, T time steps, B streams, S segments of at least two symbols, R ranks (processes
 that share a batch).
 """
 
@@ -31,24 +30,24 @@ NO_TARGET = -100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """What one step reads.
+    """The inputs and targets of one step.
 
     Attributes
     ----------
     inputs
         int64[T, B/R].
     targets
-        int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a stretch.
-    fresh
-        Reset mask, bool[B/R]: the streams whose state is cleared before this window, because they
-        begin a stretch with it or were drawn.
+        int64[T, B/R], the symbol after each input; ``NO_TARGET`` beyond the end of a segment.
+    reset
+        Reset mask, bool[B/R]: streams whose state is cleared before this window, at the start of
+        a segment or at random.
     target_share
-        The share of this rank in the real targets of the step, 1/R but for a stretch's end.
+        This rank's share of the step's real targets: 1/R, except near the end of a segment.
     """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
-    fresh: NDArray[np.bool_]
+    reset: NDArray[np.bool_]
     target_share: float
 
 
@@ -62,29 +61,29 @@ class Streams:
         The text [N].
     batch_size, sequence_length
         B and T; the text must have at least B T predictions.
-    borders
-        Where the text begins anew, besides its start: positions from 1 to N − 1, ascending.
+    boundaries
+        Starts of all segments but the first: positions from 1 to N − 1, ascending.
     reset_probability
         Probability that a stream's state is cleared before a window.
     seed
-        Seed of the draws; the same for all ranks.
+        Seed of the random resets; the same for all ranks.
     rank, world
-        Which of R equal shares of the streams to give; rank r has streams r B/R to (r + 1) B/R.
+        The rank r and the number of ranks R; rank r reads streams r B/R to (r + 1) B/R.
     check
-        Called before the ids are read; raises if they may not be read any more.
+        Called before the ids are read; raises if they can no longer be read.
 
     Raises
     ------
     TextError
-        A text too small for B and T.
+        The text is too small for B and T.
     ConfigError
-        B is no multiple of R, a value is out of its range, or the borders do not ascend.
+        B is not a multiple of R, a value is out of range, or the boundaries do not ascend.
     """
 
     ids: NDArray[np.integer]
     batch_size: int
     sequence_length: int
-    borders: tuple[int, ...] = ()
+    boundaries: tuple[int, ...] = ()
     reset_probability: float = 0.0
     seed: int = 0
     rank: int = 0
@@ -99,49 +98,49 @@ class Streams:
             )
         if not 0 <= self.rank < self.world:
             raise ConfigError(f"rank must be 0 to {self.world - 1}, got {self.rank}")
-        bounds = [0, *self.borders, max(1, len(self.ids))]
+        bounds = [0, *self.boundaries, max(1, len(self.ids))]
         if any(start >= end for start, end in itertools.pairwise(bounds)):
             raise ConfigError(
-                f"borders must ascend from 1 to {len(self.ids) - 1}, got {list(self.borders)}"
+                f"boundaries must ascend from 1 to {len(self.ids) - 1}, got {list(self.boundaries)}"
             )
         uneven = self.batch_size % self.world
         if uneven:
             raise ConfigError(
                 f"batch_size must be a multiple of the {self.world} processes, got "
-                f"{self.batch_size}: give "
+                f"{self.batch_size}: set "
                 f"{as_option('batch_size', self.batch_size - uneven + self.world)}"
             )
         if self._predictions < self.batch_size * self.sequence_length:
             raise TextError(self._too_small())
 
     def batch(self, step: int) -> Batch:
-        """Give what a step reads; the time that it takes does not depend on ``step`` ≥ 0."""
+        """Return the batch of a step ≥ 0, in constant time."""
         if self.check is not None:
             self.check()
         windows = (self._stream_starts + step) % self._windows
-        stretches = np.searchsorted(self._first_windows, windows, side="right") - 1
-        offsets = (windows - self._first_windows[stretches]) * self.sequence_length
-        starts, lasts = self._bounds[:, stretches]
+        segments = np.searchsorted(self._first_windows, windows, side="right") - 1
+        offsets = (windows - self._first_windows[segments]) * self.sequence_length
+        starts, lasts = self._bounds[:, segments]
         counts = np.minimum(lasts - starts - offsets, self.sequence_length)
         own = slice(self.rank * self._share, (self.rank + 1) * self._share)
         positions = (starts + offsets)[own] + np.arange(self.sequence_length)[:, None]
         inside = positions < lasts[own]
         positions = np.minimum(positions, lasts[own] - 1)
-        # As a plain array: what is taken from a memory map calls itself a memory map too.
+        # Convert to a plain array: ``take`` on a memory map would return a memory map.
         ids = np.asarray(self.ids)
         return Batch(
             inputs=ids.take(positions).astype(np.int64),
             targets=np.where(inside, ids.take(positions + 1).astype(np.int64), NO_TARGET),
-            fresh=((offsets == 0) | self._resets(step))[own],
+            reset=((offsets == 0) | self._resets(step))[own],
             target_share=int(counts[own].sum()) / int(counts.sum()),
         )
 
     def epoch(self, step: int) -> float:
-        """Give the epochs over the text that are done before a step."""
+        """Return the number of epochs completed before a step."""
         return step * self.batch_size / self._windows
 
     def _resets(self, step: int) -> NDArray[np.bool_]:
-        """Draw the streams of all ranks that are cleared before a step, bool[B]."""
+        """Draw the random resets of all streams before a step, bool[B]."""
         if self.reset_probability == 0:
             return np.zeros(self.batch_size, np.bool_)
         draws = np.random.default_rng((self.seed, step)).random(self.batch_size)
@@ -150,9 +149,9 @@ class Streams:
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:
-        """First and last position of each stretch that holds a prediction, int64[2, S]."""
-        starts = np.array([0, *self.borders], dtype=np.int64)
-        lasts = np.array([*self.borders, len(self.ids)], dtype=np.int64) - 1
+        """First and last position of each segment with a prediction, int64[2, S]."""
+        starts = np.array([0, *self.boundaries], dtype=np.int64)
+        lasts = np.array([*self.boundaries, len(self.ids)], dtype=np.int64) - 1
         return np.stack([starts, lasts])[:, starts < lasts]
 
     @cached_property
@@ -162,7 +161,7 @@ class Streams:
 
     @cached_property
     def _windows_until(self) -> NDArray[np.int64]:
-        """How many windows there are up to the end of each stretch, int64[S]."""
+        """Number of windows up to the end of each segment, int64[S]."""
         starts, lasts = self._bounds
         return np.cumsum(-((starts - lasts) // self.sequence_length))
 
@@ -172,22 +171,23 @@ class Streams:
 
     @cached_property
     def _first_windows(self) -> NDArray[np.int64]:
-        """First window of each stretch, int64[S]."""
+        """First window of each segment, int64[S]."""
         return np.append(np.int64(0), self._windows_until[:-1])
 
     @cached_property
     def _stream_starts(self) -> NDArray[np.int64]:
-        """First window of each stream of all ranks, int64[B]."""
+        """First window of each stream, for all ranks, int64[B]."""
         return np.arange(self.batch_size, dtype=np.int64) * self._windows // self.batch_size
 
     @property
     def _share(self) -> int:
-        """Streams of a rank, B/R."""
+        """Streams per rank, B/R."""
         return self.batch_size // self.world
 
     def _too_small(self) -> str:
         B, T = self.batch_size, self.sequence_length
-        needed = B * T + len(self.ids) - self._predictions  # The first of a stretch is not one.
+        # The first symbol of a segment is not predicted.
+        needed = B * T + len(self.ids) - self._predictions
         return (
             f"the training part is too small: {len(self.ids)} symbols for "
             f"{as_option('batch_size', B)} and {as_option('sequence_length', T)}, which "
@@ -195,7 +195,7 @@ class Streams:
         )
 
     def _suggestion(self) -> str:
-        """Name the largest values that fit this text."""
+        """Suggest the largest values that fit this text."""
         fitting = []
         batch_size = self._predictions // self.sequence_length // self.world * self.world
         if batch_size > 0:
@@ -206,4 +206,4 @@ class Streams:
         if not fitting and self._predictions >= self.world:
             both = as_option("batch_size", self.world), as_option("sequence_length", 1)
             fitting.append(" with ".join(both))
-        return f"give {' or '.join(fitting)}" if fitting else "give more text"
+        return f"set {' or '.join(fitting)}" if fitting else "use more text"

@@ -1,4 +1,4 @@
-"""Tables of words and what may replace them: TSV, CSV or JSON."""
+"""Tables of synonyms: TSV, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ _READING = TextConfig()
 
 
 def read_synonyms(path: Path) -> Mapping[str, Sequence[str]]:
-    """Read a table.
+    """Return the synonyms in a table.
 
     Parameters
     ----------
     path
-        UTF-8. In ``.tsv`` and ``.csv`` each line holds a word and one alternative or more; in
-        ``.json`` an object holds a list of alternatives for each word. Each may be compressed.
+        A UTF-8 file, which may be compressed. Each line of a ``.tsv`` or ``.csv`` file has a word
+        and one or more synonyms; a ``.json`` file is an object with a list of synonyms for each
+        word.
 
     Returns
     -------
     Mapping
-        The alternatives of each word, never the word itself.
+        The synonyms of each word, without the word itself.
 
     Raises
     ------
     TextError
-        A file that cannot be read, of another kind, or without a word that has an alternative.
+        The file cannot be read, has another extension, or has no synonyms.
     """
     kind = Path(plain_name(path)).suffix
     if kind not in _SUFFIXES:
-        raise TextError(f"synonyms must be a file that ends in {', '.join(_SUFFIXES)}; got {path}")
+        raise TextError(f"synonyms must be a {', '.join(_SUFFIXES)} file; got {path}")
     rows = _objects(path) if kind == ".json" else _rows(path, kind)
     table: dict[str, list[str]] = {}
-    for word, *alternatives in rows:
+    for word, *synonyms in rows:
         known = table.setdefault(word, [])
-        known += [each for each in alternatives if each and each not in (word, *known)]
-    table = {word: alternatives for word, alternatives in table.items() if word and alternatives}
+        known += [each for each in synonyms if each and each not in (word, *known)]
+    table = {word: synonyms for word, synonyms in table.items() if word and synonyms}
     if not table:
-        raise TextError(f"{path} has no word with an alternative")
+        raise TextError(f"{path} has no word with a synonym")
     return table
 
 
@@ -63,5 +64,5 @@ def _objects(path: Path) -> list[list[str]]:
         raise TextError(f"{path} is not JSON: {error}") from error
     lists = values.values() if isinstance(values, dict) else [None]
     if not all(isinstance(each, list) and all(isinstance(s, str) for s in each) for each in lists):
-        raise TextError(f"{path} must hold an object of words, each with a list of texts")
+        raise TextError(f"{path} must be a JSON object with a list of strings for each word")
     return [[word, *(" ".join(s.split()) for s in each)] for word, each in values.items()]

@@ -1,8 +1,8 @@
-"""Tables: CSV, TSV and JSON lines, of which the selected columns are read row by row.
+"""Tables: selected columns of CSV, TSV and JSON lines files, read row by row.
 
-The kind of a file follows from the end of its name, before ``.gz``, ``.bz2`` or ``.xz``. A CSV or
-TSV file has the names of its columns in its first row, or none: then columns are selected by
-number, from 1. A line of a JSON lines file is an object.
+The extension of a file, before ``.gz``, ``.bz2`` or ``.xz``, determines its kind. The first row of
+a CSV or TSV file is a header with the names of the columns. In a file without a header, columns are
+selected by number, from 1. Each line of a JSON lines file is an object.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text.compressed import plain_name
 from nextchar.text.fields import Fits, Layout, Record, Separated, is_quoted, layout_of, looks_quoted
-from nextchar.text.notes import SHOWN, Note, Oddities, listed, no_note
+from nextchar.text.notes import SHOWN, Irregularities, Note, listed, no_note
 from nextchar.text.objects import read_objects
 from nextchar.text.reading import open_text
 
@@ -28,14 +28,14 @@ KINDS: Mapping[str, TableKind] = {
 
 
 class Row(NamedTuple):
-    """The wanted fields of one row.
+    """The selected fields of one row.
 
     Attributes
     ----------
     place
-        Where it begins, for messages: ``"data.csv, line 17"``.
+        The start of the row, for messages: ``"data.csv, line 17"``.
     fields
-        As text, in the order of the columns that were asked for.
+        The fields as text, in the order of the selected columns.
     """
 
     place: str
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 def kind_of(path: str | Path) -> TableKind | None:
-    """Tell the kind of a table from its name; ``None`` if it is none."""
+    """Return the kind of a table by its name; ``None`` if the file is not a table."""
     return KINDS.get(PurePath(plain_name(path)).suffix)
 
 
@@ -55,31 +55,32 @@ def read_rows(
     kind: TableKind,
     note: Note = no_note,
 ) -> Iterator[Row]:
-    """Read the selected columns, row by row.
+    """Yield the selected columns, row by row.
 
-    Other columns are not checked: they may lack a name or share one, and rows may have more or
-    fewer of them.
+    Other columns are not checked: they may have no name or the same name, and rows may have more
+    or fewer of them.
 
     Parameters
     ----------
     path
         The file, or ``-``.
     columns
-        Their names. If the first row of a CSV or TSV file does not have them and all are whole
-        numbers from 1, they are positions, and the first row is data.
+        Names of columns. Integers from 1 are positions in a CSV or TSV file without a header, that
+        is, if they are not names in the first row.
     config
-        Encoding, what to do about decoding errors, normalisation.
+        Encoding, treatment of decoding errors, normalisation.
     kind
-        The kind of table. Separators other than its own are recognised.
+        The kind of table; other separators are detected.
     note
         Called with a line for each kind of irregularity, with its count.
 
     Raises
     ------
     TextError
-        A file cannot be read, a column is missing (the message lists the existing ones) or occurs
-        twice, a row lacks a selected field, a quote is not closed, or a JSON value is nested. A
-        JSON value that is missing, ``null``, ``NaN``, ``true`` or ``false`` is an empty field.
+        The file cannot be read, a column is missing (the message lists the existing ones) or
+        occurs twice, a row lacks a selected field, a quote is not closed, or a JSON value is
+        nested. A JSON value that is missing, ``null``, ``NaN``, ``true`` or ``false`` is read as
+        an empty field.
     """
     with open_text([path], config, takes_bytes=False) as source:
         name = source.names[0]
@@ -93,8 +94,8 @@ def read_rows(
         first = next((record for record in records if any(record[1])), None)
         if first is None:
             return
-        wanted = _Wanted.of(columns, first, name, note)
-        yield from _Fields(name, wanted, layout).rows(records, note)
+        selection = _Selection.of(columns, first, name, note)
+        yield from _Fields(name, selection, layout).rows(records, note)
 
 
 def read_table(
@@ -107,8 +108,8 @@ def read_table(
     Returns
     -------
     tuple[str, ...]
-        The names of the columns; or their numbers, from 1, if all fields of the first row are
-        numbers: then that row is data.
+        The names of the columns. If all fields of the first row are numbers, that row is data,
+        and the names are the numbers of the columns, from 1.
     list[Row]
         The rows.
     """
@@ -124,16 +125,16 @@ def read_table(
         places = range(len(fields))
         if all(map(_is_number, fields)):
             names = tuple(str(place + 1) for place in places)
-            wanted = _Wanted(names, tuple(places), len(fields), first)
+            selection = _Selection(names, tuple(places), len(fields), first)
         else:
-            wanted = _Wanted.of([each.strip() for each in fields], first, name, note)
-        return wanted.names, list(_Fields(name, wanted, layout).rows(records, note))
+            selection = _Selection.of([each.strip() for each in fields], first, name, note)
+        return selection.names, list(_Fields(name, selection, layout).rows(records, note))
 
 
 def read_records(
     path: str | Path, config: TextConfig, *, kind: Separated, note: Note = no_note
 ) -> Iterator[Row]:
-    """Read rows without a header and with any number of fields.
+    """Yield rows of a table without a header, with any number of fields.
 
     Parameters and errors are those of ``read_rows``.
     """
@@ -147,7 +148,7 @@ def read_records(
 
 
 def _tests(columns: Sequence[str]) -> list[Fits]:
-    """Return the predicates for the first records of the right layout, the surest first."""
+    """Return the predicates for the first records of the right layout, strictest first."""
 
     def has_names(records: Sequence[Sequence[str]]) -> bool:
         return bool(records) and set(columns) <= {name.strip() for name in records[0]}
@@ -156,7 +157,7 @@ def _tests(columns: Sequence[str]) -> list[Fits]:
         return bool(records) and not set(columns).isdisjoint(name.strip() for name in records[0])
 
     numbers = _numbers(columns)
-    if numbers is None:  # The last two are for a message that shows names.
+    if numbers is None:  # The last two select a layout whose names appear in an error message.
         return [has_names, has_a_name, _has_two_fields]
     most = max(numbers)
 
@@ -184,7 +185,7 @@ def _note_separator(layout: Layout, kind: Separated, path: str, note: Note) -> N
 
 
 def _numbers(columns: Sequence[str]) -> list[int] | None:
-    """Return columns as positions from 1; ``None`` if one of them is a name."""
+    """Return columns as positions from 1; ``None`` if any column is a name."""
     if columns and all(name.isascii() and name.isdigit() for name in columns):
         return [int(name) for name in columns]
     return None
@@ -203,13 +204,13 @@ def _is_number(field: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Selection:
     """The positions of the selected columns, from 0.
 
     Attributes
     ----------
     width
-        Number of fields of the first row.
+        Number of fields in the first row.
     first
         The first row, if it is data.
     """
@@ -220,8 +221,8 @@ class _Wanted:
     first: Record | None
 
     @classmethod
-    def of(cls, columns: Sequence[str], record: Record, path: str, note: Note) -> _Wanted:
-        """Find columns in the first row."""
+    def of(cls, columns: Sequence[str], record: Record, path: str, note: Note) -> _Selection:
+        """Find the columns in the first row."""
         line, fields = record
         header = [name.strip() for name in fields]
         numbers, names = _numbers(columns), tuple(columns)
@@ -238,7 +239,7 @@ class _Wanted:
             missing = max((name for name in columns if name not in header), key=_is_name)
             raise TextError(
                 f"{path}, line {line} has no column {missing!r}: it has {listed(header)}"
-                " (in a file without such names, columns are numbers from 1)"
+                " (in a file without a header, columns are numbers from 1)"
             )
         beyond = next((each for each in numbers if not 1 <= each <= len(header)), None)
         if beyond is not None:
@@ -251,46 +252,47 @@ class _Wanted:
 
 
 class _Fields:
-    """Picks the selected fields of records, and counts irregularities."""
+    """Selects fields of records, and counts irregularities."""
 
-    def __init__(self, path: str, wanted: _Wanted, layout: Layout) -> None:
-        self._path, self._wanted, self._layout = path, wanted, layout
-        self._last = max(wanted.places, default=-1)
-        self._odd = Oddities(path)
+    def __init__(self, path: str, selection: _Selection, layout: Layout) -> None:
+        self._path, self._selection, self._layout = path, selection, layout
+        self._last = max(selection.places, default=-1)
+        self._irregularities = Irregularities(path)
 
     def rows(self, records: Iterator[Record], note: Note) -> Iterator[Row]:
-        wanted, keeps_quotes = self._wanted, not self._layout.quoted
-        start, width, places = f"{self._path}, line ", wanted.width, wanted.places
-        if wanted.first is not None:
-            yield Row(f"{start}{wanted.first[0]}", tuple(wanted.first[1][n] for n in places))
+        selection, keeps_quotes = self._selection, not self._layout.quoted
+        start, width, places = f"{self._path}, line ", selection.width, selection.places
+        if selection.first is not None:
+            line, fields = selection.first
+            yield Row(f"{start}{line}", tuple(fields[n] for n in places))
         for line, fields in records:
             if len(fields) != width:
                 if not any(fields):  # A blank line is not a row.
                     continue
-                self._judge(line, fields)
+                self._check_width(line, fields)
             found = tuple([fields[n] for n in places])
             if keeps_quotes and any(field[:1] == '"' and looks_quoted(field) for field in found):
-                self._odd.count("fields in quotes, which a .tsv file keeps as text", line)
+                self._irregularities.count("quoted fields (quotes are text in a .tsv file)", line)
             yield Row(f"{start}{line}", found)
-        self._odd.tell(note)
+        self._irregularities.report(note)
 
-    def _judge(self, line: int, fields: Sequence[str]) -> None:
-        """Accept a longer or shorter row if that affects no selected field."""
-        width = self._wanted.width
-        # A surplus that is not empty may come from a separator in any field, also a wanted one.
+    def _check_width(self, line: int, fields: Sequence[str]) -> None:
+        """Accept a longer or shorter row only if every selected field is unaffected."""
+        width = self._selection.width
+        # A non-empty surplus may come from a separator in any field, even a selected one.
         if len(fields) > width and not any(fields[width:]):
-            self._odd.count("rows with more fields than the first line names", line)
+            self._irregularities.count("rows with more fields than the first line", line)
         elif self._last < len(fields) < width:
-            self._odd.count("rows with fewer fields than the first line names", line)
+            self._irregularities.count("rows with fewer fields than the first line", line)
         else:
             raise TextError(
-                f"{self._path}, line {line} has {len(fields)} fields; the first line names "
+                f"{self._path}, line {line} has {len(fields)} fields; the first line has "
                 f"{width}, separated by {self._layout.separators}{self._hint(fields)}"
             )
 
     def _hint(self, fields: Sequence[str]) -> str:
         if self._layout.quoted:
-            return ": a field that contains a separator or a line end must be quoted"
+            return ": a field that contains a separator or a line break must be quoted"
         if any(field.startswith('"') for field in fields):
             return (
                 ": quotes are text in a .tsv file, unless all names in its header are quoted "

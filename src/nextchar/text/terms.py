@@ -1,12 +1,12 @@
-"""The terms of texts: words, pairs of words, and n-grams of characters within words, as rows.
+"""Hashed terms of texts: words, word bigrams, and character n-grams within words.
 
 Case is folded. A word is a run of letters, marks and digits; any other character except white
-space is a word of its own. N-grams of up to five characters lie between two spaces, which may be
-their first and last characters. No list of terms is kept: the hash of a term is its row, so that
-every term of a new text has one too, and colliding terms share a row (Weinberger et al. 2009).
-Words have the lower half of the rows, n-grams the upper half.
+space is a word by itself. N-grams have up to five characters and lie between two spaces, which may
+be their first and last characters. The row of a term is its hash (feature hashing, Weinberger et
+al. 2009): no list of terms is needed, unseen terms have a row too, and colliding terms share one.
+Words and word bigrams use the lower half of the rows, n-grams the upper half.
 
-Legend: N texts, M terms of all texts, each counted once a text, R rows.
+Legend: N texts, M distinct terms per text, summed over the texts, R rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """The different terms of N texts.
+    """The distinct terms of N texts.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Terms:
     counts
         Occurrences of each term in its text: float32[M].
     offsets
-        Start of each text's terms, and the end of the last: int64[N + 1].
+        Start of each text's terms, and end of the last: int64[N + 1].
     """
 
     rows: NDArray[np.int64]
@@ -51,12 +51,12 @@ class Terms:
 
     @property
     def texts(self) -> NDArray[np.int64]:
-        """The text of each term, int64[M]."""
+        """Index of the text of each term, int64[M]."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
 def terms_of(texts: Sequence[str], rows: int) -> Terms:
-    """Find the terms of texts.
+    """Return the terms of texts.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def terms_of(texts: Sequence[str], rows: int) -> Terms:
 
 
 def portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut texts, in their order, so that what is computed of a portion takes little memory.
+    """Yield the texts in portions, in order, to limit the memory of a computation.
 
-    A portion has at least one text, and ends with the one that fills it.
+    A portion has at least one text, and ends with the text that reaches the size limit.
     """
     start = size = 0
     for place, text in enumerate(texts):
@@ -109,7 +109,7 @@ def _terms(texts: Sequence[str], rows: int) -> Terms:
 
 
 def _kinds(codes: Hashes) -> NDArray[np.int8]:
-    """Classify each character as white space, part of a word, or a word of its own."""
+    """Classify each character as white space, part of a word, or a word by itself."""
     different, places = np.unique(codes, return_inverse=True)
     kinds = np.array([_kind(chr(code)) for code in different.tolist()], dtype=np.int8)
     return kinds[places]
@@ -124,7 +124,7 @@ def _kind(character: str) -> int:
 def _words(
     codes: Hashes, kinds: NDArray[np.int8], owners: Places
 ) -> Iterator[tuple[Hashes, Places]]:
-    """Hash the words, and the pairs of neighbours, each with its text."""
+    """Yield the hashes of words, then of word bigrams, each with the indices of the texts."""
     is_new = kinds != _SPACE
     is_new[1:] &= (kinds[1:] == _OTHER) | (kinds[:-1] != _WORD)
     starts = np.flatnonzero(is_new)
@@ -143,9 +143,9 @@ def _words(
 def _ngrams(
     codes: Hashes, kinds: NDArray[np.int8], owners: Places
 ) -> Iterator[tuple[Hashes, Places]]:
-    """Hash the n-grams of each length, each with its text."""
+    """Yield the hashes of the n-grams of each length, with the indices of the texts."""
     is_space = kinds == _SPACE
-    # Runs of white space become one space.
+    # Collapse runs of white space into one space.
     kept = ~is_space
     kept[1:] |= ~is_space[:-1]
     kept[0] = True
@@ -160,7 +160,7 @@ def _ngrams(
         hashes, is_whole = hashes[:-1] * _STEP + symbols[n - 1 :], is_whole[:-1]
         if n > 2:
             is_whole = is_whole & ~is_space[n - 2 : -1]
-        # The first may be a space, which belongs to the text before; the second never does.
+        # The first character may be the space that ends the text before; the second never is.
         owned = owners[1 : len(hashes) + 1]
         yield (hashes + np.uint64(n))[is_whole], owned[is_whole]
 

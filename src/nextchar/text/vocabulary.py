@@ -1,11 +1,11 @@
-"""Text to ids and back: the door to the four kinds of vocabulary.
+"""The four kinds of vocabulary, which encode text as ids and decode it.
 
-char    one symbol for each code point that occurs in the text
+char    one symbol for each code point in the text
 byte    the 256 bytes of UTF-8; nothing is unknown
-jamo    as char, but Hangul syllables are two or three letters
-word    words, and each space and mark between them: for tasks and embeddings
+jamo    as char, but with Hangul syllables decomposed into two or three letters
+word    words, and each space and punctuation mark between them: for tasks and embeddings
 
-A language model writes symbols of at most one character, and so has one of the first three kinds.
+A language model generates symbols of at most one character, and uses one of the first three kinds.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ _EMPTY = "the text is empty: a vocabulary needs at least one symbol"
 def learn(
     kind: SymbolKind, chunks: Iterable[str], min_count: int, *, unknown: bool = False
 ) -> Vocabulary:
-    """Make the vocabulary of a text, in constant memory; of words, in that of the distinct ones.
+    """Learn the vocabulary of a text, in constant memory; words need memory per distinct word.
 
     Parameters
     ----------
     kind
-        ``"byte"`` is always the same 256 symbols and does not read the text.
+        The kind of vocabulary. ``"byte"`` always has the same 256 symbols; the text is not read.
     chunks
         The text, piece by piece.
     min_count
-        Symbols that occur less often are left out, and ``<unk>`` (id 0) stands for them.
+        Minimum occurrences of a symbol; ``<unk>`` (id 0) replaces rarer symbols.
     unknown
-        Have ``<unk>`` also where no symbol was left out.
+        Include ``<unk>`` even if no symbol is replaced.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def learn(
     Raises
     ------
     TextError
-        An empty text, or one without a symbol that occurs ``min_count`` times.
+        The text is empty, or no symbol occurs ``min_count`` times.
     """
     if kind == "byte":
         return ByteVocabulary()
@@ -91,29 +91,29 @@ def learn(
 def grow(
     vocabulary: Vocabulary, chunks: Iterable[str], min_count: int, *, unknown: bool = False
 ) -> Vocabulary:
-    """Add the symbols of a new text to a vocabulary, in constant memory.
+    """Extend a vocabulary by the symbols of a new text, in constant memory.
 
     Parameters
     ----------
     vocabulary
-        Bytes stay as they are, and the text is not read.
+        The vocabulary. A byte vocabulary is returned unchanged, and the text is not read.
     chunks
         The new text, piece by piece.
     min_count
-        New symbols that occur less often are left out, and ``<unk>`` stands for them.
+        Minimum occurrences of a new symbol; ``<unk>`` replaces rarer ones.
     unknown
-        Have ``<unk>`` in any case.
+        Include ``<unk>`` in any case.
 
     Returns
     -------
     Vocabulary
-        The old symbols in their order, then the new ones sorted by code. The old ids stay, but
-        where ``<unk>`` is new: it is always id 0, and the others move up by one.
+        The old symbols in their order, then the new ones sorted by code. The old ids are
+        unchanged, unless ``<unk>`` is added: it has id 0, and all other ids increase by one.
 
     Raises
     ------
     TextError
-        An empty text.
+        The text is empty.
     """
     if isinstance(vocabulary, WordVocabulary):
         return _grown_words(vocabulary, _counted_words(chunks), min_count, unknown=unknown)
@@ -130,12 +130,12 @@ def grow(
 
 
 def from_dict(values: Mapping[str, object]) -> Vocabulary:
-    """Read back what ``Vocabulary.to_dict`` gave.
+    """Return the vocabulary of a ``Vocabulary.to_dict`` mapping.
 
     Raises
     ------
     TextError
-        An unknown kind, missing or additional keys, values of a wrong type, or bad symbols.
+        The kind is unknown, keys are missing or unexpected, or values or symbols are invalid.
     """
     kind, symbols, unknown = (values.get(key) for key in ("kind", "symbols", "unknown"))
     if kind == "byte" and len(values) == 1:
@@ -181,7 +181,7 @@ def _counted_words(chunks: Iterable[str]) -> Counter[str]:
 def _all_rare(min_count: int, most: int) -> TextError:
     return TextError(
         f"no symbol occurs {min_count} times, the most frequent {most} times: "
-        f"give a smaller {as_option('min_count')}"
+        f"set a smaller {as_option('min_count')}"
     )
 
 

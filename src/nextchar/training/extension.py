@@ -55,7 +55,7 @@ class More:
                 continue
             kind: Any = numbers.Integral if name == "steps" else numbers.Real
             if not isinstance(value, kind) or isinstance(value, bool):
-                words = "a whole number" if name == "steps" else "a number"
+                words = "an integer" if name == "steps" else "a number"
                 raise ConfigError(f"{name} must be {words}; got {value!r}")
             if not 0 < value < math.inf:
                 raise ConfigError(f"{name} must be above 0; got {value}")

@@ -150,9 +150,9 @@ class StreamObjective(Objective):
         batch = self._streams.batch(step)
         inputs, targets, fresh = (
             on_device(torch.from_numpy(values), self._device)
-            for values in (batch.inputs, batch.targets, batch.fresh)
+            for values in (batch.inputs, batch.targets, batch.reset)
         )
-        state = clear(self._state, fresh) if batch.fresh.any() else self._state
+        state = clear(self._state, fresh) if batch.reset.any() else self._state
         self._generator.manual_seed(seed_of(self._config.seed, step))
         with computing_in(arithmetic_of(self._config.precision), self._device):
             reading = self._network.read(inputs, state, generator=self._generator)

@@ -234,6 +234,6 @@ def _connection_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise NextcharError(
-            "another training process has ended, and this one cannot continue alone: "
+            "another process of this training run has ended, and this one cannot continue alone: "
             f"{in_terms('resume', '--resume')} continues from the last save"
         ) from error

@@ -101,9 +101,9 @@ class Stepper:
         self.learning_rate = config.learning_rate
         self.gradient_norm = math.nan
         self.average = build_average(network, config, first_step)
-        self._freezing = Freezing(network.levels, config, grown)
+        self._freezing = Freezing(network.layer_groups, config, grown)
         self._optimizer = build_optimizer(
-            network.levels, config, undecayed=self._freezing.partly_frozen
+            network.layer_groups, config, undecayed=self._freezing.partly_frozen
         )
         self._scale = LossScale(config, self._device)
         self._pending = PendingMetrics(self._device)

@@ -11,17 +11,17 @@ import torch
 from nextchar.config import NetworkConfig
 from nextchar.generation.compiled.loop import RETRY, SHORT_PIECE, CompiledLoop
 from nextchar.generation.compiled.matvec import (
-    ANSWERED,
-    ASKED,
     COLUMNS,
+    REQUEST,
+    RESPONSE,
     SHARED_VALUES,
     Blocks,
-    Desk,
     Panels,
-    close_desk,
+    WorkQueue,
+    close_queue,
     help_out,
-    make_desk,
-    open_desk,
+    make_queue,
+    open_queue,
     product,
 )
 from nextchar.generation.engine import TextGenerator
@@ -41,52 +41,52 @@ def panels() -> Panels:
     return Panels(values, scales, np.zeros(PANELS, np.int8))
 
 
-def desk_of(samples: int) -> Desk:
+def queue_of(samples: int) -> WorkQueue:
     vectors = np.random.default_rng(1).standard_normal((2, samples, H)).astype(np.float32)
-    return make_desk(vectors, END - FIRST)
+    return make_queue(vectors, END - FIRST)
 
 
-def sums(of: Panels, desk: Desk) -> Blocks:
-    result = np.ones((3, desk.vectors.shape[1], COUNT // 3), np.float32)
-    assert product(of, desk, 1, FIRST, result) == END
+def sums(of: Panels, queue: WorkQueue) -> Blocks:
+    result = np.ones((3, queue.vectors.shape[1], COUNT // 3), np.float32)
+    assert product(of, queue, 1, FIRST, result) == END
     return result
 
 
 @pytest.mark.parametrize("samples", [1, 3, 4, 70])
 def test_a_product_adds_what_panels_scales_and_vectors_give(samples: int) -> None:
-    some, desk = panels(), desk_of(samples)
+    some, queue = panels(), queue_of(samples)
     rows = some.values.reshape(PANELS, H, COLUMNS).transpose(0, 2, 1) * some.scales[:, :, None]
-    expected = 1 + desk.vectors[1] @ rows[FIRST:END].reshape(-1, H)[:COUNT].T
-    found = sums(some, desk).transpose(1, 0, 2).reshape(samples, COUNT)
+    expected = 1 + queue.vectors[1] @ rows[FIRST:END].reshape(-1, H)[:COUNT].T
+    found = sums(some, queue).transpose(1, 0, 2).reshape(samples, COUNT)
     assert np.allclose(found, expected, atol=1e-4)
     assert COUNT * H >= SHARED_VALUES
 
 
 def test_a_helper_changes_no_bit() -> None:
     some = panels()
-    alone, desk = sums(some, desk_of(3)), desk_of(3)
-    open_desk(desk)
-    helper = Thread(target=help_out, args=(some, desk))
+    alone, queue = sums(some, queue_of(3)), queue_of(3)
+    open_queue(queue)
+    helper = Thread(target=help_out, args=(some, queue))
     helper.start()
     try:
-        assert all(np.array_equal(sums(some, desk), alone) for _ in range(300))
+        assert all(np.array_equal(sums(some, queue), alone) for _ in range(300))
     finally:
-        close_desk(desk)
+        close_queue(queue)
         helper.join(SECONDS)
     assert not helper.is_alive()
-    assert np.array_equal(sums(some, desk), alone)
+    assert np.array_equal(sums(some, queue), alone)
 
 
 def test_nobody_waits_for_a_helper_that_does_not_answer() -> None:
     some = panels()
-    alone, desk = sums(some, desk_of(3)), desk_of(3)
-    open_desk(desk)
-    assert np.array_equal(sums(some, desk), alone)
-    assert desk.signals[ASKED] == 0  # it has not come: it was not asked
-    desk.signals[ANSWERED] = 0
+    alone, queue = sums(some, queue_of(3)), queue_of(3)
+    open_queue(queue)
+    assert np.array_equal(sums(some, queue), alone)
+    assert queue.signals[REQUEST] == 0  # it has not come: it was not asked
+    queue.signals[RESPONSE] = 0
     for _ in range(3):
-        assert np.array_equal(sums(some, desk), alone)
-        assert desk.signals[ASKED] == 1  # it was asked once, and no more
+        assert np.array_equal(sums(some, queue), alone)
+        assert queue.signals[REQUEST] == 1  # it was asked once, and no more
 
 
 def loop(threads: int, samples: int = 1) -> CompiledLoop:

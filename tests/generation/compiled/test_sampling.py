@@ -27,10 +27,10 @@ filters = st.builds(
 
 def choose(
     logits: torch.Tensor, sampling: Sampling, recent: torch.Tensor, uniforms: list[float],
-    barred: list[int],
+    masked: list[int],
 ) -> list[int]:  # fmt: skip
     chooser = make_chooser(sampling, logits.shape[1], recent.numpy())
-    chooser.barred[barred] = True
+    chooser.masked[masked] = True
     symbols = np.empty(len(uniforms), np.int64)
     choose_each(logits.numpy(), chooser, np.array(uniforms), symbols)
     written: list[int] = symbols.tolist()
@@ -43,16 +43,16 @@ def test_the_choice_is_that_of_the_pure_functions(
     row: list[float], sampling: Sampling, data: st.DataObject
 ) -> None:
     V = len(row)
-    barred = data.draw(st.lists(st.integers(0, V - 1), max_size=V - 1, unique=True))
+    masked = data.draw(st.lists(st.integers(0, V - 1), max_size=V - 1, unique=True))
     recent = torch.tensor([data.draw(st.lists(st.integers(0, V - 1), min_size=1, max_size=9))])
     uniform = data.draw(st.floats(0, 1, exclude_max=True))
     logits = torch.tensor([row])
-    (chosen,) = choose(logits, sampling, recent, [uniform], barred)
+    (chosen,) = choose(logits, sampling, recent, [uniform], masked)
 
-    logits[0, barred] = -math.inf
+    logits[0, masked] = -math.inf
     shares = filtered_logits(logits, sampling, recent).double().softmax(-1)[0]
     cumulative = shares.cumsum(0)
-    assert chosen not in barred
+    assert chosen not in masked
     assert shares[chosen] > 0 or uniform < 1e-9
     # The uniform number lies on the symbol's part of the distribution, up to rounding.
     assert cumulative[chosen] >= uniform - 1e-6

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nextchar.compilation.jit import compiled_for_teams
+from nextchar.compilation.jit import compiled_for_threads
 from nextchar.config import Activation, NetworkConfig
-from nextchar.nn import autotune as fastest
+from nextchar.nn import autotune
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.cell import Cell, Embedded, Inputs
 from nextchar.nn.cells import build_cell
 from nextchar.nn.initialization import initialize_cell
-from nextchar.nn.kernels import launch as steps
+from nextchar.nn.kernels import launch
 from nextchar.nn.kernels.fixed_point import (
     BLOCK,
     COLUMNS,
@@ -33,15 +33,15 @@ from nextchar.nn.kernels.fixed_point import (
     PAIRS_OF_STATES,
     Integers,
     Pairs,
-    fix_gradients,
-    fix_states,
     multiply_integers,
     multiply_pairs,
     pack_integer_columns,
     pack_integer_rows,
     pairs_of,
+    quantize_gradients,
+    quantize_states,
 )
-from nextchar.nn.kernels.launch import STEP_OF_STATES
+from nextchar.nn.kernels.quantized import STATE_SCALES
 from nextchar.nn.kernels.slices import Array, Units
 from nextchar.nn.precision import Arithmetic, computing_in, has_bfloat16, has_int16
 from nextchar.nn.recurrent import unroll
@@ -59,12 +59,12 @@ SIZES = {
 needs_the_instruction = pytest.mark.skipif(not has_int16(CPU), reason="no AVX-512 VNNI here")
 
 
-@compiled_for_teams
+@compiled_for_threads
 def packed_rows(weight: Array, gates: int, units: Units, panels: Integers, factors: Array) -> None:
     pack_integer_rows(weight, gates, units, panels, factors)
 
 
-@compiled_for_teams
+@compiled_for_threads
 def packed_columns(
     weight: Array, gates: int, units: Units, panels: Integers, factors: Array
 ) -> None:
@@ -81,13 +81,13 @@ def forward(hidden: Array, weight: Array, gates: int, units: Units) -> Array:
     """Multiply h of the last step with the rows of some units."""
     T, B, H = hidden.shape
     integers, none = np.zeros((2, B, H), np.int16), np.zeros((0, 0, 0), np.int32)
-    fix_states(T - 1, (0, H), hidden, STEP_OF_STATES[0], integers, none)
+    quantize_states(T - 1, (0, H), hidden, STATE_SCALES[0], integers, none)
     columns = gates * (units[1] - units[0])
     panels, factors, wide = panels_for(columns, H)
     packed_rows(weight, gates, units, panels, factors)
     out = np.full((B, wide), np.nan, np.float32)
     multiply_integers(
-        integers[(T - 1) % 2], panels, factors, STEP_OF_STATES, 0, 0, PAIRS_OF_STATES, out
+        integers[(T - 1) % 2], panels, factors, STATE_SCALES, 0, 0, PAIRS_OF_STATES, out
     )
     assert (out[:, columns:] == 0).all()
     return out[:, :columns]
@@ -101,18 +101,16 @@ def back(
     states = np.zeros((T, pairs_of(B), H), np.int32)
     for t in range(T):
         room = np.zeros((2, B, H), np.int16)
-        fix_states(t, (0, H), hidden, STEP_OF_STATES[0], room, states)
+        quantize_states(t, (0, H), hidden, STATE_SCALES[0], room, states)
     at_once = 3
     integers = np.zeros((2, B, gates * H), np.int16)
     pairs: Pairs = np.zeros((H // BLOCK, gates, at_once, pairs_of(B), BLOCK), np.int32)
     sizes, d_weight = np.zeros((H // BLOCK, T), np.float32), np.zeros_like(weight)
     panel = np.zeros((at_once * pairs_of(B), COLUMNS), np.int32)
     for t in range(T - 1, -1, -1):
-        fix_gradients(t, (0, H), gates, gradients, integers, pairs, sizes)
+        quantize_gradients(t, (0, H), gates, gradients, integers, pairs, sizes)
         if t % at_once == 0:
-            multiply_pairs(
-                t, (0, H), gates, B, states, pairs, sizes, STEP_OF_STATES, panel, d_weight
-            )
+            multiply_pairs(t, (0, H), gates, B, states, pairs, sizes, STATE_SCALES, panel, d_weight)
     panels, factors, wide = panels_for(units[1] - units[0], gates * H)
     packed_columns(weight, gates, units, panels, factors)
     out = np.full((B, wide), np.nan, np.float32)
@@ -176,19 +174,19 @@ def test_golden_integers() -> None:
     hidden[0, :, 0] = [0.5, -1.0, 1.4 / ONE]
     integers, pairs = np.zeros((2, 3, BLOCK), np.int16), np.zeros((1, 2, BLOCK), np.int32)
 
-    fix_states(0, (0, BLOCK), hidden, STEP_OF_STATES[0], integers, pairs)
+    quantize_states(0, (0, BLOCK), hidden, STATE_SCALES[0], integers, pairs)
 
     assert integers[0, :, 0].tolist() == [2048, -4096, 1]
     assert pairs[0, :, 0].tolist() == [2048 + (-4096 << 16), 1]
 
     gradients = np.zeros((1, 3, 2 * BLOCK), np.float32)
     gradients[0, :, BLOCK + 1] = [0.25, -1.0, 0.5]
-    integers, steps_ = np.zeros((2, 3, 2 * BLOCK), np.int16), np.zeros((1, 1), np.float32)
+    integers, scales = np.zeros((2, 3, 2 * BLOCK), np.int16), np.zeros((1, 1), np.float32)
     halves: Pairs = np.zeros((1, 2, 1, 2, BLOCK), np.int32)
 
-    fix_gradients(0, (0, BLOCK), 2, gradients, integers, halves, steps_)
+    quantize_gradients(0, (0, BLOCK), 2, gradients, integers, halves, scales)
 
-    assert steps_[0, 0] == np.float32(1 / 8191)
+    assert scales[0, 0] == np.float32(1 / 8191)
     assert integers[0, :, BLOCK + 1].tolist() == [2048, -8191, 4096]
     assert halves[0, 1, 0, :, 1].tolist() == [2048 + (-8191 << 16), 4096]
 
@@ -266,7 +264,7 @@ def test_results_are_the_same_bit_by_bit_however_many_workers_there_are(
 
     found = []
     for workers in (1, 2):
-        for room in (steps, projection):
+        for room in (launch, projection):
             monkeypatch.setattr(room, "suggested_workers", lambda *_, n=workers: n)
         found.append(results(cell, xs, torch.zeros(11, SIZES[name]), "int16"))
     torch.set_num_threads(usual)
@@ -297,9 +295,9 @@ def test_float32_stays_where_integers_do_not_suit(
 
 
 def test_without_the_instruction_int16_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nextchar.nn.kernels import gemm_int16 as integer_tiles
+    from nextchar.nn.kernels import gemm_int16
 
-    monkeypatch.setattr(integer_tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(gemm_int16, "has_instruction", lambda: False)
     cell, xs = cell_of("lstm", 96), normal(9, 4, 32, dtype=torch.float32).requires_grad_()
 
     exact, found = (results(cell, xs, torch.zeros(4, 96), each) for each in ("float32", "int16"))
@@ -315,7 +313,7 @@ def test_auto_is_int16_only_for_cells_that_take_it(
 ) -> None:
     """Also where bfloat16 has to be tried, which is slow on a processor without it."""
     if not native or not has_bfloat16(CPU):
-        monkeypatch.setattr(fastest, "has_bfloat16", lambda _device: native)
+        monkeypatch.setattr(autotune, "has_bfloat16", lambda _device: native)
         assert fastest_arithmetic(config_of("gru after", 112), 8, CPU) == "int16"
     for other in (
         config_of("gru after", 104),
@@ -366,10 +364,10 @@ def test_a_short_training_does_not_compile_the_loops_of_integers(
         return float(len(timed))
 
     for name in ("has_int16", "has_bfloat16"):
-        monkeypatch.setattr(fastest, name, lambda _: True)
-    monkeypatch.setattr(fastest, "was_compiled", lambda _: were_compiled)
-    monkeypatch.setattr(fastest, "_seconds", noted)
+        monkeypatch.setattr(autotune, name, lambda _: True)
+    monkeypatch.setattr(autotune, "was_compiled", lambda _: were_compiled)
+    monkeypatch.setattr(autotune, "_seconds", noted)
     config = config_of("lstm", 112)
-    chosen = fastest.fastest_arithmetic(config, 8, CPU, seconds=seconds)
+    chosen = autotune.fastest_arithmetic(config, 8, CPU, seconds=seconds)
     assert chosen == ("int16" if tried else "bfloat16")  # int16 is timed first
     assert bool(timed) == tried

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextchar.compilation.jit import compiled_for_teams
+from nextchar.compilation.jit import compiled_for_threads
 from nextchar.nn.kernels.gemm import multiply, pack_columns, pack_rows, panel_columns
 from nextchar.nn.kernels.slices import Array, Units
 
 
-@compiled_for_teams
+@compiled_for_threads
 def packed_rows(weight: Array, gates: int, units: Units, panels: Array) -> None:
     pack_rows(weight, gates, units, panels)
 
 
-@compiled_for_teams
+@compiled_for_threads
 def packed_columns(weight: Array, units: Units, panels: Array) -> None:
     pack_columns(weight, units, panels)
 

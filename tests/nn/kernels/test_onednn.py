@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nextchar.nn.kernels import onednn as products
+from nextchar.nn.kernels import onednn
 from nextchar.nn.kernels.onednn import product_with
 from tests.nn.cases import normal
 
@@ -17,7 +17,7 @@ def test_a_product_is_x_times_the_weight_transposed(
     """Also where the processor has no bfloat16, which oneDNN may then refuse."""
     if native and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("oneDNN has no bfloat16 here")
-    monkeypatch.setattr(products, "has_bfloat16", lambda _device: native)
+    monkeypatch.setattr(onednn, "has_bfloat16", lambda _device: native)
     weight, xs = normal(12, 5), normal(3, 5)
 
     for each in (weight, weight.t().contiguous().t()):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextchar.compilation.jit import compiled_for_teams
+from nextchar.compilation.jit import compiled_for_threads
 from nextchar.nn.kernels.simd import Lines, formula
 from nextchar.nn.kernels.slices import Array
 
@@ -16,13 +16,13 @@ from nextchar.nn.kernels.slices import Array
 @formula("x", "found")
 def _all_functions(lines: Lines) -> None:
     x = lines.read("x")
-    for place, value in enumerate((x.exp(), x.sigmoid(), x.tanh(), x.rectified(), x.size())):
+    for place, value in enumerate((x.exp(), x.sigmoid(), x.tanh(), x.rectified(), x.magnitude())):
         lines.write("found", value, place)
 
 
 @formula("x", "kept", "written")
 def _stored(lines: Lines) -> None:
-    lines.keep("kept", lines.read("x"))
+    lines.write_flushed("kept", lines.read("x"))
     lines.write("written", lines.read("x"))
 
 
@@ -31,17 +31,17 @@ def _weighted(lines: Lines) -> None:
     lines.write("found", 2 - lines.read("x", 1) / (1 + lines.read("y")) * lines.read("x"))
 
 
-@compiled_for_teams
+@compiled_for_threads
 def all_functions(x: Array, found: Array) -> None:
     _all_functions(x.size, x, 0, 0, found, 0, x.size)
 
 
-@compiled_for_teams
+@compiled_for_threads
 def stored(x: Array, kept: Array, written: Array) -> None:
     _stored(x.size, x, 0, 0, kept, 0, 0, written, 0, 0)
 
 
-@compiled_for_teams
+@compiled_for_threads
 def weighted(size: int, x: Array, first: int, y: Array, found: Array) -> None:
     _weighted(size, x, first, y.size, y, 0, 0, found, 1, 0)
 

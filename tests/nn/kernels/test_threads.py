@@ -1,10 +1,11 @@
-"""Workers on torch's threads: who does what, when they meet, and that no interrupt loses one."""
+"""Workers on torch's threads: their shares, their barriers, and no worker lost to an interrupt."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled_for_teams
-from nextchar.nn.kernels import threads as team
+from nextchar.compilation.jit import compiled_for_threads
+from nextchar.nn.kernels import threads
 from nextchar.nn.kernels.slices import Array, Units
 from nextchar.nn.kernels.threads import (
     Signals,
-    join_team,
+    barrier,
+    join_pool,
     largest_share,
     make_signals,
-    meet,
-    run_team,
+    run_in_pool,
     share_of,
     suggested_workers,
 )
@@ -38,10 +39,17 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(usual)
 
 
-@compiled_for_teams
-def add_in_turn(signals: Signals, sums: Array, _data: None) -> None:
-    """Make each number of the sum of all that the workers wrote before it."""
-    worker, workers = join_team(signals)
+class Group(NamedTuple):
+    """Arguments of a worker come in named tuples: passing them must not run Python either."""
+
+    sums: Array
+
+
+@compiled_for_threads
+def add_in_turn(signals: Signals, group: Group, _data: None) -> None:
+    """Compute each number from the sum of those that all workers wrote before it."""
+    sums = group.sums
+    worker, workers = join_pool(signals)
     if worker >= workers:
         return
     for time in range(1, len(sums)):
@@ -49,10 +57,10 @@ def add_in_turn(signals: Signals, sums: Array, _data: None) -> None:
         for other in range(sums.shape[1]):
             total += sums[time - 1, other]
         sums[time, worker] = total % 1000 + worker
-        meet(signals, worker, time)
+        barrier(signals, worker, time)
 
 
-@compiled_for_teams
+@compiled_for_threads
 def shares(units: int, worker: int, workers: int, found: Array) -> None:
     found[0], found[1] = share_of(units, worker, workers)
 
@@ -71,32 +79,32 @@ def sums_of(workers: int, times: int = 2000) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_workers_see_what_the_others_wrote_before_they_met(workers: int) -> None:
+def test_workers_see_what_the_others_wrote_before_a_barrier(workers: int) -> None:
     torch.set_num_threads(workers)
     sums = np.ones((2000, workers), np.int64)
 
-    run_team(add_in_turn, make_signals(workers), sums)
+    run_in_pool(add_in_turn, make_signals(workers), Group(sums))
 
     assert np.array_equal(sums, sums_of(workers))
 
 
 def test_without_a_pool_one_worker_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team, "_pool", lambda: None)
+    monkeypatch.setattr(threads, "_pool", lambda: None)
     sums = np.ones((2000, 1), np.int64)
 
     assert suggested_workers(512, LARGE) == 1
-    run_team(add_in_turn, make_signals(1), sums)
+    run_in_pool(add_in_turn, make_signals(1), Group(sums))
 
     assert np.array_equal(sums, sums_of(1))
-    with pytest.raises(ValueError, match="no pool of threads here, and the team has 2 workers"):
-        run_team(add_in_turn, make_signals(2), sums)
+    with pytest.raises(ValueError, match="no thread pool here, which 2 workers need"):
+        run_in_pool(add_in_turn, make_signals(2), Group(sums))
 
 
 INTERRUPTED = """
 import signal, time
 import numpy as np
-from nextchar.nn.kernels.threads import make_signals, run_team
-from tests.nn.kernels.test_threads import add_in_turn
+from nextchar.nn.kernels.threads import make_signals, run_in_pool
+from tests.nn.kernels.test_threads import Group, add_in_turn
 
 class Alarm(Exception):
     pass
@@ -104,14 +112,14 @@ class Alarm(Exception):
 def ring(number, frame):
     raise Alarm
 
-run_team(add_in_turn, make_signals(2), np.ones((20, 2), np.int64))  # is compiled here
+run_in_pool(add_in_turn, make_signals(2), Group(np.ones((20, 2), np.int64)))  # is compiled here
 signal.signal(signal.SIGALRM, ring)
 ends, interrupted, whole = time.monotonic() + 3, 0, 0
 while time.monotonic() < ends:
     try:
         signal.setitimer(signal.ITIMER_REAL, 1e-4 + interrupted % 50 * 1e-5)
         while True:
-            run_team(add_in_turn, make_signals(2), np.ones((20, 2), np.int64))
+            run_in_pool(add_in_turn, make_signals(2), Group(np.ones((20, 2), np.int64)))
             whole += 1
     except Alarm:
         interrupted += 1

@@ -164,7 +164,7 @@ def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
 
 
 def test_evidence_without_ngrams_that_vote_is_refused() -> None:
-    with pytest.raises(ConfigError, match="ngram_bag 0 has none"):
+    with pytest.raises(ConfigError, match="ngram_evidence needs ngram_bag above 0"):
         prepared(ngram_bag=0, ngram_evidence=True)
 
 

@@ -80,7 +80,7 @@ def test_different_conditions_give_different_logits() -> None:
 
 
 def test_the_condition_learns_with_the_embedding_at_the_first_level() -> None:
-    levels = network(layers=2).levels
+    levels = network(layers=2).layer_groups
     assert len(levels) == len(network(layers=2).config.level_names)
     assert [tuple(p.shape) for p in levels[0]] == [(V, 5), (6, D)]
 

@@ -151,8 +151,8 @@ def test_an_item_has_the_same_labels_whatever_stands_beside_it() -> None:
     [
         ({"restore": "vowels"}, "restore must be spaces, case, diacritics, punctuation"),
         ({"restore": "case+case"}, "each once"),
-        ({"restore": "spaces", "transitions": "bio"}, "'bio' is for labelled files"),
-        ({"vocabulary": "word"}, "a label is for a character"),
+        ({"restore": "spaces", "transitions": "bio"}, "'bio' needs labelled files"),
+        ({"vocabulary": "word"}, "characters are labelled"),
         ({"vocabulary": "byte", "min_count": 2}, "min_count cannot be set"),
         ({"vocabulary": "byte", "symbol_dropout": 0.1}, "symbol_dropout cannot be set"),
         ({"window": 8}, "window must be at least 16"),
@@ -166,7 +166,7 @@ def test_impossible_choices_are_refused(options: dict[str, Any], words: str) -> 
 
 def test_one_hot_symbols_have_no_runs() -> None:
     assert TaggerRunConfig.from_options({"input": "onehot"}).tagging.ngrams == 1
-    with pytest.raises(ConfigError, match="ngrams 2 embeds runs of symbols"):
+    with pytest.raises(ConfigError, match="ngrams 2 needs input 'embedding'"):
         TaggerRunConfig.from_options({"input": "onehot", "ngrams": 2})
     assert untrained("case", input="onehot").apply("abc").lower() == "abc"
 

@@ -1,4 +1,4 @@
-"""Passes over lines of the compiled loop: what is left of a step besides products and equations.
+"""Elementwise operations on lines, and normalisation, in the compiled loop.
 
 Shapes: B samples, H hidden, G gates.
 """
@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextchar.compilation.jit import compiled, sigmoid, tanh, use_widest_vectors
+from nextchar.compilation.jit import compiled, use_widest_vectors
 from nextchar.generation.compiled.matvec import Blocks, Line
+from nextchar.nn.kernels.elementary import FLUSH_THRESHOLD, sigmoid, tanh
 
-NEXT_TO_NOTHING = np.float32(1e-30)
+_THRESHOLD = np.float32(FLUSH_THRESHOLD)
 EPSILON = np.float32(1e-5)  # that of torch's layer normalisation
 
 
 @compiled
 def clear(blocks: Blocks) -> None:
-    """Make all sums nothing."""
+    """Set all sums to zero."""
     use_widest_vectors()
     blocks[:] = 0
 
 
 @compiled
 def normalize(blocks: Blocks, gains: Line) -> None:
-    """Bring each line of each gate to mean 0 and deviation 1, times its gain."""
+    """Normalise each line of each gate to mean 0 and standard deviation 1, times its gain."""
     use_widest_vectors()
     G, B, H = blocks.shape
     for gate in range(G):
@@ -35,7 +36,7 @@ def normalize(blocks: Blocks, gains: Line) -> None:
 
 @compiled
 def normalize_line(values: Line, line: Line) -> None:
-    """Put into a line the values, brought to mean 0 and deviation 1."""
+    """Write values normalised to mean 0 and standard deviation 1 to a line."""
     use_widest_vectors()
     mean, square = np.float32(0), np.float32(0)
     for j in range(values.size):
@@ -49,23 +50,23 @@ def normalize_line(values: Line, line: Line) -> None:
 
 
 @compiled
-def mix(share: np.float32, before: Line, line: Line) -> None:
-    """Let a share of what was there before stay."""
+def interpolate(share: np.float32, before: Line, line: Line) -> None:
+    """Replace a share of a line by the values before."""
     use_widest_vectors()
     for j in range(line.size):
         line[j] += share * (before[j] - line[j])
 
 
 @compiled
-def flush(line: Line) -> None:
-    """Make nothing of what is next to nothing, which processors multiply many times slower."""
+def flush_to_zero(line: Line) -> None:
+    """Set small values to zero: processors multiply subnormal ones many times slower."""
     use_widest_vectors()
     for j in range(line.size):
-        line[j] = np.float32(0) if np.abs(line[j]) < NEXT_TO_NOTHING else line[j]
+        line[j] = np.float32(0) if np.abs(line[j]) < _THRESHOLD else line[j]
 
 
 @compiled
-def squash(line: Line) -> None:
+def apply_sigmoid(line: Line) -> None:
     """Apply the logistic sigmoid."""
     use_widest_vectors()
     for j in range(line.size):
@@ -73,7 +74,7 @@ def squash(line: Line) -> None:
 
 
 @compiled
-def squash_tanh(line: Line) -> None:
+def apply_tanh(line: Line) -> None:
     """Apply the hyperbolic tangent."""
     use_widest_vectors()
     for j in range(line.size):
@@ -98,7 +99,7 @@ def add(values: Line, line: Line) -> None:
 
 @compiled
 def multiply(one: Line, other: Line, line: Line) -> None:
-    """Put one ⊙ other into a line."""
+    """Write one ⊙ other to a line."""
     use_widest_vectors()
     for j in range(line.size):
         line[j] = one[j] * other[j]

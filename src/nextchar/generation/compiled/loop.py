@@ -1,4 +1,4 @@
-"""The loop that writes with compiled code, on the CPU, from where the plain one stands.
+"""Generation with compiled code on the CPU, from the position of the plain loop.
 
 Shapes: B samples.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nextchar.compilation.cache import is_ready
 from nextchar.generation.automaton import ENDED, Automaton
-from nextchar.generation.compiled.matvec import Desk, Panels, close_desk, help_out, open_desk
+from nextchar.generation.compiled.matvec import Panels, WorkQueue, close_queue, help_out, open_queue
 from nextchar.generation.compiled.packing import make_memory, pack
 from nextchar.generation.compiled.sampling import NOT_A_NUMBER, Chooser, make_chooser
 from nextchar.generation.compiled.step import Buffers, Weights, write
@@ -24,33 +24,33 @@ from nextchar.generation.plain import Position, StoredWeights, Symbols, not_fini
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 
-PIECE_SECONDS = 0.02  # of text between two looks at the clock
+PIECE_SECONDS = 0.02  # of generation between two looks at the clock
 LONGEST_PIECE = 512  # symbols of each sample
-SHORT_PIECE = 64  # symbols in all; in fewer, to begin a thread takes longer than it saves
+SHORT_PIECE = 64  # symbols in all; for fewer, starting a thread takes longer than it saves
 RETRY, PIECES_AVERAGED = 16, 4
 CLEARLY = 0.9  # of the time
 
 
 class CompiledLoop:
-    """Writes B texts side by side: everything between two symbols is compiled.
+    """Generates B texts side by side; everything between two symbols is compiled.
 
-    Where torch may use a second core, a second thread helps with the products, in the pieces of
-    text in which that was found to be faster: another program may need the core.
+    If torch may use a second core, a second thread helps with the products of those pieces of text
+    for which that was measured to be faster: another program may need the core.
 
     Parameters
     ----------
     network
         Of float32, on the CPU; its weights are copied.
     sampling
-        How symbols are chosen.
+        The options of the choice of symbols.
     position
-        Where the texts stand; only the uniforms and the progress move on.
+        The position of the texts; only the uniforms and the progress advance.
     stored
-        What the weights are kept in.
+        The storage type of the weights.
     constraint
-        What holds the texts; ``None`` for free ones.
+        The automaton that constrains the texts, or ``None``.
 
-    It must be loaded before it writes.
+    It must be loaded before generation.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CompiledLoop:
         )
         self._uniforms = position.uniforms
         self._can_share = torch.get_num_threads() > 1
-        # By whether they were shared: what a symbol took in the last pieces, 0 before the first.
+        # Seconds per symbol in the last pieces with and without a helper, 0 before the first.
         self._seconds = {False: 0.0, True: 0.0}
         self._pieces = 0
 
@@ -80,15 +80,15 @@ class CompiledLoop:
     def is_ready(self) -> bool:
         """Whether the code only has to be loaded."""
         return is_ready(write, *self._nothing) and (
-            not self._can_share or is_ready(help_out, *self._idle_desk)
+            not self._can_share or is_ready(help_out, *self._closed_queue)
         )
 
     def load(self) -> None:
         """Load or compile the code before generation."""
         write(*self._nothing)
         if self._can_share:
-            help_out(*self._idle_desk)  # exits at once: the work queue is empty
-            close_desk(self._memory.desk)
+            help_out(*self._closed_queue)  # exits at once: the work queue is empty
+            close_queue(self._memory.queue)
 
     @property
     def _nothing(self) -> tuple[Weights, Buffers, Chooser, NDArray[np.float64], Symbols]:
@@ -97,13 +97,13 @@ class CompiledLoop:
         return self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int)
 
     @property
-    def _idle_desk(self) -> tuple[Panels, Desk]:
-        return self._weights.panels, self._memory.desk
+    def _closed_queue(self) -> tuple[Panels, WorkQueue]:
+        return self._weights.panels, self._memory.queue
 
     def write(self, count: int, excluded: Sequence[int]) -> Symbols:
-        """Give the next symbols of each sample, int64[count, B], none of them excluded."""
-        self._chooser.barred[:] = False
-        self._chooser.barred[list(excluded)] = True
+        """Return the next symbols of each sample, int64[count, B], none of them excluded."""
+        self._chooser.masked[:] = False
+        self._chooser.masked[list(excluded)] = True
         uniforms = self._uniforms.draw(count)
         symbols = np.empty(uniforms.shape, np.int64)
         start = 0
@@ -114,7 +114,7 @@ class CompiledLoop:
         return symbols
 
     def _next_piece(self) -> int:
-        """Give how many symbols of each sample to write next."""
+        """Return the number of symbols of each sample in the next piece."""
         shortest = -(-SHORT_PIECE // int(self._memory.logits.shape[1]))
         known = [seconds for seconds in self._seconds.values() if seconds > 0]
         fitting = int(PIECE_SECONDS / min(known)) if known else 0
@@ -134,13 +134,13 @@ class CompiledLoop:
             self._measured(shared, (time.perf_counter() - began) / len(symbols))
 
     def _measured(self, shared: bool, seconds: float) -> None:
-        """Follow what a symbol takes: down at once, up slowly, as other programs only delay."""
+        """Track the time per symbol: down at once, up slowly, as other programs only delay."""
         before = self._seconds[shared] or seconds
         slower = before + (seconds - before) / PIECES_AVERAGED
         self._seconds[shared] = min(seconds, slower)
 
     def _shares_next(self) -> bool:
-        """Take what was faster when it was last tried, and now and then try the other."""
+        """Return whether sharing was faster when last tried; now and then try the other way."""
         if not self._can_share:
             return False
         self._pieces += 1
@@ -151,12 +151,12 @@ class CompiledLoop:
 
     @contextmanager
     def _helper(self) -> Iterator[None]:
-        panels, desk = self._weights.panels, self._memory.desk
-        open_desk(desk)
-        thread = Thread(target=help_out, args=(panels, desk))
+        panels, queue = self._weights.panels, self._memory.queue
+        open_queue(queue)
+        thread = Thread(target=help_out, args=(panels, queue))
         thread.start()
         try:
             yield
         finally:
-            close_desk(desk)
+            close_queue(queue)
             thread.join()

@@ -1,15 +1,15 @@
 """The product of weights with a vector of each sample, by one thread or two.
 
-The weights stand in panels of ``COLUMNS`` rows, so that a panel's products with a vector are sums
-side by side in registers (``nn.tiles``), and weights are read in the order in which they lie.
+The weights are packed into panels of ``COLUMNS`` rows. The products of a panel with a vector are
+neighbouring sums in registers (``nn.kernels.gemm``), and weights are read in storage order.
 
-A product takes some ten microseconds, less than it takes to wake another thread. So the helper,
-a second thread, looks at the desk without a pause while a piece of text is written: it finds the
-panels that it is asked for there, and a vector, and leaves their sums.
+A product takes some ten microseconds, less than waking another thread. So the helper, a second
+thread, polls a work queue of one request while a piece of text is generated: it reads the panels
+and the vector of the request, and writes their sums to the queue.
 
-Nobody depends on it. Where the machine gives the helper no time, its answer is late: the writer
-then takes those panels itself, and asks for no more until the helper is back. Which of them took a
-panel changes nothing in its sums.
+The loop never depends on the helper. If the machine runs it too late, the main thread computes the
+requested panels itself, and makes no more requests until the helper is back. The sums of a panel do
+not depend on the thread.
 
 Shapes: B samples, H hidden, P panels, C columns of a panel, K vectors of each sample.
 """
@@ -28,7 +28,7 @@ from nextchar.compilation.jit import (
     store_release,
     use_widest_vectors,
 )
-from nextchar.nn.kernels.gemm import ROWS, VECTOR_BYTES, VECTORS, VECTORS_OF_A_ROW, tile_of
+from nextchar.nn.kernels.gemm import ROWS, VECTOR_BYTES, VECTORS, VECTORS_OF_A_ROW, micro_kernel
 
 Line = NDArray[np.float32]
 Lines = NDArray[np.float32]
@@ -37,29 +37,29 @@ Blocks = NDArray[np.float32]
 COLUMNS = 64
 MANY, FEW = ROWS, ROWS // 2  # samples at once
 SAMPLES_IN_CACHE = 32
-SHARED_VALUES = 1 << 16  # products of values, from which on a second thread is worth it
-VALUES_A_LOOK = 32  # how many products of values take as long as a look at the desk
+SHARED_VALUES = 1 << 16  # products of values from which a second thread pays off
+VALUES_PER_POLL = 32  # products of values in the time of a look at the queue
 
 _WIDTH = VECTORS * VECTOR_BYTES // 4
 _WIDTH_OF_FEW, _WIDTH_OF_ONE = 2 * _WIDTH, VECTORS_OF_A_ROW * VECTOR_BYTES // 4
-_many, _few = tile_of(MANY, VECTORS), tile_of(FEW, 2 * VECTORS)
-_one = tile_of(1, VECTORS_OF_A_ROW)
+_many, _few = micro_kernel(MANY, VECTORS), micro_kernel(FEW, 2 * VECTORS)
+_one = micro_kernel(1, VECTORS_OF_A_ROW)
 
-# Places of ``Desk.signals``; the two threads write to different lines of the cache.
-ASKED, WHICH, FIRST, END, ANSWERED = 0, 1, 2, 3, 16
-NOBODY = -1  # asked: the helper goes home; answered: it has not come yet
+# Places in ``WorkQueue.signals``; the two threads write to different cache lines.
+REQUEST, VECTORS_AT, FIRST, END, RESPONSE = 0, 1, 2, 3, 16
+CLOSED = -1  # as the request: the helper exits; as the response: it has not started yet
 
 
 class Panels(NamedTuple):
-    """Weights that vectors are multiplied with.
+    """Packed weights.
 
     Attributes
     ----------
     values
-        float32 or int8 [P, H · C]: of each panel, the weights of its C rows side by side for each
-        of the H places of a vector.
+        float32 or int8 [P, H · C]: for each of the H values of a vector, the weights of the C rows
+        of a panel are neighbours.
     scales
-        A factor a row, float32[P, C].
+        A factor per row, float32[P, C].
     turns
         Whether panels from one on were read from the last to the first when they were last
         multiplied, int8[P].
@@ -70,18 +70,18 @@ class Panels(NamedTuple):
     turns: NDArray[np.int8]
 
 
-class Desk(NamedTuple):
-    """Where the two threads meet.
+class WorkQueue(NamedTuple):
+    """The one request that the main thread has for the helper.
 
     Attributes
     ----------
     signals
-        The number of the newest question, its vectors and its first and last panel, and the
-        number of the newest answer, int64[17].
+        The number of the newest request, its vectors and its first and last panel, and the number
+        of the newest response, int64[17].
     vectors
-        All that panels are multiplied with, float32[K, B, H].
+        All vectors, float32[K, B, H].
     own, helped
-        Room for what each thread finds, float32[B, ·].
+        Memory for the results of each thread, float32[B, ·].
     """
 
     signals: NDArray[np.int64]
@@ -90,97 +90,97 @@ class Desk(NamedTuple):
     helped: Lines
 
 
-def make_desk(vectors: NDArray[np.float32], most: int) -> Desk:
-    """Make a desk at which nobody helps, for products of at most so many panels."""
-    signals = np.zeros(ANSWERED + 1, np.int64)
-    signals[ASKED] = NOBODY
+def make_queue(vectors: NDArray[np.float32], most: int) -> WorkQueue:
+    """Make a closed queue for products of at most this many panels."""
+    signals = np.zeros(RESPONSE + 1, np.int64)
+    signals[REQUEST] = CLOSED
     room = (vectors.shape[1], most * COLUMNS)
-    return Desk(signals, vectors, np.zeros(room, np.float32), np.zeros(room, np.float32))
+    return WorkQueue(signals, vectors, np.zeros(room, np.float32), np.zeros(room, np.float32))
 
 
-def open_desk(desk: Desk) -> None:
-    """Prepare for a helper, which then may come in its thread, with ``help_out``."""
-    desk.signals[ASKED] = 0
-    desk.signals[ANSWERED] = NOBODY
-
-
-@compiled
-def close_desk(desk: Desk) -> None:
-    """Send the helper home."""
-    store_release(desk.signals, ASKED, NOBODY)
+def open_queue(queue: WorkQueue) -> None:
+    """Open the queue for a helper, which runs ``help_out`` in its thread."""
+    queue.signals[REQUEST] = 0
+    queue.signals[RESPONSE] = CLOSED
 
 
 @compiled
-def help_out(panels: Panels, desk: Desk) -> None:
-    """Answer what is asked, until the desk is closed."""
-    answered = 0
-    store_release(desk.signals, ANSWERED, answered)
+def close_queue(queue: WorkQueue) -> None:
+    """Make the helper exit."""
+    store_release(queue.signals, REQUEST, CLOSED)
+
+
+@compiled
+def help_out(panels: Panels, queue: WorkQueue) -> None:
+    """Process requests until the queue is closed."""
+    response = 0
+    store_release(queue.signals, RESPONSE, response)
     while True:
-        asked = load_acquire(desk.signals, ASKED)
-        if asked == NOBODY:
+        request = load_acquire(queue.signals, REQUEST)
+        if request == CLOSED:
             return
-        if asked != answered:
-            vectors = desk.vectors[desk.signals[WHICH]]
-            _multiply(panels, desk.signals[FIRST], desk.signals[END], vectors, desk.helped)
-            answered = asked
-            store_release(desk.signals, ANSWERED, answered)
+        if request != response:
+            vectors = queue.vectors[queue.signals[VECTORS_AT]]
+            _multiply(panels, queue.signals[FIRST], queue.signals[END], vectors, queue.helped)
+            response = request
+            store_release(queue.signals, RESPONSE, response)
 
 
 @compiled
-def product(panels: Panels, desk: Desk, which: int, first: int, sums: Blocks) -> int:
-    """Multiply panels with a vector of each sample, and add that to sums.
+def product(panels: Panels, queue: WorkQueue, which: int, first: int, sums: Blocks) -> int:
+    """Multiply panels with a vector of each sample, and add the products to sums.
 
     Parameters
     ----------
     which
-        The place of the vectors among those of the desk.
+        The place of the vectors in the queue.
     first
         The first panel, whose first row is for the first of the sums.
     sums
-        Blocks of one sum a row, float32[G, B, H].
+        Blocks with one sum per row, float32[G, B, H].
 
     Returns
     -------
-    The panel that follows.
+    The next panel.
     """
-    vectors = desk.vectors[which]
+    vectors = queue.vectors[which]
     end = first + panels_of(sums.shape[0] * sums.shape[2])
     middle, values = end, (end - first) * COLUMNS * vectors.size
-    if values >= SHARED_VALUES and _helper_is_free(desk):
+    if values >= SHARED_VALUES and _helper_is_free(queue):
         middle = first + (end - first) // 2
-        desk.signals[WHICH], desk.signals[FIRST], desk.signals[END] = which, middle, end
-        store_release(desk.signals, ASKED, desk.signals[ASKED] + 1)
-    _multiply(panels, first, middle, vectors, desk.own)
-    _add_blocks(panels, first, first, middle, desk.own, sums)
+        queue.signals[VECTORS_AT], queue.signals[FIRST], queue.signals[END] = which, middle, end
+        store_release(queue.signals, REQUEST, queue.signals[REQUEST] + 1)
+    _multiply(panels, first, middle, vectors, queue.own)
+    _add_blocks(panels, first, first, middle, queue.own, sums)
     if middle == end:
         return end
-    # An answer is waited for as long as it takes to do without it.
-    for _ in range((end - middle) * COLUMNS * vectors.size // VALUES_A_LOOK):
-        if _helper_is_free(desk):
-            _add_blocks(panels, first, middle, end, desk.helped, sums)
+    # Wait for the response only as long as its computation here would take.
+    for _ in range((end - middle) * COLUMNS * vectors.size // VALUES_PER_POLL):
+        if _helper_is_free(queue):
+            _add_blocks(panels, first, middle, end, queue.helped, sums)
             return end
-    _multiply(panels, middle, end, vectors, desk.own)
-    _add_blocks(panels, first, middle, end, desk.own, sums)
+    _multiply(panels, middle, end, vectors, queue.own)
+    _add_blocks(panels, first, middle, end, queue.own, sums)
     return end
 
 
 @inlined
 def panels_of(rows: int) -> int:
-    """Give how many panels so many rows of one product fill."""
+    """Return the number of panels that the rows of one product fill."""
     return (rows + COLUMNS - 1) // COLUMNS
 
 
 @inlined
-def _helper_is_free(desk: Desk) -> bool:
-    asked = desk.signals[ASKED]
-    return bool(asked != NOBODY and load_acquire(desk.signals, ANSWERED) == asked)
+def _helper_is_free(queue: WorkQueue) -> bool:
+    request = queue.signals[REQUEST]
+    return bool(request != CLOSED and load_acquire(queue.signals, RESPONSE) == request)
 
 
 @compiled
 def _add_blocks(
     panels: Panels, first: int, start: int, stop: int, found: Lines, sums: Blocks
 ) -> None:
-    """Add what the panels from ``start`` to ``stop`` gave, [B, ·], to blocks of sums.
+    """Add the products of the panels from ``start`` to ``stop``, [B, ·], to blocks of sums.
 
     The blocks begin with the panel ``first``.
     """
@@ -206,8 +206,8 @@ def _add_blocks(
 def _multiply(panels: Panels, first: int, end: int, vectors: Lines, found: Lines) -> None:
     """Multiply panels with vectors [B, H] into ``found`` [B, ·], from its first column on.
 
-    Every other time they are read from the last to the first: of weights that are a little more
-    than the cache holds, those that were read last are still there.
+    Every other time they are read from the last to the first: if the weights slightly exceed the
+    cache, those read last are still in it.
     """
     B, back = len(vectors), panels.turns[first] == 0
     panels.turns[first] = 1 if back else 0

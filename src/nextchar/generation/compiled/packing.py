@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.generation.compiled import step as kernel
-from nextchar.generation.compiled.matvec import COLUMNS, Panels, make_desk
+from nextchar.generation.compiled.matvec import COLUMNS, Panels, make_queue
 from nextchar.generation.compiled.step import Buffers, Weights
 from nextchar.generation.plain import StoredWeights
 from nextchar.nn.cell import Cell, GatedCell
 from nextchar.nn.cells import GRUCell, LSTMCell, MinGRUCell, PeepholeLSTMCell, RNNCell
+from nextchar.nn.kernels.elementary import ACTIVATION_CODES
 from nextchar.nn.network import Network, State
 from nextchar.nn.normalization import BatchNorm
 
@@ -26,13 +27,13 @@ INT8_LIMIT = 127
 
 
 def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
-    """Lay out the weights of a float32 network on the CPU.
+    """Pack the weights of a float32 network on the CPU.
 
     Parameters
     ----------
     stored
-        What the panels are kept in. int8 is symmetric with a scale a row: a quarter of the bytes,
-        each weight off by at most half of 1/127 of the largest of its row.
+        The storage type of the panels. int8 is symmetric with one scale per row: a quarter of the
+        bytes, with an error of at most half of 1/127 of the row's largest weight.
     """
     cells = network.stack.cells
     config = network.config
@@ -50,7 +51,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
         head = _in_panels(network.head.weight)
         return Weights(
             cell=_code(cells[0]),
-            activation=("tanh", "relu", "sigmoid").index(config.activation),
+            activation=ACTIVATION_CODES[config.activation],
             peepholes=_peepholes(cells[0]),
             residual=config.residual,
             table=_array(table),
@@ -68,7 +69,7 @@ def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
 
 
 def make_memory(weights: Weights, logits: Tensor, state: State) -> Buffers:
-    """Make what the loop writes to, from the logits [B, V] and the state of B streams."""
+    """Make the buffers of the loop from the logits [B, V] and the state of B streams."""
     (L, _, H), (B, V) = weights.line_weights.shape, logits.shape
     G = weights.bias.shape[1] // H
     vectors = np.zeros((2 * L + 2, B, H), np.float32)
@@ -79,18 +80,18 @@ def make_memory(weights: Weights, logits: Tensor, state: State) -> Buffers:
         logits=_array(logits)[None],
         outputs=vectors[:L],
         cells=vectors[L : 2 * L],
-        below=vectors[2 * L],
-        passing=vectors[2 * L + 1],
+        inputs=vectors[2 * L],
+        scratch=vectors[2 * L + 1],
         gates=np.zeros((G, B, H), np.float32),
         candidates=np.zeros((1, B, H), np.float32),
         recurrent=np.zeros((G, B, H), np.float32),
         before=np.zeros((2, B, H), np.float32),
-        desk=make_desk(vectors, -(-max(G * H, V) // COLUMNS)),
+        queue=make_queue(vectors, -(-max(G * H, V) // COLUMNS)),
     )
 
 
 def _matrices(cell: Cell, layer: int) -> list[Tensor]:
-    """Give the matrices [·, H] of a layer, one a product, in the order in which they are read."""
+    """Return the matrices [·, H] of a layer, one per product, in the order of their use."""
     matrices: list[Tensor] = [cell.weight_ih] if layer > 0 else []
     if isinstance(cell, GatedCell):
         H = cell.hidden_size
@@ -103,7 +104,7 @@ def _matrices(cell: Cell, layer: int) -> list[Tensor]:
 
 
 def _in_panels(matrix: Tensor) -> NDArray[np.float32]:
-    """Give a matrix [N, H] as panels [P, H, C]; what its rows do not fill is zero."""
+    """Return a matrix [N, H] as panels [P, H, C], padded with zeros."""
     (N, H), count = matrix.shape, -(-len(matrix) // COLUMNS)
     rows = np.zeros((count * COLUMNS, H), np.float32)
     rows[:N] = matrix.numpy()
@@ -111,7 +112,7 @@ def _in_panels(matrix: Tensor) -> NDArray[np.float32]:
 
 
 def _stored(panels: NDArray[np.float32], stored: StoredWeights) -> Panels:
-    """Give panels [P, H, C] as they are kept."""
+    """Return panels [P, H, C] in their storage type."""
     count, H, C = panels.shape
     if stored == "float32":
         return Panels(
@@ -144,13 +145,13 @@ def _peephole_weights(cell: Cell) -> tuple[Tensor, ...]:
 
 
 def _peepholes(cell: Cell) -> int:
-    """Give the code of a cell's peepholes; 0 is none."""
+    """Return the code of a cell's peepholes; 0 is none."""
     weights = _peephole_weights(cell)
     return weights[0].dim() if weights else 0
 
 
 def _line_weights(cell: Cell) -> Tensor:
-    """Give the weights [3, H] of a layer that are lines, zeros where it has fewer or none."""
+    """Return the weights of a layer that are lines, [3, H], padded with zeros."""
     lines = cell.bias.new_zeros(3, cell.hidden_size)
     if _peepholes(cell) == kernel.VECTOR_PEEPHOLES:
         lines = torch.stack(_peephole_weights(cell))
@@ -160,7 +161,7 @@ def _line_weights(cell: Cell) -> Tensor:
 
 
 def _stacked(cells: Sequence[Cell], names: Sequence[str]) -> NDArray[np.float32]:
-    """Give weights [·] of these names, float32[L, n, ·]; empty where the cells have none."""
+    """Return weights [·] of these names, float32[L, n, ·]; empty if the cells have none."""
     weights = [dict(cell.named_parameters()) for cell in cells]
     if names[0] not in weights[0]:
         return np.empty((0, len(names), 0), np.float32)
@@ -168,7 +169,7 @@ def _stacked(cells: Sequence[Cell], names: Sequence[str]) -> NDArray[np.float32]
 
 
 def _output_norm(network: Network) -> NDArray[np.float32]:
-    """Give what batch normalisation multiplies outputs by and adds to them, float32[L, 2, H]."""
+    """Return factor and summand of batch normalisation on outputs, float32[L, 2, H]."""
     norms = [norm for norm in network.stack.norms if isinstance(norm, BatchNorm)]
     if not norms:
         return np.empty((0, 2, 0), np.float32)
@@ -176,6 +177,6 @@ def _output_norm(network: Network) -> NDArray[np.float32]:
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    """Give a copy, which later training of the network does not change."""
+    """Return a copy, which later training of the network does not change."""
     array: NDArray[np.float32] = tensor.numpy().copy()
     return array

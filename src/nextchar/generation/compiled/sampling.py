@@ -1,4 +1,4 @@
-"""The choice of the next symbols, compiled: what ``sampling`` gives, without torch.
+"""The choice of the next symbols, compiled: the results of ``sampling`` without torch.
 
 The order of the filters, the ties and the types of the arithmetic are those of
 ``sampling.filtered_logits`` and ``sampling.draw``, so that both choose the same symbol.
@@ -34,23 +34,23 @@ class Constraint(NamedTuple):
 
 
 class Chooser(NamedTuple):
-    """How the symbols of B samples are chosen, and what was chosen last.
+    """The options of the choice for B samples, and the newest symbols.
 
     Attributes
     ----------
     temperature, top_k, top_p, min_p, penalty
         As in ``Sampling``.
-    barred
-        Symbols that are not to be chosen, bool[V].
+    masked
+        Symbols that must not be chosen, bool[V].
     recent, oldest
-        The newest symbols, int64[B, W], −1 where there is none yet, and where the oldest of them
-        stands, int64[B]. Without a penalty, W is 0.
+        The newest symbols, int64[B, W], −1 before there are W, and the place of the oldest,
+        int64[B]. Without a penalty, W is 0.
     counts
-        How often each symbol is among them, int64[B, V].
+        The number of each symbol among them, int64[B, V].
     scores, heap
-        Room to work in, float64[V] and int64[V].
+        Working memory, float64[V] and int64[V].
     constraint
-        What holds the text.
+        The automaton that constrains the text.
     """
 
     temperature: float
@@ -58,7 +58,7 @@ class Chooser(NamedTuple):
     top_p: float
     min_p: float
     penalty: float
-    barred: NDArray[np.bool_]
+    masked: NDArray[np.bool_]
     recent: NDArray[np.int64]
     oldest: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -76,7 +76,7 @@ def make_chooser(
 ) -> Chooser:
     """Prepare the choice; ``recent`` int64[B, n] are the newest symbols, the oldest first.
 
-    ``progress`` is where the samples stand in the automaton, and moves on as they are written.
+    ``progress`` is the state of the samples in the automaton; the choice updates it.
     """
     B = len(recent)
     chooser = Chooser(
@@ -85,7 +85,7 @@ def make_chooser(
         top_p=float(sampling.top_p),
         min_p=float(sampling.min_p),
         penalty=float(sampling.repetition_penalty),
-        barred=np.zeros(V, np.bool_),
+        masked=np.zeros(V, np.bool_),
         recent=np.full((B, sampling.repetition_window if sampling.penalizes else 0), -1),
         oldest=np.zeros(B, np.int64),
         counts=np.zeros((B, V), np.int64),
@@ -127,8 +127,8 @@ def choose_each(
 
     Returns
     -------
-    Whether there is more to write: not where a sample's logits are no numbers, which then has
-    ``NOT_A_NUMBER`` for a symbol, and not where all have ended.
+    Whether generation continues: not if the logits of a sample are NaN, which then has the symbol
+    ``NOT_A_NUMBER``, and not if all samples have ended.
     """
     numbers, going = True, False
     for sample in range(symbols.size):
@@ -143,7 +143,7 @@ def choose_each(
 
 @compiled
 def has_ended(chooser: Chooser, sample: int) -> bool:
-    """Say whether a sample has come to its end."""
+    """Return whether a sample has ended."""
     state = chooser.constraint.state
     return bool(state.size > 0 and state[sample] == ENDED)
 
@@ -154,12 +154,11 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
 
     Returns
     -------
-    The symbol, ``ENDED`` where the text comes to its end instead, or ``NOT_A_NUMBER`` where the
-    logits are not numbers.
+    The symbol, ``ENDED`` if the text ends instead, or ``NOT_A_NUMBER`` if logits are not finite.
     """
     scores = chooser.scores
     for v in range(scores.size):
-        scores[v] = -np.inf if chooser.barred[v] else logits[v]
+        scores[v] = -np.inf if chooser.masked[v] else logits[v]
     best = _argmax(scores)
     if best != NOT_A_NUMBER and chooser.penalty != 1:
         _penalize(scores, scores[best], chooser.counts[sample], chooser.penalty)
@@ -194,10 +193,10 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
 def _end(
     scores: NDArray[np.float64], best: int, temperature: float, constraint: Constraint, sample: int
 ) -> float:
-    """Exclude what may not follow; give the probability with which the text ends instead."""
+    """Mask the symbols that may not follow; return the probability that the text ends instead."""
     state, left = constraint.state[sample], constraint.left[sample]
     highest = scores[best]
-    total = barred = 0.0
+    total = masked = 0.0
     none = True
     for v in range(scores.size):
         probability = np.exp(scores[v] - highest)
@@ -205,7 +204,7 @@ def _end(
         after = constraint.following[state, constraint.classes[v]]
         rest = left - np.int64(constraint.starts[v])
         if after < 0 or rest < 0 or rest < constraint.distance[after]:
-            barred += probability
+            masked += probability
             scores[v] = -np.inf
         else:
             none = False
@@ -215,12 +214,12 @@ def _end(
         return 0.0
     if temperature == 0:
         return 1.0 if scores[best] == -np.inf else 0.0
-    return barred / total
+    return masked / total
 
 
 @compiled
 def _remember(chooser: Chooser, sample: int, symbol: int) -> None:
-    """Move on in the constraint, and let the penalty know of a symbol."""
+    """Advance the constraint by a symbol, and count it for the penalty."""
     constraint = chooser.constraint
     if constraint.state.size > 0:
         state = constraint.state[sample]
@@ -231,7 +230,7 @@ def _remember(chooser: Chooser, sample: int, symbol: int) -> None:
 
 @compiled
 def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
-    """Put a symbol in the place of the oldest recent one."""
+    """Replace the oldest recent symbol."""
     recent, counts = chooser.recent[sample], chooser.counts[sample]
     if recent.size == 0:
         return
@@ -245,7 +244,7 @@ def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
 
 @compiled
 def _argmax(scores: NDArray[np.float64]) -> int:
-    """Give the place of the highest score, of equals the first; it must be finite."""
+    """Return the place of the highest score, the first of equal ones; it must be finite."""
     best = 0
     for v in range(scores.size):
         if np.isnan(scores[v]):
@@ -259,7 +258,7 @@ def _argmax(scores: NDArray[np.float64]) -> int:
 def _penalize(
     scores: NDArray[np.float64], highest: float, counts: NDArray[np.int64], penalty: float
 ) -> None:
-    """Multiply the log-probabilities, float32 as the logits, of the symbols that were counted."""
+    """Multiply the log-probabilities, in float32 as the logits, of the counted symbols."""
     total = 0.0
     for v in range(scores.size):
         total += np.exp(scores[v] - highest)
@@ -271,7 +270,7 @@ def _penalize(
 
 @compiled
 def _keep_top(chooser: Chooser) -> None:
-    """Exclude all but the k most probable, and of these all after those that reach p."""
+    """Mask all but the k most probable symbols, and of these all after those that reach p."""
     scores, heap = chooser.scores, chooser.heap
     V = scores.size
     k = chooser.top_k if 0 < chooser.top_k < V else V
@@ -279,7 +278,7 @@ def _keep_top(chooser: Chooser) -> None:
         heap[v] = v
     for place in range(V // 2 - 1, -1, -1):
         _sink(heap[:V], scores, place)
-    # The heap's first is the most probable symbol that is left; the kept ones gather behind it.
+    # The root is the most probable remaining symbol; the kept ones move to the end of the heap.
     highest = scores[heap[0]]
     for kept in range(k):
         end = V - 1 - kept
@@ -302,7 +301,7 @@ def _keep_top(chooser: Chooser) -> None:
 
 @compiled
 def _sink(heap: NDArray[np.int64], scores: NDArray[np.float64], place: int) -> None:
-    """Bring a symbol of the heap below all that come before it: likelier ones, smaller ids."""
+    """Sift a symbol down the heap, below likelier ones and, among equal ones, smaller ids."""
     moved = heap[place]
     while True:
         child = 2 * place + 1
@@ -323,7 +322,7 @@ def _before(scores: NDArray[np.float64], one: int, other: int) -> bool:
 
 @compiled
 def _keep_min_p(scores: NDArray[np.float64], highest: float, chooser: Chooser) -> None:
-    """Exclude what is less probable than a share of the most probable one."""
+    """Mask the symbols with less than a share of the highest probability."""
     threshold = highest + np.log(chooser.min_p)
     if chooser.temperature == 1:
         threshold = np.float64(np.float32(highest) + np.float32(np.log(chooser.min_p)))

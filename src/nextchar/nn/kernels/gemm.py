@@ -1,17 +1,17 @@
-"""Products with a matrix that is used many times, in compiled code.
+"""Matrix products with weights that are used many times, in compiled code.
 
-The weights stand in *panels* of a few columns, so that a *tile* of the result, some rows by one
-panel, stays in vector registers while the inner dimension goes by: the scheme of every fast
-product (Goto & van de Geijn 2008). A value of the result is the sum of its products in their
-order, whatever the number of rows, panels and threads.
+The weights are packed into *panels* of a few columns. A *micro-kernel* computes some rows of the
+result for one panel and keeps their sums in vector registers over the whole inner dimension (Goto
+& van de Geijn 2008). A value of the result is the sum of its products in their order, for any
+number of rows, panels and threads.
 
-LLVM makes no such loop of plain ones, so the tile is written in its own language. On processors
-without the vectors named below it makes several narrower ones of each.
+LLVM derives no such loop from plain ones, so the micro-kernel is written in LLVM's language. On
+processors without the vectors below, LLVM splits each into narrower ones.
 
 Shapes: B rows, K inner dimension, N columns, C columns of a panel. float32 or float64.
 """
 
-# ruff: noqa: ANN401  (Numba's compiler hands over what it does not type)
+# ruff: noqa: ANN401  (Numba's compiler passes values that it does not type)
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from nextchar.compilation.jit import compiled_for_teams, inlined, processor_has
+from nextchar.compilation.jit import compiled_for_threads, inlined, processor_has
 from nextchar.nn.kernels.slices import Array, Units
 
 
-def _shape_of_tiles() -> tuple[int, int, int]:
-    """Give the bytes of a vector, and the rows and vectors of a tile.
+def _micro_kernel_shape() -> tuple[int, int, int]:
+    """Return the bytes of a vector, and the rows and vectors of a micro-kernel.
 
-    Rows times vectors are the sums that stay in registers, of which there are 32 of 64 bytes with
-    AVX-512, else 16 of 32 or, taken for all others, of 16.
+    Rows times vectors is the number of sums in registers. There are 32 registers of 64 bytes with
+    AVX-512, 16 of 32 with AVX2, and at least 16 of 16 elsewhere.
     """
     if processor_has("avx512f"):
         return 64, 8, 2
     return (32, 4, 2) if processor_has("avx2") else (16, 4, 2)
 
 
-VECTOR_BYTES, ROWS, VECTORS = _shape_of_tiles()
-# Of a single row, so many sums at once that none waits for the one before.
+VECTOR_BYTES, ROWS, VECTORS = _micro_kernel_shape()
+# For a single row: enough independent sums to hide the latency of an addition.
 VECTORS_OF_A_ROW = min(8, 256 // VECTOR_BYTES)
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 
-Tile = Callable[..., None]
+MicroKernel = Callable[..., None]
 
 
 def panel_columns(itemsize: int) -> int:
-    """Give C for a tile's vectors of values of so many bytes."""
+    """Return C for values of this many bytes."""
     return VECTORS * VECTOR_BYTES // itemsize
 
 
-def tile_of(rows: int, vectors: int) -> Tile:
-    """Make the function that multiplies so many rows with so many vectors of a panel.
+def micro_kernel(rows: int, vectors: int) -> MicroKernel:
+    """Make the GEMM micro-kernel for this number of rows and of vectors of a panel.
 
     It writes ``out[row : row + rows, column : column + width]`` as the product of
     ``xs[row : row + rows]`` [·, K] and the columns of ``panel`` [K · C] from ``start`` on; C is
-    ``stride``. The panel has numbers of the type of xs, or int8.
+    ``stride``. The panel has the type of xs, or int8.
     """
 
-    def tile(
+    def kernel(
         _typing: Any,
         xs: Any,
         _row: Any,
@@ -74,18 +74,18 @@ def tile_of(rows: int, vectors: int) -> Tile:
                 context.make_array(signature.args[place])(context, builder, arguments[place])
                 for place in (0, 2, 5)
             ]
-            made = _Tile(builder, number, rows, vectors, *arrays)
-            made.multiply(arguments[1], arguments[3], arguments[4], arguments[6])
+            code = _MicroKernel(builder, number, rows, vectors, *arrays)
+            code.multiply(arguments[1], arguments[3], arguments[4], arguments[6])
             return context.get_dummy_value()
 
         whole = numba.intp
         return numba.void(xs, whole, panel, whole, whole, out, whole), generate
 
-    return cast(Tile, intrinsic(tile))
+    return cast(MicroKernel, intrinsic(kernel))
 
 
-class _Tile:
-    """Writes the code of ``tile_of``."""
+class _MicroKernel:
+    """Writes the code of ``micro_kernel``."""
 
     def __init__(
         self, builder: Any, number: Any, rows: int, vectors: int, xs: Any, panel: Any, out: Any
@@ -129,7 +129,9 @@ class _Tile:
         added = []
         for place, total in enumerate(sums):
             if place % self.vectors == 0:
-                value = self._spread(builder.load(builder.gep(lines[place // self.vectors], [k])))
+                value = self._broadcast(
+                    builder.load(builder.gep(lines[place // self.vectors], [k]))
+                )
             product = builder.fmul(value, weights[place % self.vectors], flags=("contract",))
             added.append(builder.fadd(product, total, flags=("contract",)))
         return added
@@ -140,11 +142,11 @@ class _Tile:
         values = builder.sdiv(stride, _INDEX(self.itemsize))
         return builder.gep(array.data, [builder.mul(builder.add(row, _INDEX(offset)), values)])
 
-    def _spread(self, value: Any) -> Any:
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(nothing, value, _LANE(0))
+    def _broadcast(self, value: Any) -> Any:
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, _LANE(0))
         places = ir.Constant(ir.VectorType(_LANE, self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(first, nothing, places)
+        return self.builder.shuffle_vector(first, undefined, places)
 
     def _load(self, start: Any, place: int) -> Any:
         whole = start.type.pointee
@@ -164,10 +166,10 @@ class _Tile:
 
 
 _HALF = ROWS // 2
-_many, _half, _one = (tile_of(rows, VECTORS) for rows in (ROWS, _HALF, 1))
+_many, _half, _one = (micro_kernel(rows, VECTORS) for rows in (ROWS, _HALF, 1))
 
 
-@compiled_for_teams
+@compiled_for_threads
 def multiply(xs: Array, panels: Array, out: Array) -> None:
     """Multiply xs [B, K] with panels [N / C, K · C] into out [B, N]; C is ``panel_columns``."""
     B, C = len(xs), panels.shape[1] // xs.shape[1]
@@ -186,7 +188,7 @@ def multiply(xs: Array, panels: Array, out: Array) -> None:
 
 @inlined
 def pack_rows(weight: Array, gates: int, units: Units, panels: Array) -> None:
-    """Make panels for x · Wᵀ of the rows of some units of each gate of weight [G·H, K]."""
+    """Pack the rows of some units of each gate of weight [G·H, K], for x · Wᵀ."""
     K = weight.shape[1]
     C, H, count = panels.shape[1] // K, len(weight) // gates, units[1] - units[0]
     for place in range(len(panels)):
@@ -204,7 +206,7 @@ def pack_rows(weight: Array, gates: int, units: Units, panels: Array) -> None:
 
 @inlined
 def pack_columns(weight: Array, units: Units, panels: Array) -> None:
-    """Make panels for x · W of the columns of some units of weight [K, H]."""
+    """Pack the columns of some units of weight [K, H], for x · W."""
     K = len(weight)
     C = panels.shape[1] // K
     for place in range(len(panels)):

@@ -1,13 +1,15 @@
-"""The products of a step of ``windows``, in the type of the panels: float, or int16.
+"""The products of a time step, in the type of the packed panels: float, or int16.
 
 With panels of int16 they are those of ``fixed_point``, which reads states and gradients as
-integers; else those of ``tiles``, which reads them as they are. Then the arrays for integers are
-empty, and the gradient of the weights is left to torch.
+integers. Otherwise they are those of ``gemm``, which reads them as they are: the arrays of integers
+are then empty, and torch computes the gradient of the weights.
 
-Shapes are those of ``windows``, ``tiles`` and ``fixed_point``.
+Shapes are those of ``pointwise``, ``gemm`` and ``fixed_point``.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +21,12 @@ from nextchar.nn.kernels.fixed_point import (
     PAIRS_OF_STATES,
     Integers,
     Pairs,
-    fix_gradients,
-    fix_states,
     multiply_integers,
     multiply_pairs,
     pack_integer_columns,
     pack_integer_rows,
+    quantize_gradients,
+    quantize_states,
 )
 from nextchar.nn.kernels.gemm import multiply, pack_columns, pack_rows, panel_columns
 from nextchar.nn.kernels.pointwise import Index
@@ -32,7 +34,96 @@ from nextchar.nn.kernels.slices import Array, Units, add, copy, of, of_gate
 from nextchar.nn.kernels.threads import largest_share
 
 
-def make_room(
+class Workspace(NamedTuple):
+    """Memory of all workers for one of the products of a step.
+
+    Attributes
+    ----------
+    panels
+        The packed weights, [W, P, inner · C]: P panels of C columns.
+    products
+        The results, [W, B, P · C].
+    factors
+        The scale of each column of integers, [W, P · C], or [W, 0].
+    """
+
+    panels: Array
+    products: Array
+    factors: Array
+
+
+class WorkerSpace(NamedTuple):
+    """The part of a ``Workspace`` that belongs to one worker."""
+
+    panels: Array
+    product: Array
+    factors: Array
+
+
+class QuantizedStates(NamedTuple):
+    """The states as integers; empty without products of integers.
+
+    Attributes
+    ----------
+    integers
+        The states of two steps in turn, int16[2, B, H].
+    pairs
+        All states, for the backward pass, int32[T, pairs, H], or [0, pairs, H] without one.
+    scales
+        The scale of the states, float32[C], the same for all columns.
+    """
+
+    integers: Integers
+    pairs: Pairs
+    scales: Array
+
+
+class QuantizedGradients(NamedTuple):
+    """The gradients of gates as integers; empty without products of integers.
+
+    Attributes
+    ----------
+    integers
+        The gradients of two steps in turn, int16[2, B, G·H].
+    pairs
+        Those of n steps in turn, int32[blocks, G, n, pairs, 16].
+    scales
+        Their scales, float32[blocks, T].
+    d_weight
+        The gradient of the weights, float32[G·H, I].
+    states
+        ``QuantizedStates.pairs`` and ``QuantizedStates.scales`` of the forward pass.
+    state_scales
+        See ``states``.
+    panels
+        Memory of each worker for packed states, int32[W, ·, C].
+    """
+
+    integers: Integers
+    pairs: Pairs
+    scales: Array
+    d_weight: Array
+    states: Pairs
+    state_scales: Array
+    panels: Pairs
+
+
+class RowGradients(NamedTuple):
+    """Sums of gradients at each row of projected inputs.
+
+    Attributes
+    ----------
+    row_index
+        The row of each position, int64[T, B].
+    sums
+        [R, G·H], or [0, G·H] if each row has one position.
+    """
+
+    row_index: Index
+    sums: Array
+
+
+def make_workspace(
     workers: int,
     streams: int,
     hidden_size: int,
@@ -41,117 +132,98 @@ def make_room(
     inner: int,
     *,
     integers: bool,
-) -> tuple[Array, Array, Array]:
-    """Make the room for one of the products of a step.
+) -> Workspace:
+    """Allocate the memory for one of the products of a step.
 
     Parameters
     ----------
     workers, streams, hidden_size
-        W, B and H, or whatever the workers share of the result.
+        W, B and H, or the dimension of the result that the workers share.
     like
         An array of the type of the results.
     gates, inner
-        How many gates G the product gives, and what it sums over.
+        The number of gates G of the result, and the inner dimension.
     integers
         Whether it is a product of integers.
-
-    Returns
-    -------
-    Array, Array, Array
-        For the weights that each worker multiplies with, [W, P, inner · C]: P panels of C columns;
-        for what each finds, [W, B, P · C]; and for the factors of integers, [W, P · C] or [W, 0].
     """
     columns = COLUMNS if integers else panel_columns(like.itemsize)
     count = -(-gates * largest_share(hidden_size, workers) // columns)
     shape = (workers, count, inner * columns)
     panels = np.empty(shape, np.int16 if integers else like.dtype)
     products = np.empty((workers, streams, count * columns), like.dtype)
-    return panels, products, np.empty((workers, count * columns if integers else 0), np.float32)
+    factors = np.empty((workers, count * columns if integers else 0), np.float32)
+    return Workspace(panels, products, factors)
 
 
 @inlined
-def load_rows(weight: Array, gates: int, units: Units, own: Array, factor: Array) -> None:
-    """Pack a worker's own part of the weights [G·H, K] for the way forward."""
-    if own.itemsize == INT16_BYTES:
-        pack_integer_rows(weight, gates, units, own, factor)
+def space_of(workspace: Workspace, worker: int) -> WorkerSpace:
+    """Return the part of a worker."""
+    return WorkerSpace(
+        workspace.panels[worker], workspace.products[worker], workspace.factors[worker]
+    )
+
+
+@inlined
+def load_rows(weight: Array, gates: int, units: Units, own: WorkerSpace) -> None:
+    """Pack a worker's part of the weights [G·H, K] for the forward pass."""
+    if own.panels.itemsize == INT16_BYTES:
+        pack_integer_rows(weight, gates, units, own.panels, own.factors)
     else:
-        pack_rows(weight, gates, units, own)
+        pack_rows(weight, gates, units, own.panels)
 
 
 @inlined
-def load_columns(weight: Array, gates: int, units: Units, own: Array, factor: Array) -> None:
-    """Pack a worker's own part, some columns, of the weights [G·H, I] for the way back."""
-    if own.itemsize == INT16_BYTES:
-        pack_integer_columns(weight, gates, units, own, factor)
+def load_columns(weight: Array, gates: int, units: Units, own: WorkerSpace) -> None:
+    """Pack a worker's part, some columns, of the weights [G·H, I] for the backward pass."""
+    if own.panels.itemsize == INT16_BYTES:
+        pack_integer_columns(weight, gates, units, own.panels, own.factors)
     else:
-        pack_columns(weight, units, own)
+        pack_columns(weight, units, own.panels)
 
 
 @inlined
-def keep_states(
-    t: int,
-    units: Units,
-    hidden: Array,
-    own: Array,
-    steps: Array,
-    integers: Integers,
-    states: Pairs,
+def store_states(
+    t: int, units: Units, hidden: Array, own: WorkerSpace, states: QuantizedStates
 ) -> None:
-    """Keep h of step t for a product of integers."""
-    if own.itemsize == INT16_BYTES:
-        fix_states(t, units, hidden, steps[0], integers, states)
+    """Store h of step t as integers, for products of integers."""
+    if own.panels.itemsize == INT16_BYTES:
+        quantize_states(t, units, hidden, states.scales[0], states.integers, states.pairs)
 
 
 @inlined
-def keep_gradients(
-    t: int,
-    units: Units,
-    gates: int,
-    gradients: Array,
-    own: Array,
-    integers: Integers,
-    pairs: Pairs,
-    steps: Array,
+def store_gradients(
+    t: int, units: Units, gates: int, d_gates: Array, own: WorkerSpace, stored: QuantizedGradients
 ) -> None:
-    """Keep the gradients of step t for products of integers."""
-    if own.itemsize == INT16_BYTES:
-        fix_gradients(t, units, gates, gradients, integers, pairs, steps)
+    """Store the gradients of step t as integers, for products of integers."""
+    if own.panels.itemsize == INT16_BYTES:
+        quantize_gradients(t, units, gates, d_gates, stored.integers, stored.pairs, stored.scales)
 
 
 @inlined
-def multiply_states(
-    t: int,
-    hidden: Array,
-    integers: Integers,
-    steps: Array,
-    own: Array,
-    factor: Array,
-    product: Array,
-) -> None:
+def multiply_states(t: int, hidden: Array, states: QuantizedStates, own: WorkerSpace) -> None:
     """Multiply the weights with h of step t."""
-    if own.itemsize == INT16_BYTES:
-        multiply_integers(integers[t % 2], own, factor, steps, 0, 0, PAIRS_OF_STATES, product)
+    if own.panels.itemsize == INT16_BYTES:
+        multiply_integers(
+            states.integers[t % 2], own.panels, own.factors, states.scales, 0, 0, PAIRS_OF_STATES,
+            own.product,
+        )  # fmt: skip
     else:
-        multiply(hidden[t], own, product)
+        multiply(hidden[t], own.panels, own.product)
 
 
 @inlined
 def multiply_gradients(
-    t: int,
-    gates: int,
-    gradients: Array,
-    integers: Integers,
-    steps: Array,
-    own: Array,
-    factor: Array,
-    product: Array,
+    t: int, gates: int, d_gates: Array, stored: QuantizedGradients, own: WorkerSpace
 ) -> None:
     """Multiply the weights with the gradients of step t."""
-    if own.itemsize == INT16_BYTES:
-        chunk, T = gates * PAIRS_OF_GRADIENTS, steps.shape[1]
-        multiply_integers(integers[t % 2], own, factor, steps, t, T, chunk, product)
+    if own.panels.itemsize == INT16_BYTES:
+        chunk, T = gates * PAIRS_OF_GRADIENTS, stored.scales.shape[1]
+        multiply_integers(
+            stored.integers[t % 2], own.panels, own.factors, stored.scales, t, T, chunk,
+            own.product,
+        )  # fmt: skip
     else:
-        multiply(gradients[t % len(gradients)], own, product)
+        multiply(d_gates[t % len(d_gates)], own.panels, own.product)
 
 
 @inlined
@@ -159,35 +231,31 @@ def add_weights(
     t: int,
     units: Units,
     gates: int,
-    streams: int,
-    own: Array,
-    states: Pairs,
-    pairs: Pairs,
-    steps: Array,
-    unit: Array,
-    panel: Pairs,
-    d_weight: Array,
+    worker: int,
+    own: WorkerSpace,
+    stored: QuantizedGradients,
 ) -> None:
-    """Add what some steps make of the gradient of the weights, once the first of them is kept."""
-    if own.itemsize == INT16_BYTES and t % pairs.shape[2] == 0:
-        multiply_pairs(t, units, gates, streams, states, pairs, steps, unit, panel, d_weight)
+    """Add the part of some steps to the gradient of the weights, once the first is stored."""
+    if own.panels.itemsize == INT16_BYTES and t % stored.pairs.shape[2] == 0:
+        multiply_pairs(
+            t, units, gates, len(own.product), stored.states, stored.pairs, stored.scales,
+            stored.state_scales, stored.panels[worker], stored.d_weight,
+        )  # fmt: skip
 
 
 @inlined
-def keep_initial(product: Array, units: Units, whole: Array) -> None:
-    """Write what a worker has found for its units to its place in [B, H]."""
+def write_product(product: Array, units: Units, whole: Array) -> None:
+    """Write a worker's results for its units to their place in [B, H]."""
     for b in range(len(whole)):
         copy(product[b], of(whole[b], units))
 
 
 @inlined
-def add_rows(
-    t: int, units: Units, gates: int, gradients: Array, index: Index, d_rows: Array
-) -> None:
-    """Add the gradients of step t to those of the rows that stand there, if they are wanted."""
-    if len(d_rows) > 0:
-        H = d_rows.shape[1] // gates
-        for b in range(gradients.shape[1]):
-            d, total = gradients[t % len(gradients), b], d_rows[index[t, b]]
+def add_rows(t: int, units: Units, gates: int, d_gates: Array, rows: RowGradients) -> None:
+    """Add the gradients of step t to the sums of their rows, if there are any."""
+    if len(rows.sums) > 0:
+        H = rows.sums.shape[1] // gates
+        for b in range(d_gates.shape[1]):
+            d, total = d_gates[t % len(d_gates), b], rows.sums[rows.row_index[t, b]]
             for gate in range(gates):
                 add(of_gate(d, gate, H, units), of_gate(total, gate, H, units))

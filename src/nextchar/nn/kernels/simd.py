@@ -1,15 +1,15 @@
-"""Formulas over lines, in registers from beginning to end.
+"""Formulas over lines whose intermediate results stay in registers.
 
-A formula is a Python function that is run once, while code is made for it: what it does with
-``Vector`` values becomes instructions on 16 float32 (or 8 float64) at once. Loops over lines would
-do the same with each intermediate result in memory, and with a check of all arrays for overlap
-before each of them, which for short lines is half of the time.
+A formula is a Python function that runs once, at compilation: its operations on ``Vector`` values
+become instructions on 16 float32 (or 8 float64) at once. Loops over lines would store each
+intermediate result in memory, and check all arrays for overlap before each loop, which takes half
+of the time for short lines.
 
 Storage is float32, float64, or uint16 that holds the bits of bfloat16. A formula computes in
-float64 where one of its arrays is, and in float32 otherwise.
+float64 if one of its arrays is float64, and in float32 otherwise.
 """
 
-# ruff: noqa: ANN401  (Numba's compiler hands over what it does not type)
+# ruff: noqa: ANN401  (Numba's compiler passes values that it does not type)
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nextchar.nn.kernels.elementary import (
+    EXP_LIMIT,
+    EXP_POLYNOMIAL,
+    EXPONENT_BIAS,
+    EXPONENT_SHIFT,
+    FLUSH_THRESHOLD,
+    LN2_HIGH,
+    LN2_LOW,
+    LOG2_E,
+)
+
 _INDEX, _BITS, _HALF_BITS = ir.IntType(64), ir.IntType(32), ir.IntType(16)
 _FLAGS = ("contract", "arcp", "nsz")
 _VECTOR_BYTES = 64
-_NEXT_TO_NOTHING = 1e-30
 _PARTS = ("array", "start", "stride")
 
 Formula = Callable[["Lines"], None]
@@ -33,7 +43,7 @@ Number = float | int
 
 
 class Vector:
-    """Values of neighbouring units in a register; arithmetic is written as code."""
+    """Values of neighbouring units in a register; arithmetic emits instructions."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder, self.value = builder, value
@@ -44,7 +54,7 @@ class Vector:
         return self.value.type
 
     def of(self, number: Number) -> Vector:
-        """Give a number as a vector like this one."""
+        """Return a number as a vector of this type."""
         return Vector(self.builder, ir.Constant(self.type, [float(number)] * self.type.count))
 
     def __add__(self, other: Vector | Number) -> Vector:
@@ -68,62 +78,65 @@ class Vector:
     __radd__ = __add__
 
     def above(self, number: Number) -> Any:
-        """Say where values are greater than a number."""
+        """Return the mask of the values greater than a number."""
         return self.builder.fcmp_ordered(">", self.value, self.of(number).value)
 
     def below(self, number: Number) -> Any:
-        """Say where values are less than a number."""
+        """Return the mask of the values less than a number."""
         return self.builder.fcmp_ordered("<", self.value, self.of(number).value)
 
-    def chosen(self, where: Any, other: Vector) -> Vector:
-        """Take these values where a condition holds, else others."""
-        return Vector(self.builder, self.builder.select(where, self.value, other.value))
+    def where(self, mask: Any, other: Vector) -> Vector:
+        """Return these values where a mask is set, and others elsewhere."""
+        return Vector(self.builder, self.builder.select(mask, self.value, other.value))
 
-    def held(self, least: Number, most: Number) -> Vector:
-        """Keep values between two numbers; what is no number stays none."""
+    def clamped(self, least: Number, most: Number) -> Vector:
+        """Return values clamped between two numbers; NaN stays NaN."""
         low, high = self.of(least), self.of(most)
-        raised = low.chosen(self.below(least), self)
-        return high.chosen(raised.above(most), raised)
+        raised = low.where(self.below(least), self)
+        return high.where(raised.above(most), raised)
 
     def rectified(self) -> Vector:
-        """Give values above 0, and 0 for those below; what is no number stays none."""
-        return self.of(0.0).chosen(self.below(0.0), self)
+        """Return max(x, 0); NaN stays NaN."""
+        return self.of(0.0).where(self.below(0.0), self)
 
-    def size(self) -> Vector:
-        """Give values without their signs."""
+    def magnitude(self) -> Vector:
+        """Return the absolute values."""
         return self._called("llvm.fabs")
 
     def floor(self) -> Vector:
-        """Give the greatest whole numbers that are not above."""
+        """Return the values rounded down."""
         return self._called("llvm.floor")
 
     def exp(self) -> Vector:
-        """Give e^x: in float64 as libm does, in float32 as ``jit.exp``, by the same numbers."""
+        """Return e^x: in float64 that of libm, in float32 the polynomial of ``elementary``."""
         if isinstance(self.type.element, ir.DoubleType):
             return self._called("llvm.exp")
-        x = self.held(-87.0, 87.0)
-        power = (x * 1.44269504 + 0.5).floor()
-        r = x - power * 0.693359375
-        r = r + power * 2.12194440e-4
-        p = r.of(1.9875691500e-4)
-        for coefficient in (
-            1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
-        ):  # fmt: skip
+        x = self.clamped(-EXP_LIMIT, EXP_LIMIT)
+        power = (x * LOG2_E + 0.5).floor()
+        r = x - power * LN2_HIGH
+        r = r + power * LN2_LOW
+        p = r.of(EXP_POLYNOMIAL[0])
+        for coefficient in EXP_POLYNOMIAL[1:]:
             p = p * r + coefficient
         p = p * r * r + r + 1.0
+        return p * power.power_of_two()
+
+    def power_of_two(self) -> Vector:
+        """Return 2^n in float32 for whole numbers n."""
         whole = ir.VectorType(_BITS, self.type.count)
-        exponent = self.builder.add(
-            self.builder.fptosi(power.value, whole), ir.Constant(whole, [127] * whole.count)
+        bias, shift = (
+            ir.Constant(whole, [number] * whole.count) for number in (EXPONENT_BIAS, EXPONENT_SHIFT)
         )
-        bits = self.builder.shl(exponent, ir.Constant(whole, [23] * whole.count))
-        return p * Vector(self.builder, self.builder.bitcast(bits, self.type))
+        exponent = self.builder.add(self.builder.fptosi(self.value, whole), bias)
+        bits = self.builder.shl(exponent, shift)
+        return Vector(self.builder, self.builder.bitcast(bits, self.type))
 
     def sigmoid(self) -> Vector:
-        """Give 1 / (1 + e^−x)."""
+        """Return 1 / (1 + e^−x)."""
         return 1.0 / (1.0 + (self * -1.0).exp())
 
     def tanh(self) -> Vector:
-        """Give the hyperbolic tangent."""
+        """Return the hyperbolic tangent."""
         return 1.0 - 2.0 / (1.0 + (self * 2.0).exp())
 
     def _combined(self, operation: Callable[..., Any], other: Vector | Number) -> Vector:
@@ -140,7 +153,7 @@ class Vector:
 
 
 class Lines:
-    """What a formula reads and writes: some neighbouring units of each line, by name."""
+    """The lines of a formula by name: some neighbouring units of each."""
 
     def __init__(
         self,
@@ -160,19 +173,19 @@ class Lines:
         return Vector(self._builder, self._widened(found, element))
 
     def write(self, name: str, values: Vector, gate: int = 0) -> None:
-        """Write the units of a line, or of one of its gates, as they are."""
+        """Write the units of a line, or of one of its gates, unchanged."""
         place, element = self._place(name, gate)
         stored = values.value if element == self._real else self._narrowed(values)
         self._builder.store(stored, place, align=_bytes_of(element))
 
-    def keep(self, name: str, values: Vector, gate: int = 0) -> None:
-        """Write what a product takes later: in float32, next to nothing becomes nothing.
+    def write_flushed(self, name: str, values: Vector, gate: int = 0) -> None:
+        """Write values that a product reads later; in float32, flush small ones to zero.
 
-        A gate that is closed for good makes gradients of less than float32's normal numbers, and a
-        product with a few of those among its factors takes up to a hundred times as long.
+        A gate that stays closed makes subnormal gradients. A product with a few subnormal factors
+        takes up to a hundred times as long.
         """
         if isinstance(self._element(name), ir.FloatType):
-            values = values.of(0.0).chosen(values.size().below(_NEXT_TO_NOTHING), values)
+            values = values.of(0.0).where(values.magnitude().below(FLUSH_THRESHOLD), values)
         self.write(name, values, gate)
 
     def _place(self, name: str, gate: int) -> tuple[Any, Any]:
@@ -198,7 +211,7 @@ class Lines:
         return builder.bitcast(bits, ir.VectorType(ir.FloatType(), self._lanes))
 
     def _narrowed(self, values: Vector) -> Any:
-        """Round to bfloat16: to the nearest, ties to even, and what is no number stays none."""
+        """Round to bfloat16: to the nearest, ties to even; NaN stays NaN."""
         builder, whole = self._builder, ir.VectorType(_BITS, self._lanes)
 
         def constant(number: int) -> Any:
@@ -207,18 +220,18 @@ class Lines:
         bits = builder.bitcast(values.value, whole)
         odd = builder.and_(builder.lshr(bits, constant(16)), constant(1))
         rounded = builder.lshr(builder.add(bits, builder.add(odd, constant(0x7FFF))), constant(16))
-        size = builder.and_(bits, constant(0x7FFFFFFF))
-        is_none = builder.icmp_unsigned(">", size, constant(0x7F800000))
-        chosen = builder.select(is_none, constant(0x7FC0), rounded)
-        return builder.trunc(chosen, ir.VectorType(_HALF_BITS, self._lanes))
+        magnitude = builder.and_(bits, constant(0x7FFFFFFF))
+        is_nan = builder.icmp_unsigned(">", magnitude, constant(0x7F800000))
+        selected = builder.select(is_nan, constant(0x7FC0), rounded)
+        return builder.trunc(selected, ir.VectorType(_HALF_BITS, self._lanes))
 
 
 def formula(*names: str) -> Callable[[Formula], Callable[..., None]]:
     """Make a formula over lines callable in compiled code.
 
-    It is called with the number of units, and for each name an array, the place in it of the first
-    unit, and how far a gate is from the next; places are counted in values of the C-contiguous
-    array.
+    Its arguments are the number of units and, for each name, an array, the place of the first unit
+    in it, and the distance between two gates. Places and distances are counted in values of the
+    C-contiguous array.
     """
 
     def made(body: Formula) -> Callable[..., None]:
@@ -243,7 +256,7 @@ def formula(*names: str) -> Callable[[Formula], Callable[..., None]]:
         def typed(_typing: Any, *kinds: Any) -> Any:
             return numba.void(*kinds), generate
 
-        # Numba wants to know how many there are.
+        # Numba reads the number of arguments from the signature.
         several = ("typing", "size", *(f"{name}_{part}" for name in names for part in _PARTS))
         parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in several]
         cast(Any, typed).__signature__ = Signature(parameters)

@@ -1,14 +1,13 @@
-"""Compiled code on torch's own threads, side by side.
+"""Compiled code on torch's own thread pool.
 
-The threads of torch wait for their next work without a pause; a thread of ours would have to share
-a core with one of them. So the work is given to that very pool, through the entry that compilers
-call for OpenMP (``GOMP_parallel``, which libgomp and LLVM's library have), and begins within
-microseconds. Where there is no such entry, one worker does everything.
+torch's threads poll for their next work; a thread of ours would have to share a core with one of
+them. So the work runs on that pool, through the entry that compilers call for OpenMP
+(``GOMP_parallel``, which libgomp and LLVM's library have), and begins within microseconds. Without
+such an entry, one worker does all the work.
 
-A team splits the H units of a layer. At the end of each step its workers *meet*: nobody goes on
-before all have come. So none may be lost on its way. What a thread calls is therefore compiled
-through and through: were there a line of Python in it, an interrupt could end it there, and the
-others would wait for ever.
+The workers split the H units of a layer and wait for each other at a *barrier* at the end of each
+step. So no worker may end early. The function of a worker is therefore compiled code alone: in a
+line of Python, an interrupt could end one worker, and the others would wait forever.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import (
-    compiled_for_teams,
+    compiled_for_threads,
     count,
     inlined,
     load_acquire,
@@ -35,25 +34,27 @@ from nextchar.compilation.jit import (
 Signals = NDArray[np.int64]
 Work = Callable[..., None]
 
-UNITS_AT_ONCE = 16  # a worker's first unit is a multiple: no two write to one line of floats
-_LINE = 8  # int64 in a line of the cache
-_PATIENCE = 20_000  # looks at the others before the processor is offered to whoever wants it
-_WORTH_A_WORKER = 1 << 23  # products of values, for each worker beyond the first
+UNITS_AT_ONCE = 16  # a worker's first unit is a multiple: no two write to one cache line
+_LINE = 8  # int64 in a cache line
+_SPINS = 20_000  # looks at the others before the processor is yielded to other threads
+_PRODUCTS_PER_WORKER = 1 << 23  # of values, for each worker beyond the first
 _Task = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _ENTRIES = ("GOMP_parallel", "omp_in_parallel", "omp_get_dynamic", "omp_get_thread_limit")
 
 
 def suggested_workers(units: int, products: int) -> int:
-    """Say how many workers are worth their start, of those that can be had.
+    """Return how many of the available workers pay off.
 
     Parameters
     ----------
     units
         H, which they split.
     products
-        How many products of two values the work has.
+        The number of products of two values in the work.
     """
-    wanted = min(torch.get_num_threads(), units // UNITS_AT_ONCE, 1 + products // _WORTH_A_WORKER)
+    wanted = min(
+        torch.get_num_threads(), units // UNITS_AT_ONCE, 1 + products // _PRODUCTS_PER_WORKER
+    )
     pool = _pool()
     if wanted <= 1 or pool is None or pool.omp_in_parallel() or pool.omp_get_dynamic():
         return 1
@@ -61,18 +62,18 @@ def suggested_workers(units: int, products: int) -> int:
 
 
 def make_signals(workers: int) -> Signals:
-    """Make what the workers of one team are numbered and meet by."""
+    """Make the counters by which the workers are numbered and synchronised."""
     return np.zeros((workers + 1) * _LINE, np.int64)
 
 
 def largest_share(units: int, workers: int) -> int:
-    """Give the units of the last worker, who also has what does not divide."""
+    """Return the number of units of the last worker, which includes the remainder."""
     return units - units // UNITS_AT_ONCE * (workers - 1) // workers * UNITS_AT_ONCE
 
 
 @inlined
 def share_of(units: int, worker: int, workers: int) -> tuple[int, int]:
-    """Give a worker's first unit and the one after its last."""
+    """Return a worker's first unit and the one after its last."""
     blocks = units // UNITS_AT_ONCE
     first = blocks * worker // workers * UNITS_AT_ONCE
     last = blocks * (worker + 1) // workers * UNITS_AT_ONCE
@@ -80,59 +81,59 @@ def share_of(units: int, worker: int, workers: int) -> tuple[int, int]:
 
 
 @inlined
-def join_team(signals: Signals) -> tuple[int, int]:
-    """Come into the team: give a worker's number, and how many they are."""
+def join_pool(signals: Signals) -> tuple[int, int]:
+    """Return the number of this worker, each once, and the number of workers."""
     workers = len(signals) // _LINE - 1
     return count(signals, workers * _LINE), workers
 
 
-@compiled_for_teams
-def meet(signals: Signals, worker: int, time: int) -> None:
-    """Come to a meeting, the ``time``-th from 1 on, and wait for all others."""
-    store_release(signals, worker * _LINE, time)
+@compiled_for_threads
+def barrier(signals: Signals, worker: int, phase: int) -> None:
+    """Wait until all workers have reached this phase, counted from 1."""
+    store_release(signals, worker * _LINE, phase)
     for other in range(len(signals) // _LINE - 1):
-        looks = 0
-        while load_acquire(signals, other * _LINE) < time:
-            looks += 1
-            if looks > _PATIENCE:
+        spins = 0
+        while load_acquire(signals, other * _LINE) < phase:
+            spins += 1
+            if spins > _SPINS:
                 yield_processor()
 
 
-def run_team(work: Work, signals: Signals, *arguments: Any) -> None:  # noqa: ANN401
-    """Run a compiled function in every worker of a team at once.
+def run_in_pool(work: Work, signals: Signals, *arguments: Any) -> None:  # noqa: ANN401
+    """Run a compiled function in all workers at once.
 
     Parameters
     ----------
     work
-        Takes the signals, the arguments and ``None``; begins with ``join_team``, and ends there
-        for a worker whose number is not below theirs.
+        Takes the signals, the arguments and ``None``. It begins with ``join_pool`` and returns at
+        once if the worker's number is not below the number of workers.
     signals
-        Of at most as many workers as were suggested.
+        Of at most ``suggested_workers``.
     arguments
-        Of types that Numba recognises without Python: arrays and numbers.
+        Of types that Numba recognises without Python: arrays, numbers and named tuples of them.
 
     Raises
     ------
     ValueError
-        There are several workers, and no pool to have them from: they would wait for each other.
+        There are several workers and no pool: they would wait for each other forever.
     """
     workers, pool = len(signals) // _LINE - 1, _pool()
     if workers == 1:
         work(signals, *arguments, None)
         return
     if pool is None:
-        raise ValueError(f"torch has no pool of threads here, and the team has {workers} workers")
-    # Who comes too late goes at once; but the work is compiled then, in Python, where an interrupt
-    # finds no worker that waits.
-    late = signals.copy()
-    late[workers * _LINE] = workers
-    work(late, *arguments, None)
+        raise ValueError(f"torch has no thread pool here, which {workers} workers need")
+    # A surplus worker returns at once. This call compiles the work in Python, where no worker waits
+    # yet if an interrupt comes.
+    surplus = signals.copy()
+    surplus[workers * _LINE] = workers
+    work(surplus, *arguments, None)
     pool.GOMP_parallel(_Task(partial(work, signals, *arguments)), None, workers, 0)
 
 
 @cache
 def _pool() -> ctypes.CDLL | None:
-    """Give the library whose threads torch runs on; ``None`` where it cannot be asked."""
+    """Return the library whose threads torch runs on, or ``None`` if it lacks the entries."""
     if not torch.backends.openmp.is_available():  # type: ignore[no-untyped-call]
         return None
     with contextlib.suppress(OSError, AttributeError, TypeError):

@@ -27,7 +27,7 @@ from nextchar.nn.encoder import Encoder
 from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding, NgramEvidence, NgramRows, NgramVotes
 from nextchar.nn.pooling import Pool
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 from nextchar.tasks.classification.linear import LinearPart
 from nextchar.tasks.classification.trust import Trust
 
@@ -76,7 +76,7 @@ class ClassifierNetwork(Trainable):
             initialize_head(self.head, generator, tied=False)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The embedding, each forward layer, and all else.
 
         The first are what may come from a language model, so that freezing them freezes nothing
@@ -87,7 +87,7 @@ class ClassifierNetwork(Trainable):
         bags = [self.ngrams, self.bag, self.votes]
         above = [encoder.backwards, *bags, self.pool, self.head]
         forwards: list[list[nn.Module]] = [[layer] for layer in encoder.forwards]
-        return levels_of([*first, *forwards, [part for part in above if part is not None]])
+        return layer_groups_of([*first, *forwards, [part for part in above if part is not None]])
 
     def forward(
         self,
@@ -176,9 +176,9 @@ class Committee(Trainable):
         return tuple(each for each in self.members if isinstance(each, ClassifierNetwork))
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The levels of all members, side by side."""
-        sides = zip(*(network.levels for network in self.networks), strict=True)
+        sides = zip(*(network.layer_groups for network in self.networks), strict=True)
         return tuple(tuple(itertools.chain(*side)) for side in sides)
 
     @property

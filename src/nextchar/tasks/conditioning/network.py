@@ -24,13 +24,13 @@ from torch.nn import functional, init
 from nextchar.config import NetworkConfig
 from nextchar.nn.cell import Embedded
 from nextchar.nn.dropout import Dropout
-from nextchar.nn.embedding import Embedding, Linear, enter
+from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.network import Network, NetworkOutput
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.nn.recurrent import Path
 from nextchar.nn.stack import build_stack
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 
 class ConditionalNetwork(Trainable):
@@ -84,9 +84,11 @@ class ConditionalNetwork(Trainable):
             initialize_head(self.head, generator, tied=False)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The parameters of each level: what enters, each layer, the head."""
-        return levels_of([[self.embedding, self.condition], *self.stack.levels, [self.head]])
+        return layer_groups_of(
+            [[self.embedding, self.condition], *self.stack.layer_groups, [self.head]]
+        )
 
     def read(
         self,
@@ -114,7 +116,7 @@ class ConditionalNetwork(Trainable):
         Reading
             Logits [T, B, V], in the type of the parameters also under autocast.
         """
-        symbols = enter(
+        symbols = input_layer(
             ids,
             self.embedding,
             self.vocabulary_size,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.text.files import Input
-from nextchar.text.graphemes import border_at_most
+from nextchar.text.graphemes import boundary_at_most
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
 from nextchar.text.lines import read_lines
 from nextchar.text.normal_forms import NormalForm
@@ -121,7 +121,7 @@ def checked_lengths(
 
 def _beginning(text: str, most: int) -> str:
     """Return the beginning of a text, cut between grapheme clusters."""
-    return text[: border_at_most(text, min(most, len(text)))]
+    return text[: boundary_at_most(text, min(most, len(text)))]
 
 
 def in_known_form(form: NormalForm, items: Sequence[LabelledText]) -> list[LabelledText]:

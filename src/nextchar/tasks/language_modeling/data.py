@@ -40,7 +40,7 @@ def training_streams(
         ids=corpus.train,
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
-        borders=corpus.borders,
+        boundaries=corpus.boundaries,
         reset_probability=training.reset_probability,
         seed=training.seed,
         rank=rank,

@@ -18,7 +18,7 @@ from nextchar.nn.embedding import Linear
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.initialization import initialize_head
 from nextchar.nn.ngrams import NgramEmbedding
-from nextchar.nn.trainable import Trainable, levels_of
+from nextchar.nn.trainable import Trainable, layer_groups_of
 
 
 class TagNetwork(Trainable):
@@ -72,12 +72,12 @@ class TagNetwork(Trainable):
             initialize_head(self.head, generator, tied=False)
 
     @property
-    def levels(self) -> tuple[tuple[nn.Parameter, ...], ...]:
+    def layer_groups(self) -> tuple[tuple[nn.Parameter, ...], ...]:
         """The embeddings, each layer, the head."""
         groups = self.encoder.groups
         if self.ngrams is not None:
             groups = [[*groups[0], self.ngrams], *groups[1:]]
-        return levels_of([*groups, [self.head]])
+        return layer_groups_of([*groups, [self.head]])
 
     def forward(
         self,

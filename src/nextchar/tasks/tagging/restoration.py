@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from nextchar.config import RestorationKind
 from nextchar.errors import TextError
 from nextchar.tasks.tagging.letters import Letter, can_have, is_mark, put_on, take_off
-from nextchar.text.graphemes import Borders, attaches
+from nextchar.text.graphemes import ClusterBoundaries, attaches
 
 START = ""  # the character of the place before the first one
 _SEPARATOR = "|"  # no punctuation: a label of several kinds has a field for each
@@ -196,7 +196,7 @@ class LineParser:
 
     def __init__(self, restoration: Restoration) -> None:
         self._restoration = restoration
-        self._borders = Borders()
+        self._borders = ClusterBoundaries()
         self._last: _Last = "none"
         self.places = [MarkPlace(START, Change())] if restoration.has_start else []
 

@@ -78,7 +78,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
             bidirectional=own.bidirectional,
             generator=torch.Generator().manual_seed(config.training.seed),
         )
-        levels = len(self.network.levels)
+        levels = len(self.network.layer_groups)
         if config.training.freeze >= levels:
             raise ConfigError(
                 f"freeze must be below {levels}, so that something learns; got "

@@ -158,7 +158,7 @@ def _plain(path: str | Path, config: TextConfig, _note: Note) -> Iterator[tuple[
                 f"{place} begins with {_COMMENT}: "
                 f"{as_option('file_format', 'cmudict', flag='format')} reads such files"
             )
-        yield place, Pair(*parting.parted(line, place))
+        yield place, Pair(*parting.split(line, place))
 
 
 def _dictionary(path: str | Path, config: TextConfig, note: Note) -> Iterator[tuple[str, Pair]]:

@@ -1,1 +1,1 @@
-"""The kinds of vocabulary; ``nextchar.text.vocabulary`` is the door to them."""
+"""The kinds of vocabulary; use them through ``nextchar.text.vocabulary``."""

@@ -1,4 +1,4 @@
-"""What every vocabulary can do.
+"""The interface of all vocabularies.
 
 Legend: V symbols, n ids.
 """
@@ -26,18 +26,18 @@ Ids: TypeAlias = NDArray[np.unsignedinteger]
 Unknown: TypeAlias = Literal["error", "skip", "replace"]
 
 UNKNOWN_NAME = "<unk>"
-REPLACEMENT = "\ufffd"  # how <unk> is shown in text
+REPLACEMENT = "\ufffd"  # displays <unk> in text
 LISTED_SYMBOLS = 10
 
 
 class Decoder(Protocol):
-    """Ids to text, piece by piece."""
+    """An incremental decoder of ids to text."""
 
     def feed(self, ids: ArrayLike) -> str:
-        """Take ids [n]; give all text that later ids cannot change."""
+        """Read ids [n] and return the text that later ids cannot change."""
 
     def flush(self) -> str:
-        """Give what was held back; the decoder is then as new."""
+        """Return the buffered text, and reset the decoder."""
 
 
 class Vocabulary(ABC):
@@ -48,7 +48,7 @@ class Vocabulary(ABC):
     kind
         ``"char"``, ``"byte"``, ``"jamo"`` or ``"word"``.
     unknown_id
-        The id of ``<unk>``, or ``None`` where the vocabulary has none.
+        The id of ``<unk>``, or ``None`` if the vocabulary has none.
     """
 
     kind: ClassVar[SymbolKind]
@@ -62,64 +62,65 @@ class Vocabulary(ABC):
     @property
     @abstractmethod
     def keys(self) -> tuple[str, ...]:
-        """Each symbol as it is: what names it in JSON, and in other vocabularies of its kind."""
+        """The unescaped symbols, as stored in JSON and matched with other vocabularies."""
 
     @property
     @abstractmethod
     def starts_character(self) -> NDArray[np.bool_]:
-        """Whether each symbol begins an original character, bool[V]."""
+        """Whether each symbol starts a character of the text, bool[V]."""
 
     @abstractmethod
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
-        """Turn text into ids.
+        """Encode a text as ids.
 
         Parameters
         ----------
         text
             Any text.
         unknown
-            What to do with symbols that the vocabulary does not have: raise, leave them out, or
-            read them as ``<unk>``.
+            The treatment of unknown symbols: raise an error, skip them, or replace them with
+            ``<unk>``.
 
         Returns
         -------
         Ids
-            ids [n] in ``dtype``.
+            The ids [n] in ``dtype``.
 
         Raises
         ------
         UnknownSymbolsError
-            Unknown symbols, with ``"error"``, or with ``"replace"`` and no ``<unk>``.
+            The text has unknown symbols, and ``unknown`` is ``"error"``, or ``"replace"`` without
+            ``<unk>`` in the vocabulary.
         TextError
-            A lone surrogate, which is no character.
+            The text has a lone surrogate, which is not a character.
         """
 
     @abstractmethod
     def decoder(self) -> Decoder:
-        """Make a decoder for ids that come piece by piece."""
+        """Return an incremental decoder."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, object]:
-        """Give the vocabulary as JSON can hold it; ``from_dict`` reads it back."""
+        """Return the vocabulary as JSON values; ``from_dict`` is the inverse."""
 
     def knows(self, character: str) -> bool:
-        """Tell whether a character can be encoded without ``<unk>``."""
+        """Return whether a character can be encoded without ``<unk>``."""
         return len(self.encode(character, unknown="skip")) > 0
 
     def decode(self, ids: ArrayLike) -> str:
-        """Turn ids [n] into text; every sequence of ids has one.
+        """Decode ids [n] to text; every sequence of ids is valid.
 
         Raises
         ------
         TextError
-            An id outside 0 to V - 1.
+            An id is outside 0 to V - 1.
         """
         decoder = self.decoder()
         return decoder.feed(ids) + decoder.flush()
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest unsigned type that holds every id."""
+        """The smallest unsigned integer type for the ids."""
         return np.min_scalar_type(len(self) - 1)
 
     def __len__(self) -> int:
@@ -135,7 +136,7 @@ class Vocabulary(ABC):
         return hash((self.kind, self.symbols))
 
     def checked(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Give ids [n] as an array, or raise ``TextError`` if one is not in the vocabulary."""
+        """Return ids [n] as an array; ``TextError`` if an id is not in the vocabulary."""
         array = np.asarray(ids, dtype=np.int64)
         outside = array[(array < 0) | (array >= len(self))]
         if outside.size:
@@ -146,32 +147,32 @@ class Vocabulary(ABC):
 
 
 def unknown_symbols(
-    strangers: Sequence[str],
+    symbols: Sequence[str],
     vocabulary: Vocabulary,
     unknown: Unknown,
     text: str,
     first: str,
     index: int,
 ) -> UnknownSymbolsError:
-    """Return the error for unknown symbols of a text, with remedies.
+    """Return the error for the unknown symbols of a text, with remedies.
 
     Parameters
     ----------
     first, index
         The first unknown character or word of the text, and its position.
     """
-    more = len(strangers) - LISTED_SYMBOLS
-    what = f"unknown symbols {', '.join(map(repr, strangers[:LISTED_SYMBOLS]))}"
-    what += f" and {more} more" if more > 0 else ""
-    where = f"the first at {PLACE}"
-    skip = f"{as_option('unknown', 'skip')} leaves them out"
+    more = len(symbols) - LISTED_SYMBOLS
+    named = f"unknown symbols {', '.join(map(repr, symbols[:LISTED_SYMBOLS]))}"
+    named += f" and {more} more" if more > 0 else ""
+    place = f"the first at {PLACE}"
+    skip = f"{as_option('unknown', 'skip')} drops them"
     if unknown == "replace":
         message = (
-            f"{what} cannot be replaced: the vocabulary has no {UNKNOWN_NAME}, which training with "
-            f"{as_option('min_count', 2)} makes of symbols that are rarer, {where}; {skip}"
+            f"{named} cannot be replaced: the vocabulary has no {UNKNOWN_NAME} (training with "
+            f"{as_option('min_count', 2)} adds it for rare symbols), {place}; {skip}"
         )
     else:
-        message = f"{what}: not among the {len(vocabulary)} symbols of the vocabulary, {where}; "
+        message = f"{named}: not among the {len(vocabulary)} symbols of the vocabulary, {place}; "
         message += skip
         if vocabulary.unknown_id is not None:
             message += f", {as_option('unknown', 'replace')} reads them as {UNKNOWN_NAME}"
@@ -179,17 +180,17 @@ def unknown_symbols(
 
 
 def printable(symbol: str) -> str:
-    """Write a symbol as it is, or with escapes where it cannot be printed."""
+    """Return a symbol, with escapes if it is not printable."""
     return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode("ascii")
 
 
 def lone_surrogate(error: UnicodeEncodeError, text: str, start: int = 0) -> CharacterError:
-    """Return the error for a surrogate, in a text encoded from ``start`` on."""
+    """Return the error for a lone surrogate in a text encoded from position ``start``."""
     character = error.object[error.start]
     place = place_in(text, start + error.start)
     return CharacterError(
-        f"lone surrogate U+{ord(character):04X} at {PLACE}: it is no character and has no UTF-8 "
-        "form",
+        f"lone surrogate U+{ord(character):04X} at {PLACE}: it is not a character and has no UTF-8 "
+        "encoding",
         character=character,
         place=str(place),
     )

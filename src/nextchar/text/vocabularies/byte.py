@@ -15,18 +15,18 @@ from nextchar.text.vocabularies.base import Decoder, Ids, Unknown, Vocabulary, l
 
 
 class ByteVocabulary(Vocabulary):
-    """The 256 bytes; text is read as UTF-8, with surrogate escapes for bytes that are not UTF-8."""
+    """The 256 bytes of UTF-8 text; surrogate escapes represent bytes that are not UTF-8."""
 
     kind = "byte"
 
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
-        """The printable ASCII characters as they are, all others as ``0x0a``."""
+        """Printable ASCII characters, and all other bytes in the form ``0x0a``."""
         return tuple(chr(b) if 0x20 <= b < 0x7F else f"0x{b:02x}" for b in range(256))
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The names."""
+        """The symbols."""
         return self.symbols
 
     @functools.cached_property
@@ -36,22 +36,22 @@ class ByteVocabulary(Vocabulary):
         return (values < 0x80) | (values >= 0xC0)
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:  # noqa: ARG002  (none is)
-        """Turn text into its UTF-8 bytes, uint8[n]; surrogate escapes become the bytes meant."""
+        """Encode a text as UTF-8, uint8[n]; surrogate escapes become their original bytes."""
         try:
             return np.frombuffer(bytearray(text.encode("utf-8", "surrogateescape")), dtype=np.uint8)
         except UnicodeEncodeError as error:
             raise lone_surrogate(error, text) from None
 
     def decoder(self) -> Decoder:
-        """Make an incremental UTF-8 decoder; invalid bytes are shown as U+FFFD."""
+        """Return an incremental UTF-8 decoder; invalid bytes become U+FFFD."""
         return _ByteDecoder(self)
 
     def decode_bytes(self, ids: ArrayLike) -> bytes:
-        """Turn ids [n] into the very bytes."""
+        """Return ids [n] as bytes."""
         return self.checked(ids).astype(np.uint8).tobytes()
 
     def to_dict(self) -> dict[str, object]:
-        """Give the kind, which says all."""
+        """Return the kind; a byte vocabulary has no other properties."""
         return {"kind": self.kind}
 
 

@@ -1,4 +1,4 @@
-"""Code points as symbols, and what char and jamo share.
+"""Code points as symbols, and the base class of the char and jamo vocabularies.
 
 Legend: V symbols, n ids or code points, m codes. A *code* is a code point or one of the letter
 codes of ``hangul``.
@@ -33,19 +33,19 @@ _BLOCK = 1 << 16
 
 
 class CodeVocabulary(Vocabulary):
-    """A vocabulary whose symbols are codes: what char and jamo share.
+    """A vocabulary of codes; base class of char and jamo.
 
     Parameters
     ----------
     symbols
-        The symbols in the order of their ids, written as in JSON: one character each.
+        The symbols in the order of their ids, in their JSON form: one character each.
     unknown
-        Put ``<unk>`` before them, as id 0.
+        Include ``<unk>`` with id 0, before the other symbols.
 
     Raises
     ------
     TextError
-        No symbols, one that occurs twice, or one that is not a character.
+        There are no symbols, a symbol occurs twice, or is not a character.
     """
 
     def __init__(self, symbols: Sequence[str], *, unknown: bool = False) -> None:
@@ -63,36 +63,36 @@ class CodeVocabulary(Vocabulary):
     @staticmethod
     @abstractmethod
     def code(symbol: str) -> int:
-        """Read a symbol as JSON has it; ``TextError`` if it is none."""
+        """Return the code of a symbol in JSON form; ``TextError`` if it is invalid."""
 
     @staticmethod
     @abstractmethod
     def written(code: int) -> str:
-        """Write a code as a symbol of JSON."""
+        """Return a code as a symbol in JSON form."""
 
     @staticmethod
     @abstractmethod
     def split(codes: Codes) -> Codes:
-        """Turn code points [n] into the codes that are symbols [m]."""
+        """Convert code points [n] to symbol codes [m]."""
 
     @staticmethod
     @abstractmethod
     def join(codes: Codes) -> Codes:
-        """Turn any codes [m] into code points [n]."""
+        """Convert symbol codes [m], in any sequence, to code points [n]."""
 
     @staticmethod
     @abstractmethod
     def unfinished(codes: Codes) -> int:
-        """Count the codes at the end that later ones could change."""
+        """Return the number of codes at the end that later codes could change."""
 
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols as they are written, with escapes for what cannot be printed."""
+        """The symbols in their JSON form, with escapes for unprintable characters."""
         return tuple(map(printable, self.keys))
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The symbols as they are written, after ``<unk>`` where there is one."""
+        """The symbols in their JSON form, after ``<unk>`` if the vocabulary has it."""
         first = (UNKNOWN_NAME,) if self.unknown_id is not None else ()
         return (*first, *self._written)
 
@@ -102,28 +102,29 @@ class CodeVocabulary(Vocabulary):
         return (self._codes < hangul.MEDIAL) | (self._codes >= hangul.CODE_LIMIT)
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
-        """Turn text into ids [n]; see ``Vocabulary.encode``."""
+        """Encode a text as ids [n]; see ``Vocabulary.encode``."""
         parts = [np.empty(0, dtype=self.dtype)]
-        strangers: set[int] = set()
+        unknown_codes: set[int] = set()
         for codes in map(self.split, code_blocks(text)):
             ids = self._table.take(codes)
             missing = (ids == 0) & (codes != self._codes[0])
             if missing.any():
-                strangers.update(np.unique(codes[missing]).tolist())
+                unknown_codes.update(np.unique(codes[missing]).tolist())
                 ids = ids[~missing] if unknown == "skip" else ids
             parts.append(ids)
-        if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
-            symbols = [self.written(code) for code in sorted(strangers)]
+        is_error = unknown == "error" or (unknown == "replace" and self.unknown_id is None)
+        if unknown_codes and is_error:
+            symbols = [self.written(code) for code in sorted(unknown_codes)]
             first = min((c for c in set(text) if not self.knows(c)), key=text.index)
             raise unknown_symbols(symbols, self, unknown, text, first, text.index(first))
         return np.concatenate(parts)
 
     def decoder(self) -> Decoder:
-        """Make a decoder that holds back the letters of a syllable that may go on."""
+        """Return a decoder; it buffers the letters of a syllable that may be incomplete."""
         return _CodeDecoder(self)
 
     def codes_of(self, ids: ArrayLike) -> Codes:
-        """Give the code of each id [n], U+FFFD for ``<unk>``."""
+        """Return the code of each id [n], U+FFFD for ``<unk>``."""
         return self._shown[self.checked(ids)]
 
     @property
@@ -133,13 +134,13 @@ class CodeVocabulary(Vocabulary):
         return self._codes[first:]
 
     def to_dict(self) -> dict[str, object]:
-        """Give kind, symbols and whether ``<unk>`` stands before them."""
+        """Return the kind, the symbols, and whether the vocabulary has ``<unk>``."""
         unknown = self.unknown_id is not None
         return {"kind": self.kind, "symbols": list(self._written), "unknown": unknown}
 
     @functools.cached_property
     def _table(self) -> Ids:
-        """The id of every code; 0 for those that are no symbol, which ``encode`` tells apart."""
+        """The id of every code; 0 also for unknown codes, which ``encode`` distinguishes."""
         table = np.zeros(hangul.CODE_LIMIT, dtype=self.dtype)
         known = self._codes != _UNKNOWN_CODE
         table[self._codes[known]] = np.flatnonzero(known)
@@ -158,39 +159,39 @@ class CharVocabulary(CodeVocabulary):
 
     @staticmethod
     def code(symbol: str) -> int:
-        """Give the code point of a symbol of one character."""
+        """Return the code point of a symbol of one character."""
         if len(symbol) != 1 or "\ud800" <= symbol <= "\udfff":
             raise TextError(f"a symbol must be one character, got {symbol!r}")
         return ord(symbol)
 
     @staticmethod
     def written(code: int) -> str:
-        """Write a code point as its character."""
+        """Return the character of a code point."""
         return chr(code)
 
     @staticmethod
     def split(codes: Codes) -> Codes:
-        """Leave code points as they are."""
+        """Return the code points unchanged."""
         return codes
 
     @staticmethod
     def join(codes: Codes) -> Codes:
-        """Leave code points as they are."""
+        """Return the code points unchanged."""
         return codes
 
     @staticmethod
-    def unfinished(codes: Codes) -> int:  # noqa: ARG004  (each is whole)
-        """Count none."""
+    def unfinished(codes: Codes) -> int:  # noqa: ARG004  (every code point is complete)
+        """Return 0: later code points change nothing."""
         return 0
 
 
 def code_blocks(text: str) -> Iterator[Codes]:
-    """Give the code points of a text in blocks of a size that stays in the cache.
+    """Yield the code points of a text in blocks that fit in the CPU cache.
 
     Raises
     ------
     TextError
-        A lone surrogate.
+        The text has a lone surrogate.
     """
     for start in range(0, len(text), _BLOCK):
         try:
@@ -207,9 +208,9 @@ class _CodeDecoder:
 
     def feed(self, ids: ArrayLike) -> str:
         codes = np.concatenate([self._held, self._vocabulary.codes_of(ids)])
-        certain = len(codes) - self._vocabulary.unfinished(codes)
-        self._held = codes[certain:]
-        return self._text(codes[:certain])
+        finished = len(codes) - self._vocabulary.unfinished(codes)
+        self._held = codes[finished:]
+        return self._text(codes[:finished])
 
     def flush(self) -> str:
         held, self._held = self._held, self._held[:0]

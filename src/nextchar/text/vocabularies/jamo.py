@@ -1,4 +1,4 @@
-"""Hangul letters as symbols, everything else as code points."""
+"""Hangul letters and other code points as symbols."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LITERAL = "literal "
 
 
 class JamoVocabulary(CodeVocabulary):
-    """As char, but Hangul syllables are decomposed into initial, medial and final letters.
+    """A vocabulary of code points, with Hangul syllables decomposed into letters.
 
-    All 67 letters are always symbols, so that no syllable is unknown and ``<unk>`` always stands
-    for one whole character. They are written as conjoining jamo (``"ᄀ"``); the same jamo found in
-    a text outside a syllable is a different symbol, written ``"literal ᄀ"``.
+    The 67 initial, medial and final letters are always symbols. No syllable is therefore unknown,
+    and ``<unk>`` always replaces a whole character. A letter is written as a conjoining jamo
+    (``"ᄀ"``); the same jamo outside a syllable is a different symbol, written ``"literal ᄀ"``.
     """
 
     kind = "jamo"
@@ -30,7 +30,7 @@ class JamoVocabulary(CodeVocabulary):
 
     @staticmethod
     def code(symbol: str) -> int:
-        """Give the letter code of a conjoining jamo, the code point of anything else."""
+        """Return the letter code of a conjoining jamo, or the code point of another symbol."""
         literal = symbol.removeprefix(LITERAL)
         if literal != symbol and (len(literal) != 1 or literal not in hangul.CONJOINING):
             raise TextError(f"a literal symbol must be one conjoining jamo, got {symbol!r}")
@@ -41,7 +41,7 @@ class JamoVocabulary(CodeVocabulary):
 
     @staticmethod
     def written(code: int) -> str:
-        """Write a letter code as its conjoining jamo, and that jamo itself as a literal."""
+        """Return the symbol of a code: a conjoining jamo for a letter code, else a character."""
         if code >= hangul.INITIAL:
             return hangul.CONJOINING[code - hangul.INITIAL]
         symbol = chr(code)
@@ -49,15 +49,15 @@ class JamoVocabulary(CodeVocabulary):
 
     @staticmethod
     def split(codes: Codes) -> Codes:
-        """Decompose the syllables."""
+        """Decompose syllables into letters."""
         return hangul.decompose(codes)
 
     @staticmethod
     def join(codes: Codes) -> Codes:
-        """Compose the syllables."""
+        """Compose letters into syllables."""
         return hangul.compose(codes)
 
     @staticmethod
     def unfinished(codes: Codes) -> int:
-        """Count the letters of a syllable that may go on."""
+        """Return the number of letters at the end that may be an incomplete syllable."""
         return hangul.unfinished(codes)

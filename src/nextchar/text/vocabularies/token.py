@@ -1,4 +1,4 @@
-"""Tokens as symbols: what stands between blanks, such as the phonemes ``"K AE1 T"``.
+"""Tokens as symbols: the parts of a text between spaces, such as the phonemes ``"K AE1 T"``.
 
 Legend: V symbols, n tokens.
 """
@@ -20,19 +20,19 @@ KIND = "token"
 
 
 class TokenVocabulary:
-    """A fixed set of tokens, numbered 0 to V − 1; a text is tokens between single blanks.
+    """A fixed set of tokens, numbered 0 to V − 1; a text is a sequence of tokens and spaces.
 
     Parameters
     ----------
     tokens
-        In the order of their ids, each without white space.
+        The tokens in the order of their ids, without white space.
     unknown
-        Put ``<unk>`` before them, as id 0.
+        Include ``<unk>`` with id 0, before the other symbols.
 
     Raises
     ------
     TextError
-        No tokens, one that occurs twice, or one that holds white space.
+        There are no tokens, a token occurs twice, or contains white space.
     """
 
     def __init__(self, tokens: Sequence[str], *, unknown: bool = False) -> None:
@@ -40,7 +40,7 @@ class TokenVocabulary:
             raise TextError("a vocabulary needs at least one symbol, got none")
         wrong = next((token for token in tokens if token.split() != [token]), None)
         if wrong is not None:
-            raise TextError(f"a token must be without white space, got {wrong!r}")
+            raise TextError(f"a token must not contain white space, got {wrong!r}")
         first = [UNKNOWN_NAME] if unknown else []
         self.symbols = (*first, *tokens)
         self.unknown_id = 0 if unknown else None
@@ -57,15 +57,15 @@ class TokenVocabulary:
         return f"<{type(self).__name__}: {len(self):,} symbols>"
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
-        """Turn a text into ids [n]; see ``Vocabulary.encode``."""
+        """Encode a text as ids [n]; see ``Vocabulary.encode``."""
         tokens = text.split()
-        strangers = sorted({token for token in tokens if token not in self._ids})
-        if strangers and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
-            more = len(strangers) - LISTED_TOKENS
-            names = ", ".join(map(repr, strangers[:LISTED_TOKENS]))
+        missing = sorted({token for token in tokens if token not in self._ids})
+        if missing and (unknown == "error" or (unknown == "replace" and self.unknown_id is None)):
+            more = len(missing) - LISTED_TOKENS
+            names = ", ".join(map(repr, missing[:LISTED_TOKENS]))
             raise UnknownSymbolsError(
                 f"unknown tokens {names}{f' and {more} more' if more > 0 else ''}: not among the "
-                f"{len(self)} of the vocabulary"
+                f"{len(self)} symbols of the vocabulary"
             )
         ids = [self._ids.get(token, 0) for token in tokens if unknown != "skip" or token in self]
         return np.array(ids, dtype=np.min_scalar_type(len(self) - 1))
@@ -74,7 +74,7 @@ class TokenVocabulary:
         return token in self._ids
 
     def decode(self, ids: ArrayLike) -> str:
-        """Turn ids [n] into a text."""
+        """Decode ids [n] to a text of tokens separated by single spaces."""
         array = np.asarray(ids, dtype=np.int64)
         outside = array[(array < 0) | (array >= len(self))]
         if outside.size:
@@ -84,18 +84,18 @@ class TokenVocabulary:
         return " ".join(self.symbols[number] for number in array.tolist())
 
     def to_dict(self) -> dict[str, object]:
-        """Give the vocabulary as JSON can hold it; ``from_dict`` reads it back."""
+        """Return the vocabulary as JSON values; ``from_dict`` is the inverse."""
         unknown = self.unknown_id is not None
         return {"kind": KIND, "symbols": list(self._tokens), "unknown": unknown}
 
     @classmethod
     def learn(cls, texts: Iterable[str], min_count: int = 1, *, unknown: bool = False) -> Self:
-        """Take the tokens of texts, sorted; ``<unk>`` stands for those below ``min_count``.
+        """Learn the vocabulary of texts; ``<unk>`` replaces tokens rarer than ``min_count``.
 
         Raises
         ------
         TextError
-            No token occurs so often.
+            No token occurs ``min_count`` times.
         """
         counts = collections.Counter(token for text in texts for token in text.split())
         kept = sorted(token for token, count in counts.items() if count >= min_count)
@@ -103,16 +103,18 @@ class TokenVocabulary:
             most = max(counts.values(), default=0)
             raise TextError(
                 f"no token occurs {min_count} times, the most frequent {most} times: "
-                f"give a smaller {as_option('min_count')}"
+                f"set a smaller {as_option('min_count')}"
             )
         return cls(kept, unknown=unknown or len(kept) < len(counts))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
-        """Read back what ``to_dict`` gave; ``TextError`` where it is something else."""
+        """Return the vocabulary of a ``to_dict`` mapping; ``TextError`` if that is invalid."""
         symbols, unknown = values.get("symbols"), values.get("unknown")
         if set(values) != {"kind", "symbols", "unknown"} or values["kind"] != KIND:
-            raise TextError(f"a token vocabulary has kind, symbols, unknown; got {sorted(values)}")
+            raise TextError(
+                f"token vocabulary keys must be kind, symbols and unknown, got {sorted(values)}"
+            )
         if not isinstance(symbols, list) or not all(isinstance(each, str) for each in symbols):
             raise TextError("vocabulary symbols must be a list of strings")
         if not isinstance(unknown, bool):

@@ -1,9 +1,9 @@
-"""Words as symbols, and each space and mark between them: for tasks and embeddings.
+"""Words as symbols, and each character between them: for tasks and embeddings.
 
-A word is a run of letters, digits, ``_`` and the marks that combine with them, with apostrophes
-inside it (``don't``). In English that is a word, in Korean an eojeol; scripts that put no spaces
-between words give whole phrases. Every other character is a symbol by itself, spaces and line
-breaks too, so that the symbols of a text joined are the text again.
+A word is a run of letters, digits, ``_`` and combining marks; it may contain apostrophes
+(``don't``). This gives words in English, eojeols in Korean, and phrases in scripts without spaces.
+Every other character is a symbol by itself, including spaces and line breaks; concatenated, the
+symbols of a text equal the text.
 
 Legend: V symbols, n ids.
 """
@@ -32,17 +32,17 @@ from nextchar.text.vocabularies.base import (
     unknown_symbols,
 )
 
-# All combining marks lie in these blocks; looking at every code point would take ten times as long.
+# All combining marks are in these blocks; a search of all code points would take ten times as long.
 _BLOCKS_OF_MARKS = (range(0x300, 0x1F000), range(0xE0100, 0xE01F0))
 
 
 def split_words(text: str) -> list[str]:
-    """Cut a text into its words and the single characters between them; joined they are the text.
+    """Split a text into its words and the single characters between them.
 
     Raises
     ------
     TextError
-        A lone surrogate.
+        The text has a lone surrogate.
     """
     try:
         text.encode()
@@ -52,7 +52,7 @@ def split_words(text: str) -> list[str]:
 
 
 def count_words(chunks: Iterable[str]) -> Counter[str]:
-    """Count the symbols of a text that comes in pieces, which may cut its words."""
+    """Count the symbols of a text in pieces; pieces may end anywhere."""
     counts: Counter[str] = Counter()
     for piece in _whole_words(chunks):
         counts.update(split_words(piece))
@@ -60,19 +60,19 @@ def count_words(chunks: Iterable[str]) -> Counter[str]:
 
 
 class WordVocabulary(Vocabulary):
-    """Words, spaces and marks as symbols.
+    """A vocabulary of words and of the single characters between them.
 
     Parameters
     ----------
     symbols
-        The symbols in the order of their ids, each as ``split_words`` gives it.
+        The symbols in the order of their ids, as returned by ``split_words``.
     unknown
-        Put ``<unk>`` before them, as id 0.
+        Include ``<unk>`` with id 0, before the other symbols.
 
     Raises
     ------
     TextError
-        No symbols, one that occurs twice, or one that is not a single word or mark.
+        There are no symbols, a symbol occurs twice, or is not a single word or character.
     """
 
     kind = "word"
@@ -92,17 +92,17 @@ class WordVocabulary(Vocabulary):
 
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
-        """The words as they are, with escapes for what cannot be printed."""
+        """The words, with escapes for unprintable characters."""
         return tuple(map(printable, self.keys))
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The words, after ``<unk>`` where there is one."""
+        """The words, after ``<unk>`` if the vocabulary has it."""
         return (*((UNKNOWN_NAME,) if self.unknown_id is not None else ()), *self.words)
 
     @functools.cached_property
     def starts_character(self) -> NDArray[np.bool_]:
-        """True: each begins one, and may hold more of them, bool[V]."""
+        """True for every symbol, bool[V]: a word starts one character and may have more."""
         return np.ones(len(self), np.bool_)
 
     @functools.cached_property
@@ -111,7 +111,7 @@ class WordVocabulary(Vocabulary):
         return np.fromiter(map(str.isspace, self.keys), np.bool_, len(self))
 
     def encode(self, text: str, *, unknown: Unknown = "error") -> Ids:
-        """Turn text into ids [n]; see ``Vocabulary.encode``."""
+        """Encode a text as ids [n]; see ``Vocabulary.encode``."""
         ids = [self._ids.get(word, -1) for word in split_words(text)]
         array = np.array(ids, dtype=np.int64)
         missing = array < 0
@@ -129,11 +129,11 @@ class WordVocabulary(Vocabulary):
         return unknown_symbols(unknown_words, self, unknown, text, words[first], index)
 
     def decoder(self) -> Decoder:
-        """Make a decoder, which holds nothing back."""
+        """Return a decoder; it buffers no text."""
         return _WordDecoder(self)
 
     def to_dict(self) -> dict[str, object]:
-        """Give kind, symbols and whether ``<unk>`` stands before them."""
+        """Return the kind, the symbols, and whether the vocabulary has ``<unk>``."""
         unknown = self.unknown_id is not None
         return {"kind": self.kind, "symbols": list(self.words), "unknown": unknown}
 
@@ -153,7 +153,7 @@ class _WordDecoder:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    """Give what matches a word, or else any one character."""
+    """Return the pattern of a word or else of a single character."""
     marks = "".join(
         chr(code)
         for block in _BLOCKS_OF_MARKS
@@ -165,7 +165,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _whole_words(chunks: Iterable[str]) -> Iterator[str]:
-    """Move the borders between the pieces of a text to white space, which no word holds."""
+    """Yield a text in pieces that end before white space, and therefore between words."""
     held: list[str] = []
     for chunk in chunks:
         cut = _last_space(chunk)
@@ -177,5 +177,5 @@ def _whole_words(chunks: Iterable[str]) -> Iterator[str]:
 
 
 def _last_space(text: str) -> int:
-    """Give where the last white space stands; 0 if there is none."""
+    """Return the position of the last white space; 0 if there is none."""
     return next((at for at in range(len(text) - 1, 0, -1) if text[at].isspace()), 0)
