@@ -1,4 +1,4 @@
-"""The tree of ``docs/explanation/architecture.md``: every file with the first line of its docstring.
+"""The tree of the architecture page: every file with the first line of its docstring.
 
     python -m tests.docs.tree
 
