@@ -60,7 +60,7 @@ def test_the_reason_names_what_was_and_what_is_kept(patience: int, words: str) -
 
 
 def test_patience_needs_something_that_is_held_out() -> None:
-    with pytest.raises(ConfigError, match="patience 2 follows the validation loss"):
+    with pytest.raises(ConfigError, match="patience 2 needs a validation loss"):
         Config.from_options({"patience": 2, "validation_fraction": 0})
 
 
