@@ -1,10 +1,10 @@
-"""Whether altered copies of a small text help a small LSTM, at a fixed number of steps.
+"""The effect of augmented copies of a small text on a small LSTM, at a fixed number of steps.
 
     python benchmarks/augmentation.py plays.txt --json augmentation.json
 
-The first 100,000 characters of the text, the last tenth of them held out. Every variant reads as
-many characters, so with copies it sees the text itself less often. The loss on the held-out part
-is given at its lowest and after the last step: mean over the seeds.
+The corpus is the first 100,000 characters of the text, with the last tenth held out. Every variant
+reads the same number of characters, so with copies it reads the original text less often. The
+table shows the lowest and the final loss on the held-out part, as means over the seeds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def measure(text: Path, options: dict[str, Any], folder: Path) -> tuple[float, float, float]:
-    """Train once; give bits per character, held out at best and at the end, and in training."""
+    """Train once; return bits per character: best and final validation loss, and training loss."""
     nextchar.train(text, folder, **FIXED, **options)
     rows = history(folder)
     held_out = [row["validation_bits_per_char"] for row in rows]
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     results: dict[str, dict[str, list[float]]] = {}
-    print("| | best | at the end | in training |\n|---|---|---|---|")
+    print("| | best | final | training |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         text = Path(name, "text.txt")
         text.write_text(arguments.text.read_text("utf-8")[:CHARACTERS], "utf-8")

@@ -1,12 +1,13 @@
-"""Texts that start from nothing: the nats of short snippets, and garbage after short prompts.
+"""Predictions without context: the loss on short snippets, and garbage after short prompts.
 
     python benchmarks/beginnings.py TEXT RUN [RUN ...]
 
-For each run: nats per character of snippets of the held-out tenth, read from nothing and after the
-500 characters before them; the loss over the whole tenth; and how many texts are garbage among
-those that ``generate`` writes after prompts that begin a line, a word and a sentence. A text is
-garbage if more than a twelfth of it are symbols that together make up less than a thousandth of
-the training part; text of the corpus itself hardly ever is.
+For each run, the benchmark measures nats per character of snippets from the held-out tenth, without
+context and after the preceding 500 characters, and the loss over the whole tenth. It also counts
+garbage among the texts that ``generate`` writes after prompts that begin a line, a word and a
+sentence. A text is garbage if more than a twelfth of its symbols are rare. The rare symbols
+together make up less than a thousandth of the training part. Text of the corpus itself is hardly
+ever garbage by this definition.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nextchar import LanguageModel
 LENGTH, CONTEXT = 40, 500
 WRITTEN = 60
 RARE_SHARE, GARBAGE_SHARE = 0.001, 1 / 12
-# Three that begin a line, three that begin a word, three that begin a sentence.
+# Prompts that begin a line, a word and a sentence, three of each.
 PROMPTS = ("KING:", "ROMEO:", "First Citizen:", "wher", "X", "QUEEN", "The king", "What is", "O")
 
 
@@ -42,7 +43,9 @@ def main() -> None:
     parser.add_argument("--snippets", type=int, default=1000)
     parser.add_argument("--temperature", type=float, default=0.8)
     parser.add_argument(
-        "--from-zeros", action="store_true", help="also runs that have not learned to"
+        "--from-zeros",
+        action="store_true",
+        help="start from the zero state, even if the run was not trained to",
     )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -92,8 +95,8 @@ def snippet_nats(
 ) -> float:
     """Return the mean nats of the last ``LENGTH`` predictions of random snippets.
 
-    With a context, as many symbols are read before; without, the first symbol of a snippet is all
-    that the network knows.
+    ``context`` is the number of symbols read before the snippet. Without context, the network
+    starts from the first symbol of the snippet.
     """
     network = model.network
     starts = np.random.default_rng(0).integers(CONTEXT, len(ids) - LENGTH - 1, count)
@@ -110,14 +113,14 @@ def nats_of(logits: Tensor, targets: Tensor) -> float:
 
 
 def rare_symbols(text: str) -> frozenset[str]:
-    """Return the rarest characters, as many as make up less than ``RARE_SHARE`` of a text."""
+    """Return the rarest characters of a text, which together make up less than ``RARE_SHARE``."""
     counts = sorted(Counter(text).items(), key=lambda each: each[1])
     shares = np.cumsum([count for _, count in counts]) / len(text)
     return frozenset(c for (c, _), share in zip(counts, shares, strict=True) if share < RARE_SHARE)
 
 
 def is_garbage(text: str, rare: frozenset[str]) -> bool:
-    """Say whether a text has more rare characters than real text ever has."""
+    """Return whether a text has more rare characters than real text."""
     return sum(c in rare for c in text) > GARBAGE_SHARE * len(text)
 
 

@@ -1,8 +1,8 @@
-"""Characters a second, forward and backward, of each cell over time.
+"""Throughput of each cell's forward and backward pass, in characters per second.
 
-Each cell's chosen path stands beside torch's own module, where there is one, and beside autograd
-over a loop of steps. The variants of a cell are run in turn in one process, and the median of the
-rounds is reported, so that a busy machine disturbs them alike.
+nextchar's implementation of each cell is compared with torch's own module, if there is one, and
+with autograd over a loop of time steps. The variants of a cell take turns in one process, and the
+median of the rounds is reported, so a busy machine affects them equally.
 
     python benchmarks/cells.py --hidden 256 512 --precision float32 bfloat16 --json cells.json
 """
@@ -62,11 +62,11 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--batch", type=int, default=32, help="streams (B)")
     parser.add_argument("--length", type=int, default=64, help="time steps (T)")
-    parser.add_argument("--inputs", type=int, default=128, help="size of the input (I)")
+    parser.add_argument("--inputs", type=int, default=128, help="input size (I)")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, help="threads of torch")
+    parser.add_argument("--threads", type=int, help="number of torch threads")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args()
 
 
@@ -106,7 +106,7 @@ def measure(
 
 
 def variants(name: str, cell: Cell, inputs: Tensor) -> dict[str, Callable[[], Tensor]]:
-    """Give the ways to compute the outputs [T, B, H]."""
+    """Return the implementations that compute the outputs [T, B, H]."""
     state = cell.initial_state(inputs.shape[1])
     ways: dict[str, Callable[[], Tensor]] = {
         "chosen": lambda: unroll(cell, inputs, state)[0],
@@ -125,7 +125,7 @@ def first(results: tuple[Tensor, Any]) -> Tensor:
 def backward_of(
     run: Callable[[], Tensor], inputs: Tensor, dtype: torch.dtype
 ) -> Callable[[], None]:
-    """Make a call that goes forward, under autocast where not float32, and back."""
+    """Return a function that runs both passes, with autocast unless in float32."""
     low = dtype != torch.float32
 
     def forward_and_backward() -> None:
@@ -139,7 +139,7 @@ def backward_of(
 def median_seconds(
     runs: dict[str, Callable[[], None]], rounds: int, device: str
 ) -> dict[str, float]:
-    """Time the calls in turn, after one round to warm up."""
+    """Return the median time of each call, run in turn after one warm-up round."""
     taken: dict[str, list[float]] = {way: [] for way in runs}
     for _ in range(rounds + 1):
         for way, run in runs.items():

@@ -1,12 +1,13 @@
-"""Classifiers beside the usual ones: TF-IDF of n-grams with logistic regression (scikit-learn).
+"""nextchar's classifiers compared with TF-IDF of n-grams and logistic regression (scikit-learn).
 
     python benchmarks/classification.py names DATA/names --seeds 3
     python benchmarks/classification.py sentiment DATA/sst2 --seeds 3
     python benchmarks/classification.py korean DATA/korean_chatbot.csv --picture labels.png
 
-Both learn from the same texts and are measured on the same others, in the same run. The splits:
-names, stratified 80/20 with seed 0 after repeated pairs of name and language are left out; SST-2,
-its own; the chatbot's questions, as the names. ``--set`` changes an option of nextchar.
+Both have the same training and test texts, in the same process. The names are split 80/20,
+stratified, with seed 0, after the removal of duplicate pairs of name and language. SST-2 has its
+own split; the chatbot's questions are split like the names. ``--set`` changes an option of
+nextchar.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from nextchar.text.labelled import LabelledText
 
 @dataclass(frozen=True)
 class Split:
-    """What is learned from, and what is measured on."""
+    """The training and test items."""
 
     train: Sequence[LabelledText]
     test: Sequence[LabelledText]
@@ -49,7 +50,7 @@ class Split:
 
 @dataclass
 class Row:
-    """A method, and its figures with each seed."""
+    """A method, and its metrics for each seed."""
 
     name: str
     accuracy: list[float] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
 
     def add(self, accuracy: float, macro_f1: float, seconds: float) -> None:
-        """Add the figures of a seed."""
+        """Add the metrics of a seed."""
         self.accuracy.append(round(accuracy, 4))
         self.macro_f1.append(round(macro_f1, 4))
         self.seconds.append(round(seconds, 1))
@@ -72,7 +73,7 @@ def labels(items: Sequence[LabelledText]) -> list[str]:
 
 
 def stratified(items: Sequence[LabelledText]) -> Split:
-    """Leave out repeated pairs, sort, and hold out a fifth of each label."""
+    """Remove duplicate pairs, sort, and hold out a fifth of each label."""
     pairs = {(item.text, item.label): item for item in items if item.text}
     distinct = [pairs[pair] for pair in sorted(pairs)]
     train, test = train_test_split(
@@ -123,7 +124,7 @@ TASKS: dict[str, tuple[Callable[[Path], Split], dict[str, Callable[[], Any]]]] =
     ),
     "korean": (korean, {"TF-IDF char 1-4": baseline(CHARS)}),
 }
-# With nothing held out, the last weights are kept, and the epochs were chosen beforehand.
+# Without a validation part, the final weights are kept; the number of epochs is fixed in advance.
 BAG: dict[str, Any] = {"linear_rows": 0, "ngram_bag": 4}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "names": {
@@ -161,7 +162,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def measured(row: Row, split: Split, model: Any) -> None:  # noqa: ANN401
+def evaluate(row: Row, split: Split, model: Any) -> None:  # noqa: ANN401
     began = time.perf_counter()
     model.fit(texts(split.train), labels(split.train))
     seconds = time.perf_counter() - began
@@ -201,9 +202,11 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--variant", action="append", help="Only variants whose names hold this.")
-    parser.add_argument("--set", action="append", default=[], help="An option, as ngrams=3.")
-    parser.add_argument("--picture", type=Path, help="Of the last classifier.")
+    parser.add_argument(
+        "--variant", action="append", help="Only variants whose names contain this."
+    )
+    parser.add_argument("--set", action="append", default=[], help="An option, e.g. ngrams=3.")
+    parser.add_argument("--picture", type=Path, help="File for a picture of the last classifier.")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.picture is not None:
@@ -214,20 +217,20 @@ def main() -> None:
     rows = []
     for name, make in peers.items():
         rows.append(Row(name))
-        measured(rows[-1], split, make())
+        evaluate(rows[-1], split, make())
     for name, options in VARIANTS[given.task].items():
         if given.variant and not any(part in name for part in given.variant):
             continue
         rows.append(Row(name))
         for seed in range(given.seeds):
             model = CharClassifier(**{**options, **changed, "seed": seed})
-            measured(rows[-1], split, model)
+            evaluate(rows[-1], split, model)
     if given.picture is not None:
         draw(given.picture, split, model)
     if given.json:
         print(json.dumps([vars(row) for row in rows], indent=2, ensure_ascii=False))
     else:
-        print(f"{len(split.train):,} texts to learn from, {len(split.test):,} to measure on\n")
+        print(f"{len(split.train):,} training texts, {len(split.test):,} test texts\n")
         print(table(rows))
 
 

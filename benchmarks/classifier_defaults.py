@@ -1,11 +1,11 @@
-"""The classifier's defaults beside TF-IDF with logistic regression, on tables of your own.
+"""The classifier's defaults compared with TF-IDF and logistic regression, on your own tables.
 
     python benchmarks/classifier_defaults.py questions.csv opinions.csv --seeds 3
     python benchmarks/classifier_defaults.py questions.csv --folds 3
 
-Each table is a CSV file with the columns ``text`` and ``label``. With a seed, a stratified fifth is
-held out to measure on, and the others are learned from; with ``--folds``, each item is measured
-once. All methods have the same parts. Seconds are of the processor, on all its cores together.
+Each table is a CSV file with the columns ``text`` and ``label``. For each seed, a stratified fifth
+is the test part, and the rest the training part. With ``--folds``, each item is tested once. All
+methods use the same split. Times are CPU seconds, summed over all cores.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Part = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass
 class Row:
-    """A method's figures on each part of a table."""
+    """A method's metrics on each part of a table."""
 
     table: str
     method: str
@@ -49,7 +49,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
 
     def cells(self) -> str:
-        """Give the means, and the standard error of the accuracy."""
+        """Return the means, and the standard error of the accuracy."""
         means = (self.accuracy, self.macro_f1, self.calibration_error)
         figures = " | ".join(f"{np.mean(values):.3f}" for values in means)
         spread = np.std(self.accuracy) / max(1, len(self.accuracy) - 1) ** 0.5
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folds", type=int, default=0, help="Cross-validate, with seed 0.")
-    parser.add_argument("--only", default="", help="Methods whose names hold this.")
+    parser.add_argument("--only", default="", help="Only methods whose names contain this.")
     parser.add_argument("--set", default="{}", help="Options of nextchar, as a JSON object.")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -1,14 +1,15 @@
-"""Bytes of a compressed text, beside general-purpose compressors and what ``evaluate`` says.
+"""Compressed size of a text, compared with general-purpose compressors and with ``evaluate``.
 
     python benchmarks/compression.py runs/plays plays.txt --characters 100000
 
-``compress`` with a run; xz, bz2 and zstd at their best settings; and PPMd of order 6 with all the
-memory it wants. zstd and PPMd are there where the packages zstandard and pyppmd are installed.
-Each is decompressed too, and must give the text back. ``evaluate`` is what the model finds in order
-and in float32, the first symbol included: no coder that follows its predictions can do with less.
+The compressors are ``compress`` with a run; xz, bz2 and zstd at their best settings; and PPMd of
+order 6 without a memory limit. zstd and PPMd need the packages zstandard and pyppmd. Each result is
+also decompressed, and must equal the text. The row ``evaluate`` is the model's cross-entropy in
+order and in float32, including the first symbol: a lower bound for any coder with its predictions.
 
-A fair text is one that the run was not trained on, such as the end of its file (--characters). The
-weights are not counted, as no compressor's program is; they are printed below the table.
+For a fair comparison, use a text that the run was not trained on, such as the end of its file
+(--characters). The size excludes the weights, as that of the other compressors excludes their
+programs; the size of the weights is printed below the table.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PPMD_ORDER, PPMD_MEMORY = 6, 256 << 20
 
 
 class Codec(NamedTuple):
-    """A way there and back."""
+    """A compressor and its decompressor."""
 
     name: str
     compress: Callable[[bytes], bytes]
@@ -38,7 +39,7 @@ class Codec(NamedTuple):
 
 
 def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
-    """Give all that are installed, for a text of so many bytes."""
+    """Return all installed codecs, configured for a text of this size in bytes."""
     yield Codec(
         "nextchar", lambda data: compress(model, data), lambda data: decompress(model, data)
     )
@@ -65,14 +66,14 @@ def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
         )
 
 
-def said(model: nextchar.LanguageModel, text: str) -> float:
-    """Give the bytes that evaluation finds in a text, which begins as after a line break."""
+def cross_entropy_bytes(model: nextchar.LanguageModel, text: str) -> float:
+    """Return the cross-entropy of a text in bytes, read as if after a line break."""
     result = model.evaluate("\n" + text, exact=True)
     return result.bits_per_char * result.characters / 8
 
 
 def measure(codec: Codec, data: bytes) -> dict[str, object]:
-    """Go there and back once, after a short text that lets code be loaded."""
+    """Compress and decompress once, after a short warm-up text that loads the code."""
     codec.decompress(codec.compress(b""))
     began = time.perf_counter()
     packed = codec.compress(data)
@@ -91,9 +92,11 @@ def measure(codec: Codec, data: bytes) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("text", type=Path, help="UTF-8; any file for a byte model")
-    parser.add_argument("--characters", type=int, help="take this many from the end of the text")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("text", type=Path, help="UTF-8 text; for a byte model, any file")
+    parser.add_argument(
+        "--characters", type=int, help="only use this many characters from the end of the text"
+    )
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8", "surrogateescape")
     text = text if options.characters is None else text[-options.characters :]
@@ -107,9 +110,10 @@ def main() -> None:
     rows = [measure(codec, data) for codec in codecs(model, len(data))]
     wrong = [row["name"] for row in rows if not row["exact"]]
     if wrong:
-        raise RuntimeError(f"another text came back from {wrong}")
-    least = said(model, text)
-    print("| | bytes | bits/char | chars/s there | and back |\n|---|---|---|---|---|")
+        raise RuntimeError(f"decompression returned a different text: {', '.join(map(str, wrong))}")
+    least = cross_entropy_bytes(model, text)
+    print("| | bytes | bits/char | compress, chars/s | decompress, chars/s |")
+    print("|---|---|---|---|---|")
     print(f"| evaluate | {least:,.0f} | {8 * least / len(text):.4f} | – | – |")
     for row in rows:
         size, there, back = (

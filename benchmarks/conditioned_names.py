@@ -1,12 +1,12 @@
-"""Whether names that are written from a language are recognised as names of that language.
+"""Generation of names conditioned on a language, evaluated with classifiers of the language.
 
     python benchmarks/conditioned_names.py names/ --seeds 0 --json conditioned_names.json
 
-``names/`` holds one file a language, a name in each line. Equal (name, language) pairs count once;
-80 % of each language are learned from (of which a tenth is held out to choose the weights), and
-20 % are for the classifiers alone. Another classifier than the TF-IDF one is a run of ``nextchar
-classify`` on the same names: ``--save-split DIR`` writes them (and does nothing else), and
-``--classifier RUN`` takes it. ``--unconditional`` also trains a model that never has a condition.
+``names/`` holds one file per language, with one name per line. Duplicate (name, language) pairs are
+removed. 80 % of each language is for training, a tenth of it for validation; 20 % is the test part.
+In addition to the TF-IDF classifier, a run of ``nextchar classify`` on the same names can be used:
+``--save-split DIR`` writes the names and exits, and ``--classifier RUN`` loads the run.
+``--unconditional`` also trains an unconditional model.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
     if arguments.classifier is not None:
         classifiers["nextchar classify"] = Classifier.load(arguments.classifier).predict
     parts = {"known": (known, known_languages), "held_out": (held_out, held_out_languages)}
-    rows = [measured(arguments, seed, classifiers=classifiers, **parts) for seed in arguments.seeds]
+    rows = [evaluate(arguments, seed, classifiers=classifiers, **parts) for seed in arguments.seeds]
     show(rows, classifiers)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -63,15 +63,15 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--count", type=int, default=1000, help="Names to write.")
+    parser.add_argument("--count", type=int, default=1000, help="Number of names to generate.")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[1.0])
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 1.5, 2.0])
     parser.add_argument("--classifier", type=Path)
     parser.add_argument("--save-split", type=Path)
     parser.add_argument("--unconditional", action="store_true")
-    parser.add_argument("--run", type=Path, help="A run that was trained on this split already.")
+    parser.add_argument("--run", type=Path, help="An existing run, trained on this split.")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    parser.add_argument("--options", type=json.loads, default={}, help="Training options, as JSON.")
     return parser.parse_args()
 
 
@@ -91,7 +91,7 @@ def tfidf(names: Sequence[str], languages: Sequence[str]) -> Predict:
     return predict
 
 
-def measured(
+def evaluate(
     arguments: argparse.Namespace,
     seed: int,
     *,
@@ -128,7 +128,7 @@ def measured(
         for drawn, weights in (("as in the data", shares), ("uniformly", None)):
             draw = np.random.default_rng(seed)
             wanted = draw.choice(languages, size=arguments.count, p=weights).tolist()
-            names = written(model, wanted, seed, temperature=temperature, strength=strength)
+            names = generate(model, wanted, seed, temperature=temperature, strength=strength)
             row["written"].append(
                 {
                     "languages": drawn,
@@ -156,7 +156,7 @@ def unconditional_bits(
     held_out: Sequence[str],
     folder: Path,
 ) -> dict[str, float]:
-    """Measure a model whose condition is the same for all names."""
+    """Return the bits per character of a model whose condition is the same for all names."""
     if not arguments.unconditional:
         return {}
     options = {"seed": seed, **arguments.options}
@@ -176,7 +176,7 @@ def held_out_figures(predicted: Sequence[str], right: Sequence[str]) -> dict[str
     }
 
 
-def written(
+def generate(
     model: nextchar.ConditionalModel,
     wanted: Sequence[str],
     seed: int,
@@ -184,7 +184,7 @@ def written(
     temperature: float,
     strength: float,
 ) -> list[str]:
-    """Write a name for each language that is wanted, in their order."""
+    """Generate a name for each language, in order."""
     names = [""] * len(wanted)
     for number, language in enumerate(sorted(set(wanted))):
         places = [index for index, each in enumerate(wanted) if each == language]
@@ -203,12 +203,12 @@ def show(rows: list[dict[str, Any]], classifiers: dict[str, Predict]) -> None:
     )
     print("| held-out names | |\n|---|---|")
     for name, shown in (
-        ("bits_per_char", "bits/char, the language is known"),
-        ("unknown_label_bits_per_char", "bits/char, the language is to be guessed"),
-        ("unconditional_bits_per_char", "bits/char, without any condition"),
-        ("never_conditioned_bits_per_char", "bits/char, a model that never had a condition"),
-        ("other_condition_bits_per_char", "bits/char, under a wrong language"),
-        ("label_bits_per_item", "bits that the language is worth, a name"),
+        ("bits_per_char", "bits/char, language known"),
+        ("unknown_label_bits_per_char", "bits/char, language unknown"),
+        ("unconditional_bits_per_char", "bits/char, no condition"),
+        ("never_conditioned_bits_per_char", "bits/char, model trained without condition"),
+        ("other_condition_bits_per_char", "bits/char, wrong language"),
+        ("label_bits_per_item", "bits saved by the language, per name"),
         ("generative_accuracy", "accuracy of the generative classifier"),
         ("generative_macro_f1", "macro F1 of the generative classifier"),
     ):

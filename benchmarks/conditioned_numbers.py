@@ -1,9 +1,9 @@
-"""Numbers as a condition: whether words have the length and the vowels that are asked for.
+"""Accuracy of numeric conditions: the length and the share of vowels of generated words.
 
     python benchmarks/conditioned_numbers.py names/ --picture numbers.png
 
-Each line of the files is a word, and its features are computed from it: its length, and the share
-of its letters that are vowels. A word is drawn at temperature 1 for each asked pair.
+Each line of the files is a word. Its features are its length and the share of vowels among its
+letters. Words are sampled at temperature 1 for each requested pair of features.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="+")
-    parser.add_argument("--count", type=int, default=200, help="Words for each asked number.")
+    parser.add_argument("--count", type=int, default=200, help="Words per requested number.")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--run", type=Path, help="A run that was trained on these words already.")
+    parser.add_argument("--run", type=Path, help="An existing run, trained on these words.")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    parser.add_argument("--options", type=json.loads, default={}, help="Training options, as JSON.")
     arguments = parser.parse_args()
     read = read_labelled(arguments.words, TextConfig(), layout="files", label=None)
     words = list(dict.fromkeys(item.text for item in read))
@@ -48,8 +48,8 @@ def main() -> None:
         model = nextchar.ConditionalModel.load(run)
     typical = np.median([features(word) for word in words], axis=0).tolist()
     tables = {
-        "length": [asked(model, [n, typical[1]], 0, arguments) for n in LENGTHS],
-        "vowels": [asked(model, [typical[0], share], 1, arguments) for share in SHARES],
+        "length": [evaluate(model, [n, typical[1]], 0, arguments) for n in LENGTHS],
+        "vowels": [evaluate(model, [typical[0], share], 1, arguments) for share in SHARES],
     }
     show(tables, typical)
     if arguments.picture is not None:
@@ -64,7 +64,7 @@ def features(word: str) -> list[float]:
     return [float(len(word)), share]
 
 
-def asked(
+def evaluate(
     model: nextchar.ConditionalModel, vector: list[float], which: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     words = model.generator(vector).generate_batch(samples=arguments.count, seed=arguments.seed)
@@ -80,9 +80,9 @@ def asked(
 
 
 def show(tables: dict[str, list[dict[str, Any]]], typical: list[float]) -> None:
-    print(f"length asked, at {typical[1]:.2f} vowels; vowels asked, at length {typical[0]:g}\n")
+    print(f"lengths at {typical[1]:.2f} vowels; shares of vowels at length {typical[0]:g}\n")
     for name, rows in tables.items():
-        print(f"| {name} asked | got, mean | deviation | just as asked | words |")
+        print(f"| requested {name} | mean | standard deviation | exact | words |")
         print("|---|---|---|---|---|")
         for row in rows:
             exact = f"{row['exact']:.0%}" if name == "length" else "–"
@@ -107,9 +107,9 @@ def draw(tables: dict[str, list[dict[str, Any]]]) -> Figure:
             )
             axes.plot(places, heights, ".", color="C0", alpha=0.15, ms=4, mew=0)
         means = [row["mean"] for row in rows]
-        axes.plot(values, means, "o-", color="C1", label="mean of what was written")
-        axes.plot(values, values, "--", color="0.4", lw=1, label="as asked")
-        axes.set_xlabel(f"{name}, asked")
+        axes.plot(values, means, "o-", color="C1", label="mean of the generated words")
+        axes.plot(values, values, "--", color="0.4", lw=1, label="requested")
+        axes.set_xlabel(f"requested {name}")
         axes.set_ylabel(f"{name}, got")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="upper left")

@@ -1,9 +1,9 @@
-"""Text of a given sentiment: what the label is worth, and whether a classifier sees it.
+"""Text conditioned on sentiment: the gain from the label, and its recognition by a classifier.
 
     python benchmarks/conditioned_sentiment.py sst2/ --json conditioned_sentiment.json
 
-``sst2/`` holds ``train.txt``, ``dev.txt`` and ``test.txt`` with "label sentence" lines, 1 positive
-and 0 negative. The training lines are learned from; all figures are of the test lines.
+``sst2/`` holds ``train.txt``, ``dev.txt`` and ``test.txt`` with "label sentence" lines; label 1 is
+positive, 0 negative. All metrics are measured on the test lines.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--count", type=int, default=200, help="Sentences to write a label.")
+    parser.add_argument("--count", type=int, default=200, help="Sentences per label.")
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0, 3.0, 6.0])
     parser.add_argument("--temperature", type=float, default=0.8)
-    parser.add_argument("--run", type=Path, help="A run that was trained on train.txt already.")
+    parser.add_argument("--run", type=Path, help="An existing run, trained on train.txt.")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--options", type=json.loads, default={}, help="Of training, as JSON.")
+    parser.add_argument("--options", type=json.loads, default={}, help="Training options, as JSON.")
     arguments = parser.parse_args()
     parts = {
         name: read_items([arguments.folder / f"{name}.txt"], TextConfig(), layout="lines")
@@ -47,14 +47,14 @@ def main() -> None:
     )
     peer.fit(parts["train"].texts, parts["train"].labels)
     accuracy = accuracy_score(parts["test"].labels or (), peer.predict(parts["test"].texts))
-    rows = [measured(arguments, seed, parts, peer) for seed in arguments.seeds]
+    rows = [evaluate(arguments, seed, parts, peer) for seed in arguments.seeds]
     show(rows, accuracy)
     if arguments.json is not None:
         values = {"classifier_accuracy": accuracy, "rows": rows}
         arguments.json.write_text(json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def measured(
+def evaluate(
     arguments: argparse.Namespace,
     seed: int,
     parts: dict[str, Items],
@@ -74,11 +74,11 @@ def measured(
         "seconds": round(seconds),
         **model.evaluate(test).to_dict(),
         "generative_accuracy": figures.accuracy,
-        "written": [written(model, arguments, seed, s, peer) for s in arguments.strengths],
+        "written": [generate(model, arguments, seed, s, peer) for s in arguments.strengths],
     }
 
 
-def written(
+def generate(
     model: nextchar.ConditionalModel,
     arguments: argparse.Namespace,
     seed: int,
@@ -105,11 +105,11 @@ def show(rows: list[dict[str, Any]], accuracy: float) -> None:
     print("| test sentences | |\n|---|---|")
     for name, shown in (
         ("seconds", "seconds of training"),
-        ("bits_per_char", "bits/char, the label is known"),
-        ("unknown_label_bits_per_char", "bits/char, the label is to be guessed"),
-        ("unconditional_bits_per_char", "bits/char, without any condition"),
-        ("other_condition_bits_per_char", "bits/char, under the wrong label"),
-        ("label_bits_per_item", "bits that the label is worth, a sentence"),
+        ("bits_per_char", "bits/char, label known"),
+        ("unknown_label_bits_per_char", "bits/char, label unknown"),
+        ("unconditional_bits_per_char", "bits/char, no condition"),
+        ("other_condition_bits_per_char", "bits/char, wrong label"),
+        ("label_bits_per_item", "bits saved by the label, per sentence"),
         ("generative_accuracy", "accuracy of the generative classifier"),
     ):
         values = [row[name] for row in rows]

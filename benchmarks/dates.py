@@ -1,10 +1,10 @@
-"""How many dates that were never seen are written in ISO 8601 without an error.
+"""Accuracy of converting unseen dates to ISO 8601.
 
     python benchmarks/dates.py --seeds 3 --steps 2000 --json dates.json
 
-The built-in corpus: 30,000 pairs to learn from, and 1,000 of other dates. All options are the usual
-ones, but for the budget. Beside it stands what dateutil's parser, which was written by hand
-for dates in English, makes of the same texts.
+The built-in corpus has 30,000 training pairs and 1,000 test pairs of other dates. All options but
+the budget are the defaults. For comparison, the same texts are parsed with dateutil, a hand-written
+parser for English dates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nextchar.tasks.transduction.model import Transducer
 from nextchar.tasks.transduction.pairs import Pair
 
 
-def trained(
+def train_and_evaluate(
     pairs: list[Pair], unseen: list[Pair], seed: int, budget: dict[str, Any]
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +47,7 @@ def trained(
 
 
 def parsed(unseen: list[Pair]) -> float | None:
-    """Give the share that dateutil reads rightly; None where it is not installed."""
+    """Return dateutil's accuracy, or ``None`` if it is not installed."""
     try:
         parser = importlib.import_module("dateutil.parser")
     except ModuleNotFoundError:
@@ -73,13 +73,13 @@ def main() -> None:
     options = parser.parse_args()
     given = {"minutes": options.minutes, "steps": options.steps}
     chosen = {name: value for name, value in given.items() if value is not None}
-    print("| | seconds | of the processor | greedy | beam 5 | dates/s |")
+    print("| | seconds | CPU seconds | greedy | beam 5 | dates/s |")
     print("|---|--:|--:|--:|--:|--:|")
     rows = []
     unseen = make_dates(1000, seed=1_000_000, part="test")
     for seed in range(options.first, options.first + options.seeds):
         pairs = make_dates(options.count, seed=seed, part="train")
-        row = trained(pairs, unseen, seed, chosen)
+        row = train_and_evaluate(pairs, unseen, seed, chosen)
         rows.append(row)
         print(
             f"| seed {seed} | {row['seconds']:.0f} | {row['processor_seconds']:.0f} "

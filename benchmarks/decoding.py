@@ -1,12 +1,12 @@
-"""Steering what a model writes: what beams find, what constraints cost, how fast words come.
+"""Decoding: quality and speed of beam search, cost of constraints, latency of completion.
 
     python benchmarks/decoding.py runs/plays plays.txt --json decoding.json
 
-- Beam search of several widths after 100 prompts from the end of a text, which a model has held
-  out: mean log-probability of 40 characters, and the time that a prompt takes.
-- 200 stanzas under an expression: how many match (all must), and characters a second beside free
-  text of the same lengths, in turn.
-- The five most probable completions after each of the prompts: the median time.
+- Beam search of several widths after 100 prompts from the end of a text, held out from the model:
+  mean log-probability of 40 characters, and time per prompt.
+- 200 stanzas constrained by an expression: the number of matches (all must match), and characters
+  per second compared with unconstrained text of the same lengths, in turn.
+- The five most probable completions of each prompt: median time.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ STANZA = r"[A-Z]{3,12}:\n([A-Z][a-z ,]{10,40}[.!?]\n){4}"
 STANZAS, ROUNDS = 200, 5
 
 
-def prompts_of(text: str) -> list[str]:
-    """Cut prompts out of a text at even distances."""
+def evenly_spaced_prompts(text: str) -> list[str]:
+    """Return prompts at evenly spaced positions of a text."""
     step = (len(text) - PROMPT_LENGTH) // PROMPTS
     return [text[place : place + PROMPT_LENGTH] for place in range(0, step * PROMPTS, step)]
 
 
 def beams(model: nextchar.LanguageModel, prompts: list[str]) -> list[dict[str, float]]:
-    """Search after each prompt with every width."""
+    """Measure beam search of every width after each prompt."""
     rows = []
     for width in WIDTHS:
         began = time.perf_counter()
@@ -58,7 +58,7 @@ def beams(model: nextchar.LanguageModel, prompts: list[str]) -> list[dict[str, f
 
 
 def stanzas(model: nextchar.LanguageModel) -> dict[str, float]:
-    """Write stanzas under the expression and free text as long, in turn."""
+    """Generate constrained stanzas and unconstrained text of the same lengths, in turn."""
     valid = characters = 0
     held, free = [], []
     model.generate_batch(samples=2, match=STANZA, engine="compiled")
@@ -72,7 +72,7 @@ def stanzas(model: nextchar.LanguageModel) -> dict[str, float]:
         valid += sum(re.fullmatch(STANZA, text) is not None for text in texts)
         longest = max(map(len, texts))
         characters += sum(map(len, texts))
-        # All samples are read on until the last has ended.
+        # All samples continue until the last one has ended.
         held.append(samples * longest / seconds)
         began = time.perf_counter()
         model.generate_batch(samples=samples, length=longest, seed=turn, engine="compiled")
@@ -85,8 +85,8 @@ def stanzas(model: nextchar.LanguageModel) -> dict[str, float]:
     rate, free_rate = statistics.median(held), statistics.median(free)
     print(
         f"stanzas: {valid} of {STANZAS} match, {characters / STANZAS:.0f} characters on average; "
-        f"{rate:,.0f} chars/s held, {free_rate:,.0f} free (x{rate / free_rate:.2f}); one by one "
-        f"{single['held']:,.0f} held, {single['free']:,.0f} free "
+        f"{rate:,.0f} chars/s constrained, {free_rate:,.0f} free (x{rate / free_rate:.2f}); "
+        f"one by one {single['held']:,.0f} constrained, {single['free']:,.0f} free "
         f"(x{single['held'] / single['free']:.2f})"
     )
     return {
@@ -100,7 +100,7 @@ def stanzas(model: nextchar.LanguageModel) -> dict[str, float]:
 
 
 def completions(model: nextchar.LanguageModel, prompts: list[str]) -> dict[str, float]:
-    """Complete the last word of each prompt."""
+    """Measure the completion of the last word of each prompt."""
     times = []
     for prompt in prompts:
         began = time.perf_counter()
@@ -117,9 +117,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--characters", type=int, default=100_000, help="take prompts from this many at its end"
+        "--characters",
+        type=int,
+        default=100_000,
+        help="take prompts from this many characters at the end",
     )
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")[-options.characters :]
     if len(text) < 2 * PROMPTS * PROMPT_LENGTH:
@@ -130,7 +133,7 @@ def main() -> None:
         f"{network.layers} x {network.cell} {network.hidden_size}, "
         f"{torch.get_num_threads()} threads"
     )
-    prompts = prompts_of(text)
+    prompts = evenly_spaced_prompts(text)
     figures = {
         "beams": beams(model, prompts),
         "stanzas": stanzas(model),

@@ -1,9 +1,9 @@
-"""What the defaults reach in a fixed time: nothing is set but the minutes and the seed.
+"""The loss of the default options after a fixed time; only the minutes and the seed are set.
 
     python benchmarks/defaults.py tinyshakespeare.txt --minutes 1.5 5 --seeds 3 --json defaults.json
 
-The loss is that of the whole validation part (the last tenth of the text), read in order with
-carried state. To measure another version of nextchar, put its ``src`` into PYTHONPATH.
+The loss is measured on the whole validation part (the last tenth of the text), read in order with
+carried state. To measure another version of nextchar, add its ``src`` to PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("texts", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.5])
-    parser.add_argument("--seeds", type=int, default=3, help="how many runs of each")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     print(
         "| text | minutes | seed | size | weights | steps | epochs | s | chars/s | nats/char "

@@ -1,11 +1,11 @@
-"""Whether a small language model gains from an embedding that was learned before.
+"""The effect of a pretrained embedding on a small language model.
 
     python benchmarks/embeddings.py tinyshakespeare.txt --json embeddings.json
 
-The first 20,000 characters of the text, the last tenth of them held out: a small LSTM whose
-embedding is drawn, or begins with vectors (CBOW) of its own training part, or with those of all
-that comes after in the file. The lowest loss on the held-out part, and that after a tenth of the
-steps: bits per character, mean over the seeds, and each.
+The corpus is the first 20,000 characters of the text, with the last tenth held out. The embedding
+of a small LSTM is initialised at random, with CBOW vectors of its own training part, or with CBOW
+vectors of the rest of the file. The table shows the lowest loss on the held-out part and the loss
+after a tenth of the steps, in bits per character: the mean over the seeds, and each value.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def learn_vectors(text: Path, out: Path, epochs: int) -> Path:
 
 
 def measure(text: Path, out: Path, steps: int, options: dict[str, Any]) -> tuple[float, float]:
-    """Train once; give bits per character, held out: after a tenth of the steps, and at best."""
+    """Train once; return validation bits per character: after a tenth of the steps, and best."""
     nextchar.train(text, out, steps=steps, validate_every=steps // 20, **FIXED, **options)
     held_out = [row["validation_bits_per_char"] for row in history(out)]
     return held_out[1], min(held_out)
 
 
 def variants(whole: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Write the texts, learn the vectors, and give the options of each variant."""
+    """Write the texts, train the vectors, and return the options of each variant."""
     texts = {
         "small": whole[:CHARACTERS],
         "own": whole[: CHARACTERS * 9 // 10],

@@ -1,11 +1,12 @@
-"""How fast text becomes ids, and how much memory a corpus takes while it is built.
+"""Speed of encoding text as ids, and memory use of building a corpus.
 
     python benchmarks/encoding.py [--gigabytes 0.1] [--json FILE]
 
-Encoding is measured on one core, for ASCII and for Korean text made here, next to a peer in the
-same run: the tutorial's list of dictionary look-ups. Speeds are in 10^6 bytes of UTF-8 a second,
-the best of several repetitions. Memory is the growth of the peak resident set (Linux) of a fresh
-process that reads a generated file, learns its vocabulary and builds its corpus.
+Encoding is measured on one core, for generated ASCII and Korean text. The baseline, in the same
+process, is the list of dictionary look-ups common in tutorials. Speeds are in 10^6 bytes of UTF-8
+per second; the best of several repetitions is reported. Memory is the growth of the peak resident
+set (Linux) of a fresh process that reads a generated file, learns its vocabulary and builds its
+corpus.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REPETITIONS = 5
 
 
 def make_text(language: str, size: int) -> str:
-    """Make words, spaces, full stops and line breaks: ``size`` bytes of UTF-8, about."""
+    """Return words, spaces, full stops and line breaks: about ``size`` bytes of UTF-8."""
     random_words = random.Random(0)
     first, count, lengths = (0x61, 26, 9) if language == "ascii" else (0xAC00, 2350, 5)
     words = [
@@ -45,7 +46,7 @@ def make_text(language: str, size: int) -> str:
 
 
 def best_seconds(work: Callable[[], object]) -> float:
-    """Run several times; give the shortest."""
+    """Return the shortest time of several repetitions."""
     seconds = []
     for _ in range(REPETITIONS):
         start = time.perf_counter()
@@ -55,7 +56,7 @@ def best_seconds(work: Callable[[], object]) -> float:
 
 
 def measure_speeds(language: str) -> dict[str, float]:
-    """Measure every kind of vocabulary, and the tutorial's way, in 10^6 bytes a second."""
+    """Measure every kind of vocabulary and the baseline, in 10^6 bytes per second."""
     text = make_text(language, SAMPLE_BYTES)
     megabytes = len(text.encode()) / MEGABYTE
     table = {symbol: number for number, symbol in enumerate(sorted(set(text)))}
@@ -69,7 +70,7 @@ def measure_speeds(language: str) -> dict[str, float]:
 
 
 def write_text(path: Path, size: int) -> None:
-    """Write half ASCII, half Korean text, in constant memory."""
+    """Write a text, half ASCII and half Korean, in constant memory."""
     block = make_text("ascii", MEGABYTE) + make_text("korean", MEGABYTE)
     data = block.encode()
     with path.open("wb") as file:
@@ -78,14 +79,14 @@ def write_text(path: Path, size: int) -> None:
 
 
 def peak_bytes() -> int:
-    """Give the largest resident set of this process so far."""
-    # Not getrusage: its peak goes on from that of the process that started this one.
+    """Return the peak resident set of this process so far."""
+    # Not getrusage: its peak includes that of the parent process.
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def build_corpus(kind: VocabularyKind, folder: Path) -> dict[str, float]:
-    """Build a corpus from ``folder/text.txt``; give its time and the memory that it added."""
+    """Build a corpus from ``folder/text.txt``; return the time and the additional memory."""
     config = TextConfig(vocabulary=kind)
     before, start = peak_bytes(), time.perf_counter()
     with open_text([folder / "text.txt"], config) as source:
@@ -102,8 +103,8 @@ def build_corpus(kind: VocabularyKind, folder: Path) -> dict[str, float]:
 
 
 def measure_corpora(size: int) -> dict[str, dict[str, float]]:
-    """Build a corpus of every kind, each in a process of its own."""
-    # Spawned, not forked: a fork begins with the memory of its parent.
+    """Build a corpus of every kind, each in a separate process."""
+    # Spawned, not forked: a forked process starts with the memory of its parent.
     processes = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as name:
         write_text(Path(name, "text.txt"), size)
@@ -122,7 +123,7 @@ def print_results(results: dict[str, Any]) -> None:
         print(
             f"corpus  {kind:7} {corpus['megabytes']:8.0f} MB in {corpus['seconds']:6.1f} s, "
             f"{corpus['megabytes_per_second']:5.0f} MB/s, "
-            f"{corpus['added_peak_megabytes']:5.0f} MB more memory"
+            f"{corpus['added_peak_megabytes']:5.0f} MB of additional memory"
         )
 
 

@@ -1,19 +1,19 @@
-"""Characters a second of generation, beside the loop that people write around torch's modules.
+"""Generation speed in characters per second, compared with a loop around torch's modules.
 
     python benchmarks/generation.py --json generation.json
-    python benchmarks/generation.py --run runs/demo --text held-out.txt   # and what int8 loses
+    python benchmarks/generation.py --run runs/demo --text held-out.txt   # also the loss from int8
 
 ``stock`` is an embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` called with one time step, a
-linear head, softmax, multinomial and ``.item()``, as torch runs it by itself; ``no oneDNN`` is the
-same with ``torch.backends.mkldnn.flags(enabled=False)``; ``torch's best`` is the best of both with
-one thread of torch and with all. torch has no peephole LSTM. ``plain`` is nextchar's loop in
-torch, ``engine`` the compiled one as users get it, ``one thread`` the same without a second. All
-write with temperature 1, in many short turns, and the best turn of each is reported: whatever
-else runs on the machine only slows.
+linear head, softmax, multinomial and ``.item()``, with torch's default settings. ``no oneDNN`` is
+the same with ``torch.backends.mkldnn.flags(enabled=False)``. ``torch's best`` is the best of both
+with one thread and with all threads. torch has no peephole LSTM. ``plain`` is nextchar's loop in
+torch, ``engine`` the default compiled loop, ``one thread`` the compiled loop on a single thread.
+All generate at temperature 1, in many short turns. The best turn of each is reported, as other load
+on the machine can only slow it down.
 
-The share of the bandwidth is that of ``one thread``: the bytes of the weights that a symbol
-needs, times symbols a second, over the bytes a second of a compiled sum over an array of that
-size, in the same turns.
+The bandwidth utilisation is that of ``one thread``: the bytes of the weights read per symbol, times
+symbols per second, divided by the bytes per second of a compiled sum over an array of that size,
+in the same turns.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ NETWORKS: dict[str, dict[str, str | int]] = {
 }
 STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 PEERS = ("stock", "stock_one_thread", "stock_no_onednn", "stock_no_onednn_one_thread")
-TURN_SECONDS = 0.05  # torch's threads go on spinning for a while after its turns
+TURN_SECONDS = 0.05  # torch's threads keep spinning for a while after its turns
 STREAMS = 64
 HELD_OUT = 25_000
 
@@ -68,8 +68,8 @@ Report = dict[str, str | int | float]
 def main() -> None:
     options = read_options()
     print(
-        f"characters/s, the best of {options.rounds} turns; V = {V}, E = {E}, "
-        f"{torch.get_num_threads()} threads of torch, torch {torch.__version__}"
+        f"characters/s, best of {options.rounds} turns; V = {V}, E = {E}, "
+        f"{torch.get_num_threads()} torch threads, torch {torch.__version__}"
     )
     reports = [measure(name, options.rounds) for name in options.networks]
     reports.append(loading())
@@ -85,9 +85,9 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rounds", type=int, default=24)
-    parser.add_argument("--run", type=Path, help="a run directory, to time its first character")
-    parser.add_argument("--text", type=Path, help="what the run has not read, to score int8 on")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--run", type=Path, help="a run directory, to time the first character")
+    parser.add_argument("--text", type=Path, help="a text not used in training, to score int8 on")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args()
 
 
@@ -102,7 +102,7 @@ def measure(name: str, rounds: int) -> Report:
         "one_thread": writer(network, "compiled", threads=1),
         "int8_one_thread": writer(network, "compiled", threads=1, weights="int8"),
         "streams": writer(network, "compiled", samples=STREAMS),
-        "sum": sums(weights),
+        "sum": repeated_sums(weights),
     }
     if config.cell in STOCK:
         ways.update(dict.fromkeys(PEERS, stock(config)))
@@ -143,7 +143,7 @@ def writer(
     weights: StoredWeights = "float32",
     samples: int = 1,
 ) -> Write:
-    """Prepare a loop and let it write, so that its code is loaded."""
+    """Return a generation loop that has already run once, so its code is loaded."""
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or usual)
     prompt = torch.zeros(1, dtype=torch.long)
@@ -156,7 +156,7 @@ def writer(
 
 
 def stock(config: NetworkConfig) -> Write:
-    """Make the loop around torch's modules."""
+    """Return the loop around torch's modules."""
     embedding = nn.Embedding(V, E)
     cell = STOCK[config.cell](E, config.hidden_size, config.layers)
     head = nn.Linear(config.hidden_size, V)
@@ -173,19 +173,19 @@ def stock(config: NetworkConfig) -> Write:
     return write
 
 
-def sums(weights: NDArray[np.float32]) -> Write:
-    """Make a loop of sums over the weights."""
+def repeated_sums(weights: NDArray[np.float32]) -> Write:
+    """Return a loop that repeatedly sums an array as large as the weights."""
 
     def read(count: int) -> None:
         for _ in range(count):
-            total(weights.ravel())
+            array_sum(weights.ravel())
 
     return read
 
 
 @compiled
-def total(values: NDArray[np.float32]) -> np.float32:
-    """Add up values [n], a read of memory with next to no arithmetic."""
+def array_sum(values: NDArray[np.float32]) -> np.float32:
+    """Return the sum of values [n]: a memory read with negligible arithmetic."""
     use_widest_vectors()
     result = np.float32(0)
     for j in range(values.size):
@@ -194,7 +194,7 @@ def total(values: NDArray[np.float32]) -> np.float32:
 
 
 def best_rates(ways: dict[str, Write], rounds: int) -> dict[str, float]:
-    """Run each way for a while in every round; give its most symbols a second."""
+    """Run each loop for a short time in every round; return its best symbols per second."""
     threads = torch.get_num_threads()
     counts = dict.fromkeys(ways, 2)
     rates: dict[str, list[float]] = {way: [] for way in ways}
@@ -206,14 +206,14 @@ def best_rates(ways: dict[str, Write], rounds: int) -> dict[str, float]:
                 write(counts[way])
                 rate = counts[way] / (time.perf_counter() - began)
             counts[way] = max(2, int(rate * TURN_SECONDS))
-            if turn >= 2:  # before, the count was not yet right
+            if turn >= 2:  # the first turns only calibrate the count
                 rates[way].append(rate)
     torch.set_num_threads(threads)
     return {way: max(measured) for way, measured in rates.items()}
 
 
 def loading() -> Report:
-    """Measure what the compiled loop costs before its first symbol, compiled anew and loaded."""
+    """Measure the start-up time of the compiled loop, when compiled and when loaded from cache."""
     code = (
         "import time, torch; from nextchar.config import NetworkConfig\n"
         "from nextchar.nn.network import Network\n"
@@ -237,7 +237,7 @@ def loading() -> Report:
 
 
 def first_character(run: Path) -> Report:
-    """Measure the time from the command to its first character."""
+    """Measure the time from starting the command to its first character."""
     command = [sys.executable, "-m", "nextchar", "generate", str(run), "--length", "2000"]
     seconds = []
     for _ in range(4):
@@ -252,7 +252,7 @@ def first_character(run: Path) -> Report:
 
 
 def lost_by_int8(run: Path, text: Path) -> Report:
-    """Score a text with the compiled step itself, and print what int8 weights lose."""
+    """Score a text with the compiled step, and print the increase in loss from int8 weights."""
     model = LanguageModel.load(run)
     characters = text.read_text(encoding="utf-8")[: HELD_OUT + 1]
     ids = model.vocabulary.encode(characters, unknown="skip").astype(np.int64)
@@ -260,7 +260,7 @@ def lost_by_int8(run: Path, text: Path) -> Report:
         weights: bits_per_symbol(model.network, ids, weights) for weights in ("float32", "int8")
     }
     lost = bits["int8"] - bits["float32"]
-    print(f"{len(ids) - 1:,} symbols: {bits['float32']:.4f} bits, int8 loses {lost:.5f}")
+    print(f"{len(ids) - 1:,} symbols: {bits['float32']:.4f} bits, {lost:.5f} more with int8")
     return {"symbols": len(ids) - 1, "float32_bits": bits["float32"], "int8_lost_bits": lost}
 
 

@@ -1,20 +1,20 @@
-"""nextchar's defaults and a small GPT, the same wall time each: the loss that they reach.
+"""The loss of nextchar's defaults and of a small GPT after the same wall-clock time.
 
     python benchmarks/gpt.py plays.txt --json gpt.json
     python benchmarks/gpt.py plays.txt --seconds 90
 
-The GPT has the settings that nanoGPT's README publishes for a CPU: 4 layers, 4 heads, width 128,
-windows of 64, 12 at once, no dropout, AdamW with a rate of 1e-3 that falls to 1e-4 on a cosine,
-2,000 steps. It is written with torch's own modules and treated kindly: of its time only training
-steps count, where nextchar's is from reading the text to the last save; and it takes the faster
-precision. nextchar is given the time that the 2,000 steps took; or, with ``--seconds``, nextchar is
-given those, and the GPT as many steps as it makes in the time that nextchar took, over which its
-cosine then falls. Both learn from the first nine tenths of the text and keep the weights that were
-best on the last tenth.
+The GPT has the settings published in nanoGPT's README for a CPU: 4 layers, 4 heads, width 128,
+windows of 64, batch size 12, no dropout, 2,000 steps of AdamW with a learning rate that decays from
+1e-3 to 1e-4 on a cosine. It is built from torch's own modules and runs in the faster precision. The
+comparison favours it: only its training steps are timed, but nextchar's time covers everything from
+reading the text to the last save. By default, nextchar's budget is the time of the 2,000 steps.
+With ``--seconds``, that is nextchar's budget, and the GPT trains for the time that nextchar took,
+with its cosine over that time. Both train on the first nine tenths of the text and keep the weights
+that are best on the last tenth.
 
-That tenth is then predicted by nextchar with carried state, and by the GPT in two ways: in windows
-side by side, as is usual, where a character has 1 to 64 symbols of context; and in windows that
-move on by 8, of which the last 8 predictions count, where it has at least 57. The better of the
+nextchar predicts that tenth with carried state. The GPT predicts it in two ways: in adjacent
+windows, as is common, with 1 to 64 symbols of context per character; and in windows with a stride
+of 8, of which only the last 8 predictions count, with a context of at least 57. The better of the
 two is compared.
 
 Shapes: N symbols, T symbols of a window, B windows, W width, V vocabulary size.
@@ -50,7 +50,7 @@ Figures = dict[str, str | int | float]
 
 
 class Block(nn.Module):
-    """Attention to what came before, then a layer for each symbol; both add to their input."""
+    """Causal self-attention, then a position-wise feed-forward layer, both with residuals."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(4 * WIDTH, WIDTH, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Give [B, T, W] from [B, T, W]."""
+        """Map [B, T, W] to [B, T, W]."""
         projected = self.queries_keys_values(self.attention_norm(inputs))
         q, k, v = projected.unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -73,7 +73,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """A decoder-only transformer whose output layer is its embedding."""
+    """A decoder-only transformer with tied input and output embeddings."""
 
     def __init__(self, vocabulary_size: int) -> None:
         super().__init__()
@@ -82,12 +82,12 @@ class GPT(nn.Module):
         self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, parameter in self.named_parameters():
-            if parameter.ndim == 2:  # What adds to its input is smaller, by the number of sums.
+            if parameter.ndim == 2:  # Residual projections start smaller, according to the depth.
                 share = 1 / math.sqrt(2 * LAYERS) if "_out" in name else 1.0
                 nn.init.normal_(parameter, std=0.02 * share)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Give logits [B, T, V] from ids int64[B, T], T at most ``WINDOW``."""
+        """Return the logits [B, T, V] of ids int64[B, T]; T is at most ``WINDOW``."""
         inputs = self.embedding(ids) + self.positions[: ids.shape[1]]
         return functional.linear(self.norm(self.blocks(inputs)), self.embedding.weight)
 
@@ -109,7 +109,7 @@ class GPTTrainer:
         self._optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
 
     def step(self, share: float) -> None:
-        """Make one update, after this share of the time."""
+        """Make one update; ``share`` is the elapsed share of the training time."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate(share)
         starts = torch.randint(len(self._ids) - WINDOW, (BATCH, 1), generator=self._generator)
@@ -130,7 +130,7 @@ class GPTTrainer:
 
 
 def low_precision_is_faster(model: GPT, ids: Tensor) -> bool:
-    """Train copies in float32 and in bfloat16 for a moment, in turn."""
+    """Return whether bfloat16 trains faster than float32, measured briefly in turn."""
     trainers = [
         GPTTrainer(copy.deepcopy(model), ids, low_precision=low, seed=0) for low in (False, True)
     ]
@@ -145,9 +145,9 @@ def low_precision_is_faster(model: GPT, ids: Tensor) -> bool:
 
 
 def train_gpt(trainer: GPTTrainer, seconds: float | None, held_out: Tensor) -> float:
-    """Train for so long, or ``STEPS`` steps; leave the weights that were best on the held-out ids.
+    """Train for a time, or for ``STEPS`` steps; keep the weights best on the held-out ids.
 
-    Gives the seconds that steps took.
+    Return the seconds spent on steps.
     """
     model = trainer.model
     best, weights = math.inf, copy.deepcopy(model.state_dict())
@@ -168,10 +168,10 @@ def train_gpt(trainer: GPTTrainer, seconds: float | None, held_out: Tensor) -> f
 
 @torch.inference_mode()
 def gpt_nats_per_char(model: GPT, ids: Tensor, *, stride: int) -> float:
-    """Measure a GPT on ids [N] in windows that move on by ``stride``.
+    """Return the loss of a GPT on ids [N], in windows with this stride.
 
-    Each prediction counts once, in the first window that makes it: of all windows but the first
-    these are the last ``stride`` ones. The last window ends with the text.
+    Each prediction counts once, in the first window that contains it. After the first window, these
+    are the last ``stride`` predictions of each. The last window ends with the text.
     """
     last = len(ids) - 1 - WINDOW
     starts = torch.arange(0, last + stride, stride).clamp(max=last)
@@ -236,10 +236,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--seconds", type=float, help="time that nextchar is given, instead of the GPT's steps'"
+        "--seconds",
+        type=float,
+        help="nextchar's time budget, instead of the time of the GPT's steps",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")
     cut = len(text) - math.ceil(len(text) / 10)
@@ -256,11 +258,11 @@ def main() -> None:
         gpt = measure_gpt(text, cut, float(own["seconds"]), options.seed)
     kind = f"{own['layers']} × {own['cell']} {own['hidden_size']}"
     print_row(f"nextchar, {kind}", own, "nats_per_char")
-    print_row("GPT, windows side by side", gpt, "side_by_side_nats_per_char")
-    print_row(f"GPT, windows that move by {STRIDE}", gpt, "sliding_nats_per_char")
+    print_row("GPT, adjacent windows", gpt, "side_by_side_nats_per_char")
+    print_row(f"GPT, windows with stride {STRIDE}", gpt, "sliding_nats_per_char")
     better = min(float(gpt[f"{way}_nats_per_char"]) for way in ("side_by_side", "sliding"))
     difference = better - float(own["nats_per_char"])
-    print(f"\nnextchar is {difference:.3f} nats/char lower than the better figure of the GPT.")
+    print(f"\nnextchar is {difference:.3f} nats/char lower than the better result of the GPT.")
     if options.json:
         content = {"gpt": gpt, "nextchar": own, "nats_per_char_lower": difference}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,17 +1,17 @@
-"""Time and memory of finding what a text shares with a large corpus, beside the obvious ways.
+"""Time and memory for finding the overlap of a text with a large corpus, against simple baselines.
 
     python benchmarks/novelty.py [--corpus-megabytes 100] [--text-megabytes 1] [--json FILE]
 
-Corpus and text are drawn from the same 20,000 made-up words, some of them frequent and most of
-them rare as in a language. Three ways are measured, each in a fresh process, with the growth of
-its peak resident set (Linux):
+Corpus and text consist of the same 20,000 artificial words, a few of them frequent and most of them
+rare, as in natural language. Three methods are measured, each in a fresh process, with the growth
+of its peak resident set (Linux):
 
-- ``nextchar.novelty``, which gives the unseen n-grams for eight n and the longest shared spans;
-  the pages of the mapped corpus count as its memory, though the system can take them back;
-- a set of all n-grams of the corpus, for one n, from a tenth of the corpus as it has to fit in
-  memory, and ``nextchar.novelty`` on the same tenth;
-- Python's ``n-gram in corpus`` for a sample of the text's n-grams, of eight n, and from that the
-  time for all of them.
+- ``nextchar.novelty``, which finds the unseen n-grams for eight values of n and the longest shared
+  spans. The pages of the memory-mapped corpus are included, although the system can reclaim them.
+- A set of all n-grams of the corpus, for one n. It uses a tenth of the corpus, to fit in memory;
+  ``nextchar.novelty`` runs on the same tenth.
+- Python's ``n-gram in corpus`` for a sample of the text's n-grams, for eight values of n. The time
+  for all of them is extrapolated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SAMPLED = 10  # n-grams of each n
 
 
 def sentences(seed: int) -> Iterator[str]:
-    """Give made-up sentences without end, about a megabyte at once."""
+    """Yield artificial sentences endlessly, in blocks of about a megabyte."""
     letters = random.Random(0)
     words = ["".join(letters.choices("etaoinshrdlu", k=1 + rank % 9)) for rank in range(WORDS)]
     ends = random.Random(1).choices([" ", ", ", ".\n"], weights=[8, 1, 1], k=WORDS)
@@ -54,7 +54,7 @@ def sentences(seed: int) -> Iterator[str]:
 
 
 def write_text(path: Path, size: int, seed: int) -> None:
-    """Write so many characters of sentences."""
+    """Write this number of characters of sentences."""
     with path.open("w", encoding="ascii") as file:
         for piece in sentences(seed):
             file.write(piece[: size - file.tell()])
@@ -63,7 +63,7 @@ def write_text(path: Path, size: int, seed: int) -> None:
 
 
 def write_ids(folder: Path) -> None:
-    """Encode ``corpus.txt`` as a run has it: ids in a file of their own, and the vocabulary."""
+    """Encode ``corpus.txt`` in the format of a run: a file of ids, and the vocabulary."""
     corpus = (folder / "corpus.txt").read_text(encoding="ascii")
     vocabulary = learn("char", [corpus], 1)
     vocabulary.encode(corpus).tofile(folder / "ids.bin")
@@ -71,7 +71,7 @@ def write_ids(folder: Path) -> None:
 
 
 def peak_bytes() -> int:
-    """Give the largest resident set of this process so far."""
+    """Return the peak resident set of this process so far."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
@@ -82,7 +82,7 @@ def by_novelty(folder: Path, share: float) -> dict[str, Any]:
     vocabulary = from_dict(json.loads((folder / "vocabulary.json").read_text()))
     corpus = np.memmap(folder / "ids.bin", dtype=vocabulary.dtype, mode="r")
     ids = corpus[: int(share * len(corpus))]
-    novelty(vocabulary, ids[:1000], text[:1000])  # compiles, or loads what is compiled
+    novelty(vocabulary, ids[:1000], text[:1000])  # compiles the code, or loads it from the cache
     before, began = peak_bytes(), time.perf_counter()
     found = novelty(vocabulary, ids, text)
     return {
@@ -130,14 +130,14 @@ def by_search(folder: Path) -> dict[str, Any]:
 
 
 def measure(corpus_size: int, text_size: int) -> dict[str, Any]:
-    """Run every way in a process of its own."""
+    """Run every method in a separate process."""
     ways: dict[str, Callable[[Path], dict[str, Any]]] = {
         "nextchar": partial(by_novelty, share=1.0),
         "nextchar_tenth": partial(by_novelty, share=0.1),
         "set_tenth": partial(by_set, share=0.1),
         "search": by_search,
     }
-    # Spawned, not forked: a fork begins with the memory of its parent.
+    # Spawned, not forked: a forked process starts with the memory of its parent.
     processes = multiprocessing.get_context("spawn")
     figures: dict[str, Any] = {"text_characters": text_size}
     with tempfile.TemporaryDirectory() as name:
@@ -152,12 +152,12 @@ def measure(corpus_size: int, text_size: int) -> dict[str, Any]:
 
 def print_table(figures: dict[str, Any]) -> None:
     names = {
-        "nextchar": f"nextchar, {len(NGRAMS)} n and the spans",
+        "nextchar": f"nextchar, {len(NGRAMS)} values of n and spans",
         "nextchar_tenth": "the same, a tenth of the corpus",
         "set_tenth": f"set of {SET_N}-grams, a tenth of the corpus",
-        "search": f"`in`, {len(NGRAMS)} n, from a sample",
+        "search": f"`in`, {len(NGRAMS)} values of n, extrapolated",
     }
-    print(f"| | corpus, MB | s | more memory, MB | {SET_N}-grams unseen |\n|---|---|---|---|---|")
+    print(f"| | corpus, MB | s | added memory, MB | unseen {SET_N}-grams |\n|---|---|---|---|---|")
     for way, words in names.items():
         row = figures[way]
         memory, unseen = "–", "–"
@@ -172,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--corpus-megabytes", type=float, default=100)
     parser.add_argument("--text-megabytes", type=float, default=1)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     sizes = [int(size * MEGABYTE) for size in (options.corpus_megabytes, options.text_megabytes)]
     if min(sizes) < 1000:

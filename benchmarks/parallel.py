@@ -1,8 +1,8 @@
-"""One process beside several that share its batch: the difference of the loss curves, the speeds.
+"""Data-parallel training compared with a single process: loss curves and speed.
 
     python benchmarks/parallel.py plays.txt --steps 200
 
-Each training is a command of its own, and each process has --threads threads.
+Each training is a separate command, and each process has --threads threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from nextchar.runs.training import history
 
 LOSSES = ("train_nats_per_char", "validation_nats_per_char")
-# The dropouts are on, as their masks must not depend on the processes either.
+# Dropout is enabled, as its masks must not depend on the number of processes either.
 OPTIONS = {
     "embedding-size": 64,
     "batch-size": 32,

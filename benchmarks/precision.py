@@ -1,10 +1,9 @@
-"""The same training in every arithmetic that this machine has: the loss it ends at, and its speed.
+"""Final loss and speed of the same training run in every precision that this machine supports.
 
     python benchmarks/precision.py plays.txt --steps 1500 --seeds 3 --json precision.json
 
-Sizes are the defaults, or those that are set. The loss is that of the whole validation part,
-read in order and in float32 whatever the training was in. bfloat16 is left out where the
-processor would have to imitate it.
+Sizes are the defaults unless set. The loss is measured on the whole validation part, read in order
+and always in float32. bfloat16 is skipped on processors that would have to emulate it.
 """
 
 from __future__ import annotations
@@ -61,10 +60,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, default=3, help="how many runs of each")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     print("| precision | seed | nats/symbol | s | chars/s |\n|---|---|---|---|---|")
     runs = [

@@ -1,12 +1,11 @@
-r"""How well words are pronounced that were never seen: CMUdict, first pronunciations, stress kept.
+r"""Error rates of pronouncing unseen words: CMUdict, first pronunciations, with stress.
 
     python benchmarks/pronunciation.py cmudict.dict --minutes 30 --out runs/cmudict \
         --picture pronunciation.png --json pronunciation.json
 
-A tenth of the words, drawn by the seed, is held out. The table has the errors of their phonemes
-and of whole words, greedily and with a beam of 5, and beside them what it brings to copy the
-pronunciation of the training word that is spelled most alike. Where the run is there already, it
-is only measured.
+A random tenth of the words, chosen by the seed, is held out. The table shows the phoneme and word
+error rates of greedy decoding and of a beam of 5. The baseline copies the pronunciation of the
+training word with the most similar spelling. An existing run is only evaluated.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ def nearest(word: NDArray[np.int64], values: NDArray[np.int64], offsets: NDArray
     return place
 
 
-def copied(run: Path, words: Examples) -> dict[str, Any]:
-    """Give each word the pronunciation of the training word with the smallest edit distance."""
+def nearest_word_baseline(run: Path, words: Examples) -> dict[str, Any]:
+    """Return, for each word, the pronunciation of the training word at the least edit distance."""
     known = Examples.load(run / "items" / "train.safetensors")
     values = known.texts["source"].values.astype(np.int64)
     offsets = known.texts["source"].offsets
@@ -55,14 +54,14 @@ def copied(run: Path, words: Examples) -> dict[str, Any]:
     return {"what": "the nearest word's", "words": len(words), **errors.rates()}
 
 
-def measured(run: Path, words: Examples, beam: int) -> dict[str, Any]:
+def evaluate(run: Path, words: Examples, beam: int) -> dict[str, Any]:
     found = nextchar.Transducer.load(run).evaluate_examples(words, beam=beam)
     what = "greedy" if beam == 1 else f"beam {beam}"
     return {"what": what, "words": len(words), **found.to_dict()}
 
 
-def curve(run: Path) -> bytes:
-    """Draw both errors over the minutes of training."""
+def plot_errors(run: Path) -> bytes:
+    """Plot both error rates over the minutes of training."""
     rows = read_rows(run / "metrics.jsonl", unit="symbol")
     minutes = [row["seconds"] / 60 for row in rows]
     figure = new_figure(7, 4)
@@ -85,11 +84,15 @@ def curve(run: Path) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("dictionary", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="the run, made if not there")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the run; trained if it does not exist"
+    )
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float)
     budget.add_argument("--steps", type=int)
-    parser.add_argument("--sample", type=int, default=0, help="held-out words; 0 is all")
+    parser.add_argument(
+        "--sample", type=int, default=0, help="number of held-out words; 0 means all"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--json", type=Path)
@@ -110,8 +113,8 @@ def main() -> None:
     }
     words = held_out(options.out)
     part = sampled(words, options.sample, options.seed) if options.sample else words
-    rows = [measured(options.out, part, beam) for beam in (1, 5)]
-    rows.append(copied(options.out, sampled(words, COPIED, options.seed)))
+    rows = [evaluate(options.out, part, beam) for beam in (1, 5)]
+    rows.append(nearest_word_baseline(options.out, sampled(words, COPIED, options.seed)))
     print("| pronunciation | held-out words | phoneme errors | word errors | words/s |")
     print("|---|--:|--:|--:|--:|")
     for row in rows:
@@ -119,7 +122,7 @@ def main() -> None:
         speed = f"{row['items_per_second']:,.0f}" if "items_per_second" in row else "–"
         print(f"| {row['what']} | {row['words']:,} | {errors} | {speed} |")
     if options.picture is not None:
-        options.picture.write_bytes(curve(options.out))
+        options.picture.write_bytes(plot_errors(options.out))
     if options.json is not None:
         options.json.write_text(json.dumps({"training": spent, "rows": rows}, indent=2))
 

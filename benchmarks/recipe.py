@@ -1,11 +1,11 @@
-"""What helps a network to learn in a fixed time: one change at a time, on one thread.
+"""Ablation of training recipes in a fixed time: one change at a time, on one thread.
 
     python benchmarks/recipe.py tinyshakespeare.txt --characters 15e6 --only base "rate 1e-2"
 
-Each line trains a network on the first 90 % of the text for so many characters and measures the
-rest. Schedules run over characters, and time is the processor's, so that a busy machine changes
-nothing. The loop is written out here because half of what it tries did not help, and is therefore
-not in nextchar.
+Each recipe trains a network on the first 90 % of the text, for a fixed number of characters, and is
+evaluated on the rest. Schedules depend on the characters read, and times are CPU times, so other
+load on the machine does not change the results. The training loop is separate from nextchar's, as
+half of these options did not help and are not part of nextchar.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from nextchar.text.vocabulary import Ids, learn
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One way to train; the defaults are the base that the others change."""
+    """A training recipe; the defaults are the baseline."""
 
     network: dict[str, Any] = dataclasses.field(default_factory=dict)
     rate: float = 6e-3
@@ -43,7 +43,7 @@ class Recipe:
     schedule: str = "linear"
     streams: int = 32
     window: int = 64
-    random_windows: bool = False  # T drawn anew from [T/2, 3T/2] at each step
+    random_windows: bool = False  # T drawn from [T/2, 3T/2] at each step
     growing: bool = False  # a quarter of the streams at first, then half, then all
     averaged: float = 0.0  # decay of the average over the second half
     muon: bool = False  # orthogonalised momentum for the cells' matrices (Jordan et al. 2024)
@@ -81,18 +81,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--only", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--characters", type=float, default=15e6, help="read in training")
-    parser.add_argument("--first", type=int, help="take only so many characters of the text")
+    parser.add_argument(
+        "--characters", type=float, default=15e6, help="characters to read in training"
+    )
+    parser.add_argument("--first", type=int, help="only use this many characters of the text")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     torch.set_num_threads(1)
     text = options.text.read_text(encoding="utf-8")[: options.first]
     vocabulary = learn("char", [text], 1)
     ids = vocabulary.encode(text)
-    print(
-        "| recipe | nats/char | in training | processor seconds | chars/s |\n|---|---|---|---|---|"
-    )
+    print("| recipe | nats/char | training | CPU seconds | chars/s |\n|---|---|---|---|---|")
     reports = []
     for name in options.only:
         report = train(RECIPES[name], ids, len(vocabulary), options.characters, options.seed)
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) -> dict[str, float]:
-    """Train a network by a recipe and measure it."""
+    """Train a network with a recipe and evaluate it."""
     held_out = len(ids) // 10
     generator = torch.Generator().manual_seed(seed)
     config = NetworkConfig.from_dict(recipe.network)
@@ -153,7 +153,7 @@ def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) 
 def batches(
     ids: Ids, recipe: Recipe, characters: float, seed: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Give inputs and targets [T, B], and which streams begin anew, until enough was read."""
+    """Yield inputs and targets [T, B], and the reset mask, until enough characters are read."""
     read, step = 0, 0
     generator = np.random.default_rng(seed)
     position, count = 0, 0
@@ -181,7 +181,7 @@ def batches(
 
 
 def scheduled(schedule: str, share: float) -> float:
-    """Give the factor of the rate: up in 3 % of the training, then down to zero."""
+    """Return the factor of the rate: warm-up over 3 % of the training, then decay to zero."""
     if share < 0.03:
         return share / 0.03 + 1e-3
     left = (1 - share) / 0.97
@@ -189,7 +189,7 @@ def scheduled(schedule: str, share: float) -> float:
 
 
 def build_optimizers(network: Network, recipe: Recipe) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Make the optimisers, each with its peak rate."""
+    """Return the optimisers, each with its peak rate."""
     parameters = list(network.parameters())
     optimizers: list[tuple[torch.optim.Optimizer, float]] = []
     if recipe.muon:
@@ -207,7 +207,7 @@ def build_optimizers(network: Network, recipe: Recipe) -> list[tuple[torch.optim
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum whose update is orthogonalised, for each gate's matrix by itself."""
+    """Nesterov momentum with orthogonalised updates, separately for each gate's matrix."""
 
     def __init__(self, matrices: list[nn.Parameter], gates: int, weight_decay: float) -> None:
         super().__init__(matrices, {"lr": 0.02, "weight_decay": weight_decay})
@@ -227,7 +227,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
-    """Bring the singular values near 1, by five steps of a Newton–Schulz iteration."""
+    """Return a matrix with singular values near 1, after five Newton–Schulz iterations."""
     x = matrix.bfloat16()
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x

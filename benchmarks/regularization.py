@@ -1,14 +1,14 @@
-"""What each regulariser is worth on a small text, where a network overfits.
+"""The effect of each regulariser on a small text, on which a network overfits.
 
     python benchmarks/regularization.py plays.txt --json regularization.json --picture curves.png
 
-On the first 100,000 characters (a tenth of them held out), an LSTM of 256 units is trained for the
-same 1,000 steps of 32 × 64 symbols (some 23 epochs): without any regulariser, with each alone, and
-with several together. The table has the validation loss where it was lowest and at the end, and the
-loss in training. Before that, the default of ``--minutes`` stands against the network of the same
-size and the same steps without any regulariser, with ``--seeds`` seeds; the picture has the curves.
+An LSTM of 256 units is trained on the first 100,000 characters (a tenth of them held out) for
+1,000 steps of 32 × 64 symbols (about 23 epochs): without any regulariser, with each alone, and with
+several combined. The table shows the lowest and the final validation loss, and the training loss.
+First, the default of ``--minutes`` is compared with a network of the same size and number of steps
+without any regulariser, for ``--seeds`` seeds. The picture shows their curves.
 
-What is done already is read from the JSON file, so that a run that was interrupted goes on.
+Finished results are read from the JSON file, so an interrupted benchmark can be continued.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Train once; give the losses, and the curve over the epochs."""
+    """Train once; return the losses, and the curve over the epochs."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         result = nextchar.train(text, run, **options)
@@ -93,7 +93,7 @@ def measure(text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Kept:
-    """Figures by name in a JSON file, each measured once."""
+    """A cache of metrics by name in a JSON file."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -101,8 +101,8 @@ class Kept:
         if path is not None and path.exists():
             self.figures = json.loads(path.read_text(encoding="utf-8"))
 
-    def once(self, name: str, text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the figures of a name, measured now if they are not there yet."""
+    def cached(self, name: str, text: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the metrics of a name; measure them if they are not cached."""
         if name not in self.figures:
             self.figures[name] = measure(text, options)
             if self._path is not None:
@@ -112,9 +112,9 @@ class Kept:
 
 
 def ablate(text: Path, steps: int, kept: Kept) -> None:
-    print("| | best | at the end | in training | s |\n|---|---|---|---|---|")
+    print("| | best | final | training | s |\n|---|---|---|---|---|")
     for name, options in VARIANTS.items():
-        each = kept.once(name, text, {**NOTHING, **FIXED, "steps": steps, **options})
+        each = kept.cached(name, text, {**NOTHING, **FIXED, "steps": steps, **options})
         print(
             f"| {name} | {each['best_nats_per_char']:.3f} | {each['last_nats_per_char']:.3f} "
             f"| {each['train_nats_per_char']:.3f} | {each['seconds']:.0f} |",
@@ -123,10 +123,10 @@ def ablate(text: Path, steps: int, kept: Kept) -> None:
 
 
 def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[str, list[Any]]:
-    """Train the default and its twin without regularisers."""
+    """Train the default and its counterpart without regularisers."""
     runs: dict[str, list[Any]] = {"the default": [], "without regularisers": []}
     for seed in range(seeds):
-        default = kept.once(f"default, seed {seed}", text, {"minutes": minutes, "seed": seed})
+        default = kept.cached(f"default, seed {seed}", text, {"minutes": minutes, "seed": seed})
         config = default["config"]
         same = {
             **{name: config["network"][name] for name in ("cell", "hidden_size", "layers")},
@@ -136,8 +136,8 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
             "seed": seed,
         }
         runs["the default"].append(default)
-        runs["without regularisers"].append(kept.once(f"twin, seed {seed}", text, same))
-    print("\n| | H | steps | best | at the end |\n|---|---|---|---|---|")
+        runs["without regularisers"].append(kept.cached(f"twin, seed {seed}", text, same))
+    print("\n| | H | steps | best | final |\n|---|---|---|---|---|")
     for name, each in runs.items():
         config = each[0]["config"]
         best = " ".join(f"{run['best_nats_per_char']:.3f}" for run in each)
@@ -148,7 +148,9 @@ def against_nothing(text: Path, minutes: float, seeds: int, kept: Kept) -> dict[
         twin["last_nats_per_char"] - default["last_nats_per_char"]
         for default, twin in zip(*runs.values(), strict=True)
     ]
-    print(f"\nat the end the default is {statistics.mean(gain):.3f} nats/char better on average")
+    print(
+        f"\nthe final loss of the default is {statistics.mean(gain):.3f} nats/char lower on average"
+    )
     return runs
 
 
@@ -160,7 +162,7 @@ def draw(runs: Mapping[str, list[Any]], path: Path) -> None:
             epochs, train, validation = zip(*run["curve_epochs_train_validation"], strict=True)
             label = name if number == 0 else None
             axes.plot(epochs, validation, color=color, label=label and f"{label}: validation")
-            axes.plot(epochs, train, color=color, ls=":", label=label and f"{label}: in training")
+            axes.plot(epochs, train, color=color, ls=":", label=label and f"{label}: training")
     axes.set_xlabel("epochs over the training part")
     axes.set_ylabel("nats per character")
     axes.grid(alpha=0.3)
@@ -172,10 +174,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--minutes", type=float, default=1.5, help="of the default")
+    parser.add_argument("--minutes", type=float, default=1.5, help="time budget of the default")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--picture", type=Path, help="draw the curves of the default and its twin")
-    parser.add_argument("--json", type=Path, help="keep the figures in this file, and go on there")
+    parser.add_argument(
+        "--picture", type=Path, help="plot the curves of the default and its counterpart"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="store the results in this file, and continue from it"
+    )
     options = parser.parse_args()
     kept = Kept(options.json)
     with tempfile.TemporaryDirectory() as folder:

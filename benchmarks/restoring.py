@@ -1,11 +1,12 @@
-"""How well case, punctuation or diacritics are put back, beside what a list of words can do.
+"""Restoration of case, punctuation or diacritics, compared with a word-list baseline.
 
     python benchmarks/restoring.py names/*.txt --restore diacritics --seeds 3
     python benchmarks/restoring.py django-5.2.whl:cs --restore diacritics
 
 A text is a file of lines, or the translations into a language in a wheel (``WHEEL:LANGUAGE``, its
-``.po`` files). Distinct lines; a fifth of the texts, drawn with seed 0, is the test, and no text of
-it is in the training. The list of words gives a word the labels that it most often had in training.
+``.po`` files). Duplicate lines are removed. A random fifth of the lines, with seed 0, is the test
+part; none of its lines occurs in the training part. The word list assigns each word its most
+frequent labels in the training part.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _STRING = re.compile(r'(?:msgstr(?:\[\d\])? )(".*")$')
 
 
 def translations(wheel: str, language: str) -> Iterator[str]:
-    """Give the lines of all messages in a language."""
+    """Return the lines of all messages in a language."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             if f"/locale/{language}/LC_MESSAGES/" in name and name.endswith(".po"):
@@ -60,7 +61,7 @@ def _messages(text: str) -> Iterator[str]:
 
 
 def items_of(texts: Sequence[str], restoration: Restoration) -> list[Item]:
-    """Read distinct lines and take them apart."""
+    """Return the items of the distinct lines, with the labels removed from the text."""
     items: list[Item] = []
     for text in texts:
         wheel, colon, language = text.rpartition(":")
@@ -73,7 +74,7 @@ def items_of(texts: Sequence[str], restoration: Restoration) -> list[Item]:
 
 
 def words(item: Item) -> Iterator[tuple[tuple[str, ...], list[int]]]:
-    """Give the words of an item, and where their characters stand."""
+    """Return the words of an item, and the positions of their characters."""
     places = range(len(item.characters))
     for is_space, run in itertools.groupby(places, key=lambda n: item.characters[n] in " \t"):
         where = list(run)
@@ -82,7 +83,7 @@ def words(item: Item) -> Iterator[tuple[tuple[str, ...], list[int]]]:
 
 
 def word_list(items: Sequence[Item], nothing: str) -> Callable[[Item], list[str]]:
-    """Remember for each word its most frequent labels."""
+    """Return a rule that assigns each word its most frequent labels."""
     counts: dict[tuple[str, ...], Counter[tuple[str, ...]]] = defaultdict(Counter)
     for item in items:
         for word, where in words(item):
@@ -99,10 +100,10 @@ def word_list(items: Sequence[Item], nothing: str) -> Callable[[Item], list[str]
     return guess
 
 
-def measured(
+def evaluate(
     items: Sequence[Item], guess: Callable[[Item], list[str]], restoration: Restoration
 ) -> Scores:
-    """Score the labels that a rule gives."""
+    """Return the scores of a rule's labels."""
     names = sorted({label for item in items for label in (*item.labels, *guess(item))})
     number = {name: place for place, name in enumerate(names)}
     tally = ConfusionCounts([restoration.parts(name) for name in names])
@@ -113,7 +114,7 @@ def measured(
 
 
 def table(rows: dict[str, list[Scores]], listed: int) -> Iterator[str]:
-    """Write the scores, then those of the most frequent labels."""
+    """Print the overall scores, then the scores of the most frequent labels."""
     yield "| | F1 | precision | recall | accuracy | whole lines |"
     yield "|---|---|---|---|---|---|"
     for name, scores in rows.items():
@@ -125,7 +126,7 @@ def table(rows: dict[str, list[Scores]], listed: int) -> Iterator[str]:
         )
         yield f"| {name} | {statistics.mean(f1):.4f}{spread} | {' | '.join(others)} |"
     parts = list(next(iter(rows.values()))[0].parts.items())[:listed]
-    yield f"\n| label | in the test | {' | '.join(rows)} |"
+    yield f"\n| label | test items | {' | '.join(rows)} |"
     yield f"|---|---|{'---|' * len(rows)}"
     for part, found in parts:
         each = (
@@ -142,25 +143,27 @@ def main() -> None:
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--labels", type=int, default=12, help="how many labels are listed")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--labels", type=int, default=12, help="number of labels to list")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     file = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     given = {"restore": options.restore, "epochs": options.epochs}
     chosen = overridden(file, {name: value for name, value in given.items() if value is not None})
     restoration = Restoration(TaggerRunConfig.from_options(chosen).tagging.kinds)
     learned, test = split(items_of(options.texts, restoration), TEST_SHARE, 0)
-    print(f"{len(learned):,} lines to learn from, {len(test):,} to test on\n")
-    lists = measured(test, word_list(learned, restoration.unchanged), restoration)
+    print(f"{len(learned):,} training lines, {len(test):,} test lines\n")
+    lists = evaluate(test, word_list(learned, restoration.unchanged), restoration)
     runs = []
     for seed in range(options.seeds):
         with tempfile.TemporaryDirectory() as folder:
             began, busy = time.monotonic(), time.process_time()
             train("tag", learned, Path(folder, "run"), **{**chosen, "seed": seed})
-            seconds = f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s busy"
+            seconds = (
+                f"{time.monotonic() - began:.0f} s, {time.process_time() - busy:.0f} s of CPU time"
+            )
             runs.append(Tagger.load(Path(folder, "run")).evaluate_items(test).scores)
         print(f"seed {seed}: F1 {runs[-1].overall.f1:.4f}, {seconds}", file=sys.stderr)
-    rows = {"a list of words": [lists], "nextchar tag": runs}
+    rows = {"word list": [lists], "nextchar tag": runs}
     print("\n".join(table(rows, options.labels)))
     if options.json is not None:
         figures = {name: [each.to_dict() for each in scores] for name, scores in rows.items()}

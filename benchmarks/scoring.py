@@ -1,14 +1,16 @@
-"""Characters a second of measuring a long text, beside the forward pass of training.
+"""Speed of evaluating a long text, compared with the forward pass of training.
 
     python benchmarks/scoring.py runs/plays plays.txt --json scoring.json
 
-``evaluate`` as it is, which cuts a long text into parallel streams; ``evaluate(exact=True)``, one
-stream from beginning to end; and the forward pass of training with its loss, on windows of
-the same text: the same network with its dropout, 32 streams of 64 symbols, in the precision that
-it was trained in, as a training step takes it (it keeps what the backward pass needs), and without
-gradients. ``stock`` is the forward pass of the loop of the tutorials on the same windows: an
-embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear layer of these sizes, in float32. They
-are run in turn, and the medians are reported.
+The benchmark runs the following in turn on the same text, and reports the medians:
+
+- ``evaluate``, which cuts a long text into parallel streams, and ``evaluate(exact=True)``, which
+  reads one stream from beginning to end;
+- the forward pass of training with its loss: the same network with its dropout, on windows of 64
+  symbols in 32 streams, in the precision of its training; as in a training step, which saves
+  tensors for the backward pass, and without gradients;
+- ``stock``, the forward pass of the usual tutorial loop on the same windows: an embedding,
+  ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear layer of these sizes, in float32.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ NAMES = {
     "exact": "exact, one stream",
     "forward": "forward pass of training",
     "no_grad": "the same without gradients",
-    "stock": "forward pass of the tutorials' training",
+    "stock": "forward pass of the tutorial loop",
 }
 STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -44,7 +46,7 @@ STOCK: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.L
 def training_forward(
     model: nextchar.LanguageModel, text: str, *, gradients: bool
 ) -> Callable[[], float]:
-    """Make a pass over the text as training reads it, which gives the characters it has read."""
+    """Return a forward pass over the text, as in training, that returns the characters read."""
     ids = model.vocabulary.encode(text)
     streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
     steps = (len(ids) - 1) // (STREAMS * LENGTH)
@@ -70,7 +72,7 @@ def training_forward(
 
 
 def stock_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], float]:
-    """Make the same pass with torch's modules, whose weights are drawn anew."""
+    """Return the same pass with torch's modules, randomly initialised."""
     config, ids = model.config.network, model.vocabulary.encode(text)
     streams = Streams(ids=ids, batch_size=STREAMS, sequence_length=LENGTH)
     steps = (len(ids) - 1) // (STREAMS * LENGTH)
@@ -95,7 +97,7 @@ def stock_forward(model: nextchar.LanguageModel, text: str) -> Callable[[], floa
 
 
 def measure(model: nextchar.LanguageModel, text: str, rounds: int) -> dict[str, object]:
-    """Run all ways in turn, after a short warm-up of each."""
+    """Run all methods in turn, after a short warm-up of each."""
     forward = {
         name: training_forward(model, text, gradients=name == "forward")
         for name in ("forward", "no_grad")
@@ -138,7 +140,7 @@ def print_table(figures: dict[str, object]) -> None:
     )
     if not (isinstance(speeds, dict) and isinstance(ratios, dict) and isinstance(bits, dict)):
         raise TypeError(figures)
-    print("| | chars/s | times the forward pass | bits/char |\n|---|---|---|---|")
+    print("| | chars/s | ratio to the forward pass | bits/char |\n|---|---|---|---|")
     for name in speeds:
         words = NAMES[name]
         shown = f"{bits[name]:.6f}" if name in bits else "–"
@@ -151,10 +153,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument(
-        "--characters", type=int, default=300_000, help="read this many from the end of the text"
+        "--characters",
+        type=int,
+        default=300_000,
+        help="only read this many characters from the end of the text",
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")[-options.characters :]
     least = 20 * STREAMS * LENGTH

@@ -1,10 +1,11 @@
-"""How well spaces are put back into Korean, beside what counts alone can do.
+"""Restoration of spaces in Korean text, compared with a count-based baseline.
 
     python benchmarks/spacing.py korean_chatbot.csv --columns Q,A --seeds 3 --json spacing.json
 
-Every line, distinct, without its spaces; a fifth of the texts, drawn with seed 0, is the test, and
-no text of it is in the training. A tenth of the training chooses the weights that are kept. With
-``--as-they-are`` the lines keep their repetitions and are split as they come, as people often do.
+Spaces are removed from every line, and duplicate lines are removed. A random fifth of the lines,
+with seed 0, is the test part; none of its lines occurs in the training part. A tenth of the
+training part is for validation. With ``--as-they-are``, duplicate lines remain and are split like
+any others, as is common practice.
 """
 
 from __future__ import annotations
@@ -38,29 +39,29 @@ LABELS = ("", " ")
 TEST_SHARE = 0.2
 
 
-def spaced(item: Item) -> list[bool]:
-    """Tell after which places a space stands."""
+def space_mask(item: Item) -> list[bool]:
+    """Return a mask of the positions followed by a space."""
     return [label != "" for label in item.labels]
 
 
-def measured(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
-    """Score what a rule says of each place."""
+def evaluate(items: Sequence[Item], guess: Callable[[Item], Sequence[bool]]) -> Scores:
+    """Return the scores of a rule's predictions."""
     tally = ConfusionCounts([[], ["␣"]])
     for item in items:
-        tally.add(np.array(spaced(item), dtype=int), np.array(guess(item), dtype=int))
+        tally.add(np.array(space_mask(item), dtype=int), np.array(guess(item), dtype=int))
     return tally.scores()
 
 
-def always(item: Item) -> list[bool]:
-    """Put a space between any two characters."""
+def always_space(item: Item) -> list[bool]:
+    """Predict a space between any two characters."""
     return [0 < place < len(item.characters) - 1 for place in range(len(item.characters))]
 
 
 def pair_counts(items: Sequence[Item]) -> Callable[[Item], list[bool]]:
-    """Count spaces between two neighbours; for a pair that was never seen, after the first one."""
+    """Count spaces between pairs of characters; for unseen pairs, after the first character."""
     counts: dict[tuple[str, ...], Counter[bool]] = defaultdict(Counter)
     for item in items:
-        for place, space in enumerate(spaced(item)):
+        for place, space in enumerate(space_mask(item)):
             for key in _keys(item, place):
                 counts[key][space] += 1
 
@@ -79,10 +80,10 @@ def _keys(item: Item, place: int) -> list[tuple[str, ...]]:
     return [(left, *right), (left,)]
 
 
-def trained(
+def train_and_evaluate(
     learned: Sequence[Item], test: Sequence[Item], options: dict[str, Any], folder: Path
 ) -> tuple[Scores, dict[str, Any], Tagger]:
-    """Train a tagger, and measure it on the test."""
+    """Train a tagger, and evaluate it on the test part."""
     began, busy = time.monotonic(), time.process_time()
     result = train("tag", learned, folder, restore="spaces", **options)
     figures = {
@@ -97,7 +98,7 @@ def trained(
 
 
 def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> str:
-    """Write a row of the table: means, and for F1 the deviation over the seeds."""
+    """Print a row of the table: the means, and the standard deviation of F1 over the seeds."""
 
     def mean(figure: str) -> str:
         return f"{statistics.mean(each.figures()[figure] for each in scores):.4f}"
@@ -109,8 +110,8 @@ def row(name: str, scores: Sequence[Scores], seconds: float | None = None) -> st
     return f"| {name} | {mean('f1')}{spread} | {figures} | {time_taken} |"
 
 
-def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
-    """Read the items, and cut them into training and test."""
+def load_items(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
+    """Read the items, and split them into training and test parts."""
     items = read_items([options.table], TextConfig(), SPACES, columns=options.columns.split(","))
     if options.as_they_are:
         learned, held = train_validation_split(len(items), TEST_SHARE, 0)
@@ -119,7 +120,7 @@ def data(options: argparse.Namespace) -> tuple[list[Item], list[Item]]:
 
 
 def show_examples(tagger: Tagger, test: Sequence[Item], count: int) -> None:
-    """Print lines before, after, and as they are where that differs."""
+    """Print examples: input, output, and the reference if it differs."""
     draw = np.random.default_rng(0)
     for number in draw.choice(len(test), min(count, len(test)), replace=False):
         item = test[number]
@@ -134,26 +135,26 @@ def main() -> None:
     parser.add_argument("--columns", default="Q,A")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--examples", type=int, default=10)
-    parser.add_argument("--as-they-are", action="store_true", help="keep repeated lines")
+    parser.add_argument("--as-they-are", action="store_true", help="keep duplicate lines")
     parser.add_argument("--config", type=Path, help="options of nextchar tag train, in TOML")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
-    learned, test = data(options)
+    learned, test = load_items(options)
     texts = {item.characters for item in learned}
     repeated = sum(item.characters in texts for item in test)
-    print(f"{len(learned):,} lines to learn from, {len(test):,} to test on, of which {repeated:,} "
-          "are in the training too\n")  # fmt: skip
+    print(f"{len(learned):,} training lines, {len(test):,} test lines, of which {repeated:,} "
+          "are also in the training part\n")  # fmt: skip
     baselines = {
-        "never a space": measured(test, lambda item: [False] * len(item.characters)),
-        "always a space": measured(test, always),
-        "counts of the two neighbours": measured(test, pair_counts(learned)),
+        "never a space": evaluate(test, lambda item: [False] * len(item.characters)),
+        "always a space": evaluate(test, always_space),
+        "counts of the two neighbours": evaluate(test, pair_counts(learned)),
     }
     given = {} if options.config is None else read_options(options.config, TaggerRunConfig)
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seeds):
             place = Path(folder, str(seed))
-            runs.append(trained(learned, test, {**given, "seed": seed}, place))
+            runs.append(train_and_evaluate(learned, test, {**given, "seed": seed}, place))
             print(f"seed {seed}: F1 {runs[-1][0].overall.f1:.4f}", runs[-1][1], file=sys.stderr)
         print("| | F1 | precision | recall | accuracy | whole lines | s |")
         print("|---|---|---|---|---|---|---|")

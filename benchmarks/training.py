@@ -1,23 +1,23 @@
-"""Training throughput beside the loop that tutorials teach.
+"""Training throughput, compared with the usual tutorial loop.
 
     python benchmarks/training.py --json training.json
 
-nextchar's own training step (batch, forward, loss, backward, clipping, update) in the precision
-that it picks stands beside an embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear head,
-trained by Adam in float32. torch has no peephole LSTM: there the peer is autograd over a loop of
-steps. Both read windows of the same ids and carry their state. The peer has a process of its own,
-with nothing set, as people run it; and once more it runs in this one, whose C library keeps freed
-memory for the next step (``keep_freed_memory``). All are run in turn, together with the matrix
-products of a step, and the medians of the rounds are reported.
+nextchar's training step (batch, forward, loss, backward, clipping, update), in the precision that
+it selects, is compared with an embedding, ``torch.nn.RNN``, ``LSTM`` or ``GRU`` and a linear head,
+trained by Adam in float32. torch has no peephole LSTM, so its baseline is autograd over a loop of
+time steps. Both read windows of the same ids and carry their state. The baseline runs twice: in a
+separate process with default settings, as is usual, and in this process, whose C library keeps
+freed memory for the next step (``keep_freed_memory``). All take turns with the matrix products of
+a step, and the medians of the rounds are reported.
 
-Nominally a character costs 6 · W floating-point operations: 2 forward and 4 backward for each of
-the W weights that enter products, which are G · H · (I + H) a layer and V · H of the head. Times
-characters a second, and over the best rate of a product alone on [B, H] · [H, G·H] and
-[B, G·H] · [G·H, H] in nextchar's precision, that is the share of the peak. The product is torch.mm,
-with either layout of the weights; of 16-bit integers, which torch does not multiply, it is
-nextchar's own, of one thread's share of the columns, as if all others were as fast side by side.
-nextchar may take fewer products than the nominal ones: it can project the V rows of the embedding
-for all T · B positions.
+The nominal cost of a character is 6 · W floating-point operations: 2 forward and 4 backward for
+each of the W weights in matrix products, which are G · H · (I + H) per layer and V · H for the
+head. The nominal share of the peak is this cost times characters per second, divided by the best
+rate of the products [B, H] · [H, G·H] and [B, G·H] · [G·H, H] alone in nextchar's precision. The
+products use torch.mm, with either layout of the weights. torch has no product of 16-bit integers,
+so nextchar's own is measured, on one thread's share of the columns; the rate assumes that all
+threads are equally fast. nextchar may compute fewer products than the nominal number: it can
+project the V rows of the embedding instead of all T · B positions.
 
 Legend: T time steps, B streams, V symbols, E embedding, G gates, H hidden, L layers, I input of a
 layer: E for the first, H above.
@@ -69,7 +69,7 @@ Report = dict[str, str | int | float]
 
 
 class PeepholeLSTM(nn.Module):
-    """A peephole LSTM step by step: one product for the gates, cut in four."""
+    """A peephole LSTM as a loop of time steps: one product for all four gates."""
 
     def __init__(self, input_size: int, hidden_size: int, layers: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class PeepholeLSTM(nn.Module):
     def forward(
         self, inputs: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Read vectors [T, B, I] from a state of two [L, B, H]: give outputs and state."""
+        """Return outputs and state for vectors [T, B, I], from a state of two tensors [L, B, H]."""
         hidden, cells = [], []
         for layer, gates in enumerate(self.gates):
             h, c = state[0][layer], state[1][layer]
@@ -100,7 +100,7 @@ class PeepholeLSTM(nn.Module):
 
 
 class TutorialModel(nn.Module):
-    """Embedding, recurrence, linear head: what the tutorials build."""
+    """The usual tutorial model: embedding, recurrent layers, linear head."""
 
     def __init__(self, cell: str, hidden_size: int, layers: int) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class TutorialModel(nn.Module):
     def forward(
         self, ids: Tensor, state: Tensor | tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor]]:
-        """Read ids [T, B]: give logits [T, B, V] and the state."""
+        """Return logits [T, B, V] and the state for ids [T, B]."""
         outputs, state = self.recurrence(self.embedding(ids), state)
         return self.head(outputs), state
 
 
 def tutorial_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> Run:
-    """Make the training step of the tutorials, on windows of ids [N]."""
+    """Return the usual tutorial training step, on windows of ids [N]."""
     model = TutorialModel(cell, hidden_size, layers)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters())
@@ -145,7 +145,7 @@ def tutorial_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> Run:
 
 
 def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run, str]:
-    """Make nextchar's training step; give it and the precision that nextchar picks."""
+    """Return nextchar's training step, and the precision that it selects."""
     config = Config.from_options(
         {
             "cell": cell, "hidden_size": hidden_size, "layers": layers,
@@ -162,7 +162,7 @@ def own_step(cell: str, hidden_size: int, layers: int, ids: Tensor) -> tuple[Run
 
 
 class Apart:
-    """The tutorials' step in a process of its own, which works only when it is called."""
+    """The tutorial step in a separate process, which is idle between calls."""
 
     def __init__(self, cell: str, hidden_size: int, layers: int) -> None:
         context = get_context("spawn")
@@ -172,18 +172,18 @@ class Apart:
         self._process.start()
 
     def __call__(self) -> None:
-        """Take a step."""
+        """Run a step."""
         self._pipe.send(True)
         self._pipe.recv()
 
     def close(self) -> None:
-        """End the process."""
+        """Terminate the process."""
         self._pipe.send(False)
         self._process.join()
 
 
 def serve_steps(pipe: Connection, cell: str, hidden_size: int, layers: int) -> None:
-    """Take a step whenever the other end of the pipe asks for one."""
+    """Run a step for each request from the other end of the pipe."""
     torch.manual_seed(0)
     step = tutorial_step(cell, hidden_size, layers, random_ids())
     while pipe.recv():
@@ -196,7 +196,7 @@ def random_ids() -> Tensor:
 
 
 def products(hidden_size: int, gates: int, dtype: torch.dtype) -> dict[str, Run]:
-    """Make the products of a step, each with either layout of the weights."""
+    """Return the products of a step, each with both layouts of the weights."""
     runs: dict[str, Run] = {}
     wide = gates * hidden_size
     for direction, inner, outer in (
@@ -212,7 +212,7 @@ def products(hidden_size: int, gates: int, dtype: torch.dtype) -> dict[str, Run]
 
 
 def integer_products(hidden_size: int, gates: int) -> dict[str, Run]:
-    """Make one thread's share of the products of a step, of integers that are packed already."""
+    """Return one thread's share of the integer products of a step, on packed operands."""
     wide, threads = gates * hidden_size, torch.get_num_threads()
     forward = _integer_product(hidden_size, wide // threads, PAIRS_OF_STATES)
     backward = _integer_product(wide, hidden_size // threads, gates * PAIRS_OF_GRADIENTS)
@@ -265,7 +265,7 @@ def measure(cell: str, hidden_size: int, layers: int, ids: Tensor, seconds: floa
 
 
 def product_rate(taken: dict[str, list[float]], gates: int, hidden_size: int, kind: str) -> float:
-    """Give the operations a second of the fastest products of a kind; 0 if it was not run."""
+    """Return operations per second of the fastest products of a kind; 0 if none was run."""
     best = [
         min(min(times) for name, times in taken.items() if name.startswith(way) and kind in name)
         for way in ("forward product", "backward product")
@@ -275,20 +275,19 @@ def product_rate(taken: dict[str, list[float]], gates: int, hidden_size: int, ki
 
 
 def product_weights(cell: str, hidden_size: int, layers: int) -> int:
-    """Count the weights that enter products: input, recurrent and head."""
+    """Return the number of weights in matrix products: input, recurrent and head."""
     inputs = [E] + [hidden_size] * (layers - 1)
     return sum(GATES[cell] * hidden_size * (I + hidden_size) for I in inputs) + V * hidden_size  # noqa: E741
 
 
 def take_turns(runs: dict[str, Run], seconds: float) -> dict[str, list[float]]:
-    """Run the calls in turn until the time is up; give the seconds a call of each turn.
+    """Run the calls in turn until the time is up; return the seconds per call of each turn.
 
-    A turn is as many calls as fit into ``TURN_SECONDS``, so that each finds the caches as it
-    left them.
+    The calls of a turn fill ``TURN_SECONDS``, so the caches stay warm between them.
     """
     counts = {}
     for name, run in runs.items():
-        timed(run, 1)  # The first call prepares what every later one has ready.
+        timed(run, 1)  # The first call includes one-time preparation.
         counts[name] = max(1, int(TURN_SECONDS / timed(run, 1)))
     taken: dict[str, list[float]] = {name: [] for name in runs}
     ends = time.perf_counter() + seconds
@@ -301,7 +300,7 @@ def take_turns(runs: dict[str, Run], seconds: float) -> dict[str, list[float]]:
 
 
 def timed(run: Run, calls: int) -> float:
-    """Give the mean seconds of so many calls."""
+    """Return the mean seconds per call, over this number of calls."""
     began = time.perf_counter()
     for _ in range(calls):
         run()
@@ -320,7 +319,7 @@ def print_row(row: Report) -> None:
 
 
 def summarize(reports: list[Report]) -> list[Report]:
-    """Print and give the median and the lowest ratio of each cell."""
+    """Print and return the median and the lowest ratio of each cell."""
     print("\n| cell | median ratio | lowest ratio | median with kept memory |\n|---|---|---|---|")
     summary: list[Report] = []
     for cell in dict.fromkeys(str(report["cell"]) for report in reports):
@@ -339,9 +338,10 @@ def summarize(reports: list[Report]) -> list[Report]:
 
 
 def print_profile(cell: str, hidden_size: int, layers: int, ids: Tensor) -> None:
-    """Print where the time of nextchar's step goes.
+    """Print a profile of nextchar's training step.
 
-    What ``…ThroughTime`` took itself is all steps of a window, in float32 one compiled call.
+    The self time of ``…ThroughTime`` covers all time steps of a window: in float32, a single
+    compiled call.
     """
     step, _ = own_step(cell, hidden_size, layers, ids)
     for _ in range(5):
@@ -352,7 +352,7 @@ def print_profile(cell: str, hidden_size: int, layers: int, ids: Tensor) -> None
     averages = [average for average in profiled.key_averages() if average.self_cpu_time_total]
     total = sum(average.self_cpu_time_total for average in averages)
     print(f"\n{layers} × {cell} {hidden_size}: {total / 20_000:.2f} ms a step\n")
-    print("| what | share of the step | calls |\n|---|---|---|")
+    print("| operation | share of the step | calls |\n|---|---|---|")
     for average in sorted(averages, key=lambda each: -each.self_cpu_time_total)[:8]:
         share = average.self_cpu_time_total / total
         print(f"| {average.key} | {share:.0%} | {average.count // 20} |")
@@ -363,12 +363,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--cells", nargs="+", choices=GATES, default=list(GATES))
     parser.add_argument("--hidden", nargs="+", type=int, default=list(HIDDEN))
     parser.add_argument("--layers", nargs="+", type=int, default=list(LAYERS))
-    parser.add_argument("--seconds", type=float, default=4.5, help="time for each row")
+    parser.add_argument("--seconds", type=float, default=4.5, help="seconds per row")
     parser.add_argument("--quick", action="store_true", help="H 128 and 512, L 1, 2 s each")
     parser.add_argument(
-        "--profile", action="store_true", help="say where the time goes instead of measuring it"
+        "--profile", action="store_true", help="print a profile instead of the throughput"
     )
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     if options.quick:
         options.hidden, options.layers, options.seconds = [128, 512], [1], 2.0

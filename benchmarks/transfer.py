@@ -1,11 +1,11 @@
-"""What a run is worth to a new text: begun from it, and from nothing, with the same budget.
+"""Transfer from a pretrained run to a new text, compared with training from scratch.
 
     python benchmarks/transfer.py runs/shakespeare new.txt --json transfer.json
 
-For each size, the first bytes of the new text are learnt, for the same number of steps by a new
-network and by the run's own with the new symbols added, and the same end of the text is measured
-at ten points of each training; the best counts. A table is read by the columns that are named,
-one cell a line.
+For each size, two networks are trained on the first bytes of the new text for the same number of
+steps: a new one, and the pretrained one with the new symbols added. Both are evaluated on the same
+end of the text at ten points during training; the best result counts. Only the named columns of a
+table are read, one cell per line.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def as_text(source: Path, columns: list[str]) -> str:
 
 
 def options_of(variant: str) -> dict[str, Any]:
-    """Read ``name=value name=value``."""
+    """Return the options in ``name=value name=value``."""
     pairs = [each.partition("=") for each in variant.split()]
     return {name: parse_values(name, value)[0] for name, _, value in pairs}
 
 
 def measure(text: Path, options: dict[str, Any], *, from_run: Path | None = None) -> float:
-    """Train once, and give the best bits per character on the held-out end."""
+    """Train once, and return the best bits per character on the held-out end."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         result = nextchar.train(text, run, from_run=from_run, **BATCH, **options)
@@ -60,10 +60,10 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-2)
     parser.add_argument(
         "--with", dest="variants", nargs="+", default=[""],
-        help="ways to begin from the run, each as 'freeze=1 layer_decay=0.5'; '' is the plain one",
+        help="transfer options, each like 'freeze=1 layer_decay=0.5'; '' for none",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
 
     source = nextchar.LanguageModel.load(options.run)
@@ -73,8 +73,8 @@ def main() -> None:
     whole = as_text(options.text, options.columns)
     learnt, held_out = whole[:-HELD_OUT], whole[-HELD_OUT:]
     variants = {each: options_of(each) for each in options.variants}
-    titles = [f"from the run{each and f', {each}'}" for each in variants]
-    print(f"| bytes | characters | steps | from nothing | {' | '.join(titles)} | gain |")
+    titles = [f"pretrained{each and f', {each}'}" for each in variants]
+    print(f"| bytes | characters | steps | from scratch | {' | '.join(titles)} | gain |")
     print("|---" * (len(titles) + 5) + "|")
     reports = []
     for size, steps, dropout in STEPS_AND_DROPOUT:

@@ -1,10 +1,11 @@
-"""What a search finds from a poor start, beside the default recipe with the budget of one trial.
+"""Hyperparameter search from a poor start, compared with the default recipe at a trial's budget.
 
     python benchmarks/tuning.py tinyshakespeare.txt --json tuning.json
 
-The poor start has a rate far too low, 32 units, strong dropout and no warm-up; 40 trials of 300
-steps on the first 400,000 characters search for better. The start, the recipe and what was found
-are then trained with seeds that the search has not seen. About a quarter of an hour on one core.
+The poor start has a learning rate far too low, 32 units, strong dropout and no warm-up. The search
+has 40 trials of 300 steps on the first 400,000 characters. The start, the default recipe and the
+best trial are then trained with seeds not used in the search. This takes about a quarter of an hour
+on one core.
 """
 
 from __future__ import annotations
@@ -41,14 +42,16 @@ SEARCH: Mapping[str, str] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
-    parser.add_argument("--first", type=int, default=400_000, help="characters of the text")
+    parser.add_argument(
+        "--first", type=int, default=400_000, help="number of characters of the text"
+    )
     parser.add_argument("--steps", type=int, default=300, help="steps of a trial")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--method", default="tpe", choices=("tpe", "random"))
-    parser.add_argument("--seeds", type=int, default=2, help="how often each is trained at the end")
-    parser.add_argument("--out", type=Path, help="keep all in this folder, and go on with it")
-    parser.add_argument("--picture", type=Path, help="also draw the search to this file")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--seeds", type=int, default=2, help="number of final runs of each")
+    parser.add_argument("--out", type=Path, help="store the search in this folder, and continue it")
+    parser.add_argument("--picture", type=Path, help="also plot the search to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = options.out or Path(name)
@@ -69,7 +72,7 @@ def main() -> None:
         }
         nats = {
             label: [
-                trained(text, folder / f"{label}-{seed}", seed=seed, **row)
+                train_or_resume(text, folder / f"{label}-{seed}", seed=seed, **row)
                 for seed in range(1, options.seeds + 1)
             ]
             for label, row in rows.items()
@@ -85,7 +88,7 @@ def main() -> None:
         mean = statistics.mean(values)
         print(f"| {label}, mean of {len(values)} | {mean:.4f} | {mean / math.log(2):.4f} |")
     behind = statistics.mean(nats["found"]) - statistics.mean(nats["default recipe"])
-    print(f"\nfound - default recipe: {behind:+.4f} nats/char")
+    print(f"\nbest trial - default recipe: {behind:+.4f} nats/char")
     if options.json:
         report = {
             "steps": options.steps, "seconds": seconds, "nats_per_char": nats,
@@ -94,8 +97,8 @@ def main() -> None:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def trained(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
-    """Train, or go on with a run; give its nats per character."""
+def train_or_resume(text: Path, run: Path, **options: Any) -> float:  # noqa: ANN401
+    """Train or resume a run; return its nats per character."""
     if run.exists():
         return nextchar.LanguageModel.resume(run).nats_per_char
     return nextchar.train(text, run, **options).nats_per_char

@@ -1,11 +1,11 @@
-"""How many planted slips are among the most surprising stretches of a text.
+"""Detection of artificial typos among the most surprising spans of a text.
 
     python benchmarks/typos.py runs/plays plays.txt --json typos.json
 
-Twenty slips (two letters swapped, a letter dropped, doubled or replaced, inside words) are planted
-into 5,000 characters of the last tenth of the text, which the run has held out; ``Score.anomalies``
-lists its 30 most surprising stretches. A slip is found if a stretch touches it, or the character
-after it. Several draws, each with another place and other slips.
+Twenty typos (two letters swapped, a letter dropped, doubled or replaced, inside words) are inserted
+into 5,000 characters of the last tenth of the text, held out from the run. ``Score.anomalies``
+lists the 30 most surprising spans. A typo is found if a span overlaps it or the character after it.
+Several draws are made, each with another position and other typos.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import nextchar
 SLIPS, LISTED, CHARACTERS = 20, 30, 5000
 
 
-def plant(text: str, draw: random.Random) -> tuple[str, list[int]]:
-    """Put slips into a text; give it, and where they are."""
+def insert_typos(text: str, draw: random.Random) -> tuple[str, list[int]]:
+    """Insert typos into a text; return the text and their positions."""
     inside = [
         place
         for place in range(1, len(text) - 2)
@@ -51,11 +51,11 @@ def plant(text: str, draw: random.Random) -> tuple[str, list[int]]:
     return "".join([*pieces, text[at:]]), places
 
 
-def found(model: nextchar.LanguageModel, held_out: str, seed: int) -> int:
-    """Plant slips, and count those that are listed."""
+def count_found(model: nextchar.LanguageModel, held_out: str, seed: int) -> int:
+    """Insert typos, and return the number of those found."""
     draw = random.Random(seed)
     start = draw.randrange(len(held_out) - CHARACTERS)
-    text, places = plant(held_out[start : start + CHARACTERS], draw)
+    text, places = insert_typos(held_out[start : start + CHARACTERS], draw)
     spans = model.score(text).anomalies(LISTED)
     return sum(any(s.start <= p + 2 and p <= s.end for s in spans) for p in places)
 
@@ -65,14 +65,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("text", type=Path)
     parser.add_argument("--draws", type=int, default=24)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8")
     held_out = text[-(len(text) // 10) :]
     if len(held_out) <= CHARACTERS:
-        parser.error(f"a tenth of the text must have more than {CHARACTERS:,} characters")
+        parser.error(f"a tenth of the text must be longer than {CHARACTERS:,} characters")
     model = nextchar.LanguageModel.load(options.run)
-    counts = [found(model, held_out, seed) for seed in range(options.draws)]
+    counts = [count_found(model, held_out, seed) for seed in range(options.draws)]
     figures = {
         "slips": SLIPS,
         "listed": LISTED,
@@ -81,7 +81,7 @@ def main() -> None:
         "draws_with_15_or_more": sum(count >= 15 for count in counts),
     }
     print(
-        f"of {SLIPS} slips {figures['mean']:.1f} are among the {LISTED} first stretches "
+        f"of {SLIPS} typos, {figures['mean']:.1f} are among the first {LISTED} spans "
         f"({min(counts)} to {max(counts)}); 15 or more in {figures['draws_with_15_or_more']} of "
         f"{len(counts)} draws"
     )

@@ -1,8 +1,8 @@
-"""Validation in parallel streams beside the exact one: the difference, and the time.
+"""Validation in parallel streams compared with exact validation: difference and speed.
 
     python benchmarks/validation.py runs/plays
 
-Measured on the validation part of a trained run, for several warm-ups.
+Both are measured on the validation part of a trained run, for several warm-up lengths.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
     exact = nats_sequential(model.network, [ids])
     seconds = time.perf_counter() - began
     print(f"exact: {exact / predictions:.6f} bits/symbol, {len(ids) / seconds:,.0f} symbols/s\n")
-    print("| warm-up | difference in bits/symbol | symbols/s | times as fast |")
+    print("| warm-up | difference in bits/symbol | symbols/s | speed-up |")
     print("|---|---|---|---|")
     for warm_up in (0, 32, 64, 128, 256, 512):
         began = time.perf_counter()

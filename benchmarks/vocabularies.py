@@ -1,8 +1,8 @@
-"""One text in char, byte and jamo symbols, the same time each: bits per original character.
+"""Bits per original character with char, byte and jamo vocabularies, for the same training time.
 
     python benchmarks/vocabularies.py korean_chatbot.csv --columns Q A --minutes 2
 
-A table is read by the columns that are named, one cell a line; any other file as it is.
+Only the named columns of a table are read, one cell per line; any other file is read as text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def as_text(source: Path, columns: list[str]) -> str:
 
 
 def valid_share(text: str) -> float:
-    """Give the share of whole syllables among these, stray letters and damaged characters."""
+    """Return the share of whole syllables among syllables, stray letters and invalid characters."""
     syllables = sum("가" <= symbol <= "힣" for symbol in text)
     letters = sum("ㄱ" <= symbol <= "ㆎ" or "ᄀ" <= symbol <= "ᇿ" for symbol in text)
     damaged = text.count("\ufffd")
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--columns", nargs="*", default=[])
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
 
     every = []

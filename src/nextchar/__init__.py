@@ -1,4 +1,4 @@
-"""nextchar: character-level recurrent language models, from a text file to a model that writes.
+"""nextchar: training and use of character-level recurrent language models.
 
     import nextchar
 
@@ -6,8 +6,8 @@
     model = nextchar.LanguageModel.load("runs/plays")
     print(model.generate("KING:", length=300, temperature=0.8, seed=1))
 
-Names load when they are first used, so that importing nextchar costs nothing and the command
-line answers ``--help`` without torch.
+Names are imported on first use, which keeps ``import nextchar`` fast and ``--help`` independent of
+torch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "Adaptation": "nextchar.evaluation.dynamic",
     "ConditionalModel": "nextchar.tasks.conditioning.model",
     "CharClassifier": "nextchar.tasks.classification.estimator",
@@ -99,12 +99,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'nextchar' has no attribute '{name}'")
-    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    value: object = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])

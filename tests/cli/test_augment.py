@@ -16,7 +16,7 @@ from tests.conftest import TINY_OPTIONS, Run, english
 def test_a_preview_shows_some_of_every_edit_if_none_is_named(nextchar: Run, texts: Path) -> None:
     outcome = nextchar("augment", texts / "english.txt", "--preview", "--lines", "3")
     printed = outcome.succeeded()
-    assert outcome.err == "note: no edit was set; this is every one of --augment-… 0.02\n"
+    assert outcome.err == "note: no edit was set; each --augment-… is shown at 0.02\n"
     assert printed.count(" - ") == printed.count(" + ") == 3
     for edit in ("swap", "drop", "repeat", "neighbor", "case", "word drop", "word swap"):
         assert f"{edit} " in printed.rpartition("edits")[2]

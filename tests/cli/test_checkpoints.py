@@ -59,9 +59,9 @@ def test_a_checkpoint_that_is_not_there_brings_up_those_that_are(
     nextchar: Run, kept: Path, finished: Path
 ) -> None:
     line = nextchar("generate", kept, "--checkpoint", "12").problem()
-    assert "it keeps the steps 18, 24, 30; got '12'" in line
+    assert "which has the steps 18, 24, 30; got '12'" in line
     line = nextchar("generate", finished, "--checkpoint", "newest").problem()
-    assert "it keeps no steps (--keep-checkpoints); got 'newest'" in line
+    assert "which has no steps (--keep-checkpoints); got 'newest'" in line
 
 
 @pytest.mark.parametrize("damaged", ["last/training.safetensors", "extension.json"])

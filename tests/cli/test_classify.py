@@ -146,7 +146,7 @@ def test_explanations_come_as_text_json_and_a_page(
     nextchar: Run, classifier: Path, tmp_path: Path
 ) -> None:
     command = ("classify", "explain", classifier, "vikulf")
-    assert "nats by which ln p(north) falls" in nextchar(*command).succeeded()
+    assert "decrease of ln p(north) in nats" in nextchar(*command).succeeded()
     values = nextchar(
         *command, "--label", "south", "--json", "--html", tmp_path / "e.html"
     ).values()
@@ -264,6 +264,6 @@ def test_a_run_of_condition_classifies_by_bayes_rule(nextchar: Run, tmp_path: Pa
     found = nextchar("classify", "predict", str(folder), "abab", "cdcdcd", "--json").values()
     assert [each["label"] for each in found["predictions"]] == ["x", "y"]
     assert (
-        "--cut is of runs of classify"
+        "--cut is for runs of classify"
         in nextchar("classify", "predict", str(folder), "abab", "--cut").problem()
     )

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +71,8 @@ def commands() -> dict[str, Any]:
     """Give every command of the command line by the words that call it."""
     from nextchar.cli import app
 
-    def below(group: Any, path: str) -> Iterator[tuple[str, Any]]:
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
-                yield from below(command, f"{path}{name} ")
-            else:
-                yield f"{path}{name}", command
-
-    return dict(below(typer.main.get_command(app), ""))
+    found: dict[str, Any] = typer.main.get_command(app).loaded()  # type: ignore[attr-defined]
+    return found
 
 
 def call(name: str, folders: dict[str, Path], out: Path) -> list[str]:
@@ -205,7 +198,7 @@ def test_a_closed_pipe_ends_one_long_write_too(unbuffered: str) -> None:
         ("evalute x", "did you mean evaluate?"),
         ("predict x", "there is no command predict: did you mean classify predict?"),
         ("classify aply", "there is no command classify aply: did you mean"),
-        ("xyz", "there are train, compare"),
+        ("xyz", "there are generate, complete"),
     ],
 )
 def test_a_name_that_does_not_exist_brings_up_the_one_that_was_meant(

@@ -51,7 +51,7 @@ def test_a_table_becomes_a_run_that_writes(nextchar: Run, tmp_path: Path) -> Non
     outcome = nextchar(
         "condition", "train", data, "--text", "name", "--label", "kind", "--out", out, *QUICK
     )
-    assert "without condition" in outcome.succeeded()
+    assert "unconditional bits per char" in outcome.succeeded()
     assert "step" in outcome.err
     assert {path.name for path in out.iterdir()} == {
         "config.json", "vocabulary.json", "conditions.json", "model.safetensors", "metrics.jsonl",
@@ -159,7 +159,7 @@ def test_numbers_come_from_columns_or_from_a_file(nextchar: Run, tmp_path: Path)
     assert nextchar(*generate, "--given", "length=4,vowels=0.5").succeeded() == full
     nextchar("condition", "evaluate", run, data, "--text", "name").succeeded()
     assert "the model takes 2 (length, vowels)" in nextchar(*generate, "--vector", "4").problem()
-    assert "give one" in nextchar(*generate, "--vector", "4,1", "--given", "length=1").problem()
+    assert "use one" in nextchar(*generate, "--vector", "4,1", "--given", "length=1").problem()
 
 
 def test_the_model_of_a_condition_is_saved_for_all_other_commands(

@@ -89,7 +89,7 @@ def test_unknown_characters_of_a_text_are_left_out_and_told_beside_the_figures(
     assert figures["characters"] == len("The dog\nsees Ω the Ж house.\n") - 2 - 1
     assert figures["first_skipped"] == {"character": "Ω", "line": 2, "column": 6}
     shown = nextchar("evaluate", finished, text).succeeded()
-    assert "2 characters (7.41% of all) that the vocabulary does not have, not in these" in shown
+    assert "2 characters (7.41% of all) outside the vocabulary, not included in these" in shown
     assert "the first is 'Ω' at line 2, column 6" in shown
     kept = tmp_path / "kept.txt"
     kept.write_text("The dog\nsees  the  house.\n")

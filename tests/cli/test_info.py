@@ -95,3 +95,38 @@ def test_a_first_text_does_not_wait_for_the_compiler_and_the_next_one_has_its_co
     later = in_installation(tmp_path, *command)
     assert later.stderr == ""
     assert first.stdout == compiled.stdout == later.stdout
+
+
+@pytest.mark.parametrize("kind", ["model", "classifier", "tagger", "transducer", "conditional"])
+def test_the_learning_curve_of_any_run_is_drawn_with_its_best_step(
+    kind: str, nextchar: Run, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    picture = tmp_path / "curve.svg"
+    shown = nextchar("info", folders[kind], "--picture", picture).succeeded()
+    best = shown.splitlines()[-1].rpartition("at step ")[2]
+    drawn = picture.read_text()
+    assert f"best: step {best}, " in drawn
+    assert "loss in bits/" in drawn
+    rows = nextchar("info", folders[kind], "--json").values()["history"]
+    assert int(best.replace(",", "")) in [row["step"] for row in rows]
+
+
+def test_a_picture_needs_a_run_a_history_and_a_known_format(
+    nextchar: Run, run: Path, tmp_path: Path
+) -> None:
+    assert "--picture is a file that ends in .png" in nextchar(
+        "info", run, "--picture", tmp_path / "curve.bmp"
+    ).problem()  # fmt: skip
+    line = nextchar("info", "--compile", "--picture", tmp_path / "curve.png").problem()
+    assert "--compile without one" in line
+    (run / "metrics.jsonl").unlink()
+    assert "no history" in nextchar("info", run, "--picture", tmp_path / "curve.png").problem()
+    assert list(tmp_path.glob("curve.*")) == []
+
+
+def test_without_matplotlib_the_command_names_what_to_install(
+    nextchar: Run, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    line = nextchar("info", finished, "--picture", tmp_path / "curve.png").problem(1)
+    assert "pip install 'nextchar[plots]'" in line

@@ -58,7 +58,7 @@ def test_mistakes_are_one_line_and_the_game_goes_on(
         "/set temperature -1": "temperature must be at least 0; got -1.0",
         "/set colour 1": "/set knows temperature",
         '/set match "("': "unmatched (",
-        "/back": "there is nothing yet",
+        "/back": "there is none yet",
         "/again": "it has not written here",
         "/set": "/set takes other arguments",
         f"/save {tmp_path}/there": "exists: name a new file",

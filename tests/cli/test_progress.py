@@ -21,6 +21,7 @@ from nextchar.training.events import Noticed
 from tests.conftest import TINY, Run, english
 
 SHOWN = re.compile(r"\r\x1b\[K([^\r\n]+)(?=\r)")
+STYLE = re.compile(r"\x1b\[[\d;]*m")
 
 
 class Terminal(io.StringIO):
@@ -29,7 +30,7 @@ class Terminal(io.StringIO):
 
     def lines(self) -> list[str]:
         """Give what stood in the moving line, one after the other."""
-        return SHOWN.findall(self.getvalue())
+        return [STYLE.sub("", line) for line in SHOWN.findall(self.getvalue())]
 
 
 def terminal(patch: pytest.MonkeyPatch) -> Terminal:
@@ -119,9 +120,23 @@ def test_wide_characters_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", "20")
     line = ProgressLine()
-    line.show(["가나다라마바사아자차카타파하", "ETA"])
+    line.show(["가나다라마바사아자차카타파하", "ETA"], 0.5)
     line.clear()
     assert [cell_len(shown) for shown in screen.lines()] == [19]
+
+
+def test_a_bar_fills_the_room_that_the_line_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal(monkeypatch)
+    for columns in (80, 40, 20):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        line = ProgressLine()
+        line.show(["ETA 3 s", "50%", "measuring"], 0.5)
+        line.clear()
+    wide, narrow, none = screen.lines()
+    assert wide.startswith("ETA 3 s · 50% · measuring  ━")
+    assert cell_len(wide) > cell_len(narrow) > cell_len(none)
+    assert "━" in narrow
+    assert none == "ETA 3 s · 50%"
 
 
 def test_a_second_pass_over_the_work_is_timed_anew(
@@ -165,8 +180,9 @@ def test_a_note_takes_the_place_of_the_moving_line(monkeypatch: pytest.MonkeyPat
     with part_display("measuring") as display:
         display(0.5)
         note_event(Noticed(message=f"{as_option('max_length', 8)} is short"))
-    line = screen.lines()[-1]
-    assert f"{line}\r\x1b[Knote: --max-length 8 is short\n" in screen.getvalue()
+    assert screen.lines()[-1].startswith("ETA ")
+    assert screen.getvalue().endswith("\r\x1b[K")
+    assert "\r\x1b[Knote: --max-length 8 is short\n" in screen.getvalue()
 
 
 def test_notes_are_written_in_one_place() -> None:

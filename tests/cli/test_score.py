@@ -120,7 +120,7 @@ def test_a_text_without_surprises_says_so(nextchar: Run, finished: Path, tmp_pat
     path = tmp_path / "text.txt"
     path.write_text("    ")
     shown = nextchar("score", finished, path, "--anomalies", "3").succeeded()
-    assert shown.startswith("nothing in the text is a surprise\n")
+    assert shown.startswith("no passage of the text is surprising\n")
 
 
 def test_lines_and_words_are_tables(nextchar: Run, finished: Path, text: Path) -> None:
@@ -181,7 +181,7 @@ def test_unknown_symbols_are_left_out_and_told_or_an_error(
     path.write_text("The Ω dog sees the Ж house.\n", encoding="utf-8")
     assert "'Ω'" in nextchar("score", finished, path, "--unknown", "error").problem()
     shown = nextchar("score", finished, path).succeeded()
-    assert "2 characters (7.41% of all) that the vocabulary does not have" in shown
+    assert "2 characters (7.41% of all) outside the vocabulary" in shown
     assert "the first is 'Ω' at line 1, column 5" in shown
     values = nextchar("score", finished, path, "--json").values()
     assert values["skipped_characters"] == 2

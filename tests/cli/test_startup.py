@@ -95,7 +95,7 @@ def test_every_public_name_can_be_imported() -> None:
 
 
 def test_the_public_names_are_those_with_a_home() -> None:
-    homes = package._HOMES
+    homes = package._MODULES
     assert sorted(package.__all__) == sorted(homes)
     for name, home in homes.items():
         assert getattr(importlib.import_module(home), name) is getattr(package, name)

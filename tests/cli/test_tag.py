@@ -160,7 +160,7 @@ def test_labels_of_files_are_learned_and_written(nextchar: Run, tmp_path: Path) 
     other.write_text("a\tA\nc\tC\n")
     shown = nextchar("tag", "evaluate", out, other).succeeded()
     assert "1 character is not in the vocabulary" in shown
-    assert "1 label that the run does not have and never gives: 'C'" in shown
+    assert "1 label unknown to the run and never predicted: 'C'" in shown
     assert "--keep is for runs" in nextchar("tag", "apply", out, "--keep", stdin=b"a").problem()
     seen = nextchar("tag", "apply", out, "--transitions", "seen", stdin=b"ab").succeeded()
     assert seen == "a\tA\nb\tB\n\n"
@@ -186,8 +186,8 @@ def test_tables_are_read_by_their_columns(nextchar: Run, tmp_path: Path) -> None
     ("content", "options", "words"),
     [
         ("", ("--restore", "case"), ("empty", "data.txt")),
-        ("\n\r\n\n", ("--restore", "case"), ("no item",)),
-        ("abc\n", ("--restore", "spaces"), ("two labels", "nothing is to be put back")),
+        ("\n\r\n\n", ("--restore", "case"), ("no items",)),
+        ("abc\n", ("--restore", "spaces"), ("two labels", "nothing to restore")),
         ("a\tX\nb\tX\n", (), ("two labels", "got one: X")),
         ("a\tX\nb\n", (), ("line 2", "no second column")),
         (b"a b\n\xff\n", ("--restore", "spaces"), ("0xff", "offset 4", "--encoding")),
@@ -215,7 +215,7 @@ def test_a_training_needs_data_and_a_place(nextchar: Run, tmp_path: Path, spaced
     assert "no data" in nextchar("tag", "train", "--out", tmp_path / "run").problem()
     assert "--out" in nextchar("tag", "train", "text.txt").problem()
     line = nextchar("tag", "train", "--resume", spaced, "--epochs", "3", "--columns", "a").problem()
-    assert "takes no --epochs, --columns" in line
+    assert "takes no --columns, --epochs" in line
 
 
 def test_a_run_that_is_complete_resumes_to_the_same(nextchar: Run, spaced: Path) -> None:

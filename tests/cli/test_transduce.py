@@ -178,12 +178,12 @@ def test_pairs_that_cannot_be_learned_are_refused(
         (("apply", "RUN", ""), "text 1 is empty"),
         (("apply", "RUN", "a" * 20_000), "text 1 has 20,000 characters"),
         (("apply", "nowhere", "abc"), "nowhere does not exist"),
-        (("evaluate", "RUN", "--source", "word"), "are of files; none was given"),
+        (("evaluate", "RUN", "--source", "word"), "are for files; none was given"),
         (("evaluate", "RUN", "--sample", "0"), "sample must be at least 1"),
         (("attention", "RUN", "abc", "--picture", "x.bmp"), "--picture is a file that ends in"),
         (("dates", "--count", "0"), "count must be 1 to 100,000; got 0"),
         (("dates", "--out", "x.csv"), "--out is a file that ends in .tsv"),
-        (("train",), "no pairs were given"),
+        (("train",), "no data was given"),
         (("train", "x.tsv"), "no run directory was given"),
         (("train", "--resume", "RUN", "--epochs", "5"), "takes no --epochs"),
         (("train", "--resume", "RUN", "--target", "a"), "takes no --target"),
@@ -199,9 +199,7 @@ def test_what_cannot_be_done_is_one_line(
 def test_a_limit_that_was_reached_is_told(nextchar: Run, run: Path) -> None:
     outcome = nextchar("transduce", "apply", run, "abc", "--max-length", "1", "--beam", "1")
     assert outcome.succeeded() == "A\n"
-    assert outcome.err == (
-        "note: 1 of 1 outputs ended only because they may not be longer (--max-length)\n"
-    )
+    assert outcome.err == ("note: 1 of 1 outputs were cut at the maximum length (--max-length)\n")
 
 
 def test_a_run_of_another_task_is_refused(nextchar: Run, run: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _fault(code: str) -> str:
 
 
 def _fault_of_command(words: list[str]) -> str:
-    command: Any = typer.main.get_command(app)
+    command = _root()
     path = "nextchar"
     while words and getattr(command, "commands", None):
         if words[0] not in command.commands:
@@ -67,6 +67,14 @@ def _fault_of_command(words: list[str]) -> str:
         path, command = f"{path} {words[0]}", command.commands[words[0]]
         words = words[1:]
     return _missing(_OPTION.findall(" ".join(words)), _options_of(command), path)
+
+
+@cache
+def _root() -> Any:
+    """Give the command line with every command imported."""
+    root: Any = typer.main.get_command(app)
+    root.loaded()
+    return root
 
 
 def _fault_of_name(name: str) -> str:
@@ -104,5 +112,5 @@ def _options_of_script(name: str) -> frozenset[str]:
 @cache
 def _all_options() -> frozenset[str]:
     scripts = (f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.py"))
-    own = _options_of(typer.main.get_command(app))
+    own = _options_of(_root())
     return own.union(_OTHERS, *map(_options_of_script, scripts))

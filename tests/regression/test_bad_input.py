@@ -219,12 +219,12 @@ def test_minutes_that_hold_no_step_are_refused(nextchar: Run, texts: Path, tmp_p
     arguments = ("train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "1e-6")
     line = nextchar(*arguments, "--hidden-size", "16").problem()
     assert "1e-06 minutes are too short here" in line
-    assert "the least that works is about --minutes" in line
+    assert "the minimum is about --minutes" in line
     assert list(tmp_path.iterdir()) == []
 
 
 def test_training_needs_a_text_and_a_place(nextchar: Run, texts: Path) -> None:
-    assert "no text" in nextchar("train", "--out", "run").problem()
+    assert "no data" in nextchar("train", "--out", "run").problem()
     assert "--out" in nextchar("train", texts / "english.txt").problem()
 
 

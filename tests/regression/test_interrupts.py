@@ -270,7 +270,7 @@ def test_resume_takes_no_other_options(nextchar: Run, run: Path, texts: Path) ->
     for extra, named in (
         (("--hidden-size", "50"), "--hidden-size"),
         (("--out", "elsewhere"), "--out"),
-        ((texts / "english.txt",), "text"),
+        ((texts / "english.txt",), "takes no data"),
         (("--tied",), "--tied"),
     ):
         assert named in nextchar("train", "--resume", run, *extra).problem()

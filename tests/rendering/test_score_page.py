@@ -157,7 +157,7 @@ def test_the_summary_says_what_is_special() -> None:
     said = _Page(score_page(score_of("abΩd", [0, 3, math.nan, 1]), title="a play")).said
     assert "a play" in said
     assert "2.000" in said
-    assert "1 character (33.33% of all) that the vocabulary does not have" in said
+    assert "1 character (33.33% of all) outside the vocabulary" in said
 
 
 def test_a_page_of_many_characters_stays_small() -> None:

@@ -17,9 +17,10 @@ from nextchar.runs import resume, train
 from nextchar.tasks.examples import Batch
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.events import Event, Listener, StepDone
-from tests.conftest import english, require_same_training, rows_of
-from tests.training.test_processes import in_each
+from tests.conftest import Outcome, english, require_same_training, rows_of
+from tests.training.test_processes import Job, arguments, in_each, job
 
+__all__ = ["job"]  # a fixture
 CLOSE = 1e-5  # relative
 WORDS = sorted(set(english(3000).split()))
 LABELS = [("long", "short")[len(word) < 4] for word in WORDS]
@@ -85,6 +86,23 @@ def test_two_processes_train_as_one_and_resume_bit_for_bit(task: str, tmp_path: 
     assert in_each(_train_and_stop, tmp_path, task) == [0, 0]
     assert in_each(_resume, tmp_path) == [0, 0]
     require_same_training(tmp_path / "together", tmp_path / "cut")
+
+
+def test_the_command_line_trains_in_all_processes_and_the_first_alone_speaks(
+    tmp_path: Path, job: Job
+) -> None:
+    data = tmp_path / "data.csv"
+    rows = [f"{word},{label}" for word, label in zip(WORDS, LABELS, strict=True)]
+    data.write_text("\n".join(["text,label", *rows]) + "\n")
+    options = arguments(**{**SMALL, "steps": 4})
+    command = ("classify", "train", data, "--json", *options, "--out")
+    first, second = job.run(tmp_path, *command, tmp_path / "together")
+    assert second == Outcome(0, "", "")
+    figures = first.values()
+    alone = nextchar.Classifier.train(data, tmp_path / "alone", **{**SMALL, "steps": 4})
+    assert figures["nats_per_item"] == pytest.approx(alone.nats, rel=CLOSE)
+    outcomes = job.run(tmp_path, "classify", "train", "--resume", tmp_path / "together")
+    assert [outcome.code for outcome in outcomes] == [0, 0]
 
 
 def test_a_batch_smaller_than_the_processes_leaves_some_idle() -> None:

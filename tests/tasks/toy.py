@@ -22,7 +22,7 @@ from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.item_task import ItemTask, PreparedItems
 from nextchar.text.sequences import Sequences
 from nextchar.training.loss import Loss
-from nextchar.training.objective import Measured, on_device
+from nextchar.training.objective import ValidationResult, on_device
 
 SYMBOLS = 3
 
@@ -76,9 +76,9 @@ class ToyModel(ItemModel[ToyRunConfig]):
         loss, _ = self._loss(examples, batch, generator)
         return Loss(loss, loss.detach())
 
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         loss, right = self._loss(examples, Batch.share(np.arange(len(examples))), None)
-        return Measured(nats=float(loss), figures={"accuracy": right}, decides=1 - right)
+        return ValidationResult(nats=float(loss), figures={"accuracy": right}, decides=1 - right)
 
     def _loss(
         self, examples: Examples, batch: Batch, generator: torch.Generator | None

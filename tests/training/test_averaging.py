@@ -1,4 +1,4 @@
-"""Averages of weights: which steps have what part in them."""
+"""Averaged weights: the contribution of each step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nextchar.training.averaging import WeightAverage, build_average, in_evaluat
 
 
 class Wrapped(Trainable):
-    """A module that can be averaged, with a value that is fitted beside the steps."""
+    """A wrapper of a module, with a fitted value that is not averaged."""
 
     factor: torch.Tensor
 

@@ -1,4 +1,4 @@
-"""Training a finished run further: exactly, on a schedule of its own, and the best of all kept."""
+"""Further training of a finished run: exactness, its schedule, and the weights that are kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TASK = "nextchar.tasks.language_modeling.task"
 
 
 def told(run: Path, **more: Any) -> list[str]:
-    """Train further, and give what was told."""
+    """Train further, and return the notes."""
     notes: list[str] = []
 
     def listen(event: Event) -> None:
@@ -64,7 +64,7 @@ def test_an_extension_that_was_interrupted_resumes_bit_for_bit(
         if isinstance(event, StepDone) and event.step == stop_at:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match=rf"after step {stop_at + 1} of 50; saved\. Go on"):
+    with pytest.raises(Interrupted, match=rf"after step {stop_at + 1} of 50; saved\. Resume with"):
         nextchar.resume(tmp_path / "cut", steps=20, listeners=[stop])
     with pytest.raises(RunError, match=rf"is not finished, but at step {stop_at + 1} of 50"):
         nextchar.resume(tmp_path / "cut", steps=20)
@@ -228,8 +228,8 @@ def test_more_takes_no_flags_for_numbers() -> None:
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"steps": 5, "minutes": 1.0}, "for steps or for minutes: got both"),
-        ({"learning_rate": 0.1}, "for steps or for minutes: got neither"),
+        ({"steps": 5, "minutes": 1.0}, "either steps or minutes; got both"),
+        ({"learning_rate": 0.1}, "either steps or minutes; got neither"),
         ({"steps": 0}, "steps must be above 0; got 0"),
         ({"minutes": -1.0}, "minutes must be above 0; got -1.0"),
         ({"minutes": math.inf}, "minutes must be above 0; got inf"),
@@ -288,7 +288,7 @@ def test_the_schedule_begins_anew() -> None:
     [
         ("constant", "the learning rate is 0.006"),
         ("plateau", "the learning rate is 0.006, less at each plateau"),
-        ("cosine", "falls on half a cosine to 0"),
+        ("cosine", "falls along half a cosine to 0"),
     ],
 )
 def test_each_schedule_is_told_in_its_words(schedule: Any, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Frozen levels, gradual unfreezing, and smaller rates below."""
+"""Frozen layer groups, gradual unfreezing, and layer-wise decay of the learning rate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def untrained(run: Path) -> dict[str, torch.Tensor]:
 
 
 def changed(run: Path) -> set[str]:
-    """Name the levels of which anything differs from the untrained network."""
+    """Return the layer groups with any difference from the untrained network."""
     before = untrained(run)
     after = dict(LanguageModel.load(run).network.named_parameters())
     return {
@@ -87,7 +87,7 @@ def test_levels_thaw_one_after_the_other_from_the_output(text: Path, tmp_path: P
 def test_no_level_freezes_again(freeze: int, every: int, step: int) -> None:
     config = TrainingConfig(freeze=freeze, unfreeze_every=every if freeze else 0)
     freezing = Freezing(SMALL.layer_groups, config)
-    frozen = [freezing.frozen_levels(step), freezing.frozen_levels(step + 1)]
+    frozen = [freezing.frozen_groups(step), freezing.frozen_groups(step + 1)]
     assert freeze >= frozen[0] >= frozen[1] >= 0
     if every and step >= freeze * every:
         assert frozen[0] == 0

@@ -1,4 +1,4 @@
-"""What a step minimises, and what it reports."""
+"""The minimised and the reported loss of a step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def targets() -> torch.Tensor:
 
 
 def real() -> torch.Tensor:
-    """What counts: where there is a target."""
+    """The mask of positions with a target."""
     return (targets() != NO_TARGET).unsqueeze(-1)
 
 

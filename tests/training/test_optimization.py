@@ -1,4 +1,4 @@
-"""Schedules, clipping, averages and update rules."""
+"""Schedules, clipping, averages and optimisers."""
 
 from __future__ import annotations
 

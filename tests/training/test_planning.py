@@ -1,4 +1,4 @@
-"""From minutes to sizes and steps, with costs that the tests make up."""
+"""Planning for a time budget, with simulated costs."""
 
 from __future__ import annotations
 

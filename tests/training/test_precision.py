@@ -1,4 +1,4 @@
-"""int16: chosen for this processor, refused on others, gone on with anywhere."""
+"""int16: selected on processors that support it, rejected on others, resumed on any."""
 
 from __future__ import annotations
 

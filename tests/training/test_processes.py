@@ -1,4 +1,4 @@
-"""Processes that train together are one training: the same numbers, one voice, one writer."""
+"""Data-parallel training: the same numbers as in one process, with one reporter and one writer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.conftest import (
     rows_of,
 )
 
-# All that is random or has a state of its own, over the end of a text.
+# Options with randomness or state, on a text that ends during the run.
 OPTIONS = dict(TINY_OPTIONS) | {
     "layers": 2,
     "dropout": 0.3,
@@ -75,7 +75,7 @@ def arguments(**options: Any) -> list[str]:
 
 
 class Job:
-    """What ``torchrun`` is to its processes: a store, and the variables that it sets."""
+    """A substitute for ``torchrun``: a store, and the environment variables that it sets."""
 
     def __init__(self) -> None:
         self._store = dist.TCPStore(  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ class Job:
         return [command.outcome() for command in started]
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """Kill the remaining processes."""
         for command in self._started:
             command.stop()
 
@@ -123,7 +123,7 @@ def job() -> Iterator[Job]:
 
 
 def one_problem(outcomes: list[Outcome], code: int) -> str:
-    """Require that all fail with a code, and that one alone says why, and give its line."""
+    """Assert that all fail with this code and only one reports the reason; return its line."""
     assert [outcome.code for outcome in outcomes] == [code] * len(outcomes), outcomes
     assert [outcome.out for outcome in outcomes] == [""] * len(outcomes)
     (speaking,) = (outcome for outcome in outcomes if outcome.err)
@@ -145,7 +145,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """The same training by one process and by two."""
+    """The same training run with one process and with two."""
     folder = tmp_path_factory.mktemp("pair")
     nextchar.train(text, folder / "alone", **OPTIONS)
     command = ("train", text, "--out", folder / "together", "--json", *arguments(**OPTIONS))
@@ -153,7 +153,7 @@ def pair(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 
 def largest_difference(left: Path, right: Path) -> float:
-    """Give the largest relative difference of two histories."""
+    """Return the largest relative difference between two histories."""
     pairs = [
         (float(a[key]), float(b[key]))
         for a, b in zip(rows_of(left), rows_of(right), strict=True)
@@ -167,7 +167,7 @@ def test_two_processes_have_the_loss_curve_of_one_with_dropout_and_over_the_end_
 ) -> None:
     assert len(rows_of(pair.together)) == OPTIONS["steps"]
     assert largest_difference(pair.alone, pair.together) < CLOSE
-    # The last window of the text is shorter, and some step has it in one of the two only.
+    # The last window of the text is shorter; in some step, only one of the two processes reads it.
     streams = training_streams(open_corpus(pair.alone), load_config(pair.alone).training, world=2)
     assert {streams.batch(step).target_share == 0.5 for step in range(30)} == {True, False}
 
@@ -192,7 +192,7 @@ def test_the_run_has_the_files_and_the_whole_state_of_one_process(pair: Pair) ->
 
 
 def in_each(target: Callable[..., None], folder: Path, *args: object, world: int = 2) -> list[int]:
-    """Call a function in processes that belong together; give their exit codes."""
+    """Call a function in connected processes; return their exit codes."""
     job = Job()
     processes = [
         PROCESSES.Process(target=_with, args=(job.environment(rank, world), target, folder, *args))
@@ -214,7 +214,7 @@ def _exchange(folder: Path) -> None:
     with together() as processes:
         rank, world = processes.rank, processes.world
         numbers = [torch.full((2, 3), 10.0**rank), torch.tensor(rank + 0.5)]
-        processes.sum_up(numbers)
+        processes.all_reduce(numbers)
         whole = processes.gather(torch.full((2, 1), rank))
         seen = {
             "sums": [tensor.tolist() for tensor in numbers],
@@ -284,7 +284,7 @@ def _fail_in_the_second(folder: Path, kind: str) -> None:
                 raise CorpusError("ids.bin has changed")
             if rank == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
-            processes.sum_up([torch.ones(3)])
+            processes.all_reduce([torch.ones(3)])
     except NextcharError as error:
         said = f"{type(error).__name__} {error.exit_code} {error}"
         (folder / str(rank)).write_text(said)
@@ -384,7 +384,7 @@ def test_a_run_goes_on_with_another_number_of_processes_and_says_so(
     assert isinstance(noticed[0], Noticed)
     assert re.fullmatch(
         r"this run was on 2 processes on cpu with \d+ threads, now it is on cpu with \d+ threads: "
-        r"its numbers differ",
+        r"its numbers will differ slightly",
         noticed[0].message,
     )
     assert largest_difference(pair.alone, out) < CLOSE
@@ -422,7 +422,7 @@ def _wait(condition: Callable[[], bool]) -> None:
 
 
 def _worker(agent: int, *, rank: int) -> int:
-    """Find a process that torchrun has started, by its rank."""
+    """Return the process of this rank among those started by torchrun."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and f"\nPPid:\t{agent}\n" in (folder / "status").read_text():
             variables = (folder / "environ").read_bytes().split(b"\0")

@@ -1,4 +1,4 @@
-"""The loss scale of float16: exact gradients, overflow without a step, and exact resume."""
+"""The loss scale of float16: exact gradients, skipped steps after overflow, and exact resuming."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = 2.0**16
 
 
 def trainer(folder: Path, config: TrainingConfig = HALF) -> Trainer:
-    # Layer normalisation goes step by step, which a CPU can do in float16 too.
+    # Layer normalisation uses the loop of time steps, which a CPU supports in float16 too.
     network = Network(5, NetworkConfig(hidden_size=8, layer_norm=True), generator=generator())
     ids = np.random.default_rng(0).integers(0, 5, 400)
     streams = Streams(ids=ids, batch_size=4, sequence_length=8)
@@ -74,7 +74,7 @@ def test_a_restored_training_goes_on_with_its_factor(tmp_path: Path) -> None:
     for _ in range(5):
         first.step()
     first.save()
-    assert first.progress.loss_scale != START  # It was too large for these gradients.
+    assert first.progress.loss_scale != START  # The scale was too large for these gradients.
     second = trainer(tmp_path)
     second._restore_last()
     for made in (first, second):

@@ -1,4 +1,4 @@
-"""Early stopping: when it ends a training, what it says, and what is kept."""
+"""Early stopping: its condition, its message, and the weights that it keeps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOSSES = st.lists(st.sampled_from([1.0, 1.05, 1.1, 1.2, 1.5]), min_size=1, max_s
 
 
 def ends_after(losses: list[float], config: TrainingConfig) -> int | None:
-    """Give the number of validations after which training stops, or ``None``."""
+    """Return the number of validations after which training stops, or ``None``."""
     progress = TrainerState()
     for number, loss in enumerate(losses, 1):
         note_validation(progress, config, loss)
@@ -51,7 +51,7 @@ def test_without_patience_it_never_stops(losses: list[float]) -> None:
     assert ends_after(losses, TrainingConfig(min_improvement=10.0)) is None
 
 
-@pytest.mark.parametrize(("patience", "words"), [(1, "last validation was"), (3, "3 validations")])
+@pytest.mark.parametrize(("patience", "words"), [(1, "last validation did"), (3, "3 validations")])
 def test_the_reason_names_what_was_and_what_is_kept(patience: int, words: str) -> None:
     progress = TrainerState(step=120, improved_nats=1.25, best_step=90)
     reason = reason_of(progress, TrainingConfig(patience=patience, steps=500, min_improvement=0.01))
@@ -60,7 +60,7 @@ def test_the_reason_names_what_was_and_what_is_kept(patience: int, words: str) -
 
 
 def test_patience_needs_something_that_is_held_out() -> None:
-    with pytest.raises(ConfigError, match="patience 2 follows the validation loss"):
+    with pytest.raises(ConfigError, match="patience 2 needs a validation loss"):
         Config.from_options({"patience": 2, "validation_fraction": 0})
 
 

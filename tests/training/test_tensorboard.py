@@ -1,4 +1,4 @@
-"""TensorBoard: what is written, through resumes and crashes; the examples of other trackers."""
+"""TensorBoard: the logged events, also after resuming and crashes; examples of other trackers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text(tmp_path: Path) -> Path:
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
-    """Read what TensorBoard would show: values by tag and step; no step twice."""
+    """Return TensorBoard's values by tag and step; assert that no step occurs twice."""
     module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     events = module.EventAccumulator(str(folder))
     events.Reload()
@@ -96,7 +96,7 @@ def test_a_killed_and_resumed_run_shows_each_step_once(
     board = TensorBoard(tmp_path / "board")
     with pytest.raises(Killed):
         train_with(board, text, tmp_path / "run", kill)
-    board.close()  # A crash loses less than this writes; what it wrote must be superseded.
+    board.close()  # The events after the last save outlive the crash; they must be superseded.
     again = TensorBoard(tmp_path / "board", resumes=True)
     nextchar.resume(tmp_path / "run", listeners=[again])
     again.close()
@@ -113,10 +113,10 @@ def test_runs_are_not_mixed_in_one_folder(nextchar: Run, texts: Path, tmp_path: 
     assert "nats_per_char/validation" in scalars(tmp_path / "board")
     before = contents(tmp_path / "board")
     line = nextchar(*command, "--out", tmp_path / "other").problem()
-    assert "holds the events of another run" in line
+    assert "already holds events of another run" in line
     assert not (tmp_path / "other").exists()
     nextchar("train", "--resume", tmp_path / "run", "--tensorboard", tmp_path / "board").succeeded()
-    assert contents(tmp_path / "board") == before  # nothing was left to train
+    assert contents(tmp_path / "board") == before  # the run was complete
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(

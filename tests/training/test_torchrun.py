@@ -1,4 +1,4 @@
-"""What does not go together with several processes says so, once."""
+"""Commands that do not support several processes report it, once."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""The command line: one thin file a command. Nothing here imports torch before a command runs."""
+"""The command line: one thin file a command.
+
+Nothing but the front page is imported before a command is named, and no torch before it runs.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import signal
 import sys
@@ -11,30 +13,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from nextchar.cli import (
-    augment,
-    bigram,
-    classify,
-    compare,
-    complete,
-    compress,
-    condition,
-    crossval,
-    data,
-    embeddings,
-    evaluate,
-    generate,
-    info,
-    novelty,
-    play,
-    score,
-    tag,
-    train,
-    transduce,
-    tune,
-)
-from nextchar.cli.commands import Commands, usage_problem
-from nextchar.cli.notes import noting
+from nextchar.cli.groups import ROOT, RootGroup, usage_problem
 from nextchar.errors import (
     InputError,
     Interrupted,
@@ -47,38 +26,18 @@ from nextchar.training.torchrun import is_first_process
 # typer names only some of its usage errors; this is what they all are.
 _UsageError: Any = typer.BadParameter.__base__
 
-app = Commands(
-    "nextchar",
-    "Character-level recurrent language models: train on any text, generate, measure.",
+app = typer.Typer(
+    cls=RootGroup,
+    help="Character-level recurrent language models: train on any text, generate, measure.",
+    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train.add_to(app)
-compare.add_to(app)
-crossval.add_to(app)
-tune.add_to(app)
-generate.add_to(app)
-complete.add_to(app)
-play.add_to(app)
-evaluate.add_to(app)
-score.add_to(app)
-novelty.add_to(app)
-bigram.add_to(app)
-compress.add_to(app)
-info.add_to(app)
-augment.add_to(app)
-app.add_typer(condition.app, name="condition")
-app.add_typer(embeddings.app, name="embeddings")
-app.add_typer(classify.app, name="classify")
-app.add_typer(data.app, name="data")
-app.add_typer(transduce.app, name="transduce")
-app.add_typer(tag.app, name="tag")
 
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: bool = typer.Option(False, "--version", help="Show the version."),
+    version: bool = typer.Option(False, "--version", help="Print the version."),
 ) -> None:
     if version:
         import nextchar
@@ -88,7 +47,7 @@ def _version(
 
 
 def main() -> NoReturn:
-    """Run the command line; a foreseen problem is one line on stderr and its exit code."""
+    """Run the command line; an anticipated failure is one line on stderr and its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         sys.stdout = _buffered(sys.stdout)
@@ -106,8 +65,7 @@ def _buffered(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
 
 def _run() -> int:
     try:
-        with noting() if is_first_process() else contextlib.nullcontext():
-            code = app(standalone_mode=False)
+        code = app(prog_name=ROOT, standalone_mode=False)
         sys.stdout.flush()
     except _UsageError as error:
         if not is_first_process():  # All have the same command line.

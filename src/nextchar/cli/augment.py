@@ -1,4 +1,4 @@
-"""``nextchar augment``: how a training would alter a text."""
+"""``nextchar augment``: the augmentation of a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from nextchar.cli.options import (
     parameter,
     require_folder,
 )
-from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows, write_note
+from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
+from nextchar.cli.tables import print_rows
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
 
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from nextchar.text.augmentation import Augmenter, Line
     from nextchar.text.reading import TextSource
 
-_HELP = """Show how a training with the same options would alter a text, or write it so.
+_HELP = """Preview the augmentation of a text, or write augmented copies.
 
-Edits stand between ⟦ and ⟧, in the original (-) and in the altered line (+).
-If none is set, the preview shows a little of every edit but synonyms.
+The options are those of `nextchar train`. The preview marks edits with ⟦ and ⟧, in the original
+line (-) and in the augmented line (+). If no edit is set, it shows a small rate of each edit except
+synonyms.
 """
 
 _READING = ("vocabulary", "min_count", "normalization", "encoding", "errors", "seed")
@@ -47,13 +49,17 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "preview",
             bool,
-            typer.Option(False, "--preview", help="Show lines; what is done without --out."),
+            typer.Option(
+                False, "--preview", help="Show augmented lines; the default without --out."
+            ),
         ),
-        parameter("lines", int, typer.Option(10, "--lines", min=1, help="How many lines to show.")),
+        parameter(
+            "lines", int, typer.Option(10, "--lines", min=1, help="Number of lines to show.")
+        ),
         parameter(
             "out",
             Path | None,
-            typer.Option(None, "--out", help="Write the altered copies to this new file."),
+            typer.Option(None, "--out", help="Write the augmented copies to this new file."),
         ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
@@ -93,7 +99,7 @@ def _run(
             else:
                 _write(out, copies)
     if is_example:
-        write_note("no edit was set; this is every one of --augment-… 0.02")
+        write_note("no edit was set; each --augment-… is shown at 0.02")
     if as_json:
         print_json({"text": ", ".join(source.names), **counts.to_dict(), "out": _named(out)})
     else:
@@ -101,7 +107,7 @@ def _run(
 
 
 class _EditCounts:
-    """What was done to a text, and the first lines of it."""
+    """The edits made to a text, and its first edited lines."""
 
     def __init__(self, shown: int) -> None:
         self.edits: Counter[str] = Counter()
@@ -111,7 +117,7 @@ class _EditCounts:
         self._room = shown
 
     def add(self, line: Line, place: int, *, shuffled: bool) -> None:
-        """Count a line that stands at a place of a copy, from 1."""
+        """Count a line at a place of a copy, from 1."""
         edits = [piece.edit for piece in line.pieces if piece.edit is not None]
         self.edits.update(edits)
         self.lines += 1
@@ -123,7 +129,7 @@ class _EditCounts:
             self.shown.append(line)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the counts and the shown lines as JSON can hold them."""
+        """Return the counts and the shown lines for JSON."""
         return {
             "characters": self.characters,
             "augmented_characters": self.augmented_characters,
@@ -148,7 +154,7 @@ class _EditCounts:
 
 
 def _config(options: dict[str, Any], out: Path | None) -> tuple[Config, bool]:
-    """Give the choices, and whether they are an example because no edit was set."""
+    """Return the configuration, and whether it is an example because no edit was set."""
     config = Config.from_options(options)
     if config.augmentation.augment_copies == 0:
         raise ConfigError("augment_copies must be at least 1 to show or write them, got 0")
@@ -166,7 +172,7 @@ def _copies(
     counts: _EditCounts,
     progress: Callable[[float], None],
 ) -> Iterator[str]:
-    """Give the text of all copies, and count what was done."""
+    """Yield the text of all copies, and count the edits."""
     shuffled = config.augmentation.augment_shuffle != "none"
     ending = "\n"
     for copy in range(1, config.augmentation.copies + 1):

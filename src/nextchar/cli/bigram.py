@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.config import TextConfig
@@ -27,28 +28,29 @@ def add_to(app: typer.Typer) -> None:
 
 def _bigram(
     text: list[str] = typer.Argument(help="Files, folders, globs, or -."),
-    vocabulary: Literal["char", "byte", "jamo"] = typer.Option("char", help="Symbols."),
+    vocabulary: Literal["char", "byte", "jamo"] = typer.Option("char", help="Kind of symbols."),
     min_count: int = typer.Option(1, help="Symbols rarer than this become <unk>."),
     validation_fraction: float = typer.Option(
-        0.1, help="Share of the text held out at its end, and measured."
+        0.1, help="Share of the text held out at its end for the measurement."
     ),
-    smoothing: float = typer.Option(0.1, help="Added to every count."),
-    length: int = typer.Option(200, help="Symbols of the sample."),
+    smoothing: float = typer.Option(0.1, help="Number added to every count."),
+    length: int = typer.Option(200, help="Length of the sample in symbols."),
     seed: int = typer.Option(0, help="Seed of the sample."),
     network: int = typer.Option(
-        0, help="Steps of training the linear softmax, which converges to the counts."
+        0, help="Steps to train a linear softmax, which converges to the counts; 0 trains none."
     ),
-    picture: Path | None = typer.Option(None, help="Draw the table: .png, .svg or .pdf."),
+    picture: Path | None = typer.Option(None, help="Draw the table: a .png, .svg or .pdf file."),
     encoding: str = typer.Option("utf-8", help="Encoding of the files."),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] = typer.Option(
-        "strict", help="What to do with bytes that cannot be decoded."
+        "strict", help="Handling of bytes that cannot be decoded."
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Predict each symbol from the one before it: what every network has to beat.
+    """Measure the bigram baseline of a text.
 
-    The last tenth of the text is held out and measured, as in training.
+    The baseline predicts each symbol from the one before it; every network has to beat it. The end
+    of the text is held out and measured, as in training.
     """
     from nextchar.cli.options import picture_format
     from nextchar.config import TextConfig
@@ -95,7 +97,7 @@ def _learned(
 
 
 def _values(model: BigramModel, corpus: Corpus, length: int, seed: int) -> dict[str, Any]:
-    """Give all figures by name, each name with its unit."""
+    """Return all figures by name, each name with its unit."""
     measured: dict[str, Any] = {}
     if len(corpus.validation) > 1:
         unigram = model.evaluate(corpus.validation, context=False)
@@ -147,7 +149,7 @@ def _print(values: dict[str, Any], model: BigramModel) -> None:
         ]
     rows += [("table", f"{values['pairs_seen']:,} of {pairs:,} pairs occur in training")]
     print_rows(rows)
-    sys.stdout.write("\nwhat follows the most frequent symbols\n")
+    sys.stdout.write("\nsuccessors of the most frequent symbols\n")
     for name, successors in values["successors"].items():
         listed = "  ".join(f"{_shown(each)} {p:.2f}" for each, p in successors.items())
         sys.stdout.write(f"  {_shown(name)} → {listed}\n")
@@ -161,7 +163,7 @@ def _print_network(nats: list[float], optimum: float) -> None:
         return
     last = len(nats) - 1
     steps = {each * 10**power for power in range(7) for each in (1, 2, 5)}
-    sys.stdout.write("\nthe network learns it, training nats/symbol\n")
+    sys.stdout.write("\ntraining of the linear softmax, in nats/symbol\n")
     for step in sorted({0, last} | {each for each in steps if each < last}):
         sys.stdout.write(f"  {step:6,} steps  {nats[step]:.4f}\n")
     sys.stdout.write(f"  the counts    {optimum:.4f}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
 import shutil
@@ -14,29 +13,17 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.notes import note_event
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    picture_format,
-    require_folder,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter, picture_format, require_folder
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows, print_table
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError
 
@@ -49,156 +36,67 @@ if TYPE_CHECKING:
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.labelled.figures import ClassificationFigures
-    from nextchar.tasks.result import ItemResult
     from nextchar.text.labelled import LabelledText
 
-app = Commands("classify", "A label for each text: sentiment, language, spam, …")
+app = Commands("classify", "Predict a label for each text: sentiment, language, spam, …")
 
 _TRAIN_HELP = """Train a classifier on labelled texts.
 
-Texts come from CSV, TSV and JSON lines (--text and --label name the columns), from a folder with
-one file a class (the file's stem is the label, each line a text), or from lines of a label, a space
-and a text. The run directory that --out names holds everything.
+Texts are read from CSV, TSV or JSON lines (--text and --label name the columns), from a folder with
+one file per class (its stem is the label, and each line is a text), or from lines that consist of a
+label, a space and a text.
 
-With --from, the network begins with the symbols, the embedding and the layers of a language model.
+With --from, training starts from the vocabulary, the embedding and the layers of a language model.
 """
-_LAYOUT_HELP = "How files are read: columns, files (one a class), lines (a label and a text)."
+_LAYOUT_HELP = "Layout of the data: columns, files (one per class) or lines (a label and a text)."
 _LABEL_COLUMN: Any = typer.Option("label", "--label", help=f"The column of labels: {COLUMN_HELP}.")
 _TEXT_COLUMN: Any = typer.Option("text", "--text", help=f"The column of texts: {COLUMN_HELP}.")
 _LAYOUT: Any = typer.Option("auto", "--layout", help=_LAYOUT_HELP)
 _RUN: Any = typer.Argument(help="The run directory of a classifier.")
 _JSON: Any = typer.Option(False, "--json", help=JSON_HELP)
 _ENCODING: Any = typer.Option(
-    None, "--encoding", help="Encoding of the files, unless that of the run."
+    None, "--encoding", help="Encoding of the files; that of the run if not set."
 )
-_CUT: Any = typer.Option(False, "--cut", help="Read the beginnings of texts that are too long.")
+_CUT: Any = typer.Option(False, "--cut", help="Cut texts that are too long.")
 _Layout = Literal["auto", "columns", "files", "lines"]
 _SHOWN = 10
 
-
-def _add_train() -> None:
-    own = [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, patterns, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
+TrainCommand(
+    task="classify",
+    help=_TRAIN_HELP,
+    config=ClassifierRunConfig,
+    data="Files, folders, globs, or -.",
+    own=[
         parameter("text", str, _TEXT_COLUMN),
         parameter("label", str, _LABEL_COLUMN),
         parameter("layout", _Layout, _LAYOUT),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
         parameter(
-            "from_run", Path | None, typer.Option(None, "--from", help="A language model's run.")
-        ),
-        parameter(
-            "tensorboard",
+            "from_run",
             Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
+            typer.Option(None, "--from", help="Start from the layers of this language model."),
         ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, _JSON),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-    ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ClassifierRunConfig))
-
-
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    text: str,
-    label: str,
-    layout: _Layout,
-    resume: Path | None,
-    from_run: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    own = {"text": text, "label": label, "layout": layout, "from": from_run, "config": config}
-    set_here = given(context, {**values, **own, "from_run": from_run})
-    more = {} if resume is None else taken_by_resume(set_here)
-    _check_train(data, out, resume, set_here)
-    options = chosen(context, values, config, ClassifierRunConfig)
-    from nextchar.cli.progress import training_listeners
-    from nextchar.runs import resume as resume_run
-    from nextchar.runs import train as train_run
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = resume_run(resume, task="classify", listeners=listeners, **more)
-        elif data and out is not None:
-            result = train_run(
-                "classify",
-                data,
-                out,
-                text=text,
-                label=label,
-                layout=layout,
-                from_run=from_run,
-                listeners=listeners,
-                **options,
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_result(result)
-
-
-def _check_train(
-    data: list[str] | None, out: Path | None, resume: Path | None, options: dict[str, Any]
-) -> None:
-    if resume is not None:
-        names = ["from" if name == "from_run" else name for name in options]
-        extra = [f"--{name.replace('_', '-')}" for name in names]
-        extra += ["--out"] * (out is not None) + ["data"] * bool(data)
-        if extra:
-            raise resume_refuses(extra)
-    elif not data:
-        raise ConfigError("no data was given: name a file, a folder or -, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _print_result(result: ItemResult) -> None:
-    held = f"of {result.held_out:,} held out" if result.held_out else "of the training"
-    rows = [
-        ("run", str(result.run)),
-        ("parameters", f"{result.parameters:,}"),
-        ("items", f"{result.items:,}, {result.epochs:.3g} epochs"),
-        ("steps", f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}"),
-        *(
-            (name.replace("_", " "), f"{value:.4f} {held}")
-            for name, value in result.figures.items()
-        ),
-        ("loss", f"{result.nats:.4f} nats/item, {result.nats / math.log(2):.4f} bits/item {held}"),
-    ]
-    print_rows(rows)
-    sys.stdout.write(f"\nnextchar classify predict {result.run}\n")
+    ],
+    rows=item_rows,
+    next_command="classify predict OUT",
+).add_to(app)
 
 
 @app.command("predict")
 def _predict(
     run: Path = _RUN,
-    texts: list[str] | None = typer.Argument(None, help="Texts to be labelled."),
+    texts: list[str] | None = typer.Argument(None, help="Texts to label."),
     data: str | None = typer.Option(
-        None, "--input", help="A table, a file with a text a line, or -."
+        None, "--input", help="A table, a file with one text per line, or -."
     ),
     column: str = _TEXT_COLUMN,
-    top: int = typer.Option(1, "--top", min=1, help="Labels to show of each text."),
+    top: int = typer.Option(1, "--top", min=1, help="Number of labels to show for each text."),
     encoding: str | None = _ENCODING,
     cut: bool = _CUT,
     as_json: bool = _JSON,
 ) -> None:
-    """Label texts: the most probable label of each, its probability, and the text."""
+    """Label texts: print the most probable label, its probability, and the text."""
     if bool(texts) == (data is not None):
-        raise ConfigError("give either texts or --input, a file or -")
+        raise ConfigError("name either texts or --input, a file or -")
     from nextchar.tasks.labelled.items import read_texts
     from nextchar.text.labelled import LabelledText
 
@@ -233,17 +131,17 @@ def _predict(
 @app.command("evaluate")
 def _evaluate(
     run: Path = _RUN,
-    data: list[str] = typer.Argument(help="Labelled texts, as those of train."),
+    data: list[str] = typer.Argument(help="Labelled texts, in the same layouts as for train."),
     text: str = _TEXT_COLUMN,
     label: str = _LABEL_COLUMN,
     layout: _Layout = _LAYOUT,
     encoding: str | None = _ENCODING,
     cut: bool = _CUT,
     skip_unseen: bool = typer.Option(
-        False, "--skip-unseen", help="Leave out items whose label was not learned."
+        False, "--skip-unseen", help="Skip items with a label that the run does not have."
     ),
     picture: Path | None = typer.Option(
-        None, "--picture", help="Draw confusion and reliability: a .png, .svg or .pdf file."
+        None, "--picture", help="Draw confusion matrix and reliability: a .png, .svg or .pdf file."
     ),
     as_json: bool = _JSON,
 ) -> None:
@@ -253,12 +151,11 @@ def _evaluate(
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.pictures import evaluation_picture
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.items import labelled_items
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
-    from nextchar.tasks.labelled.items import labelled_items
-
     items = labelled_items(
         data,
         _reading(model.config, encoding),
@@ -283,15 +180,17 @@ def _evaluate(
 @app.command("explain")
 def _explain(
     run: Path = _RUN,
-    text: str = typer.Argument(help="The text whose label is explained."),
+    text: str = typer.Argument(help="The text to explain the label of."),
     label: str | None = typer.Option(
-        None, "--label", help="Explain this label, and not the most probable one."
+        None, "--label", help="Explain this label instead of the most probable one."
     ),
-    by: Literal["char", "word"] = typer.Option("char", "--by", help="What is left out at a time."),
-    page: Path | None = typer.Option(None, "--html", help="Write a page of its own."),
+    by: Literal["char", "word"] = typer.Option("char", "--by", help="Unit to leave out at a time."),
+    page: Path | None = typer.Option(
+        None, "--html", help="Write the explanation to this .html file."
+    ),
     as_json: bool = _JSON,
 ) -> None:
-    """Show which characters moved a decision: each is left out, and the label asked for again."""
+    """Show which characters decided the label, by leaving out each in turn."""
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.explaining import explain
     from nextchar.tasks.classification.model import Classifier
@@ -315,14 +214,14 @@ def _explain(
 
 
 def _loaded(run: Path, *, cut: bool) -> Classifier | GenerativeClassifier:
-    """Load a run of ``classify``, or one of ``condition``, turned round by Bayes' rule."""
+    """Load a run of ``classify``, or one of ``condition`` as a classifier by Bayes' rule."""
     from nextchar.run_files.model_files import task_of
     from nextchar.tasks.classification.model import Classifier
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
 
     if task_of(run, sought=Classifier.task) == GenerativeClassifier.task:
         if cut:
-            raise ConfigError(f"--cut is of runs of classify; {run} is one of condition")
+            raise ConfigError(f"--cut is for runs of classify; {run} is one of condition")
         return GenerativeClassifier.load(run)
     model = Classifier.load(run)
     if cut:
@@ -337,7 +236,7 @@ def _reading(config: ItemRunConfig, encoding: str | None) -> TextConfig:
 def _probabilities(
     model: Classifier | GenerativeClassifier, items: list[LabelledText]
 ) -> tuple[list[LabelledText], NDArray[np.float64]]:
-    """Give the items as they are read, and the probability of each label for each."""
+    """Return the items as the model reads them, and the probability of each label for each."""
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
     from nextchar.tasks.labelled.items import checked_lengths, in_known_form, tell_unknown
 
@@ -369,25 +268,37 @@ def _print_figures(figures: ClassificationFigures) -> None:
             ("calibration error", f"{figures.calibration_error:.4f} (expected, {_SHOWN} bins)"),
         ]
     )
-    rows = [("label", "precision", "recall", "F1", "items", "most often taken for")]
-    for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True)):
-        numbers = [f"{value:.3f}" for value in (each.precision, each.recall, each.f1)]
-        rows.append(
-            (name, numbers[0], numbers[1], numbers[2], str(each.items), _wrong(figures, place))
-        )
-    _print_table(rows, left=(0, 5))
+    _print_labels(figures)
     if len(figures.labels) <= _SHOWN:
-        confusion = [("true \\ predicted", *figures.labels)]
-        for name, counts in zip(figures.labels, figures.confusion.tolist(), strict=True):
-            confusion.append((name, *map(str, counts)))
-        _print_table(confusion, left=(0,))
-    bins = [("confidence", "items", "mean", "accuracy")]
-    bins += [
-        (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
-        for b in figures.bins
-        if b.items
+        sys.stdout.write("\n")
+        rows = zip(figures.labels, figures.confusion.tolist(), strict=True)
+        print_table(
+            ("true \\ predicted", *figures.labels), [(name, *map(str, each)) for name, each in rows]
+        )
+    sys.stdout.write("\n")
+    print_table(
+        ("confidence", "items", "mean", "accuracy"),
+        [
+            (f"{b.low:.1f}-{b.high:.1f}", str(b.items), f"{b.confidence:.3f}", f"{b.accuracy:.3f}")
+            for b in figures.bins
+            if b.items
+        ],
+    )
+
+
+def _print_labels(figures: ClassificationFigures) -> None:
+    rows = [
+        (
+            name,
+            *(f"{value:.3f}" for value in (each.precision, each.recall, each.f1)),
+            str(each.items),
+            _wrong(figures, place),
+        )
+        for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True))
     ]
-    _print_table(bins, left=(0,))
+    sys.stdout.write("\n")
+    headings = ("label", "precision", "recall", "F1", "items", "most often confused with")
+    print_table(headings, rows, left=(0, 5))
 
 
 def _wrong(figures: ClassificationFigures, place: int) -> str:
@@ -395,20 +306,6 @@ def _wrong(figures: ClassificationFigures, place: int) -> str:
     counts = figures.confusion[place]
     others = [n for n in (-counts).argsort(kind="stable").tolist() if n != place and counts[n]]
     return ", ".join(f"{figures.labels[n]} {counts[n]}" for n in others[:2])
-
-
-def _print_table(rows: list[Any], *, left: tuple[int, ...]) -> None:
-    from nextchar.rendering.characters import printable_text, width
-
-    cells = [[printable_text(cell) for cell in row] for row in rows]
-    widths = [max(width(row[n]) for row in cells) for n in range(len(cells[0]))]
-    sys.stdout.write("\n")
-    for row in cells:
-        padded = [
-            cell + " " * (most - width(cell)) if n in left else " " * (most - width(cell)) + cell
-            for n, (cell, most) in enumerate(zip(row, widths, strict=True))
-        ]
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
 
 
 def _print_explanation(explanation: Explanation) -> None:
@@ -424,8 +321,8 @@ def _print_explanation(explanation: Explanation) -> None:
     for line in contribution_lines(parts, width=columns, colors=colors):
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(
-        f"\nnats by which ln p({explanation.label}) falls without a part "
-        "(above 0: it speaks for the label)\n"
+        f"\ndecrease of ln p({explanation.label}) in nats without a part "
+        "(above 0: evidence for the label)\n"
     )
     for name, nats in _strongest(explanation):
         sys.stdout.write(f"{nats}  {name}\n")
@@ -450,4 +347,4 @@ def _page_of(explanation: Explanation) -> str:
     return contribution_page(title, explanation.label, parts, _strongest(explanation))
 
 
-_add_train()
+add_to = app.add_to

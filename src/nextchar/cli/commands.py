@@ -1,4 +1,4 @@
-"""Shared behaviour of all commands: ``--quiet``, suggestions for wrong names and wrong runs."""
+"""Behaviour shared by all commands: ``--quiet``, notes, and advice for a run of another kind."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperGroup
 
+from nextchar.cli.groups import ROOT, CommandGroup
+from nextchar.cli.notes import noting
 from nextchar.cli.output import QUIET_HELP
-from nextchar.errors import ConfigError, RunError
+from nextchar.errors import RunError
 from nextchar.run_files.kinds import WrongRunError
-from nextchar.suggestions import did_you_mean
+from nextchar.training.torchrun import is_first_process
 
 if TYPE_CHECKING:
     from nextchar.run_files.kinds import Purpose
 
-_ROOT = "nextchar"
 _MEASURING = ("evaluate", "score")
 
 
@@ -31,49 +31,35 @@ class Commands(typer.Typer):
     Parameters
     ----------
     name
-        Of the group, as it is typed.
+        Name of the group, as it is typed.
     help_text
-        What the commands are about.
-    **settings
-        As of ``typer.Typer``.
+        Help of the group.
     """
 
-    def __init__(self, name: str, help_text: str, **settings: Any) -> None:  # noqa: ANN401
+    def __init__(self, name: str, help_text: str) -> None:
         self._name = name
-        super().__init__(name=name, help=help_text, cls=_Group, no_args_is_help=True, **settings)
+        super().__init__(name=name, help=help_text, cls=CommandGroup, no_args_is_help=True)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:  # noqa: ANN401
         """Add a command, which needs a name."""
-        path = str(name) if self._name == _ROOT else f"{self._name} {name}"
+        path = str(name) if self._name == ROOT else f"{self._name} {name}"
 
         def add(function: Callable[..., None]) -> Callable[..., None]:
+            settings.setdefault("help", _paragraphs(function.__doc__ or ""))
             super(Commands, self).command(name, **settings)(_completed(function, path))
             return function
 
         return add
 
-
-def usage_problem(error: Any) -> str:  # noqa: ANN401  (typer does not name its errors)
-    """Describe a usage error, with a suggestion for a mistyped option."""
-    name = getattr(error, "option_name", None)
-    if name is None or not hasattr(error, "possibilities"):
-        return str(error.format_message())
-    path = _path(error.ctx)
-    flags = [
-        flag for each in error.ctx.command.params for flag in (*each.opts, *each.secondary_opts)
-    ]
-    hint = did_you_mean(name, [flag for flag in flags if flag.startswith("--")])
-    hint = hint or f": `{_ROOT} {path} --help` lists them"
-    return f"{path or _ROOT} has no option {name}{hint}"
+    def add_to(self, root: typer.Typer) -> None:
+        """Add the group to another one."""
+        root.add_typer(self, name=self._name)
 
 
-def _path(ctx: Any) -> str:  # noqa: ANN401
-    """Return a command as it is typed after ``nextchar``."""
-    names: list[str] = []
-    while ctx.parent is not None:
-        names.insert(0, ctx.info_name)
-        ctx = ctx.parent
-    return " ".join(names)
+def _paragraphs(text: str) -> str:
+    """Join the lines of each paragraph, which the terminal wraps at its own width."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
@@ -96,7 +82,10 @@ def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
         if passes_on:
             values["quiet"] = quiet
         try:
-            with _silence() if quiet else contextlib.nullcontext():
+            with (
+                noting() if is_first_process() else contextlib.nullcontext(),
+                _silence() if quiet else contextlib.nullcontext(),
+            ):
                 function(**values)
         except WrongRunError as error:
             purpose = _purpose(path, values)
@@ -125,27 +114,3 @@ def _purpose(path: str, values: dict[str, Any]) -> Purpose:
     if name == "info":
         return "info"
     return "measure" if name in _MEASURING else "use"
-
-
-class _Group(TyperGroup):
-    """A group that suggests commands for a mistyped one, from other groups too."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (typer's types)
-        """Find the command that is named; ``ConfigError`` if there is none."""
-        name = args[0]
-        if name.startswith("-") or name in self.commands:
-            return super().resolve_command(ctx, args)
-        own = list(self.commands)
-        everywhere = list(_leaves(ctx.find_root().command))
-        hint = did_you_mean(name, own) or did_you_mean(name, everywhere)
-        hint = hint or f": there are {', '.join(own)}"
-        raise ConfigError(f"there is no command {f'{_path(ctx)} {name}'.strip()}{hint}")
-
-
-def _leaves(group: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401
-    """Yield the commands below a group, each as it is typed."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _leaves(command, f"{path}{name} ")
-        else:
-            yield f"{path}{name}"

@@ -23,10 +23,10 @@ from nextchar.errors import ConfigError
 if TYPE_CHECKING:
     from nextchar.experiments import Comparison, Group
 
-_HELP = """Train variants of a network on one text, with the same budget, and compare them.
+_HELP = """Train variants of a network with the same budget and compare them.
 
-Every combination of --cells, --inputs and --vary is trained with every seed, for --minutes or
---steps each. A comparison that was interrupted goes on when the command is given again.
+Every combination of --cells, --inputs and --vary is trained with every seed, each for --minutes or
+--steps. Repeat the command to continue an interrupted comparison.
 """
 
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -39,28 +39,40 @@ def add_to(app: typer.Typer) -> None:
         parameter("text", list[str], typer.Argument(help="Files, folders or globs.")),
         parameter("out", Path, typer.Option(..., "--out", help="The folder of the comparison.")),
         parameter(
-            "cells", str | None, typer.Option(None, "--cells", help="Cells, as rnn,lstm,gru.")
+            "cells", str | None, typer.Option(None, "--cells", help="Cells, such as rnn,lstm,gru.")
         ),
         parameter(
-            "inputs", str | None, typer.Option(None, "--inputs", help="Inputs: onehot,embedding.")
+            "inputs",
+            str | None,
+            typer.Option(None, "--inputs", help="Inputs, such as onehot,embedding."),
         ),
         parameter(
             "vary",
             list[str] | None,
             typer.Option(
-                None, "--vary", help="Any option, as hidden-size=128,256; may be repeated."
+                None, "--vary", help="Any option, such as hidden-size=128,256. Can be repeated."
             ),
         ),
-        parameter("seeds", int, typer.Option(1, "--seeds", help="Runs of each variant.")),
+        parameter(
+            "seeds",
+            int,
+            typer.Option(
+                1, "--seeds", help="Number of runs of each variant, with different seeds."
+            ),
+        ),
         parameter(
             "parameters",
             int | None,
-            typer.Option(None, "--parameters", help="Size each variant to about so many weights."),
+            typer.Option(
+                None, "--parameters", help="Size each variant to about this number of weights."
+            ),
         ),
         parameter(
             "picture",
             Path | None,
-            typer.Option(None, "--picture", help="Draw the curves: a .png, .svg or .pdf file."),
+            typer.Option(
+                None, "--picture", help="Draw the learning curves: a .png, .svg or .pdf file."
+            ),
         ),
         parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
@@ -119,7 +131,7 @@ def _run(
 
 
 def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str, list[Any]]:
-    """Read what is to differ."""
+    """Read the options that vary and their values."""
     from nextchar.experiments.variants import parse_values
 
     short = {"cell": cells, "input": inputs}
@@ -131,7 +143,7 @@ def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str,
         name = name.strip().replace("-", "_")
         if name in texts:
             raise ConfigError(
-                f"{name} is given twice: name all its values at once, as in --vary a,b"
+                f"{name} is given twice: name all its values at once, such as --vary a,b"
             )
         texts[name] = values
     if not texts:
@@ -142,7 +154,7 @@ def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str,
 def _print(comparison: Comparison) -> None:
     """Print the table, the curves as lines of blocks, and a sample of each."""
     sys.stdout.write(comparison.markdown())
-    sys.stdout.write("\nvalidation bits/char over the training, from its first to its last\n")
+    sys.stdout.write("\nvalidation bits/char, from the first validation to the last\n")
     curves = [[nats for _, nats in group.runs[0].curve] for group in comparison.groups]
     low, high = min(map(min, curves)), max(map(max, curves))
     width = max(len(group.variant) for group in comparison.groups)

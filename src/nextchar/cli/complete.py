@@ -9,8 +9,9 @@ from typing import Literal
 import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
+from nextchar.cli.tables import print_rows
 from nextchar.errors import ConfigError
 
 
@@ -23,20 +24,22 @@ def _complete(
     run: Path = typer.Argument(help="A run directory."),
     text: str | None = typer.Argument(
         None,
-        help=f"The text so far, whose last word is completed: {ESCAPES_HELP}; - reads standard "
-        "input.",
+        help=f"The text to complete: {ESCAPES_HELP}; - reads standard input.",
         show_default=False,
     ),
     prompt: str = PROMPT,
     prompt_file: Path | None = PROMPT_FILE,
-    count: int = typer.Option(5, help="How many completions."),
-    words: int = typer.Option(1, help="How many words each completes."),
+    count: int = typer.Option(5, help="Number of completions."),
+    words: int = typer.Option(1, help="Number of words in each completion."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """List the most probable completions of the last word, or the next words, exactly."""
+    """List the most probable completions of the last word of a text.
+
+    The probabilities are exact. If the text ends with a complete word, the next words are listed.
+    """
     if text is not None and prompt:
         raise ConfigError("the text so far is given twice: TEXT and --prompt are the same")
     if text is None and not prompt and prompt_file is None:

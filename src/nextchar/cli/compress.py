@@ -1,4 +1,4 @@
-"""``nextchar compress`` and ``nextchar decompress``: a file by way of a run's predictions."""
+"""``nextchar compress`` and ``nextchar decompress``: files and the predictions of a run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import typer
 
 from nextchar.cli.options import require_folder
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 _RUN = typer.Argument(help="A run directory.")
-_OUT = typer.Argument(help="The file to write; nothing may stand there.")
+_OUT = typer.Argument(help="The file to write; it must not exist.")
 _AS_JSON = typer.Option(False, "--json", help=JSON_HELP)
 _QUIET = typer.Option(False, "--quiet", "-q", help=QUIET_HELP)
 
@@ -27,12 +28,17 @@ def add_to(app: typer.Typer) -> None:
 
 def _compress(
     run: Path = _RUN,
-    file: Path = typer.Argument(help="Any file for a byte vocabulary; else a text in UTF-8."),
+    file: Path = typer.Argument(
+        help="The file to compress: any file with a byte vocabulary, otherwise a text in UTF-8."
+    ),
     out: Path = _OUT,
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
-    """Compress a file without loss; the same run gives it back on this machine."""
+    """Compress a file without loss, with the predictions of a run.
+
+    Decompression needs the same run on the same machine.
+    """
     from nextchar.compression import compress
 
     original, compressed, seconds = _convert(compress, run, file, out, quiet, "compressing")
@@ -41,12 +47,15 @@ def _compress(
 
 def _decompress(
     run: Path = _RUN,
-    file: Path = typer.Argument(help="What `nextchar compress` wrote with this run."),
+    file: Path = typer.Argument(help="A file that `nextchar compress` wrote with this run."),
     out: Path = _OUT,
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
-    """Give back a compressed file, verified, or say why that cannot be."""
+    """Restore a file that compress has written.
+
+    The restored file is verified; if it differs from the original, nothing is written.
+    """
     from nextchar.compression import decompress
 
     compressed, original, seconds = _convert(decompress, run, file, out, quiet, "decompressing")
@@ -56,7 +65,7 @@ def _decompress(
 def _convert(
     convert: Callable[..., bytes], run: Path, file: Path, out: Path, quiet: bool, label: str
 ) -> tuple[bytes, bytes, float]:
-    """Write ``out`` from ``file``: give what was read, what was written, and the seconds."""
+    """Write ``out`` from ``file``; return the bytes read, the bytes written, and the seconds."""
     from nextchar.errors import TextError
     from nextchar.language_model.model import LanguageModel
     from nextchar.storage import write_bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,30 +10,21 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.generate import RUN, GenerativeModel, write, writing_parameters
 from nextchar.cli.loading import tell_weights
 from nextchar.cli.notes import note_event
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import add_command, parameter
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows
+from nextchar.cli.train_command import TrainCommand
+from nextchar.cli.writing import Writer, write
+from nextchar.cli.writing_options import writing_parameters
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
@@ -45,30 +35,34 @@ if TYPE_CHECKING:
     from nextchar.config import TextConfig
     from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.tasks.result import ItemResult
     from nextchar.training.events import Listener
 
-app = Commands("condition", "Text from a label or from numbers: one to many.")
+app = Commands("condition", "Generate text from a label or from numbers.")
 
-_TRAIN_HELP = """Train a network that writes text from a label or from numbers.
+_TRAIN_HELP = """Train a model that generates text from a label or from numbers.
 
-Texts with labels are tables (.csv, .tsv, .jsonl: --text and --label name the columns), a folder of
-files of which each is named after a label and holds a text a line (else --layout files), or files
-whose lines are a label, a space and a text.
+Labelled texts are read from tables (.csv, .tsv, .jsonl: --text and --label name the columns), from
+a folder with one file per label (its stem is the label, and each line is a text), or from lines
+that consist of a label, a space and a text.
 
-Numbers in place of labels are columns of the table (--features) or a file (--features-file).
+Numbers replace the labels with --features (columns of the table) or --features-file.
 """
-_GENERATE_HELP = """Write texts under a condition, each to its end, or search for the most probable.
+_GENERATE_HELP = """Generate texts under a condition, or search for the most probable text.
 
-All options are those of `nextchar generate`. Without a condition, any text is written.
+The options are those of `nextchar generate`. Without a condition, texts of all kinds are generated.
 """
-_GIVEN_HELP = "A label; shares of labels, as Korean=0.7,Italian=0.3; or features, as length=9."
-_STRENGTH_HELP = "Above 1, overdo what tells the condition from any text; 0 is no condition."
-_VECTOR_HELP = "Numbers, one for each feature, as 0.5,12."
+_GIVEN_HELP = (
+    "A label, a mixture of labels such as Korean=0.7,Italian=0.3, or features such as length=9."
+)
+_STRENGTH_HELP = "Strength of the condition: above 1 it is exaggerated, at 0 it is ignored."
+_VECTOR_HELP = "Numbers, one for each feature, such as 0.5,12."
+
+
+_RUN: Any = typer.Argument(help="The run directory of a conditional model.")
 
 
 def _reading_parameters() -> list[inspect.Parameter]:
-    """Give the options that say where texts and conditions are."""
+    """Return the options that name the columns and files of texts and conditions."""
     return [
         parameter(
             "text", str | None, typer.Option(None, help=f"Column of texts [text]: {COLUMN_HELP}.")
@@ -81,110 +75,38 @@ def _reading_parameters() -> list[inspect.Parameter]:
         parameter(
             "layout",
             Layout,
-            typer.Option("auto", help="What the inputs are; auto goes by their names."),
+            typer.Option(
+                "auto", help="Layout of the data; auto decides by the names of the files."
+            ),
         ),
         parameter(
             "features",
             str | None,
-            typer.Option(None, help="Columns of numbers, in place of labels: a,b,c."),
+            typer.Option(None, help="Columns of numbers instead of labels, such as a,b,c."),
         ),
         parameter(
             "features_file",
             Path | None,
-            typer.Option(None, help="The numbers of each text: a .npy array [N, F], or a table."),
+            typer.Option(None, help="Numbers of each text: a .npy array [N, F] or a table."),
         ),
     ]
 
 
-def _add_train() -> None:
-    own = [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
-        *_reading_parameters(),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-    ]
-    add_command(app, "train", _train, _TRAIN_HELP, own + config_parameters(ConditionRunConfig))
-
-
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    text: str | None,
-    label: str | None,
-    layout: Layout,
-    features: str | None,
-    features_file: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    reading = {
-        "text": text, "label": label, "layout": layout, "features": features,
-        "features_file": features_file,
-    }  # fmt: skip
-    more: dict[str, Any] = {}
-    if resume is not None:
-        others = {**reading, **values, "out": out, "config": config, "data": data}
-        set_here = given(context, others)
-        more = taken_by_resume(set_here)
-        _refuse_beside_resume(set_here)
-    elif not data:
-        raise ConfigError("no texts were given: name files or a folder, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-    options = chosen(context, values, config, ConditionRunConfig)
-    from nextchar.cli.progress import training_listeners
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        from nextchar import runs
-
-        if resume is not None:
-            result = runs.resume(resume, task="condition", listeners=listeners, **more)
-        elif data and out is not None:
-            run_config = ConditionRunConfig.from_options(options)
-            items = _read(data, run_config.items.reading, reading, listeners)
-            result = runs.train("condition", items, out, listeners=listeners, **options)
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_training(result)
-
-
-def _refuse_beside_resume(others: dict[str, Any]) -> None:
-    if others:
-        raise resume_refuses(
-            [name if name == "data" else f"--{name.replace('_', '-')}" for name in others]
-        )
-
-
-def _read(
-    data: list[str], config: TextConfig, options: dict[str, Any], listeners: Sequence[Listener]
+def read_conditional_items(
+    data: Sequence[str],
+    config: TextConfig,
+    listeners: Sequence[Listener],
+    **options: Any,  # noqa: ANN401
 ) -> Items:
+    """Read texts with labels or numbers; the options are those of ``_reading_parameters``."""
     from nextchar.tasks.conditioning.items import read_items
     from nextchar.training.events import noting
 
     columns = options["features"]
     if options["label"] is not None and (columns or options["features_file"]):
-        raise ConfigError("a condition is a label or numbers: --label goes with no --features")
+        raise ConfigError(
+            "a condition is a label or numbers: --label and --features exclude each other"
+        )
     return read_items(
         data,
         config,
@@ -200,10 +122,10 @@ def _read(
 def _add_generate() -> None:
     own = [
         parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter("run", Path, RUN),
+        parameter("run", Path, _RUN),
         *_condition_parameters(),
     ]
-    add_command(app, "generate", _generate, _GENERATE_HELP, own + writing_parameters())
+    add_command(app, "generate", _generate, _GENERATE_HELP, [*own, *writing_parameters()])
 
 
 def _condition_parameters() -> list[inspect.Parameter]:
@@ -232,41 +154,35 @@ def _generate(
     tell_weights(run, model.config.training, checkpoint)
     condition = _condition(model, given, vector)
 
-    def load() -> GenerativeModel:
-        return model.generator(condition, strength=strength)
-
-    lines_apart = model.symbols.boundary == LINE_BREAK
-    reading = model.config.items.reading
-    write(
-        context,
-        load,
-        lambda: reading,
-        {"condition": condition, "strength": strength},
-        lines_apart,
-        **values,
+    writer = Writer(
+        load=lambda: model.generator(condition, strength=strength),
+        reading=lambda: model.config.items.reading,
+        about={"condition": condition, "strength": strength},
+        lines_apart=model.symbols.boundary == LINE_BREAK,
     )
+    write(context, writer, **values)
 
 
 def _condition(model: ConditionalModel, given: str | None, vector: str | None) -> Any:  # noqa: ANN401
     from nextchar.tasks.conditioning.conditions import parse_condition
 
     if given is not None and vector is not None:
-        raise ConfigError("--given and --vector are two ways to say the condition: give one")
+        raise ConfigError("--given and --vector both set the condition: use one")
     written = vector if given is None else given
     return None if written is None else parse_condition(written, model.symbols.conditions)
 
 
 def _add_save() -> None:
     own = [
-        parameter("run", Path, RUN),
+        parameter("run", Path, _RUN),
         *_condition_parameters(),
-        parameter("out", Path, typer.Option(..., "--out", help="The folder to make.")),
+        parameter("out", Path, typer.Option(..., "--out", help="The folder to create.")),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
-    help_text = """Save the language model of one condition, for all other commands.
+    help_text = """Save the language model of one condition for use with other commands.
 
-    It is a plain model: generate, score, evaluate, complete, play and compress take it. Its texts
-    begin after a line break and end with one (or with U+001E, where texts hold line breaks).
+    The commands generate, score, evaluate, complete, play and compress accept it. Its texts begin
+    after a line break and end with one (or with U+001E if texts contain line breaks).
     """
     add_command(app, "save", _save, help_text, own)
 
@@ -299,13 +215,19 @@ def _save(
 
 def _add_evaluate() -> None:
     own = [
-        parameter("run", Path, RUN),
-        parameter("data", list[str], typer.Argument(..., help="As for train.")),
+        parameter("run", Path, _RUN),
+        parameter(
+            "data", list[str], typer.Argument(..., help="Data, in the same layouts as for train.")
+        ),
         *_reading_parameters(),
-        parameter("encoding", str | None, typer.Option(None, help="The run's if not set.")),
+        parameter(
+            "encoding",
+            str | None,
+            typer.Option(None, help="Encoding of the data; that of the run if not set."),
+        ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]
-    help_text = "Measure what the condition is worth: bits a character with it, and without."
+    help_text = "Measure the benefit of the condition: bits per character with it and without it."
     add_command(app, "evaluate", _evaluate, help_text, own)
 
 
@@ -328,7 +250,7 @@ def _evaluate(
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = _read(data, config.items.reading, reading, [note_event])
+    items = read_conditional_items(data, config.items.reading, [note_event], **reading)
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
     unknown = UnknownSymbols(model.symbols.vocabulary)
@@ -343,24 +265,24 @@ def _evaluate(
 
 
 _NAMES = {
-    "bits_per_char": "with its condition",
-    "unconditional_bits_per_char": "without any",
-    "unknown_label_bits_per_char": "label to be guessed",
-    "other_condition_bits_per_char": "with another one",
+    "bits_per_char": "own condition",
+    "unconditional_bits_per_char": "without condition",
+    "unknown_label_bits_per_char": "label unknown",
+    "other_condition_bits_per_char": "other condition",
 }
 
 
 def _print_figures(figures: dict[str, Any]) -> None:
     print_rows(
         [
-            ("texts", f"{figures['items']:,}, {figures['characters']:,} characters with the ends"),
+            ("texts", f"{figures['items']:,}, {figures['characters']:,} characters including ends"),
             *(
                 (shown, f"{figures[name]:.4f} bits/char")
                 for name, shown in _NAMES.items()
                 if name in figures
             ),
             *(
-                [("a label is worth", f"{figures['label_bits_per_item']:.2f} bits a text")]
+                [("benefit of the label", f"{figures['label_bits_per_item']:.2f} bits/text")]
                 if "label_bits_per_item" in figures
                 else []
             ),
@@ -368,32 +290,18 @@ def _print_figures(figures: dict[str, Any]) -> None:
     )
 
 
-def _bits(nats: float) -> str:
-    return f"{nats / math.log(2):.4f} bits/char"
-
-
-def _print_training(result: ItemResult) -> None:
-    figures = result.to_dict()
-    none = figures.get("unconditional_bits_per_char")
-    print_rows(
-        [
-            ("run", figures["run"]),
-            ("parameters", f"{result.parameters:,}"),
-            ("items", f"{result.items:,}, and {result.held_out:,} held out"),
-            (
-                "steps",
-                f"{result.steps:,} in {duration(result.seconds)}, best at {result.best_step:,}",
-            ),
-            ("speed", f"{result.chars_per_second:,.0f} chars/s"),
-            ("train", _bits(result.train_nats)),
-            ("best", _bits(result.nats)),
-            *([] if none is None else [("without condition", f"{none:.4f} bits/char")]),
-        ]
-    )
-    sys.stdout.write(f"\nnextchar condition generate {result.run} --given …\n")
-
-
-_add_train()
+TrainCommand(
+    task="condition",
+    help=_TRAIN_HELP,
+    config=ConditionRunConfig,
+    data="Files, folders, globs, or -.",
+    own=_reading_parameters(),
+    rows=item_rows,
+    next_command="condition generate OUT --given …",
+).add_to(app)
 _add_generate()
 _add_evaluate()
 _add_save()
+
+
+add_to = app.add_to

@@ -1,4 +1,4 @@
-"""``nextchar crossval``: every piece of a text held out once."""
+"""``nextchar crossval``: each fold of a text held out once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from nextchar.cli.options import (
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
 
-_HELP = """Cross-validate: cut a text into folds, train once without each, and measure it.
+_HELP = """Cross-validate a language model on a text.
 
-A cross-validation that was interrupted goes on when the command is given again.
+The text is split into folds; each fold is measured by a model trained on the others. Repeat the
+command to continue an interrupted cross-validation.
 """
 
-# Each says what is held out, which the folds do.
+# The folds decide the split.
 _LEFT_OUT = ("folds", "fold", "validation_fraction", "test_fraction")
 
 
@@ -35,9 +36,7 @@ def add_to(app: typer.Typer) -> None:
         parameter(
             "out", Path, typer.Option(..., "--out", help="The folder of the cross-validation.")
         ),
-        parameter(
-            "folds", int, typer.Option(5, "--folds", help="Equal pieces of the text, at least 2.")
-        ),
+        parameter("folds", int, typer.Option(5, "--folds", help="Number of folds, at least 2.")),
         parameter("config", Path | None, CONFIG_OPTION),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
         parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),

@@ -1,4 +1,4 @@
-"""``nextchar data``: the built-in corpus and the named ones."""
+"""``nextchar data``: the built-in corpus, and corpora to download."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.output import JSON_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
-app = Commands("data", "Corpora by name.")
+app = Commands("data", "List, download and locate corpora.")
 
 
 @app.command("list")
 def _list(as_json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
-    """List the corpora that nextchar knows."""
+    """List the available corpora."""
     from nextchar.text.catalogue import DATASETS
     from nextchar.text.datasets import describe
 
@@ -43,7 +44,7 @@ def _fetch(
     name: str = typer.Argument(help="A name that `data list` shows."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Download a corpus, or make the built-in one, and print where it is."""
+    """Download a corpus, or write the built-in one, and print its path."""
     from nextchar.text import datasets
 
     with part_display(f"{name} fetched") as progress:
@@ -56,7 +57,7 @@ def _path(
     name: str = typer.Argument(help="A name that `data list` shows."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Print where a corpus is; no network is used."""
+    """Print the path of a corpus, without using the network."""
     from nextchar.text import datasets
 
     _print_place(name, datasets.path(name), as_json=as_json)
@@ -67,3 +68,6 @@ def _print_place(name: str, where: Path, *, as_json: bool) -> None:
         print_json({"name": name, "path": str(where)})
     else:
         sys.stdout.write(f"{where}\n")
+
+
+add_to = app.add_to

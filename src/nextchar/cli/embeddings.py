@@ -2,95 +2,80 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import inspect
 import sys
-import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import (
-    add_command,
-    config_parameters,
-    given,
-    parameter,
-    require_folder,
-)
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, duration, print_json, print_rows
+from nextchar.cli.options import require_folder
+from nextchar.cli.output import JSON_HELP, duration, print_json
+from nextchar.cli.tables import print_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config.embeddings import EmbeddingRunConfig
 
 if TYPE_CHECKING:
     from nextchar.embeddings import Neighbor, SymbolVectors
 
-app = Commands("embeddings", "Vectors of symbols, learned from their neighbours.")
+app = Commands("embeddings", "Learn and query vectors of symbols.")
 
 _HELP = """Learn a vector for each symbol of a text: skip-gram or CBOW with negative sampling.
 
-Text is a file, several, a folder, a glob, or - for standard input; the neighbours of a symbol
-stand in its line. The folder that --out names holds the vectors.
+Text is a file, several files, a folder, a glob, or - for standard input. The neighbours of a symbol
+are taken from its own line.
 """
-_FOLDER = typer.Argument(help="A folder that `embeddings train` made.")
-_COUNT = typer.Option(10, help="How many neighbours.")
+_FOLDER = typer.Argument(help="A folder that `embeddings train` has written.")
+_COUNT = typer.Option(10, help="Number of neighbours.")
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
 
 
-def _train(
-    *,
-    context: typer.Context,
-    text: list[str],
-    out: Path,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    from nextchar.cli.progress import ProgressDisplay
-    from nextchar.embeddings import train_embeddings
-    from nextchar.embeddings.vectors import require_free
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingResult:
+    """Trained vectors in their folder."""
 
-    require_free(out)  # Now, and not after minutes of training.
-    began = time.monotonic()
-    with contextlib.ExitStack() as closing:
-        listeners = []
-        if not quiet:
-            display = ProgressDisplay()
-            closing.callback(display.close)
-            listeners.append(display)
-        vectors = train_embeddings(text, listeners=listeners, **given(context, values))
-    vectors.save(out)
-    figures = _figures(vectors, out, time.monotonic() - began)
-    if as_json:
-        print_json(figures)
-    else:
-        _print_training(figures)
+    vectors: SymbolVectors
+    out: Path
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return {
+            "vectors": str(self.out),
+            "text": ", ".join(self.vectors.sources),
+            "symbols_with_vector": len(self.vectors.by_frequency),
+            "symbols_read": int(self.vectors.counts.sum()),
+            "seconds": round(self.seconds, 3),
+            "config": dataclasses.asdict(self.vectors.config),
+        }
 
 
-def _figures(vectors: SymbolVectors, out: Path, seconds: float) -> dict[str, Any]:
-    return {
-        "vectors": str(out),
-        "text": ", ".join(vectors.sources),
-        "symbols_with_vector": len(vectors.by_frequency),
-        "symbols_read": int(vectors.counts.sum()),
-        "seconds": round(seconds, 3),
-        "config": dataclasses.asdict(vectors.config),
-    }
+def _rows(result: EmbeddingResult) -> list[tuple[str, str]]:
+    figures, config = result.to_dict(), result.vectors.config
+    spent = duration(result.seconds)
+    return [
+        ("vectors", figures["vectors"]),
+        (
+            "symbols",
+            f"{figures['symbols_with_vector']:,} ({config.vocabulary}), {config.size} numbers each",
+        ),
+        ("text", f"{figures['text']}: {figures['symbols_read']:,} symbols"),
+        ("training", f"{config.method}, {config.epochs} epochs in {spent}"),
+    ]
 
 
-def _print_training(figures: dict[str, Any]) -> None:
-    config = figures["config"]
-    kind, size, method = (config[name] for name in ("vocabulary", "size", "method"))
-    print_rows(
-        [
-            ("vectors", figures["vectors"]),
-            ("symbols", f"{figures['symbols_with_vector']:,} ({kind}), {size} numbers each"),
-            ("text", f"{figures['text']}: {figures['symbols_read']:,} symbols"),
-            ("learned", f"{method}, {config['epochs']} epochs in {duration(figures['seconds'])}"),
-        ]
-    )
-    sys.stdout.write(f"\nnextchar embeddings nearest {figures['vectors']} SYMBOL\n")
+TrainCommand(
+    task="embeddings",
+    help=_HELP,
+    config=EmbeddingRunConfig,
+    data="Text files, folders, globs, or -.",
+    out="The folder to create.",
+    rows=_rows,
+    next_command="embeddings nearest OUT SYMBOL",
+    is_resumable=False,
+).add_to(app)
 
 
 @app.command("nearest")
@@ -100,7 +85,7 @@ def _nearest(
     count: int = _COUNT,
     as_json: bool = _JSON,
 ) -> None:
-    """List the symbols whose vectors point most nearly the same way, by the cosine."""
+    """List the nearest symbols by cosine similarity."""
     from nextchar.embeddings import SymbolVectors
 
     vectors = SymbolVectors.load(folder)
@@ -117,13 +102,13 @@ def _nearest(
 @app.command("analogy")
 def _analogy(
     folder: Path = _FOLDER,
-    first: str = typer.Argument(help="As man"),
-    second: str = typer.Argument(help="is to king,"),
-    third: str = typer.Argument(help="woman is to what?"),
+    first: str = typer.Argument(help="First symbol: man"),
+    second: str = typer.Argument(help="Second symbol: is to king"),
+    third: str = typer.Argument(help="Third symbol: as woman is to"),
     count: int = _COUNT,
     as_json: bool = _JSON,
 ) -> None:
-    """Find what is to the third symbol as the second is to the first."""
+    """List symbols that relate to the third symbol as the second relates to the first."""
     from nextchar.embeddings import SymbolVectors
 
     neighbors = SymbolVectors.load(folder).analogy(first, second, third, count)
@@ -141,9 +126,9 @@ def _export(
     file: Path = typer.Argument(help="The file to write; .gz is compressed."),
     as_json: bool = _JSON,
 ) -> None:
-    r"""Write the vectors in the text format of word2vec, which gensim and fastText read.
+    r"""Write the vectors in the text format of word2vec, which gensim and fastText can read.
 
-    A symbol with white space is escaped: a space is \x20, a line break \n, a backslash two.
+    White space in symbols is escaped: a space is \x20, a line break \n, a backslash two.
     """
     from nextchar.embeddings import SymbolVectors
 
@@ -158,11 +143,11 @@ def _export(
 @app.command("plot")
 def _plot(
     folder: Path = _FOLDER,
-    picture: Path = typer.Option(help="The picture to draw: .png, .svg or .pdf."),
-    count: int = typer.Option(100, help="How many of the most frequent symbols."),
+    picture: Path = typer.Option(help="The picture to draw: a .png, .svg or .pdf file."),
+    count: int = typer.Option(100, help="Number of the most frequent symbols to draw."),
     as_json: bool = _JSON,
 ) -> None:
-    """Draw the most frequent symbols in the first two principal components of their vectors."""
+    """Draw the most frequent symbols by the first two principal components of their vectors."""
     from nextchar.cli.options import picture_format
     from nextchar.embeddings import SymbolVectors
     from nextchar.embeddings.plots import embedding_map
@@ -186,17 +171,4 @@ def _print_neighbors(neighbors: list[Neighbor]) -> None:
         sys.stdout.write(f"  {each.cosine:6.3f}  {name}  ×{each.count:,}\n")
 
 
-add_command(
-    app,
-    "train",
-    _train,
-    _HELP,
-    [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter("text", list[str], typer.Argument(help="Files, folders, globs, or -.")),
-        parameter("out", Path, typer.Option(help="The folder to make.")),
-        parameter("as_json", bool, _JSON),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(EmbeddingRunConfig),
-    ],
-)
+add_to = app.add_to

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -14,10 +14,11 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     followed_display,
     print_json,
-    print_rows,
 )
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
+    from nextchar.config import TextConfig
     from nextchar.evaluation import Evaluation
     from nextchar.language_model.model import LanguageModel
     from nextchar.text.reading import TextSource
@@ -31,82 +32,97 @@ def add_to(app: typer.Typer) -> None:
 def _evaluate(
     run: Path = typer.Argument(help="A run directory."),
     text: list[str] | None = typer.Argument(
-        None, help="Files, folders, globs, or -; none is the run's own validation part."
+        None, help="Files, folders, globs, or -; without TEXT, the run's own validation part."
     ),
     part: Literal["train", "validation", "test"] | None = typer.Option(
-        None, help="Which part of the run's own text.", show_default="validation"
+        None, help="Part of the run's own text to measure.", show_default="validation"
     ),
     exact: bool = typer.Option(
-        False, help="Read in order and in float32; else in parallel streams, to 0.001 bits."
+        False,
+        help="Read in order and in float32; otherwise in parallel streams, accurate to 0.001 bits.",
     ),
     reset_every: int = typer.Option(
-        0, help="Clear the state before every so many predictions; 0 carries it through."
+        0, help="Reset the state after this number of predictions; 0 never resets it."
     ),
     dynamic: bool = typer.Option(
-        False, help="Go on learning from the text that was measured already."
+        False, help="Keep learning from the text already measured (dynamic evaluation)."
     ),
     dynamic_rate: float | None = typer.Option(
-        None, help="How fast it learns then.", show_default="0.3"
+        None, help="Learning rate of --dynamic.", show_default="0.3"
     ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(
-        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+        None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
+    ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
     ),
-    compressors: bool = typer.Option(True, help="Also measure xz, bz2 and gzip on the text."),
+    compressors: bool = typer.Option(True, help="Compare with xz, bz2 and gzip on the text."),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Measure nats and bits per character and perplexity, over the whole text."""
+    """Measure bits per character and perplexity on a text."""
     from nextchar.cli.options import adaptation_of, reading_config
-    from nextchar.errors import ConfigError, TextError
-    from nextchar.tasks.language_modeling.data import open_corpus
-    from nextchar.text.reading import open_text
+    from nextchar.errors import ConfigError
 
-    model = load_model(run, device=device, checkpoint=checkpoint)
     if text and part is not None:
-        raise ConfigError(f"--part {part} is of the run's own text, and goes with no other text")
-    part = part or "validation"
-    adaptation = adaptation_of(dynamic, dynamic_rate)
+        raise ConfigError(f"--part {part} belongs to the run's own text, and TEXT names another")
+    model = load_model(run, device=device, checkpoint=checkpoint)
+    options = {
+        "exact": exact,
+        "reset_every": reset_every,
+        "adaptation": adaptation_of(dynamic, dynamic_rate),
+        "compressors": compressors,
+    }
     if text:
-        with (
-            open_text(text, reading_config(model.config, encoding, errors)) as source,
-            followed_display(
-                "evaluating", quiet=quiet, symbols=0 if quiet else _size(source, model)
-            ),
-        ):
-            result = model.evaluate(
-                source.chunks(),
-                unknown=unknown,
-                exact=exact,
-                reset_every=reset_every,
-                adaptation=adaptation,
-                compressors=compressors,
-            )
-        measured = ", ".join(source.names)
+        reading = reading_config(model.config, encoding, errors)
+        measured, result = _on_text(model, text, reading, quiet, unknown=unknown, **options)
     else:
-        corpus = open_corpus(run)
-        ids = getattr(corpus, part)
-        if len(ids) == 0:
-            raise TextError(f"{run} has no {part} part: name a text to evaluate")
-        with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
-            result = model.evaluate_ids(
-                ids,
-                exact=exact,
-                reset_every=reset_every,
-                adaptation=adaptation,
-                compressors=compressors,
-                check=corpus.check,
-            )
-        measured = f"{part} part of {run}"
+        measured, result = _on_part(model, run, part or "validation", quiet, **options)
     if as_json:
         print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})
     else:
         _print(measured, result)
+
+
+def _on_text(
+    model: LanguageModel,
+    text: list[str],
+    reading: TextConfig,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> tuple[str, Evaluation]:
+    """Measure a text; return its name and the result."""
+    from nextchar.text.reading import open_text
+
+    with open_text(text, reading) as source:
+        symbols = 0 if quiet else _size(source, model)
+        with followed_display("evaluating", quiet=quiet, symbols=symbols):
+            return ", ".join(source.names), model.evaluate(source.chunks(), **options)
+
+
+def _on_part(
+    model: LanguageModel,
+    run: Path,
+    part: str,
+    quiet: bool,
+    **options: Any,  # noqa: ANN401
+) -> tuple[str, Evaluation]:
+    """Measure a part of the run's own text; return its name and the result."""
+    from nextchar.errors import TextError
+    from nextchar.tasks.language_modeling.data import open_corpus
+
+    corpus = open_corpus(run)
+    ids = getattr(corpus, part)
+    if len(ids) == 0:
+        raise TextError(f"{run} has no {part} part: name a text to evaluate")
+    with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
+        result = model.evaluate_ids(ids, check=corpus.check, **options)
+    return f"{part} part of {run}", result
 
 
 def _size(source: TextSource, model: LanguageModel) -> int:
@@ -136,7 +152,10 @@ def _print(measured: str, result: Evaluation) -> None:
         )
     if result.unknown_symbols:
         rows.append(
-            ("<unk>", f"{result.unknown_symbols:,} predictions; all such count as one symbol")
+            (
+                "<unk>",
+                f"{result.unknown_symbols:,} predictions of <unk>, which counts as one symbol",
+            )
         )
     if result.skipped_symbols:
         what = left_out(result.skipped_symbols, result.characters, result.first_skipped)

@@ -1,16 +1,19 @@
-"""``nextchar info``: what a run is."""
+"""``nextchar info``: the configuration, size and history of a run."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json, print_rows
+from nextchar.cli.options import picture_format
+from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json
+from nextchar.cli.tables import print_rows, print_table
 from nextchar.config import Config
 
 if TYPE_CHECKING:
@@ -29,27 +32,99 @@ def add_to(app: typer.Typer) -> None:
 def _info(
     run: Path | None = typer.Argument(None, help="A run directory."),
     compile_now: bool = typer.Option(
-        False, "--compile", help="Compile and store all loops of training and generation; no RUN."
+        False,
+        "--compile",
+        help="Compile and store all loops of training and generation (without RUN).",
+    ),
+    picture: Path | None = typer.Option(
+        None,
+        help="Draw the learning curve: a .png, .svg or .pdf file (needs the extra plots).",
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Show a run's configuration, parameters, vocabulary and history.
+    """Show the configuration, size and learning curve of a run.
 
-    With --compile, prepare an installation, such as an image, for its first training.
+    With --compile, compile all loops in advance, for instance while a container image is built.
     """
     from nextchar.errors import ConfigError
     from nextchar.run_files.model_files import task_of
 
-    if compile_now == (run is not None):
+    if compile_now == (run is not None) or (compile_now and picture is not None):
         raise ConfigError("info takes a run directory, or --compile without one")
     if run is None:
         _compile(as_json=as_json)
         return
+    drawn_as = picture_format(picture)
     task = task_of(run)
-    if task is not None:
-        _of_task(run, task, as_json=as_json)
+    shown = _of_language_model(run) if task is None else _of_task(run, task)
+    if picture is not None:
+        _draw(shown, picture, drawn_as)
+    if as_json:
+        print_json(shown.values)
     else:
-        _of_language_model(run, as_json=as_json)
+        print_rows(shown.rows)
+        if shown.history:
+            _print_history(shown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A run as it is shown: as JSON, and as rows with a history.
+
+    Attributes
+    ----------
+    unit
+        Unit of the losses.
+    """
+
+    run: Path
+    values: dict[str, Any]
+    rows: list[tuple[str, str]]
+    unit: str = "char"
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Rows of ``metrics.jsonl``."""
+        rows: list[dict[str, Any]] = self.values["history"]
+        return rows
+
+    @property
+    def losses(self) -> list[float]:
+        """Loss of each row on the validation part, or else in training."""
+        names = (f"validation_bits_per_{self.unit}", f"train_bits_per_{self.unit}")
+        return [row.get(names[0], row[names[1]]) for row in self.history]
+
+    @property
+    def best(self) -> int:
+        """Place of the row of the best step."""
+        from nextchar.errors import RunError
+        from nextchar.training.extension import progress_of
+
+        try:
+            progress = progress_of(self.run)
+        except RunError:  # The history is shown in spite of damage elsewhere.
+            progress = None
+        steps = [row["step"] for row in self.history]
+        if progress is not None and progress.best_step in steps:
+            return steps.index(progress.best_step)
+        return min(range(len(steps)), key=self.losses.__getitem__)
+
+
+def _draw(shown: _Shown, picture: Path, drawn_as: str) -> None:
+    from nextchar.errors import ConfigError
+    from nextchar.rendering.learning_curve import learning_curve
+    from nextchar.storage import write_bytes
+
+    if not shown.history:
+        raise ConfigError(f"{shown.run} has no history to draw: its metrics.jsonl is empty")
+    drawn = learning_curve(
+        shown.history,
+        title=str(shown.run),
+        unit=shown.unit,
+        best_step=shown.history[shown.best]["step"],
+        picture_format=drawn_as,
+    )
+    write_bytes(picture, drawn)
 
 
 def _compile(*, as_json: bool) -> None:
@@ -69,7 +144,7 @@ def _compile(*, as_json: bool) -> None:
     )
 
 
-def _of_task(run: Path, task: str, *, as_json: bool) -> None:
+def _of_task(run: Path, task: str) -> _Shown:
     from nextchar.run_files.model_files import load_run_config
     from nextchar.runs.registry import task_named
     from nextchar.training.checkpoint import METRICS_FILE
@@ -85,24 +160,18 @@ def _of_task(run: Path, task: str, *, as_json: bool) -> None:
         "config": config.to_dict(),
         "history": read_rows(run / METRICS_FILE, unit=kind.unit),
     }
-    if as_json:
-        print_json(values)
-        return
     usual = kind.config_type.from_options({}).to_dict()
-    print_rows(
-        [
-            ("run", values["run"]),
-            ("task", task),
-            *_extension_rows(values),
-            ("parameters", f"{values['parameters']:,}"),
-            *((part, text) for part, text in _choices(values["config"], usual) if text),
-        ]
-    )
-    if values["history"]:
-        sys.stdout.write(f"\n{_history(values['history'], kind.unit)}\n")
+    rows = [
+        ("run", values["run"]),
+        ("task", task),
+        *_extension_rows(values),
+        ("parameters", f"{values['parameters']:,}"),
+        *((part, text) for part, text in _choices(values["config"], usual) if text),
+    ]
+    return _Shown(run=run, values=values, rows=rows, unit=kind.unit)
 
 
-def _of_language_model(run: Path, *, as_json: bool) -> None:
+def _of_language_model(run: Path) -> _Shown:
     from nextchar.embeddings.filling import load_embedding_origin
     from nextchar.nn.network import Network
     from nextchar.run_files.model_files import load_config, load_vocabulary
@@ -125,34 +194,23 @@ def _of_language_model(run: Path, *, as_json: bool) -> None:
         "config": config.to_dict(),
         "history": history(run),
     }
-    if as_json:
-        print_json(values)
-    else:
-        _print(values, origin)
+    return _Shown(run=run, values=values, rows=_language_model_rows(values, origin))
 
 
-def _print(values: dict[str, Any], origin: Origin | None) -> None:
+def _language_model_rows(values: dict[str, Any], origin: Origin | None) -> list[tuple[str, str]]:
     vocabulary = values["vocabulary"]
     symbols = " ".join(vocabulary["symbols"][:80])
     more = f" … and {vocabulary['size'] - 80} more" if vocabulary["size"] > 80 else ""
-    print_rows(
-        [
-            ("run", values["run"]),
-            *([] if origin is None else [("from", origin.description)]),
-            *(
-                [("embedding", _began(values["embedding_from"]))]
-                if values["embedding_from"]
-                else []
-            ),
-            *_extension_rows(values),
-            ("parameters", f"{values['parameters']:,}"),
-            ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
-        ]
-        + [(part, text) for part, text in _choices(values["config"], Config().to_dict()) if text]
-    )
-    rows = values["history"]
-    if rows:
-        sys.stdout.write(f"\n{_history(rows)}\n")
+    embedding = values["embedding_from"]
+    return [
+        ("run", values["run"]),
+        *([] if origin is None else [("from", origin.description)]),
+        *([("embedding", _began(embedding))] if embedding else []),
+        *_extension_rows(values),
+        ("parameters", f"{values['parameters']:,}"),
+        ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
+        *((part, text) for part, text in _choices(values["config"], Config().to_dict()) if text),
+    ]
 
 
 def _extended(run: Path) -> dict[str, Any]:
@@ -178,7 +236,7 @@ def _began(embedding: dict[str, Any]) -> str:
 def _choices(
     config: dict[str, dict[str, Any]], usual: dict[str, dict[str, Any]]
 ) -> Iterator[tuple[str, str]]:
-    """Give for each part what is not as usual, and always the sizes."""
+    """Yield the options of each section that differ from the default, and always the sizes."""
     for part, fields in config.items():
         shown = {
             name: value
@@ -192,29 +250,32 @@ def _shown(value: object) -> str:
     return "–" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _history(rows: list[dict[str, Any]], unit: str = "char") -> str:
-    """Show the history: the losses in bits per unit, and what else was measured."""
+def _print_history(shown: _Shown) -> None:
+    """Print the losses in bits per unit, other figures, and the best step."""
+    unit, rows = shown.unit, shown.history
     names = [f"validation_bits_per_{unit}", *_figures(rows, unit)]
     headings = ["val bits", *(name.removeprefix("validation_") for name in names[1:])]
-    widths = [max(10, len(heading)) for heading in headings]
-    lines = [
-        "    step   epochs   train bits "
-        + "".join(f" {heading:>{width}}" for heading, width in zip(headings, widths, strict=True))
-        + "      rate     time"
-    ]
-    for row in rows:
-        shown = (f"{row[name]:.4f}" if name in row else "–" for name in names)
-        lines.append(
-            f"{row['step']:8d} {row['epochs']:8.2f} {row[f'train_bits_per_{unit}']:12.4f}"
-            + "".join(f" {each:>{width}}" for each, width in zip(shown, widths, strict=True))
-            + f" {row['learning_rate']:9.2g} {duration(row['seconds']):>8}"
+    table = [
+        (
+            str(row["step"]),
+            f"{row['epochs']:.2f}",
+            f"{row[f'train_bits_per_{unit}']:.4f}",
+            *(f"{row[name]:.4f}" if name in row else "–" for name in names),
+            f"{row['learning_rate']:.2g}",
+            duration(row["seconds"]),
         )
-    losses = [row.get(names[0], row[f"train_bits_per_{unit}"]) for row in rows]
-    return "\n".join([*lines, "", f"{_sparkline(losses)}  {min(losses):.4f} best"])
+        for row in rows
+    ]
+    sys.stdout.write("\n")
+    print_table(("step", "epochs", "train bits", *headings, "rate", "time"), table, left=())
+    best, losses = shown.best, shown.losses
+    sys.stdout.write(
+        f"\n{_sparkline(losses)}  best {losses[best]:.4f} at step {rows[best]['step']:,}\n"
+    )
 
 
 def _figures(rows: list[dict[str, Any]], unit: str) -> list[str]:
-    """Name what was measured beside the losses."""
+    """Return the names of the figures beside the losses."""
     losses = (f"validation_nats_per_{unit}", f"validation_bits_per_{unit}")
     return [name for name in rows[-1] if name.startswith("validation_") and name not in losses]
 

@@ -1,4 +1,4 @@
-"""A run's model, loaded from the requested weights; unusual weights are noted."""
+"""Load the model of a run from the requested weights; note unusual weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CHECKPOINT: Any = typer.Option(
     "best",
     "--checkpoint",
-    help="Which weights: best, last (the newest), or a step that --keep-checkpoints has kept.",
+    help="Weights to use: best, last (the newest), or a step kept by --keep-checkpoints.",
 )
 
 

@@ -19,7 +19,7 @@ class _Notes(logging.Handler):
 
 
 def note_event(event: Event) -> None:
-    """Write what was noticed; a listener for commands that show no training."""
+    """Write a note; a listener for commands that show no training."""
     if isinstance(event, Noticed):
         write_note(event.for_command_line)
 

@@ -1,4 +1,4 @@
-"""``nextchar novelty``: what a text shares word for word with the text that a run learned from."""
+"""``nextchar novelty``: the overlap of a text with the training text of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json, print_rows
+from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows, print_table
 
 if TYPE_CHECKING:
     from nextchar.novelty import Novelty, SharedSpan
@@ -22,22 +23,25 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _novelty(
-    run: Path = typer.Argument(help="A run directory, with its corpus."),
+    run: Path = typer.Argument(help="A run directory that still has its corpus."),
     text: list[str] = typer.Argument(help="Files, folders, globs, or -, read as one text."),
     ngrams: str = typer.Option(
-        "4,8,12,16,24,32,48,64", help="Lengths in characters, with commas between them."
+        "4,8,12,16,24,32,48,64", help="Lengths of n-grams in characters, separated by commas."
     ),
-    spans: int = typer.Option(10, help="How many shared pieces to list."),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    spans: int = typer.Option(10, help="Number of shared passages to list."),
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
+    ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Find what a text shares with the training part of a run's corpus, and what is new in it.
+    """Measure the overlap of a text with the training text of a run.
 
-    Symbols that the vocabulary does not have match nothing.
+    The result is the share of new n-grams, and the longest passages that both texts have. Symbols
+    outside the vocabulary match nothing.
     """
     from nextchar.cli.options import reading_config
     from nextchar.novelty import novelty
@@ -74,7 +78,7 @@ def _lengths(ngrams: str) -> list[int]:
         return [int(length) for length in ngrams.split(",")]
     except ValueError:
         raise ConfigError(
-            f"--ngrams must be whole numbers with commas between them, such as 4,8; got {ngrams!r}"
+            f"--ngrams must be whole numbers separated by commas, such as 4,8; got {ngrams!r}"
         ) from None
 
 
@@ -94,13 +98,13 @@ def _print(compared: str, run: Path, result: Novelty) -> None:
             ),
         ]
     )
-    typer.echo("\nn-grams that the corpus does not have")
+    typer.echo("\nn-grams that do not occur in the corpus")
     width = max(len(str(n)) for n in result.unseen_share)
     for n, share in result.unseen_share.items():
         shown = "text too short" if share is None else f"{share:7.2%}  {_bar(share)}".rstrip()
         typer.echo(f"{n:>{width}}  {shown}")
     if result.spans:
-        typer.echo("\nlongest shared pieces, with the characters before them in the corpus")
+        typer.echo("\nlongest shared passages; corpus is their offset in characters")
         _print_spans(result.spans)
 
 
@@ -109,25 +113,21 @@ def _bar(share: float) -> str:
 
 
 def _print_spans(spans: tuple[SharedSpan, ...]) -> None:
-    table = [("characters", "line:column", "corpus", "times")]
-    table += [
+    rows = [
         (
             f"{span.characters:,}",
             f"{span.line}:{span.column}",
             f"{span.corpus_offset:,}",
             f"{span.times:,}",
+            f'"{_quoted(span.text)}"',
         )
         for span in spans
     ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    pieces = ["", *(f'"{_quoted(span.text)}"' for span in spans)]
-    for row, piece in zip(table, pieces, strict=True):
-        cells = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
-        typer.echo("  ".join([*cells, piece]).rstrip())
+    print_table(("characters", "line:column", "corpus", "times", ""), rows, left=(4,))
 
 
 def _quoted(text: str) -> str:
-    """Show a piece in one line; of a long one its beginning and its end."""
+    """Show a passage in one line; a long one is cut in the middle."""
     from nextchar.text.graphemes import boundary_at_least, boundary_at_most
 
     if len(text) > _QUOTED_CHARACTERS:

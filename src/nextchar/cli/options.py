@@ -20,14 +20,14 @@ from nextchar.training.torchrun import agreed
 if TYPE_CHECKING:
     from nextchar.evaluation.dynamic import Adaptation
 
-# Read by option_files.read_options; what stands on the command line goes before it.
+# Options of the command line replace those of the file.
 CONFIG_OPTION: Any = typer.Option(
-    None, "--config", help="Options from a TOML file, as learning_rate = 0.004."
+    None, "--config", help="Read options from a TOML file, such as learning_rate = 0.004."
 )
 
 
 def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
-    """Make a parameter of a command by hand."""
+    """Make a keyword parameter of a command."""
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
@@ -40,7 +40,7 @@ def add_command(
     help_text: str,
     parameters: Sequence[inspect.Parameter],
 ) -> None:
-    """Add a command whose parameters are made, not written down in its signature."""
+    """Add a command whose parameters are data, not its signature."""
 
     def command(**values: Any) -> None:  # noqa: ANN401
         run(**values)
@@ -69,26 +69,13 @@ def config_parameters(config_type: type[RunConfig] = Config) -> list[inspect.Par
 
 def given(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
     """Keep the options that were given on the command line."""
-
-    def is_given(name: str) -> bool:
-        source = context.get_parameter_source(name)
-        return source is not None and source.name != "DEFAULT"
-
-    return {name: value for name, value in options.items() if is_given(name)}
+    return {name: value for name, value in options.items() if is_given(context, name)}
 
 
-def taken_by_resume(options: dict[str, Any]) -> dict[str, Any]:
-    """Remove the options that train a finished run further, and return them."""
-    names = ("steps", "minutes", "learning_rate")
-    return {name: options.pop(name) for name in names if name in options}
-
-
-def resume_refuses(names: Sequence[str]) -> ConfigError:
-    """Return the error for options that a resumed run does not take."""
-    return ConfigError(
-        f"--resume continues a run with its original options and takes no {', '.join(names)}; "
-        "a finished run is trained further with --steps or --minutes, and --learning-rate"
-    )
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return whether a parameter was given on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def chosen(
@@ -97,7 +84,7 @@ def chosen(
     config: Path | None,
     config_type: type[RunConfig] = Config,
 ) -> dict[str, Any]:
-    """Give the options of a file, if there is one, below those of the command line."""
+    """Return the given options; those of the command line replace those of a file."""
     options = given(context, values)
     if config is None:
         return options
@@ -110,14 +97,14 @@ def chosen(
 def reading_config(
     config: Config, encoding: str | None, errors: DecodingErrors | None
 ) -> TextConfig:
-    """Give how a run's texts are read, with what was set anew on the command line."""
-    anew = {"encoding": encoding, "errors": errors}
-    set_here = {name: value for name, value in anew.items() if value is not None}
-    return config.with_options(**set_here).text
+    """Return how the texts of a run are read, with the options of the command line."""
+    options = {"encoding": encoding, "errors": errors}
+    given_here = {name: value for name, value in options.items() if value is not None}
+    return config.with_options(**given_here).text
 
 
 def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
-    """Give how a network learns from what it is measured on, or ``None`` if it does not."""
+    """Return the settings of dynamic evaluation, or ``None`` without it."""
     from nextchar.evaluation.dynamic import Adaptation
 
     if rate is not None and not dynamic:
@@ -128,7 +115,7 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
 
 
 def picture_format(picture: Path | None) -> str:
-    """Give the format that a picture's name asks for, or nothing where there is none."""
+    """Return the format of a picture by its name; empty if there is no picture."""
     from nextchar.rendering.figures import PICTURE_FORMATS
 
     if picture is None:
@@ -144,7 +131,7 @@ def picture_format(picture: Path | None) -> str:
 def require_folder(path: Path | None, name: str) -> None:
     """Raise ``ConfigError`` if the folder of an output file does not exist.
 
-    Section before the work whose result would be lost; only run directories are created.
+    Called before the work whose result would be lost; only run directories are created.
     """
     if path is not None and not path.absolute().parent.is_dir():
         raise ConfigError(f"the folder of {name} must exist; got {path}")

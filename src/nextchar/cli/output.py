@@ -16,15 +16,16 @@ from typing import Any
 from nextchar.errors import in_command_line_terms
 from nextchar.following import followed_by
 
-JSON_HELP = "Print the result as one JSON object, and nothing else on standard output."
-COLUMN_HELP = "its name, or its number from 1 where a table has no header"
-QUIET_HELP = "Results only: no progress and no notes; errors are still shown."
-RESUME_HELP = "A run to continue; --steps or --minutes train a finished one further."
+JSON_HELP = "Print the result as one JSON object."
+COLUMN_HELP = "its name, or its number from 1 if the table has no header"
+QUIET_HELP = "Print results only: no progress and no notes. Errors are still shown."
+RESUME_HELP = "Continue this run; --steps or --minutes train a finished run further."
 _SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
 _REFRESH_SECONDS = 0.2
+_BAR_WIDTH, _SHORTEST_BAR = 30, 10
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 _PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # minimum for an estimate
-UNKNOWN_HELP = "What to do with symbols that the vocabulary does not have: error, skip, replace."
+UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
@@ -40,15 +41,8 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
     return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def print_rows(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values in two columns."""
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        sys.stdout.write(f"{name:<{width}}  {value}\n")
-
-
 def duration(seconds: float) -> str:
-    """Give a time as people say it: ``42 s``, ``3:05``, ``1:02:03``."""
+    """Return a readable time: ``42 s``, ``3:05``, ``1:02:03``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -58,7 +52,7 @@ def duration(seconds: float) -> str:
 
 
 def write_progress(text: str) -> None:
-    """Write to stderr; if nobody reads it any more, that is no reason to stop the work."""
+    """Write to stderr; a closed stderr does not stop the work."""
     with contextlib.suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -67,8 +61,8 @@ def write_progress(text: str) -> None:
 class ProgressLine:
     """The progress of a task, in one line on stderr.
 
-    On a terminal the line is redrawn in place, within its width. Elsewhere a line is printed now
-    and then, at intervals that grow: twenty in ten hours.
+    On a terminal the line is redrawn in place, within its width. Elsewhere lines are printed at
+    growing intervals: twenty in ten hours.
     """
 
     def __init__(self) -> None:
@@ -80,16 +74,23 @@ class ProgressLine:
         """Return whether the next line is due."""
         return time.monotonic() >= self._next
 
-    def show(self, parts: Sequence[str]) -> None:
-        """Show the first of these parts, and as many of the others as fit.
+    def show(self, parts: Sequence[str], share: float) -> None:
+        """Show the first of these parts, as many of the others as fit, and a bar if it fits.
 
         Nothing happens before the next line is due.
+
+        Parameters
+        ----------
+        parts
+            Pieces of the line, the most important first.
+        share
+            The completed share of the work, 0 to 1.
         """
         if not self.is_due():
             return
         if self._on_terminal:
             self._next = time.monotonic() + _REFRESH_SECONDS
-            write_progress(f"{_CLEAR_LINE}{_fitted(parts, terminal_width() - 1)}")
+            write_progress(f"{_CLEAR_LINE}{_fitted(parts, share, terminal_width() - 1)}")
         else:
             self._next = time.monotonic() + self._interval
             self._interval *= _LINE_GROWTH
@@ -115,8 +116,8 @@ def terminal_width() -> int:
     return min([width for width in widths if width > 0], default=80)
 
 
-def _fitted(parts: Sequence[str], width: int) -> str:
-    """Join the parts that fit; a line that wraps could not be overwritten."""
+def _fitted(parts: Sequence[str], share: float, width: int) -> str:
+    """Join the parts that fit, and draw a bar behind; a wrapped line could not be overwritten."""
     from rich.cells import cell_len, set_cell_size
 
     text = parts[0]
@@ -125,7 +126,20 @@ def _fitted(parts: Sequence[str], width: int) -> str:
         if cell_len(longer) > width:
             break
         text = longer
+    room = min(width - cell_len(text) - 2, _BAR_WIDTH)
+    if room >= _SHORTEST_BAR:
+        return f"{text}  {_bar(share, room)}"
     return text if cell_len(text) <= width else set_cell_size(text, max(width, 0))
+
+
+def _bar(share: float, width: int) -> str:
+    from rich.console import Console
+    from rich.progress_bar import ProgressBar
+
+    console = Console(file=sys.stderr, width=width)
+    with console.capture() as rendered:
+        console.print(ProgressBar(total=1, completed=share, width=width), end="")
+    return rendered.get().rstrip("\n")
 
 
 class PartDisplay:
@@ -148,7 +162,7 @@ class PartDisplay:
             spent = time.monotonic() - self._began
             is_known = part >= _PART_KNOWN or (part > 0 and spent >= _SECONDS_KNOWN)
             left = duration(spent * (1 - part) / part) if is_known else "…"
-            self._line.show([f"ETA {left}", f"{part:.0%}", self.label])
+            self._line.show([f"ETA {left}", f"{part:.0%}", self.label], part)
 
     def clear(self) -> None:
         """Clear the line from a terminal."""

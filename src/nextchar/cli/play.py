@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from nextchar.language_model.model import LanguageModel
 
 _HELP = """\
-Type a beginning, and the model goes on. An empty line lets it go on from there.
-  /back [N]            take back what was written last, N times
-  /again               take back what the model wrote last, and let it write anew
-  /complete            the most probable words here; ∎ is the end of the word, ⏎ of the line
-  /show                the whole text so far
-  /new                 begin anew
-  /set NAME VALUE      temperature, top_k, top_p, min_p, repetition_penalty, length, lines, match
-  /settings            what is set
+Type a beginning, and the model continues it. An empty line lets it continue further.
+  /back [N]            undo the last N additions
+  /again               undo the model's last text, and generate again
+  /complete            list the most probable words; ∎ ends the word, ⏎ the line
+  /show                show the whole text
+  /new                 start a new text
+  /set NAME VALUE      set temperature, top_k, top_p, min_p, repetition_penalty, length,
+                       lines or match
+  /settings            show the settings
   /save FILE           write the text to a new file
-  /quit                the end (so is Ctrl-D); Ctrl-C stops the writing
+  /quit                quit (also Ctrl-D); Ctrl-C interrupts the model
 """
 
 _SETTINGS: dict[str, Callable[[str], Any]] = {
@@ -53,14 +54,21 @@ def add_to(app: typer.Typer) -> None:
 
 def _play(
     run: Path = typer.Argument(help="A run directory."),
-    length: int = typer.Option(200, help="Characters that the model writes at a time."),
-    temperature: float = typer.Option(0.8, help="1 is the model's own distribution, 0 is argmax."),
-    seed: int = typer.Option(0, help="The same seed and the same lines give the same text."),
+    length: int = typer.Option(
+        200, help="Number of characters that the model generates at a time."
+    ),
+    temperature: float = typer.Option(
+        0.8, help="1 is the distribution of the model; 0 always takes the most probable symbol."
+    ),
+    seed: int = typer.Option(0, help="The same seed and the same lines generate the same text."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("skip", help=UNKNOWN_HELP),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
 ) -> None:
-    """Write together with a model: type a beginning, watch it go on, take it back, try again."""
+    """Write a text together with a model, interactively.
+
+    Type a beginning, and the model continues it. Its text can be taken back and written again.
+    """
     model = load_model(run, device=device, checkpoint=checkpoint)
     game = _Game(model, {"length": length, "temperature": temperature, "unknown": unknown}, seed)
     if sys.stdin.isatty():
@@ -82,7 +90,7 @@ def _play(
 
 
 def _read_line() -> str | None:
-    """Give the next line, or ``None`` at the end of the input."""
+    """Return the next line, or ``None`` at the end of the input."""
     if not sys.stdin.isatty():
         line = sys.stdin.readline()
         return line.removesuffix("\n") if line else None
@@ -109,14 +117,14 @@ def _words(line: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Part:
-    """What was added to the text at a time."""
+    """An addition to the text."""
 
     text: str
     is_written: bool  # by the model
 
 
 class _Game:
-    """The text so far, and what has been added to it, in turn."""
+    """The text so far, as a list of additions."""
 
     def __init__(self, model: LanguageModel, settings: dict[str, Any], seed: int) -> None:
         self._model = model
@@ -129,7 +137,7 @@ class _Game:
         return "".join(part.text for part in self._added)
 
     def take(self, line: str) -> bool:
-        """Do what a line says; give whether to go on."""
+        """Execute a line; return whether to continue."""
         if not line.startswith("/"):
             self._type(line)
             self._write()
@@ -161,7 +169,7 @@ class _Game:
         return True
 
     def _type(self, line: str) -> None:
-        """Add a line, as the vocabulary reads it: what the model sees is what is shown."""
+        """Add a line as the vocabulary reads it, so that the text shown is what the model sees."""
         vocabulary = self._model.vocabulary
         ids = vocabulary.encode(line, unknown=self._settings["unknown"])
         if self._settings["unknown"] == "skip":
@@ -173,17 +181,17 @@ class _Game:
             self._added.append(_Part(vocabulary.decode(ids), is_written=False))
 
     def _write(self) -> None:
-        """Let the model go on, and show it as it comes."""
+        """Let the model continue the text, and show it as it appears."""
         before = self._text
         pieces: list[str] = []
         self._seed += 1
         sys.stdout.write(before.rpartition("\n")[2])
-        # Looked at between pieces: an exception that is raised anywhere may be lost on the way.
+        # Checked between pieces: an exception raised in the middle of other code may be lost.
         with StopSignals() as stop:
             try:
                 shown = len(before)
                 for piece in self._model.stream(before, seed=self._seed, **self._settings):
-                    # The stream begins with the prompt, which stands there already.
+                    # The stream begins with the prompt, which is already shown.
                     new = piece[shown:]
                     shown = max(0, shown - len(piece))
                     pieces.append(new)
@@ -200,7 +208,7 @@ class _Game:
 
     def _back(self, count: str = "1") -> None:
         if not self._added:
-            raise InputError("/back takes back what was written: there is nothing yet")
+            raise InputError("/back undoes additions: there is none yet")
         if not count.isdecimal() or not 1 <= int(count) <= len(self._added):
             raise InputError(f"/back takes 1 to {len(self._added)}; got {count!r}")
         del self._added[-int(count) :]
@@ -208,7 +216,7 @@ class _Game:
 
     def _again(self) -> None:
         if not self._added or not self._added[-1].is_written:
-            raise InputError("/again takes back what the model wrote last: it has not written here")
+            raise InputError("/again undoes the model's last text: it has not written here")
         self._added.pop()
         self._write()
 

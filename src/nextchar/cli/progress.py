@@ -1,4 +1,4 @@
-"""How training looks while it runs: one line that moves, and one that stays a validation."""
+"""Progress of a training: a moving line, and a line that stays for each validation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from nextchar.training.torchrun import is_first_process
 class ProgressDisplay:
     """A listener that writes to stderr.
 
-    A line stays of each validation; between them, a line says how far the training has come
-    (``ProgressLine``).
+    A line stays for each validation. Between them, a ``ProgressLine`` shows the progress.
 
     Parameters
     ----------
     label
-        What stands at the beginning of the moving line; it may be set anew.
+        Beginning of the moving line; it can be changed.
     """
 
     def __init__(self, label: str = "") -> None:
@@ -73,7 +72,8 @@ class ProgressDisplay:
                 f"{losses} nats",
                 f"{_speed(event.chars_per_second)} chars/s",
                 f"epoch {event.epochs:.1f}",
-            ]
+            ],
+            event.step / max(event.steps, 1),
         )
 
 
@@ -99,9 +99,9 @@ def _speed(speed: float) -> str:
 def training_listeners(
     tensorboard: Path | None, *, resumes: bool, quiet: bool
 ) -> Iterator[list[Listener]]:
-    """Give those who follow a training: the progress, unless quiet, and TensorBoard's folder.
+    """Yield the listeners of a training: the display, unless quiet, and TensorBoard.
 
-    Of several processes only the first one writes for TensorBoard.
+    Among several processes, only the first writes for TensorBoard.
     """
     from nextchar.training.tensorboard import TensorBoard
 

@@ -19,12 +19,12 @@ ESCAPES_HELP = r"\n is a line break, \t a tab, \\ a backslash"
 STANDARD_INPUT = "-"
 
 PROMPT: Any = typer.Option(
-    "", "--prompt", help=f"What to continue: {ESCAPES_HELP}; - reads standard input."
+    "", "--prompt", help=f"Text to continue: {ESCAPES_HELP}; - reads standard input."
 )
 PROMPT_FILE: Any = typer.Option(
     None,
     "--prompt-file",
-    help="A file to continue, as it is, but for one line break at its end.",
+    help="Text to continue, from a file; one line break at its end is ignored.",
 )
 
 
@@ -54,7 +54,7 @@ def read_prompt(prompt: str, file: Path | None, reading: Callable[[], TextConfig
         The file or standard input cannot be read, or is empty.
     """
     if file is not None and prompt:
-        raise ConfigError("--prompt and --prompt-file are two ways to give the prompt: use one")
+        raise ConfigError("--prompt and --prompt-file both set the prompt: use one")
     if file is None and prompt != STANDARD_INPUT:
         return unescaped(prompt)
     from nextchar.text.reading import open_text

@@ -1,4 +1,4 @@
-"""``nextchar score``: what every character of a text costs, to be looked at."""
+"""``nextchar score``: the cost of each character of a text."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     part_display,
     print_json,
-    print_rows,
 )
+from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.evaluation.score import Score
@@ -37,34 +37,39 @@ def _score(
     run: Path = typer.Argument(help="A run directory."),
     text: list[str] = typer.Argument(help="Files, folders, globs, or -, read as one text."),
     anomalies: int | None = typer.Option(
-        None, min=1, help="List so many of the most surprising stretches."
+        None, min=1, help="Number of the most surprising passages to list."
     ),
-    by: Literal["line", "word"] | None = typer.Option(None, help="Print the sums of each."),
+    by: Literal["line", "word"] | None = typer.Option(
+        None, help="Print the sums of each line or word."
+    ),
     html: Path | None = typer.Option(
-        None, help="Write a page that shows all, in one .html file; one that is there is replaced."
+        None, help="Write a page with all results to this .html file; an existing file is replaced."
     ),
     dynamic: bool = typer.Option(
-        False, "--dynamic", help="Go on learning from what was scored already."
+        False, "--dynamic", help="Keep learning from the text already scored (dynamic evaluation)."
     ),
-    dynamic_rate: float | None = typer.Option(
-        None, help="The learning rate of --dynamic; its own if not set."
-    ),
+    dynamic_rate: float | None = typer.Option(None, help="Learning rate of --dynamic."),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(
-        None, help=UNKNOWN_HELP, show_default="replace where the run has <unk>, else skip"
+        None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
+    ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
     ),
     checkpoint: str = CHECKPOINT,
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     as_jsonl: bool = typer.Option(
-        False, "--jsonl", help="Print one JSON object for each character, a line each."
+        False, "--jsonl", help="Print one JSON object per character, one per line."
     ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),
 ) -> None:
-    """Show what each character of a text costs in bits: shaded text, lists, or a page."""
+    """Show the cost of each character of a text in bits.
+
+    The result is shaded text, a list of lines, words or surprising passages, or an HTML page.
+    """
     from nextchar.cli.options import adaptation_of, reading_config, require_folder
     from nextchar.errors import ConfigError
     from nextchar.rendering.score_page import score_page
@@ -72,9 +77,9 @@ def _score(
     from nextchar.text.reading import open_text
 
     if as_jsonl and (as_json or anomalies or by):
-        raise ConfigError("--jsonl prints every character: it goes with no other list, nor --json")
+        raise ConfigError("--jsonl prints every character: it excludes --json and other lists")
     if html is not None and html.suffix.lower() not in _PAGE_SUFFIXES:
-        raise ConfigError(f"--html is the name of a page, which ends in .html; got {html}")
+        raise ConfigError(f"--html is a file that ends in .html; got {html}")
     require_folder(html, "--html")
     adaptation = adaptation_of(dynamic, dynamic_rate)
     model = load_model(run, device=device, checkpoint=checkpoint)
@@ -95,7 +100,7 @@ def _score(
 
 
 def _values(score: Score, anomalies: int | None, by: str | None) -> dict[str, Any]:
-    """Give sums, lines, and what else was asked for."""
+    """Return the sums, the lines, and the other requested lists."""
     values: dict[str, Any] = {**score.to_dict(), "lines": [vars(span) for span in score.lines()]}
     if by == "word":
         values["words"] = [vars(span) for span in score.words()]
@@ -113,7 +118,7 @@ def _values(score: Score, anomalies: int | None, by: str | None) -> dict[str, An
 
 
 def _print_characters(score: Score) -> None:
-    """Print an object for each character; null stands where nothing was measured."""
+    """Print an object for each character, with null for characters that were not measured."""
     rows = zip(score.text, score.bits.tolist(), score.expected_bits.tolist(), strict=True)
     for index, (character, bits, expected) in enumerate(rows):
         values = {
@@ -127,7 +132,7 @@ def _print_characters(score: Score) -> None:
 
 
 def _print_views(score: Score, anomalies: int | None, by: str | None, *, map_too: bool) -> None:
-    """Print the lists that were asked for, or else the shaded text, if no page shows it."""
+    """Print the requested lists, or else the shaded text unless a page shows it."""
     from nextchar.rendering.heat_map import heat_map, legend, palette_of
     from nextchar.rendering.lists import anomaly_lines, sum_lines
 

@@ -1,175 +1,86 @@
-"""``nextchar tag``: a label for each character; what is missing in plain text put back."""
+"""``nextchar tag``: a label for each character, and the restoration of plain text."""
 
 from __future__ import annotations
 
-import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter
 from nextchar.cli.output import (
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
-    duration,
     followed_display,
     part_display,
     print_json,
-    print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows, print_table
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TaggerRunConfig
-from nextchar.errors import ConfigError
 from nextchar.text.notes import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from nextchar.tasks.result import ItemResult
     from nextchar.tasks.tagging.scores import MatchCounts
     from nextchar.tasks.tagging.tagger import TagEvaluation
     from nextchar.text.unknown import UnknownSymbols
 
 app = Commands(
     "tag",
-    "A label for each character: put spaces, case, diacritics, punctuation back, or your own.",
+    "Label each character: restore spaces, case, accents or punctuation.",
 )
 _TRAIN_HELP = """Train a tagger.
 
-With --restore, the data are plain text, and each line is an item: what is to be put back is taken
-off, and the network learns to put it back. Without, a line is a character, a tab and its label,
-and an empty line stands between items; or tables have a column of texts and one of labels.
+With --restore, the data is plain text, and each line is an item. The marks to restore are removed
+from it, and the network learns to put them back. Without --restore, each line of the data is a
+character, a tab and a label, with an empty line between items; or the data is a table with a column
+of texts and a column of labels.
 """
 _COLUMNS_HELP = (
-    "Columns of CSV, TSV or JSON lines: texts; or, without --restore, text,labels. Numbers from 1 "
-    "count them where a table has no header."
+    "Columns of CSV, TSV or JSON lines: texts with --restore, otherwise text,labels. If the table "
+    "has no header, the columns are numbers from 1."
 )
-_TRANSITIONS_HELP = "Which label may follow which; as the run if not set."
+_TRANSITIONS_HELP = "Allowed label transitions; those of the run if not set."
 _LISTED_PARTS = 20
 
 
-def _columns(names: str | None) -> list[str]:
+def column_names(names: str | None) -> list[str]:
+    """Split a list of columns."""
     return [] if names is None else [name.strip() for name in names.split(",")]
 
 
-def _run(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    columns: str | None,
-    resume: Path | None,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    own = {"--out": out, "--columns": columns, "--config": config, "data": data}
-    set_here = given(context, values)
-    more = {} if resume is None else taken_by_resume(set_here)
-    _check(own, resume, set_here)
-    options = chosen(context, values, config, TaggerRunConfig)
-    from nextchar import runs
-    from nextchar.cli.progress import training_listeners
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = runs.resume(resume, task="tag", listeners=listeners, **more)
-        elif data is not None and out is not None:
-            result = runs.train(
-                "tag", data, out, columns=_columns(columns), listeners=listeners, **options
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_result(result)
-
-
-def _check(own: dict[str, Any], resume: Path | None, options: dict[str, Any]) -> None:
-    if resume is not None:
-        extra = [f"--{name.replace('_', '-')}" for name in options]
-        extra += [name for name, value in own.items() if value]
-        if extra:
-            raise resume_refuses(extra)
-    elif not own["data"]:
-        raise ConfigError("no data were given: name files, a folder or -, or --resume a run")
-    elif own["--out"] is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _print_result(result: ItemResult) -> None:
-    early = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
-    rows = [
-        ("run", str(result.run)),
-        ("items", f"{result.items:,} learned from, {result.held_out:,} held out"),
-        ("parameters", f"{result.parameters:,}"),
-        ("steps", f"{result.steps:,}{early} in {duration(result.seconds)}, best at "
-                  f"{result.best_step:,}"),
-        ("speed", f"{result.chars_per_second:,.0f} chars/s"),
-        ("loss", f"{result.nats:.4f} nats/label"),
-    ]  # fmt: skip
-    rows += [(name.replace("_", " "), f"{value:.4f}") for name, value in result.figures.items()]
-    print_rows(rows)
-    sys.stdout.write(f"\nnextchar tag apply {result.run} FILE\n")
-
-
-add_command(
-    app,
-    "train",
-    _run,
-    _TRAIN_HELP,
-    [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter(
-            "data", list[str] | None, typer.Argument(None, help="Files, folders, globs, or -.")
-        ),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP)),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TaggerRunConfig),
-    ],
-)
+TrainCommand(
+    task="tag",
+    help=_TRAIN_HELP,
+    config=TaggerRunConfig,
+    data="Files, folders, globs, or -.",
+    own=[parameter("columns", str | None, typer.Option(None, "--columns", help=_COLUMNS_HELP))],
+    rows=item_rows,
+    next_command="tag apply OUT FILE",
+).add_to(app)
 
 
 @app.command("evaluate")
 def _evaluate(
-    run: Path = typer.Argument(help="A run directory of tag train."),
-    data: list[str] = typer.Argument(help="Data as those of the training."),
+    run: Path = typer.Argument(help="The run directory of a tagger."),
+    data: list[str] = typer.Argument(help="Data in the format of the training."),
     columns: str | None = typer.Option(None, help=_COLUMNS_HELP),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
-    encoding: str | None = typer.Option(None, help="Encoding of the data; the run's if not set."),
-    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="What to do with bytes that cannot be decoded; as the run if not set."
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the data; that of the run if not set."
     ),
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
+        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Measure precision, recall and F1 of what is put back, accuracy, and whole items right."""
+    """Measure precision, recall, F1, accuracy, and the share of items without an error."""
     from nextchar.tasks.tagging.tagger import Tagger
 
     tagger = Tagger.load(run, device=device, transitions=transitions)
@@ -178,7 +89,7 @@ def _evaluate(
     with followed_display("evaluating"):
         result = tagger.evaluate(
             data,
-            columns=_columns(columns),
+            columns=column_names(columns),
             reading=reading.items.reading,
             note=write_note,
         )
@@ -206,42 +117,49 @@ def _print_evaluation(name: str, result: TagEvaluation) -> None:
         count = sum(result.unseen_labels.values())
         shown = ", ".join(map(repr, list(result.unseen_labels)[:5]))
         unseen = counted(count, "label", "labels")
-        rows.append(("unseen", f"{unseen} that the run does not have and never gives: {shown}"))
+        rows.append(("unseen", f"{unseen} unknown to the run and never predicted: {shown}"))
     print_rows(rows)
     if scores.parts:
-        sys.stdout.write(f"\n{_table(scores.parts)}\n")
+        sys.stdout.write("\n")
+        _print_parts(scores.parts)
 
 
-def _table(parts: Mapping[str, MatchCounts]) -> str:
-    lines = ["label       wanted  precision  recall      F1"]
-    for part, found in list(parts.items())[:_LISTED_PARTS]:
-        lines.append(
-            f"{part:<10} {found.actual:>7,} {found.precision:>10.4f} {found.recall:>7.4f} "
-            f"{found.f1:>7.4f}"
+def _print_parts(parts: Mapping[str, MatchCounts]) -> None:
+    rows = [
+        (
+            part,
+            f"{found.actual:,}",
+            *(f"{value:.4f}" for value in (found.precision, found.recall, found.f1)),
         )
+        for part, found in list(parts.items())[:_LISTED_PARTS]
+    ]
+    print_table(("label", "wanted", "precision", "recall", "F1"), rows)
     more = len(parts) - _LISTED_PARTS
-    return "\n".join([*lines, *([f"and {more} more (--json has all)"] if more > 0 else [])])
+    if more > 0:
+        sys.stdout.write(f"and {more} more (--json has all)\n")
 
 
 @app.command("apply")
 def _apply(
-    run: Path = typer.Argument(help="A run directory of tag train."),
+    run: Path = typer.Argument(help="The run directory of a tagger."),
     file: str = typer.Argument("-", help="A file, or - for standard input."),
     keep: bool = typer.Option(
-        False, "--keep", help="Let what is there already stay; else it is taken off first."
+        False, "--keep", help="Keep existing marks; otherwise they are removed first."
     ),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
-    encoding: str | None = typer.Option(None, help="Encoding of the text; the run's if not set."),
-    errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
-        "pass", help="What to do with bytes that cannot be decoded: pass leaves them as they are."
+    encoding: str | None = typer.Option(
+        None, help="Encoding of the text; that of the run if not set."
     ),
-    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Where to compute."),
+    errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
+        "pass", help="Handling of bytes that cannot be decoded; pass leaves them unchanged."
+    ),
+    device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
 ) -> None:
-    """Put back into a running text what is missing, or label its characters.
+    """Restore the missing marks of a text, or label its characters.
 
-    The text is read and written as a stream, line by line; all else in it stays as it is. With
-    --json, all of it is one object at the end.
+    The text is read and written as a stream, line by line; nothing else in it changes. With --json,
+    the result is one object at the end.
     """
     from nextchar.tasks.tagging.tagger import Tagger
     from nextchar.text.passing import PassingText
@@ -288,3 +206,6 @@ def _counted(chunks: Iterable[str], unknown: UnknownSymbols, file: str) -> Itera
         unknown.read(chunk, place)
         place = place.after(chunk)
         yield chunk
+
+
+add_to = app.add_to

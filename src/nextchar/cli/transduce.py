@@ -1,141 +1,65 @@
-"""``nextchar transduce``: learn to write one text for another, and write."""
+"""``nextchar transduce``: map texts to texts."""
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from nextchar.cli.commands import Commands
-from nextchar.cli.options import (
-    CONFIG_OPTION,
-    add_command,
-    chosen,
-    config_parameters,
-    given,
-    parameter,
-    picture_format,
-    require_folder,
-    resume_refuses,
-    taken_by_resume,
-)
+from nextchar.cli.options import parameter, picture_format, require_folder
 from nextchar.cli.output import (
     COLUMN_HELP,
     JSON_HELP,
-    QUIET_HELP,
-    RESUME_HELP,
     UNKNOWN_HELP,
-    duration,
     followed_display,
     print_json,
-    print_rows,
     write_note,
 )
+from nextchar.cli.result_rows import item_rows
+from nextchar.cli.tables import print_rows
+from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nextchar.tasks.result import ItemResult
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import Columns
     from nextchar.tasks.transduction.results import TransductionEvaluation
 
-app = Commands(
-    "transduce", "Write one text for another: pronunciation, transliteration, dates, spelling."
-)
+app = Commands("transduce", "Map texts to texts: pronunciation, transliteration, dates, …")
 
-_TRAIN_HELP = """Learn pairs of texts: a source, and the target to be written for it.
+_TRAIN_HELP = """Train a transducer on pairs of texts: a source and its target.
 
-Of a .csv, .tsv or .jsonl file --source and --target name the columns. Of any other file each line
-is a source, a tab (or a blank, where there is no tab), and a target. A file named *.dict or
-cmudict* is read as CMUdict: words and phonemes, only the first pronunciation of each word.
+In .csv, .tsv and .jsonl files, --source and --target name the columns. In any other file, each line
+consists of a source, a tab (or a space if there is no tab) and a target. A file named *.dict or
+cmudict* is read as CMUdict: words and phonemes, with only the first pronunciation of each word.
 """
 
 _Format = Literal["auto", "csv", "tsv", "jsonl", "pairs", "cmudict"]
 _Unknown = Literal["error", "skip", "replace"]
-_RUN = typer.Argument(help="A run directory of transduce train.")
-_BEAM = typer.Option(5, "--beam", help="Texts that are followed; 1 takes the likeliest symbol.")
+_RUN = typer.Argument(help="The run directory of a transducer.")
+_BEAM = typer.Option(
+    5, "--beam", help="Width of the beam search; 1 always takes the most probable symbol."
+)
 _MAX_LENGTH = typer.Option(
-    None, "--max-length", help="Most symbols that are written; unset, it follows from the source."
+    None,
+    "--max-length",
+    help="Maximum number of symbols in an output; set by the source if not set.",
 )
 _PENALTY = typer.Option(0.0, "--length-penalty", help="Above 0, longer texts are preferred.")
 _UNKNOWN = typer.Option("error", "--unknown", help=UNKNOWN_HELP)
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
-_FORMAT = typer.Option("auto", "--format", help="Of the files; auto goes by their names.")
+_FORMAT = typer.Option("auto", "--format", help="Format of the files; auto decides by their names.")
 _SOURCE = typer.Option(None, "--source", help=f"Column of the sources [source]: {COLUMN_HELP}.")
 _TARGET = typer.Option(None, "--target", help=f"Column of the targets [target]: {COLUMN_HELP}.")
 
 
-def _train(
-    *,
-    context: typer.Context,
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    source: str | None,
-    target: str | None,
-    file_format: _Format,
-    tensorboard: Path | None,
-    config: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **values: Any,  # noqa: ANN401
-) -> None:
-    about_data = {"source": source, "target": target, "format": file_format}
-    set_here = [name for name, value in about_data.items() if value not in (None, "auto")]
-    own = given(context, values)
-    more = {} if resume is None else taken_by_resume(own)
-    _check(data, out, resume, config, [*own, *set_here])
-    options = chosen(context, values, config, TransducerRunConfig)
-    from nextchar.cli.progress import training_listeners
-    from nextchar.runs import resume as resume_run
-    from nextchar.runs import train as train_run
-
-    resumes = resume is not None
-    with training_listeners(tensorboard, resumes=resumes, quiet=quiet) as listeners:
-        if resume is not None:
-            result = resume_run(resume, task="transduce", listeners=listeners, **more)
-        elif data is not None and out is not None:
-            result = train_run(
-                "transduce",
-                data,
-                out,
-                columns=_columns(source, target),
-                file_format=file_format,
-                listeners=listeners,
-                **options,
-            )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        _print_training(result)
-
-
-def _check(
-    data: list[str] | None,
-    out: Path | None,
-    resume: Path | None,
-    config: Path | None,
-    set_here: Sequence[str],
-) -> None:
-    if resume is not None:
-        extra = [f"--{name.replace('_', '-')}" for name in set_here]
-        extra += ["--out"] if out is not None else []
-        extra += ["--config"] if config is not None else []
-        extra += ["data"] if data else []
-        if extra:
-            raise resume_refuses(extra)
-    elif not data:
-        raise ConfigError("no pairs were given: name a file or -, or --resume a run")
-    elif out is None:
-        raise ConfigError("no run directory was given: name the one to make with --out")
-
-
-def _columns(source: str | None, target: str | None) -> Columns | None:
+def column_pair(source: str | None, target: str | None) -> Columns | None:
+    """Return the columns of source and target; ``None`` if neither is named."""
     from nextchar.tasks.transduction.pairs import Columns
 
     if source is None and target is None:
@@ -143,66 +67,38 @@ def _columns(source: str | None, target: str | None) -> Columns | None:
     return Columns(source=source or "source", target=target or "target")
 
 
-def _print_training(result: ItemResult) -> None:
-    planned = "" if result.steps == result.steps_planned else f" of {result.steps_planned:,}"
-    steps = f"{result.steps:,}{planned} in {duration(result.seconds)}, best at {result.best_step:,}"
-    figures = [(name.replace("_", " "), f"{100 * v:.2f} %") for name, v in result.figures.items()]
-    print_rows(
-        [
-            ("run", str(result.run)),
-            ("parameters", f"{result.parameters:,}"),
-            ("pairs", f"{result.items:,} learned from, {result.held_out:,} held out"),
-            ("steps", f"{steps}, {result.epochs:.3g} epochs"),
-            ("best", f"{result.nats:.4f} nats/symbol"),
-            *figures,
-        ]
-    )
-    sys.stdout.write(f"\nnextchar transduce apply {result.run} TEXT\n")
-
-
-add_command(
-    app,
-    "train",
-    _train,
-    _TRAIN_HELP,
-    [
-        parameter("context", typer.Context, inspect.Parameter.empty),
-        parameter("data", list[str] | None, typer.Argument(None, help="Files, or -.")),
-        parameter(
-            "out", Path | None, typer.Option(None, "--out", help="The run directory to make.")
-        ),
-        parameter("resume", Path | None, typer.Option(None, "--resume", help=RESUME_HELP)),
+TrainCommand(
+    task="transduce",
+    help=_TRAIN_HELP,
+    config=TransducerRunConfig,
+    data="Files, or -.",
+    own=[
         parameter("source", str | None, _SOURCE),
         parameter("target", str | None, _TARGET),
         parameter("file_format", _Format, _FORMAT),
-        parameter(
-            "tensorboard",
-            Path | None,
-            typer.Option(None, "--tensorboard", help="A folder of events for TensorBoard."),
-        ),
-        parameter("config", Path | None, CONFIG_OPTION),
-        parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
-        parameter("quiet", bool, typer.Option(False, "--quiet", "-q", help=QUIET_HELP)),
-        *config_parameters(TransducerRunConfig),
     ],
-)
+    rows=item_rows,
+    next_command="transduce apply OUT TEXT",
+).add_to(app)
 
 
 @app.command("apply")
 def _apply(
     run: Path = _RUN,
-    text: list[str] = typer.Argument(None, help="Texts."),
-    file: str | None = typer.Option(None, "--input", help="A file with a text a line, or -."),
+    text: list[str] = typer.Argument(None, help="Texts to transduce."),
+    file: str | None = typer.Option(None, "--input", help="A file with one text per line, or -."),
     beam: int = _BEAM,
-    count: int = typer.Option(1, "--count", help="Texts to give for each, with their nats."),
+    count: int = typer.Option(
+        1, "--count", help="Number of outputs for each text, with their log-probabilities."
+    ),
     max_length: int | None = _MAX_LENGTH,
     length_penalty: float = _PENALTY,
     unknown: _Unknown = _UNKNOWN,
     as_json: bool = _JSON,
 ) -> None:
-    """Write the most probable target of each text, a line each.
+    """Print the most probable target of each text, one per line.
 
-    With --count above 1 a line is the text, a target, and its log-probability in nats.
+    With --count above 1, each line is a text, a target, and its log-probability in nats.
     """
     if bool(text) == (file is not None):
         problem = "one of both" if text else "neither"
@@ -259,37 +155,40 @@ def _tell_unknown(
 def _tell_limit(reached: int, items: int) -> None:
     if reached:
         write_note(
-            f"{reached:,} of {items:,} outputs ended only because they may not be longer "
-            "(--max-length)"
+            f"{reached:,} of {items:,} outputs were cut at the maximum length (--max-length)"
         )
 
 
 @app.command("evaluate")
 def _evaluate(
     run: Path = _RUN,
-    data: list[str] = typer.Argument(None, help="Files of pairs; without, what was held out."),
+    data: list[str] = typer.Argument(
+        None, help="Files of pairs; the held-out pairs of the run if none is named."
+    ),
     source: str | None = _SOURCE,
     target: str | None = _TARGET,
     file_format: _Format = _FORMAT,
     beam: int = _BEAM,
     max_length: int | None = _MAX_LENGTH,
     length_penalty: float = _PENALTY,
-    sample: int | None = typer.Option(None, "--sample", help="Only so many items, drawn."),
-    seed: int = typer.Option(0, "--seed", help="Of the draw of --sample."),
-    wrong: int = typer.Option(0, "--wrong", help="Show so many items that were not right."),
+    sample: int | None = typer.Option(
+        None, "--sample", help="Measure a random sample of this number of pairs."
+    ),
+    seed: int = typer.Option(0, "--seed", help="Seed of --sample."),
+    wrong: int = typer.Option(0, "--wrong", help="Number of wrong outputs to show."),
     as_json: bool = _JSON,
 ) -> None:
-    """Measure the errors of what is written: of symbols, and of whole sequences.
+    """Measure the error rates of symbols and of whole sequences.
 
-    The symbol error rate is the sum of edit distances over the sum of the targets' lengths. The
-    sequence error rate (of words: word error rate) is the share of items that are not exact.
+    The symbol error rate is the sum of edit distances divided by the total length of the targets.
+    The sequence error rate (word error rate for words) is the share of outputs with an error.
     """
     from nextchar.tasks.transduction.model import Transducer
     from nextchar.tasks.transduction.pairs import read_pairs
     from nextchar.tasks.transduction.task import held_out, sampled
 
     model = Transducer.load(run)
-    columns = _columns(source, target)
+    columns = column_pair(source, target)
     if data:
         reading = model.config.items.reading
         pairs = read_pairs(data, reading, columns=columns, file_format=file_format, note=write_note)
@@ -297,7 +196,7 @@ def _evaluate(
         places = [f"pair {number}" for number in range(1, len(pairs) + 1)]
         _tell_unknown(model, [pair.source for pair in pairs], places, "replace")
     elif columns is not None or file_format != "auto":
-        raise ConfigError("--source, --target and --format are of files; none was given")
+        raise ConfigError("--source, --target and --format are for files; none was given")
     else:
         examples = held_out(run)
     if sample is not None:
@@ -334,16 +233,18 @@ def _print_evaluation(found: TransductionEvaluation) -> None:
 @app.command("attention")
 def _attention(
     run: Path = _RUN,
-    text: str = typer.Argument(help="A text."),
+    text: str = typer.Argument(help="The text to transduce."),
     picture: Path | None = typer.Option(
-        None, "--picture", help="Draw it too: a .png, .svg or .pdf file (extra plots)."
+        None,
+        "--picture",
+        help="Draw the weights: a .png, .svg or .pdf file (needs the extra plots).",
     ),
     beam: int = _BEAM,
     max_length: int | None = _MAX_LENGTH,
     unknown: _Unknown = _UNKNOWN,
     as_json: bool = _JSON,
 ) -> None:
-    """Show where the network looks in the text while it writes: rows are what is written."""
+    """Show the attention weights: a row per output symbol, a column per source symbol."""
     wanted = picture_format(picture)
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.model import Transducer
@@ -359,7 +260,9 @@ def _attention(
         write_bytes(picture, attention_picture(found, wanted))
         missing = undrawable(found)
         if missing:
-            write_note(f"no font for {' '.join(missing[:10])} is installed: boxes stand for them")
+            write_note(
+                f"no font for {' '.join(missing[:10])} is installed: they are drawn as boxes"
+            )
     if as_json:
         print_json(found.to_dict())
     else:
@@ -369,20 +272,22 @@ def _attention(
 
 @app.command("dates")
 def _dates(
-    count: int = typer.Option(10_000, "--count", help="Pairs, at most 100,000."),
-    seed: int = typer.Option(0, "--seed", help="Of the draw."),
+    count: int = typer.Option(10_000, "--count", help="Number of pairs, at most 100,000."),
+    seed: int = typer.Option(0, "--seed", help="Seed of the pairs."),
     part: Literal["all", "train", "test"] = typer.Option(
-        "all", "--part", help="test is a tenth of all dates, which train never has."
+        "all", "--part", help="Part of all dates: test is a tenth that train does not contain."
     ),
-    out: Path | None = typer.Option(None, "--out", help="A .tsv file to make; else stdout."),
+    out: Path | None = typer.Option(
+        None, "--out", help="The .tsv file to create; standard output if not set."
+    ),
     as_json: bool = _JSON,
 ) -> None:
-    """Make the built-in corpus: dates in many written forms, English and Korean, and ISO 8601."""
+    """Make the built-in corpus: dates in many English and Korean forms, with ISO 8601."""
     if out is not None and out.suffix.lower() != ".tsv":
         raise ConfigError(f"--out is a file that ends in .tsv; got {out}")
     require_folder(out, "--out")
     if out is not None and out.exists():
-        raise ConfigError(f"{out} is there already, and is not overwritten")
+        raise ConfigError(f"{out} exists already and is not overwritten")
     from nextchar.storage import write_bytes
     from nextchar.tasks.transduction.dates import make_dates
 
@@ -396,3 +301,6 @@ def _dates(
         print_json({"items": written} if out is None else {"out": str(out), "count": len(pairs)})
     elif out is None:
         sys.stdout.write(text)
+
+
+add_to = app.add_to

@@ -22,9 +22,9 @@ from nextchar.cli.output import (
     QUIET_HELP,
     duration,
     print_json,
-    print_rows,
     write_progress,
 )
+from nextchar.cli.tables import print_rows
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import ConfigError
 
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from nextchar.experiments.trials import SearchEvent
     from nextchar.training.events import Event
 
-_HELP = """Search for the options with which a text is learnt best.
+_HELP = """Search for the best options for a text.
 
-Each --search names an option and its values, LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C;
-with none, those that matter most are searched. Options that are set are shared by all trials.
+Each --search names an option and its values: LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C.
+Without --search, the most important options are searched. All other options are the same in every
+trial.
 
-A trial takes --steps, or --trial-minutes, or its share of --minutes. Given again, the command goes
-on where it was stopped; given twice at the same time, the processes share the trials.
+The budget of a trial is --steps, --trial-minutes, or its share of --minutes. Repeat the command to
+continue an interrupted search. Several processes with the same command share the trials.
 """
 
 
@@ -56,41 +57,49 @@ def add_to(app: typer.Typer) -> None:
             "search",
             list[str] | None,
             typer.Option(
-                None, "--search", help="What to search, as dropout=0..0.5; may be repeated."
+                None, "--search", help="Option to search, such as dropout=0..0.5. Can be repeated."
             ),
         ),
         parameter(
-            "space", Path | None, typer.Option(None, "--space", help="The same from a TOML file.")
+            "space",
+            Path | None,
+            typer.Option(None, "--space", help="Options to search, from a TOML file."),
         ),
         parameter(
-            "method", SearchMethod, typer.Option("tpe", "--method", help="How trials are chosen.")
+            "method",
+            SearchMethod,
+            typer.Option("tpe", "--method", help="Method that chooses the trials."),
         ),
         parameter(
             "pruning",
             Pruning,
-            typer.Option("median", "--pruning", help="Which trials are given up early."),
+            typer.Option("median", "--pruning", help="Rule that stops trials early."),
         ),
         parameter(
             "trials",
             int | None,
-            typer.Option(None, "--trials", help="Trials in all; 40, of a grid all."),
+            typer.Option(
+                None, "--trials", help="Total number of trials; 40 if not set, or the whole grid."
+            ),
         ),
         parameter(
             "minutes",
             float | None,
-            typer.Option(None, "--minutes", help="Longest time that the search takes."),
+            typer.Option(None, "--minutes", help="Time limit of the search in minutes."),
         ),
         parameter(
             "trial_minutes",
             float | None,
-            typer.Option(None, "--trial-minutes", help="Plan each trial to take about this long."),
+            typer.Option(None, "--trial-minutes", help="Time budget of each trial in minutes."),
         ),
         parameter("config", Path | None, CONFIG_OPTION),
         parameter(
             "picture",
             Path | None,
             typer.Option(
-                None, "--picture", help="Draw history and importance: a .png, .svg or .pdf file."
+                None,
+                "--picture",
+                help="Draw the trials and the importance of options: a .png, .svg or .pdf file.",
             ),
         ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
@@ -155,7 +164,7 @@ def _run(
 
 
 def _searched(search: list[str], space: Path | None) -> dict[str, object] | None:
-    """Read what is searched; the command line goes before the file."""
+    """Return the options to search; those of the command line replace those of the file."""
     from nextchar.experiments.spaces import read_space
 
     searched: dict[str, object] = {} if space is None else dict(read_space(space))
@@ -173,7 +182,7 @@ def _searched(search: list[str], space: Path | None) -> dict[str, object] | None
 
 
 def _moving(display: ProgressDisplay) -> Callable[[Event], None]:
-    """Show the line that moves, but none for each validation of each trial."""
+    """Show the moving line, but no validations."""
     from nextchar.training.events import Preparing, StepDone
 
     def show(event: Event) -> None:
@@ -213,13 +222,13 @@ def _loss(trial: Trial) -> str:
 
 
 def _print(tuning: Tuning) -> None:
-    """Print the best trials, what mattered, and how to use it."""
+    """Print the best trials, the importance of options, and the next commands."""
     sys.stdout.write(tuning.markdown())
     counts = ", ".join(f"{count} {state}" for state, count in tuning.counts().items() if count)
     sys.stdout.write(f"\ntrials: {counts}\n")
     if tuning.counts()["running"]:
         sys.stdout.write(
-            "the time is over, or another process is at it: the same command goes on\n"
+            "the time is over, or another process runs trials: repeat the command to continue\n"
         )
     if tuning.importance:
         sys.stdout.write("\nimportance\n")

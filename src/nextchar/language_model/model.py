@@ -1,4 +1,4 @@
-"""A language model: a network and its vocabulary, and all that people do with the two."""
+"""The language model: training, generation, search and evaluation."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _BEAM = tuple(each.name for each in dataclasses.fields(Beam))
 
 
 class LanguageModel(TextModel):
-    """A network and its vocabulary: training, generation, search, evaluation.
+    """A language model: a network and its vocabulary.
 
-    It reads every text in the normal form of its training text (``text.normal_forms``).
+    Every text it reads is normalised in the same way as the training text (``text.normal_forms``).
     """
 
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
-        """Make an untrained model; its weights follow from ``config.training.seed``."""
+        """Return an untrained model, initialised with ``config.training.seed``."""
         generator = torch.Generator().manual_seed(config.training.seed)
         network = Network(len(vocabulary), config.network, generator=generator)
         return cls(config, vocabulary, network)
@@ -76,22 +76,24 @@ class LanguageModel(TextModel):
     ) -> TrainingResult:
         """Train a language model on text files.
 
-        Called by each of the processes that ``torchrun`` has started, it trains in all of them. The
-        first process reads, writes and calls the listeners; all return its result.
+        Under ``torchrun``, each process calls this method, and they train together. Only the first
+        process reads the text, writes files and calls the listeners; all return its result.
 
         Parameters
         ----------
         data
-            A file, a folder, a glob, ``-`` for standard input, or several of them.
+            A file, a folder, a glob pattern, ``-`` for standard input, or several of them.
         out
-            The run directory to create; it must not exist yet, or be empty.
+            The run directory to create; it must be missing or empty.
         from_run
-            A run to initialise from: its network and its symbols, to which new ones are added.
+            A pretrained run to initialise from. The new model has its network and its symbols; new
+            symbols of the text are added.
         embedding_from
-            A folder of vectors that initialise the embedding (``nextchar.SymbolVectors``). They set
-            the kind of symbols and the size, and exclude ``from_run``.
+            A folder of vectors that initialise the embedding (``nextchar.SymbolVectors``). They
+            determine the vocabulary kind and the embedding size. Cannot be combined with
+            ``from_run``.
         stdin
-            The stream that ``-`` reads; ``sys.stdin.buffer`` if not given.
+            The stream to read for ``-``; by default ``sys.stdin.buffer``.
         listeners
             Called with each event of the training.
         **options
@@ -100,11 +102,11 @@ class LanguageModel(TextModel):
         Raises
         ------
         InputError
-            The text or an option cannot be used; nothing was written.
+            The text or an option is invalid; nothing was written.
         Interrupted
-            SIGINT or SIGTERM arrived; ``resume`` continues from there.
+            SIGINT or SIGTERM was received; ``resume`` continues the training.
         NonFiniteLossError, StorageError
-            Training failed; the run keeps its last good checkpoint.
+            Training failed; the run keeps its last checkpoint.
         OtherProcessError
             Training failed in another process, which reports the reason.
         """
@@ -129,22 +131,23 @@ class LanguageModel(TextModel):
     @classmethod
     @checked
     def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
-        """Read a model from a run directory.
+        """Load a model from a run directory.
 
         Parameters
         ----------
         path
             The run directory; its training need not be finished.
         device
-            Where to compute: ``"cpu"`` or ``"cuda"``.
+            The device: ``"cpu"`` or ``"cuda"``.
         checkpoint
-            Which weights: ``"best"`` on the validation part (the newest if none is best yet),
-            ``"last"`` for the newest, or a step whose weights ``keep_checkpoints`` has kept.
+            The weights to load: ``"best"`` on the validation part (the newest before the first
+            validation), ``"last"`` for the newest, or a step whose weights ``keep_checkpoints`` has
+            kept.
 
         Raises
         ------
         RunError
-            No run is there, it is damaged, or a newer nextchar wrote it.
+            The run is missing or damaged, or was written by a newer nextchar.
         """
         folder = Path(path)
         config, vocabulary = load_config(folder), load_vocabulary(folder)
@@ -157,7 +160,7 @@ class LanguageModel(TextModel):
         return model
 
     def save(self, path: str | Path) -> None:
-        """Write the model into an existing folder, as ``load`` reads it."""
+        """Save the model to an existing folder, in the format that ``load`` reads."""
         folder = Path(path)
         save_config(folder, self.config)
         save_vocabulary(folder, self.vocabulary)
@@ -184,45 +187,46 @@ class LanguageModel(TextModel):
         engine: Engine = "auto",
         weights: StoredWeights = "float32",
     ) -> str:
-        """Continue a prompt; return the prompt and the text generated.
+        """Generate a continuation of a prompt; return the prompt and the generated text.
 
         Parameters
         ----------
         prompt
-            The text to continue, less the symbols that ``unknown`` skips or replaces. Without a
-            prompt, the model starts as after a line break, or else a space.
+            The text to continue. Its unknown symbols are handled according to ``unknown``. Without
+            a prompt, generation starts as if after a line break (or a space, if the vocabulary has
+            no line break).
         length
-            The most characters to generate after the prompt.
+            The maximum number of characters to generate after the prompt.
         temperature, top_k, top_p, min_p, repetition_penalty, repetition_window
-            How the next symbol is sampled; temperature 0 is argmax. See
+            Sampling of the next symbol; temperature 0 is argmax. See
             ``generation.sampling.Sampling``.
         stop
-            The text ends before the first of these texts.
+            Generation ends before the first occurrence of any of these texts.
         lines
-            The text ends with this many line breaks; 0 is no limit.
+            Generation ends after this number of line breaks; 0 means no limit.
         match
-            A regular expression that the text after the prompt matches. Symbols that it does not
-            allow next are masked, and the others renormalised. Once the text matches, it ends with
-            the probability of the masked symbols; it always matches within ``length``. See
+            A regular expression that the generated text must match. Symbols that cannot follow are
+            masked, and the others renormalised. Once the text matches, it ends with the probability
+            of the masked symbols; it always matches within ``length``. See
             ``constraints.expressions``.
         forbid
-            Words that do not occur in the text; see ``constraints.constrain``.
+            Words that must not occur in the text; see ``constraints.constrain``.
         seed
-            The same seed generates the same text; ``None`` draws one.
+            The same seed generates the same text; ``None`` chooses a random seed.
         unknown
-            Treatment of prompt symbols that the vocabulary lacks.
+            Handling of unknown symbols in the prompt.
         engine
             ``"compiled"`` loops, ``"plain"`` torch, or ``"auto"``: plain at first, and compiled
-            once the text is long enough to pay for loading. ``"captured"`` is for a GPU: the
-            network's step as one CUDA graph.
+            once the text is long enough to amortise loading the compiled code. ``"captured"`` runs
+            the network's step as a CUDA graph on a GPU.
         weights
-            The type of the weights in the compiled engine: ``"int8"`` is faster, and changes the
-            probabilities a little.
+            The type of the weights in the compiled engine: ``"int8"`` is faster and changes the
+            probabilities slightly.
 
         Raises
         ------
         UnknownSymbolsError, ConfigError
-            The prompt or an option cannot be used.
+            The prompt or an option is invalid.
         """
         return "".join(
             self.stream(
@@ -247,20 +251,20 @@ class LanguageModel(TextModel):
 
     @checked
     def stream(self, prompt: str = "", **options: Unpack[StreamOptions]) -> Iterator[str]:
-        """Continue a prompt piece by piece, each as soon as it is certain.
+        """Generate a continuation of a prompt piece by piece, each as soon as it is final.
 
-        The options are those of ``generate``. With ``length=None`` the text has no end, in memory
-        that does not grow.
+        The options are those of ``generate``. With ``length=None`` generation never ends, in
+        constant memory.
 
         Yields
         ------
         str
-            Joined, the prompt and the text generated; the same as ``generate`` returns.
+            The next piece. The joined pieces are the result of ``generate``, prompt included.
 
         Raises
         ------
         UnknownSymbolsError, ConfigError
-            The prompt or an option cannot be used; raised before the first piece.
+            The prompt or an option is invalid; raised before the first piece.
         """
         seed = resolve_seed(options.get("seed"))
         return (texts[0] for texts in self._continued(prompt, [seed], options))
@@ -269,13 +273,13 @@ class LanguageModel(TextModel):
     def generate_batch(
         self, prompt: str = "", *, samples: int, **options: Unpack[StreamOptions]
     ) -> list[str]:
-        """Generate several texts at once; sample i is the text of ``generate`` with seed + i.
+        """Generate several texts in one batch; sample i is the text of ``generate`` with seed + i.
 
-        They are equal up to float32 rounding, which makes long texts diverge now and then. The
+        The two are equal up to float32 rounding, which occasionally makes long texts diverge. The
         options are those of ``generate``.
         """
         if options.get("length", 500) is None:
-            raise ConfigError("a text without end can only be streamed: give it a length")
+            raise ConfigError("an endless text can only be streamed: length must be set")
         if samples < 1:
             raise ConfigError(f"samples must be at least 1; got {samples}")
         first = resolve_seed(options.get("seed"))
@@ -292,15 +296,14 @@ class LanguageModel(TextModel):
         prompt
             As in ``generate``.
         **options
-            ``width``: texts followed at the same time (4); the best text found is never less
-            probable than argmax. ``length_penalty``, ``groups``, ``diversity``: see
-            ``generation.search.Beam``. ``length``, ``stop``, ``lines``, ``match``, ``forbid``,
-            ``unknown``: as in ``generate``.
+            ``width``: the beam width (4); the best text is never less probable than the greedy one.
+            ``length_penalty``, ``groups``, ``diversity``: see ``generation.search.Beam``.
+            ``length``, ``stop``, ``lines``, ``match``, ``forbid``, ``unknown``: as in ``generate``.
 
         Returns
         -------
         list[Continuation]
-            The best first; at most twice the width.
+            The continuations, best first; at most twice the width.
         """
         beam = {name: options[name] for name in _BEAM if name in options}  # type: ignore[literal-required]
         return search_text(
@@ -318,23 +321,26 @@ class LanguageModel(TextModel):
     def complete(
         self, prompt: str, *, count: int = 5, words: int = 1, unknown: Unknown = "error"
     ) -> list[Continuation]:
-        """Find the most probable completions of the word in which a text ends, or its next word.
+        """Find the most probable completions of the last word of a text, or its next word.
 
         Parameters
         ----------
         prompt
-            The text so far. Where it ends in a letter, digit, apostrophe or ``_``, that word is
-            completed, perhaps with nothing; otherwise a word follows.
+            The text so far. If it ends in a letter, digit, apostrophe or ``_``, its last word is
+            completed, possibly by an empty text. Otherwise the next word is found.
         count
-            How many to find.
+            The number of completions.
         words
-            How many words to complete, with what stands between them.
+            The number of words in a completion, including the characters between them.
+        unknown
+            Handling of unknown symbols in the prompt.
 
         Returns
         -------
         list[Continuation]
-            The most probable first; each with the exact log-probability that the prompt goes on
-            with just this text, and no letter after it; its last character is taken as whole.
+            The completions, most probable first. Each has the exact log-probability that the
+            prompt continues with this text and the word then ends. The last character of the prompt
+            is assumed to be complete.
         """
         return complete_text(
             self.network,

@@ -1,4 +1,4 @@
-"""The options of generation and search as keyword arguments, for ``**options: Unpack[…]``."""
+"""The types of keyword arguments for generation, search and evaluation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SamplingOptions(TypedDict, total=False):
 
 
 class ConstraintOptions(TypedDict, total=False):
-    """Where a text ends, and what it may contain; see ``LanguageModel.generate``."""
+    """Stopping criteria and constraints on the text; see ``LanguageModel.generate``."""
 
     stop: str | Sequence[str]
     lines: int

@@ -1,4 +1,4 @@
-"""The outcome of training a language model."""
+"""The result of training a language model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ from nextchar.evaluation import perplexity
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The figures of a finished or interrupted training.
+    """The metrics of a finished training run.
 
     Attributes
     ----------
     run
         The run directory.
+    steps, steps_planned
+        Steps done, and steps planned; fewer are done after early stopping.
+    best_step
+        The step of the best weights.
     nats_per_char
-        Best loss on the validation part, or the last training loss where nothing is held out.
+        Best loss on the validation part; without one, the last training loss.
+    train_nats_per_char
+        The last training loss.
+    parameters
+        Number of parameters of the network.
     characters
         Characters read in training, over all epochs.
+    seconds
+        Time of the run, including the time before it was resumed.
+    chars_per_second
+        Training speed.
     """
 
     run: Path
@@ -36,7 +48,7 @@ class TrainingResult:
     chars_per_second: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; each name carries its unit."""
+        """Return the metrics by name; each name includes the unit."""
         return {
             "run": str(self.run),
             "nats_per_char": self.nats_per_char,

@@ -30,20 +30,20 @@ from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
 
 class TextModel:
-    """A network and its vocabulary.
+    """A probability model of text, with its evaluation and scoring.
 
     Parameters
     ----------
     config
-        The configuration of its run.
+        The configuration of the run.
     vocabulary, network
-        Of the same size.
+        The vocabulary, and a network for this number of symbols.
 
     Raises
     ------
     ConfigError
-        The vocabulary is of words: generation, evaluation and constraints need symbols of at most
-        one character.
+        The vocabulary consists of words: generation, evaluation and constraints need symbols of at
+        most one character.
     """
 
     def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
@@ -66,7 +66,7 @@ class TextModel:
 
     @property
     def parameters(self) -> int:
-        """Number of trained weights."""
+        """Number of trainable weights."""
         return self.network.parameter_count
 
     @checked
@@ -80,28 +80,28 @@ class TextModel:
         adaptation: Adaptation | None = None,
         compressors: bool = False,
     ) -> Evaluation:
-        """Measure how well the model predicts a text, over the whole of it with carried state.
+        """Evaluate the model's predictions on a text, with the state carried through it.
 
-        A long text is read in parallel streams, and in the precision of the training, which
-        changes the result by about 0.0001 bits a symbol.
+        A long text is read in parallel streams and in the precision used for training, which
+        changes the result by about 0.0001 bits per symbol.
 
         Parameters
         ----------
         text
-            The text, or its pieces in order; memory does not grow with their number.
+            The text, or an iterable of its pieces in order; memory does not grow with their number.
         unknown
-            Treatment of unknown symbols. Unless set, they are ``<unk>`` if the vocabulary has it,
-            and otherwise skipped and counted in ``skipped_symbols``.
+            Handling of unknown symbols. By default they are replaced by ``<unk>`` if the vocabulary
+            has it; otherwise they are skipped and counted in ``skipped_symbols``.
         exact
-            Read the text in order and in float32.
+            Whether to read the text in order and in float32.
         reset_every
-            Clear the state before every so many predictions, as models with a fixed context
-            are measured; 0 carries it through.
+            Number of predictions between two resets of the state, as in the evaluation of models
+            with a fixed context; 0 means no reset.
         adaptation
-            Go on learning from the text that was measured already, in order and in float32: dynamic
-            evaluation, see ``Adaptation``.
+            Dynamic evaluation: the model continues to learn from the text already evaluated, in
+            order and in float32; see ``Adaptation``.
         compressors
-            Also measure what xz, bz2 and gzip reach on the text.
+            Whether to compress the text with xz, bz2 and gzip as well, for comparison.
 
         Raises
         ------
@@ -128,10 +128,18 @@ class TextModel:
         progress: Callable[[float], None] | None = None,
         check: Callable[[], None] | None = None,
     ) -> Evaluation:
-        """Measure a text that is encoded already, shape [N]; see ``evaluate``.
+        """Evaluate the model on an encoded text, shape [N].
 
-        ``progress`` is told the share that is done, 0 to 1; ``check`` is called before each
-        piece is read, and raises if the ids may not be read any more.
+        Parameters
+        ----------
+        ids
+            The symbol ids.
+        exact, reset_every, adaptation, compressors
+            As in ``evaluate``.
+        progress
+            Called with the completed share, 0 to 1.
+        check
+            Called before each piece is read; it raises an error if the ids must no longer be read.
         """
         tally = TextCounts(self.vocabulary, compressors=compressors)
         pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
@@ -148,23 +156,24 @@ class TextModel:
         errors: DecodingErrors | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
-        """Measure the model's predictions on files, as ``nextchar evaluate`` does.
+        """Evaluate the model's predictions on files, as ``nextchar evaluate`` does.
 
-        They are read piece by piece, so that memory does not grow with their size.
+        The files are read piece by piece, in constant memory.
 
         Parameters
         ----------
         inputs
-            A file, a folder, a glob, ``-`` for standard input, or several, read as one text.
+            A file, a folder, a glob pattern, ``-`` for standard input, or several of them, read as
+            one text.
         encoding, errors
-            How bytes are decoded; as in training if not given.
+            Decoding of the bytes; by default as in training.
         **options
             Options of ``evaluate``.
 
         Raises
         ------
         TextError
-            A file cannot be read; also raised as by ``evaluate``.
+            A file cannot be read, or the text has fewer than two known symbols.
         """
         paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         anew = {"encoding": encoding, "errors": errors}
@@ -183,28 +192,29 @@ class TextModel:
         alternatives: int = 5,
         progress: Callable[[float], None] | None = None,
     ) -> Score:
-        """Give the bits of every character of a text, read in order with carried state.
+        """Return the bits of every character of a text, read in order with carried state.
 
         Parameters
         ----------
         text
-            At least two symbols of the vocabulary. The first has no prediction and costs nothing,
-            so that ``score(text).total_bits`` is what ``evaluate(text, exact=True)`` sums.
+            The text, of at least two known symbols. The first symbol is not predicted and has 0
+            bits, so ``score(text).total_bits`` is the sum over ``evaluate(text, exact=True)``.
         unknown
-            Treatment of unknown symbols, as in ``evaluate``; for its effect see ``Score``.
+            Handling of unknown symbols, as in ``evaluate``; for its effect see ``Score``.
         adaptation
-            Go on learning from the text that was scored already; see ``Adaptation``.
+            Dynamic evaluation: the model continues to learn from the text already scored; see
+            ``Adaptation``.
         alternatives
-            How many of the likeliest symbols to keep at each place.
+            The number of most probable symbols to list at each position.
         progress
-            Is told the share that is done, 0 to 1.
+            Called with the completed share, 0 to 1.
 
         Raises
         ------
         TextError
-            There is nothing to predict.
+            The text has fewer than two known symbols.
         UnknownSymbolsError
-            The vocabulary lacks symbols of the text, with ``unknown="error"``.
+            The text has unknown symbols, and ``unknown="error"``.
         """
         if alternatives < 1:
             raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
@@ -228,9 +238,9 @@ class TextModel:
         )
 
     def _evaluation_arithmetic(self) -> Arithmetic:
-        """Give the arithmetic of the training, where this machine has it.
+        """Return the arithmetic used for training if this machine supports it, or else float32.
 
-        It is the same at each call, unlike what is timed.
+        Unlike a choice by measured speed, the result is the same at each call.
         """
         weight, arithmetic = self.network.head.weight, arithmetic_of(self.config.training.precision)
         here = {"bfloat16": has_bfloat16, "int16": has_int16}.get(arithmetic)

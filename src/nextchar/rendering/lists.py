@@ -1,4 +1,4 @@
-"""A scored text as lists: its most surprising stretches, and the sums of its lines or words."""
+"""A scored text as lists: its most surprising passages, and the sums of its lines or words."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from nextchar.evaluation.score import Anomaly, Score, Span
 from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
 from nextchar.text.unknown import SkippedCharacter
 
-_CONTEXT, _LONGEST = 30, 200  # characters around a stretch, and of it
+_CONTEXT, _LONGEST = 30, 200  # characters around a passage, and of it
 _SHOWN_ALTERNATIVES = 3
 
-NO_ANOMALIES = "nothing in the text is a surprise"
+NO_ANOMALIES = "no passage of the text is surprising"
 
 
 def counting_notes(score: Score) -> list[tuple[str, str]]:
-    """Say how the first character and those that are not in the vocabulary were counted.
+    """Describe how the first character and characters outside the vocabulary were counted.
 
     Returns
     -------
-    Names with what there is to say; nothing about what the text does not have.
+    Names and notes; none for a case that does not occur in the text.
     """
-    notes = [("first", "the first symbol is predicted by nobody and costs nothing")]
+    notes = [("first", "the first symbol is not predicted and costs nothing")]
     if unknown := int(score.unknown.sum()):
         notes.append(
             (
                 "<unk>",
                 f"{_counted(unknown)} not in the vocabulary, at the cost of <unk>, which is too "
-                "little",
+                "low",
             )
         )
     if score.skipped:
@@ -48,7 +48,7 @@ def left_out(skipped: int, predicted: int, first: SkippedCharacter | None) -> st
     """Describe the skipped characters: their number, and the place of the first."""
     share = skipped / (skipped + predicted)
     text = (
-        f"{_counted(skipped)} ({share:.2%} of all) that the vocabulary does not have, not in these "
+        f"{_counted(skipped)} ({share:.2%} of all) outside the vocabulary, not included in these "
         "figures"
     )
     if first is None:
@@ -58,17 +58,17 @@ def left_out(skipped: int, predicted: int, first: SkippedCharacter | None) -> st
 
 
 def most_surprising_character(score: Score, span: Span) -> int:
-    """Give the character of a stretch that exceeds what was expected most."""
+    """Return the position in a passage whose cost most exceeds the expectation."""
     return span.start + int(score.excess[span.start : span.end].argmax())
 
 
 def anomaly_lines(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
-    """Show stretches: where they are, what they cost, their surroundings, what was expected.
+    """Show passages: their place, cost, context, and the expected characters.
 
     Yields
     ------
     str
-        A line, without its end; an empty one between two stretches.
+        A line, without its end; an empty one between two passages.
     """
     if not anomalies:
         yield NO_ANOMALIES
@@ -95,12 +95,12 @@ def anomaly_lines(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
 
 
 def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[str]:
-    """Show the sums of stretches as a table in the order of the text.
+    """Show the sums of passages as a table in the order of the text, line by line.
 
     Parameters
     ----------
     score, spans
-        What was scored, and stretches of it.
+        The scored text, and passages of it.
     columns
         Width of the terminal, to which the text of each is cut.
 
@@ -120,7 +120,7 @@ def sum_lines(score: Score, spans: Sequence[Span], *, columns: int) -> Iterator[
 
 
 def _in_context(score: Score, span: Span) -> tuple[str, str, str]:
-    """Return the context before a stretch, the stretch, and the context after, as one line."""
+    """Return the context before a passage, the passage, and the context after, as one line."""
     text = score.text
     start, end = score.around(max(0, span.start - _CONTEXT), min(len(text), span.end + _CONTEXT))
     before = ("…" if start else "") + printable_text(text[start : span.start])

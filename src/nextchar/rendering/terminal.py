@@ -1,4 +1,4 @@
-"""What a stream can show."""
+"""The capabilities of a stream."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import TextIO
 
 
 def takes_colors(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Tell whether colours are welcome: not with ``NO_COLOR``, on no terminal, nor a dumb one."""
+    """Return whether to use colours: on a terminal, unless it is dumb or ``NO_COLOR`` is set."""
     refused = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
     return not refused and stream.isatty()

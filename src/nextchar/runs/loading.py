@@ -14,17 +14,17 @@ from nextchar.runs.registry import task_of_run
 def load(
     run: str | os.PathLike[str], *, device: str = "cpu", checkpoint: str | int = "best"
 ) -> Any:  # noqa: ANN401  (the class follows from the run)
-    """Load the model of a run as its own class.
+    """Load the model of a run, as an instance of the task's model class.
 
     Parameters
     ----------
     run
         The run directory, of any task.
     device
-        Where to compute: ``"cpu"`` or ``"cuda"``.
+        The device: ``"cpu"`` or ``"cuda"``.
     checkpoint
-        The weights: ``"best"`` on the validation part (the newest if none is best yet), ``"last"``,
-        or a step whose weights ``keep_checkpoints`` has kept.
+        The weights to load: ``"best"`` on the validation part (the newest before the first
+        validation), ``"last"``, or a step whose weights ``keep_checkpoints`` has kept.
 
     Returns
     -------
@@ -33,6 +33,6 @@ def load(
     Raises
     ------
     RunError
-        No run is there, it is damaged, or a newer nextchar wrote it.
+        The run is missing or damaged, or was written by a newer nextchar.
     """
     return task_of_run(Path(run)).model_type.load(run, device=device, checkpoint=checkpoint)

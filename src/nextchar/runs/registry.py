@@ -11,8 +11,8 @@ from nextchar.run_files.model_files import task_of
 from nextchar.runs.task import Task
 
 LANGUAGE_MODEL = "language_model"
-# The module of each task; it has the task as ``TASK``.
-_HOMES: Mapping[str, str] = {
+# The module that defines each task as ``TASK``.
+_MODULES: Mapping[str, str] = {
     LANGUAGE_MODEL: "nextchar.tasks.language_modeling.task",
     "classify": "nextchar.tasks.classification.task",
     "condition": "nextchar.tasks.conditioning.task",
@@ -22,26 +22,26 @@ _HOMES: Mapping[str, str] = {
 
 
 def task_named(name: str) -> Task:
-    """Return the task of a name.
+    """Return a task by its name.
 
     Raises
     ------
     RunError
         There is no such task.
     """
-    if name not in _HOMES:
-        raise RunError(f"a task is one of {', '.join(_HOMES)}; got {name!r}")
-    task: Task = importlib.import_module(_HOMES[name]).TASK
+    if name not in _MODULES:
+        raise RunError(f"the task must be one of {', '.join(_MODULES)}; got {name!r}")
+    task: Task = importlib.import_module(_MODULES[name]).TASK
     return task
 
 
 def task_of_run(run: Path) -> Task:
-    """Return the task of a run, from its ``config.json``.
+    """Return the task of a run, according to its ``config.json``.
 
     Raises
     ------
     RunError
-        The folder is no run, or its task is unknown.
+        The folder is not a run directory, or its task is unknown.
     """
     key = task_of(run)
     return task_named(LANGUAGE_MODEL if key is None else key)

@@ -1,4 +1,4 @@
-"""A task: everything in which one kind of training differs from another.
+"""The interface of a task: everything specific to one kind of training.
 
 ``runs.training`` creates, trains and resumes runs of any task. A task reads the data, creates the
 run directory, opens it for training, and reports the result. The tasks are in ``nextchar.tasks``.
@@ -17,17 +17,17 @@ from nextchar.config import TrainingConfig
 from nextchar.nn.trainable import Trainable
 from nextchar.training.events import Listener
 from nextchar.training.freezing import GrownWeight
-from nextchar.training.objective import Measured, Objective
+from nextchar.training.objective import Objective, ValidationResult
 from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
 
-Data: TypeAlias = Any  # each task reads its own kind
+Data: TypeAlias = Any  # its type depends on the task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The circumstances in which a training starts.
+    """The context in which training starts.
 
     Attributes
     ----------
@@ -36,7 +36,8 @@ class Start:
     listeners
         Called with each event; empty in all processes but the first.
     began
-        Start of the time budget ``minutes`` (``time.monotonic``), compilation excluded.
+        Start of the time budget ``minutes``, as returned by ``time.monotonic``. Compilation does
+        not count towards the budget.
     """
 
     processes: Processes = field(default_factory=Processes)
@@ -45,21 +46,21 @@ class Start:
 
 
 class NewRun(Protocol):
-    """A run to be created. Its options are checked; its data are not read yet."""
+    """A run to be created, with validated options. Its data have not been read yet."""
 
     def write(self, folder: Path) -> None:
-        """Create the run directory, whole or not at all; only the first process does so."""
+        """Create the run directory atomically; called in the first process only."""
 
 
 class Result(Protocol):
-    """The outcome of a training: a dataclass of figures."""
+    """The result of training: a dataclass of metrics."""
 
     @property
     def run(self) -> Path:
         """The run directory."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name; each name carries its unit."""
+        """Return the metrics by name; each name includes the unit."""
 
 
 class OpenRun(ABC):
@@ -68,15 +69,15 @@ class OpenRun(ABC):
     Attributes
     ----------
     network
-        On its device, with the weights that follow from the seed.
+        The network on its device, with the initial weights of its seed.
     objective
-        The loss of a step, over this process's share of the batch.
+        The training objective, on this process's share of the batch.
     training
-        The options of the training, without an extension.
+        The training configuration, without an extension.
     grown
-        The part of a weight that belongs to new symbols, or ``None``.
+        The input weight with the parameters of new symbols, or ``None``.
     has_validation
-        Whether ``validate`` has data; otherwise the newest weights count as the best.
+        Whether there is a validation part; otherwise the newest weights count as the best.
     """
 
     network: Trainable
@@ -86,16 +87,16 @@ class OpenRun(ABC):
     has_validation: bool = True
 
     @abstractmethod
-    def validate(self) -> Measured:
-        """Measure the network on the validation part."""
+    def validate(self) -> ValidationResult:
+        """Return the metrics of the network on the validation part."""
 
     def sample(self, step: int) -> str | None:  # noqa: ARG002  (items have no samples)
-        """Return a sample text of the network at a step, if the run asks for samples."""
+        """Return a sample text of the network at a step, or ``None`` if samples are disabled."""
         return None
 
     @abstractmethod
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
-        """Fill a time with steps and validations.
+        """Return the steps and validations that fit into a time in seconds.
 
         Raises
         ------
@@ -105,11 +106,11 @@ class OpenRun(ABC):
 
     @abstractmethod
     def result(self, trainer: Trainer) -> Result:
-        """Return the outcome of the training."""
+        """Return the result of training."""
 
     @abstractmethod
     def card(self, result: Result, trainer: Trainer) -> str:
-        """Return the model card, as Markdown."""
+        """Return the model card in Markdown."""
 
 
 class Task(ABC):
@@ -122,7 +123,7 @@ class Task(ABC):
     key
         The value of ``task`` in ``config.json``; ``None`` for language models.
     command
-        The command line that trains it.
+        The command that trains it.
     unit
         The unit of a reported loss: ``"char"``, ``"item"``, ``"label"``, ….
     model_type
@@ -140,12 +141,12 @@ class Task(ABC):
 
     @abstractmethod
     def new_run(self, data: Data, start: Start, options: Mapping[str, Any]) -> NewRun:
-        """Check the options, and return the run to create.
+        """Validate the options and return the run to create.
 
         Raises
         ------
         ConfigError
-            An option cannot be used.
+            An option is invalid.
         """
 
     @abstractmethod

@@ -1,13 +1,13 @@
-"""Create a run, train it, resume it: the same for every task.
+"""Create, train and resume runs of any task.
 
-A run directory holds, beside the files of its task,
+A run directory contains, in addition to the files of its task,
 
     config.json         the task and all options, with a format version
     model.safetensors   the weights with the best validation result
     metrics.jsonl       one row per validation
     README.md           a model card
-    last/               everything that resuming needs
-    extension.json      the settings of further training, if there was any
+    last/               the state needed to resume
+    extension.json      the settings of further training, if any
 """
 
 from __future__ import annotations
@@ -57,30 +57,30 @@ def train(
 ) -> Any:  # noqa: ANN401  (the task's ``result_type``)
     """Create a run and train it.
 
-    Called by each of the processes that ``torchrun`` has started, it trains in all of them. The
-    first process reads, writes and calls the listeners; all return its result.
+    Under ``torchrun``, each process calls this function, and they train together. Only the first
+    process reads data, writes files and calls the listeners; all return its result.
 
     Parameters
     ----------
     task
         A task or its name: ``language_model``, ``classify``, ``tag``, ``transduce``, ``condition``.
     data
-        Files, folders or patterns, or items in memory, as the task reads them.
+        Files, folders or glob patterns, or items in memory, depending on the task.
     out
-        The run directory to create; it must not exist yet, or be empty.
+        The run directory to create; it must be missing or empty.
     listeners
         Called with each event of the training.
     **options
-        The task's options: of its reader, and the fields of its configuration.
+        The options of the task: those of its reader, and the fields of its configuration.
 
     Raises
     ------
     InputError
-        The data or an option cannot be used; nothing was written.
+        The data or an option is invalid; nothing was written.
     Interrupted
-        SIGINT or SIGTERM arrived; ``resume`` continues from there.
+        SIGINT or SIGTERM was received; ``resume`` continues the training.
     NonFiniteLossError, StorageError
-        Training failed; the run keeps its last good checkpoint.
+        Training failed; the run keeps its last checkpoint.
     OtherProcessError
         Training failed in another process, which reports the reason.
     """
@@ -89,8 +89,8 @@ def train(
     folder = Path(out)
     task = task_named(task) if isinstance(task, str) else task
     with together() as processes:
-        told = listeners if processes.is_first else ()
-        start = Start(processes=processes, listeners=told, began=began)
+        notified = listeners if processes.is_first else ()
+        start = Start(processes=processes, listeners=notified, began=began)
         _create(task.new_run(data, start, options), folder, start)
         return _fit(task, task.open(folder, start), folder, start)
 
@@ -114,29 +114,29 @@ def resume(
     listeners: Sequence[Listener] = (),
     task: str | Task | None = None,
 ) -> Any:  # noqa: ANN401  (the result type of the run's task)
-    """Continue a run from its last save; bit for bit as if it had not stopped.
+    """Continue a run from its last save, bit for bit as if it had not been interrupted.
 
     Parameters
     ----------
     run
         The run directory, of any task.
     steps, minutes
-        For a finished run: further training, in steps or in minutes; one of the two. The learning
-        rate follows a new schedule of the same kind, and the best weights of all are kept.
-        ``resume(run)`` continues an interrupted extension.
+        Further training of a finished run, in steps or in minutes (exactly one of the two). The
+        learning rate follows a new schedule of the same kind, and the best weights of the whole
+        run are kept. ``resume(run)`` continues an interrupted extension.
     learning_rate
-        The peak of that schedule. Unless set, the rate that the first schedule had at the same
-        number of steps before its end; for a schedule that does not fall to zero, the last rate.
+        The peak of that schedule. By default, the rate of the original schedule at the same number
+        of steps before its end; for a schedule that does not decay to zero, the last rate.
     listeners
         Called with each event of the training.
     task
-        The task that the run must have; any if not given.
+        The required task of the run; by default any.
 
     Raises
     ------
     RunError
-        The run is missing, damaged, of another task, of a newer format, or being trained elsewhere;
-        or it is not finished, and further training was requested.
+        The run is missing, damaged, of another task, of a newer format, or being trained by another
+        process; or further training was requested before the run had finished.
     CorpusError
         Its data are damaged or have changed.
     """
@@ -147,8 +147,8 @@ def resume(
         task = task_of_run(folder)
     task = task_named(task) if isinstance(task, str) else task
     with together() as processes:
-        told = listeners if processes.is_first else ()
-        start = Start(processes=processes, listeners=told, began=began)
+        notified = listeners if processes.is_first else ()
+        start = Start(processes=processes, listeners=notified, began=began)
         opened = task.open(folder, start)
         if more is not None:
             processes.first(functools.partial(_extend, opened, folder, more, start))
@@ -162,7 +162,7 @@ def history(run: PathLike) -> list[dict[str, Any]]:
 
 
 def _create(new: NewRun, folder: Path, start: Start) -> None:
-    """Create the run in the first process, while the others wait."""
+    """Write a new run in the first process, unless this job has already begun it."""
 
     def write() -> None:
         if not _was_begun(folder, start):
@@ -172,12 +172,12 @@ def _create(new: NewRun, folder: Path, start: Start) -> None:
 
 
 def _was_begun(folder: Path, start: Start) -> bool:
-    """Return whether this job created the run before ``torchrun`` started its processes anew.
+    """Return whether this job created the run before ``torchrun`` restarted its processes.
 
     Raises
     ------
     RunError
-        The folder is in the way.
+        The folder exists and holds something else.
     """
     in_the_way = is_in_the_way(folder)
     if in_the_way and not start.processes.has_begun(folder):
@@ -191,7 +191,7 @@ def _was_begun(folder: Path, start: Start) -> bool:
 def _extend(opened: OpenRun, folder: Path, more: More, start: Start) -> None:
     """Record further training of a finished run, and report its settings."""
     if start.processes.has_begun(folder):
-        return  # Before processes of this job died.
+        return  # The extension was recorded before the processes of this job were restarted.
 
     def plan_in(training: TrainingConfig, seconds: float) -> Plan:
         return opened.plan(training, seconds, start)

@@ -22,7 +22,7 @@ from nextchar.tasks.result import ItemResult
 from nextchar.text.files import Input
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
-from nextchar.training.objective import Measured
+from nextchar.training.objective import ValidationResult
 
 ConfigT = TypeVar("ConfigT", bound=ItemRunConfig)
 
@@ -105,7 +105,7 @@ class ItemModel(ABC, Generic[ConfigT]):
         """
         return len(items), len(items)
 
-    def measure(self, examples: Examples) -> Measured:
+    def measure(self, examples: Examples) -> ValidationResult:
         """Return the metrics of the network on validation items, in evaluation mode."""
         with evaluating(self.network):
             return self._measured(examples)
@@ -115,7 +115,7 @@ class ItemModel(ABC, Generic[ConfigT]):
         self.measure(examples)
 
     @abstractmethod
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         """Return the metrics of the network, which is already in evaluation mode."""
 
     @property

@@ -32,7 +32,7 @@ from nextchar.tasks.objective import ItemObjective
 from nextchar.tasks.result import ItemResult
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Noticed, Preparing, tell
-from nextchar.training.objective import Measured
+from nextchar.training.objective import ValidationResult
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.trainer import Trainer
@@ -168,7 +168,7 @@ class OpenItemRun(OpenRun):
             model, self._train, rank=processes.rank, world=processes.world
         )
 
-    def validate(self) -> Measured:
+    def validate(self) -> ValidationResult:
         """Return the metrics of the model on the validation part."""
         return self._model.measure(self._validation)
 

@@ -1,1 +1,1 @@
-"""How a network learns: update rules and schedules, the loop, its checkpoints and its plan."""
+"""Training: update rules, schedules, the training loop, checkpoints and budget planning."""

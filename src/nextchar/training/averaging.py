@@ -1,4 +1,4 @@
-"""Averaged weights: what is validated and kept in place of the newest ones.
+"""Averaged weights, validated and saved in place of the newest ones.
 
 A *step* is one update of the weights, counted from 0.
 """
@@ -17,28 +17,28 @@ from nextchar.nn.trainable import Trainable, evaluating
 
 
 class WeightAverage:
-    """An average of a network's weights over the steps of a training.
+    """An average of a network's weights over the training steps.
 
-    With ``ema_decay``, an exponential moving average (Polyak & Juditsky 1992), whose early steps
-    keep less of the past, ``(1 + step) / (10 + step)``, so that the start is soon forgotten.
-    With ``swa_share``, the plain mean of the weights after each of the last steps (Izmailov et
-    al. 2018, stochastic weight averaging); before those, the newest weights.
+    With ``ema_decay``, an exponential moving average (Polyak & Juditsky 1992). Early steps use the
+    smaller decay ``(1 + step) / (10 + step)``, so the initial weights are soon forgotten.
+    With ``swa_share``, stochastic weight averaging (Izmailov et al. 2018): the mean of the weights
+    after each of the final steps; until then, the newest weights.
 
     Parameters
     ----------
     network
-        Whose weights are averaged; the average starts as their copy.
+        The network to average; the average starts as a copy of its weights.
     config
-        Says which average.
+        Selects the kind of average.
     first_step
-        First step of the schedule whose final steps ``swa_share`` refers to.
+        First step of the schedule; ``swa_share`` is a share of the steps from there to the end.
 
     Attributes
     ----------
     tensors
-        The average by name. Running averages of batch normalisation are averaged too, which is
-        near to what the averaged weights would have, and not the same. What is fitted
-        (``Trainable.fitted``) has no average.
+        The averaged tensors by name. The running statistics of batch normalisation are averaged
+        too, which only approximates the statistics of the averaged weights. Fitted tensors
+        (``Trainable.fitted``) are not averaged.
     """
 
     def __init__(self, network: Trainable, config: TrainingConfig, first_step: int = 0) -> None:
@@ -55,18 +55,18 @@ class WeightAverage:
         torch._foreach_lerp_(averages, newest, self._weight(step))
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back the tensors of a checkpoint; older ones have those that are fitted too.
+        """Restore the average from a checkpoint, ignoring fitted tensors that old ones contain.
 
         Raises
         ------
         RunError
-            The names or the shapes do not fit.
+            The names or shapes do not match.
         """
         kept = {name: tensor for name, tensor in tensors.items() if name not in self._fitted}
         copy_by_name(self.tensors, kept)
 
     def _weight(self, step: int) -> float:
-        """Give the weight that the newest weights have in the average."""
+        """Return the coefficient of the newest weights in the average."""
         if self._config.ema_decay > 0:
             return 1 - min(self._config.ema_decay, (1 + step) / (10 + step))
         return 1 / max(1, step - self._first + 1)
@@ -75,16 +75,16 @@ class WeightAverage:
 def build_average(
     network: Trainable, config: TrainingConfig, first_step: int = 0
 ) -> WeightAverage | None:
-    """Make the configured average, or ``None``."""
+    """Return the configured average, or ``None`` if there is none."""
     averages = config.ema_decay or config.swa_share
     return WeightAverage(network, config, first_step) if averages else None
 
 
 @contextlib.contextmanager
 def in_evaluation(network: Trainable, average: WeightAverage | None) -> Iterator[None]:
-    """Evaluate in the block, with the averaged weights in place where there are any.
+    """Switch the network to evaluation mode, with the averaged weights if there are any.
 
-    What the block fits stays, for it is no weight of a step.
+    Tensors fitted inside the block keep their values, as they are not averaged.
     """
     weights = {} if average is None else _averaged(network)
     kept = {name: tensor.clone() for name, tensor in weights.items()}
@@ -98,6 +98,6 @@ def in_evaluation(network: Trainable, average: WeightAverage | None) -> Iterator
 
 
 def _averaged(network: Trainable) -> dict[str, Tensor]:
-    """Return the tensors of a network that have an average, by name."""
+    """Return the network's tensors that are averaged, by name."""
     fitted = network.fitted
     return {n: tensor for n, tensor in named_tensors(network).items() if n not in fitted}

@@ -1,8 +1,8 @@
-"""Tensors on disk, each file with its own checksum.
+"""Tensor files, each with its own checksum.
 
-A file is in the safetensors format: tensors by name, and JSON in its metadata. The metadata also
-carries a SHA-256 over everything else in the file, so that a flipped bit is found when the file
-is read, not later in the numbers. This file knows tensors and JSON, not networks.
+A file has the safetensors format: tensors by name, and JSON in its metadata. The metadata also
+contains a SHA-256 of everything else in the file, which detects any flipped bit on loading. This
+module handles tensors and JSON and does not depend on networks.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ _ENTRY = "nextchar"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
-    """Write tensors, and a JSON object beside them, as one whole file.
+    """Write tensors and a JSON object to one file, atomically.
 
     Parameters
     ----------
     path
-        The file; what stands there is replaced only when the new file is safely on disk.
+        The file. An existing file is replaced only once the new one is safely on disk.
     tensors
         Tensors by name; they are copied to the CPU.
     content
-        What JSON can hold; finite numbers come back bit for bit.
+        JSON values; finite numbers are restored bit for bit.
 
     Raises
     ------
     StorageError
-        The file cannot be written; the old one still stands.
+        The file cannot be written; an existing file is unchanged.
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(content, allow_nan=False, sort_keys=True)
-    # One entry only: safetensors writes several in an order that changes from run to run.
+    # A single entry: safetensors writes several entries in an order that varies between runs.
     entry = json.dumps({"content": text, "sha256": _checksum(on_cpu, text)})
     write_bytes(path, safetensors.torch.save(on_cpu, {_ENTRY: entry}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what ``save_tensors`` wrote, on the CPU.
+    """Return the tensors, on the CPU, and the JSON object that ``save_tensors`` wrote.
 
     Raises
     ------
     RunError
-        The file is missing, unreadable, truncated or changed in any bit.
+        The file is missing, unreadable, truncated, or differs in any bit.
     """
     try:
         data = path.read_bytes()
@@ -82,18 +82,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def kept_file(step: int) -> Path:
-    """Return the file for a run's kept weights of a step, which may not exist."""
+    """Return the path, within a run directory, of the weights kept from a step."""
     return KEPT_FOLDER / f"{step}.safetensors"
 
 
 def kept_steps(folder: Path) -> list[int]:
-    """Return the steps whose weights a run keeps, ascending."""
+    """Return the steps whose weights a run has kept, in ascending order."""
     names = [path.stem for path in (folder / KEPT_FOLDER).glob("*.safetensors")]
     return sorted(int(name) for name in names if name.isdecimal())
 
 
 def load_content(path: Path) -> dict[str, Any]:
-    """Read only the JSON object of a file: fast, without any further check.
+    """Return only the JSON object of a file: fast, without verifying the checksum.
 
     Raises
     ------
@@ -119,6 +119,6 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        if tensor.numel():  # One without elements has strides that no other type can have.
+        if tensor.numel():  # The strides of an empty tensor do not allow a view as bytes.
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

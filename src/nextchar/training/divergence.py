@@ -1,4 +1,4 @@
-"""A training that diverges: how it is noticed without waiting for a GPU, and what to do then."""
+"""Divergence: detection without synchronising with a GPU, and advice for the error message."""
 
 from __future__ import annotations
 
@@ -13,32 +13,50 @@ from nextchar.training.requests import Requests
 
 
 class PendingMetrics:
-    """The sums of the losses, requests and gradient norms that the host has not looked at yet."""
+    """Metrics of recent steps, kept on the device until the host reads them.
+
+    Attributes
+    ----------
+    metrics
+        The sums of the loss and of the requests over these steps, shape [1 + requests].
+    norm
+        The newest gradient norm, shape []. It is not finite if any of these steps had a norm that
+        is not finite.
+    count
+        The number of steps.
+    """
 
     def __init__(self, device: torch.device) -> None:
-        self.news = torch.zeros(1 + len(Requests._fields), dtype=torch.float64, device=device)
+        self.metrics = torch.zeros(1 + len(Requests._fields), dtype=torch.float64, device=device)
         self.norm = torch.zeros((), dtype=torch.float64, device=device)
         self.count = 0
 
-    def add(self, news: Tensor, norm: Tensor) -> None:
-        """Count one step: its loss with the requests behind it, and its gradient norm.
+    def add(self, metrics: Tensor, norm: Tensor) -> None:
+        """Add one step.
 
-        Of the norms the newest is kept, and any that is not finite.
+        Parameters
+        ----------
+        metrics
+            The loss, followed by the requests.
+        norm
+            The gradient norm.
         """
-        self.news += news
+        self.metrics += metrics
         self.norm = norm + 0 * self.norm
         self.count += 1
 
 
 def advice(config: TrainingConfig, rate: float, kept: Path | None) -> str:
-    """Say what to try after a loss that was not finite.
+    """Return advice for a run whose loss is not finite.
 
     Parameters
     ----------
+    config
+        The configuration of the run.
     rate
-        The learning rate when it happened.
+        The learning rate of the failed step.
     kept
-        The run directory, if it has a checkpoint.
+        The run directory if it has a checkpoint, else ``None``.
     """
     clip = (
         f"a smaller {as_option('clip_norm')} than {config.clip_norm:g}"
@@ -47,6 +65,6 @@ def advice(config: TrainingConfig, rate: float, kept: Path | None) -> str:
     )
     tail = "" if kept is None else f"; {kept} keeps its last checkpoint"
     return (
-        f"begin a new run with a lower {as_option('learning_rate')} than {config.learning_rate:g} "
+        f"start a new run with a lower {as_option('learning_rate')} than {config.learning_rate:g} "
         f"(now {rate:.2g}) or {clip}{tail}"
     )

@@ -1,4 +1,4 @@
-"""What the trainer tells its listeners. A listener is any callable that takes one event."""
+"""Events that the trainer sends to its listeners: callables that take one event."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from nextchar.errors import in_command_line_terms, in_python_terms
 
 @dataclass(frozen=True, kw_only=True)
 class Preparing:
-    """The text is read and encoded, before training.
+    """Progress of reading and encoding the text, before training.
 
-    ``stage`` is what is going on, ``fraction`` how much of it is done, 0 to 1.
+    Attributes
+    ----------
+    stage
+        The current activity.
+    fraction
+        Its completed share, 0 to 1.
     """
 
     stage: str
@@ -28,17 +33,19 @@ class StepDone:
     step, steps
         Steps done, and steps of the whole run.
     epochs
-        How often the training part has been read so far.
+        Epochs over the training part so far.
     train_nats
-        Mean training loss since the last validation, per unit.
+        Mean training loss since the last validation, in nats per unit.
     unit
-        What losses are for: ``"char"``, or what a task says.
+        The unit of the losses: ``"char"``, or another one that the task defines.
+    learning_rate
+        Learning rate of the newest step.
     gradient_norm
-        Global norm of the newest gradient, before it was clipped.
+        Global norm of the newest gradient, before clipping.
     chars_per_second
-        Training speed since this process started, validation left out.
+        Training speed since this process started, excluding validation.
     seconds_left
-        Estimated time to the end of the run, validations included.
+        Estimated time to the end of the run, including validation.
     """
 
     step: int
@@ -54,16 +61,30 @@ class StepDone:
 
 @dataclass(frozen=True, kw_only=True)
 class Validated:
-    """The validation part was measured; the row is in ``metrics.jsonl``.
+    """One validation is done; its row is in ``metrics.jsonl``.
 
     Attributes
     ----------
+    step, steps
+        Steps done, and steps of the whole run.
     train_nats, validation_nats
-        The losses per unit; ``None`` where nothing is held out.
+        The losses in nats per unit; without a validation part, ``validation_nats`` is ``None``.
     unit
-        What losses are for: ``"char"``, or what a task says.
+        The unit of the losses: ``"char"``, or another one that the task defines.
     figures
-        What else was measured, by name.
+        Further validation metrics by name.
+    learning_rate
+        Learning rate of the newest step.
+    gradient_norm
+        Global norm of the newest gradient, before clipping.
+    chars_per_second
+        Training speed since this process started, excluding validation.
+    seconds
+        Time of the run so far, including the time before it was resumed.
+    is_best
+        Whether these weights are the best so far.
+    sample
+        A text generated with them, if samples are enabled.
     """
 
     step: int
@@ -87,7 +108,9 @@ class Noticed:
     Attributes
     ----------
     message
-        In the terms of Python; ``for_command_line`` has those of the command line.
+        The note, with options named as in Python.
+    for_command_line
+        The note, with options named as on the command line.
     """
 
     message: str
@@ -103,11 +126,11 @@ Listener = Callable[[Event], None]
 
 
 def noting(listeners: Sequence[Listener]) -> Callable[[str], None]:
-    """Return a function that sends listeners a line as a ``Noticed`` event."""
+    """Return a function that sends a message to the listeners as a ``Noticed`` event."""
     return lambda message: tell(listeners, Noticed(message=message))
 
 
 def tell(listeners: Sequence[Listener], event: Event) -> None:
-    """Give an event to each listener, in order."""
+    """Send an event to each listener, in order."""
     for listener in listeners:
         listener(event)

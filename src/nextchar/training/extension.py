@@ -1,8 +1,8 @@
-"""``extension.json``: training beyond the planned end.
+"""``extension.json``: further training of a finished run.
 
-Steps keep counting, the optimiser state and the position in the text are kept, and the best weights
-are the best of all validations. The learning rate begins a schedule of its own over the added
-steps, of the same kind and with warm-up.
+The optimiser state and the position in the text are kept, and steps continue to count. The best
+weights are those with the best validation result of the whole run. The learning rate follows a new
+schedule over the added steps, of the same kind and with warm-up.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nextchar.training.plans import Plan
 from nextchar.training.stopping import stops_early
 from nextchar.training.trainer_state import TrainerState
 
-_FALLING = ("linear", "cosine")  # schedules that bring the rate to zero
+_FALLING = ("linear", "cosine")  # schedules that decay to zero
 FORMAT_VERSION = 1
 EXTENSION_FILE = "extension.json"
 
@@ -37,9 +37,9 @@ class More:
     Attributes
     ----------
     steps, minutes
-        Amount of further training; one of the two.
+        Amount of further training; exactly one of the two.
     learning_rate
-        The peak of its schedule; unless set, see ``usual_rate``.
+        The peak of its schedule; by default, see ``extend``.
     """
 
     steps: int | None = None
@@ -49,7 +49,7 @@ class More:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             given = "got neither" if self.steps is None else "got both"
-            raise ConfigError(f"a run is trained further for steps or for minutes: {given}")
+            raise ConfigError(f"further training needs either steps or minutes; {given}")
         for name, value in dataclasses.asdict(self).items():
             if value is None:
                 continue
@@ -64,7 +64,7 @@ class More:
     def of(
         cls, steps: int | None, minutes: float | None, learning_rate: float | None
     ) -> More | None:
-        """Return the request, or ``None`` if there is none."""
+        """Return the request, or ``None`` if nothing is requested."""
         if steps is None and minutes is None and learning_rate is None:
             return None
         return cls(steps=steps, minutes=minutes, learning_rate=learning_rate)
@@ -72,19 +72,19 @@ class More:
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """The latest part of a training, added when everything before was finished.
+    """The latest extension of a finished run.
 
     Attributes
     ----------
     first_step
         Steps done before it.
     steps
-        Total steps at its end.
+        Total number of steps, including the extension.
     learning_rate
         The peak of its schedule.
     validate_every
-        Steps between two validations; 0 is the interval that was given for the run, or a tenth of
-        the steps that are added.
+        Steps between two validations. 0 means the interval set for the run, or else a tenth of the
+        added steps.
     """
 
     first_step: int
@@ -103,7 +103,7 @@ class Extension:
         )
 
     def description(self, config: TrainingConfig) -> str:
-        """Describe its length and its learning rate in a line."""
+        """Return a one-line description of its length and learning rate."""
         count = self.steps - self.first_step
         many = counted(count, "step", "steps")
         text = f"training further: {many}, from {self.first_step:,} to {self.steps:,}"
@@ -112,7 +112,7 @@ class Extension:
         if self.learning_rate != config.learning_rate:
             rate += f" ({self.learning_rate / config.learning_rate:.3g} times the original peak)"
         if config.schedule in _FALLING:
-            way = "linearly" if config.schedule == "linear" else "on half a cosine"
+            way = "linearly" if config.schedule == "linear" else "along half a cosine"
             warmup = f"rises in {counted(rising, 'step', 'steps')} to" if rising else "begins at"
             return f"{text}; the learning rate {warmup} {rate} and falls {way} to 0"
         return f"{text}; the learning rate is {rate}" + (
@@ -120,18 +120,18 @@ class Extension:
         )
 
     def save(self, folder: Path) -> None:
-        """Write ``extension.json``."""
+        """Write ``extension.json`` into a run directory."""
         values = dataclasses.asdict(self)
         write_json(folder / EXTENSION_FILE, {"format_version": FORMAT_VERSION, **values})
 
 
 def load_extension(folder: Path) -> Extension | None:
-    """Read ``extension.json``; ``None`` for a run that was not trained further.
+    """Return the extension of a run, or ``None`` if it has none.
 
     Raises
     ------
     RunError
-        The file is damaged, or a newer nextchar wrote it.
+        ``extension.json`` is damaged, or was written by a newer nextchar.
     """
     path = folder / EXTENSION_FILE
     if not path.exists():
@@ -141,7 +141,7 @@ def load_extension(folder: Path) -> Extension | None:
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
     kinds = {"first_step": int, "steps": int, "learning_rate": float, "validate_every": int}
-    values = {"validate_every": 0, **values}  # Older files do not have it.
+    values = {"validate_every": 0, **values}  # missing in older files
     if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
         expected = ", ".join(["format_version", *kinds])
         raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
@@ -149,12 +149,12 @@ def load_extension(folder: Path) -> Extension | None:
 
 
 def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
-    """Return the current configuration of a run: its own, or that of its extension.
+    """Return the current configuration of a run, including its extension.
 
     Raises
     ------
     RunError
-        ``extension.json`` is damaged, or a newer nextchar wrote it.
+        ``extension.json`` is damaged, or was written by a newer nextchar.
     """
     extension = load_extension(folder)
     if extension is None:
@@ -166,7 +166,7 @@ def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
 
 
 def progress_of(folder: Path) -> TrainerState | None:
-    """Read a run's progress; return ``None`` if it has none on record.
+    """Return the saved progress of a run, or ``None`` before its first save.
 
     Raises
     ------
@@ -181,33 +181,35 @@ def progress_of(folder: Path) -> TrainerState | None:
 
 
 def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> TrainerState:
-    """Make the progress of a checkpoint's content.
+    """Return the progress stored in a checkpoint.
 
     Parameters
     ----------
     content
-        What the checkpoint in ``folder`` holds besides tensors.
+        The JSON object of the checkpoint.
+    folder
+        The run directory, for messages.
     first_step
-        Where the run's extension begins; 0 if there is none.
+        First step of the run's extension; 0 if there is none.
 
     Raises
     ------
     RunError
-        The content has other keys.
+        The keys are not those of ``TrainerState``.
     """
     try:
         progress = TrainerState(**content)
     except TypeError as error:
         raise RunError(f"{folder / LAST_FILE} has other keys: {error}") from error
     if 0 < first_step == progress.step:
-        # The extension sets the rate, and patience begins anew.
+        # The extension sets the rate, and patience starts again.
         progress.rate_factor = 1.0
         progress.stale_validations = progress.validations_waited = 0
     return progress
 
 
 def complete_note(folder: Path) -> str:
-    """Return the message for a complete run, with the way to train it further."""
+    """Return the message for a complete run, with the options that train it further."""
     return (
         f"{folder} is complete: nothing is left to train; "
         f"{in_terms('pass steps or minutes', 'add --steps or --minutes')} to train it further"
@@ -215,18 +217,18 @@ def complete_note(folder: Path) -> str:
 
 
 def is_finished(progress: TrainerState, config: TrainingConfig) -> bool:
-    """Return whether all steps are done, or training has stopped early."""
+    """Return whether all steps are done or training has stopped early."""
     return progress.step >= config.steps or stops_early(progress, config)
 
 
 def usual_rate(config: TrainingConfig, steps: int) -> float:
-    """Return the peak learning rate of an extension of this many steps.
+    """Return the default peak learning rate of an extension of this many steps.
 
-    It is the rate of the first schedule at the same number of steps before its end, at most its
-    peak: a high rate gains more, but needs enough steps to decay (docs/training.md).
+    It is the rate of the original schedule at this number of steps before its end, at most its
+    peak. A higher rate improves the loss more, but needs more steps to decay (docs/training.md).
     """
     rising = round(config.warmup * config.steps)
-    if rising >= config.steps:  # A schedule that rises to its end has no fall to look at.
+    if rising >= config.steps:  # The schedule is warm-up only: there is no decay to compare with.
         return config.learning_rate
     return scheduled_rate(config, max(rising, config.steps - steps))
 
@@ -246,17 +248,18 @@ def extend(
     config
         Its original configuration.
     more
-        What is asked.
+        The request. Its default learning rate is ``usual_rate`` if the schedule decays to zero,
+        and otherwise the current rate.
     plan_in
-        Fills so many seconds with steps and validations; where the choices leave the interval of
-        validations open, the plan sets it.
+        Plans the steps that fit into a number of seconds; also plans the validation interval if
+        the configuration does not set it.
 
     Raises
     ------
     RunError
         The run is not finished, or lacks files needed to continue.
     ConfigError
-        The minutes are too short for a step.
+        The time is too short for a step, or a value is out of range.
     """
     now = current(folder, config)
     progress = progress_of(folder)
@@ -287,6 +290,6 @@ def extend(
 
 
 def _given_interval(config: TrainingConfig) -> int:
-    """Return the steps between validations that were chosen for a run; 0 where none were."""
-    # An interval beside minutes was planned, for another number of steps.
+    """Return the validation interval that the user set for a run, or 0 if none was set."""
+    # For a run with a time budget, the interval was planned for its own number of steps.
     return 0 if config.minutes is not None else config.validate_every

@@ -1,4 +1,4 @@
-"""A run directory before and during training: it is never overwritten, and has one trainer."""
+"""Protection of run directories: never overwritten, and never trained by two processes at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nextchar.storage import remove_leftovers, storage_errors
 
 
 def is_in_the_way(folder: Path) -> bool:
-    """Say whether something stands where a run is to be made.
+    """Return whether the place for a new run is taken: by a file, or by a folder with content.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def is_in_the_way(folder: Path) -> bool:
 
 
 def in_the_way_error(folder: Path) -> RunError:
-    """Say that nothing is overwritten."""
+    """Return the error for an existing folder, which is never overwritten."""
     return RunError(
         f"{folder} exists already and is not overwritten: choose another {as_option('out')}, or "
         f"{in_terms('resume it', f'continue with --resume {folder}')}"
@@ -39,17 +39,17 @@ def in_the_way_error(folder: Path) -> RunError:
 
 @contextlib.contextmanager
 def only_trainer(folder: Path) -> Iterator[None]:
-    """Hold the run's lock, so that two trainings never write into one run, and tidy up.
+    """Hold the run's lock, so that no other process trains in it, and remove leftover files.
 
     Raises
     ------
     RunError
-        Another process trains in it.
+        Another process is training in it.
     """
     with (folder / "config.json").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RunError(f"{folder} is in training by another process") from error
+            raise RunError(f"another process is training in {folder}") from error
         remove_leftovers(folder)
         yield

@@ -1,13 +1,13 @@
-"""Which levels of a network learn at a step: frozen ones, and gradual unfreezing.
+"""Frozen layer groups and gradual unfreezing.
 
-A level is the embedding, a recurrent layer or the head (``NetworkConfig.level_names``). ``freeze``
-fixes so many of them, from the input; ``unfreeze_every`` steps free one after the other, from the
-output (Howard & Ruder 2018). What is frozen has no gradient: no update, no weight decay and no
-momentum touches it, the gradient norm does not count it, and no backward pass is computed for it
-where nothing below it learns.
+A layer group is the embedding, a recurrent layer or the head (``NetworkConfig.level_names``).
+``freeze`` is the number of frozen groups, counted from the input. Every ``unfreeze_every`` steps
+one of them is unfrozen, the one nearest to the output first (Howard & Ruder 2018). Frozen
+parameters have no gradient: they receive no update, weight decay or momentum, and do not count in
+the gradient norm. The backward pass ends at the lowest group that learns.
 
-New symbols of a network initialised from another one always learn, even if their layer group is
-frozen: frozen, they would keep their random weights.
+In a network initialised from a pretrained model, the parameters of new symbols always learn, even
+in a frozen layer group: otherwise they would keep their random initial weights.
 
 Legend: V symbols.
 """
@@ -24,14 +24,16 @@ from nextchar.config import TrainingConfig
 
 @dataclass(frozen=True)
 class GrownWeight:
-    """The weight of a grown network where symbols enter.
+    """The input weight of a pretrained network to which symbols were added.
 
     Attributes
     ----------
-    weight, dimension
-        It has a part for each symbol along this dimension, of size V.
+    weight
+        The parameter.
+    dimension
+        Its symbol dimension, of size V.
     known
-        Ids of the symbols that were there before the network grew.
+        Ids of the symbols of the pretrained network.
     """
 
     weight: nn.Parameter
@@ -40,52 +42,53 @@ class GrownWeight:
 
 
 class Freezing:
-    """Decides for each step which parameters learn.
+    """Selects the parameters that learn at each step.
 
     Parameters
     ----------
-    levels
-        The parameters from the input to the output, whose ``requires_grad`` is set.
+    layer_groups
+        The parameters of each layer group, from the input to the output; their ``requires_grad``
+        is set.
     config
-        With ``freeze`` below the number of levels.
+        Its ``freeze`` must be below the number of layer groups.
     grown
-        Where new symbols enter, or ``None`` if there are none.
+        The input weight that has parameters of new symbols; ``None`` if there are none.
 
     Attributes
     ----------
     partly_frozen
-        The weight of which only the part of new symbols learns while its level is frozen. It must
-        not decay.
+        The weight in which the parameters of new symbols learn while its layer group is frozen. It
+        must have no weight decay.
     """
 
     def __init__(
         self,
-        levels: Sequence[Sequence[nn.Parameter]],
+        layer_groups: Sequence[Sequence[nn.Parameter]],
         config: TrainingConfig,
         grown: GrownWeight | None = None,
     ) -> None:
-        self._levels = levels
+        self._layer_groups = layer_groups
         self._config = config
         self._grown = grown if config.freeze else None
         self.partly_frozen = None if self._grown is None else self._grown.weight
 
-    def frozen_levels(self, step: int) -> int:
-        """Give how many levels are fixed in a step (counted from 0)."""
+    def frozen_groups(self, step: int) -> int:
+        """Return the number of frozen layer groups at a step (counted from 0)."""
         freed = step // self._config.unfreeze_every if self._config.unfreeze_every else 0
         return max(0, self._config.freeze - freed)
 
     def begin(self, step: int) -> None:
-        """Say to every parameter whether it learns in this step; before its forward pass."""
+        """Freeze and unfreeze the parameters for a step; call it before the forward pass."""
         if not self._config.freeze:
             return
-        frozen = self.frozen_levels(step)
-        for number, level in enumerate(self._levels):
-            for parameter in level:
+        frozen = self.frozen_groups(step)
+        for number, group in enumerate(self._layer_groups):
+            for parameter in group:
                 parameter.requires_grad_(number >= frozen or parameter is self.partly_frozen)
 
     def clear_known(self, step: int) -> None:
-        """Take the gradient of the known symbols out of a weight that is partly frozen."""
+        """Zero the gradient of the known symbols in the partly frozen weight."""
         grown = self._grown
-        if grown is None or grown.weight.grad is None or self.frozen_levels(step) == 0:
+        if grown is None or grown.weight.grad is None or self.frozen_groups(step) == 0:
             return
         grown.weight.grad.narrow(grown.dimension, grown.known.start, len(grown.known)).zero_()

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, so that the work can be saved first."""
+"""Deferred handling of SIGINT and SIGTERM, which allows a save before the process stops."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Self
 
 
 class StopSignals:
-    """While it is entered, SIGINT and SIGTERM are remembered instead of ending the process.
+    """A context manager that records SIGINT and SIGTERM instead of ending the process.
 
-    A second signal acts at once, as if nothing were installed. Outside the main thread, where
-    Python allows no signal handlers, nothing is remembered.
+    A second signal is handled as usual, by the previous handler. Outside the main thread, where
+    Python allows no signal handlers, it has no effect.
 
     Attributes
     ----------
     received
-        The number of the signal that came, or ``None``.
+        The number of the received signal, or ``None``.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class StopSignals:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._remember)
+                self._previous[number] = signal.signal(number, self._record)
         return self
 
     def __exit__(
@@ -38,7 +38,7 @@ class StopSignals:
     ) -> None:
         self._restore()
 
-    def _remember(self, number: int, _frame: FrameType | None) -> None:
+    def _record(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
         self._restore()
 

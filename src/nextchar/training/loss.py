@@ -1,7 +1,6 @@
-"""What a step minimises: the cross-entropy, and what regularises it.
+"""The training loss: cross-entropy and the regularisation of activations.
 
-Penalties on weights are not here: their gradients are known without any backward pass
-(``optimization.add_penalties``).
+Weight penalties are in ``optimization.add_penalties``, as their gradients need no backward pass.
 
 Shapes: T time steps, B streams, V vocabulary size, H hidden.
 """
@@ -21,14 +20,14 @@ from nextchar.text.streams import NO_TARGET
 
 @dataclass(frozen=True)
 class Loss:
-    """The value of a step.
+    """The loss of a step.
 
     Attributes
     ----------
     minimized
-        What the gradient is taken of, shape [].
+        The loss to differentiate, including regularisation, shape [].
     nats
-        The cross-entropy alone, the mean over all targets, shape []: what is reported.
+        The cross-entropy alone, for reports: the mean over all targets in nats, shape [].
     """
 
     minimized: Tensor
@@ -43,16 +42,16 @@ def sequence_loss(
     target_share: float = 1.0,
     stream_share: float = 1.0,
 ) -> Loss:
-    """Judge what a network gave for a window.
+    """Return the loss of a network's output for a window.
 
     Parameters
     ----------
     reading
-        What it gave.
+        The output.
     targets
-        The symbol after each, int64[T, B]; ``NO_TARGET`` where there is none.
+        The next symbol at each position, int64[T, B]; ``NO_TARGET`` at positions without one.
     config
-        With the weights of
+        Sets the strengths of
 
         - label smoothing ε: the target has 1 − ε + ε/V of the probability, each other symbol
           ε/V (Szegedy et al. 2016);
@@ -60,8 +59,8 @@ def sequence_loss(
           temporal activation regularisation β: β · mean of (h_t − h_{t−1})², both of the last
           layer (Merity, McCann & Socher 2017).
     target_share, stream_share
-        What share these targets and these streams are of all that the step reads: given is what
-        they add to the step's means.
+        The shares of these targets and streams in the whole step. They scale the result to this
+        process's contribution to the means over the step.
     """
     logits, symbols = reading.logits.flatten(0, 1), targets.flatten()
     minimized = target_share * functional.cross_entropy(
@@ -84,6 +83,6 @@ def sequence_loss(
 
 
 def _mean_square(values: Tensor, real: Tensor) -> Tensor:
-    """Give the mean square of values [T, B, H], nothing where there is no target."""
+    """Return the mean square of values [T, B, H]; positions without a target count as zero."""
     wide = values.to(torch.promote_types(values.dtype, torch.float32))
     return wide.masked_fill(~real.unsqueeze(-1), 0).square().mean()

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one row of numbers a validation, which a crash can cut but not garble."""
+"""``metrics.jsonl``: one row of numbers per validation. A crash can truncate only the last row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nextchar.training.events import Validated
 
 
 def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
-    """Give the row of a validation, after so many epochs over the training part."""
+    """Return the row of a validation; ``epochs`` counts the epochs over the training part."""
     losses = {"train": event.train_nats, "validation": event.validation_nats}
     row = {"step": event.step, "epochs": epochs}
     for part, nats in losses.items():
@@ -32,7 +32,7 @@ def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
 
 
 def append_row(path: Path, row: Mapping[str, float]) -> int:
-    """Add a row, on disk when this returns; give the size of the file in bytes."""
+    """Append a row, flush it to disk, and return the size of the file in bytes."""
     with storage_errors(path), path.open("ab") as file:
         file.write(f"{json.dumps(row)}\n".encode())
         file.flush()
@@ -41,7 +41,7 @@ def append_row(path: Path, row: Mapping[str, float]) -> int:
 
 
 def cut_rows(path: Path, size: int) -> None:
-    """Cut off what was written after the file had ``size`` bytes.
+    """Truncate the file to ``size`` bytes.
 
     Raises
     ------
@@ -50,21 +50,28 @@ def cut_rows(path: Path, size: int) -> None:
     """
     present = path.stat().st_size if path.exists() else 0
     if present < size:
-        raise RunError(f"{path} is damaged: it has {present} bytes, and had {size} when saved")
+        raise RunError(f"{path} is damaged: it has {present} bytes, but had {size} when saved")
     with storage_errors(path), path.open("ab") as file:
         file.truncate(size)
 
 
 def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
-    """Read the rows, whose losses are for a unit; none where there is no file.
+    """Return the rows; an empty list if there is no file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    unit
+        The unit of the losses.
 
     Raises
     ------
     RunError
-        A row is not an object of numbers, or lacks one that every row has.
+        A row is not a JSON object of numbers, or lacks a required key.
     """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]  # A row that was cut off has no line end.
+        lines = path.read_bytes().split(b"\n")[:-1]  # A truncated row has no line break.
         return [_checked_row(json.loads(line), unit) for line in lines]
     except FileNotFoundError:
         return []
@@ -73,7 +80,7 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
 
 
 def _checked_row(row: object, unit: str) -> dict[str, Any]:
-    if isinstance(row, dict) and "passes" in row:  # as older runs call them
+    if isinstance(row, dict) and "passes" in row:  # the name in older runs
         row = {"epochs" if name == "passes" else name: value for name, value in row.items()}
     needed = (
         "step",

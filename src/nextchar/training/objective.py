@@ -1,7 +1,6 @@
-"""What the steps of a training learn from: running text here, items in ``tasks.objective``.
+"""Training objectives: the loss of each step. The one for items is in ``tasks.objective``.
 
-A trainer asks its objective for the objective of a step, whatever the network reads to get there.
-What a step draws at random follows from the seed and its number.
+The random numbers of a step are determined by the seed and the step's number.
 
 Shapes: T time steps, B streams, H hidden.
 """
@@ -27,18 +26,18 @@ from nextchar.training.seeds import seed_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What a validation found.
+class ValidationResult:
+    """The metrics of a validation.
 
     Attributes
     ----------
     nats
-        The loss per unit of the objective.
+        The loss in nats per unit of the objective.
     figures
-        What else is reported, by name; each name with its unit.
+        Further metrics by name; each name includes the unit.
     decides
-        Lower is better: which weights are kept, when the rate falls at a plateau, and when
-        training stops early. The loss, if not given.
+        The criterion, lower is better, for keeping weights, reducing the rate at a plateau and
+        stopping early; by default the loss.
     """
 
     nats: float
@@ -47,25 +46,32 @@ class Measured:
 
     @property
     def value(self) -> float:
-        """What decides."""
+        """The criterion: ``decides``, or else the loss."""
         return self.nats if self.decides is None else self.decides
 
     def is_better(self, value: float | None, nats: float | None) -> bool:
-        """Say whether this is better than before; equal values leave it to the loss."""
+        """Return whether this is better than an earlier result.
+
+        Parameters
+        ----------
+        value, nats
+            The criterion and the loss of the earlier result; ``None`` if there is none. The loss
+            breaks ties.
+        """
         return value is None or nats is None or (self.value, self.nats) < (value, nats)
 
 
 class Objective(ABC):
-    """What the steps of a training learn from.
+    """The loss of each training step, and the state carried from one step to the next.
 
     Attributes
     ----------
     unit
-        What a reported loss is for: ``"char"``, ``"item"``, ``"label"``, ….
+        The unit of a reported loss: ``"char"``, ``"item"``, ``"label"``, ….
     targets_per_unit
-        Predictions of the loss for each such unit.
+        Predictions per unit; scales the mean loss of a prediction to a loss per unit.
     symbols_per_char
-        Symbols for each original character, for speeds.
+        Symbols per original character, for reported speeds.
     """
 
     unit: str
@@ -74,43 +80,43 @@ class Objective(ABC):
 
     @abstractmethod
     def compute_loss(self, step: int) -> Loss:
-        """Read what a step reads, and judge what the network makes of it."""
+        """Return the loss on the batch of a step."""
 
     @abstractmethod
     def symbols(self, step: int) -> int:
-        """Count the symbols that a step reads, over all processes."""
+        """Return the number of symbols that a step reads, over all processes."""
 
     @abstractmethod
     def epochs(self, step: int) -> float:
-        """Give how often all has been read before a step."""
+        """Return the number of epochs completed before a step."""
 
-    def keep(self) -> None:  # noqa: B027  (items leave nothing behind)
-        """Let the next step begin where the newest one ended: its update was made."""
+    def keep(self) -> None:  # noqa: B027  (items carry no state)
+        """Carry the state of the newest step over to the next one, after its update."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Name what the newest step left behind, for all processes together."""
+        """Return the carried state of all processes, by name."""
         return {}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what ``tensors`` gave; ``RunError`` if it does not fit."""
+        """Restore the result of ``tensors``; raise ``RunError`` if it does not match."""
         copy_by_name({}, tensors)
 
 
 class StreamObjective(Objective):
-    """Windows of running text, each read from the state in which the one before ended.
+    """The objective on running text: each window starts from the final state of the one before.
 
     Parameters
     ----------
     network
-        That learns, on the device where it is to be trained.
+        The network to train, on its device.
     streams
-        The training part's batches, or this process's share of them.
+        The batches of the training part, or this process's share of them.
     config
-        With ``precision`` decided.
+        Its ``precision`` must be resolved (not ``auto``).
     symbols_per_char
         Symbols per original character of the training part.
     processes
-        Those that train together; this one alone if not given.
+        The processes that train together; by default this one alone.
     """
 
     unit = "char"
@@ -140,7 +146,7 @@ class StreamObjective(Objective):
         self._newest = self._state
 
     def compute_loss(self, step: int) -> Loss:
-        """Read a step's windows; see ``Streams.batch``."""
+        """Return the loss on the windows of a step; see ``Streams.batch``."""
         batch = self._streams.batch(step)
         inputs, targets, fresh = (
             on_device(torch.from_numpy(values), self._device)
@@ -159,32 +165,32 @@ class StreamObjective(Objective):
             stream_share=1 / self._streams.world,
         )
 
-    def symbols(self, step: int) -> int:  # noqa: ARG002  (all steps read as much)
-        """Give B · T."""
+    def symbols(self, step: int) -> int:  # noqa: ARG002  (the same for all steps)
+        """Return B · T."""
         return self._streams.batch_size * self._streams.sequence_length
 
     def epochs(self, step: int) -> float:
-        """Give the epochs over the text; see ``Streams.epoch``."""
+        """Return the epochs over the text; see ``Streams.epoch``."""
         return self._streams.epoch(step)
 
     def keep(self) -> None:
-        """Carry the value of the state over to the next step, and not its gradient."""
+        """Carry the state over to the next step, without its gradient."""
         self._state = self._newest
 
     def tensors(self) -> dict[str, Tensor]:
-        """Name the state of all streams, ``{layer}.{part}``."""
+        """Return the state of all streams by name, ``{layer}.{part}``."""
         gathered = tuple(tuple(map(self._processes.gather, layer)) for layer in self._state)
         return _named_state(gathered)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back the state of all streams, of which this process takes its share."""
+        """Restore this process's share of the state of all streams."""
         state = self._network.initial_state(self._config.batch_size)
         copy_by_name(_named_state(state), tensors)
         self._state = tuple(tuple(map(self._processes.share_of, layer)) for layer in state)
 
 
 def on_device(values: Tensor, device: torch.device) -> Tensor:
-    """Bring a tensor from the host to a device; from pinned memory it need not be waited for."""
+    """Copy a host tensor to a device; to a GPU asynchronously, from pinned memory."""
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)

@@ -1,6 +1,6 @@
-"""Update rules, learning-rate schedules, penalties on weights and gradient clipping.
+"""Optimisers, learning-rate schedules, weight penalties and gradient clipping.
 
-T, B and H as everywhere; a *step* is one update of the weights, counted from 0.
+A *step* is one update of the weights, counted from 0.
 """
 
 from __future__ import annotations
@@ -19,29 +19,33 @@ from nextchar.errors import RunError
 
 
 def build_optimizer(
-    levels: Sequence[Sequence[nn.Parameter]],
+    layer_groups: Sequence[Sequence[nn.Parameter]],
     config: TrainingConfig,
     *,
     undecayed: nn.Parameter | None = None,
 ) -> Optimizer:
-    """Make the optimiser that the configuration names.
+    """Return the configured optimiser.
 
-    Matrices decay and vectors (biases, peepholes) do not: decoupled from the gradient with
-    adamw (Loshchilov & Hutter 2019), as an L2 term in the gradient with the others.
+    Weight decay applies to matrices, not to vectors (biases, peepholes). With adamw it is
+    decoupled from the gradient (Loshchilov & Hutter 2019); with the other optimisers it is an L2
+    term in the gradient.
 
     Parameters
     ----------
-    levels
-        The parameters from the input to the output. Each level has ``config.layer_decay`` of the
-        rate of the level above (discriminative fine-tuning: Howard & Ruder 2018).
+    layer_groups
+        The parameters of each layer group, from the input to the output. The learning rate of a
+        group is ``config.layer_decay`` times the rate of the group above (discriminative
+        fine-tuning: Howard & Ruder 2018).
+    config
+        Names the optimiser and its settings.
     undecayed
-        A matrix that does not decay either.
+        A matrix without weight decay.
     """
-    top = len(levels) - 1
+    top = len(layer_groups) - 1
     factors = [
         (parameter, config.layer_decay ** (top - number))
-        for number, level in enumerate(levels)
-        for parameter in level
+        for number, group in enumerate(layer_groups)
+        for parameter in group
     ]
     matrices = [(p, factor) for p, factor in factors if p.ndim >= 2]
     vectors = [(p, factor) for p, factor in factors if p.ndim < 2]
@@ -51,7 +55,7 @@ def build_optimizer(
         decays = parameter.ndim >= 2 and parameter is not undecayed
         return factor, config.weight_decay if decays else 0.0
 
-    # All matrices, then all vectors, whatever the groups: checkpoints number them in this order.
+    # All matrices before all vectors: the parameter indices in checkpoints depend on this order.
     groups = [
         {"params": [p for p, _ in entries], "factor": factor, "weight_decay": weight_decay}
         for part in (matrices, vectors)
@@ -70,7 +74,7 @@ def build_optimizer(
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Name every tensor of an optimiser's state ``{parameter index}.{key}``."""
+    """Return the tensors of an optimiser's state, named ``{parameter index}.{key}``."""
     state: Mapping[int, Mapping[str, Any]] = optimizer.state_dict()["state"]
     return {
         f"{index}.{key}": value
@@ -81,12 +85,12 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer_tensors(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what ``optimizer_tensors`` gave.
+    """Restore an optimiser's state from the result of ``optimizer_tensors``.
 
     Raises
     ------
     RunError
-        The names do not fit the optimiser's parameters.
+        The names do not match the optimiser's parameters.
     """
     complete = optimizer.state_dict()
     count = sum(len(group["params"]) for group in complete["param_groups"])
@@ -94,14 +98,14 @@ def load_optimizer_tensors(optimizer: Optimizer, tensors: Mapping[str, Tensor]) 
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
         if not index.isdigit() or int(index) >= count:
-            raise RunError(f"optimiser state '{name}' fits none of the {count} parameters")
+            raise RunError(f"optimiser state '{name}' matches none of the {count} parameters")
         state.setdefault(int(index), {})[key] = tensor
     complete["state"] = state
     optimizer.load_state_dict(complete)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the rate of the top level; the levels below have their shares of it."""
+    """Set the rate of the top layer group; the groups below are scaled by their factors."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
 
@@ -109,9 +113,9 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> float:
     """Return the learning rate of a step, before any plateau factor.
 
-    The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``; then it stays
-    (constant, plateau), or falls to zero at the end of the run, on a line or on half a cosine
-    (Loshchilov & Hutter 2017). The schedule begins at ``first_step``.
+    The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``. It then stays
+    constant (constant, plateau) or decays to zero at the end of the run, linearly or along half a
+    cosine (Loshchilov & Hutter 2017). The schedule begins at ``first_step``.
     """
     steps, step = config.steps - first_step, step - first_step
     rising = round(config.warmup * steps)
@@ -126,9 +130,9 @@ def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> fl
 
 
 def add_penalties(parameters: Iterable[Tensor], config: TrainingConfig) -> None:
-    """Add the gradients of the penalties on weight matrices, in place.
+    """Add the gradients of the weight penalties to those of the matrices, in place.
 
-    Those of λ₁ Σ|w| (L1: Tibshirani 1996) and of λ₂/2 Σw² (L2, ridge), both with respect to w.
+    The penalties are λ₁ Σ|w| (L1: Tibshirani 1996) and λ₂/2 Σw² (L2, ridge).
     """
     weights = [p for p in parameters if p.ndim >= 2 and p.grad is not None]
     gradients = [p.grad for p in weights if p.grad is not None]
@@ -140,16 +144,16 @@ def add_penalties(parameters: Iterable[Tensor], config: TrainingConfig) -> None:
 
 
 def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> Tensor:
-    """Clip gradients in place, each element first and then the global norm; give the norm.
+    """Clip gradients in place, first by value and then by global norm; return the norm.
 
-    Nothing is brought to the host, so that a GPU is never waited for.
+    Clipping by norm: Pascanu, Mikolov & Bengio 2013. The norm stays on the device, so this does not
+    wait for a GPU.
 
     Returns
     -------
     Tensor
-        The global L2 norm, shape [], before anything was clipped; not finite where any gradient
-        is not, and then the gradients are of no use. Clipping by norm: Pascanu, Mikolov & Bengio
-        2013.
+        The global L2 norm before clipping, shape []. It is not finite if any gradient is not;
+        the clipped gradients are then unusable.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = clipped_norm = nn.utils.get_total_norm(gradients)

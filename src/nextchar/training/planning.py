@@ -1,15 +1,15 @@
-"""From minutes to sizes, rates and steps.
+"""Planning for a time budget: network size, learning rate, steps and dropout.
 
-The rule, in the order in which it decides; the experiments behind it are in docs/recipe.md:
+The rules, in order; the experiments behind them are in docs/recipe.md:
 
-- the largest network that still reads six symbols for each of its weights within the time,
-  and has no more weights than 3,000 times the square root of the text's length: beyond a few
-  hundred thousand symbols, time limits it first;
-- a learning rate that falls with the root of its width;
-- as many steps as fit, but no more than a hundred epochs over the text;
-- the more often a weight sees the same text, the more dropout: on outputs, a quarter of that on
-  the embedding, and where it is strong, on the recurrent weights too, growing with the epochs to
-  nearly as much.
+- The network is the largest one that reads at least six symbols per weight within the time and
+  has at most 3,000 weights times the square root of the text's length. Beyond a few hundred
+  thousand symbols, the time is the tighter limit.
+- The learning rate is inversely proportional to the square root of the width.
+- The budget is filled with steps, up to a hundred epochs over the text.
+- Dropout grows with the epochs and with the weights per symbol of text. It applies to the outputs
+  and, at a quarter of the probability, to the embedding. Strong dropout also applies to the
+  recurrent weights, with a probability that grows with the epochs to nearly that of the outputs.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from nextchar.training.plans import Plan
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 SYMBOLS_PER_WEIGHT = 6
 WEIGHTS_PER_ROOT_SYMBOL = 3000
-MOST_PASSES = 100
+MAX_EPOCHS = 100
 RATE_AT_256 = 1e-2
 STRONG_DROPOUT = 0.2
-PASSES_FOR_WEIGHTS = 70
+EPOCHS_FOR_WEIGHT_DROPOUT = 70
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
-TRAINING_SHARE = 0.2  # minimum share of the budget: preparation may make a short one overrun
+TRAINING_SHARE = 0.2  # minimum share of the budget, even if preparation then makes it overrun
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a configuration was measured to cost.
+    """The measured cost of a configuration.
 
     Attributes
     ----------
     weights
-        Parameters of the network.
+        Number of parameters of the network.
     step_seconds
-        One optimiser step.
+        Time of one optimiser step.
     validation_seconds
-        One pass over the validation part; 0 where nothing is held out.
+        Time of one validation; 0 without a validation part.
     """
 
     weights: int
@@ -63,23 +63,23 @@ def plan(
     measure: Callable[[Config], Cost],
     count_weights: Callable[[Config], int],
 ) -> Config:
-    """Choose sizes that suit corpus and budget, and the steps that fill it.
+    """Return a configuration whose sizes and steps suit the corpus and the time budget.
 
     Parameters
     ----------
     config
-        What was asked for.
+        The requested configuration.
     given
-        The names of the options that the user set; the plan leaves them as they are, and with
-        ``dropout`` all kinds of dropout.
+        The names of the options that the user set; the plan does not change them. With ``dropout``
+        among them, it changes no kind of dropout.
     symbols
         Length of the training part.
     seconds_left
-        Gives what is left of the budget, asked anew after each measurement.
+        Returns the rest of the budget; called again after each measurement.
     measure
-        Trains briefly and gives the cost.
+        Trains briefly and returns the cost.
     count_weights
-        Gives the number of weights without training.
+        Returns the number of weights, without training.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def plan(
     """
 
     def left() -> float:
-        # However long preparation took: a short budget is exceeded, not refused.
+        # After a long preparation, a short budget is exceeded rather than rejected.
         return max(seconds_left(), TRAINING_SHARE * _budget(config))
 
     if not _size_is_given(config, given):
@@ -98,14 +98,14 @@ def plan(
     cost = measure(config)
     config = _with_steps(config, given, symbols, left(), cost)
     regularized = _with_dropout(config, given, count_weights(config), symbols)
-    if regularized.network != config.network:  # It takes time of its own.
+    if regularized.network != config.network:  # Dropout makes a step slower.
         cost = measure(regularized)
         config = _with_steps(regularized, given, symbols, left(), cost)
     return config
 
 
 def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
-    """Return the steps that fit into a time with the validations between them; 0 if none does."""
+    """Return the number of steps that fit into a time with their validations; 0 if none fits."""
     if training.validate_every > 0:
         share = cost.validation_seconds / training.validate_every
         return max(0, int(seconds / (cost.step_seconds + share)))
@@ -114,30 +114,30 @@ def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
 
 
 def plan_within(cost: Cost, seconds: float, training: TrainingConfig) -> Plan:
-    """Fill a time with steps and validations, as often as was chosen, or as is affordable."""
+    """Return the plan for a time: at the configured validation interval, or at a planned one."""
     steps = steps_within(cost, seconds, training)
     every = training.validate_every or math.ceil(steps / _validations(cost, seconds))
     return Plan(steps, max(1, every))
 
 
 def too_short(minutes: float, cost: Cost, spent: float = 0.0) -> ConfigError:
-    """Return the error for a budget too short for a step, with the minimum.
+    """Return the error for a budget too short for a step; its message has the minimum.
 
     Parameters
     ----------
     minutes
         The budget.
     cost
-        What its steps and validations take.
+        The cost of a step and a validation.
     spent
-        Seconds that are taken from the budget before its first step.
+        Seconds of the budget spent before the first step.
     """
     least = spent + 1.5 * (cost.step_seconds + cost.validation_seconds)
     before = f"preparation took {spent:.2g} s, " if spent else ""
     return ConfigError(
         f"{minutes:g} minutes are too short here: {before}a step takes "
-        f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the least "
-        "that works is about "
+        f"{cost.step_seconds:.2g} s and a validation {cost.validation_seconds:.2g} s; the minimum "
+        "is about "
         f"{as_option('minutes', _rounded_up(least / 60))}"
     )
 
@@ -151,7 +151,10 @@ def _size_is_given(config: Config, given: Collection[str]) -> bool:
 
 
 def _with_rate(config: Config, given: Collection[str]) -> Config:
-    """Take a smaller step in a wider network, where each output has more weights that move."""
+    """Return the configuration with its learning rate, smaller for wider networks.
+
+    Each output of a wider network depends on more weights, all of which change in a step.
+    """
     if "learning_rate" in given or config.training.optimizer not in ("adam", "adamw"):
         return config
     rate = RATE_AT_256 * math.sqrt(256 / config.network.hidden_size)
@@ -165,9 +168,9 @@ def _with_steps(
     seconds: float,
     cost: Cost,
 ) -> Config:
-    """Fill the time with steps and the validations between them, up to ``MOST_PASSES``."""
+    """Return the configuration with the steps that fill a time, up to ``MAX_EPOCHS``."""
     training = config.training
-    most = max(1, MOST_PASSES * symbols // (training.batch_size * training.sequence_length))
+    most = max(1, MAX_EPOCHS * symbols // (training.batch_size * training.sequence_length))
     is_given = "validate_every" in given and training.validate_every > 0
     if not is_given:
         training = dataclasses.replace(training, validate_every=0)
@@ -181,7 +184,7 @@ def _with_steps(
 
 
 def _rounded_up(minutes: float) -> float:
-    """Round up to two significant digits."""
+    """Return a number rounded up to two significant digits."""
     unit = 10.0 ** (math.floor(math.log10(minutes)) - 1)
     return float(f"{math.ceil(minutes / unit) * unit:.2g}")
 
@@ -193,7 +196,10 @@ def _with_size(
     cost: Cost,
     count_weights: Callable[[Config], int],
 ) -> Config:
-    """Take the largest size that the budget and the corpus feed, from one measured cost."""
+    """Return the configuration with the largest size that suits the budget and the corpus.
+
+    The costs of all sizes are extrapolated from one measurement.
+    """
     training = config.training
     each = training.batch_size * training.sequence_length
     fitting = config
@@ -214,13 +220,13 @@ def _with_size(
 
 
 def _validations(cost: Cost, seconds: float) -> int:
-    """Validate ten times, less often where that took more than a tenth of the budget."""
+    """Return the number of validations: ten, or fewer if they would exceed a tenth of the time."""
     affordable = VALIDATION_SHARE * seconds / max(cost.validation_seconds, 1e-9)
     return max(1, min(VALIDATIONS, int(affordable)))
 
 
 def _with_dropout(config: Config, given: Collection[str], weights: int, symbols: int) -> Config:
-    """Regularise the more, the more epochs and the more weights a symbol of text there are."""
+    """Return the configuration with dropout, stronger for more epochs and weights per symbol."""
     network, training = config.network, config.training
     if "dropout" in given:
         return config
@@ -231,7 +237,7 @@ def _with_dropout(config: Config, given: Collection[str], weights: int, symbols:
     if network.input == "embedding":
         choices["embedding_dropout"] = dropout / 4
     if network.cell not in ("min_gru", "min_lstm"):
-        grown = min(1.0, read / symbols / PASSES_FOR_WEIGHTS)
+        grown = min(1.0, read / symbols / EPOCHS_FOR_WEIGHT_DROPOUT)
         choices["weight_dropout"] = grown * (dropout - 0.1) if dropout >= STRONG_DROPOUT else 0.0
     new = {name: round(p, 2) for name, p in choices.items() if name not in given}
     return config.with_options(**new)

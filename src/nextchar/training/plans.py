@@ -1,4 +1,4 @@
-"""The outcome of a plan: how a time is filled."""
+"""The number of steps and validations for a time budget."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps and validations that fill a time.
+    """The number of steps and validations that fit into a time.
 
     Attributes
     ----------
     steps
-        Optimiser steps; 0 where none fits.
+        Optimiser steps; 0 if none fits.
     validate_every
-        Steps between two validations; 0 is the usual number of times.
+        Steps between two validations; 0 means the default number of validations.
     """
 
     steps: int

@@ -1,16 +1,19 @@
-"""The processes that train one network together: all that is known of ``torch.distributed``.
+"""Data-parallel training in several processes; the only module that uses ``torch.distributed``.
 
 ``torchrun`` starts R processes with the same command. Each has a copy of the network and an equal
-share of the streams; after the backward pass the gradients are summed, and every process makes the
-same update to the same bits. The first process alone reads the text and writes files.
+share of the streams. After the backward pass the gradients are summed over the processes, and
+every process makes the same update, bit for bit. Only the first process reads the text and writes
+files.
 
-The sum is one exchange of all gradients, flattened, and not torch's
-``DistributedDataParallel``: the networks are small, so that sending while the backward pass still
-runs would win little; a step's loss is a mean over targets that need not be equally many in each
-process, where the wrapper takes the mean over processes; and what else the processes have to agree
-upon travels along for nothing.
+The sum is a single all-reduce of the flattened gradients instead of torch's
+``DistributedDataParallel``, for three reasons:
 
-Legend: R processes, of which r is the rank; B streams.
+- The networks are small, so overlapping communication with the backward pass would gain little.
+- The loss of a step is a mean over its targets, whose number may differ between processes. The
+  wrapper averages over processes instead.
+- Other values that the processes share, such as stop requests, need no exchange of their own.
+
+Legend: R processes, B streams.
 """
 
 from __future__ import annotations
@@ -32,20 +35,22 @@ from nextchar.errors import ConfigError, NextcharError, OtherProcessError, as_op
 from nextchar.nn.device import pick_device
 from nextchar.training import torchrun
 
-# The others wait as long as the first one prepares the text or validates. A process that dies
-# is noticed by its closed connections, not by the clock.
+# The other processes wait while the first one prepares the text or validates. A dead process is
+# detected by its closed connections, not by a timeout.
 _LONGEST_WAIT = timedelta(days=365)
 
 ValueT = TypeVar("ValueT")
 
 
 class Processes:
-    """One process alone: what several would exchange is what it has already.
+    """The processes that train together. This base class is a single process without exchanges.
 
     Attributes
     ----------
-    rank, world
-        Which of how many processes this is; the first has rank 0.
+    rank
+        The rank of this process, from 0.
+    world
+        The number of processes.
     """
 
     rank: int = 0
@@ -53,59 +58,62 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that reads, writes and speaks."""
+        """Whether this is the process that reads the text, writes files and calls listeners."""
         return self.rank == 0
 
     def device(self, name: str) -> torch.device:
-        """Give this process's device of a name, as ``pick_device``."""
+        """Return the device for this process; ``name`` is as in ``pick_device``."""
         return pick_device(name)
 
-    def sum_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors of one type and device by their sums over the processes."""
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over the processes; all have one dtype and device."""
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """Give the tensors [B/R, …] of all processes as one [B, …], in the order of the ranks."""
+        """Return the concatenation [B, …] of the tensors [B/R, …] of all processes, by rank."""
         return tensor
 
     def share_of(self, tensor: Tensor) -> Tensor:
-        """Give this process's rows [B/R, …] of a tensor [B, …]."""
+        """Return this process's rows [B/R, …] of a tensor [B, …]."""
         return tensor.chunk(self.world)[self.rank]
 
     def first(self, make: Callable[[], ValueT]) -> ValueT:
-        """Give what the first process makes, which JSON can hold; the others wait for it."""
+        """Call a function in the first process only; return its result in every process.
+
+        The result must be serialisable as JSON.
+        """
         return make()
 
     def begin(self, folder: Path) -> None:
-        """Note that this job begins the run in a folder."""
+        """Record that this job has begun the run in a folder."""
 
     def has_begun(self, folder: Path) -> bool:  # noqa: ARG002
-        """Say whether this job noted so before ``torchrun`` started its processes anew."""
+        """Return whether this job began the run before ``torchrun`` restarted its processes."""
         return False
 
 
 class _Torchrun(Processes):
-    """One of the processes that ``torchrun`` has started.
+    """One of several processes that ``torchrun`` has started.
 
     Parameters
     ----------
     store
-        Kept by ``torchrun``; it outlives the processes.
+        The store of ``torchrun``, which outlives the processes.
     """
 
     def __init__(self, store: Store) -> None:
         self.rank, self.world = torchrun.rank(), torchrun.world_size()
         self._store = store
-        # A name of its own for each time that the processes meet.
+        # A unique prefix for each process group of the job.
         times = store.add(f"nextchar/{torchrun.restarts()}/{self.rank}", 1)
-        self._meeting = PrefixStore(f"nextchar/{torchrun.restarts()}/{times}", store)
+        self._group_store = PrefixStore(f"nextchar/{torchrun.restarts()}/{times}", store)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-            store=self._meeting,
+            store=self._group_store,
             rank=self.rank,
             world_size=self.world,
             timeout=_LONGEST_WAIT,
         )
-        # A process that fails at once must not leave before the others are connected.
+        # A barrier: a process that fails at once must not exit before the others are connected.
         dist.all_reduce(torch.zeros(1))
 
     def device(self, name: str) -> torch.device:
@@ -115,15 +123,15 @@ class _Torchrun(Processes):
             if local_rank >= present:
                 raise ConfigError(
                     f"each process needs a GPU of its own: torch finds {present}, and this is "
-                    f"process {local_rank + 1} here; give torchrun --nproc-per-node "
+                    f"process {local_rank + 1} here; start torchrun with --nproc-per-node "
                     f"{present}, or train with {as_option('device', 'cpu')}"
                 )
             torch.cuda.set_device(local_rank)
         return device
 
-    def sum_up(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        with _others_present():
+        with _connection_errors():
             dist.all_reduce(flat)
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
@@ -131,19 +139,19 @@ class _Torchrun(Processes):
 
     def gather(self, tensor: Tensor) -> Tensor:
         parts = [torch.empty_like(tensor) for _ in range(self.world)]
-        with _others_present():
+        with _connection_errors():
             dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
 
     def first(self, make: Callable[[], ValueT]) -> ValueT:
         data = json.dumps(make()).encode() if self.is_first else b""
         length = torch.tensor(len(data))
-        with _others_present():
+        with _connection_errors():
             dist.broadcast(length, src=0)
-        letters = bytearray(data) if self.is_first else bytearray(int(length))
-        with _others_present():
-            dist.broadcast(torch.frombuffer(letters, dtype=torch.uint8), src=0)
-        value: ValueT = json.loads(letters)
+        buffer = bytearray(data) if self.is_first else bytearray(int(length))
+        with _connection_errors():
+            dist.broadcast(torch.frombuffer(buffer, dtype=torch.uint8), src=0)
+        value: ValueT = json.loads(buffer)
         return value
 
     def begin(self, folder: Path) -> None:
@@ -153,24 +161,36 @@ class _Torchrun(Processes):
         return bool(self._store.check([_begun(folder)]))
 
     def leave(self) -> None:
-        """Close all connections, so that those who wait for this process know."""
+        """Close all connections, which ends the waiting of other processes."""
         dist.destroy_process_group()
 
-    def speaks_of(self, code: int) -> int | None:
-        """Note a failure with its exit code, if it is the first one; else give the first's."""
+    def earlier_failure(self, code: int) -> int | None:
+        """Record that this process has failed; return the exit code of an earlier failure.
+
+        Parameters
+        ----------
+        code
+            The exit code of this failure.
+
+        Returns
+        -------
+        int or None
+            The exit code of the process that failed first; ``None`` if it is this one.
+        """
         mine = f"{self.rank} {code}"
         try:
-            noted = self._meeting.compare_set("failure", "", mine).decode()
-        except RuntimeError:  # torchrun is gone, and nobody can be asked.
+            recorded = self._group_store.compare_set("failure", "", mine).decode()
+        except RuntimeError:  # torchrun has exited, and its store with it.
             return None
-        return None if noted == mine else int(noted.split()[1])
+        return None if recorded == mine else int(recorded.split()[1])
 
 
 @contextlib.contextmanager
 def together() -> Iterator[Processes]:
-    """Meet the processes that ``torchrun`` started with this one; alone without ``torchrun``.
+    """Connect to the other processes of ``torchrun``; without it, this process is alone.
 
-    Of an error in the block, one process tells; in the others it is an ``OtherProcessError``.
+    If the block fails, the process that fails first raises its error; the others raise
+    ``OtherProcessError``.
     """
     if not torchrun.is_one_of_many():
         yield Processes()
@@ -181,9 +201,9 @@ def together() -> Iterator[Processes]:
     except OtherProcessError:
         raise
     except BaseException as error:
-        told = processes.speaks_of(_exit_code(error))
-        if told is not None:
-            raise OtherProcessError(str(error), told) from error
+        earlier = processes.earlier_failure(_exit_code(error))
+        if earlier is not None:
+            raise OtherProcessError(str(error), earlier) from error
         raise
     finally:
         processes.leave()
@@ -208,12 +228,12 @@ def _begun(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _others_present() -> Iterator[None]:
-    """Turn a connection that broke in the block into an error that says so."""
+def _connection_errors() -> Iterator[None]:
+    """Turn a broken connection in the block into a ``NextcharError``."""
     try:
         yield
     except RuntimeError as error:
         raise NextcharError(
-            "another process of this training has ended, and this one cannot go on alone: "
+            "another process of this training run has ended, and this one cannot continue alone: "
             f"{in_terms('resume', '--resume')} continues from the last save"
         ) from error

@@ -1,4 +1,4 @@
-"""Requests of a process between two steps. They travel with the gradients, so that all agree."""
+"""Stop and save requests, summed over the processes together with the gradients."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Requests(NamedTuple):
-    """The number of processes that request something; 0 is none.
+    """The number of processes with each request; 0 is none.
 
     Attributes
     ----------
     interrupt, terminate
-        Save and stop, since SIGINT or SIGTERM came.
+        Requests to save and stop after SIGINT or SIGTERM.
     save
-        Save, since the last save is long ago.
+        Requests for a periodic save.
     """
 
     interrupt: float = 0.0
@@ -23,12 +23,20 @@ class Requests(NamedTuple):
 
     @classmethod
     def of(cls, received: int | None, *, save: bool) -> Requests:
-        """Return the requests of one process, which may have received a signal."""
+        """Return the requests of one process.
+
+        Parameters
+        ----------
+        received
+            The signal that it has received, or ``None``.
+        save
+            Whether it requests a save.
+        """
         return cls(float(received == signal.SIGINT), float(received == signal.SIGTERM), float(save))
 
     @property
     def signal_number(self) -> int | None:
-        """The signal for which to stop; SIGTERM where both came."""
+        """The signal that requests a stop, or ``None``; SIGTERM takes precedence."""
         if self.terminate:
             return signal.SIGTERM
         return signal.SIGINT if self.interrupt else None

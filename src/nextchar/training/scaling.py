@@ -1,8 +1,8 @@
-"""The loss scale of float16, whose gradients would otherwise vanish (Micikevicius et al. 2018).
+"""Dynamic loss scaling for float16, whose gradients would otherwise underflow.
 
-Gradients are taken of the loss times a factor, and divided by it before anything looks at them. A
-step whose gradients overflow is not taken, and halves the factor; 2,000 steps without one double
-it. With adam and adamw, nothing is brought to the host.
+Micikevicius et al. 2018: the loss is multiplied by a scale, and the gradients are divided by it
+before any other use. A step whose gradients overflow is skipped and halves the scale; 2,000 steps
+without overflow double it. With adam and adamw, nothing is copied to the host.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from torch.optim import Optimizer
 from nextchar.config import TrainingConfig
 from nextchar.training.trainer_state import TrainerState
 
-# A factor below this has been halved by more than a few unlucky batches: the gradients are no
-# numbers whatever it is.
+# A smaller scale cannot be the result of a few unlucky batches: the gradients are not finite at any
+# scale.
 LOWEST = 1e-3
 
 
 class LossScale:
-    """The factor, where precision is float16; otherwise nothing is changed.
+    """The loss scale; in other precisions than float16, it has no effect.
 
     Parameters
     ----------
     config
-        With ``precision`` decided.
+        Its ``precision`` must be resolved (not ``auto``).
     device
-        Of the network.
+        The device of the network.
+
+    Attributes
+    ----------
+    is_used
+        Whether the precision is float16.
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
@@ -35,36 +40,36 @@ class LossScale:
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.is_used)
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """Give what the gradient is to be taken of."""
+        """Return the loss times the scale, for the backward pass."""
         scaled: Tensor = self._scaler.scale(loss)
         return scaled
 
     def undo(self, optimizer: Optimizer) -> None:
-        """Divide the gradients of an optimiser's parameters, in place."""
+        """Divide the gradients of an optimiser's parameters by the scale, in place."""
         self._scaler.unscale_(optimizer)
 
     def step(self, optimizer: Optimizer) -> None:
-        """Take the optimiser's step, unless the gradients overflowed, and follow that."""
+        """Take the optimiser's step, unless the gradients have overflowed, and update the scale."""
         self._scaler.step(optimizer)
         self._scaler.update()
 
     def counted(self, norm: Tensor) -> Tensor:
-        """Give a gradient norm as it counts for divergence: that of a step not taken is nothing."""
+        """Return a gradient norm for the divergence check; that of a skipped step is 0."""
         return torch.where(norm.isfinite(), norm, 0.0) if self.is_used else norm
 
     def is_lost(self) -> bool:
-        """Say whether no factor brings finite gradients any more; waits for the device."""
+        """Return whether the gradients are not finite at any scale; waits for the device."""
         return self.is_used and self._scaler.get_scale() < LOWEST
 
     def save(self, progress: TrainerState) -> None:
-        """Note what resuming needs; waits for the device."""
+        """Store the scale in the training state; waits for the device."""
         if self.is_used:
             values = self._scaler.state_dict()
             progress.loss_scale = values["scale"]
             progress.loss_scale_steps = values["_growth_tracker"]
 
     def restore(self, progress: TrainerState) -> None:
-        """Go back to what was noted."""
+        """Restore the scale from the training state."""
         if self.is_used and progress.loss_scale is not None:
-            noted = {"scale": progress.loss_scale, "_growth_tracker": progress.loss_scale_steps}
-            self._scaler.load_state_dict({**self._scaler.state_dict(), **noted})
+            saved = {"scale": progress.loss_scale, "_growth_tracker": progress.loss_scale_steps}
+            self._scaler.load_state_dict({**self._scaler.state_dict(), **saved})

@@ -1,7 +1,7 @@
-"""All tensors that resume needs, under one name each: ``part.name``.
+"""The tensors needed to resume training, named ``part.name``.
 
-The parts are the network, the optimiser, the averaged weights if there are any, and what the last
-step left behind.
+The parts are the network, the optimiser, the averaged weights if there are any, and the state of
+the objective.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nextchar.training.optimization import (
 def tensors_of(
     network: nn.Module, optimizer: Optimizer, average: WeightAverage | None, objective: Objective
 ) -> dict[str, Tensor]:
-    """Name every tensor of a training."""
+    """Return all tensors needed to resume training, by name."""
     parts: dict[str, Mapping[str, Tensor]] = {
         "network": named_tensors(network),
         "optimizer": optimizer_tensors(optimizer),
@@ -37,19 +37,19 @@ def tensors_of(
     }
 
 
-def put_back(
+def restore_tensors(
     tensors: Mapping[str, Tensor],
     network: nn.Module,
     optimizer: Optimizer,
     average: WeightAverage | None,
     objective: Objective,
 ) -> None:
-    """Copy what ``tensors_of`` gave into the tensors of a training.
+    """Restore the network, optimiser, average and objective from the result of ``tensors_of``.
 
     Raises
     ------
     RunError
-        The names or the shapes do not fit.
+        The names or shapes do not match.
     """
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

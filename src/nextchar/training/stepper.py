@@ -1,10 +1,10 @@
-"""The update of a training step: loss, gradients, penalties, clipping, optimiser, average.
+"""One training step: loss, gradients, penalties, clipping, optimiser, average.
 
-It writes no files. ``training.trainer`` adds validation, checkpoints and resuming; a planner uses
-it alone to measure the time of a step.
+This module writes no files. ``training.trainer`` adds validation, checkpoints and resuming; the
+planner uses the stepper alone to measure the time of a step.
 
-Several processes may share a batch. Each makes the same update: gradients, losses and requests are
-summed over the processes in one exchange.
+Several processes may share a batch. Gradients, losses and requests are summed over the processes
+in a single all-reduce, so each process makes the same update.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nextchar.training.optimization import (
 from nextchar.training.processes import Processes
 from nextchar.training.requests import NO_REQUESTS, Requests
 from nextchar.training.scaling import LossScale
-from nextchar.training.snapshot import put_back, tensors_of
+from nextchar.training.snapshot import restore_tensors, tensors_of
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
 
@@ -50,28 +50,31 @@ class Stepper:
     Parameters
     ----------
     network
-        On the device that trains it, in training mode.
+        The network to train, on its device and in training mode.
     objective
-        The loss of a step.
+        Computes the loss of a step.
     config
-        With ``steps`` and ``precision`` decided (not ``auto``).
+        Its ``steps`` must be set, and its ``precision`` resolved (not ``auto``).
     grown
-        The part of a weight that belongs to new symbols, in a network initialised from another.
+        The input weight with the parameters of new symbols, if the network was initialised from a
+        pretrained model.
     processes
-        The processes that train together; this one alone if not given.
+        The processes that train together; by default this one alone.
     first_step
-        Steps done when the schedule of ``config`` began (``training.extension``).
+        Steps done before the schedule of ``config`` began (``training.extension``).
     checkpointed_in
-        Returns the folder that holds a checkpoint, for the message of a loss that is not finite.
+        Returns the run directory if it has a checkpoint, for the message about a non-finite loss.
 
     Attributes
     ----------
     state
-        Everything but tensors that the next step depends on.
+        The state that the next step depends on, apart from tensors.
     requests
-        The requests of all processes, known once the loss was read.
-    learning_rate, gradient_norm
-        Of the newest step; the norm is known once the loss was read.
+        The requests of all processes, updated by ``read``.
+    learning_rate
+        The learning rate of the newest step.
+    gradient_norm
+        The newest gradient norm, updated by ``read``.
     average
         The average of the weights, or ``None``.
     """
@@ -108,19 +111,19 @@ class Stepper:
 
     @property
     def is_read(self) -> bool:
-        """Whether the losses of all steps were read."""
+        """Whether the losses of all steps have been read."""
         return self._pending.count == 0
 
     def step(self, requests: Requests = NO_REQUESTS) -> None:
-        """Make one update.
+        """Update the weights once.
 
-        On a CPU the loss is read before the weights change. On a GPU the loop does not wait for
-        it: the losses and requests of ``READ_EVERY`` steps are read together.
+        On a CPU the loss is read before the weights change. On a GPU the losses and requests of
+        ``READ_EVERY`` steps are read together, to avoid waiting for the device at each step.
 
         Parameters
         ----------
         requests
-            Those of this process; they reach the others with the gradients.
+            The requests of this process, sent to the others with the gradients.
 
         Raises
         ------
@@ -135,12 +138,12 @@ class Stepper:
         loss = self.objective.compute_loss(number)
         self._optimizer.zero_grad(set_to_none=True)
         self._scale.scaled(loss.minimized).backward()  # type: ignore[no-untyped-call]
-        news = self._summed_up(loss.nats, requests)
+        metrics = self._all_reduce(loss.nats, requests)
         self._scale.undo(self._optimizer)
         add_penalties(self.network.parameters(), self.config)
         self._freezing.clear_known(number)
         norm = clip_gradients(self.network.parameters(), self.config)
-        self._pending.add(news, self._scale.counted(norm))
+        self._pending.add(metrics, self._scale.counted(norm))
         if self._device.type == "cpu":
             self.read()
         self._scale.step(self._optimizer)
@@ -152,11 +155,17 @@ class Stepper:
             self.read()
 
     def read(self) -> None:
-        """Bring the losses of the newest steps to the host; they must be finite."""
+        """Copy the pending metrics to the host.
+
+        Raises
+        ------
+        NonFiniteLossError
+            A loss or the gradient norm is not finite.
+        """
         state, pending = self.state, self._pending
         if pending.count == 0:
             return
-        (loss, *requests), self.gradient_norm = pending.news.tolist(), float(pending.norm)
+        (loss, *requests), self.gradient_norm = pending.metrics.tolist(), float(pending.norm)
         if not math.isfinite(loss):
             raise self.diverged(f"the loss is {loss} {self._where()}")
         if not math.isfinite(self.gradient_norm) or self._scale.is_lost():
@@ -173,43 +182,48 @@ class Stepper:
         return self.state.loss_sum / self.state.loss_count * self.objective.targets_per_unit
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return all tensors that the next step depends on, and complete ``state``."""
+        """Update ``state``, and return all tensors that the next step depends on."""
         self.read()
         self._scale.save(self.state)
         return tensors_of(self.network, self._optimizer, self.average, self.objective)
 
     def restore(self, tensors: Mapping[str, Tensor], state: TrainerState) -> str | None:
-        """Go back to a snapshot; return the former machinery if the steps now run on another.
+        """Restore a snapshot.
+
+        Returns
+        -------
+        str or None
+            A description of the previous hardware, if the steps now run on other hardware.
 
         Raises
         ------
         RunError
-            The names or the shapes of the tensors do not fit.
+            The names or shapes of the tensors do not match.
         """
         self.state = state
-        put_back(tensors, self.network, self._optimizer, self.average, self.objective)
+        restore_tensors(tensors, self.network, self._optimizer, self.average, self.objective)
         self._scale.restore(state)
-        before = state.machinery
+        before = state.hardware
         state.device = self._device.type
         state.threads = torch.get_num_threads()
         state.processes = self._processes.world
-        return before if before != state.machinery and state.step > 0 else None
+        return before if before != state.hardware and state.step > 0 else None
 
     def diverged(self, problem: str) -> NextcharError:
-        """Return the error for a loss that is not finite, with advice."""
+        """Return the error for a loss or norm that is not finite, with advice."""
         hint = advice(self.config, self.learning_rate, self._checkpointed_in())
         return agreed(NonFiniteLossError(f"{problem}; {hint}"))
 
-    def _summed_up(self, nats: Tensor, requests: Requests) -> Tensor:
+    def _all_reduce(self, nats: Tensor, requests: Requests) -> Tensor:
         """Sum the gradients over the processes, in place; return the summed loss and requests."""
-        news = torch.cat([nats.reshape(1), on_device(torch.tensor(requests), self._device)])
+        metrics = torch.cat([nats.reshape(1), on_device(torch.tensor(requests), self._device)])
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        self._processes.sum_up([*gradients, news])
-        self.requests = NO_REQUESTS  # Those of the steps before are fulfilled.
-        return news
+        self._processes.all_reduce([*gradients, metrics])
+        self.requests = NO_REQUESTS  # Earlier requests have been fulfilled.
+        return metrics
 
     def _where(self) -> str:
         step = self.state.step
         if self._device.type == "cpu":
-            return f"at step {step + 1}, and the weights were not changed by it"
+            return f"at step {step + 1}, which did not change the weights"
         return f"in the {self._pending.count} steps before step {step + 1}"

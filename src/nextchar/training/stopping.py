@@ -1,6 +1,6 @@
-"""Early stopping: an end to a training that no longer gets better (Prechelt 1998).
+"""Early stopping: end training when it no longer improves (Prechelt 1998).
 
-What is kept of a run are the weights that were best on the validation part, wherever it ends.
+Wherever a run ends, it keeps the weights with the best validation result.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ from nextchar.training.trainer_state import TrainerState
 
 
 def note_validation(progress: TrainerState, config: TrainingConfig, value: float | None) -> None:
-    """Count the validations since what decides was last lower by ``min_improvement`` or more."""
+    """Count the validations since the last improvement by more than ``min_improvement``.
+
+    Parameters
+    ----------
+    progress
+        The training state, which is updated.
+    config
+        Sets ``min_improvement``.
+    value
+        The validation criterion, lower is better; ``None`` without a validation part.
+    """
     reference = progress.improved_nats
     if value is None:
         return
@@ -21,16 +31,16 @@ def note_validation(progress: TrainerState, config: TrainingConfig, value: float
 
 
 def stops_early(progress: TrainerState, config: TrainingConfig) -> bool:
-    """Say whether patience has come to its end."""
+    """Return whether patience is exhausted."""
     return 0 < config.patience <= progress.validations_waited
 
 
 def reason_of(progress: TrainerState, config: TrainingConfig, unit: str = "") -> str:
-    """Say in one line why the training ended; ``unit`` stands behind the value that decided."""
+    """Return a one-line reason for the early stop; ``unit`` follows the value of the criterion."""
     by = f" by more than {config.min_improvement:g} nats" if config.min_improvement else ""
-    last = "validation was" if config.patience == 1 else f"{config.patience} validations were"
+    last = "validation" if config.patience == 1 else f"{config.patience} validations"
     return (
-        f"stopped early after step {progress.step:,} of {config.steps:,}: the last {last} no "
-        f"better{by} than {progress.improved_nats:.4f}{unit}; kept are the best weights, "
-        f"those of step {progress.best_step:,}"
+        f"stopped early after step {progress.step:,} of {config.steps:,}: the last {last} did not "
+        f"improve on {progress.improved_nats:.4f}{unit}{by}; the best weights, of step "
+        f"{progress.best_step:,}, are kept"
     )

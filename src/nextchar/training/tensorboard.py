@@ -1,6 +1,6 @@
-"""TensorBoard: a listener that writes what happens in a training for it to show.
+"""A listener that logs training to TensorBoard.
 
-Other trackers are listeners of a few lines; ``examples/trackers.py`` has two.
+Listeners for other trackers take a few lines; ``examples/trackers.py`` has two.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from nextchar.training.events import Event, StepDone, Validated
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-STEPS_BETWEEN = 10  # A row costs a tenth of a millisecond, and a screen has 1,000 pixels.
+STEPS_BETWEEN = 10  # A row takes a tenth of a millisecond, and a screen is 1,000 pixels wide.
 FLUSH_SECONDS = 10
 
 
 class TensorBoard:
-    """A listener that writes losses, rate, gradient norm, speed and samples for TensorBoard.
+    """A listener that logs losses, rate, gradient norm, speed and samples to TensorBoard.
 
-    What a run that was killed wrote after its last save is superseded when it is resumed: the
-    first new event tells TensorBoard from which step on to forget older ones.
+    A killed run may have logged steps after its last save. When it is resumed, the first new event
+    makes TensorBoard purge the earlier events from its step onwards.
 
     Parameters
     ----------
     folder
-        Where the event files go, made when there is something to write: one folder a run.
+        The folder for the event files, one folder per run. It is created on the first write.
     resumes
-        Whether the events of the same run may be there already.
+        Whether the folder may already hold events of this run.
 
     Raises
     ------
@@ -52,12 +52,12 @@ class TensorBoard:
             raise RunError(f"TensorBoard's events go into a folder; {folder} is a file")
         if not resumes and any(self._folder.glob("events.out.tfevents.*")):
             raise RunError(
-                f"{folder} holds the events of another run, and nothing is mixed: choose another "
-                "folder for TensorBoard"
+                f"{folder} already holds events of another run: choose another folder for "
+                "TensorBoard"
             )
 
     def __call__(self, event: Event) -> None:
-        """Write an event, if it is one with numbers."""
+        """Log an event: every tenth step, and each validation."""
         with storage_errors(self._folder):
             if isinstance(event, StepDone):
                 if event.step - self._written >= STEPS_BETWEEN:
@@ -66,7 +66,7 @@ class TensorBoard:
                 self._validated(event)
 
     def close(self) -> None:
-        """Write out what is left."""
+        """Flush the remaining events and close the files."""
         if self._writer is not None:
             with storage_errors(self._folder):
                 self._writer.close()
@@ -93,7 +93,7 @@ class TensorBoard:
         writer.add_scalar(f"bits_per_{event.unit}/{part}", nats / math.log(2), event.step)
 
     def _open(self, step: int) -> SummaryWriter:
-        """Give the writer, made at the first step that it is to write."""
+        """Return the writer; the first call creates it and purges later events from ``step``."""
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -104,10 +104,10 @@ class TensorBoard:
 
 
 def require_tensorboard() -> None:
-    """Raise ``NextcharError`` that says what to install, if TensorBoard is missing."""
+    """Raise a ``NextcharError`` with the install command if TensorBoard is missing."""
     try:
         importlib.import_module("tensorboard")
     except ImportError as error:
         raise NextcharError(
-            "writing for TensorBoard needs it: pip install 'nextchar[tensorboard]'"
+            "TensorBoard is not installed: pip install 'nextchar[tensorboard]'"
         ) from error

@@ -1,16 +1,17 @@
 """The training loop of a run directory: steps, validations, checkpoints, resuming.
 
-A step is ``training.stepper``'s. On running text that is stateful truncated backpropagation through
-time (Williams & Peng 1990): a step reads the next T symbols of B parallel streams, from the state
-in which the previous step ended (its value, not its gradient). The trainer is given the network,
-its objective, and the functions that validate and sample; it knows no text.
+The steps are in ``training.stepper``. For continuous text they are stateful truncated
+backpropagation through time (Williams & Peng 1990): a step reads the next T symbols of B parallel
+streams, starting from the final state of the previous step without its gradient. The trainer
+receives the network, its objective, and the functions that validate and sample; it does not depend
+on text.
 
-Everything that decides the next step is in the weights, the optimiser, the objective's tensors and
-``TrainerState``, or follows from the seed and the step's number. So a run that is interrupted
-anywhere and resumed is bit for bit the uninterrupted one (same machine, same thread count).
+A step is determined by the weights, the optimiser, the objective's tensors, ``TrainerState``, the
+seed and the step's number. A resumed run is therefore bit for bit the same as an uninterrupted one
+(same machine, same thread count).
 
-Several processes may share the batch. All do the same in the same order. The first one validates
-and writes.
+Several processes may share the batch. All execute the same steps in the same order; only the first
+one validates and writes files.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from nextchar.training.extension import is_finished, progress_from
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
-from nextchar.training.objective import Measured, Objective
+from nextchar.training.objective import Objective, ValidationResult
 from nextchar.training.processes import Processes
 from nextchar.training.requests import Requests
 from nextchar.training.stepper import Stepper
@@ -50,38 +51,39 @@ from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
 
-VALIDATIONS = 10  # of a run, unless it is told otherwise
+VALIDATIONS = 10  # default number of validations of a run
 
 
 class Trainer:
-    """Trains a network into a run directory.
+    """Trains a network and saves it in a run directory.
 
     Parameters
     ----------
     network
-        On the device where it is to be trained.
+        The network to train, on its device.
     objective
-        What its steps learn from.
+        Computes the loss of a step.
     config
-        With ``steps`` and ``precision`` decided (not ``auto``).
+        Its ``steps`` must be set, and its ``precision`` resolved (not ``auto``).
     folder
         The run directory; the trainer writes ``model.safetensors``, ``metrics.jsonl`` and
         ``last/`` there.
     grown
-        Where new symbols enter a network that was begun with others.
+        The input weight with the parameters of new symbols, if the network was initialised from a
+        pretrained model.
     validate
-        Measures the network on what is held out; ``None`` where nothing is, and then the newest
+        Evaluates the network on the validation part; ``None`` if there is none, and then the newest
         weights count as the best.
     sample
-        Gives a sample text of the network at a step, or ``None`` for no samples.
+        Returns a sample text of the network at a step; ``None`` for no samples.
     listeners
         Called with each event, in order.
     processes
-        Those that train together; this one alone if not given. The first one writes.
+        The processes that train together; by default this one alone. Only the first one writes.
     command
-        Of the command line, that goes on with the run.
+        The command that resumes the run, for messages.
     first_step
-        Steps done when the schedule of ``config`` began (``training.extension``).
+        Steps done before the schedule of ``config`` began (``training.extension``).
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Trainer:
         folder: Path,
         *,
         grown: GrownWeight | None = None,
-        validate: Callable[[], Measured] | None = None,
+        validate: Callable[[], ValidationResult] | None = None,
         sample: Callable[[int], str | None] | None = None,
         listeners: Sequence[Listener] = (),
         processes: Processes | None = None,
@@ -120,11 +122,11 @@ class Trainer:
         self._first_step = first_step
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
-        self._decided_in = f" nats/{objective.unit}"
+        self._criterion_unit = f" nats/{objective.unit}"
 
     @property
     def progress(self) -> TrainerState:
-        """Everything but tensors that resume needs."""
+        """The state that resuming needs, apart from tensors."""
         return self._stepper.state
 
     @property
@@ -135,18 +137,18 @@ class Trainer:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all steps are done, or training has stopped early."""
+        """Whether all steps are done or training has stopped early."""
         return is_finished(self.progress, self.config)
 
     def fit(self) -> None:
-        """Train to the last step, saving on the way.
+        """Train to the last step, with periodic validations and saves.
 
         Raises
         ------
         Interrupted
-            SIGINT or SIGTERM came; the state was saved first.
+            SIGINT or SIGTERM was received; the state has been saved.
         NonFiniteLossError
-            The loss or the gradient is not finite; nothing was changed by that step.
+            The loss or the gradient is not finite. The last checkpoint is unchanged.
         CorpusError, StorageError
             The corpus has changed, or a file cannot be written.
         """
@@ -154,14 +156,14 @@ class Trainer:
         self._clock.start(self.progress.seconds)
         with self._signals:
             if not (self.folder / LAST_FILE).exists():
-                self.save()  # From here on, whatever happens, there is something to go back to.
+                self.save()  # From here on the run can be resumed.
             while not self.is_finished:
                 self.step()
                 finished = self.progress.step == self.config.steps
                 done = self.progress.step - self._first_step
                 due = finished or done % self.validate_every == 0
                 if due:
-                    self._measure()
+                    self._validate_and_report()
                 if due or any(self._stepper.requests):
                     self.save()
                 signal_number = self._stepper.requests.signal_number
@@ -169,15 +171,16 @@ class Trainer:
                     raise agreed(
                         Interrupted(
                             f"stopped after step {self.progress.step} of {self.config.steps}; "
-                            f"saved. Go on with: {self._command} --resume {self.folder}",
+                            f"saved. Resume with: {self._command} --resume {self.folder}",
                             signal_number,
                         )
                     )
         if stops_early(self.progress, self.config):
-            self._tell(Noticed(message=reason_of(self.progress, self.config, self._decided_in)))
+            reason = reason_of(self.progress, self.config, self._criterion_unit)
+            self._tell(Noticed(message=reason))
 
     def step(self) -> None:
-        """Make one update, and report it."""
+        """Make one update and report it."""
         number = self.progress.step
         requests = Requests.of(self._signals.received, save=self._clock.save_is_due())
         self._stepper.step(requests)
@@ -186,7 +189,7 @@ class Trainer:
             self._tell_step()
 
     def save(self) -> None:
-        """Write everything that resume needs to ``last/``."""
+        """Write everything that resuming needs to ``last/``."""
         tensors = self._stepper.snapshot()
         self.progress.seconds = self._clock.seconds()
         if self._processes.is_first:
@@ -194,23 +197,23 @@ class Trainer:
         self._clock.saved()
 
     def restore(self) -> None:
-        """Go back to what ``save`` wrote last, or to the start where it has written nothing.
+        """Restore the last save; a run without one starts from the beginning.
 
-        Rows of ``metrics.jsonl`` that a later, lost part of the training wrote are cut off.
+        Rows of ``metrics.jsonl`` and kept weights from steps after that save are removed.
 
         Raises
         ------
         RunError
-            The checkpoint is damaged, not of this network, or missing from a run that has
-            trained: it would start anew over its own results.
+            The checkpoint is damaged, or of another network. Or it is missing although the run has
+            results, which a new start would overwrite.
         """
         metrics = self.folder / METRICS_FILE
         if (self.folder / LAST_FILE).exists():
             self._restore_last()
         elif (self.folder / MODEL_FILE).exists() or (metrics.exists() and metrics.stat().st_size):
             raise RunError(
-                f"{self.folder} cannot be resumed: {LAST_FILE} is missing, which holds all that "
-                "resuming needs"
+                f"{self.folder} cannot be resumed: {LAST_FILE}, which holds the state of the "
+                "training, is missing"
             )
         if self._processes.is_first:
             cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
@@ -222,8 +225,8 @@ class Trainer:
         state = progress_from(content, self.folder, self._first_step)
         before = self._stepper.restore(tensors, state)
         if before is not None:
-            message = f"this run was on {before}, now it is on {state.machinery}"
-            self._tell(Noticed(message=f"{message}: its numbers differ"))
+            message = f"this run was on {before}, now it is on {state.hardware}"
+            self._tell(Noticed(message=f"{message}: its numbers will differ slightly"))
 
     def _tell_step(self) -> None:
         progress = self.progress
@@ -241,35 +244,35 @@ class Trainer:
             )
         )
 
-    def _measure(self) -> None:
-        """Validate, keep the best weights, and write the row."""
+    def _validate_and_report(self) -> None:
+        """Validate, save the weights if they are the best, and write the row of metrics."""
         self._stepper.read()
         progress, is_first = self.progress, self._processes.is_first
         with self._clock.validating(), in_evaluation(self.network, self._stepper.average):
             found = self._processes.first(self._validated)
-            measured = None if found is None else Measured(**found)
-            value = None if measured is None else measured.value
-            if measured is not None and not math.isfinite(measured.nats):
+            result = None if found is None else ValidationResult(**found)
+            value = None if result is None else result.value
+            if result is not None and not math.isfinite(result.nats):
                 raise self._stepper.diverged(
-                    f"the validation loss is {measured.nats} after step {progress.step}"
+                    f"the validation loss is {result.nats} after step {progress.step}"
                 )
-            best = measured is None or measured.is_better(progress.best_value, progress.best_nats)
+            best = result is None or result.is_better(progress.best_value, progress.best_nats)
             if best:
-                progress.best_nats = None if measured is None else measured.nats
+                progress.best_nats = None if result is None else result.nats
                 progress.best_value, progress.best_step = value, progress.step
             sample = self._keep(is_best=best) if is_first else None
         self._follow_plateau(is_best=best)
         note_validation(progress, self.config, value)
-        self._decided_in = _unit_of(measured, self.objective)
+        self._criterion_unit = _criterion_unit(result, self.objective)
         if is_first:
-            self._report(measured, is_best=best, sample=sample)
+            self._report(result, is_best=best, sample=sample)
         progress.loss_sum, progress.loss_count = 0.0, 0
 
     def _validated(self) -> dict[str, Any] | None:
         return None if self._validate is None else dataclasses.asdict(self._validate())
 
     def _keep(self, *, is_best: bool) -> str | None:
-        """Write the weights if they are the best so far; give a sample of theirs, if wanted."""
+        """Save the weights if they are the best or to be kept; return a sample text, if enabled."""
         progress = self.progress
         if is_best:
             name = f"validation_nats_per_{self.objective.unit}"
@@ -284,22 +287,24 @@ class Trainer:
         return None if self._sample is None else self._sample(progress.step)
 
     def _forget(self, steps: Sequence[int]) -> None:
-        """Remove the kept weights of some steps."""
+        """Delete the kept weights of these steps."""
         for step in steps:
             path = self.folder / kept_file(step)
             with storage_errors(path):
                 path.unlink()
 
-    def _report(self, measured: Measured | None, *, is_best: bool, sample: str | None) -> None:
-        """Write the row of a validation, and tell it."""
+    def _report(
+        self, result: ValidationResult | None, *, is_best: bool, sample: str | None
+    ) -> None:
+        """Write the row of a validation, and send it to the listeners."""
         progress = self.progress
         event = Validated(
             step=progress.step,
             steps=self.config.steps,
             train_nats=self._stepper.train_nats(),
-            validation_nats=None if measured is None else measured.nats,
+            validation_nats=None if result is None else result.nats,
             unit=self.objective.unit,
-            figures={} if measured is None else measured.figures,
+            figures={} if result is None else result.figures,
             learning_rate=self._stepper.learning_rate,
             gradient_norm=self._stepper.gradient_norm,
             chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
@@ -328,6 +333,6 @@ class Trainer:
         tell(self._listeners, event)
 
 
-def _unit_of(measured: Measured | None, objective: Objective) -> str:
-    """Give what stands behind the value that decided: a unit if it was the loss."""
-    return f" nats/{objective.unit}" if measured is None or measured.decides is None else ""
+def _criterion_unit(result: ValidationResult | None, objective: Objective) -> str:
+    """Return the unit of the validation criterion if it is the loss, else an empty text."""
+    return f" nats/{objective.unit}" if result is None or result.decides is None else ""

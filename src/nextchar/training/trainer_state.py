@@ -1,4 +1,4 @@
-"""How far a training has come: all that resume needs besides tensors."""
+"""The training state, apart from tensors."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ import torch
 
 @dataclass(kw_only=True)
 class TrainerState:
-    """All that resume needs besides tensors; kept as JSON in the checkpoint.
+    """Everything that resuming needs, apart from tensors; stored as JSON in the checkpoint.
 
     Attributes
     ----------
     step
-        Optimiser steps done; also the cursor into the streams.
+        Optimiser steps done; also the position in the streams.
     loss_sum, loss_count
-        Sum of the training losses (nats per symbol) since the last validation, and their number.
+        Sum and number of the training losses since the last validation, in nats per prediction.
     best_nats, best_value, best_step
-        The validation loss (nats per unit) of the best weights, the value that decided that they
-        are (``objective.Measured``), and their step.
+        The validation loss of the best weights (nats per unit), their value of the criterion
+        (``objective.ValidationResult``), and their step.
     rate_factor, stale_validations
-        What schedule ``plateau`` has made of the rate, and validations since the last best.
+        The factor that the ``plateau`` schedule applies to the rate, and the number of validations
+        since the last best one or the last reduction of the rate.
     improved_nats, validations_waited
-        The value that counts for early stopping, and validations since it was reached.
+        The reference value of early stopping, and the number of validations since it was reached.
     loss_scale, loss_scale_steps
-        In float16, the factor of the loss, and the steps since it changed.
+        In float16, the loss scale and the number of steps since its last change.
     metrics_size
-        Bytes of ``metrics.jsonl`` that belong to the steps done.
+        Size of ``metrics.jsonl`` in bytes at this step.
     seconds
-        Time in training so far, over all sittings.
+        Time of the run so far, including the time before it was resumed.
     threads, device, processes
-        What the numbers were computed with.
+        The hardware: number of threads, type of device, number of processes.
     """
 
     step: int = 0
@@ -54,11 +55,11 @@ class TrainerState:
     processes: int = 1
 
     def __post_init__(self) -> None:
-        if self.best_value is None:  # As in runs from before another value could decide.
+        if self.best_value is None:  # In older runs, the criterion was always the loss.
             self.best_value = self.best_nats
 
     @property
-    def machinery(self) -> str:
-        """Say what the numbers were computed with."""
+    def hardware(self) -> str:
+        """A description of the hardware."""
         each = f"{self.device} with {self.threads} threads"
         return each if self.processes == 1 else f"{self.processes} processes on {each}"

@@ -48,7 +48,7 @@ from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.events import Listener, noting
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
-from nextchar.training.objective import Measured, on_device
+from nextchar.training.objective import ValidationResult, on_device
 
 TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
 SYMBOLS_AT_ONCE = 1 << 15
@@ -251,7 +251,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         nats = weighted(nats, shares).mean()
         return Loss(minimized / members, nats)
 
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         """Return loss, accuracy and macro F1 on validation items.
 
         The scales of the linear part and of the network are fitted on these items first.
@@ -261,7 +261,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         values = {"accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
         kept_by = self.config.classifier.keep_by
         decides = None if kept_by == "loss" else 1 - values[kept_by]
-        return Measured(nats=figures.nats, figures=values, decides=decides)
+        return ValidationResult(nats=figures.nats, figures=values, decides=decides)
 
     def figures(self, examples: Examples) -> ClassificationFigures:
         """Return the metrics of the classifier on encoded items, at least one."""

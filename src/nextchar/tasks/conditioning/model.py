@@ -40,7 +40,7 @@ from nextchar.text.normal_forms import NormalForm
 from nextchar.text.notes import Note, no_note
 from nextchar.training.events import Listener
 from nextchar.training.loss import Loss, sequence_loss
-from nextchar.training.objective import Measured, on_device
+from nextchar.training.objective import ValidationResult, on_device
 
 
 class ConditionalModel(ItemModel[ConditionRunConfig]):
@@ -341,7 +341,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         symbols = int(texts.lengths.sum()) - len(texts)
         return symbols, int(self.symbols.characters(texts).sum())
 
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         """Return the nats per character given the items' own conditions, and without any."""
         texts, conditions = examples.texts[TEXT], self.symbols.conditions
         characters = self.symbols.characters(texts).sum()
@@ -354,7 +354,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
             figures["unconditional_bits_per_char"] = float(without / characters / np.log(2))
         if not np.isfinite(nats):
             raise NonFiniteLossError("the validation loss is not a finite number")
-        return Measured(nats=float(nats), figures=figures)
+        return ValidationResult(nats=float(nats), figures=figures)
 
     @property
     def _knows_none(self) -> bool:

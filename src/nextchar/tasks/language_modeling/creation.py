@@ -36,7 +36,7 @@ from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.objective import StreamObjective
-from nextchar.training.planning import MOST_PASSES, TRAINING_SHARE, Cost, plan
+from nextchar.training.planning import MAX_EPOCHS, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
 from nextchar.training.trainer import Trainer
 
@@ -241,7 +241,7 @@ def _planned(config: Config, corpus: Corpus) -> str:
     network, training = config.network, config.training
     read = training.steps * training.batch_size * training.sequence_length
     epochs = read / len(corpus.train)
-    most = 0.99 * MOST_PASSES * len(corpus.original)
+    most = 0.99 * MAX_EPOCHS * len(corpus.original)
     shorter = ", below the time budget: more would overfit" if read > most else ""
     return (
         f"planned for {training.minutes:g} min: {network.layers} × {network.cell} "

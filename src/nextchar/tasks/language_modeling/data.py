@@ -14,7 +14,7 @@ from nextchar.nn.precision import arithmetic_of
 from nextchar.text.corpus import Corpus
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Ids, Vocabulary
-from nextchar.training.objective import Measured
+from nextchar.training.objective import ValidationResult
 
 CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
@@ -51,7 +51,7 @@ def training_streams(
 
 def validation(
     corpus: Corpus, vocabulary: Vocabulary, training: TrainingConfig
-) -> Callable[[Network], Measured] | None:
+) -> Callable[[Network], ValidationResult] | None:
     """Return a function that measures a network on the validation part.
 
     The result is ``None`` if the validation part has fewer than two symbols.
@@ -68,8 +68,10 @@ def validation(
             corpus.check()
             yield ids[start : start + _IDS_AT_ONCE]
 
-    def measure(network: Network) -> Measured:
-        return Measured(nats=nats_parallel(network, pieces(), arithmetic=arithmetic) / characters)
+    def measure(network: Network) -> ValidationResult:
+        return ValidationResult(
+            nats=nats_parallel(network, pieces(), arithmetic=arithmetic) / characters
+        )
 
     return measure
 

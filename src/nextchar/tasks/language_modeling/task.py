@@ -45,7 +45,7 @@ from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Noticed, tell
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
-from nextchar.training.objective import Measured, StreamObjective
+from nextchar.training.objective import StreamObjective, ValidationResult
 from nextchar.training.planning import plan_within, too_short
 from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes
@@ -130,7 +130,7 @@ class OpenLanguageModel(OpenRun):
         self._measure = validation(corpus, model.vocabulary, self.training)
         self.has_validation = self._measure is not None
 
-    def validate(self) -> Measured:
+    def validate(self) -> ValidationResult:
         """Return the nats per character on the validation part."""
         if self._measure is None:
             raise ValueError("the validation part is empty")

@@ -33,7 +33,7 @@ from nextchar.text.batches import by_length
 from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.loss import Loss
-from nextchar.training.objective import Measured, on_device
+from nextchar.training.objective import ValidationResult, on_device
 
 LABELS_FILE = "labels.json"
 _SYMBOLS_AT_ONCE = 1 << 13
@@ -111,10 +111,10 @@ class TagModel(ItemModel[TaggerRunConfig]):
         labels = int(examples.texts["labels"].lengths[items].sum())
         return labels, labels
 
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         """Return the nats per label and the scores of the predicted labels."""
         nats, scores = self.score(examples)
-        return Measured(nats=nats, figures=scores.figures(), decides=1 - scores.overall.f1)
+        return ValidationResult(nats=nats, figures=scores.figures(), decides=1 - scores.overall.f1)
 
     def score(self, examples: Examples, unseen: Sequence[str] = ()) -> tuple[float, Scores]:
         """Return the loss and the scores on pieces of items, in order.

@@ -45,7 +45,7 @@ from nextchar.text.streams import NO_TARGET
 from nextchar.text.vocabulary import Unknown
 from nextchar.training.events import Listener
 from nextchar.training.loss import Loss, sequence_loss
-from nextchar.training.objective import Measured, on_device
+from nextchar.training.objective import ValidationResult, on_device
 
 _MEASURED_TOGETHER = 32_768  # symbols
 
@@ -164,7 +164,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         symbols = int(examples.texts[TARGET].lengths[items].sum()) + len(items)
         return symbols, symbols
 
-    def _measured(self, examples: Examples) -> Measured:
+    def _measured(self, examples: Examples) -> ValidationResult:
         """Return the loss on all items, and the error rates of greedy decoding on a fixed sample.
 
         The symbol error rate selects the best weights.
@@ -173,7 +173,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         part = self._decoded_items(examples)
         found = self.decode_ids(part.texts[SOURCE], Beam(width=1))
         errors = count_errors([each[0].symbols for each in found], part.texts[TARGET])
-        return Measured(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
+        return ValidationResult(nats=nats, figures=errors.rates(), decides=errors.symbol_error_rate)
 
     def rehearse(self, examples: Examples) -> None:
         """Do the same amount of work as ``measure`` on a trained network.

@@ -1,0 +1,86 @@
+"""The calls that train and resume runs; no other module of the command line makes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from nextchar.training.events import Listener
+
+Task = Literal["language_model", "classify", "tag", "transduce", "condition", "embeddings"]
+
+
+def train(
+    task: Task,
+    data: Sequence[str],
+    out: Path,
+    *,
+    listeners: Sequence[Listener],
+    **options: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401  (the result of the task)
+    """Train a run and return its result."""
+    from nextchar import runs
+
+    if task == "embeddings":
+        return _train_embeddings(data, out, listeners=listeners, **options)
+    if task == "condition":
+        return _train_conditional(data, out, listeners=listeners, **options)
+    if task == "tag":
+        from nextchar.cli.tag import column_names
+
+        options["columns"] = column_names(options["columns"])
+    if task == "transduce":
+        from nextchar.cli.transduce import column_pair
+
+        options["columns"] = column_pair(options.pop("source"), options.pop("target"))
+    return runs.train(task, data, out, listeners=listeners, **options)
+
+
+def resume(task: Task, run: Path, *, listeners: Sequence[Listener], **more: Any) -> Any:  # noqa: ANN401
+    """Continue a run, or train a finished one further, and return its result."""
+    from nextchar import runs
+
+    return runs.resume(run, task=task, listeners=listeners, **more)
+
+
+def _train_conditional(
+    data: Sequence[str],
+    out: Path,
+    *,
+    listeners: Sequence[Listener],
+    text: str | None,
+    label: str | None,
+    layout: str,
+    features: str | None,
+    features_file: Path | None,
+    **options: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    from nextchar import runs
+    from nextchar.cli.condition import read_conditional_items
+    from nextchar.config.condition import ConditionRunConfig
+
+    reader = {
+        "text": text,
+        "label": label,
+        "layout": layout,
+        "features": features,
+        "features_file": features_file,
+    }
+    config = ConditionRunConfig.from_options(options)
+    items = read_conditional_items(data, config.items.reading, listeners, **reader)
+    return runs.train("condition", items, out, listeners=listeners, **options)
+
+
+def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401
+    from nextchar.cli.embeddings import EmbeddingResult
+    from nextchar.embeddings import train_embeddings
+    from nextchar.embeddings.vectors import require_free
+
+    require_free(out)  # before minutes of training
+    began = time.monotonic()
+    vectors = train_embeddings(data, **options)
+    vectors.save(out)
+    return EmbeddingResult(vectors=vectors, out=out, seconds=time.monotonic() - began)
