@@ -83,7 +83,7 @@ class ClassifierRunConfig(ItemRunConfig):
     """All choices of a run of ``nextchar classify``."""
 
     # A field's own default is its value in runs that are older than the field.
-    # What suited 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
+    # What suited 14,000 names, 7,000 sentences and 9,000 questions (docs/benchmarks.md).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "hidden_size": 128,
         "embedding_size": 64,

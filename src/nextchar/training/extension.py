@@ -223,7 +223,7 @@ def usual_rate(config: TrainingConfig, steps: int) -> float:
     """Return the peak learning rate of an extension of this many steps.
 
     It is the rate of the first schedule at the same number of steps before its end, at most its
-    peak: a high rate gains more, but needs enough steps to decay (docs/training.md).
+    peak: a high rate gains more, but needs enough steps to decay (docs/benchmarks.md).
     """
     rising = round(config.warmup * config.steps)
     if rising >= config.steps:  # A schedule that rises to its end has no fall to look at.

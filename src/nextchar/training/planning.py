@@ -1,6 +1,6 @@
 """From minutes to sizes, rates and steps.
 
-The rule, in the order in which it decides; the experiments behind it are in docs/recipe.md:
+The rule, in the order in which it decides; the experiments behind it are in docs/benchmarks.md:
 
 - the largest network that still reads six symbols for each of its weights within the time,
   and has no more weights than 3,000 times the square root of the text's length: beyond a few
