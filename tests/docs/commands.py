@@ -12,8 +12,18 @@ from tests.docs.markdown import PAGES, Block, Page, read_page
 # A line of a block is a command where its first word is one of these, or where it has a prompt.
 PROGRAMS = frozenset(
     {
-        "nextchar", "python", "torchrun", "make", "pip", "tensorboard",
-        "cp", "echo", "head", "ls", "tail", "time",
+        "nextchar",
+        "python",
+        "torchrun",
+        "make",
+        "pip",
+        "tensorboard",
+        "cp",
+        "echo",
+        "head",
+        "ls",
+        "tail",
+        "time",
     }  # fmt: skip
 )
 _PROMPT = "$ "
