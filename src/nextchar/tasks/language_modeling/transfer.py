@@ -3,7 +3,7 @@
 What the old run knows is kept bit for bit. Every weight that has a part for each symbol (the
 embedding, or the input weights of one-hot symbols, and the head with its bias) gets parts for the
 new ones, which begin as those of a new network do. Drawing them like the old ones, or setting the
-head's biases by frequency, was tried and is worse (docs/training.md, "Transfer").
+head's biases by frequency, was tried and is worse (docs/benchmarks.md, "Transfer").
 
 Legend: V symbols.
 """
