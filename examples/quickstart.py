@@ -1,4 +1,4 @@
-"""Train on this machine's own Python library for half a minute, then write, and measure a text."""
+"""Train on this machine's Python library for half a minute, generate text, and evaluate a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listeners that send a training's figures to a tracker: a few lines for each kind."""
+"""Listeners that send the metrics of a training run to a tracker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mlflow_listener(mlflow: Any) -> Listener:
 
 
 def wandb_listener(run: Any, every: int = 10) -> Listener:
-    """Log as Weights & Biases does: to the run that ``wandb.init()`` gave."""
+    """Log as Weights & Biases does: to the run returned by ``wandb.init()``."""
 
     def log(event: Event) -> None:
         if isinstance(event, StepDone) and event.step % every == 0:

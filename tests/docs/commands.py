@@ -9,10 +9,9 @@ from functools import cache
 
 from tests.docs.markdown import PAGES, Block, Page, read_page
 
-# A line of a block is a command where its first word is one of these, or where it has a prompt.
-PROGRAMS = frozenset(
-    {"nextchar", "python", "torchrun", "make", "pip", "tensorboard", "echo", "tail", "time"}
-)
+# A line of a block is a command if its first word is one of these, or if it has a prompt.
+_SHELL = ("cp", "echo", "head", "ls", "tail", "time")
+PROGRAMS = frozenset({"nextchar", "python", "torchrun", "make", "pip", "tensorboard", *_SHELL})
 _PROMPT = "$ "
 _ASSIGNMENT = re.compile(r"[A-Z_]+=\S")
 _COMMENT = re.compile(r"(?:^|\s)#\s.*$")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE = re.compile(r" {0,3}```\s*(\w*)")
 _INDENT = " " * 4
@@ -90,6 +90,15 @@ def parse(text: str, name: str) -> Page:
         if _COMMENT.fullmatch(line.strip()):
             raise ValueError(f"{name}:{number}: a comment for a block that does not follow: {line}")
     return Page(name, tuple(blocks), tuple(_spans(prose)))
+
+
+def prose_of(path: Path) -> list[str]:
+    """Return the lines of a page; those of its blocks are empty."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for first, end, language, _ in list(_ranges(lines, path.name)):
+        for index in range(first - (language is not None), end):
+            lines[index] = ""
+    return lines
 
 
 def _ranges(lines: list[str], name: str) -> Iterator[tuple[int, int, str | None, list[str]]]:

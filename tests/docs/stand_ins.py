@@ -96,7 +96,8 @@ def pronunciations() -> str:
 
 def chatbot() -> str:
     """Questions, answers and labels in Korean."""
-    lines = [line.replace(",", "") for line in korean(4000).splitlines()]
+    made_up = [line.replace(",", "") for line in korean(4000).splitlines()]
+    lines = ["오늘은 어때?", "사랑하는 날이네요.", *made_up]
     pairs = zip(lines[::2], lines[1::2], strict=False)
     return table(("Q", "A", "label"), ((q, a, place % 3) for place, (q, a) in enumerate(pairs)))
 

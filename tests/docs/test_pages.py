@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.commands import Step, pages, steps_of
+from tests.docs.links import broken
 from tests.docs.markdown import Page
 from tests.docs.mentions import unknown
 from tests.docs.shell import Python, opened
@@ -50,6 +51,12 @@ def test_snippets_of_python_are_fenced_as_such(page: Page) -> None:
         and _PYTHON.match(block.lines[0] if block.lines else "")
     ]
     assert not overlooked, "\n" + "\n".join(overlooked)
+
+
+@pytest.mark.parametrize("page", [*(page.name for page in pages()), "CHANGELOG.md"])
+def test_every_relative_link_and_anchor_exists(page: str) -> None:
+    faults = [f"{page}:{line}: {fault}" for line, fault in broken(page)]
+    assert not faults, "\n" + "\n".join(faults)
 
 
 def test_no_two_kinds_of_commands_make_the_same_folder() -> None:

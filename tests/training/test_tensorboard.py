@@ -19,7 +19,7 @@ from tests.conftest import TINY, TINY_OPTIONS, Run, contents, english, rows_of
 
 OPTIONS = {**TINY_OPTIONS, "validate_every": 10, "sample_length": 20, "checkpoint_seconds": 1e6}
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs" / "training.md"
+DOCS = ROOT / "docs" / "how-to" / "trackers.md"
 EXAMPLES = runpy.run_path(str(ROOT / "examples" / "trackers.py"))
 
 

@@ -83,7 +83,7 @@ class ClassifierRunConfig(ItemRunConfig):
     """The configuration of a run of ``nextchar classify``."""
 
     # The default of a field is its value in runs older than the field. These defaults were tuned on
-    # 14,000 names, 7,000 sentences and 9,000 questions (docs/classify.md).
+    # 14,000 names, 7,000 sentences and 9,000 questions (docs/benchmarks.md).
     USUAL: ClassVar[Mapping[str, Any]] = {
         "hidden_size": 128,
         "embedding_size": 64,

@@ -225,7 +225,7 @@ def usual_rate(config: TrainingConfig, steps: int) -> float:
     """Return the default peak learning rate of an extension of this many steps.
 
     It is the rate of the original schedule at this number of steps before its end, at most its
-    peak. A higher rate improves the loss more, but needs more steps to decay (docs/training.md).
+    peak. A higher rate improves the loss more, but needs more steps to decay (docs/benchmarks.md).
     """
     rising = round(config.warmup * config.steps)
     if rising >= config.steps:  # The schedule is warm-up only: there is no decay to compare with.

@@ -1,6 +1,6 @@
 """Planning for a time budget: network size, learning rate, steps and dropout.
 
-The rules, in order; the experiments behind them are in docs/recipe.md:
+The rules, in order; the experiments behind them are in docs/benchmarks.md:
 
 - The network is the largest one that reads at least six symbols per weight within the time and
   has at most 3,000 weights times the square root of the text's length. Beyond a few hundred

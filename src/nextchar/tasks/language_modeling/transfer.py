@@ -3,7 +3,7 @@
 The pretrained weights are copied unchanged. Weights with a row or column per symbol (the embedding
 or the one-hot input weights, and the output layer with its bias) are extended for new symbols, with
 the initial values of a new network. Sampling these values from the distribution of the pretrained
-ones, or setting output biases by frequency, gave worse results (docs/training.md, "Transfer").
+ones, or setting output biases by frequency, gave worse results (docs/benchmarks.md, "Transfer").
 
 Legend: V symbols.
 """
