@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+GENERATED = ROOT / "docs" / "reference" / "command-line.md"  # usages, not commands to run
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page != GENERATED),
+)
 
 _FENCE = re.compile(r" {0,3}```\s*(\w*)")
 _INDENT = " " * 4

@@ -139,7 +139,7 @@ def test_the_kind_and_the_size_are_those_of_the_vectors(
         ({"embedding_size": 13}, "embedding_size must be 12, got 13"),
         ({"input": "onehot"}, "input must be 'embedding', got 'onehot'"),
         ({"tied": True}, "tied needs embedding_size equal to hidden_size, got 12 and 16"),
-        ({"from_run": "run"}, "from another run or from vectors, and not from both"),
+        ({"from_run": "run"}, "either from another run or from vectors, not from both"),
     ],
 )
 def test_what_contradicts_the_vectors_is_refused_and_leaves_nothing(

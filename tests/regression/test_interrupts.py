@@ -284,7 +284,7 @@ def test_a_run_has_one_trainer_at_a_time(
     command = start("train", texts / "english.txt", "--out", out, "-q", *ENDLESS)
     command.wait_until((out / "last" / "training.safetensors").exists)
     line = nextchar("train", "--resume", out).problem()
-    assert "in training" in line
+    assert "another process is training in" in line
     command.send(signal.SIGTERM)
     command.outcome().problem(143)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -109,7 +109,7 @@ class ToyTask(ItemTask):
     model_type = item_model = ToyModel
 
     def reader(
-        self, data: tuple[Examples, Examples], start: Start, options: Mapping[str, Any]
+        self, data: tuple[Examples, Examples], start: Start, **options: Any
     ) -> Callable[[], PreparedItems[Any]]:
         config = ToyRunConfig.from_options(options)
         return lambda: PreparedItems(ToyModel(config), *data)

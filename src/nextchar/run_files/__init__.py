@@ -1,1 +1,1 @@
-"""Files of a run directory: kind, configuration, model card and origin."""
+"""Files of a run directory: kind, configuration and origin."""

@@ -25,9 +25,9 @@ from nextchar.run_files.model_files import load_run_config, save_config
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import atomic_folder, storage_errors
 from nextchar.tasks.budget import planned
+from nextchar.tasks.card import model_card
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.model_card import model_card
 from nextchar.tasks.objective import ItemObjective
 from nextchar.tasks.result import ItemResult
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
@@ -75,13 +75,16 @@ class ItemTask(Task):
 
     @abstractmethod
     def reader(
-        self, data: Data, start: Start, options: Mapping[str, Any]
+        self,
+        data: Data,
+        start: Start,
+        **options: Any,  # noqa: ANN401  (each task has its own)
     ) -> Callable[[], PreparedItems[Any]]:
         """Check the options, and return the function that reads the items."""
 
     def new_run(self, data: Data, start: Start, options: Mapping[str, Any]) -> NewRun:
         """Check the options, and return the run to create."""
-        return NewItemRun(self.reader(data, start, options), start)
+        return NewItemRun(self.reader(data, start, **options), start)
 
     def open(self, folder: Path, start: Start) -> OpenRun:
         """Open the run with its items."""

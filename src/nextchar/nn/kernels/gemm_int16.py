@@ -44,10 +44,9 @@ def integer_kernel_of(rows: int, vectors: int, *, adds: bool = False) -> Callabl
     """Make the GEMM micro-kernel for this number of rows and of vectors of columns.
 
     The values of row r for pair k are ``xs[x_start + r · x_row + k · x_k]``, those of the columns
-    ``panel[p_start + k · p_k]`` and after it, both int32. The sum of chunk n is multiplied by
-    ``scales[s_start + n // each · s_k]``, and the total of the chunks by ``factors[f_start]`` and
-    after it, one factor per column. The result is written to ``out[o_start + r · o_row]`` and
-    after it, or added to the values there.
+    ``panel[p_start + k · p_k :]``, both int32. The sum of chunk n is multiplied by
+    ``scales[s_start + n // each · s_k]``, and the total of the chunks by ``factors[f_start:]``, one
+    factor per column. The result is stored in ``out[o_start + r · o_row :]``, or added to it.
     """
 
     def kernel(

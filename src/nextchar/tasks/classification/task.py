@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, as_option
-from nextchar.runs.task import Data, Start
+from nextchar.runs.task import Start
 from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
@@ -30,15 +29,6 @@ class Classification(ItemTask):
     model_type = item_model = Classifier
 
     def reader(
-        self, data: Data, start: Start, options: Mapping[str, Any]
-    ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options, and return the function that reads the items.
-
-        See ``Classifier.train``.
-        """
-        return self._reader(data, start, **options)
-
-    def _reader(
         self,
         data: LabelledData,
         start: Start,
@@ -50,6 +40,7 @@ class Classification(ItemTask):
         from_run: Input | None = None,
         **options: object,
     ) -> Callable[[], PreparedItems[Classifier]]:
+        """Check the options of ``Classifier.train``, and return the reader of the items."""
         source = None if from_run is None else LanguageModelSource(from_run)
         if source is not None:
             options = source.options({**_FROM_RUN, **options})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from numpy.typing import ArrayLike
 
 from nextchar.config.condition import ConditionRunConfig
-from nextchar.runs.task import Data, Start
+from nextchar.runs.task import Start
 from nextchar.tasks.conditioning.data import prepare
 from nextchar.tasks.conditioning.items import ConditionData, condition_items
 from nextchar.tasks.conditioning.model import ConditionalModel
@@ -27,15 +26,6 @@ class Conditioning(ItemTask):
     model_type = item_model = ConditionalModel
 
     def reader(
-        self, data: Data, start: Start, options: Mapping[str, Any]
-    ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options, and return the function that reads the items.
-
-        See ``ConditionalModel.train``.
-        """
-        return self._reader(data, start, **options)
-
-    def _reader(
         self,
         data: ConditionData,
         start: Start,
@@ -50,6 +40,7 @@ class Conditioning(ItemTask):
         layout: Layout = "auto",
         **options: object,
     ) -> Callable[[], PreparedItems[ConditionalModel]]:
+        """Check the options of ``ConditionalModel.train``, and return the reader of the items."""
         config = ConditionRunConfig.from_options(options)
 
         def read() -> PreparedItems[ConditionalModel]:

@@ -27,10 +27,10 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.nn.network import Network
 from nextchar.nn.precision import has_int16
-from nextchar.run_files.model_card import model_card
 from nextchar.run_files.model_files import load_config, load_vocabulary
 from nextchar.run_files.origin import Origin, load_origin
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
+from nextchar.tasks.language_modeling.card import model_card
 from nextchar.tasks.language_modeling.cost import measure_cost
 from nextchar.tasks.language_modeling.creation import NewLanguageModel, require_trainable
 from nextchar.tasks.language_modeling.data import (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import TaggerRunConfig
-from nextchar.runs.task import Data, Start
+from nextchar.runs.task import Start
 from nextchar.tasks.item_task import ItemTask, PreparedItems
 from nextchar.tasks.split import train_validation_split
 from nextchar.tasks.tagging.encoding import encode_items
@@ -36,17 +36,9 @@ class Tagging(ItemTask):
     item_model = TagModel
 
     def reader(
-        self, data: Data, start: Start, options: Mapping[str, Any]
-    ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options, and return the function that reads the items.
-
-        See ``Tagger.train``.
-        """
-        return self._reader(data, start, **options)
-
-    def _reader(
         self, data: TaggingData, start: Start, *, columns: Sequence[str] = (), **options: object
     ) -> Callable[[], PreparedItems[TagModel]]:
+        """Check the options of ``Tagger.train``, and return the reader of the items."""
         config = TaggerRunConfig.from_options(options)
 
         def read() -> PreparedItems[TagModel]:

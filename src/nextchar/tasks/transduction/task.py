@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError, TextError, as_option
-from nextchar.runs.task import Data, Start
+from nextchar.runs.task import Start
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_task import ItemTask, PreparedItems, held_out_items
 from nextchar.tasks.split import train_validation_split
@@ -40,15 +39,6 @@ class Transduction(ItemTask):
     model_type = item_model = Transducer
 
     def reader(
-        self, data: Data, start: Start, options: Mapping[str, Any]
-    ) -> Callable[[], PreparedItems[Any]]:
-        """Check the options, and return the function that reads the items.
-
-        See ``Transducer.train``.
-        """
-        return self._reader(data, start, **options)
-
-    def _reader(
         self,
         data: PairData,
         start: Start,
@@ -57,6 +47,7 @@ class Transduction(ItemTask):
         file_format: PairFormat = "auto",
         **options: object,
     ) -> Callable[[], PreparedItems[Transducer]]:
+        """Check the options of ``Transducer.train``, and return the reader of the items."""
         if formats_of(data, file_format) == {"cmudict"}:
             options = {"target_vocabulary": "token", **options}
         config = TransducerRunConfig.from_options(options)
