@@ -14,7 +14,7 @@ import torch
 import nextchar
 from nextchar.errors import Interrupted, OtherProcessError
 from nextchar.runs import resume, train
-from nextchar.tasks.examples import Batch
+from nextchar.tasks.examples import ItemBatch
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import Outcome, english, require_same_training, rows_of
@@ -107,7 +107,7 @@ def test_the_command_line_trains_in_all_processes_and_the_first_alone_speaks(
 
 def test_a_batch_smaller_than_the_processes_leaves_some_idle() -> None:
     items = np.array([4, 7])
-    shares = [Batch.share(items, rank=rank, world=3) for rank in range(3)]
+    shares = [ItemBatch.share(items, rank=rank, world=3) for rank in range(3)]
     assert [share.is_idle for share in shares].count(True) == 1
     assert sorted(n for share in shares if not share.is_idle for n in share.own.tolist()) == [4, 7]
     assert all(len(share.own) == 1 for share in shares)

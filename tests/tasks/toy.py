@@ -17,7 +17,7 @@ from nextchar.config import ItemRunConfig
 from nextchar.nn.encoder import Encoder
 from nextchar.nn.trainable import Trainable, layer_groups_of
 from nextchar.runs.task import Start
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.item_task import ItemTask, PreparedItems
 from nextchar.text.sequences import Sequences
@@ -72,16 +72,18 @@ class ToyModel(ItemModel[ToyRunConfig]):
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         return examples.texts["text"].lengths
 
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         loss, _ = self._loss(examples, batch, generator)
         return Loss(loss, loss.detach())
 
     def _measured(self, examples: Examples) -> ValidationResult:
-        loss, right = self._loss(examples, Batch.share(np.arange(len(examples))), None)
+        loss, right = self._loss(examples, ItemBatch.share(np.arange(len(examples))), None)
         return ValidationResult(nats=float(loss), figures={"accuracy": right}, decides=1 - right)
 
     def _loss(
-        self, examples: Examples, batch: Batch, generator: torch.Generator | None
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator | None
     ) -> tuple[torch.Tensor, float]:
         texts, labels = examples.texts["text"], examples.arrays["label"][batch.own]
         ids, lengths, targets = (

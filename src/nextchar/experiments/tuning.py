@@ -29,7 +29,7 @@ from nextchar.errors import ConfigError, NextcharError, RunError, as_option, in_
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
-from nextchar.experiments.worker import BEST_FILE, Task, Worker, keep_best, require_text
+from nextchar.experiments.worker import BEST_FILE, SearchJob, Worker, keep_best, require_text
 from nextchar.storage import locked_folder, read_json, storage_errors, write_json
 from nextchar.training.events import Listener
 
@@ -121,7 +121,7 @@ def tune(
     shared = overridden({k: v for k, v in (start or {}).items() if k not in space}, options)
     if "steps" not in space or trial_minutes is not None:
         shared = _with_budget(shared, space, folder, trials, minutes, trial_minutes)
-    task = Task(
+    task = SearchJob(
         paths=tuple(files_of(inputs, "search")),
         space=space,
         shared=shared,
@@ -197,7 +197,7 @@ def _with_budget(
     return {**shared, "minutes": float(f"{TRIALS_SHARE * minutes / trials:.3g}")}
 
 
-def _require_usable(task: Task) -> None:
+def _require_usable(task: SearchJob) -> None:
     """Raise an error if the options or the text are unusable for every trial."""
     config = Config.from_options(task.shared)
     if not config.text.holds_out:
@@ -207,7 +207,7 @@ def _require_usable(task: Task) -> None:
     require_text(task.paths, config.text)
 
 
-def _begin(folder: Path, task: Task, how: Mapping[str, Any]) -> None:
+def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
     """Create the folder, or verify that it holds this search."""
     spec = {
         "format_version": FORMAT_VERSION,

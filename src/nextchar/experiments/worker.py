@@ -52,7 +52,7 @@ _FOR_LENGTH = ("batch_size", "sequence_length", "vocabulary")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class SearchJob:
     """The text, the search space and the shared options of a search.
 
     Attributes
@@ -95,7 +95,7 @@ class Worker:
     def __init__(
         self,
         folder: Path,
-        task: Task,
+        task: SearchJob,
         search: Search,
         trials: int,
         ends: float,
@@ -206,7 +206,7 @@ def require_text(paths: Sequence[str | os.PathLike[str]], config: TextConfig) ->
         learn_vocabulary(source, config)
 
 
-def keep_best(folder: Path, task: Task, trials: Sequence[Trial]) -> Trial | None:
+def keep_best(folder: Path, task: SearchJob, trials: Sequence[Trial]) -> Trial | None:
     """Write the options of the best trial, delete unneeded files, and return the best trial.
 
     Call this only while no other process can end a trial.

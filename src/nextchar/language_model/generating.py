@@ -53,7 +53,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Start:
+class EncodedPrompt:
     """The beginning of a text.
 
     Attributes
@@ -71,7 +71,7 @@ class Start:
     inside: list[int]
 
 
-def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
+def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> EncodedPrompt:
     """Encode a prompt; an empty prompt gets the context of ``context_of``.
 
     Raises
@@ -82,7 +82,7 @@ def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> Start:
     ids = vocabulary.encode(prompt, unknown=unknown)
     is_incomplete = "\udc80" <= prompt[-1:] <= "\udcff"  # an incomplete UTF-8 character
     inside = [] if is_incomplete else np.flatnonzero(~vocabulary.starts_character).tolist()
-    return Start(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
+    return EncodedPrompt(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
 
 
 def context_of(vocabulary: Vocabulary) -> Ids:
@@ -152,7 +152,7 @@ def excluded_of(vocabulary: Vocabulary) -> list[int]:
 
 
 def constraint_of(
-    vocabulary: Vocabulary, start: Start, match: str | None, forbid: Sequence[str]
+    vocabulary: Vocabulary, start: EncodedPrompt, match: str | None, forbid: Sequence[str]
 ) -> Automaton | None:
     """Return the automaton of a constraint, or ``None`` without a constraint."""
     if match is None and not forbid:

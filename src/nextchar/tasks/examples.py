@@ -22,7 +22,7 @@ _VALUES, _OFFSETS = ".values", ".offsets"
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ItemBatch:
     """The items of a training step, and the share of this process.
 
     Attributes

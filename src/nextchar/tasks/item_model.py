@@ -17,7 +17,7 @@ from nextchar.nn.parameters import load_parameters
 from nextchar.nn.trainable import Trainable, evaluating
 from nextchar.run_files.model_files import load_run_config, load_weights
 from nextchar.runs import ResumeOptions, resume
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.result import ItemResult
 from nextchar.text.files import Input
 from nextchar.training.freezing import GrownWeight
@@ -92,7 +92,9 @@ class ItemModel(ABC, Generic[ConfigT]):
         """
 
     @abstractmethod
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         """Return the mean loss of this process's items of a batch, in training mode.
 
         The caller has set the training precision. All randomness comes from the generator.

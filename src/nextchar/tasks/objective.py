@@ -11,7 +11,7 @@ import torch
 
 from nextchar.nn.precision import arithmetic_of, computing_in
 from nextchar.nn.rng import SharedGenerator
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.text.batches import ItemBatches
 from nextchar.training.loss import Loss
@@ -55,7 +55,7 @@ class ItemObjective(Objective):
     def compute_loss(self, step: int) -> Loss:
         """Return the loss of a step's items, or of this process's share; see ``ItemBatches``."""
         training, items = self._model.config.training, self.batches.batch(step)
-        batch = Batch.share(items, rank=self._rank, world=self._world)
+        batch = ItemBatch.share(items, rank=self._rank, world=self._world)
         self._generator.manual_seed(seed_of(training.seed, step))
         self._generator.rows, self._generator.whole = batch.rows, len(items)
         with computing_in(arithmetic_of(training.precision), self._model.device):
@@ -70,7 +70,7 @@ class ItemObjective(Objective):
         """Return the number of epochs before a step, including the fraction of the current one."""
         return self.batches.epochs(step)
 
-    def _weighted(self, loss: Loss, batch: Batch) -> Loss:
+    def _weighted(self, loss: Loss, batch: ItemBatch) -> Loss:
         own, whole = (
             torch.tensor(self._model.loss_counts(self._examples, items), dtype=torch.float64)
             for items in (batch.own, batch.items)

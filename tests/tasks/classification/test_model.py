@@ -20,7 +20,7 @@ from nextchar.runs import resume, train
 from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.model import Classifier
 from nextchar.tasks.classification.pretrained import LanguageModelSource
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_task import PreparedItems
 from nextchar.tasks.result import ItemResult
 from nextchar.text.labelled import LabelledText
@@ -154,12 +154,12 @@ def test_an_objective_weighs_items_as_if_they_were_repeated() -> None:
     weighted = Examples(once.texts, {**once.arrays, "weight": weights})
     several = np.arange(20).repeat(weights.astype(int))
     draw = torch.Generator().manual_seed(0)
-    left = model.compute_loss(weighted, Batch.share(np.arange(20)), draw)
-    right = model.compute_loss(once, Batch.share(several), draw)
+    left = model.compute_loss(weighted, ItemBatch.share(np.arange(20)), draw)
+    right = model.compute_loss(once, ItemBatch.share(several), draw)
     assert left.minimized.item() == pytest.approx(right.minimized.item(), rel=1e-4)
     assert left.nats.item() == pytest.approx(right.nats.item(), rel=1e-4)
     assert left.nats.item() != pytest.approx(
-        model.compute_loss(once, Batch.share(np.arange(20)), draw).nats.item()
+        model.compute_loss(once, ItemBatch.share(np.arange(20)), draw).nats.item()
     )
 
 

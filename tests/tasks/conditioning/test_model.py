@@ -16,7 +16,7 @@ from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own
 from nextchar.tasks.conditioning.model import ConditionalModel
 from nextchar.tasks.conditioning.symbols import TEXT
-from nextchar.tasks.examples import Batch
+from nextchar.tasks.examples import ItemBatch
 from nextchar.tasks.result import ItemResult
 from nextchar.training.events import Event, Listener, StepDone
 from tests.conftest import require_same_training
@@ -215,7 +215,7 @@ def test_dropping_conditions_draws_from_the_steps_own_generator() -> None:
     losses = [
         float(
             model.compute_loss(
-                examples, Batch.share(indices), torch.Generator().manual_seed(seed)
+                examples, ItemBatch.share(indices), torch.Generator().manual_seed(seed)
             ).nats
         )
         for seed in (1, 1, 2)
@@ -231,7 +231,7 @@ def test_the_reported_loss_is_of_characters_whatever_the_symbols() -> None:
         model = untrained(given, vocabulary=vocabulary, dropout=0.0, condition_dropout=0.0)
         examples = model.symbols.examples(given)
         assert int(model.symbols.characters(examples.texts[TEXT]).sum()) == 8 * (3 + 2 + 3 + 3)
-        nats = model.compute_loss(examples, Batch.share(np.arange(32)), torch.Generator()).nats
+        nats = model.compute_loss(examples, ItemBatch.share(np.arange(32)), torch.Generator()).nats
         assert float(nats) == pytest.approx(model.measure(examples).nats, rel=1e-4)
         assert model.generate("x", seed=1, length=5) is not None
 

@@ -16,7 +16,7 @@ from nextchar.config import NetworkConfig
 from nextchar.generation.search import Beam
 from nextchar.nn.transducer import TransducerNetwork
 from nextchar.tasks.transduction import decoding
-from nextchar.tasks.transduction.decoding import Hypothesis, decode
+from nextchar.tasks.transduction.decoding import DecodedTarget, decode
 from nextchar.text.sequences import Sequences
 
 SOURCES, TARGETS = 5, 3
@@ -36,11 +36,11 @@ def network(seed: int, sharpness: float = 4.0) -> TransducerNetwork:
 
 def decoded(
     made: TransducerNetwork, sources: Any, limit: int, **beam: Any
-) -> list[list[Hypothesis]]:
+) -> list[list[DecodedTarget]]:
     items = Sequences.of(sources, np.dtype(np.int64))
     limits = np.full(len(items), limit)
     excluded = beam.pop("excluded", ())
-    found: dict[int, list[Hypothesis]] = {}
+    found: dict[int, list[DecodedTarget]] = {}
     for indices, texts in decode(made, items, limits, Beam(**beam), excluded=excluded):
         found |= dict(zip(indices.tolist(), texts, strict=True))
     return [found[item] for item in range(len(items))]

@@ -27,7 +27,7 @@ from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.losses import divergence, label_weights, weighted
 from nextchar.tasks.classification.network import Ensemble
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.labelled.figures import ClassificationFigures, figures_of
 from nextchar.tasks.labelled.items import (
@@ -214,7 +214,9 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             counts += evidence.counts(*self._batch(texts, indices), targets, weights)
         evidence.count(counts)
 
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         """Return the weighted, label-smoothed cross-entropy of a batch, plus the R-Drop term.
 
         R-Drop adds the symmetric KL divergence between two forward passes over each item with
@@ -370,9 +372,9 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     def _batch(self, texts: Sequences, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Return ids int64[T, B] and lengths int64[B]."""
-        return self._read(texts, Batch.share(indices))
+        return self._read(texts, ItemBatch.share(indices))
 
-    def _read(self, texts: Sequences, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _read(self, texts: Sequences, batch: ItemBatch) -> tuple[Tensor, Tensor]:
         """Return ids int64[T, b] and lengths int64[b] of this process's items."""
         values = batch.padded(texts, 0), texts.lengths[batch.own]
         ids, lengths = (on_device(torch.from_numpy(each), self.device) for each in values)

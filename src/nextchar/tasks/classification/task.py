@@ -20,7 +20,7 @@ from nextchar.training.events import noting
 _FROM_RUN = {"bidirectional": False, "ngrams": 1, "ngram_bag": 0}
 
 
-class Classification(ItemTask):
+class ClassificationTask(ItemTask):
     """Train a classifier on labelled texts."""
 
     name = key = "classify"
@@ -66,4 +66,4 @@ class Classification(ItemTask):
         return read
 
 
-TASK = Classification()
+TASK = ClassificationTask()

@@ -10,7 +10,7 @@ from nextchar.language_model.options import SearchOptions, StreamOptions
 from nextchar.language_model.searching import Continuation
 
 
-class TextGenerator:
+class ItemGenerator:
     """A generator of whole texts under one condition.
 
     The methods have the options of their counterparts in ``LanguageModel``. ``length`` limits texts

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from nextchar.nn.network import Network
 from nextchar.tasks.conditioning.network import ConditionalNetwork
-from nextchar.tasks.examples import Batch
+from nextchar.tasks.examples import ItemBatch
 from nextchar.text.batches import by_length
 from nextchar.text.sequences import Sequences
 from nextchar.text.streams import NO_TARGET
@@ -27,7 +27,7 @@ _MOST_SYMBOLS = 1 << 14
 Logits = Callable[[Tensor, NDArray[np.int64]], Tensor]
 
 
-def window(texts: Sequences, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+def window(texts: Sequences, batch: ItemBatch, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return inputs and targets int64[T, b] of this process's items.
 
     After the end of an item, there is no target, and the input is arbitrary.
@@ -71,7 +71,7 @@ def _nats(
 ) -> NDArray[np.float64]:
     nats = np.zeros(len(texts))
     for indices in by_length(texts.lengths, _MOST_SYMBOLS):
-        inputs, targets = window(texts, Batch.share(indices), device)
+        inputs, targets = window(texts, ItemBatch.share(indices), device)
         if free is not None:
             targets = targets.masked_fill(targets == free, NO_TARGET)
         with torch.inference_mode():

@@ -26,12 +26,12 @@ from nextchar.language_model.options import StreamOptions
 from nextchar.runs import train
 from nextchar.tasks.conditioning.conditions import Given, LabelCondition
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
-from nextchar.tasks.conditioning.generating import TextGenerator
+from nextchar.tasks.conditioning.generating import ItemGenerator
 from nextchar.tasks.conditioning.items import ConditionData, condition_items
 from nextchar.tasks.conditioning.likelihood import nats_under, nats_under_own, window
 from nextchar.tasks.conditioning.network import ConditionalNetwork
 from nextchar.tasks.conditioning.symbols import TEXT, TextCodec
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.result import ItemResult
 from nextchar.text.files import Input
@@ -196,9 +196,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         network.begins_after = int(self.symbols.vocabulary.encode(self.symbols.boundary)[0])
         return LanguageModel(self._plain_config(network.config), self.symbols.vocabulary, network)
 
-    def generator(self, condition: Given = None, *, strength: float = 1.0) -> TextGenerator:
+    def generator(self, condition: Given = None, *, strength: float = 1.0) -> ItemGenerator:
         """Return a generator of whole texts under a condition; see ``given``."""
-        return TextGenerator(self.given(condition, strength=strength), self.symbols.boundary)
+        return ItemGenerator(self.given(condition, strength=strength), self.symbols.boundary)
 
     @checked
     def generate(
@@ -315,7 +315,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         """Return the number of predictions for each item, int64[N]."""
         return examples.texts[TEXT].lengths - 1
 
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         """Return the loss of a batch, with the condition dropped from a random share of the items.
 
         Condition dropout is that of classifier-free guidance (Ho & Salimans 2022).

@@ -17,7 +17,7 @@ from nextchar.text.labelled import Layout
 from nextchar.training.events import noting
 
 
-class Conditioning(ItemTask):
+class ConditioningTask(ItemTask):
     """Train a model that generates text from a label or from numbers."""
 
     name = key = "condition"
@@ -62,4 +62,4 @@ class Conditioning(ItemTask):
         return read
 
 
-TASK = Conditioning()
+TASK = ConditioningTask()

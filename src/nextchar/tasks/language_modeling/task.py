@@ -53,7 +53,7 @@ from nextchar.training.seeds import seed_of
 from nextchar.training.trainer import Trainer
 
 
-class LanguageModeling(Task):
+class LanguageModelingTask(Task):
     """Train a language model on running text."""
 
     name = "language_model"
@@ -196,7 +196,7 @@ class OpenLanguageModel(OpenRun):
         )
 
 
-TASK = LanguageModeling()
+TASK = LanguageModelingTask()
 
 
 def _require_fit(folder: Path, origin: Origin | None, symbols: int) -> None:

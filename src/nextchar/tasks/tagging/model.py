@@ -21,7 +21,7 @@ from nextchar.errors import RunError
 from nextchar.following import each_a_part
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.storage import read_json, write_json
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.tagging.encoding import START_CODE
 from nextchar.tasks.tagging.labels import TagSet
@@ -93,7 +93,9 @@ class TagModel(ItemModel[TaggerRunConfig]):
         """Return the number of symbols of each piece."""
         return examples.texts["symbols"].lengths
 
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         """Return the cross-entropy of the labels of these pieces."""
         logits = self._logits(examples, batch, generator).flatten(0, 1)
         targets = on_device(torch.from_numpy(_targets(examples, batch)), self.device).flatten()
@@ -199,7 +201,7 @@ class TagModel(ItemModel[TaggerRunConfig]):
             for batch in by_length(lengths[members], _SYMBOLS_AT_ONCE):
                 indices = members[batch]
                 with torch.no_grad():
-                    logits = self._logits(examples, Batch.share(indices), None)
+                    logits = self._logits(examples, ItemBatch.share(indices), None)
                     logs = logits.double().log_softmax(-1)
                 places = examples.texts["places"].lengths[indices].tolist()
                 for column, (index, count) in enumerate(zip(indices, places, strict=True)):
@@ -207,7 +209,7 @@ class TagModel(ItemModel[TaggerRunConfig]):
             yield from sorted(scores.items())
 
     def _logits(
-        self, examples: Examples, batch: Batch, generator: torch.Generator | None
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator | None
     ) -> Tensor:
         symbols, places = examples.texts["symbols"], examples.texts["places"]
         ids, lengths, ends = (
@@ -222,7 +224,7 @@ class TagModel(ItemModel[TaggerRunConfig]):
         return logits
 
 
-def _targets(examples: Examples, batch: Batch) -> NDArray[np.int64]:
+def _targets(examples: Examples, batch: ItemBatch) -> NDArray[np.int64]:
     """Return the label at each position, int64[n, b], and ``NO_TARGET`` for context."""
     labels, first = examples.texts["labels"], examples.arrays["first"][batch.own]
     places = int(examples.texts["places"].lengths[batch.items].max())

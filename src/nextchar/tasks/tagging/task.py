@@ -26,7 +26,7 @@ from nextchar.training.events import Noticed, noting, tell
 _ENOUGH_STEPS, _MOST_EPOCHS = 1500, 60
 
 
-class Tagging(ItemTask):
+class TaggingTask(ItemTask):
     """Train a tagger: a label for each character."""
 
     name = key = "tag"
@@ -58,7 +58,7 @@ class Tagging(ItemTask):
         return read
 
 
-TASK = Tagging()
+TASK = TaggingTask()
 
 
 def prepare(

@@ -27,7 +27,7 @@ _SHRINK_BELOW = 0.75  # finished rows are removed below this share of active row
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class DecodedTarget:
     """A decoded text.
 
     Attributes
@@ -55,7 +55,7 @@ def decode(
     beam: Beam,
     *,
     excluded: Collection[int] = (),
-) -> Iterator[tuple[NDArray[np.int64], list[list[Hypothesis]]]]:
+) -> Iterator[tuple[NDArray[np.int64], list[list[DecodedTarget]]]]:
     """Decode the targets of sources, in batches of similar lengths.
 
     Parameters
@@ -99,9 +99,9 @@ def _greedy(
     limits: Tensor,
     masked: list[int],
     beam: Beam,
-) -> list[list[Hypothesis]]:
+) -> list[list[DecodedTarget]]:
     count, border = len(limits), network.border
-    found: list[list[Hypothesis]] = [[] for _ in range(count)]
+    found: list[list[DecodedTarget]] = [[] for _ in range(count)]
     items = torch.arange(count, device=limits.device)
     going = torch.ones(count, dtype=torch.bool, device=limits.device)
     totals = torch.zeros(count, dtype=torch.float64, device=limits.device)
@@ -119,7 +119,7 @@ def _greedy(
             text, total = tuple(symbols[row].tolist()), float(totals[row])
             forced = bool(best[row] != border)
             found[int(items[row])].append(
-                Hypothesis(text, total, beam.score(total, len(text)), forced)
+                DecodedTarget(text, total, beam.score(total, len(text)), forced)
             )
         going = going & ~ended
         left = int(going.sum())
@@ -158,7 +158,7 @@ class _Search:
         self._memory = memory
         self._limits = limits
         count = len(limits)
-        self._found: list[list[Hypothesis]] = [[] for _ in range(count)]
+        self._found: list[list[DecodedTarget]] = [[] for _ in range(count)]
         self._items = torch.arange(count, device=device)
         each = torch.arange(count, device=device).repeat_interleave(K)
         self._state = _rows_of(state, each)
@@ -168,7 +168,7 @@ class _Search:
         self._newest = torch.full((count, K), network.border, device=device)
         self._symbols = self._newest.unsqueeze(2)[:, :, :0]
 
-    def run(self) -> list[list[Hypothesis]]:
+    def run(self) -> list[list[DecodedTarget]]:
         """Return the hypotheses of each item, the best first."""
         while len(self._items):
             self._step()
@@ -202,7 +202,7 @@ class _Search:
         for row, place in ended.nonzero().tolist():
             parent = int(parents[row, place])
             self._found[int(self._items[row])].append(
-                Hypothesis(
+                DecodedTarget(
                     tuple(self._symbols[row, parent].tolist()),
                     float(totals[row, place]),
                     float(scores[row, place]),

@@ -24,10 +24,10 @@ from nextchar.nn.network import NetworkOutput
 from nextchar.nn.trainable import evaluating
 from nextchar.nn.transducer import TransducerNetwork
 from nextchar.runs import train
-from nextchar.tasks.examples import Batch, Examples
+from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.result import ItemResult
-from nextchar.tasks.transduction.decoding import Hypothesis, decode
+from nextchar.tasks.transduction.decoding import DecodedTarget, decode
 from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.pairs import Columns, Pair, PairData, PairFormat, pairs_of
 from nextchar.tasks.transduction.results import (
@@ -152,7 +152,9 @@ class Transducer(ItemModel[TransducerRunConfig]):
         """Return the number of symbols of each source and its target, int64[N]."""
         return examples.texts[SOURCE].lengths + examples.texts[TARGET].lengths
 
-    def compute_loss(self, examples: Examples, batch: Batch, generator: torch.Generator) -> Loss:
+    def compute_loss(
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator
+    ) -> Loss:
         """Return the loss of a batch, with teacher forcing."""
         logits, targets = self._predicted(examples, batch, generator)
         return sequence_loss(
@@ -197,7 +199,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         total, count = 0.0, 0
         with torch.no_grad():
             for indices in by_length(self.lengths(examples), _MEASURED_TOGETHER):
-                logits, targets = self._predicted(examples, Batch.share(indices), None)
+                logits, targets = self._predicted(examples, ItemBatch.share(indices), None)
                 each = torch.nn.functional.cross_entropy(
                     logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET, reduction="sum"
                 )
@@ -206,7 +208,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
         return total / count
 
     def _predicted(
-        self, examples: Examples, batch: Batch, generator: torch.Generator | None
+        self, examples: Examples, batch: ItemBatch, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Return logits [T, B, V + 1] and targets int64[T, B] under teacher forcing."""
         sources, targets = examples.texts[SOURCE], examples.texts[TARGET]
@@ -228,14 +230,14 @@ class Transducer(ItemModel[TransducerRunConfig]):
 
     def decode_ids(
         self, sources: Sequences, beam: Beam, *, max_length: int | None = None
-    ) -> list[list[Hypothesis]]:
+    ) -> list[list[DecodedTarget]]:
         """Return the hypotheses for each encoded source, the best first."""
         limits = self.symbols.limits(sources.lengths)
         if max_length is not None:
             limits = np.full(len(sources), max_length)
         unknown = self.symbols.target.unknown_id
         excluded = () if unknown is None else (unknown,)
-        found: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
+        found: list[list[DecodedTarget]] = [[] for _ in range(len(sources))]
         for items, each in decode(self.network, sources, limits, beam, excluded=excluded):
             for item, texts in zip(items.tolist(), each, strict=True):
                 found[item] = texts
@@ -381,7 +383,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
             seconds=seconds,
         )
 
-    def _transduction(self, best: Hypothesis) -> Transduction:
+    def _transduction(self, best: DecodedTarget) -> Transduction:
         return Transduction(
             text=self.symbols.target.decode(best.symbols),
             log_probability=best.log_probability,

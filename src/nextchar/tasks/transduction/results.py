@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.tasks.examples import Examples
-from nextchar.tasks.transduction.decoding import Hypothesis
+from nextchar.tasks.transduction.decoding import DecodedTarget
 from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.symbols import SOURCE, TARGET, PairCodec
 
@@ -120,7 +120,7 @@ class TransductionEvaluation:
         cls,
         symbols: PairCodec,
         examples: Examples,
-        best: Sequence[Hypothesis],
+        best: Sequence[DecodedTarget],
         *,
         beam: int,
         nats_per_symbol: float,

@@ -27,7 +27,7 @@ from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, noting, tell
 
 
-class Transduction(ItemTask):
+class TransductionTask(ItemTask):
     """Train a transducer on pairs of texts.
 
     All pairs with the same source are in the same part of the train/validation split.
@@ -65,7 +65,7 @@ class Transduction(ItemTask):
         return read
 
 
-TASK = Transduction()
+TASK = TransductionTask()
 
 
 def prepare(
