@@ -109,7 +109,7 @@ def test_a_signal_to_a_new_interpreter_is_heard_as_well(texts: Path, tmp_path: P
         text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    assert process.stderr.readline().startswith("step ")
+    assert "step " in process.stderr.readline()  # or, on a busy machine, the ETA with the step
     process.send_signal(signal.SIGINT)
     printed, progress = process.communicate(timeout=120)
     assert process.returncode == 130

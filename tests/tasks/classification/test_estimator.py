@@ -104,7 +104,7 @@ def test_what_cannot_be_learned_is_said_in_one_line(given: Any, labels: Any, wor
 
 def test_options_are_checked_when_they_are_used() -> None:
     with pytest.raises(TypeError, match="no parameter 'hiden_size'"):
-        CharClassifier(hiden_size=3)
+        CharClassifier(hiden_size=3)  # type: ignore[call-arg]
     with pytest.raises(ConfigError, match="dropout must be"):
         CharClassifier(dropout=2.0).fit(X, Y)
 

@@ -12,13 +12,14 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from nextchar.config import ClassifierRunConfig
+from nextchar.config.options import ClassifierOptions
 from nextchar.errors import Interrupted, NextcharError
 from nextchar.nn.device import pick_device
 from nextchar.nn.parameters import load_parameters, named_tensors
@@ -52,6 +53,13 @@ _MODEL = "_model"
 _CONVENTIONS: dict[str, Any] = {"random_state": None, "verbose": 0}
 
 
+class EstimatorOptions(ClassifierOptions, total=False):
+    """Parameters of ``CharClassifier``."""
+
+    random_state: int | np.random.RandomState | None
+    verbose: int
+
+
 class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A recurrent network that reads a text symbol by symbol and predicts its label.
 
@@ -82,7 +90,7 @@ class CharClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The trained model as arrays and JSON-compatible values, which any pickle can contain.
     """
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, **options: Unpack[EstimatorOptions]) -> None:
         names = list(inspect.signature(type(self)).parameters)
         unknown = [name for name in options if name not in names]
         if unknown:
