@@ -30,12 +30,9 @@ from nextchar.errors import ConfigError
 from nextchar.text.labelled import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from nextchar.config import TextConfig
-    from nextchar.tasks.conditioning.items import Items
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.training.events import Listener
 
 app = Commands("condition", "Generate text from a label or from numbers.")
 
@@ -92,31 +89,16 @@ def _reading_parameters() -> list[inspect.Parameter]:
     ]
 
 
-def read_conditional_items(
-    data: Sequence[str],
-    config: TextConfig,
-    listeners: Sequence[Listener],
-    **options: Any,  # noqa: ANN401
-) -> Items:
-    """Read texts with labels or numbers; the options are those of ``_reading_parameters``."""
-    from nextchar.tasks.conditioning.items import read_items
-    from nextchar.training.events import noting
-
+def reader_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of ``_reading_parameters`` as those of the Python interface."""
     columns = options["features"]
-    if options["label"] is not None and (columns or options["features_file"]):
-        raise ConfigError(
-            "a condition is a label or numbers: --label and --features exclude each other"
-        )
-    return read_items(
-        data,
-        config,
-        layout=options["layout"],
-        text=options["text"] or "text",
-        label=options["label"] or "label",
-        features=[name.strip() for name in columns.split(",")] if columns else (),
-        features_file=options["features_file"],
-        note=noting(listeners),
-    )
+    return {
+        "text": options["text"] or "text",
+        "label": options["label"],
+        "layout": options["layout"],
+        "feature_columns": [name.strip() for name in columns.split(",")] if columns else (),
+        "features_file": options["features_file"],
+    }
 
 
 def _add_generate() -> None:
@@ -240,8 +222,10 @@ def _evaluate(
     **reading: Any,  # noqa: ANN401
 ) -> None:
     from nextchar.tasks.conditioning.conditions import Features
+    from nextchar.tasks.conditioning.items import condition_items
     from nextchar.tasks.conditioning.model import ConditionalModel
     from nextchar.text.unknown import UnknownSymbols
+    from nextchar.training.events import noting
 
     model = ConditionalModel.load(run)
     config = model.config
@@ -250,7 +234,9 @@ def _evaluate(
     conditions = model.symbols.conditions
     if isinstance(conditions, Features) and reading["features_file"] is None:
         reading["features"] = reading["features"] or ",".join(conditions.names)
-    items = read_conditional_items(data, config.items.reading, [note_event], **reading)
+    items = condition_items(
+        data, config.items.reading, note=noting([note_event]), **reader_options(reading)
+    )
     with followed_display("evaluating"):
         figures = model.evaluate(items).to_dict()
     unknown = UnknownSymbols(model.symbols.vocabulary)

@@ -21,7 +21,7 @@ from nextchar.cli.options import (
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, print_json
 from nextchar.cli.tables import print_rows
-from nextchar.cli.training_calls import Task
+from nextchar.cli.training_calls import Trained
 from nextchar.config import RunConfig
 from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
@@ -56,7 +56,7 @@ class TrainCommand:
         Whether runs can be resumed and followed in TensorBoard.
     """
 
-    task: Task
+    task: Trained
     help: str
     config: type[RunConfig]
     data: str

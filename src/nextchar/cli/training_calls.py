@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from nextchar.training.events import Listener
 
-Task = Literal["language_model", "classify", "tag", "transduce", "condition", "embeddings"]
+Trained = Literal["language_model", "classify", "tag", "transduce", "condition", "embeddings"]
 
 
 def train(
-    task: Task,
+    task: Trained,
     data: Sequence[str],
     out: Path,
     *,
@@ -27,7 +27,10 @@ def train(
     if task == "embeddings":
         return _train_embeddings(data, out, listeners=listeners, **options)
     if task == "condition":
-        return _train_conditional(data, out, listeners=listeners, **options)
+        from nextchar.cli.condition import reader_options
+
+        options |= reader_options(options)
+        del options["features"]
     if task == "tag":
         from nextchar.cli.tag import column_names
 
@@ -39,39 +42,11 @@ def train(
     return runs.train(task, data, out, listeners=listeners, **options)
 
 
-def resume(task: Task, run: Path, *, listeners: Sequence[Listener], **more: Any) -> Any:  # noqa: ANN401
+def resume(task: Trained, run: Path, *, listeners: Sequence[Listener], **more: Any) -> Any:  # noqa: ANN401
     """Continue a run, or train a finished one further, and return its result."""
     from nextchar import runs
 
     return runs.resume(run, task=task, listeners=listeners, **more)
-
-
-def _train_conditional(
-    data: Sequence[str],
-    out: Path,
-    *,
-    listeners: Sequence[Listener],
-    text: str | None,
-    label: str | None,
-    layout: str,
-    features: str | None,
-    features_file: Path | None,
-    **options: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
-    from nextchar import runs
-    from nextchar.cli.condition import read_conditional_items
-    from nextchar.config.condition import ConditionRunConfig
-
-    reader = {
-        "text": text,
-        "label": label,
-        "layout": layout,
-        "features": features,
-        "features_file": features_file,
-    }
-    config = ConditionRunConfig.from_options(options)
-    items = read_conditional_items(data, config.items.reading, listeners, **reader)
-    return runs.train("condition", items, out, listeners=listeners, **options)
 
 
 def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401

@@ -75,6 +75,7 @@ def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[st
         each.name
         for each in signature.parameters.values()
         if each.kind not in (*_VARIADIC, inspect.Parameter.POSITIONAL_ONLY)
+        and each.name not in _RECEIVERS
     ]
     for each in signature.parameters.values():
         if each.kind is inspect.Parameter.VAR_KEYWORD:
@@ -151,7 +152,7 @@ def _is_sequence(value: object, origin: Any, kinds: tuple[Any, ...]) -> bool:  #
     if not hasattr(value, "__len__"):
         return False
     alternatives = _alternatives(kinds[0]) if kinds else ()
-    if not set(alternatives) <= {str, int, float}:
+    if not {_origin(each) for each in alternatives} <= {str, int, float, os.PathLike}:
         return True
     return all(any(_is(item, each) for each in alternatives) for item in value)
 

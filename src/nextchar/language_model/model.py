@@ -123,6 +123,7 @@ class LanguageModel(TextModel):
         return result
 
     @classmethod
+    @checked
     def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> TrainingResult:
         """Continue a run, or train it further; see ``nextchar.resume``."""
         result: TrainingResult = resume(run, task=LANGUAGE_MODEL, **options)
@@ -130,12 +131,12 @@ class LanguageModel(TextModel):
 
     @classmethod
     @checked
-    def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
+    def load(cls, run: Input, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
         """Load a model from a run directory.
 
         Parameters
         ----------
-        path
+        run
             The run directory; its training need not be finished.
         device
             The device: ``"cpu"`` or ``"cuda"``.
@@ -149,7 +150,7 @@ class LanguageModel(TextModel):
         RunError
             The run is missing or damaged, or was written by a newer nextchar.
         """
-        folder = Path(path)
+        folder = Path(run)
         config, vocabulary = load_config(folder), load_vocabulary(folder)
         network = Network(len(vocabulary), config.network, generator=None)
         load_parameters(network, load_weights(folder, checkpoint))

@@ -47,6 +47,7 @@ CARD_FILE = "README.md"
 PathLike = str | os.PathLike[str]
 
 
+@checked
 def train(
     task: str | Task,
     data: Data,

@@ -51,7 +51,7 @@ class ItemModel(ABC, Generic[ConfigT]):
 
     @classmethod
     @checked
-    def load(cls, path: str | Path, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
+    def load(cls, run: Input, *, device: str = "cpu", checkpoint: str | int = "best") -> Self:
         """Read a model from a run directory; ``checkpoint`` is as in ``LanguageModel.load``.
 
         Raises
@@ -60,13 +60,14 @@ class ItemModel(ABC, Generic[ConfigT]):
             The directory has no run of this task, the run is damaged, or it is from a newer
             version of nextchar.
         """
-        folder = Path(path)
+        folder = Path(run)
         model = cls.untrained(folder, load_run_config(folder, cls.config_type, task=cls.task))
         load_parameters(model.network, load_weights(folder, checkpoint))
         model.network.to(pick_device(device)).eval()
         return model
 
     @classmethod
+    @checked
     def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> ItemResult:
         """Continue a run, or train it further; see ``nextchar.resume``."""
         result: ItemResult = resume(run, task=cls.task, **options)

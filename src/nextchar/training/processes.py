@@ -105,6 +105,7 @@ class _Torchrun(Processes):
         self._store = store
         # A unique prefix for each process group of the job.
         times = store.add(f"nextchar/{torchrun.restarts()}/{self.rank}", 1)
+        self._call = times
         self._group_store = PrefixStore(f"nextchar/{torchrun.restarts()}/{times}", store)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
@@ -155,10 +156,14 @@ class _Torchrun(Processes):
         return value
 
     def begin(self, folder: Path) -> None:
-        self._store.set(_begun(folder), "1")
+        self._store.set(self._begun(folder), "1")
 
     def has_begun(self, folder: Path) -> bool:
-        return bool(self._store.check([_begun(folder)]))
+        return bool(self._store.check([self._begun(folder)]))
+
+    def _begun(self, folder: Path) -> str:
+        # A second training in a folder is a call of its own, also after a restart.
+        return f"nextchar/begun/{self._call}/{folder.resolve()}"
 
     def leave(self) -> None:
         """Close all connections, which ends the waiting of other processes."""
@@ -221,10 +226,6 @@ def _store() -> Store:
         is_master=not torchrun.keeps_store() and torchrun.is_first_process(),
     )
     return store
-
-
-def _begun(folder: Path) -> str:
-    return f"nextchar/begun/{folder.resolve()}"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ Shapes: N items, F features.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.conditioning.conditions import Conditions, LabelCondition
+from nextchar.tasks.in_memory import files_or_items, labels_in, refuse_file_options, texts_in
 from nextchar.text.files import Input
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
 from nextchar.text.notes import Note, no_note
@@ -77,7 +77,7 @@ class Items:
         names: Sequence[str] | None = None,
     ) -> Self:
         """Return items for texts in memory. Labels are converted to strings."""
-        values = None if features is None else _matrix(np.asarray(features, np.float64), "features")
+        values = None if features is None else _matrix(_numeric(features), "features")
         return cls(
             list(texts),
             [f"text {number}" for number in range(1, len(texts) + 1)],
@@ -113,6 +113,14 @@ class Items:
             raise TextError(f"{count} empty, {first}{self.places[empty[0]]}: nothing to learn from")
 
 
+_FILE_DEFAULTS = {
+    "text": "text",
+    "label": None,
+    "feature_columns": (),
+    "features_file": None,
+    "layout": "auto",
+}
+
 ConditionData = Input | Sequence[Input] | Items
 
 
@@ -124,7 +132,7 @@ def condition_items(
     features: ArrayLike | None = None,
     feature_names: Sequence[str] | None = None,
     text: str = "text",
-    label: str = "label",
+    label: str | None = None,
     feature_columns: Sequence[str] = (),
     features_file: Input | None = None,
     layout: Layout = "auto",
@@ -134,18 +142,35 @@ def condition_items(
 
     Other parameters are those of ``read_items``; ``feature_columns`` is its ``features``.
     """
+    of_files = {
+        "text": text,
+        "label": label,
+        "feature_columns": tuple(feature_columns),
+        "features_file": features_file,
+        "layout": layout,
+    }
+    in_memory = labels is not None or features is not None
+    if in_memory or isinstance(data, Items):
+        refuse_file_options(of_files, _FILE_DEFAULTS)
     if isinstance(data, Items):
         return data
-    given = [data] if isinstance(data, str | os.PathLike) else list(data)
-    if labels is not None or features is not None:
-        texts = [str(each) for each in given]
-        return Items.of(texts, labels=labels, features=features, names=feature_names)
+    if in_memory:
+        names = None if labels is None else labels_in(labels)
+        return Items.of(texts_in(data), labels=names, features=features, names=feature_names)
+    if feature_names is not None:
+        raise ConfigError("feature_names are for features in memory; a table names its columns")
+    if label is not None and (feature_columns or features_file is not None):
+        raise ConfigError(
+            f"a condition is a label or numbers: {as_option('label')} and "
+            f"{as_option('feature_columns', flag='features')} exclude each other"
+        )
+    files, _ = files_or_items(data, Items, "texts with labels or features")
     return read_items(
-        given,
+        files,
         config,
         layout=layout,
         text=text,
-        label=label,
+        label="label" if label is None else label,
         features=feature_columns,
         features_file=None if features_file is None else Path(features_file),
         note=note,
@@ -183,7 +208,8 @@ def read_items(
     numeric = bool(features) or features_file is not None
     if features and features_file is not None:
         raise ConfigError(
-            f"{as_option('features')} and {as_option('features_file')} are alternatives; got both"
+            f"{as_option('feature_columns', flag='features')} and {as_option('features_file')} are "
+            "alternatives; got both"
         )
     read = read_labelled(
         inputs,
@@ -261,6 +287,13 @@ def _loaded(path: Path) -> NDArray[np.float64]:
     if not (isinstance(values, np.ndarray) and values.dtype.kind in "iufb"):
         raise TextError(f"{path} must contain an array of numbers")
     return _matrix(values.astype(np.float64), str(path))
+
+
+def _numeric(features: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(features, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"features must be numbers [N, F]: {error}") from error
 
 
 def _matrix(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:

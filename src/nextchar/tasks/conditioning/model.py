@@ -89,7 +89,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         features: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
         text: str = "text",
-        label: str = "label",
+        label: str | None = None,
         feature_columns: Sequence[str] = (),
         features_file: Input | None = None,
         layout: Layout = "auto",
@@ -259,7 +259,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         labels: Sequence[object] | None = None,
         features: ArrayLike | None = None,
         text: str = "text",
-        label: str = "label",
+        label: str | None = None,
         feature_columns: Sequence[str] = (),
         features_file: Input | None = None,
         layout: Layout = "auto",
@@ -267,8 +267,8 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
     ) -> ConditionEvaluation:
         """Measure the information in the conditions of texts; see ``ConditionEvaluation``.
 
-        The parameters are those of ``train``; ``note`` is called with a line for each irregularity
-        of a file.
+        The parameters are those of ``train``, without ``feature_names``. ``note`` is called with a
+        line for each irregularity of a file.
 
         Raises
         ------

@@ -34,7 +34,7 @@ class ConditioningTask(ItemTask):
         features: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
         text: str = "text",
-        label: str = "label",
+        label: str | None = None,
         feature_columns: Sequence[str] = (),
         features_file: Input | None = None,
         layout: Layout = "auto",

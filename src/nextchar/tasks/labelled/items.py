@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Sequence
 
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.tasks.in_memory import files_or_items, labels_in, refuse_file_options, texts_in
 from nextchar.text.files import Input
 from nextchar.text.graphemes import boundary_at_most
 from nextchar.text.labelled import LabelledText, Layout, read_labelled
@@ -22,6 +22,7 @@ from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.events import Listener, Noticed, tell
 
 _NAMED = 5
+_FILE_DEFAULTS = {"text": "text", "label": "label", "layout": "auto"}
 
 LabelledData = Input | Sequence[Input] | Sequence[LabelledText]
 
@@ -60,17 +61,19 @@ def labelled_items(
     ConfigError
         The numbers of labels and texts differ.
     """
-    given = [data] if isinstance(data, str | os.PathLike) else list(data)
+    of_files = {"text": text, "label": label, "layout": layout}
     if labels is not None:
-        if len(labels) != len(given):
-            raise ConfigError(f"{len(given)} texts need as many labels; got {len(labels)}")
-        pairs = enumerate(zip(given, labels, strict=True), 1)
-        return [LabelledText(f"text {n}", str(each), str(name)) for n, (each, name) in pairs]
-    items = [each for each in given if isinstance(each, LabelledText)]
+        refuse_file_options(of_files, _FILE_DEFAULTS)
+        texts, names = texts_in(data), labels_in(labels)
+        if len(names) != len(texts):
+            raise ConfigError(f"{len(texts)} texts need as many labels; got {len(names)}")
+        pairs = enumerate(zip(texts, names, strict=True), 1)
+        return [LabelledText(f"text {number}", *pair) for number, pair in pairs]
+    files, items = files_or_items(data, LabelledText, "labelled texts")
     if items:
+        refuse_file_options(of_files, _FILE_DEFAULTS)
         return items
-    paths = [each for each in given if not isinstance(each, LabelledText)]
-    return read_labelled(paths, config, layout=layout, text=text, label=label, note=note)
+    return read_labelled(files, config, layout=layout, text=text, label=label, note=note)
 
 
 def read_texts(

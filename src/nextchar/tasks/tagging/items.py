@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.tasks.in_memory import files_or_items, refuse_file_options
 from nextchar.tasks.tagging.restoration import Restoration
 from nextchar.text.files import Input
 from nextchar.text.lines import lines_of
@@ -29,10 +29,22 @@ class Item:
         The characters, possibly after ``restoration.START``.
     labels
         A label for each of ``characters``.
+
+    Raises
+    ------
+    ConfigError
+        There are not as many labels as characters.
     """
 
     characters: tuple[str, ...]
     labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.characters) != len(self.labels):
+            raise ConfigError(
+                f"an item needs a label for each character; got {len(self.characters)} characters "
+                f"and {len(self.labels)} labels"
+            )
 
 
 TaggingData = Input | Sequence[Input] | Sequence["Item"]
@@ -47,12 +59,12 @@ def tagging_items(
     note: Note = no_note,
 ) -> list[Item]:
     """Return items: existing ones unchanged, or those read from files (``read_items``)."""
-    given = [data] if isinstance(data, str | os.PathLike) else list(data)
-    items = [each for each in given if isinstance(each, Item)]
-    if items:
-        return items
-    paths = [Path(each) if isinstance(each, os.PathLike) else str(each) for each in given]
-    return read_items(paths, reading, restoration, columns=columns, note=note)
+    files, items = files_or_items(data, Item, "items")
+    if not items:
+        paths = [each if isinstance(each, str) else Path(each) for each in files]
+        return read_items(paths, reading, restoration, columns=columns, note=note)
+    refuse_file_options({"columns": tuple(columns)}, {"columns": ()})
+    return items
 
 
 def read_items(

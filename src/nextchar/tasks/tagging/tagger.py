@@ -119,6 +119,7 @@ class Tagger:
         return result
 
     @classmethod
+    @checked
     def resume(cls, run: Input, **options: Unpack[ResumeOptions]) -> ItemResult:
         """Continue a run, or train it further; see ``nextchar.resume``."""
         return TagModel.resume(run, **options)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import TaggerRunConfig
+from nextchar.errors import ConfigError, as_option
 from nextchar.runs.task import Start
+from nextchar.tasks.in_memory import files_or_items
 from nextchar.tasks.item_task import ItemTask, PreparedItems
 from nextchar.tasks.split import train_validation_split
 from nextchar.tasks.tagging.encoding import encode_items
@@ -43,6 +45,8 @@ class TaggingTask(ItemTask):
 
         def read() -> PreparedItems[TagModel]:
             restoration = Restoration(config.tagging.kinds) if config.tagging.kinds else None
+            if restoration is not None and files_or_items(data, Item, "items")[1]:
+                raise ConfigError(f"{as_option('restore')} is for plain text; items have labels")
             items = tagging_items(
                 data,
                 config.items.reading,

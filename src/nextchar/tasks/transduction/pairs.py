@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nextchar.config import TextConfig
-from nextchar.errors import TextError, as_option
+from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.tasks.in_memory import elements_of, files_or_items, refuse_file_options
 from nextchar.text.compressed import plain_name
 from nextchar.text.files import Input
 from nextchar.text.lines import TwoColumns, read_lines
@@ -56,36 +57,54 @@ def format_of(path: str | Path) -> PairFormat:
     return kind_of(path) or ("cmudict" if is_dictionary else "pairs")
 
 
-PairData = Input | Sequence[Input] | Sequence[tuple[str, str]]
+PairData = Input | Sequence[Input] | Sequence[Sequence[str]]
 
 
 def pairs_of(
     data: PairData,
     config: TextConfig,
     *,
-    columns: Columns | None = None,
+    columns: Columns | Sequence[str] | None = None,
     file_format: PairFormat = "auto",
     note: Note = no_note,
 ) -> list[Pair]:
     """Return pairs: existing ones unchanged, or those read from files (``read_pairs``)."""
-    paths, pairs = _parted(data)
-    if pairs or not paths:
-        return pairs
-    return read_pairs(paths, config, columns=columns, file_format=file_format, note=note)
+    paths, pairs = _files_or_pairs(data)
+    columns = columns if columns is None or isinstance(columns, Columns) else _columns(columns)
+    if paths:
+        return read_pairs(paths, config, columns=columns, file_format=file_format, note=note)
+    options = {"columns": columns, "file_format": file_format}
+    refuse_file_options(options, {"columns": None, "file_format": "auto"})
+    return pairs
+
+
+def _columns(names: Sequence[str]) -> Columns:
+    if isinstance(names, str) or len(names) != len(Pair._fields):
+        raise ConfigError(f"columns must be two names, of sources and targets; got {names!r}")
+    return Columns(*names)
 
 
 def formats_of(data: PairData, file_format: PairFormat) -> set[PairFormat]:
     """Return the formats of the files; the empty set for pairs in memory."""
-    paths, _ = _parted(data)
+    paths, _ = _files_or_pairs(data)
     return {format_of(path) if file_format == "auto" else file_format for path in paths}
 
 
-def _parted(data: PairData) -> tuple[list[str | Path], list[Pair]]:
-    """Return the files and the pairs in memory."""
-    given = [data] if isinstance(data, str | os.PathLike) else list(data)
-    pairs = [Pair(*each) for each in given if isinstance(each, tuple)]
-    paths = [Path(each) for each in given if isinstance(each, os.PathLike)]
-    return [*paths, *(each for each in given if isinstance(each, str))], pairs
+def _files_or_pairs(data: PairData) -> tuple[list[str | Path], list[Pair]]:
+    """Return the files, or the pairs in memory."""
+    given = elements_of(data, "files or pairs of texts")
+    pairs = [each if isinstance(each, str | os.PathLike) else _pair(n, each)
+             for n, each in enumerate(given, 1)]  # fmt: skip
+    files, in_memory = files_or_items(pairs, Pair, "pairs of texts")
+    return [each if isinstance(each, str) else Path(each) for each in files], in_memory
+
+
+def _pair(number: int, value: object) -> Pair:
+    """Return a pair in memory; ``ConfigError`` if it is no pair of texts."""
+    parts = list(value) if isinstance(value, Iterable) else []
+    if len(parts) != len(Pair._fields) or not all(isinstance(part, str) for part in parts):
+        raise ConfigError(f"pair {number} must be two texts; got {value!r:.60}")
+    return _checked(f"pair {number}", Pair(*parts))
 
 
 def read_pairs(

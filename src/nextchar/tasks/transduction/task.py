@@ -43,7 +43,7 @@ class TransductionTask(ItemTask):
         data: PairData,
         start: Start,
         *,
-        columns: Columns | None = None,
+        columns: Columns | Sequence[str] | None = None,
         file_format: PairFormat = "auto",
         **options: object,
     ) -> Callable[[], PreparedItems[Transducer]]:
