@@ -1,4 +1,4 @@
-"""The command line: one thin file a command.
+"""The command line: one thin file per command.
 
 Nothing but the front page is imported before a command is named, and no torch before it runs.
 """

@@ -69,7 +69,7 @@ def _info(
 
 @dataclass(frozen=True, kw_only=True)
 class _Shown:
-    """A run as it is shown: as JSON, and as rows with a history.
+    """A run prepared for display: as JSON, and as rows with a history.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Products of many matrices with one in bfloat16, as a recurrence needs at each of its steps.
+"""Products with a fixed matrix in bfloat16, one for each step of a recurrence.
 
 oneDNN multiplies by a reordered matrix up to twice as fast as torch's general product, which
 reorders it at every call. The reordering costs about as much as two products. (``gemm`` multiplies
