@@ -23,7 +23,7 @@ from nextchar.errors import (
 )
 from nextchar.training.torchrun import is_first_process
 
-# typer names only some of its usage errors; this is what they all are.
+# typer exports only some of its usage errors; this is their base class.
 _UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(

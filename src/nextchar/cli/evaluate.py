@@ -1,4 +1,4 @@
-"""``nextchar evaluate``: how well a run predicts a text."""
+"""``nextchar evaluate``: the cost of a text under a run."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
 ``auto`` follows measurements on a CPU (benchmarks/cells.py): ``own`` is the fastest except for an
-lstm in bfloat16 without training or with at most 192 units, where
-``fused`` (oneDNN) is faster. On a GPU it uses ``fused`` (cuDNN) if the cell has it.
+lstm in bfloat16 without training or with at most 192 units, where ``fused`` (oneDNN) is faster. On
+a GPU it uses ``fused`` (cuDNN) if the cell has it, except for one-hot inputs wider than H.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """

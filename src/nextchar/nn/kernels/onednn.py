@@ -30,6 +30,6 @@ def product_with(weight: Tensor, rows: int) -> Product:
     if not has_bfloat16(weight.device):
         transposed = weight.t()
         return lambda x: torch.mm(x, transposed)
-    multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  (what torch's compiler emits)
+    multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  (emitted by torch's compiler)
     reordered = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)  # noqa: SLF001
     return lambda x: multiply(x, reordered, None, "none", [], "")
