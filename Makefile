@@ -1,7 +1,7 @@
 # make demo   set up, train about a minute on the built-in corpus, write text
 # make test   set up, run the tests (under eight minutes on two cores)
 # make check  formatting, lint, types, import directions
-# make bench  measurements beside their peers; nothing is asserted (TEXT=shakespeare downloads it)
+# make bench  measurements against baselines; nothing is asserted (TEXT=shakespeare downloads it)
 # make clean  remove what the other targets made, runs excepted
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

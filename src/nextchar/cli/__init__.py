@@ -1,4 +1,4 @@
-"""The command line: one thin file a command.
+"""The command line: one thin file per command.
 
 Nothing but the front page is imported before a command is named, and no torch before it runs.
 """
@@ -23,7 +23,7 @@ from nextchar.errors import (
 )
 from nextchar.training.torchrun import is_first_process
 
-# typer names only some of its usage errors; this is what they all are.
+# typer exports only some of its usage errors; this is their base class.
 _UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(

@@ -50,5 +50,5 @@ CATALOGUE: dict[str, Entry] = {
     "data": Entry(_DATA, "List, download and locate corpora."),
     "augment": Entry(_DATA, "Preview the augmentation of a text, or write augmented copies."),
     "compress": Entry(_DATA, "Compress a file without loss, with the predictions of a run."),
-    "decompress": Entry(_DATA, "Restore a file that compress has written.", "compress"),
+    "decompress": Entry(_DATA, "Restore a file written by compress.", "compress"),
 }

@@ -55,7 +55,7 @@ _LAYOUT: Any = typer.Option("auto", "--layout", help=_LAYOUT_HELP)
 _RUN: Any = typer.Argument(help="The run directory of a classifier.")
 _JSON: Any = typer.Option(False, "--json", help=JSON_HELP)
 _ENCODING: Any = typer.Option(
-    None, "--encoding", help="Encoding of the files; that of the run if not set."
+    None, "--encoding", help="Encoding of the files; by default that of the run."
 )
 _CUT: Any = typer.Option(False, "--cut", help="Cut texts that are too long.")
 _Layout = Literal["auto", "columns", "files", "lines"]

@@ -52,7 +52,7 @@ def _decompress(
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
-    """Restore a file that compress has written.
+    """Restore a file written by compress.
 
     The restored file is verified; if it differs from the original, nothing is written.
     """

@@ -205,7 +205,7 @@ def _add_evaluate() -> None:
         parameter(
             "encoding",
             str | None,
-            typer.Option(None, help="Encoding of the data; that of the run if not set."),
+            typer.Option(None, help="Encoding of the data; by default that of the run."),
         ),
         parameter("as_json", bool, typer.Option(False, "--json", help=JSON_HELP)),
     ]

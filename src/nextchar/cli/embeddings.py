@@ -27,7 +27,7 @@ _HELP = """Learn a vector for each symbol of a text: skip-gram or CBOW with nega
 Text is a file, several files, a folder, a glob, or - for standard input. The neighbours of a symbol
 are taken from its own line.
 """
-_FOLDER = typer.Argument(help="A folder that `embeddings train` has written.")
+_FOLDER = typer.Argument(help="A folder written by `embeddings train`.")
 _COUNT = typer.Option(10, help="Number of neighbours.")
 _JSON = typer.Option(False, "--json", help=JSON_HELP)
 

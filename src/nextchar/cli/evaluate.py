@@ -1,4 +1,4 @@
-"""``nextchar evaluate``: how well a run predicts a text."""
+"""``nextchar evaluate``: the cost of a text under a run."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def _evaluate(
         None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
     encoding: str | None = typer.Option(
-        None, help="Encoding of the text; that of the run if not set."
+        None, help="Encoding of the text; by default that of the run."
     ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+        None, help="Handling of bytes that cannot be decoded; by default that of the run."
     ),
     compressors: bool = typer.Option(True, help="Compare with xz, bz2 and gzip on the text."),
     checkpoint: str = CHECKPOINT,

@@ -69,7 +69,7 @@ def _info(
 
 @dataclass(frozen=True, kw_only=True)
 class _Shown:
-    """A run as it is shown: as JSON, and as rows with a history.
+    """A run prepared for display: as JSON, and as rows with a history.
 
     Attributes
     ----------
@@ -275,7 +275,7 @@ def _print_history(shown: _Shown) -> None:
 
 
 def _figures(rows: list[dict[str, Any]], unit: str) -> list[str]:
-    """Return the names of the figures beside the losses."""
+    """Return the names of the figures other than the losses."""
     losses = (f"validation_nats_per_{unit}", f"validation_bits_per_{unit}")
     return [name for name in rows[-1] if name.startswith("validation_") and name not in losses]
 

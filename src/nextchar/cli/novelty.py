@@ -30,10 +30,10 @@ def _novelty(
     ),
     spans: int = typer.Option(10, help="Number of shared passages to list."),
     encoding: str | None = typer.Option(
-        None, help="Encoding of the text; that of the run if not set."
+        None, help="Encoding of the text; by default that of the run."
     ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+        None, help="Handling of bytes that cannot be decoded; by default that of the run."
     ),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
     quiet: bool = typer.Option(False, "--quiet", "-q", help=QUIET_HELP),

@@ -54,7 +54,7 @@ def add_command(
 def config_parameters(config_type: type[RunConfig] = Config) -> list[inspect.Parameter]:
     """Make a keyword parameter of every option.
 
-    The help shows the defaults; ``given`` tells what the user set.
+    The help shows the defaults; ``given`` keeps the options set by the user.
     """
     return [
         inspect.Parameter(

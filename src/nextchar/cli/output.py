@@ -33,7 +33,7 @@ def print_json(values: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  (whatever JSON can hold)
+def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
@@ -117,7 +117,7 @@ def terminal_width() -> int:
 
 
 def _fitted(parts: Sequence[str], share: float, width: int) -> str:
-    """Join the parts that fit, and draw a bar behind; a wrapped line could not be overwritten."""
+    """Join the parts that fit, and append a bar; a wrapped line could not be overwritten."""
     from rich.cells import cell_len, set_cell_size
 
     text = parts[0]

@@ -169,7 +169,7 @@ class _Game:
         return True
 
     def _type(self, line: str) -> None:
-        """Add a line as the vocabulary reads it, so that the text shown is what the model sees."""
+        """Add a line as the vocabulary encodes it, so the text shown is the model's input."""
         vocabulary = self._model.vocabulary
         ids = vocabulary.encode(line, unknown=self._settings["unknown"])
         if self._settings["unknown"] == "skip":
@@ -233,7 +233,7 @@ class _Game:
             new = {**self._settings, name: _SETTINGS[name](value)}
         except ValueError:
             raise InputError(f"{name} needs a number; got {value!r}") from None
-        self._model.stream("", **new)  # refuses what cannot be used
+        self._model.stream("", **new)  # raises an error for invalid values
         self._settings = new
 
     def _save(self, name: str) -> None:

@@ -53,10 +53,10 @@ def _score(
         None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
     encoding: str | None = typer.Option(
-        None, help="Encoding of the text; that of the run if not set."
+        None, help="Encoding of the text; by default that of the run."
     ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+        None, help="Handling of bytes that cannot be decoded; by default that of the run."
     ),
     checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
@@ -132,7 +132,7 @@ def _print_characters(score: Score) -> None:
 
 
 def _print_views(score: Score, anomalies: int | None, by: str | None, *, map_too: bool) -> None:
-    """Print the requested lists, or else the shaded text unless a page shows it."""
+    """Print the requested lists; if there are none and ``map_too`` is set, the shaded text."""
     from nextchar.rendering.heat_map import heat_map, legend, palette_of
     from nextchar.rendering.lists import anomaly_lines, sum_lines
 

@@ -72,10 +72,10 @@ def _evaluate(
     columns: str | None = typer.Option(None, help=_COLUMNS_HELP),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
     encoding: str | None = typer.Option(
-        None, help="Encoding of the data; that of the run if not set."
+        None, help="Encoding of the data; by default that of the run."
     ),
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
-        None, help="Handling of bytes that cannot be decoded; that of the run if not set."
+        None, help="Handling of bytes that cannot be decoded; by default that of the run."
     ),
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -148,7 +148,7 @@ def _apply(
     ),
     transitions: Literal["free", "seen", "bio"] | None = typer.Option(None, help=_TRANSITIONS_HELP),
     encoding: str | None = typer.Option(
-        None, help="Encoding of the text; that of the run if not set."
+        None, help="Encoding of the text; by default that of the run."
     ),
     errors: Literal["pass", "strict", "replace", "ignore", "backslashreplace"] = typer.Option(
         "pass", help="Handling of bytes that cannot be decoded; pass leaves them unchanged."

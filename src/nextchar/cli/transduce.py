@@ -48,7 +48,7 @@ _BEAM = typer.Option(
 _MAX_LENGTH = typer.Option(
     None,
     "--max-length",
-    help="Maximum number of symbols in an output; set by the source if not set.",
+    help="Maximum number of symbols in an output; by default it depends on the source.",
 )
 _PENALTY = typer.Option(0.0, "--length-penalty", help="Above 0, longer texts are preferred.")
 _UNKNOWN = typer.Option("error", "--unknown", help=UNKNOWN_HELP)
@@ -275,7 +275,7 @@ def _dates(
     count: int = typer.Option(10_000, "--count", help="Number of pairs, at most 100,000."),
     seed: int = typer.Option(0, "--seed", help="Seed of the pairs."),
     part: Literal["all", "train", "test"] = typer.Option(
-        "all", "--part", help="Part of all dates: test is a tenth that train does not contain."
+        "all", "--part", help="Subset of the dates: test is a fixed tenth, excluded from train."
     ),
     out: Path | None = typer.Option(
         None, "--out", help="The .tsv file to create; standard output if not set."

@@ -205,7 +205,7 @@ def _search(
 
 
 def _found(prompt: str, found: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return continuations with their log-probabilities, as JSON holds them."""
+    """Return continuations with their log-probabilities as JSON-compatible values."""
     return [
         {
             "text": prompt + each.text,

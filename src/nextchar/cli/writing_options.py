@@ -59,7 +59,7 @@ def _ending() -> list[inspect.Parameter]:
         ),
         _option(
             "lines", int, 0,
-            "End after this many lines, including one that the prompt begins; 0 is no limit.",
+            "End after this many lines, counting a line begun by the prompt; 0 means no limit.",
             _ENDING,
         ),
     ]  # fmt: skip
@@ -86,7 +86,7 @@ def _sampling() -> list[inspect.Parameter]:
             SAMPLING,
         ),
         _option(
-            "top_k", int, 0, "Sample from the k most probable symbols; 0 is all.", SAMPLING
+            "top_k", int, 0, "Sample from the k most probable symbols; 0 means all.", SAMPLING
         ),
         _option(
             "top_p", float, 1.0,

@@ -134,7 +134,7 @@ class _Store(FunctionCache):
             _warn_once(f"{self.cache_path}: {getattr(error, 'strerror', None) or error}")
 
     def holds(self, sig: Any, code_generator: Any) -> bool:  # noqa: ANN401
-        """Return whether code for a signature and this processor is stored; ``None`` is any."""
+        """Return whether code for a signature (``None``: any) and this processor is stored."""
         wanted = self._index_key(sig, code_generator)  # type: ignore[no-untyped-call]
         files: Any = self._cache_file
         try:

@@ -40,8 +40,8 @@ def compiled(function: FunctionT) -> FunctionT:
 def compiled_for_threads(function: FunctionT) -> FunctionT:
     """Compile a function that several threads run on shared arrays, and that allocates no arrays.
 
-    Reference counting is disabled. The counters would move between the caches of the cores at each
-    view, which takes as long as the rest of a recurrent step on a row.
+    Reference counting is disabled. Otherwise each view of an array would move a counter between
+    the caches of the cores. That takes as long as the rest of a recurrent step for one row.
     """
     return _compiled(function, reference_counting=False)
 

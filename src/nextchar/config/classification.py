@@ -48,7 +48,7 @@ class ClassifierConfig(Section):
     )  # fmt: skip
     most_symbols: int = option(
         0,
-        "Maximum symbols read in the default number of epochs (at least one epoch); 0 is no "
+        "Maximum symbols read in the default number of epochs (at least one epoch); 0 means no "
         "limit. Ignored if epochs, steps or minutes are set.",
         at_least=0, at_most=1 << 50,
     )  # fmt: skip

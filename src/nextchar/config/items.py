@@ -39,7 +39,7 @@ class ItemsConfig(Section):
         above=0, at_most=1e9,
     )  # fmt: skip
     pool: int = option(
-        32, "Batches sorted by length together; more means less padding and less shuffling.",
+        32, "Batches sorted by length together; larger pools mean less padding but less shuffling.",
         at_least=1, at_most=1 << 30,
     )  # fmt: skip
 

@@ -105,7 +105,7 @@ class TrainingConfig(Section):
         at_least=0, below=1,
     )  # fmt: skip
     swa_share: float = option(
-        0.0, "Share of the steps, at the end, for uniform weight averaging; 0 disables it.",
+        0.0, "Final share of the steps over which weights are averaged uniformly; 0 disables it.",
         at_least=0, at_most=1,
     )  # fmt: skip
     freeze: int = option(
@@ -128,7 +128,7 @@ class TrainingConfig(Section):
     device: Device = option("auto", "Device for training; auto uses a GPU if available.")
     validate_every: int = option(
         0,
-        "Steps between validations; 0 is a tenth of the run.",
+        "Steps between validations; 0 means a tenth of the run.",
         at_least=0,
         at_most=1 << 50,
     )

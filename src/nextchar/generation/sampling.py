@@ -57,7 +57,7 @@ class Sampling:
         if not all(math.isfinite(number) for number in numbers):
             raise ConfigError(f"sampling options must be finite numbers; got {self}")
         _require(self.temperature >= 0, "temperature must be at least 0", self.temperature)
-        _require(self.top_k >= 0, "top_k must be at least 0 (0 is all)", self.top_k)
+        _require(self.top_k >= 0, "top_k must be at least 0 (0 means all)", self.top_k)
         _require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1", self.top_p)
         _require(0 <= self.min_p <= 1, "min_p must be at least 0 and at most 1", self.min_p)
         _require(self.repetition_penalty > 0, "repetition_penalty must be above 0",

@@ -98,7 +98,7 @@ def evaluate_chunks(
         There was nothing to predict.
     """
     if reset_every < 0:
-        raise ConfigError(f"reset_every must be at least 0 (0 is never); got {reset_every}")
+        raise ConfigError(f"reset_every must be at least 0 (0 means never); got {reset_every}")
     if reset_every and adaptation is not None:
         raise ConfigError("dynamic evaluation carries the state: it cannot use reset_every")
     began = time.monotonic()

@@ -47,7 +47,7 @@ class Ending:
         if self.length is not None and self.length < 0:
             raise ConfigError(f"length must be at least 0; got {self.length}")
         if self.lines < 0:
-            raise ConfigError(f"lines must be at least 0 (0 is no limit); got {self.lines}")
+            raise ConfigError(f"lines must be at least 0 (0 means no limit); got {self.lines}")
         if not all(self.stop):
             raise ConfigError(f"stop strings must have at least one character; got {self.stop!r}")
 

@@ -65,7 +65,7 @@ class RNNCell(GatedCell):
 
 
 class _WithMemory(GatedCell):
-    """The common part of the LSTMs: a memory c beside h, and the output from it.
+    """The common part of the LSTMs: a memory c in addition to h, and the output computed from it.
 
     With layer normalisation, only the output reads a normalised c: h_t = o ⊙ tanh(LN(c_t)), with
     the gain ``gain_c`` and the bias ``bias_c`` [H].
@@ -143,7 +143,7 @@ class PeepholeLSTMCell(_WithMemory):
 
     @property
     def kernel(self) -> str | None:
-        """The kernel of the LSTM, which has vector peepholes too."""
+        """The kernel of the LSTM, which also supports vector peepholes."""
         return "lstm" if self.peepholes == "vector" else None
 
     def gates(self, projected: Tensor, state: CellState) -> tuple[Tensor, ...]:

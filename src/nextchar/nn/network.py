@@ -49,7 +49,7 @@ class Network(Trainable):
     """A character-level recurrent network.
 
     State is passed in and returned; nothing about a stream is kept here. Dropout is active
-    exactly in training mode (``network.train()``), and then needs a generator.
+    only in training mode (``network.train()``), and then needs a generator.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class Network(Trainable):
     head
         The output layer [V, H] with its bias [V]. If tied, its weight is the embedding's.
     begins_after
-        The symbol after which a text begins, for a network that has not learned to begin from
-        zeros; ``None`` for one that has.
+        The symbol that precedes a text, for a network that has not learned to start from zeros;
+        ``None`` for one that has.
     """
 
     def __init__(
@@ -128,8 +128,8 @@ class Network(Trainable):
     def initial_state(self, batch_size: int, first: int | None = None) -> State:
         """Return the state before a text, on the device of the weights.
 
-        Zeros, or the state after the symbol ``begins_after``. If the ``first`` symbol
-        of the text is that one, the text begins from zeros instead.
+        Zeros, or the state after the symbol ``begins_after``. If that is the ``first`` symbol of
+        the text, the state is zeros instead.
         """
         zeros = self.stack.initial_state(batch_size)
         if self.begins_after is None or self.begins_after == first:
@@ -180,7 +180,7 @@ class Network(Trainable):
         generator: torch.Generator | None = None,
         path: Path = "auto",
     ) -> NetworkOutput:
-        """Do as ``forward``, and also return the outputs of the last layer."""
+        """Run as ``forward``, and also return the outputs of the last layer."""
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
         inputs = self._embed(ids, generator)

@@ -54,7 +54,7 @@ def computing_in(arithmetic: Arithmetic, device: torch.device) -> Iterator[None]
 
 
 def are_integers_wanted() -> bool:
-    """Return whether this is in a block ``computing_in("int16")`` with products of integers."""
+    """Return whether this is in a block ``computing_in("int16")`` with integer products."""
     return _INTEGERS.get()
 
 

@@ -1,12 +1,12 @@
-"""A cell over a sequence: the same values by the fastest path that the cell has.
+"""A cell over a sequence, by the fastest implementation that the cell has.
 
 - ``fused``: torch's own recurrence, if its equations are exactly the cell's;
 - ``own``: one projection of all inputs, then a compiled kernel (on a CPU) or ``scan``;
 - ``stepwise``: ``Cell.step`` in a loop, differentiated by autograd. Every cell has it.
 
 ``auto`` follows measurements on a CPU (benchmarks/cells.py): ``own`` is the fastest except for an
-lstm in bfloat16 without training or with at most 192 units, for which oneDNN's is. On a GPU it uses
-cuDNN's recurrence if there is one.
+lstm in bfloat16 without training or with at most 192 units, where ``fused`` (oneDNN) is faster. On
+a GPU it uses ``fused`` (cuDNN) if the cell has it, except for one-hot inputs wider than H.
 
 Shapes: T time steps, B streams, I input size of a layer, H hidden, G gates. Time first.
 """
@@ -30,7 +30,7 @@ Path = Literal["auto", "fused", "own", "stepwise"]
 
 # For smaller recurrences, quantisation costs more than the integer products save.
 LEAST_INTEGER_WEIGHTS, LEAST_INTEGER_STREAMS = 1 << 15, 4
-LARGEST_FUSED_LSTM = 192  # oneDNN's is slower for wider ones in bfloat16, forward and backward
+LARGEST_FUSED_LSTM = 192  # oneDNN's lstm is slower if wider, in bfloat16, forward and backward
 
 
 def available_paths(cell: Cell) -> tuple[Path, ...]:
@@ -88,10 +88,10 @@ def unroll(
     kept
         The shares of each part of the state that zoneout keeps, [T, B, H]; see ``Cell.step``.
     path
-        The paths differ in speed and in the last digits; ``own`` with products of integers
-        (``precision.computing_in``) in the fourth digit. Under autocast, products have its type.
-        ``fused`` and ``own`` then also keep h in it within the sequence (``fused`` c too), except
-        that the min cells are always scanned in the state's type.
+        The paths differ in speed, and their results in the last digits; with integer products
+        (``precision.computing_in``), those of ``own`` differ in the fourth digit. Under autocast,
+        products have its type. ``fused`` and ``own`` then also keep h in it within the sequence
+        (``fused`` c too), except that the min cells are always scanned in the state's type.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _run_kernel(cell: Cell, inputs: Inputs, state: CellState) -> tuple[Tensor, C
 
 
 def supports_integers(cell: Cell) -> bool:
-    """Return whether a cell has products of integers, and is large enough to gain from them."""
+    """Return whether a cell has integer products, and is large enough to gain from them."""
     if not isinstance(cell, GatedCell) or "own" not in available_paths(cell):
         return False
     is_unbounded = isinstance(cell, RNNCell) and cell.activation == "relu"
@@ -204,7 +204,7 @@ def _uses_integers(cell: Cell, h: Tensor) -> bool:
 
 
 def _integer_rows(cell: Cell, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
-    """Return ``Cell.rows``, with products of integers for vectors."""
+    """Return ``Cell.rows``, with integer products if the inputs are vectors."""
     if isinstance(inputs, Embedded) or inputs.dtype != torch.float32:
         return cell.rows(inputs)
     if cell.input_size % INTEGER_LANES > 0:

@@ -82,8 +82,8 @@ def _loop_backwards(decay: Tensor, grad: Tensor) -> Tensor:
 def _scan(decay: Tensor, inputs: Tensor, initial: Tensor) -> Tensor:
     """Join neighbouring steps, solve the shorter recurrence, fill in the rest (Blelloch, 1990).
 
-    Two steps are one of the same form, a' = a_2 ⊙ a_1 and b' = b_2 + a_2 ⊙ b_1: the work is
-    linear in T, and the number of calls grows with its logarithm.
+    Two steps combine into one of the same form, with a' = a_2 ⊙ a_1 and b' = b_2 + a_2 ⊙ b_1. The
+    work is linear in T, and the number of calls is logarithmic.
     """
     if len(decay) == 1:
         return torch.addcmul(inputs, decay, initial)

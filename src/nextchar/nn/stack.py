@@ -75,7 +75,7 @@ class StackedCells(nn.Module):
         return [[cell, *norm] for cell, norm in zip(self.cells, norms, strict=True)]
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the initial state: zeros, a tuple of layers."""
+        """Return the initial state: a tuple of zeros for each layer."""
         return tuple(cell.initial_state(batch_size) for cell in self.cells)
 
     def forward(
@@ -88,7 +88,7 @@ class StackedCells(nn.Module):
         inputs
             Vectors [B, I], embedded symbols, or one-hot ids int64[B].
         state
-            L states of cells.
+            The states of the L cells.
         generator
             Draws the dropout.
 

@@ -122,7 +122,7 @@ def resume(
     run
         The run directory, of any task.
     steps, minutes
-        Further training of a finished run, in steps or in minutes (exactly one of the two). The
+        Further training of a finished run, in steps or in minutes (at most one of the two). The
         learning rate follows a new schedule of the same kind, and the best weights of the whole
         run are kept. ``resume(run)`` continues an interrupted extension.
     learning_rate
@@ -178,7 +178,7 @@ def _was_begun(folder: Path, start: Start) -> bool:
     Raises
     ------
     RunError
-        The folder exists and holds something else.
+        The folder exists and contains something else.
     """
     in_the_way = is_in_the_way(folder)
     if in_the_way and not start.processes.has_begun(folder):

@@ -169,7 +169,8 @@ def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
 def _opening_line(lines: Iterable[str], separator: str) -> int:
     """Return the index of the line with the last opening quote before the error.
 
-    The error is the end of the file, or a closing quote without a separator after it.
+    The error is a quote still open at the end of the file, or a closing quote without a separator
+    after it.
     """
     opened = 0
     is_open = False

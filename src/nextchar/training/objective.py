@@ -1,4 +1,4 @@
-"""Training objectives: the loss of each step. The one for items is in ``tasks.objective``.
+"""Training objectives: the loss of each step. The objective on items is in ``tasks.objective``.
 
 The random numbers of a step are determined by the seed and the step's number.
 

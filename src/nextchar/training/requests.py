@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Requests(NamedTuple):
-    """The number of processes with each request; 0 is none.
+    """The number of processes with each request; 0 means none.
 
     Attributes
     ----------

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 from nextchar.config import TrainingConfig
 from nextchar.training.trainer_state import TrainerState
 
-# A smaller scale cannot be the result of a few unlucky batches: the gradients are not finite at any
-# scale.
+# A smaller scale cannot be the result of a few unlucky batches: the gradients are non-finite at
+# every scale.
 LOWEST = 1e-3
 
 
@@ -58,7 +58,7 @@ class LossScale:
         return torch.where(norm.isfinite(), norm, 0.0) if self.is_used else norm
 
     def is_lost(self) -> bool:
-        """Return whether the gradients are not finite at any scale; waits for the device."""
+        """Return whether the gradients are non-finite at every scale; waits for the device."""
         return self.is_used and self._scaler.get_scale() < LOWEST
 
     def save(self, progress: TrainerState) -> None:

@@ -8,7 +8,7 @@ on text.
 
 A step is determined by the weights, the optimiser, the objective's tensors, ``TrainerState``, the
 seed and the step's number. A resumed run is therefore bit for bit the same as an uninterrupted one
-(same machine, same thread count).
+(on the same machine, with the same numbers of threads and processes).
 
 Several processes may share the batch. All execute the same steps in the same order; only the first
 one validates and writes files.
@@ -72,8 +72,8 @@ class Trainer:
         The input weight with the parameters of new symbols, if the network was initialised from a
         pretrained model.
     validate
-        Evaluates the network on the validation part; ``None`` if there is none, and then the newest
-        weights count as the best.
+        Evaluates the network on the validation part; ``None`` if there is none. The newest weights
+        then count as the best.
     sample
         Returns a sample text of the network at a step; ``None`` for no samples.
     listeners
@@ -204,7 +204,7 @@ class Trainer:
         Raises
         ------
         RunError
-            The checkpoint is damaged, or of another network. Or it is missing although the run has
+            The checkpoint is damaged or of another network, or it is missing although the run has
             results, which a new start would overwrite.
         """
         metrics = self.folder / METRICS_FILE

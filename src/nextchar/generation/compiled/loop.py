@@ -134,13 +134,16 @@ class CompiledLoop:
             self._measured(shared, (time.perf_counter() - began) / len(symbols))
 
     def _measured(self, shared: bool, seconds: float) -> None:
-        """Track the time per symbol: down at once, up slowly, as other programs only delay."""
+        """Update the time per symbol: down at once, up slowly.
+
+        Other programs can only increase a measured time.
+        """
         before = self._seconds[shared] or seconds
         slower = before + (seconds - before) / PIECES_AVERAGED
         self._seconds[shared] = min(seconds, slower)
 
     def _shares_next(self) -> bool:
-        """Return whether sharing was faster when last tried; now and then try the other way."""
+        """Return whether to share: the faster way so far, or occasionally the other one."""
         if not self._can_share:
             return False
         self._pieces += 1

@@ -7,7 +7,7 @@ A product takes some ten microseconds, less than waking another thread. So the h
 thread, polls a work queue of one request while a piece of text is generated: it reads the panels
 and the vector of the request, and writes their sums to the queue.
 
-The loop never depends on the helper. If the machine runs it too late, the main thread computes the
+The loop never depends on the helper. If it is scheduled too late, the main thread computes the
 requested panels itself, and makes no more requests until the helper is back. The sums of a panel do
 not depend on the thread.
 

@@ -145,7 +145,7 @@ def _peephole_weights(cell: Cell) -> tuple[Tensor, ...]:
 
 
 def _peepholes(cell: Cell) -> int:
-    """Return the code of a cell's peepholes; 0 is none."""
+    """Return the code of a cell's peepholes; 0 means none."""
     weights = _peephole_weights(cell)
     return weights[0].dim() if weights else 0
 

@@ -54,7 +54,7 @@ class Weights(NamedTuple):
     Attributes
     ----------
     cell, activation, peepholes
-        Codes of the equations; ``peepholes`` 0 is none.
+        Codes of the equations; ``peepholes`` 0 means none.
     residual
         Whether a layer's input is added to its output.
     table

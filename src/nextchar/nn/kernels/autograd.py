@@ -96,7 +96,7 @@ def wide_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def wide(tensor: Tensor) -> Tensor:
-    """Return a tensor in the type of sums within a step."""
+    """Convert a tensor to its ``wide_dtype``."""
     return tensor.to(wide_dtype(tensor.dtype))
 
 

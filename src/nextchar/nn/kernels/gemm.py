@@ -5,7 +5,7 @@ result for one panel and keeps their sums in vector registers over the whole inn
 & van de Geijn 2008). A value of the result is the sum of its products in their order, for any
 number of rows, panels and threads.
 
-LLVM derives no such loop from plain ones, so the micro-kernel is written in LLVM's language. On
+LLVM does not generate such a loop from plain ones, so the micro-kernel is written in LLVM IR. On
 processors without the vectors below, LLVM splits each into narrower ones.
 
 Shapes: B rows, K inner dimension, N columns, C columns of a panel. float32 or float64.

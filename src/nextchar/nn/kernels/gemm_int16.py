@@ -1,7 +1,7 @@
 """Machine code for products of 16-bit integers, and for quantisation (see ``fixed_point``).
 
-Written in LLVM's language, since LLVM compiles no loop to these instructions: the products of two
-neighbouring int16 and their sum are added to an int32, in 16 lanes at once.
+Written in LLVM IR, because LLVM compiles no loop to the required instructions: each adds the
+products of two neighbouring int16 pairs to an int32, in 16 lanes at once.
 """
 
 # ruff: noqa: ANN401  (Numba's compiler passes values that it does not type)
@@ -171,7 +171,7 @@ class _MicroKernel:
         return added
 
     def _dot(self, total: Any, ours: Any, theirs: Any) -> Any:
-        """Add to each lane the two products of its int16."""
+        """Add to each int32 lane the products of its two int16 pairs."""
         builder = self.builder
         if has_instruction():
             # By its name: LLVM would split it into two others, at the rate of float32.

@@ -122,9 +122,9 @@ class Forward(NamedTuple):
 class Backward(NamedTuple):
     """The arrays of a backward step.
 
-    ``d_hidden`` [B, H] is the part of the gradient of h past the gates, which a step replaces by
-    that of the earlier h. The gradients of the projected and of the recurrent part of the gates
-    differ in the candidate. That of the bias is added to ``d_bias``.
+    ``d_hidden`` [B, H] is the part of the gradient of h that bypasses the gates. A step replaces it
+    by that of the earlier h. The gradients of the projected and of the recurrent part of the gates
+    differ in the candidate. The gradient of the bias is added to ``d_bias``.
     """
 
     d_outputs: Array

@@ -124,9 +124,9 @@ class Forward(NamedTuple):
 class Backward(NamedTuple):
     """The arrays of a backward step.
 
-    ``d_hidden`` [B, H] is the part of the gradient of h past the gates, which a step replaces by
-    that of the earlier h. ``d_candidate`` [1, B, H] and ``d_reset_update`` [1, B, 2·H] are copies
-    of the newest gradients for the products.
+    ``d_hidden`` [B, H] is the part of the gradient of h that bypasses the gates. A step replaces it
+    by that of the earlier h. ``d_candidate`` [1, B, H] and ``d_reset_update`` [1, B, 2·H] are
+    copies of the newest gradients for the products.
     """
 
     d_outputs: Array
@@ -172,7 +172,7 @@ def _run_backward(
     of_rows: RowGradients,
     tensors: tuple[Tensor, ...],
 ) -> tuple[Tensor, Tensor]:
-    """Run all steps backward; return the gradients of initial h, through the gates, and weight."""
+    """Run all steps backward; return the gradients of h (through the gates) and weight."""
     (T, B, H), arrays = reset_hidden.shape, Backward(*as_arrays(*tensors))
     _, _, _, hidden, d_gates, d_candidate, d_rz = tensors
     weights, initial = (weight_hh[: 2 * H], weight_hh[2 * H :]), torch.zeros_like(hidden[0])

@@ -75,7 +75,7 @@ def run_backward(
         As for ``run_forward``.
     d_gates
         The gradients that the product reads, [T, B, G·H], or [1, B, G·H] of the newest step for
-        products of integers.
+        integer products.
     hidden, pairs
         Of the forward pass; with ``pairs``, products are of integers.
     rows
@@ -84,7 +84,7 @@ def run_backward(
     Returns
     -------
     Tensor, Tensor
-        The gradients of the initial h [B, H], the part through the gates, and of the weight.
+        The gradient of the initial h [B, H] through the gates, and that of the weight.
     """
     T, B, H = len(hidden) - 1, *hidden.shape[1:]
     initial, integers = d_gates.new_zeros(B, H), len(pairs) > 0

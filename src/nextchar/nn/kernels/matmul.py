@@ -61,7 +61,7 @@ class WorkerSpace(NamedTuple):
 
 
 class QuantizedStates(NamedTuple):
-    """The states as integers; empty without products of integers.
+    """The states as integers; empty without integer products.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class QuantizedStates(NamedTuple):
 
 
 class QuantizedGradients(NamedTuple):
-    """The gradients of gates as integers; empty without products of integers.
+    """The gradients of gates as integers; empty without integer products.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ def load_columns(weight: Array, gates: int, units: Units, own: WorkerSpace) -> N
 def store_states(
     t: int, units: Units, hidden: Array, own: WorkerSpace, states: QuantizedStates
 ) -> None:
-    """Store h of step t as integers, for products of integers."""
+    """Store h of step t as integers, for integer products."""
     if own.panels.itemsize == INT16_BYTES:
         quantize_states(t, units, hidden, states.scales[0], states.integers, states.pairs)
 
@@ -194,7 +194,7 @@ def store_states(
 def store_gradients(
     t: int, units: Units, gates: int, d_gates: Array, own: WorkerSpace, stored: QuantizedGradients
 ) -> None:
-    """Store the gradients of step t as integers, for products of integers."""
+    """Store the gradients of step t as integers, for integer products."""
     if own.panels.itemsize == INT16_BYTES:
         quantize_gradients(t, units, gates, d_gates, stored.integers, stored.pairs, stored.scales)
 

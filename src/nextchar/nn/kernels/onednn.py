@@ -1,4 +1,4 @@
-"""Products of many matrices with one in bfloat16, as a recurrence needs at each of its steps.
+"""Products with a fixed matrix in bfloat16, one for each step of a recurrence.
 
 oneDNN multiplies by a reordered matrix up to twice as fast as torch's general product, which
 reorders it at every call. The reordering costs about as much as two products. (``gemm`` multiplies
@@ -30,6 +30,6 @@ def product_with(weight: Tensor, rows: int) -> Product:
     if not has_bfloat16(weight.device):
         transposed = weight.t()
         return lambda x: torch.mm(x, transposed)
-    multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  (what torch's compiler emits)
+    multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  (emitted by torch's compiler)
     reordered = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)  # noqa: SLF001
     return lambda x: multiply(x, reordered, None, "none", [], "")

@@ -19,7 +19,7 @@ is the result of the last product with the recurrent weights for these units, ga
 ``rows`` [R, G·H] are the projected inputs, ``row_index`` int64[T, B] is the row of each position.
 ``hidden`` and ``cells`` are [T + 1, B, H] and begin with the initial state. ``gates`` is [T, B, ·],
 or [1, B, ·] without a backward pass. ``d_outputs`` [T, B, H] is the gradient of the outputs.
-Gradients of gates have T steps, or one if only the next product reads them.
+The gradients of gates are stored for all T steps, or for one if only the next product reads them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The projection of the inputs of a whole sequence, as products of integers.
+"""The projection of the inputs of a whole sequence, as integer products.
 
 As in a recurrence, each worker of the pool quantises its share of a step's inputs, waits for the
 others, and multiplies its share of the weights with all of them; but no step depends on an earlier

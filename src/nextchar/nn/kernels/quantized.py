@@ -1,7 +1,7 @@
 """Memory for the integers of states and gradients, as tensors.
 
 Autograd saves some of it between the passes; compiled code reads it as the named tuples of
-``matmul``. Without products of integers everything is empty.
+``matmul``. Without integer products everything is empty.
 
 Shapes: T time steps, B streams, H hidden, G gates, I inputs, W workers.
 """

@@ -14,7 +14,7 @@ _DARK = 0.5
 
 
 def evaluation_picture(figures: ClassificationFigures, picture_format: str) -> bytes:
-    """Draw the confusion matrix and, beside it, the reliability diagram.
+    """Draw the confusion matrix and, next to it, the reliability diagram.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ class CodeVocabulary(Vocabulary):
 
     @functools.cached_property
     def _table(self) -> Ids:
-        """The id of every code; 0 also for unknown codes, which ``encode`` distinguishes."""
+        """The id of every code; unknown codes also have 0, and ``encode`` distinguishes them."""
         table = np.zeros(hangul.CODE_LIMIT, dtype=self.dtype)
         known = self._codes != _UNKNOWN_CODE
         table[self._codes[known]] = np.flatnonzero(known)
