@@ -83,8 +83,8 @@ CONDITIONAL: Any = ConditionalModel(
         (lambda: MODEL.score("abc", alternatives=2.5), "alternatives must be an integer"),
         (lambda: MODEL.score("abc").anomalies("x"), "count must be an integer; got 'x'"),
         (lambda: nextchar.Adaptation(rate="1"), "rate must be a number; got '1'"),  # type: ignore[arg-type]
-        (lambda: LanguageModel.load(None), "path must be text or a path; got None"),  # type: ignore[arg-type]
-        (lambda: LanguageModel.load(), "load needs path; missing: path"),  # type: ignore[call-arg]
+        (lambda: LanguageModel.load(None), "run must be text or a path; got None"),  # type: ignore[arg-type]
+        (lambda: LanguageModel.load(), "load needs run; missing: run"),  # type: ignore[call-arg]
         (lambda: TAGGER.apply(None), "text must be text; got None"),
         (lambda: TAGGER.apply(["a"]), r"text must be text; got \['a'\]"),
         (lambda: TAGGER.tag(5), "text must be text; got 5"),

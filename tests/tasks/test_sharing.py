@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import nextchar
-from nextchar.errors import Interrupted, OtherProcessError
+from nextchar.errors import Interrupted, OtherProcessError, RunError
 from nextchar.runs import resume, train
 from nextchar.tasks.examples import ItemBatch
 from nextchar.training.checkpoint import load_tensors
@@ -128,3 +128,17 @@ def test_an_idle_process_changes_nothing(tmp_path: Path) -> None:
     left, right = parts
     assert all(torch.allclose(left[name], right[name], atol=1e-5) for name in left)
     assert nextchar.load(tmp_path / "run").label_names == ("a", "b")
+
+
+def _train_and_extend(folder: Path) -> None:
+    torch.set_num_threads(1)
+    small = {**SMALL, "steps": 2}
+    nextchar.Classifier.train(WORDS, folder / "run", labels=LABELS, **small)
+    steps = [nextchar.resume(folder / "run", steps=3).steps for _ in range(2)]
+    assert steps == [5, 8]
+    with pytest.raises((RunError, OtherProcessError)):
+        nextchar.Classifier.train(WORDS, folder / "run", labels=LABELS, **small)
+
+
+def test_every_call_of_a_script_is_one_of_its_own(tmp_path: Path) -> None:
+    assert in_each(_train_and_extend, tmp_path) == [0, 0]

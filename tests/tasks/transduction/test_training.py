@@ -151,7 +151,8 @@ def test_strangers_can_be_read_as_unknown_or_left_out(learned: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "words"), [([], "no pairs were given"), ([("ab", " ")], "target 1 is empty")]
+    ("pairs", "words"),
+    [([], "no pairs were given"), ([("ab", " ")], "pair 1: the target is empty")],
 )
 def test_pairs_that_cannot_be_measured_are_refused(
     learned: Path, pairs: list[tuple[str, str]], words: str
