@@ -105,7 +105,7 @@ def toy_examples(count: int, seed: int) -> Examples:
 class ToyTask(ItemTask):
     """Its data are the two parts, encoded."""
 
-    name = key = "toy"
+    key = "toy"
     command = "nextchar toy train"
     unit = "item"
     model_type = item_model = ToyModel

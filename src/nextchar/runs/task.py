@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias
 
+import torch
+
 from nextchar.config import TrainingConfig
+from nextchar.config.training import Precision
+from nextchar.nn.precision import has_int16
 from nextchar.nn.trainable import Trainable
-from nextchar.training.events import Listener
+from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.objective import Objective, ValidationResult
 from nextchar.training.plans import Plan
@@ -43,6 +47,12 @@ class Start:
     processes: Processes = field(default_factory=Processes)
     listeners: Sequence[Listener] = ()
     began: float = field(default_factory=time.monotonic)
+
+    def note_precision(self, folder: Path, precision: Precision, device: torch.device) -> None:
+        """Report a run that cannot continue in its precision on a device."""
+        if precision == "int16" and not has_int16(device):
+            message = f"{folder} was trained in int16; on this device it continues in float32"
+            tell(self.listeners, Noticed(message=message))
 
 
 class NewRun(Protocol):
@@ -118,8 +128,6 @@ class Task(ABC):
 
     Attributes
     ----------
-    name
-        Its name in ``runs.train``.
     key
         The value of ``task`` in ``config.json``; ``None`` for language models.
     command
@@ -132,7 +140,6 @@ class Task(ABC):
         The dataclass of its results.
     """
 
-    name: ClassVar[str]
     key: ClassVar[str | None]
     command: ClassVar[str]
     unit: ClassVar[str]

@@ -91,6 +91,7 @@ class ItemTask(Task):
         config = load_run_config(folder, self.item_model.config_type, task=self.key)
         model = self.item_model.untrained(folder, config)
         model.network.to(start.processes.device(config.training.device))
+        start.note_precision(folder, config.training.precision, model.device)
         if model.device.type == "cpu":
             require_compiler()
         return OpenItemRun(folder, model, start)

@@ -23,7 +23,7 @@ _FROM_RUN = {"bidirectional": False, "ngrams": 1, "ngram_bag": 0}
 class ClassificationTask(ItemTask):
     """Train a classifier on labelled texts."""
 
-    name = key = "classify"
+    key = "classify"
     command = "nextchar classify train"
     unit = Classifier.unit
     model_type = item_model = Classifier

@@ -20,7 +20,7 @@ from nextchar.training.events import noting
 class ConditioningTask(ItemTask):
     """Train a model that generates text from a label or from numbers."""
 
-    name = key = "condition"
+    key = "condition"
     command = "nextchar condition train"
     unit = ConditionalModel.unit
     model_type = item_model = ConditionalModel

@@ -26,7 +26,6 @@ from nextchar.errors import ConfigError, RunError
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.nn.network import Network
-from nextchar.nn.precision import has_int16
 from nextchar.run_files.model_files import load_config, load_vocabulary
 from nextchar.run_files.origin import Origin, load_origin
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
@@ -42,7 +41,6 @@ from nextchar.tasks.language_modeling.data import (
 from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text.corpus import Corpus
 from nextchar.training.checkpoint import METRICS_FILE
-from nextchar.training.events import Noticed, tell
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
 from nextchar.training.objective import StreamObjective, ValidationResult
@@ -56,7 +54,6 @@ from nextchar.training.trainer import Trainer
 class LanguageModelingTask(Task):
     """Train a language model on running text."""
 
-    name = "language_model"
     key = None
     command = "nextchar train"
     unit = "char"
@@ -92,9 +89,7 @@ class LanguageModelingTask(Task):
         config = load_config(folder)
         device = start.processes.device(config.training.device)
         require_trainable(config, start.processes.world, device)
-        if config.training.precision == "int16" and not has_int16(device):
-            message = f"{folder} was trained in int16; on this device it continues in float32"
-            tell(start.listeners, Noticed(message=message))
+        start.note_precision(folder, config.training.precision, device)
         model = LanguageModel.create(config, load_vocabulary(folder))
         model.network.to(device)
         return OpenLanguageModel(folder, model, open_corpus(folder), start.processes)

@@ -31,7 +31,7 @@ _ENOUGH_STEPS, _MOST_EPOCHS = 1500, 60
 class TaggingTask(ItemTask):
     """Train a tagger: a label for each character."""
 
-    name = key = "tag"
+    key = "tag"
     command = "nextchar tag train"
     unit = TagModel.unit
     model_type = Tagger

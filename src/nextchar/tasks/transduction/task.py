@@ -33,7 +33,7 @@ class TransductionTask(ItemTask):
     All pairs with the same source are in the same part of the train/validation split.
     """
 
-    name = key = "transduce"
+    key = "transduce"
     command = "nextchar transduce train"
     unit = Transducer.unit
     model_type = item_model = Transducer
