@@ -59,6 +59,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError:
+            _refuse_too_many(function.__name__, signature, args)
             _require_all(function.__name__, signature, args, kwargs)
             raise
         for name, value in given.items():
@@ -84,6 +85,20 @@ def _keywords(signature: inspect.Signature, hints: Mapping[str, Any]) -> list[st
                 return []
             names += typing.get_type_hints(arguments[0])
     return names
+
+
+def _refuse_too_many(name: str, signature: inspect.Signature, args: Sequence[object]) -> None:
+    """Raise a ``ConfigError`` if there are more positional arguments than parameters."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = signature.parameters.values()
+    positional = [each.name for each in parameters if each.kind in kinds]
+    if len(args) > len(positional):
+        taken = [each for each in positional if each not in _RECEIVERS]
+        others = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+        raise ConfigError(
+            f"{name} takes {' and '.join(taken) or 'nothing'} by position; pass other arguments by "
+            f"name, such as {others[0] if others else 'option'}=…"
+        )
 
 
 def _require_all(

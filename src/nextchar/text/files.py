@@ -15,6 +15,8 @@ from nextchar.errors import TextError
 
 Input = str | os.PathLike[str]
 
+_LONGEST_PATH = 4096  # characters, as in Linux
+
 
 def find_files(inputs: Sequence[Input]) -> list[Path]:
     """Return the files of the inputs, in the order of the inputs.
@@ -48,6 +50,10 @@ def cannot_read(name: str | Path, error: OSError) -> TextError:
 
 
 def _files_of(given: Input) -> list[Path]:
+    if given == "":
+        raise TextError("an input is empty: name a file, a folder, a pattern, or -")
+    if isinstance(given, str) and ("\n" in given or len(given) > _LONGEST_PATH):
+        raise TextError(f"{given[:40]!r}… is no path: write the text to a file, and name the file")
     path = Path(given)
     try:
         if path.is_dir():
