@@ -21,7 +21,7 @@ CHECKPOINT: Any = typer.Option(
 
 
 def load_model(run: Path, *, device: str, checkpoint: str) -> LanguageModel:
-    """Load a language model, with a note if its weights are not those of a finished training."""
+    """Load a language model, with a note if its weights come from an unfinished training run."""
     from nextchar.language_model.model import LanguageModel
 
     model = LanguageModel.load(run, device=device, checkpoint=checkpoint)

@@ -1,7 +1,7 @@
 """Lossless compression of bytes with a language model.
 
 The model predicts each symbol from the preceding ones, and the entropy coder spends −log₂ p bits on
-it. The decoder makes the same predictions from the symbols decoded so far. They must agree in every
+it. The decoder makes the same predictions from the symbols decoded so far. They must match bit for
 bit; otherwise decompression fails with an error.
 """
 

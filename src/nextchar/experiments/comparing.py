@@ -49,7 +49,7 @@ def compare(
     inputs
         Text, as for ``train``, but not standard input.
     out
-        The folder of the comparison. If it holds the same comparison, that is continued: complete
+        The folder of the comparison. If it holds the same comparison, that resumes: complete
         runs are kept, an interrupted run is resumed, and seeds may be added.
     vary
         The values of each varied option; every combination is a variant.

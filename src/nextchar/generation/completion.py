@@ -84,7 +84,7 @@ def complete_words(
     Returns
     -------
     list
-        Pairs of symbols and log-probability in nats, the most probable first. The probability is
+        (symbol, log-probability in nats) pairs, the most probable first. The probability is
         that of exactly these symbols, followed by a boundary. There are fewer than ``count`` if
         all others are longer than ``MAX_SYMBOLS``, or if the search has expanded
         ``MAX_PREFIXES`` prefixes.

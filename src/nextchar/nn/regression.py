@@ -21,7 +21,7 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class SparseRows:
-    """A sparse matrix [N, R] in compressed row format.
+    """A sparse matrix [N, R] in compressed sparse row (CSR) format.
 
     Attributes
     ----------

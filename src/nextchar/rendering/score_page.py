@@ -182,7 +182,7 @@ def _line_breaking(text: str) -> str:
 def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
     """Yield an element for every line, with an element for every character.
 
-    CSS classes state the level of a character, and mark unknown characters and visible line
+    CSS classes indicate the level of a character, and mark unknown characters and visible line
     breaks. The first character of a listed anomaly has an id.
     """
     names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}

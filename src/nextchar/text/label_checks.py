@@ -52,8 +52,8 @@ def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None
 def refuse_labels_at_end(items: Sequence[Labelled]) -> None:
     """Reject lines that seem to have the label at the end.
 
-    A label at the end is assumed if there are fewer distinct line ends than line beginnings, the
-    ends repeat, and most beginnings are unique or far more numerous than the ends.
+    A label at the end is assumed if the last fields repeat and have fewer distinct values than the
+    first fields, and most first fields are unique or far more numerous.
 
     Raises
     ------

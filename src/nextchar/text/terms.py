@@ -1,10 +1,10 @@
 """Hashed terms of texts: words, word bigrams, and character n-grams within words.
 
 Case is folded. A word is a run of letters, marks and digits; any other character except white
-space is a word by itself. N-grams have up to five characters and lie between two spaces, which may
-be their first and last characters. The row of a term is its hash (feature hashing, Weinberger et
-al. 2009): no list of terms is needed, unseen terms have a row too, and colliding terms share one.
-Words and word bigrams use the lower half of the rows, n-grams the upper half.
+space is a word by itself. Each word is padded with a space at both ends, and n-grams of up to five
+characters are taken from the padded word. The row of a term is its hash (feature hashing,
+Weinberger et al. 2009): no list of terms is needed, unseen terms have a row too, and colliding
+terms share one. Words and word bigrams use the lower half of the rows, n-grams the upper half.
 
 Legend: N texts, M distinct terms per text, summed over the texts, R rows.
 """

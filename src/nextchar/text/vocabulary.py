@@ -186,7 +186,7 @@ def _all_rare(min_count: int, most: int) -> TextError:
 
 
 def _count(kind: SymbolKind, chunks: Iterable[str]) -> NDArray[np.int64]:
-    """Count every code of the text, int64[hangul.CODE_LIMIT]; ``TextError`` if it is empty."""
+    """Count the occurrences of each code, int64[hangul.CODE_LIMIT]; ``TextError`` if none."""
     counts = np.zeros(hangul.CODE_LIMIT, dtype=np.int64)
     for chunk in chunks:
         for codes in code_blocks(chunk):

@@ -184,7 +184,7 @@ def _with_steps(
 
 
 def _rounded_up(minutes: float) -> float:
-    """Return a number rounded up to two significant digits."""
+    """Return a number rounded upwards, with two significant digits."""
     unit = 10.0 ** (math.floor(math.log10(minutes)) - 1)
     return float(f"{math.ceil(minutes / unit) * unit:.2g}")
 

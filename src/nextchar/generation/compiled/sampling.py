@@ -244,7 +244,7 @@ def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
 
 @compiled
 def _argmax(scores: NDArray[np.float64]) -> int:
-    """Return the place of the highest score, the first of equal ones; it must be finite."""
+    """Return the index of the highest score, the first one in a tie; the score must be finite."""
     best = 0
     for v in range(scores.size):
         if np.isnan(scores[v]):

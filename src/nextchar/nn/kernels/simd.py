@@ -227,7 +227,7 @@ class Lines:
 
 
 def formula(*names: str) -> Callable[[Formula], Callable[..., None]]:
-    """Make a formula over lines callable in compiled code.
+    """Compile a formula over whole vectors for calls from compiled code.
 
     Its arguments are the number of units and, for each name, an array, the place of the first unit
     in it, and the distance between two gates. Places and distances are counted in values of the

@@ -24,8 +24,8 @@ def evaluation_picture(figures: ClassificationFigures, picture_format: str) -> b
     Returns
     -------
     bytes
-        The image file. Rows of the matrix are true labels. Colours are shares of the row, numbers
-        are items.
+        The image file. Rows of the matrix are true labels. Colours show the share of a cell in its
+        row; numbers are counts of items.
 
     Raises
     ------

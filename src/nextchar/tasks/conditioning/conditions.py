@@ -221,7 +221,10 @@ class Features(Conditions):
         return len(self.names) + 1
 
     def vector(self, given: Given) -> NDArray[np.float32]:
-        """Return the vector of F numbers, or of some by name; the others default to their means."""
+        """Return the vector of F numbers.
+
+        Values may be given by name; omitted ones default to their means.
+        """
         if given is None:
             return self.none
         if isinstance(given, str | int):
