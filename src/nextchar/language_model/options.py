@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from nextchar.config import DecodingErrors
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.generation.engine import Engine
 from nextchar.generation.plain import StoredWeights
@@ -60,10 +59,3 @@ class EvaluationOptions(TypedDict, total=False):
     reset_every: int
     adaptation: Adaptation | None
     compressors: bool
-
-
-class FileEvaluationOptions(EvaluationOptions, total=False):
-    """Options of ``LanguageModel.evaluate_file``."""
-
-    encoding: str | None
-    errors: DecodingErrors | None

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from nextchar.config.arguments import checked
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import write_bytes
+from nextchar.text.files import Input
 from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.extension import (
@@ -44,14 +44,12 @@ from nextchar.training.trainer import Trainer
 
 CARD_FILE = "README.md"
 
-PathLike = str | os.PathLike[str]
-
 
 @checked
 def train(
     task: str | Task,
     data: Data,
-    out: PathLike,
+    out: Input,
     *,
     listeners: Sequence[Listener] = (),
     **options: object,
@@ -107,7 +105,7 @@ class ResumeOptions(TypedDict, total=False):
 
 @checked
 def resume(
-    run: PathLike,
+    run: Input,
     *,
     steps: int | None = None,
     minutes: float | None = None,
@@ -157,7 +155,7 @@ def resume(
 
 
 @checked
-def history(run: PathLike) -> list[dict[str, Any]]:
+def history(run: Input) -> list[dict[str, Any]]:
     """Return the rows of a run's ``metrics.jsonl``, one per validation."""
     return read_rows(Path(run) / METRICS_FILE, unit=task_of_run(Path(run)).unit)
 
