@@ -52,7 +52,7 @@ def test_a_folder_takes_the_place_of_an_empty_one_and_of_no_other(tmp_path: Path
         with atomic_folder(tmp_path / "empty"):
             pass
 
-    with pytest.raises(StorageError, match="not empty"):
+    with pytest.raises(RunError, match="exists already"):
         replace()
     assert (tmp_path / "empty" / "a").exists()
 

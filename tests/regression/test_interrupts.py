@@ -326,7 +326,7 @@ def _refuse(*_arguments: object, **_options: object) -> NoReturn:
 def test_a_place_that_cannot_be_written_is_one_line(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextchar.storage._beside", _refuse)
+    monkeypatch.setattr("nextchar.storage.files.file_beside", _refuse)
     arguments = ("train", texts / "english.txt", "--out", tmp_path / "run", *TINY)
     assert "Read-only" in nextchar(*arguments).problem(1)
     assert list(tmp_path.iterdir()) == []
@@ -335,7 +335,7 @@ def test_a_place_that_cannot_be_written_is_one_line(
 def test_a_resume_where_nothing_can_be_written_is_one_line(
     nextchar: Run, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextchar.storage._beside", _refuse)
+    monkeypatch.setattr("nextchar.storage.files.file_beside", _refuse)
     before = contents(run)
     assert "Read-only" in nextchar("train", "--resume", run, "-q").problem(1)
     assert contents(run) == before

@@ -178,9 +178,8 @@ def _save(
     out: Path,
     as_json: bool,
 ) -> None:
-    from nextchar.storage import atomic_folder
+    from nextchar.storage import atomic_folder, in_the_way_error, is_in_the_way
     from nextchar.tasks.conditioning.model import ConditionalModel
-    from nextchar.training.folder import in_the_way_error, is_in_the_way
 
     if is_in_the_way(out):
         raise in_the_way_error(out)

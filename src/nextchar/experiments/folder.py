@@ -22,7 +22,7 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.runs import train
 from nextchar.runs.registry import LANGUAGE_MODEL
-from nextchar.storage import read_json, storage_errors, write_bytes, write_json
+from nextchar.storage import make_folder, read_json, storage_errors, write_bytes, write_json
 from nextchar.training.events import Listener
 from nextchar.training.torchrun import require_one_process
 
@@ -95,7 +95,7 @@ class ExperimentFolder:
         parts = [folder / "runs", folder / "results"]
         with storage_errors(folder):
             for part in parts:
-                part.mkdir(parents=True, exist_ok=True)
+                make_folder(part)
         write_json(described, values)
         try:
             yield

@@ -30,7 +30,7 @@ from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
 from nextchar.experiments.worker import BEST_FILE, SearchJob, Worker, keep_best, require_text
-from nextchar.storage import locked_folder, read_json, storage_errors, write_json
+from nextchar.storage import locked_folder, make_folder, read_json, storage_errors, write_json
 from nextchar.training.events import Listener
 
 FORMAT_VERSION = 1
@@ -218,7 +218,7 @@ def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
     }
     spec = json.loads(json.dumps(spec))
     with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     with locked_folder(folder):
         if (folder / SPEC_FILE).exists():
             known = read_json(folder / SPEC_FILE, RunError)
@@ -235,7 +235,7 @@ def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
         else:
             write_json(folder / SPEC_FILE, spec)
         with storage_errors(folder):
-            (folder / TRIALS_FOLDER).mkdir(exist_ok=True)
+            make_folder(folder / TRIALS_FOLDER)
 
 
 def _nothing_found(trials: Sequence[Trial], minutes: float | None) -> str:

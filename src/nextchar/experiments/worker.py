@@ -183,8 +183,6 @@ class Worker:
 
     def _train(self, claim: Claim, watch: Listener) -> TrainingResult:
         run = run_folder(self._folder, claim.number)
-        for leftover in run.parent.glob(f".{run.name}.*.tmp"):  # of a process that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
         listeners = [*self._listeners, watch]
         if run.exists():
             resumed: TrainingResult = resume(run, listeners=listeners)

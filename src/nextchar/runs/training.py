@@ -24,7 +24,7 @@ from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
-from nextchar.storage import write_bytes
+from nextchar.storage import in_the_way_error, is_in_the_way, write_bytes
 from nextchar.text.files import Input
 from nextchar.training.checkpoint import METRICS_FILE
 from nextchar.training.events import Listener, Noticed, tell
@@ -35,7 +35,7 @@ from nextchar.training.extension import (
     extend,
     load_extension,
 )
-from nextchar.training.folder import in_the_way_error, is_in_the_way, only_trainer
+from nextchar.training.folder import only_trainer
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_rows
 from nextchar.training.plans import Plan

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nextchar.errors import RunError
-from nextchar.storage import write_bytes
+from nextchar.storage import open_regular, read_regular, write_bytes
 
 MODEL_FILE = Path("model.safetensors")
 METRICS_FILE = Path("metrics.jsonl")
@@ -62,7 +62,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         The file is missing, unreadable, truncated, or differs in any bit.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing") from error
     except OSError as error:
@@ -101,7 +101,7 @@ def load_content(path: Path) -> dict[str, Any]:
         The file is missing, unreadable or damaged.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = int.from_bytes(file.read(8), "little")
             entry = json.loads(json.loads(file.read(size))["__metadata__"][_ENTRY])
             content: dict[str, Any] = json.loads(entry["content"])

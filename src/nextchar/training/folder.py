@@ -1,4 +1,4 @@
-"""Protection of run directories: never overwritten, and never trained by two processes at once."""
+"""Protection of run directories: no two processes train in one, and nothing leads out of it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,26 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
-from nextchar.errors import RunError, as_option, in_terms
-from nextchar.storage import remove_leftovers, storage_errors
+from nextchar.errors import RunError
+from nextchar.storage import open_regular, refuse_links, remove_leftovers
+from nextchar.training.checkpoint import (
+    KEPT_FOLDER,
+    LAST_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    kept_file,
+    kept_steps,
+)
 
-
-def is_in_the_way(folder: Path) -> bool:
-    """Return whether the place for a new run is taken: by a file, or by a folder with content.
-
-    Raises
-    ------
-    RunError
-        It is the current folder.
-    """
-    with storage_errors(folder):
-        in_the_way = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        is_current = folder.exists() and folder.samefile(Path.cwd())
-    if is_current:
-        raise RunError(
-            f"{as_option('out', str(folder))} is the current folder: name a folder to make in it"
-        )
-    return in_the_way
-
-
-def in_the_way_error(folder: Path) -> RunError:
-    """Return the error for an existing folder, which is never overwritten."""
-    return RunError(
-        f"{folder} exists already and is not overwritten: choose another {as_option('out')}, or "
-        f"{in_terms('resume it', f'continue with --resume {folder}')}"
-    )
+_LOCKED_FILE = Path("config.json")
+_WRITTEN = (
+    METRICS_FILE,
+    LAST_FILE,
+    MODEL_FILE,
+    KEPT_FOLDER,
+    Path("extension.json"),
+    Path("README.md"),
+)
 
 
 @contextlib.contextmanager
@@ -44,9 +36,15 @@ def only_trainer(folder: Path) -> Iterator[None]:
     Raises
     ------
     RunError
-        Another process is training in it.
+        Another process is training in it, it is no run, or a link leads out of it.
     """
-    with (folder / "config.json").open("rb") as file:
+    refuse_links(folder, [*_WRITTEN, *map(kept_file, kept_steps(folder))])
+    path = folder / _LOCKED_FILE
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_regular(path))
+        except OSError as error:
+            raise RunError(f"cannot read {path}: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

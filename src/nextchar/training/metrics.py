@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import RunError
-from nextchar.storage import storage_errors
+from nextchar.storage import appending, parse_json, read_regular
 from nextchar.training.events import Validated
+
+MAX_BYTES = 256 << 20
 
 
 def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
@@ -33,7 +35,7 @@ def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
 
 def append_row(path: Path, row: Mapping[str, float]) -> int:
     """Append a row, flush it to disk, and return the size of the file in bytes."""
-    with storage_errors(path), path.open("ab") as file:
+    with appending(path) as file:
         file.write(f"{json.dumps(row)}\n".encode())
         file.flush()
         os.fsync(file.fileno())
@@ -51,7 +53,7 @@ def cut_rows(path: Path, size: int) -> None:
     present = path.stat().st_size if path.exists() else 0
     if present < size:
         raise RunError(f"{path} is damaged: it has {present} bytes, but had {size} when saved")
-    with storage_errors(path), path.open("ab") as file:
+    with appending(path) as file:
         file.truncate(size)
 
 
@@ -71,11 +73,15 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
         A row is not a JSON object of numbers, or lacks a required key.
     """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]  # A truncated row has no line break.
-        return [_checked_row(json.loads(line), unit) for line in lines]
+        lines = read_regular(path, MAX_BYTES).split(b"\n")[
+            :-1
+        ]  # A truncated row has no line break.
+        return [_checked_row(parse_json(line), unit) for line in lines]
     except FileNotFoundError:
         return []
-    except (ValueError, RecursionError) as error:
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
 

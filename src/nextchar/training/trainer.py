@@ -26,7 +26,7 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, RunError
 from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
-from nextchar.storage import storage_errors
+from nextchar.storage import make_folder, storage_errors
 from nextchar.training.averaging import in_evaluation
 from nextchar.training.checkpoint import (
     LAST_FILE,
@@ -281,7 +281,7 @@ class Trainer:
         if self.config.keep_checkpoints:
             path = self.folder / kept_file(progress.step)
             with storage_errors(path):
-                path.parent.mkdir(exist_ok=True)
+                make_folder(path.parent)
             save_tensors(path, named_tensors(self.network), {"step": progress.step})
             self._forget(kept_steps(self.folder)[: -self.config.keep_checkpoints])
         return None if self._sample is None else self._sample(progress.step)

@@ -1,0 +1,91 @@
+"""JSON objects in files, read within bounds of size, depth and number of entries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nextchar.errors import InputError
+from nextchar.storage.files import write_bytes
+from nextchar.storage.regular import read_regular
+
+MAX_BYTES = 32 << 20
+MAX_ENTRIES = 1_500_000  # more than the characters of Unicode
+MAX_DEPTH = 100
+_MAX_DIGITS = 18  # of an integer: it fits into 64 bits
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write an object as indented JSON, atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    error
+        The type of the error to raise if the file is invalid.
+    limit
+        The maximum size in bytes.
+    """
+    try:
+        value = parse_json(read_regular(path, limit))
+    except OSError as problem:
+        raise error(f"cannot read {path}: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
+    if not isinstance(value, dict):
+        raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
+    return value
+
+
+def parse_json(data: bytes) -> Any:  # noqa: ANN401  (any JSON value)
+    """Return the value of a JSON text, which may come from a stranger.
+
+    An integer beyond 18 digits is returned as a float, which the checks of integers refuse.
+
+    Raises
+    ------
+    ValueError
+        The text is not JSON in UTF-8, is nested too deeply, has too many entries, or has a
+        surrogate, which no text may contain.
+    """
+    entries = data.count(b",")
+    if entries > MAX_ENTRIES:
+        raise ValueError(f"it has {entries:,} entries, and at most {MAX_ENTRIES:,} are allowed")
+    try:
+        value = json.loads(data.decode("utf-8"), parse_int=_integer)
+    except RecursionError as error:
+        raise _too_deep() from error
+    _require_shallow(value)
+    if _SURROGATE.search(data):
+        json.dumps(value, ensure_ascii=False).encode()  # a ValueError for a lone surrogate
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+def _require_shallow(value: object) -> None:
+    left = [(value, 1)]
+    while left:
+        inside, depth = left.pop()
+        if isinstance(inside, dict | list):
+            if depth > MAX_DEPTH:
+                raise _too_deep()
+            below = inside.values() if isinstance(inside, dict) else inside
+            left += [(each, depth + 1) for each in below if isinstance(each, dict | list)]
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
