@@ -128,7 +128,7 @@ def test_the_kind_and_the_size_are_those_of_the_vectors(
     config = LanguageModel.load(tmp_path / "run").config
     assert (config.network.embedding_size, config.text.vocabulary) == (12, "char")
     origin = json.loads((tmp_path / "run" / "embedding.json").read_text())
-    assert origin["vectors"] == str(folder)
+    assert origin["vectors"] == folder.name
     assert origin["symbols_filled"] == len(SymbolVectors.load(folder).by_frequency)
 
 
@@ -168,7 +168,7 @@ def test_the_command_begins_with_vectors_and_shows_them(
     count = len(SymbolVectors.load(folder).by_frequency)
     said = f"symbols start with their vector from {folder}"
     assert f"{count} of {count + 2} {said}" in outcome.err
-    assert f"{count} vectors of {folder}" in nextchar("info", out).succeeded()
+    assert f"{count} vectors of {folder.name}" in nextchar("info", out).succeeded()
     info = nextchar("info", out, "--json").values()
     assert info["embedding_from"]["symbols_filled"] == count
     line = nextchar("train", "--resume", out, "--embedding-from", folder).problem()

@@ -160,7 +160,7 @@ def test_a_begun_run_names_the_run_and_the_weights_that_it_came_from(
     nextchar.train(text, run, from_run=source, **HOW)
     origin = load_origin(run)
     assert origin is not None
-    assert origin.run == str(source)
+    assert origin.run == source.name
     assert origin.sha256 == hashlib.sha256((source / "model.safetensors").read_bytes()).hexdigest()
     assert origin.known == range(len(load_vocabulary(source)))
     assert f"initialised from | {origin.description}" in (run / "README.md").read_text()
@@ -285,8 +285,8 @@ def test_the_commands_begin_a_run_and_show_where_it_came_from(
     outcome.succeeded()
     new = len(load_vocabulary(out)) - len(load_vocabulary(finished))
     assert f"initialised from {finished}, with {new} new symbols" in outcome.err
-    assert f"{finished} (weights " in nextchar("info", out).succeeded()
-    assert nextchar("info", out, "--json").values()["from"]["run"] == str(finished)
+    assert f"{finished.name} (weights " in nextchar("info", out).succeeded()
+    assert nextchar("info", out, "--json").values()["from"]["run"] == finished.name
     assert nextchar("info", finished, "--json").values()["from"] is None
     assert nextchar("generate", out, "--length", 20).succeeded()
     other = ("train", text, "--out", tmp_path / "other", "--from", finished)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nextchar.embeddings.vectors import VECTORS_FILE, SymbolVectors
 from nextchar.errors import ConfigError, RunError, as_option
+from nextchar.run_files.origin import name_of
 from nextchar.storage import read_json, write_json
 from nextchar.text.vocabulary import Vocabulary
 
@@ -96,6 +97,7 @@ class GivenVectors:
                 f"{as_option('embedding_from', self.folder)} has vectors for words, but a "
                 "language model reads char, byte or jamo"
             )
+        self._name = name_of(folder)
         self._sha256 = hashlib.sha256((Path(folder) / VECTORS_FILE).read_bytes()).hexdigest()
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class GivenVectors:
     def fill(self, weight: Tensor, vocabulary: Vocabulary, run: Path) -> str:
         """Fill an embedding [V, E], record its origin in the run, and return a message."""
         filled = fill_embedding(weight, vocabulary, self.vectors)
-        origin = {"vectors": self.folder, "sha256": self._sha256, "symbols_filled": filled}
+        origin = {"vectors": self._name, "sha256": self._sha256, "symbols_filled": filled}
         write_json(run / EMBEDDING_FILE, origin)
         return f"{filled} of {len(vocabulary)} symbols start with their vector from {self.folder}"
 

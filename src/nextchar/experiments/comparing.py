@@ -17,6 +17,7 @@ from nextchar.config.options import LanguageModelOptions
 from nextchar.errors import ConfigError
 from nextchar.experiments.comparison import Comparison, Figures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
+from nextchar.experiments.texts import described_text
 from nextchar.experiments.variants import Variant, name_of, variants_of
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
@@ -81,11 +82,11 @@ def compare(
     folder = ExperimentFolder(Path(out), "comparison")
     asked = {
         "format_version": FORMAT_VERSION,
-        "text": [os.fspath(path) for path in paths],
+        "text": described_text(paths),
         "variants": [dict(variant) for variant in variants],
         "options": dict(options),
     }
-    with folder.begun(asked):
+    with folder.begun(asked, paths):
         figures = _run_all(folder, paths, variants, vary, options, seeds, listeners, announce)
         comparison = Comparison.of(figures)
         folder.write_table(comparison.markdown())

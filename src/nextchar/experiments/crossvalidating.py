@@ -16,6 +16,7 @@ from nextchar.config.options import FoldOptions
 from nextchar.errors import ConfigError
 from nextchar.experiments.crossvalidation import CrossValidation, FoldFigures
 from nextchar.experiments.folder import ExperimentFolder, Inputs, files_of
+from nextchar.experiments.texts import described_text
 from nextchar.run_files.model_files import load_config, load_vocabulary
 from nextchar.runs.training import history
 from nextchar.tasks.language_modeling.data import open_corpus
@@ -73,12 +74,12 @@ def crossval(
     folder = ExperimentFolder(Path(out), "cross-validation")
     asked = {
         "format_version": FORMAT_VERSION,
-        "text": [os.fspath(path) for path in paths],
+        "text": described_text(paths),
         "folds": folds,
         "options": dict(options),
     }
     figures: list[FoldFigures] = []
-    with folder.begun(asked):
+    with folder.begun(asked, paths):
         for number, piece in enumerate(pieces, 1):
             announce(f"fold {number}/{folds}: characters {piece[0]:,} to {piece[1]:,} held out")
             fold_options = {**options, "folds": folds} if number == 1 else _planned(folder)

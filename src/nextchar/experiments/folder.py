@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import ConfigError, InputError, Interrupted, RunError, as_option
+from nextchar.experiments.texts import differing_names
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.runs import train
@@ -63,10 +64,19 @@ class ExperimentFolder:
         self.kind = kind
 
     @contextlib.contextmanager
-    def begun(self, asked: Mapping[str, Any]) -> Iterator[None]:
+    def begun(
+        self, asked: Mapping[str, Any], paths: Sequence[str | os.PathLike[str]]
+    ) -> Iterator[None]:
         """Create the folder, or verify that it holds the same experiment.
 
         If the text or an option proves invalid before any training, the created files are removed.
+
+        Parameters
+        ----------
+        asked
+            The specification.
+        paths
+            The files of the text.
 
         Raises
         ------
@@ -77,7 +87,7 @@ class ExperimentFolder:
         values = json.loads(json.dumps(asked))
         if described.exists():
             known = read_json(described, RunError)
-            differing = [name for name in values if known.get(name) != values[name]]
+            differing = differing_names(known, values, paths)
             if differing:
                 raise RunError(
                     f"{self.folder} holds another {self.kind}, with other {', '.join(differing)}: "

@@ -28,6 +28,7 @@ from nextchar.config.toml import overridden
 from nextchar.errors import ConfigError, NextcharError, RunError, as_option, in_terms
 from nextchar.experiments.folder import files_of
 from nextchar.experiments.spaces import Space, default_space, grid_of, parse_space, require_unset
+from nextchar.experiments.texts import described_text, differing_names
 from nextchar.experiments.trials import TRIALS_FOLDER, SearchEvent, Trial, Tuning
 from nextchar.experiments.worker import BEST_FILE, SearchJob, Worker, keep_best, require_text
 from nextchar.storage import locked_folder, make_folder, read_json, storage_errors, write_json
@@ -211,7 +212,7 @@ def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
     """Create the folder, or verify that it holds this search."""
     spec = {
         "format_version": FORMAT_VERSION,
-        "text": [os.fspath(path) for path in task.paths],
+        "text": described_text(task.paths),
         "search": {name: str(dimension) for name, dimension in task.space.items()},
         **how,
         "options": dict(task.shared),
@@ -222,7 +223,7 @@ def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
     with locked_folder(folder):
         if (folder / SPEC_FILE).exists():
             known = read_json(folder / SPEC_FILE, RunError)
-            differing = [name for name in spec if known.get(name) != spec[name]]
+            differing = differing_names(known, spec, task.paths)
             if differing:
                 raise RunError(
                     f"{folder} holds another search, with other {', '.join(differing)}: choose "

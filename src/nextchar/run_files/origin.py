@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Origin:
     Attributes
     ----------
     run
-        The folder of the pretrained run, as named by the user.
+        The name of the pretrained run's folder, without the folders above it.
     sha256
         SHA-256 of the weights file, hexadecimal.
     first_known, symbols_known
@@ -46,6 +47,11 @@ class Origin:
         """Write ``origin.json``."""
         values = dataclasses.asdict(self)
         write_json(folder / ORIGIN_FILE, {"format_version": FORMAT_VERSION, **values})
+
+
+def name_of(folder: str | os.PathLike[str]) -> str:
+    """Return the name of a folder, without those above it, which may contain a user's name."""
+    return os.path.basename(os.path.abspath(folder))  # noqa: PTH100, PTH119  (keeps links)
 
 
 def load_origin(folder: Path) -> Origin | None:

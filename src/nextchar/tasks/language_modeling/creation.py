@@ -103,7 +103,7 @@ class NewLanguageModel:
             if config.training.minutes is not None:
                 tell(self.listeners, Noticed(message=_planned(config, corpus)))
             save_vocabulary(temporary, vocabulary)
-            save_config(temporary, config)
+            save_config(temporary, _without_paths(config))
             with storage_errors(temporary):
                 (temporary / METRICS_FILE).touch()
                 (temporary / LAST_FILE).parent.mkdir()
@@ -228,6 +228,12 @@ class NewLanguageModel:
         network.to(self.processes.device(training.device))
         objective = StreamObjective(network, training_streams(corpus, training), training)
         Trainer(network, objective, training, folder).save()
+
+
+def _without_paths(config: Config) -> Config:
+    """Return a configuration that names files without their folders, which may be private."""
+    synonyms = config.augmentation.synonyms
+    return config if synonyms is None else config.with_options(synonyms=Path(synonyms).name)
 
 
 def _expected_seconds(training: TrainingConfig) -> float:

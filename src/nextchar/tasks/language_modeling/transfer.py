@@ -24,7 +24,7 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.run_files.model_files import load_config, load_vocabulary, load_weights, weights_file
-from nextchar.run_files.origin import Origin
+from nextchar.run_files.origin import Origin, name_of
 from nextchar.text.vocabulary import Vocabulary
 
 RESETTABLE = (
@@ -90,7 +90,7 @@ class PretrainedRun:
         """Return the origin of a run with this extended vocabulary."""
         moved = vocabulary.unknown_id is not None and self.vocabulary.unknown_id is None
         return Origin(
-            run=self.run,
+            run=name_of(self.run),
             sha256=self._sha256,
             first_known=int(moved),
             symbols_known=len(self.vocabulary),
