@@ -271,7 +271,8 @@ def rows_of(run: Path) -> list[dict[str, Any]]:
     """Read the history without what differs between two equal trainings."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [
-        {k: v for k, v in row.items() if k not in ("seconds", "chars_per_second")} for row in rows
+        {k: v for k, v in row.items() if k not in ("seconds", "chars_per_second", "check")}
+        for row in rows
     ]
 
 

@@ -37,6 +37,7 @@ CALLS = {
     "compress": "{model} {text.txt} OUT",
     "decompress": "{model} {packed} OUT",
     "info": "{model}",
+    "seal": "{model}",
     "augment": "{text.txt}",
     "condition train": "{words.csv} --out OUT --epochs 1 --batch-size 8",
     "condition generate": "{conditional} --given odd --length 9 --seed 1",

@@ -16,6 +16,7 @@ from nextchar.errors import ConfigError, InputError, RunError
 from nextchar.language_model.model import LanguageModel
 from nextchar.run_files.model_files import load_vocabulary
 from nextchar.run_files.origin import load_origin
+from nextchar.run_files.seals import reseal
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.events import Event, StepDone
 from tests.conftest import (
@@ -248,6 +249,8 @@ def test_a_source_of_no_use_is_refused(
     if file is not None and content is not None:
         shutil.copytree(sources["embedding"], source)
         (source / file).write_text(content)
+        if file != "model.safetensors":
+            reseal(source)
     with pytest.raises(RunError, match=reason):
         nextchar.train(text, tmp_path / "run", from_run=source, **HOW)
     assert not (tmp_path / "run").exists()
@@ -272,6 +275,7 @@ def test_a_damaged_origin_is_refused(
     run = begin(text, tmp_path / "run", sources["embedding"])
     path = run / "origin.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    reseal(run)
     with pytest.raises(InputError, match=reason):
         nextchar.resume(run)
 

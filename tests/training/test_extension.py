@@ -19,6 +19,7 @@ import nextchar
 from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, Interrupted, RunError
 from nextchar.run_files.model_files import load_config, save_config, weights_note
+from nextchar.run_files.seals import reseal
 from nextchar.training.checkpoint import LAST_FILE, load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed, StepDone
 from nextchar.training.extension import (
@@ -130,6 +131,7 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
     options: dict[str, Any], kept: int | None, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_config(run, load_config(run).with_options(**options))
+    reseal(run)
     cost = Cost(weights=1, step_seconds=1.0, validation_seconds=5.0)
     monkeypatch.setattr(f"{TASK}.measure_cost", lambda *_given, **_named: cost)
     before = len(rows_of(run))

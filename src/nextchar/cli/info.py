@@ -147,8 +147,7 @@ def _compile(*, as_json: bool) -> None:
 def _of_task(run: Path, task: str) -> _Shown:
     from nextchar.run_files.model_files import load_run_config
     from nextchar.runs.registry import task_named
-    from nextchar.training.checkpoint import METRICS_FILE
-    from nextchar.training.metrics import read_rows
+    from nextchar.training.metrics import read_history
 
     kind = cast("ItemTask", task_named(task)).item_model
     config = load_run_config(run, kind.config_type, task=task)
@@ -158,7 +157,7 @@ def _of_task(run: Path, task: str) -> _Shown:
         **_extended(run),
         "parameters": kind.untrained(run, config).network.parameter_count,
         "config": config.to_dict(),
-        "history": read_rows(run / METRICS_FILE, unit=kind.unit),
+        "history": read_history(run, unit=kind.unit),
     }
     usual = kind.config_type.from_options({}).to_dict()
     rows = [

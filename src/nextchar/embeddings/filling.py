@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nextchar.embeddings.vectors import VECTORS_FILE, SymbolVectors
-from nextchar.errors import ConfigError, RunError, as_option
+from nextchar.embeddings.vectors import SymbolVectors
+from nextchar.errors import ConfigError, as_option
 from nextchar.run_files.origin import name_of
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import VECTORS_FILE, sealed_json
+from nextchar.storage import write_json
 from nextchar.text.vocabulary import Vocabulary
 
 EMBEDDING_FILE = "embedding.json"  # in a run directory
@@ -142,4 +143,7 @@ def load_embedding_origin(run: Path) -> dict[str, Any] | None:
         The file is damaged.
     """
     path = run / EMBEDDING_FILE
-    return read_json(path, RunError) if path.exists() else None
+    if not path.exists():
+        return None
+    with sealed_json(run, EMBEDDING_FILE) as values:
+        return values

@@ -15,7 +15,7 @@ import functools
 import gzip
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +29,8 @@ from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
 from nextchar.run_files.kinds import require_embeddings
-from nextchar.storage import atomic_folder, read_json, storage_errors, write_bytes, write_json
+from nextchar.run_files.seals import VECTORS_FILE, seal_of, sealed_json
+from nextchar.storage import atomic_folder, storage_errors, write_bytes, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import load_tensors, save_tensors
@@ -37,7 +38,6 @@ from nextchar.training.checkpoint import load_tensors, save_tensors
 FORMAT_VERSION = 1
 HEADER_FILE = "embeddings.json"
 VOCABULARY_FILE = "vocabulary.json"
-VECTORS_FILE = "vectors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,16 @@ class SymbolVectors:
             The folder has no vectors, is damaged, or was written by a newer nextchar.
         """
         folder = Path(path)
-        header = _read_header(folder)
+        require_embeddings(folder)
         try:
-            config = EmbeddingConfig.from_dict(header["config"])
-            sources = tuple(map(str, header["sources"]))
-            vocabulary = vocabularies.from_dict(read_json(folder / VOCABULARY_FILE, RunError))
+            with sealed_json(folder, HEADER_FILE) as header:
+                _require_readable(folder / HEADER_FILE, header)
+                config = EmbeddingConfig.from_dict(header["config"])
+                sources = tuple(map(str, header["sources"]))
+            with sealed_json(folder, VOCABULARY_FILE) as values:
+                vocabulary = vocabularies.from_dict(values)
+        except RunError:
+            raise
         except (KeyError, TypeError, InputError) as error:
             raise RunError(f"{folder} is damaged: {error}") from error
         tensors, _ = load_tensors(folder / VECTORS_FILE)
@@ -141,7 +146,7 @@ class SymbolVectors:
         with atomic_folder(folder) as temporary:
             write_json(temporary / HEADER_FILE, header)
             write_json(temporary / VOCABULARY_FILE, self.vocabulary.to_dict())
-            save_tensors(temporary / VECTORS_FILE, tensors, {})
+            save_tensors(temporary / VECTORS_FILE, tensors, {}, seal=seal_of(temporary))
 
     def export(self, path: str | os.PathLike[str]) -> int:
         """Write the vectors in the text format of word2vec and fastText; see ``word2vec``.
@@ -267,16 +272,12 @@ def require_free(path: Path) -> None:
         raise RunError(f"{path} exists already and is not overwritten: choose another name")
 
 
-def _read_header(folder: Path) -> dict[str, Any]:
-    path = folder / HEADER_FILE
-    require_embeddings(folder)
-    header = read_json(path, RunError)
+def _require_readable(path: Path, header: Mapping[str, Any]) -> None:
     version = header.get("format_version")
     if not isinstance(version, int) or version < 1:
         raise RunError(f"{path} is damaged: format_version {version!r}")
     if version > FORMAT_VERSION:
         raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
-    return header
 
 
 def _similar_name(symbol: str, known: Iterable[str]) -> str | None:

@@ -152,8 +152,13 @@ class LanguageModel(TextModel):
         """
         folder = Path(run)
         config, vocabulary = load_config(folder), load_vocabulary(folder)
-        network = Network(len(vocabulary), config.network, generator=None)
-        load_parameters(network, load_weights(folder, checkpoint))
+
+        def build() -> Network:
+            return Network(len(vocabulary), config.network, generator=None)
+
+        weights = load_weights(folder, build, checkpoint)
+        network = build()
+        load_parameters(network, weights)
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
         model = cls(config, vocabulary, network)

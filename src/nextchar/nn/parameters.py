@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from nextchar.errors import RunError
+
+_LISTED = 8  # mismatches in a message
 
 
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -30,18 +32,50 @@ def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -
     Raises
     ------
     RunError
-        A name is missing or unexpected, or a shape differs. The message lists all mismatches, and
-        nothing is copied.
+        A name is missing or unexpected, or a shape differs; nothing is copied.
     """
-    problems = [f"missing {name}" for name in targets if name not in tensors]
-    problems += [f"unexpected {name}" for name in tensors if name not in targets]
-    problems += [
-        f"{name} has shape {list(tensors[name].shape)}, not {list(target.shape)}"
-        for name, target in targets.items()
-        if name in tensors and tensors[name].shape != target.shape
-    ]
-    if problems:
-        raise RunError(f"the tensors do not fit the network: {'; '.join(problems)}")
+    require_shapes(_shapes(targets), _shapes(tensors))
     with torch.no_grad():
         for name, target in targets.items():
             target.copy_(tensors[name])
+
+
+def shapes_of(build: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the learned tensors of a module by name, without allocating them.
+
+    Parameters
+    ----------
+    build
+        Creates the module.
+
+    Raises
+    ------
+    RunError
+        The module is too large for any machine.
+    """
+    try:
+        with torch.device("meta"):
+            return _shapes(named_tensors(build()))
+    except (RuntimeError, OverflowError) as error:
+        raise RunError(f"the network cannot be created: {error}") from error
+
+
+def require_shapes(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise ``RunError`` unless names and shapes are equal, and list the first mismatches."""
+    problems = [f"missing {name}" for name in expected if name not in found]
+    problems += [f"unexpected {name}" for name in found if name not in expected]
+    problems += [
+        f"{name} has shape {list(found[name])}, not {list(shape)}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if problems:
+        more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        listed = "; ".join(problems[:_LISTED])
+        raise RunError(f"the tensors do not fit the network: {listed}{more}")
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

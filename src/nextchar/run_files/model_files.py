@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from nextchar.config import Config, RunConfig, TrainingConfig
 from nextchar.errors import ConfigError, RunError, TextError, as_option
-from nextchar.run_files.kinds import CONFIG_FILE, RunKind, WrongRunError, kind_of_task, require_run
+from nextchar.nn.parameters import require_shapes, shapes_of
+from nextchar.run_files.kinds import CONFIG_FILE, WrongRunError, kind_of_task, require_run
+from nextchar.run_files.seals import sealed_json
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
@@ -18,7 +21,7 @@ from nextchar.training.checkpoint import (
     MODEL_FILE,
     kept_file,
     kept_steps,
-    load_content,
+    load_header,
     load_tensors,
 )
 from nextchar.training.extension import current, is_finished, progress_of
@@ -27,6 +30,7 @@ FORMAT_VERSION = 1
 VOCABULARY_FILE = "vocabulary.json"
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
+T = TypeVar("T")
 
 
 def load_config(folder: Path) -> Config:
@@ -56,26 +60,30 @@ def load_run_config(
     """
     path = folder / CONFIG_FILE
     needed = kind_of_task(task)
-    values = _configuration(folder, needed)
-    found = values.pop("task", None)
-    if found != task:
-        raise WrongRunError(folder, kind_of_task(found), needed)
-    try:
-        return config_type.from_dict(values)
-    except ConfigError as error:
-        raise RunError(f"{path}: {error.in_both_terms}") from error
+    require_run(folder, needed)
+    with sealed_json(folder, CONFIG_FILE) as values:
+        _require_readable(path, values)
+        found = values.pop("task", None)
+        if found != task:
+            raise WrongRunError(folder, kind_of_task(found), needed)
+        try:
+            return config_type.from_dict(values)
+        except ConfigError as error:
+            raise RunError(f"{path}: {error.in_both_terms}") from error
 
 
 def task_of(folder: Path, *, sought: str | None = None) -> str | None:
     """Return the task of a run; error messages mention the task ``sought``."""
-    found = _configuration(folder, None if sought is None else kind_of_task(sought)).get("task")
+    path = folder / CONFIG_FILE
+    require_run(folder, None if sought is None else kind_of_task(sought))
+    values = read_json(path, RunError)
+    _require_readable(path, values)
+    found = values.get("task")
     return None if found is None else str(found)
 
 
-def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    require_run(folder, needed)
-    values = read_json(path, RunError)
+def _require_readable(path: Path, values: dict[str, Any]) -> None:
+    """Remove the format version from a configuration, and require that it is supported."""
     version = values.pop("format_version", None)
     if not isinstance(version, int) or isinstance(version, bool):
         raise RunError(f"{path} is damaged: format_version must be an integer, got {version!r}")
@@ -86,7 +94,6 @@ def _configuration(folder: Path, needed: RunKind | None) -> dict[str, Any]:
             f"{path} has format {version}, but this version of nextchar supports up to "
             f"{FORMAT_VERSION}: update nextchar"
         )
-    return values
 
 
 def save_config(folder: Path, config: RunConfig, *, task: str | None = None) -> None:
@@ -98,10 +105,11 @@ def save_config(folder: Path, config: RunConfig, *, task: str | None = None) -> 
 def load_vocabulary(folder: Path) -> Vocabulary:
     """Return the vocabulary of a run; ``RunError`` if it is missing or damaged."""
     path = folder / VOCABULARY_FILE
-    try:
-        return vocabularies.from_dict(read_json(path, RunError))
-    except TextError as error:
-        raise RunError(f"{path} is damaged: {error.in_both_terms}") from error
+    with sealed_json(folder, VOCABULARY_FILE) as values:
+        try:
+            return vocabularies.from_dict(values)
+        except TextError as error:
+            raise RunError(f"{path} is damaged: {error.in_both_terms}") from error
 
 
 def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
@@ -109,13 +117,17 @@ def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
     write_json(folder / VOCABULARY_FILE, vocabulary.to_dict())
 
 
-def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tensor]:
-    """Return the weights of a run.
+def load_weights(
+    folder: Path, build: Callable[[], nn.Module], checkpoint: str | int = "best"
+) -> dict[str, Tensor]:
+    """Return the weights of a run, after comparing their shapes with those of its network.
 
     Parameters
     ----------
     folder
         The run directory.
+    build
+        Creates the network. The weights are read only if they fit it.
     checkpoint
         ``"best"`` for the lowest validation loss (before the first validation, the newest
         weights), ``"last"`` for the newest weights, or the step of a saved checkpoint.
@@ -123,17 +135,40 @@ def load_weights(folder: Path, checkpoint: str | int = "best") -> dict[str, Tens
     Raises
     ------
     RunError
-        The weights are missing or damaged.
+        The weights are missing or damaged, or do not fit.
     """
     path = weights_file(folder, checkpoint)
+    require_fit(path, build)
     tensors, _ = load_tensors(path)
-    if path != folder / LAST_FILE:
-        return tensors
+    return tensors if path != folder / LAST_FILE else _weights_in(tensors)
+
+
+def require_fit(path: Path, build: Callable[[], nn.Module]) -> None:
+    """Raise ``RunError`` unless the weights in a file fit a network; neither is allocated.
+
+    Parameters
+    ----------
+    path
+        A file of weights, or the last save of a run.
+    build
+        Creates the network.
+    """
+    found = load_header(path).shapes
+    if path.name == LAST_FILE.name:
+        found = _weights_in(found)
+    try:
+        require_shapes(shapes_of(build), found)
+    except RunError as error:
+        raise RunError(f"{path} cannot be used: {error.in_both_terms}") from error
+
+
+def _weights_in(values: Mapping[str, T]) -> dict[str, T]:
+    """Return the values of the weights in a training state, by the names in the network."""
     # With weight averaging, the averaged weights replace those of the network.
     return {
-        name.removeprefix(part): tensor
+        name.removeprefix(part): value
         for part in ("network.", "average.")
-        for name, tensor in tensors.items()
+        for name, value in values.items()
         if name.startswith(part)
     }
 
@@ -163,7 +198,7 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
         return f"{error}; the weights used are those in {path.relative_to(folder)}"
     if progress is None or (checkpoint == "best" and is_finished(progress, now)):
         return None
-    step = load_content(path).get("step", progress.step)
+    step = load_header(path).content.get("step", progress.step)
     names = {"best": "best weights so far", "last": "newest weights"}
     which = names.get(str(checkpoint), "weights")
     return (

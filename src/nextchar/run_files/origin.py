@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nextchar.errors import RunError
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import sealed_json
+from nextchar.storage import write_json
 
 FORMAT_VERSION = 1
 ORIGIN_FILE = "origin.json"
@@ -65,15 +66,15 @@ def load_origin(folder: Path) -> Origin | None:
     path = folder / ORIGIN_FILE
     if not path.exists():
         return None
-    values = read_json(path, RunError)
-    version = values.pop("format_version", None)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has format {version}, but this version of nextchar supports up to "
-            f"{FORMAT_VERSION}: update nextchar"
-        )
-    kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
-    if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
-        expected = ", ".join(["format_version", *kinds])
-        raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
-    return Origin(**values)
+    with sealed_json(folder, ORIGIN_FILE) as values:
+        version = values.pop("format_version", None)
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise RunError(
+                f"{path} has format {version}, but this version of nextchar supports up to "
+                f"{FORMAT_VERSION}: update nextchar"
+            )
+        kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
+        if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
+            expected = ", ".join(["format_version", *kinds])
+            raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
+        return Origin(**values)

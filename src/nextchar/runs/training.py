@@ -22,11 +22,12 @@ from typing import Any, TypedDict
 
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
+from nextchar.run_files.seals import seal_of
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import in_the_way_error, is_in_the_way, write_bytes
 from nextchar.text.files import Input
-from nextchar.training.checkpoint import METRICS_FILE
+from nextchar.training.checkpoint import naming_previous
 from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.extension import (
     More,
@@ -37,7 +38,7 @@ from nextchar.training.extension import (
 )
 from nextchar.training.folder import only_trainer
 from nextchar.training.memory import keep_freed_memory
-from nextchar.training.metrics import read_rows
+from nextchar.training.metrics import read_history
 from nextchar.training.plans import Plan
 from nextchar.training.processes import together
 from nextchar.training.trainer import Trainer
@@ -148,16 +149,17 @@ def resume(
     with together() as processes:
         notified = listeners if processes.is_first else ()
         start = Start(processes=processes, listeners=notified, began=began)
-        opened = task.open(folder, start)
-        if more is not None:
-            processes.first(functools.partial(_extend, opened, folder, more, start))
-        return _fit(task, opened, folder, start)
+        with naming_previous(folder):
+            opened = task.open(folder, start)
+            if more is not None:
+                processes.first(functools.partial(_extend, opened, folder, more, start))
+            return _fit(task, opened, folder, start)
 
 
 @checked
 def history(run: Input) -> list[dict[str, Any]]:
     """Return the rows of a run's ``metrics.jsonl``, one per validation."""
-    return read_rows(Path(run) / METRICS_FILE, unit=task_of_run(Path(run)).unit)
+    return read_history(Path(run), unit=task_of_run(Path(run)).unit)
 
 
 def _create(new: NewRun, folder: Path, start: Start) -> None:
@@ -217,6 +219,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
             processes=processes,
             command=task.command,
             first_step=0 if extension is None else extension.first_step,
+            seal=seal_of(folder),
         )
         trainer.restore()
         if trainer.is_finished:

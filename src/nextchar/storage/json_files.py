@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,18 +16,29 @@ from nextchar.storage.regular import read_regular
 MAX_BYTES = 32 << 20
 MAX_ENTRIES = 1_500_000  # more than the characters of Unicode
 MAX_DEPTH = 100
+_SEAL, _SEAL_DIGITS = "check", 16
 _MAX_DIGITS = 18  # of an integer: it fits into 64 bits
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write an object as indented JSON, atomically."""
+def write_json(path: Path, value: Mapping[str, Any], *, sealed: bool = False) -> None:
+    """Write an object as indented JSON, atomically.
+
+    Parameters
+    ----------
+    path, value
+        The file and the object.
+    sealed
+        Whether to add a digest of the object, which ``read_json`` verifies.
+    """
+    if sealed:
+        value = {**value, _SEAL: _digest(value)}
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes(path, f"{text}\n".encode())
 
 
 def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) -> dict[str, Any]:
-    """Return the object in a JSON file.
+    """Return the object in a JSON file, after verifying its digest if it has one.
 
     Parameters
     ----------
@@ -45,6 +57,8 @@ def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) ->
         raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
     if not isinstance(value, dict):
         raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
+    if _SEAL in value and value.pop(_SEAL) != _digest(value):
+        raise error(f"{path} is damaged: its content does not match its digest, {_SEAL!r}")
     return value
 
 
@@ -70,6 +84,12 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401  (any JSON value)
     if _SURROGATE.search(data):
         json.dumps(value, ensure_ascii=False).encode()  # a ValueError for a lone surrogate
     return value
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    """Return a digest of an object that does not depend on its layout, hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_SEAL_DIGITS]
 
 
 def _integer(digits: str) -> int | float:

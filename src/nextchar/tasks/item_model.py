@@ -61,8 +61,10 @@ class ItemModel(ABC, Generic[ConfigT]):
             version of nextchar.
         """
         folder = Path(run)
-        model = cls.untrained(folder, load_run_config(folder, cls.config_type, task=cls.task))
-        load_parameters(model.network, load_weights(folder, checkpoint))
+        config = load_run_config(folder, cls.config_type, task=cls.task)
+        weights = load_weights(folder, lambda: cls.untrained(folder, config).network, checkpoint)
+        model = cls.untrained(folder, config)
+        load_parameters(model.network, weights)
         model.network.to(pick_device(device)).eval()
         return model
 

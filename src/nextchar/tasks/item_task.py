@@ -21,7 +21,8 @@ from nextchar.compilation.cache import require_compiler
 from nextchar.config import ItemRunConfig, TrainingConfig
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.precision import require_chosen
-from nextchar.run_files.model_files import load_run_config, save_config
+from nextchar.run_files.model_files import load_run_config, require_fit, save_config
+from nextchar.run_files.seals import seal_of
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import atomic_folder, storage_errors
 from nextchar.tasks.budget import planned
@@ -89,6 +90,10 @@ class ItemTask(Task):
     def open(self, folder: Path, start: Start) -> OpenRun:
         """Open the run with its items."""
         config = load_run_config(folder, self.item_model.config_type, task=self.key)
+        if (folder / LAST_FILE).exists():
+            require_fit(
+                folder / LAST_FILE, lambda: self.item_model.untrained(folder, config).network
+            )
         model = self.item_model.untrained(folder, config)
         model.network.to(start.processes.device(config.training.device))
         start.note_precision(folder, config.training.precision, model.device)
@@ -136,7 +141,10 @@ class NewItemRun:
             prepared.validation.save(temporary / ITEMS_FOLDER / _VALIDATION)
             # Initial weights may come from another run. Resuming must not need that run.
             objective = ItemObjective(model, train)
-            Trainer(model.network, objective, training, temporary, grown=model.grown).save()
+            seal = seal_of(temporary)
+            Trainer(
+                model.network, objective, training, temporary, grown=model.grown, seal=seal
+            ).save()
 
     def _tell_plan(self, prepared: PreparedItems[Any]) -> None:
         training, seconds = prepared.model.config.training, time.monotonic() - self.start.began

@@ -1,15 +1,20 @@
 """Tensor files, each with its own checksum.
 
 A file has the safetensors format: tensors by name, and JSON in its metadata. The metadata also
-contains a SHA-256 of everything else in the file, which detects any flipped bit on loading. This
-module handles tensors and JSON and does not depend on networks.
+contains a seal, the digests of the files beside the weights, and a SHA-256 of everything else in
+the file, which detects any flipped bit on loading. This module handles tensors and JSON and does
+not depend on networks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +24,46 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nextchar.errors import RunError
-from nextchar.storage import open_regular, read_regular, write_bytes
+from nextchar.storage import open_regular, parse_json, write_bytes
 
 MODEL_FILE = Path("model.safetensors")
 METRICS_FILE = Path("metrics.jsonl")
 LAST_FILE = Path("last") / "training.safetensors"
+PREVIOUS_FILE = Path("last") / "previous.safetensors"
 KEPT_FOLDER = Path("checkpoints")
 
 _ENTRY = "nextchar"
+_SIZE_BYTES = 8  # of the length of the header
+_MAX_HEADER_BYTES = 32 << 20
+_DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TensorHeader:
+    """The header of a tensor file.
+
+    Attributes
+    ----------
+    shapes
+        The shapes of the tensors, by name.
+    content
+        The JSON object that ``save_tensors`` wrote.
+    seal
+        The digests that ``save_tensors`` wrote; empty in older files.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    content: dict[str, Any]
+    seal: Mapping[str, str]
+
+
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    content: Mapping[str, Any],
+    *,
+    seal: Mapping[str, str] | None = None,
+) -> None:
     """Write tensors and a JSON object to one file, atomically.
 
     Parameters
@@ -40,6 +74,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str
         Tensors by name; they are copied to the CPU.
     content
         JSON values; finite numbers are restored bit for bit.
+    seal
+        Digests of other files by name (``run_files.seals``).
 
     Raises
     ------
@@ -47,10 +83,12 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], content: Mapping[str
         The file cannot be written; an existing file is unchanged.
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(content, allow_nan=False, sort_keys=True)
+    entry = {"content": json.dumps(content, allow_nan=False, sort_keys=True)}
+    if seal:
+        entry["seal"] = json.dumps(seal, sort_keys=True)
+    entry["sha256"] = _checksum(on_cpu, entry)
     # A single entry: safetensors writes several entries in an order that varies between runs.
-    entry = json.dumps({"content": text, "sha256": _checksum(on_cpu, text)})
-    write_bytes(path, safetensors.torch.save(on_cpu, {_ENTRY: entry}))
+    write_bytes(path, safetensors.torch.save(on_cpu, {_ENTRY: json.dumps(entry)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -61,24 +99,60 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     RunError
         The file is missing, unreadable, truncated, or differs in any bit.
     """
-    try:
-        data = read_regular(path)
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing") from error
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        tensors = safetensors.torch.load(data)
-        size = int.from_bytes(data[:8], "little")
-        entry = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_ENTRY])
-        text, checksum = entry["content"], entry["sha256"]
-        intact = checksum == _checksum(tensors, text)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+    with _opened(path) as file:
+        entry, _ = _entry_and_shapes(file)
+        file.seek(0)
+        tensors = safetensors.torch.load(file.read())
+        intact = entry["sha256"] == _checksum(tensors, entry)
+        content = _object(entry["content"])
     if not intact:
         raise RunError(f"{path} is damaged: its content does not match its checksum")
-    content: dict[str, Any] = json.loads(text)
     return tensors, content
+
+
+def load_header(path: Path) -> TensorHeader:
+    """Return the header of a file: fast, without verifying the checksum of the tensors.
+
+    Raises
+    ------
+    RunError
+        The file is missing, unreadable or damaged, or its size is not the one in its header.
+    """
+    with _opened(path) as file:
+        entry, shapes = _entry_and_shapes(file)
+        seal = _object(entry.get("seal", "{}"))
+        if not all(isinstance(digest, str) for digest in seal.values()):
+            raise ValueError("its seal must have texts only")
+        return TensorHeader(shapes=shapes, content=_object(entry["content"]), seal=seal)
+
+
+def keep_previous(folder: Path) -> None:
+    """Keep the last save of a run under another name, before the next save replaces it.
+
+    Both names share the content, so that nothing is copied. A file system without hard links keeps
+    no earlier save.
+    """
+    last, previous = folder / LAST_FILE, folder / PREVIOUS_FILE
+    with contextlib.suppress(OSError):
+        previous.unlink(missing_ok=True)
+        os.link(last, previous, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def naming_previous(folder: Path) -> Iterator[None]:
+    """Name the save before the last one in an error of the block, if the last one is damaged."""
+    try:
+        yield
+    except RunError as error:
+        if not (folder / LAST_FILE).exists() or _step_of(folder / LAST_FILE) is not None:
+            raise
+        step = _step_of(folder / PREVIOUS_FILE)
+        if step is None:
+            raise
+        raise RunError(
+            f"{error.in_both_terms}; the save before it, after step {step}, is intact: move "
+            f"{PREVIOUS_FILE} to {LAST_FILE} to continue from there"
+        ) from error
 
 
 def kept_file(step: int) -> Path:
@@ -92,30 +166,53 @@ def kept_steps(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def load_content(path: Path) -> dict[str, Any]:
-    """Return only the JSON object of a file: fast, without verifying the checksum.
+def _step_of(path: Path) -> object:
+    """Return the step of a training state; ``None`` if it is missing or damaged."""
+    try:
+        return load_tensors(path)[1].get("step")
+    except RunError:
+        return None
 
-    Raises
-    ------
-    RunError
-        The file is missing, unreadable or damaged.
-    """
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a tensor file; errors in the block are those of a damaged file."""
     try:
         with open_regular(path) as file:
-            size = int.from_bytes(file.read(8), "little")
-            entry = json.loads(json.loads(file.read(size))["__metadata__"][_ENTRY])
-            content: dict[str, Any] = json.loads(entry["content"])
+            yield file
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing") from error
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+    except _DAMAGE as error:
         raise RunError(f"{path} is damaged: {error}") from error
-    return content
 
 
-def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
+def _entry_and_shapes(file: BufferedReader) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """Return the entry of this program and the shapes, after comparing the sizes in a file."""
+    total = os.fstat(file.fileno()).st_size
+    size = int.from_bytes(file.read(_SIZE_BYTES), "little")
+    if not 0 < size <= min(total, _MAX_HEADER_BYTES):
+        raise ValueError(f"its header has {size:,} bytes")
+    header = parse_json(file.read(size))
+    entry = _object(header.pop("__metadata__")[_ENTRY])
+    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    needed = _SIZE_BYTES + size + end
+    if needed != total:
+        raise ValueError(f"it has {total:,} bytes, and its header needs {needed:,}")
+    return entry, {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = parse_json(text.encode())
+    if not isinstance(value, dict):
+        raise TypeError(f"its metadata must be a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _checksum(tensors: Mapping[str, Tensor], entry: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(entry["content"].encode())
+    digest.update(entry.get("seal", "").encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())

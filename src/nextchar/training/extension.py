@@ -19,7 +19,7 @@ from nextchar.config import TrainingConfig
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
 from nextchar.text.notes import counted
-from nextchar.training.checkpoint import LAST_FILE, load_content
+from nextchar.training.checkpoint import LAST_FILE, load_header
 from nextchar.training.optimization import scheduled_rate
 from nextchar.training.plans import Plan
 from nextchar.training.stopping import stops_early
@@ -122,7 +122,8 @@ class Extension:
     def save(self, folder: Path) -> None:
         """Write ``extension.json`` into a run directory."""
         values = dataclasses.asdict(self)
-        write_json(folder / EXTENSION_FILE, {"format_version": FORMAT_VERSION, **values})
+        content = {"format_version": FORMAT_VERSION, **values}
+        write_json(folder / EXTENSION_FILE, content, sealed=True)
 
 
 def load_extension(folder: Path) -> Extension | None:
@@ -177,7 +178,7 @@ def progress_of(folder: Path) -> TrainerState | None:
         return None
     extension = load_extension(folder)
     first_step = 0 if extension is None else extension.first_step
-    return progress_from(load_content(folder / LAST_FILE), folder, first_step)
+    return progress_from(load_header(folder / LAST_FILE).content, folder, first_step)
 
 
 def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> TrainerState:

@@ -14,6 +14,7 @@ from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PREVIOUS_FILE,
     kept_file,
     kept_steps,
 )
@@ -22,6 +23,7 @@ _LOCKED_FILE = Path("config.json")
 _WRITTEN = (
     METRICS_FILE,
     LAST_FILE,
+    PREVIOUS_FILE,
     MODEL_FILE,
     KEPT_FOLDER,
     Path("extension.json"),

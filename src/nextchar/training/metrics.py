@@ -1,19 +1,24 @@
-"""``metrics.jsonl``: one row of numbers per validation. A crash can truncate only the last row."""
+"""``metrics.jsonl``: a row per validation, with a digest. A crash truncates only the last one."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nextchar.errors import RunError
 from nextchar.storage import appending, parse_json, read_regular
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_header
 from nextchar.training.events import Validated
 
 MAX_BYTES = 256 << 20
+_DIGEST_DIGITS = 8
+_DIGEST = re.compile(rb', "check": "([0-9a-f]{8})"\}$')
 
 
 def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
@@ -36,7 +41,7 @@ def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
 def append_row(path: Path, row: Mapping[str, float]) -> int:
     """Append a row, flush it to disk, and return the size of the file in bytes."""
     with appending(path) as file:
-        file.write(f"{json.dumps(row)}\n".encode())
+        file.write(f"{_sealed(json.dumps(row))}\n".encode())
         file.flush()
         os.fsync(file.fileno())
         return file.tell()
@@ -50,11 +55,31 @@ def cut_rows(path: Path, size: int) -> None:
     RunError
         The file is shorter than that.
     """
-    present = path.stat().st_size if path.exists() else 0
-    if present < size:
-        raise RunError(f"{path} is damaged: it has {present} bytes, but had {size} when saved")
+    _require_size(path, size)
     with appending(path) as file:
         file.truncate(size)
+
+
+def read_history(folder: Path, *, unit: str = "char") -> list[dict[str, Any]]:
+    """Return the rows of a run, after verifying that all rows of its last save are there.
+
+    Parameters
+    ----------
+    folder, unit
+        The run directory, and the unit of the losses.
+
+    Raises
+    ------
+    RunError
+        A row is damaged, or rows are missing.
+    """
+    path, saved = folder / METRICS_FILE, 0
+    if (folder / LAST_FILE).exists():
+        # Read first: a training process appends a row before it saves.
+        saved = load_header(folder / LAST_FILE).content.get("metrics_size", 0)
+    rows = read_rows(path, unit=unit)
+    _require_size(path, saved)
+    return rows
 
 
 def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
@@ -76,13 +101,41 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
         lines = read_regular(path, MAX_BYTES).split(b"\n")[
             :-1
         ]  # A truncated row has no line break.
-        return [_checked_row(parse_json(line), unit) for line in lines]
+        return [_checked_row(parse_json(_verified(line)), unit) for line in lines]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _require_size(path: Path, size: int) -> None:
+    present = path.stat().st_size if path.exists() else 0
+    if present < size:
+        raise RunError(
+            f"{path} is damaged: it has {present} bytes, but had {size} when the run was saved"
+        )
+
+
+def _sealed(row: str) -> str:
+    """Return the JSON of a row with a digest of it."""
+    return f'{row[:-1]}, "check": "{_digest(row.encode())}"}}'
+
+
+def _verified(line: bytes) -> bytes:
+    """Return a row without its digest; raise ``ValueError`` if it differs. Older rows have none."""
+    found = _DIGEST.search(line)
+    if found is None:
+        return line
+    row = line[: found.start()] + b"}"
+    if found[1].decode() != _digest(row):
+        raise ValueError(f"a row does not match its digest: {line.decode('utf-8', 'replace'):.80}")
+    return row
+
+
+def _digest(row: bytes) -> str:
+    return hashlib.sha256(row).hexdigest()[:_DIGEST_DIGITS]
 
 
 def _checked_row(row: object, unit: str) -> dict[str, Any]:

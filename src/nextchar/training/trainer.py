@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted, RunError
@@ -29,9 +31,11 @@ from nextchar.nn.trainable import Trainable
 from nextchar.storage import make_folder, storage_errors
 from nextchar.training.averaging import in_evaluation
 from nextchar.training.checkpoint import (
+    KEPT_FOLDER,
     LAST_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    keep_previous,
     kept_file,
     kept_steps,
     load_tensors,
@@ -84,6 +88,8 @@ class Trainer:
         The command that resumes the run, for messages.
     first_step
         Steps done before the schedule of ``config`` began (``training.extension``).
+    seal
+        Digests of the run's metadata (``run_files.seals``), stored with the tensors.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Trainer:
         processes: Processes | None = None,
         command: str = "nextchar train",
         first_step: int = 0,
+        seal: Mapping[str, str] | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
@@ -120,6 +127,7 @@ class Trainer:
         self._listeners = listeners
         self._command = command
         self._first_step = first_step
+        self._seal = seal
         self._clock = Clock(config.steps, config.checkpoint_seconds)
         self._signals = StopSignals()
         self._criterion_unit = f" nats/{objective.unit}"
@@ -193,7 +201,8 @@ class Trainer:
         tensors = self._stepper.snapshot()
         self.progress.seconds = self._clock.seconds()
         if self._processes.is_first:
-            save_tensors(self.folder / LAST_FILE, tensors, dataclasses.asdict(self.progress))
+            keep_previous(self.folder)
+            self._write(LAST_FILE, tensors, dataclasses.asdict(self.progress))
         self._clock.saved()
 
     def restore(self) -> None:
@@ -277,14 +286,17 @@ class Trainer:
         if is_best:
             name = f"validation_nats_per_{self.objective.unit}"
             content = {"step": progress.step, name: progress.best_nats}
-            save_tensors(self.folder / MODEL_FILE, named_tensors(self.network), content)
+            self._write(MODEL_FILE, named_tensors(self.network), content)
         if self.config.keep_checkpoints:
-            path = self.folder / kept_file(progress.step)
-            with storage_errors(path):
-                make_folder(path.parent)
-            save_tensors(path, named_tensors(self.network), {"step": progress.step})
+            kept = kept_file(progress.step)
+            with storage_errors(self.folder / kept):
+                make_folder(self.folder / KEPT_FOLDER)
+            self._write(kept, named_tensors(self.network), {"step": progress.step})
             self._forget(kept_steps(self.folder)[: -self.config.keep_checkpoints])
         return None if self._sample is None else self._sample(progress.step)
+
+    def _write(self, name: Path, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
+        save_tensors(self.folder / name, tensors, content, seal=self._seal)
 
     def _forget(self, steps: Sequence[int]) -> None:
         """Delete the kept weights of these steps."""

@@ -6,16 +6,17 @@ Legend: C labels, N items.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import RunError, TextError
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import sealed_json
+from nextchar.storage import write_json
 
 LABELS_FILE = "labels.json"
 
@@ -92,7 +93,11 @@ class LabelSet:
     def load(cls, folder: Path) -> Self:
         """Read ``labels.json``; raise ``RunError`` if it is missing or damaged."""
         path = folder / LABELS_FILE
-        values = read_json(path, RunError)
+        with sealed_json(folder, LABELS_FILE) as values:
+            return cls._parse(values, path)
+
+    @classmethod
+    def _parse(cls, values: Mapping[str, Any], path: Path) -> Self:
         names, counts = values.get("labels"), values.get("counts")
         if (
             not isinstance(names, list)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import RunError, TextError, as_option
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import sealed_json
+from nextchar.storage import write_json
 from nextchar.tasks.conditioning.conditions import Conditions, conditions_from
 from nextchar.tasks.conditioning.items import Items
 from nextchar.tasks.examples import Examples
@@ -107,15 +108,15 @@ class TextCodec:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the files that ``save`` wrote; raise ``RunError`` if one is missing or damaged."""
-        path = folder / FILE
-        values = read_json(path, RunError)
-        boundary, conditions = values.get("boundary"), values.get("conditions")
-        if boundary not in (LINE_BREAK, SEPARATOR) or not isinstance(conditions, dict):
-            raise RunError(f"{path} is damaged: it must have a boundary and conditions")
-        try:
-            return cls(load_vocabulary(folder), boundary, conditions_from(conditions))
-        except RunError as error:
-            raise RunError(f"{path}: {error.in_both_terms}") from error
+        path, vocabulary = folder / FILE, load_vocabulary(folder)
+        with sealed_json(folder, FILE) as values:
+            boundary, conditions = values.get("boundary"), values.get("conditions")
+            if boundary not in (LINE_BREAK, SEPARATOR) or not isinstance(conditions, dict):
+                raise RunError(f"{path} is damaged: it must have a boundary and conditions")
+            try:
+                return cls(vocabulary, boundary, conditions_from(conditions))
+            except RunError as error:
+                raise RunError(f"{path}: {error.in_both_terms}") from error
 
 
 def boundary_of(items: Items) -> str:

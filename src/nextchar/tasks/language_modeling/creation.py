@@ -22,6 +22,7 @@ from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.network import Network
 from nextchar.nn.precision import require_chosen, require_precision
 from nextchar.run_files.model_files import save_config, save_vocabulary
+from nextchar.run_files.seals import seal_of
 from nextchar.storage import atomic_folder, storage_errors
 from nextchar.tasks.language_modeling.cost import PROBE_SECONDS, measure_cost
 from nextchar.tasks.language_modeling.data import CORPUS_FOLDER, training_streams
@@ -227,7 +228,7 @@ class NewLanguageModel:
         training = config.training
         network.to(self.processes.device(training.device))
         objective = StreamObjective(network, training_streams(corpus, training), training)
-        Trainer(network, objective, training, folder).save()
+        Trainer(network, objective, training, folder, seal=seal_of(folder)).save()
 
 
 def _without_paths(config: Config) -> Config:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
+from nextchar.errors import CorpusError
 from nextchar.evaluation import nats_parallel
 from nextchar.nn.network import Network
 from nextchar.nn.precision import arithmetic_of
-from nextchar.text.corpus import Corpus
+from nextchar.run_files.seals import require_sealed
+from nextchar.text.corpus import HEADER_FILE, Corpus
 from nextchar.text.streams import Streams
 from nextchar.text.vocabulary import Ids, Vocabulary
 from nextchar.training.objective import ValidationResult
@@ -29,7 +31,10 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     CorpusError
         The corpus is missing, damaged or has changed.
     """
-    return Corpus.open(Path(run) / CORPUS_FOLDER)
+    folder = Path(run)
+    corpus = Corpus.open(folder / CORPUS_FOLDER)
+    require_sealed(folder, f"{CORPUS_FOLDER}/{HEADER_FILE}", CorpusError)
+    return corpus
 
 
 def training_streams(

@@ -26,7 +26,7 @@ from nextchar.errors import ConfigError, RunError
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.nn.network import Network
-from nextchar.run_files.model_files import load_config, load_vocabulary
+from nextchar.run_files.model_files import load_config, load_vocabulary, require_fit
 from nextchar.run_files.origin import Origin, load_origin
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.tasks.language_modeling.card import model_card
@@ -40,7 +40,7 @@ from nextchar.tasks.language_modeling.data import (
 )
 from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text.corpus import Corpus
-from nextchar.training.checkpoint import METRICS_FILE
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
 from nextchar.training.objective import StreamObjective, ValidationResult
@@ -90,7 +90,13 @@ class LanguageModelingTask(Task):
         device = start.processes.device(config.training.device)
         require_trainable(config, start.processes.world, device)
         start.note_precision(folder, config.training.precision, device)
-        model = LanguageModel.create(config, load_vocabulary(folder))
+        vocabulary = load_vocabulary(folder)
+        if (folder / LAST_FILE).exists():
+            require_fit(
+                folder / LAST_FILE,
+                lambda: Network(len(vocabulary), config.network, generator=None),
+            )
+        model = LanguageModel.create(config, vocabulary)
         model.network.to(device)
         return OpenLanguageModel(folder, model, open_corpus(folder), start.processes)
 

@@ -58,9 +58,13 @@ class PretrainedRun:
         self.run = str(run)
         self.config = load_config(folder)
         self.vocabulary = load_vocabulary(folder)
-        self.network = Network(len(self.vocabulary), self.config.network, generator=None)
-        load_parameters(self.network, load_weights(folder))
+        weights = load_weights(folder, self._new_network)
+        self.network = self._new_network()
+        load_parameters(self.network, weights)
         self._sha256 = hashlib.sha256(weights_file(folder).read_bytes()).hexdigest()
+
+    def _new_network(self) -> Network:
+        return Network(len(self.vocabulary), self.config.network, generator=None)
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete options from the architecture and vocabulary of the pretrained run.

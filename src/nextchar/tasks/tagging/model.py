@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextchar.config import TaggerRunConfig
-from nextchar.errors import RunError
 from nextchar.following import each_a_part
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import sealed_json
+from nextchar.storage import write_json
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.tagging.encoding import START_CODE
@@ -73,7 +73,8 @@ class TagModel(ItemModel[TaggerRunConfig]):
     @classmethod
     def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
         """Return the model of a run in its initial state."""
-        labels = TagSet.from_dict(read_json(folder / LABELS_FILE, RunError), config.tagging)
+        with sealed_json(folder, LABELS_FILE) as values:
+            labels = TagSet.from_dict(values, config.tagging)
         return cls(config, load_vocabulary(folder), labels)
 
     @property

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import RunError, TextError
-from nextchar.storage import read_json, write_json
+from nextchar.run_files.seals import sealed_json
+from nextchar.storage import write_json
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.transduction.pairs import Pair
 from nextchar.text import vocabulary as vocabularies
@@ -82,8 +83,11 @@ class PairCodec:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read ``symbols.json``; raise ``RunError`` if it is missing or damaged."""
-        path = folder / _FILE
-        values = read_json(path, RunError)
+        with sealed_json(folder, _FILE) as values:
+            return cls._parse(values, folder / _FILE)
+
+    @classmethod
+    def _parse(cls, values: Mapping[str, Any], path: Path) -> Self:
         source, target, longest = (values.get(k) for k in (SOURCE, TARGET, "longest_target"))
         if not (isinstance(source, dict) and isinstance(target, dict) and isinstance(longest, int)):
             raise RunError(f"{path} is damaged: it must have source, target and longest_target")
