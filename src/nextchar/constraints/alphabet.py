@@ -9,12 +9,15 @@ Shapes: V vocabulary size, n characters, m symbols.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.constraints.budget import Budget
 from nextchar.constraints.characters import CharacterSet, Codes
 from nextchar.text import hangul
 from nextchar.text.vocabularies.code import CodeVocabulary
@@ -49,13 +52,24 @@ class Alphabet:
     """All characters of a vocabulary and their spelling, without ``<unk>``."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
+        self._is_utf8 = not isinstance(vocabulary, CodeVocabulary)
         if isinstance(vocabulary, CodeVocabulary):
             self._blocks = list(_of_codes(vocabulary))
         else:
-            self._blocks = list(_utf8())
+            self._blocks = _utf8()
 
-    def spell(self, characters: CharacterSet) -> list[Edge]:
-        """Return the edges of all paths from ``ENTRY`` to ``EXIT`` that spell a character."""
+    def spell(self, characters: CharacterSet, budget: Budget) -> list[Edge]:
+        """Return the edges of all paths from ``ENTRY`` to ``EXIT`` that spell a character.
+
+        Raises
+        ------
+        ConfigError
+            The budget is exhausted.
+        """
+        if self._is_utf8 and characters.is_small:
+            return _few_in_utf8(characters.listed(), budget)
+        for block in self._blocks:
+            budget.spend(characters.steps(block.codes.size), cells=block.codes.size)
         edges: list[Edge] = []
         nodes = EXIT
         for block in self._blocks:
@@ -114,8 +128,13 @@ def _of_codes(vocabulary: CodeVocabulary) -> Iterator[_Block]:
         yield _Block(part, tuple(axes), np.ones(part.shape, np.bool_))
 
 
-def _utf8() -> Iterator[_Block]:
-    """Yield all characters as bytes of UTF-8."""
+@functools.cache
+def _utf8() -> list[_Block]:
+    """Return all characters as bytes of UTF-8."""
+    return list(_utf8_blocks())
+
+
+def _utf8_blocks() -> Iterator[_Block]:
     rest = np.arange(0x80, 0xC0)
     for lead, lengths, first in (
         (np.arange(0x80), 1, 0),
@@ -128,3 +147,37 @@ def _utf8() -> Iterator[_Block]:
         surrogate = (codes >= 0xD800) & (codes < 0xE000)
         exists = (codes >= first) & (codes <= 0x10FFFF) & ~surrogate
         yield _Block(np.where(exists, codes, np.uint32(0)), (lead, *[rest] * (lengths - 1)), exists)
+
+
+def _few_in_utf8(codes: list[int], budget: Budget) -> list[Edge]:
+    """Return the edges of the paths that spell these characters as bytes of UTF-8."""
+    budget.spend(4 * len(codes))
+    paths: dict[Any, Any] = {}
+    for code in codes:
+        if not 0xD800 <= code < 0xE000:  # no surrogate
+            *lead, last = chr(code).encode()
+            node = paths
+            for byte in lead:
+                node = node.setdefault(byte, {})
+            node[last] = None
+    edges: list[Edge] = []
+    known: dict[tuple[tuple[int, int], ...], int] = {}
+
+    def number(node: dict[Any, Any], *, is_entry: bool) -> int:
+        targets = {
+            byte: EXIT if below is None else number(below, is_entry=False)
+            for byte, below in node.items()
+        }
+        key = tuple(sorted(targets.items()))
+        if not is_entry and key in known:
+            return known[key]
+        own = ENTRY if is_entry else EXIT + 1 + len(known)
+        known[key] = own
+        for target in sorted(set(targets.values())):
+            symbols = [byte for byte, other in key if other == target]
+            edges.append((own, np.array(symbols, np.int64), target))
+        return own
+
+    if paths:
+        number(paths, is_entry=True)
+    return edges

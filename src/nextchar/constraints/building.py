@@ -12,8 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.constraints.alphabet import Alphabet
+from nextchar.constraints.budget import Budget, too_large_error
 from nextchar.constraints.characters import CharacterSet
-from nextchar.constraints.expressions import Alternation, Expression, Repeat, parse
+from nextchar.constraints.expressions import (
+    MAX_LENGTH,
+    Alternation,
+    Expression,
+    Repeat,
+    parse,
+    shown,
+)
 from nextchar.constraints.expressions import Sequence as Parts
 from nextchar.constraints.states import (
     MAX_STATES,
@@ -23,7 +31,6 @@ from nextchar.constraints.states import (
     distances,
     endless,
     symbol_classes,
-    too_large_error,
 )
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import Automaton
@@ -64,18 +71,26 @@ def constrain(
     """
     if any(not word for word in forbid):
         raise ConfigError("a forbidden word must have at least one character; got ''")
-    graph = Graph(Alphabet(vocabulary), len(vocabulary))
+    budget = Budget()
+    if sum(map(len, forbid)) > MAX_LENGTH:
+        raise ConfigError(
+            f"there are too many forbidden words: they have {sum(map(len, forbid)):,} characters, "
+            f"and at most {MAX_LENGTH:,} are allowed"
+        )
+    graph = Graph(Alphabet(vocabulary), len(vocabulary), budget)
     expression = _ANYTHING if match is None else parse(match)
     start, end = graph.node(), graph.node()
     graph.add(expression, start, end)
     forbidden = _add_forbidden(graph, forbid)
+    budget.spend(0, cells=len(graph.masks) * len(vocabulary))
     classes = symbol_classes([vocabulary.starts_character, *graph.masks])
     subsets = SubsetConstruction(graph, classes)
     begin = (graph.closure([start]), _nodes_after(subsets, forbidden.begin, classes, prompt))
-    following, accepts = _build_states(subsets, begin, end, forbidden, int(classes.max()) + 1)
+    C = int(classes.max()) + 1
+    following, accepts = _build_states(subsets, begin, end, forbidden, C, budget)
     costs = np.zeros(following.shape[1], np.int64)
     costs[classes] = vocabulary.starts_character
-    automaton = _without_dead_ends(following, accepts, costs, ends=match is not None)
+    automaton = _without_dead_ends(following, accepts, costs, budget, ends=match is not None)
     if automaton is None:
         raise _unsatisfiable(vocabulary, match, expression)
     following, accepts, distance = automaton
@@ -115,11 +130,19 @@ def _add_forbidden(graph: Graph, words: Sequence[str]) -> _ForbiddenWords:
     free, edge, lost = graph.node(), graph.node(), graph.node()
     graph.add(_ANYTHING.part, free, free)
     graph.add(_OUTSIDE, free, edge)
-    unfinished = set()
+    unfinished, finished = set(), set()
+    branches: dict[tuple[int, CharacterSet], int] = {}
     for word in dict.fromkeys(words):
-        letters = Parts(tuple(CharacterSet.of(c, any_case=True) for c in word))
-        last = graph.node()
-        graph.add(letters, edge if _is_inside(word[0]) else free, last)
+        last = edge if _is_inside(word[0]) else free
+        for character in word:
+            letter = CharacterSet.of(character, any_case=True)
+            if (last, letter) not in branches:
+                branches[last, letter] = graph.node()
+                graph.add(letter, last, branches[last, letter])
+            last = branches[last, letter]
+        if last in finished:
+            continue
+        finished.add(last)
         if _is_inside(word[-1]):
             graph.add(_OUTSIDE, last, lost)
             unfinished.add(last)
@@ -148,12 +171,14 @@ def _build_states(
     end: int,
     forbidden: _ForbiddenWords,
     C: int,
+    budget: Budget,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Build the table of states: all reachable pairs of node sets of the two graphs."""
     places = {begin: 0}
     order = [begin]
     rows = []
     for nodes, banned in order:
+        budget.spend(0, cells=C)
         row = np.full(C, -1, np.int32)
         banned_after = subsets.after(banned)
         for symbol_class, found in subsets.after(nodes).items():
@@ -163,6 +188,8 @@ def _build_states(
             if after not in places:
                 if len(order) >= MAX_STATES:
                     raise too_large_error(f"{MAX_STATES:,} states")
+                budget.require_table(len(order) + 1, C)
+                budget.spend(len(after[0]) + len(after[1]))
                 places[after] = len(order)
                 order.append(after)
             row[symbol_class] = places[after]
@@ -175,11 +202,13 @@ def _without_dead_ends(
     following: NDArray[np.int32],
     accepts: NDArray[np.bool_],
     costs: NDArray[np.int64],
+    budget: Budget,
     *,
     ends: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64]] | None:
     """Remove the states in which no text can be completed; return ``None`` if state 0 is one."""
     while True:
+        budget.spend(len(following), cells=following.size)
         distance = distances(following, accepts, costs)
         alive = distance >= 0
         if not ends:
@@ -197,7 +226,7 @@ def _without_dead_ends(
 def _unsatisfiable(
     vocabulary: Vocabulary, match: str | None, expression: Expression
 ) -> ConfigError:
-    constraint = "the forbidden words" if match is None else f"the expression {match!r}"
+    constraint = "the forbidden words" if match is None else f"the expression {shown(match)}"
     lacking = sorted(
         character
         for character in _literals(expression)

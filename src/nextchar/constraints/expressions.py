@@ -17,7 +17,8 @@ from typing import NoReturn, TypeAlias
 from nextchar.constraints.characters import CharacterSet
 from nextchar.errors import ConfigError
 
-MAX_REPEATS, MAX_DEPTH = 10_000, 100
+MAX_LENGTH, MAX_REPEATS, MAX_DEPTH = 50_000, 10_000, 100
+_SHOWN = 60  # characters of an expression in a message
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "0": "\0"}
 _CODES = {"x": 2, "u": 4, "U": 8}
@@ -60,7 +61,42 @@ def parse(pattern: str) -> Expression:
     ConfigError
         The expression is invalid or not supported.
     """
+    if len(pattern) > MAX_LENGTH:
+        raise ConfigError(
+            f"the expression is too large: it has {len(pattern):,} characters, and at most "
+            f"{MAX_LENGTH:,} are allowed"
+        )
     return _Parser(pattern).whole()
+
+
+def shown(pattern: str) -> str:
+    """Return an expression for a message, shortened if it is long."""
+    return repr(pattern) if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]!r}…"
+
+
+def repeat(part: Expression, least: int, most: int | None) -> Expression:
+    """Return a repetition; one of a repetition becomes a single one where that is the same.
+
+    ``(a?){9}`` is ``a{0,9}``, which needs far fewer transitions.
+    """
+    if not isinstance(part, Repeat):
+        return Repeat(part, least, most)
+    if part.most == 0:
+        return part
+    # k repetitions of m to n make km to kn. Their union over k has no gap if the ranges of the two
+    # smallest k meet, since later ranges are wider.
+    gapless = least == most or (
+        (part.most is None and (least > 0 or part.least <= 1))
+        or (part.most is not None and (least + 1) * part.least <= least * part.most + 1)
+    )
+    if not gapless:
+        return Repeat(part, least, most)
+    endless = most is None or (part.most is None and most > 0)
+    return Repeat(
+        part.part,
+        least * part.least,
+        None if endless else (most or 0) * (part.most or 0),
+    )
 
 
 class _Parser:
@@ -113,7 +149,7 @@ class _Parser:
             self._place += 1
         if self._quantifier() is not None:
             self._refuse("two quantifiers in a row")
-        return Repeat(part, *bounds)
+        return repeat(part, *bounds)
 
     def _quantifier(self) -> tuple[int, int | None] | None:
         simple: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -258,7 +294,7 @@ class _Parser:
     def _refuse(self, reason: str, *, back: int = 0) -> NoReturn:
         place = min(self._place - back, len(self._pattern)) + 1
         raise ConfigError(
-            f"the expression {self._pattern!r} is invalid at character {place}: {reason}"
+            f"the expression {shown(self._pattern)} is invalid at character {place}: {reason}"
         )
 
 

@@ -11,18 +11,19 @@ Shapes: V vocabulary size, S states, C symbol classes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.constraints.alphabet import ENTRY, EXIT, Alphabet
+from nextchar.constraints.budget import Budget, too_large_error
 from nextchar.constraints.characters import CharacterSet
 from nextchar.constraints.expressions import Alternation, Expression, Repeat
 from nextchar.constraints.expressions import Sequence as Parts
-from nextchar.errors import ConfigError
 
 MAX_NODES, MAX_STATES = 100_000, 20_000
+_CELLS_AT_ONCE = 1 << 20
 
 Nodes = frozenset[int]
 Mask = NDArray[np.bool_]
@@ -37,6 +38,8 @@ class Graph:
         The spelling of characters.
     size
         V.
+    budget
+        The steps that the construction may need.
 
     Attributes
     ----------
@@ -46,7 +49,8 @@ class Graph:
         The distinct sets of symbols, each bool[V].
     """
 
-    def __init__(self, alphabet: Alphabet, size: int) -> None:
+    def __init__(self, alphabet: Alphabet, size: int, budget: Budget) -> None:
+        self.budget = budget
         self._alphabet = alphabet
         self._size = size
         self._empty_transitions: list[list[int]] = []
@@ -59,12 +63,14 @@ class Graph:
         """Add a node and return its number."""
         if len(self.edges) >= MAX_NODES:
             raise too_large_error(f"{MAX_NODES:,} nodes")
+        self.budget.spend(1)
         self._empty_transitions.append([])
         self.edges.append([])
         return len(self.edges) - 1
 
     def join(self, start: int, end: int) -> None:
         """Add an empty transition."""
+        self.budget.spend(1)
         self._empty_transitions[start].append(end)
 
     def add(self, expression: Expression, start: int, end: int) -> None:
@@ -107,8 +113,9 @@ class Graph:
         if characters not in self._spelled:
             self._spelled[characters] = [
                 (one, self._mask_index(symbols), other)
-                for one, symbols, other in self._alphabet.spell(characters)
+                for one, symbols, other in self._alphabet.spell(characters, self.budget)
             ]
+        self.budget.spend(len(self._spelled[characters]))
         nodes = {ENTRY: start, EXIT: end}
         for one, mask, other in self._spelled[characters]:
             for name in (one, other):
@@ -120,7 +127,9 @@ class Graph:
         mask = np.zeros(self._size, np.bool_)
         mask[symbols] = True
         key = mask.tobytes()
+        self.budget.spend(0, cells=self._size)
         if key not in self._mask_indices:
+            self.budget.require_table(len(self.masks) + 1, self._size)
             self._mask_indices[key] = len(self.masks)
             self.masks.append(mask)
         return self._mask_indices[key]
@@ -129,8 +138,11 @@ class Graph:
         """Return the closure of some nodes under empty transitions."""
         found = set(nodes)
         left = list(found)
+        self.budget.spend(len(left))
         while left:
-            for following in self._empty_transitions[left.pop()]:
+            following_nodes = self._empty_transitions[left.pop()]
+            self.budget.spend(len(following_nodes))
+            for following in following_nodes:
                 if following not in found:
                     found.add(following)
                     left.append(following)
@@ -150,28 +162,38 @@ class SubsetConstruction:
 
     def __init__(self, graph: Graph, classes: NDArray[np.int32]) -> None:
         self._graph = graph
-        members = [np.unique(classes[mask]).tolist() for mask in graph.masks]
-        self._targets: list[dict[int, list[int]]] = []
-        for edges in graph.edges:
-            targets: dict[int, list[int]] = {}
-            for mask, node in edges:
-                for symbol_class in members[mask]:
-                    targets.setdefault(symbol_class, []).append(node)
-            self._targets.append(targets)
+        self._budget = graph.budget
+        self._budget.spend(0, cells=len(graph.masks) * len(classes))
+        self._members = [np.unique(classes[mask]).tolist() for mask in graph.masks]
+        self._targets: dict[int, dict[int, list[int]]] = {}
         self._closures: dict[Nodes, Nodes] = {}
 
     def after(self, nodes: Nodes) -> dict[int, Nodes]:
         """Return the next set of nodes for each symbol class that is allowed."""
         collected: dict[int, set[int]] = {}
         for node in nodes:
-            for symbol_class, targets in self._targets[node].items():
-                collected.setdefault(symbol_class, set()).update(targets)
+            targets = self._targets_of(node)
+            self._budget.spend(1 + sum(map(len, targets.values())))
+            for symbol_class, found in targets.items():
+                collected.setdefault(symbol_class, set()).update(found)
         return {
             symbol_class: self._cached_closure(frozenset(found))
             for symbol_class, found in collected.items()
         }
 
+    def _targets_of(self, node: int) -> dict[int, list[int]]:
+        """Return the nodes after a node, for each symbol class."""
+        if node not in self._targets:
+            targets: dict[int, list[int]] = {}
+            for mask, following in self._graph.edges[node]:
+                self._budget.spend(len(self._members[mask]))
+                for symbol_class in self._members[mask]:
+                    targets.setdefault(symbol_class, []).append(following)
+            self._targets[node] = targets
+        return self._targets[node]
+
     def _cached_closure(self, nodes: Nodes) -> Nodes:
+        self._budget.spend(len(nodes))
         if nodes not in self._closures:
             self._closures[nodes] = self._graph.closure(nodes)
         return self._closures[nodes]
@@ -202,11 +224,7 @@ def distances(
     NDArray
         The distances; −1 for states without a path to an accepting one.
     """
-    before: list[list[tuple[int, int]]] = [[] for _ in following]
-    for state, row in enumerate(following.tolist()):
-        for symbol_class, after in enumerate(row):
-            if after >= 0:
-                before[after].append((state, int(costs[symbol_class])))
+    arrivals = _Arrivals(following, costs)
     found = np.full(len(following), -1, np.int64)
     queue = deque((int(state), 0) for state in np.flatnonzero(accepts))
     while queue:
@@ -214,7 +232,7 @@ def distances(
         if found[state] >= 0:
             continue
         found[state] = distance
-        for origin, cost in before[state]:
+        for origin, cost in arrivals.at(state):
             if found[origin] < 0:
                 # Zero-cost steps go to the front, which keeps the queue sorted by distance.
                 if cost:
@@ -226,14 +244,50 @@ def distances(
 
 def endless(following: NDArray[np.int32]) -> Mask:
     """Return whether a text can continue forever from each state, bool[S]."""
+    arrivals = _Arrivals(following, np.zeros(following.shape[1], np.int64))
+    left = arrivals.departures()
     alive = np.ones(len(following), np.bool_)
-    while True:
-        continues = (alive[following] & (following >= 0)).any(1)
-        if (alive & continues).sum() == alive.sum():
-            return alive
-        alive &= continues
+    dead = np.flatnonzero(left == 0).tolist()
+    while dead:
+        state = dead.pop()
+        alive[state] = False
+        for origin, _ in arrivals.at(state):
+            left[origin] -= 1
+            if left[origin] == 0:
+                dead.append(origin)
+    return alive
 
 
-def too_large_error(limit: str) -> ConfigError:
-    """Return the error for an expression with too many states."""
-    return ConfigError(f"the expression is too large: it needs more than {limit}")
+class _Arrivals:
+    """The transitions into each state: pairs of the state before and the cost, each pair once.
+
+    Parameters
+    ----------
+    following
+        The transitions, int32[S, C]; −1 for none.
+    costs
+        The cost of each class, 0 or 1, int64[C].
+    """
+
+    def __init__(self, following: NDArray[np.int32], costs: NDArray[np.int64]) -> None:
+        S, C = following.shape
+        at_once = max(1, _CELLS_AT_ONCE // max(1, C))
+        keys = [np.empty(0, np.int64)]
+        for first in range(0, S, at_once):
+            rows, classes = np.nonzero(following[first : first + at_once] >= 0)
+            after = following[first + rows, classes].astype(np.int64)
+            keys.append(np.unique(((after * S + first + rows) << 1) | costs[classes]))
+        key = np.unique(np.concatenate(keys))
+        self._states = S
+        self._origins = (key >> 1) % S
+        self._costs = key & 1
+        self._starts = np.searchsorted(key, (np.arange(S + 1) * S) << 1).tolist()
+
+    def at(self, state: int) -> Iterator[tuple[int, int]]:
+        """Return the pairs of a state."""
+        part = slice(self._starts[state], self._starts[state + 1])
+        return zip(self._origins[part].tolist(), self._costs[part].tolist(), strict=True)
+
+    def departures(self) -> NDArray[np.int64]:
+        """Return the number of pairs in which each state is the one before, int64[S]."""
+        return np.bincount(self._origins, minlength=self._states)
