@@ -18,6 +18,7 @@ from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import NextcharError, NonFiniteLossError
+from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
 from nextchar.training.averaging import build_average
 from nextchar.training.divergence import PendingMetrics, advice
@@ -176,6 +177,14 @@ class Stepper:
         state.loss_sum += loss
         state.loss_count += pending.count
         self._pending = PendingMetrics(self._device)
+
+    def require_finite_weights(self) -> None:
+        """Raise ``NonFiniteLossError`` if a weight is not finite; saturated units may hide it."""
+        for name, tensor in named_tensors(self.network).items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise self.diverged(
+                    f"the weights {name} are not finite after step {self.state.step}"
+                )
 
     def train_nats(self) -> float:
         """Return the mean training loss since the last validation, in nats per unit."""

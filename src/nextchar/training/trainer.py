@@ -198,6 +198,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything that resuming needs to ``last/``."""
+        self._stepper.require_finite_weights()
         tensors = self._stepper.snapshot()
         self.progress.seconds = self._clock.seconds()
         if self._processes.is_first:
@@ -256,6 +257,7 @@ class Trainer:
     def _validate_and_report(self) -> None:
         """Validate, save the weights if they are the best, and write the row of metrics."""
         self._stepper.read()
+        self._stepper.require_finite_weights()
         progress, is_first = self.progress, self._processes.is_first
         with self._clock.validating(), in_evaluation(self.network, self._stepper.average):
             found = self._processes.first(self._validated)
