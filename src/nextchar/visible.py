@@ -17,8 +17,8 @@ JOINERS = frozenset("\u200c\u200d") | frozenset(map(chr, range(0xE0020, 0xE0080)
 # They have no visible form, although their categories say otherwise.
 _BLANK = frozenset("\u034f\u3164\uffa0")
 _FLAG = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)")
-# Joiners that join nothing, since plain letters have no joined form.
-_IDLE_JOINER = re.compile("(?<=[\0-\x7f])[\u200c\u200d]+")
+_JOINER = re.compile("[\u200c\u200d]")
+_JOINED = ("Ll", "Lu", "Lo", "Lm", "Mn", "Mc", "Me", "So", "Sk")
 _ELLIPSIS = " … "
 
 
@@ -76,9 +76,16 @@ def one_line(message: str) -> str:
 
 
 def _outside_flags(text: str) -> str:
-    text = _IDLE_JOINER.sub(lambda found: _HIDDEN_SIGN * len(found[0]), text)
+    text = _JOINER.sub(_joiner, text)
     shown = "".join(map(printable, text))
     return "".join(_HIDDEN_SIGN if "\U000e0020" <= c <= "\U000e007f" else c for c in shown)
+
+
+def _joiner(found: re.Match[str]) -> str:
+    """Return a joiner if it can join the letter or emoji before it."""
+    before = found.string[max(0, found.start() - 1) : found.start()]
+    joins = before > "\x7f" and before != _HIDDEN_SIGN
+    return found[0] if joins and unicodedata.category(before) in _JOINED else _HIDDEN_SIGN
 
 
 def _is_no_character(code: int) -> bool:

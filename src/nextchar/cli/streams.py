@@ -59,6 +59,7 @@ class Output(io.TextIOWrapper):
         self.escaped = 0
         self._is_missing, self._is_lost = is_missing, False
         self._takes_sequences = False
+        self._last = ""
         errors = "backslashreplace" if self.is_terminal else self._ERRORS
         super().__init__(buffer, encoding, errors=errors, line_buffering=line_buffering)
 
@@ -72,13 +73,13 @@ class Output(io.TextIOWrapper):
         """
         if self._takes_sequences:
             return self.write_view(text)
-        return self._put(printable_lines(text) if self.is_terminal else text)
+        return self._put(self._shown(text) if self.is_terminal else text)
 
     def write_view(self, text: str) -> int:
         """Write a part of a display of ours, in which foreign text is printable already."""
         if self.is_terminal:
             parts = enumerate(_OURS.split(text))
-            return self._put("".join(p if n % 2 else printable_lines(p) for n, p in parts))
+            return self._put("".join(p if n % 2 else self._shown(p) for n, p in parts))
         kept = text.encode(self.encoding, "ignore").decode(self.encoding)
         if len(kept) < len(text):
             self.escaped += len(text) - len(kept)
@@ -119,6 +120,11 @@ class Output(io.TextIOWrapper):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self.fileno())
             os.close(nothing)
+
+    def _shown(self, text: str) -> str:
+        """Return a text for a terminal; joiners join what was written before."""
+        before, self._last = self._last, text[-1:]
+        return printable_lines(before + text)[len(before) :]
 
     def _put(self, text: str) -> int:
         if self._is_missing:
