@@ -48,6 +48,7 @@ from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import ValidationResult, on_device
 
 _MEASURED_TOGETHER = 32_768  # symbols
+_WIDEST = 1_000  # outputs kept at once
 
 
 class Transducer(ItemModel[TransducerRunConfig]):
@@ -418,4 +419,6 @@ def _search(width: int, length_penalty: float, max_length: int | None) -> Beam:
         raise ConfigError(f"max_length must be at least 1; got {max_length}")
     if width < 1:
         raise ConfigError(f"beam must be at least 1; got {width}")
+    if width > _WIDEST:
+        raise ConfigError(f"beam must be at most {_WIDEST:,}; got {width}")
     return Beam(width=width, length_penalty=length_penalty)
