@@ -337,26 +337,26 @@ def test_a_file_gets_the_bytes_of_a_text(
 
 
 def test_a_character_that_the_encoding_lacks_is_an_error(streams: Streams, tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("é" * 500)
+    (tmp_path / "text").write_text("éè" * 250)
     few: dict[str, Any] = {"hidden_size": 8, "embedding_size": 4, "batch_size": 2, "steps": 2}
     nextchar.train(tmp_path / "text", tmp_path / "accents", sequence_length=16, **few)
     words = ["generate", tmp_path / "accents", "--length", "5"]
-    assert streams.run(words, encoding="latin-1").out == b"\xe9" * 5 + b"\n"
+    assert re.fullmatch(b"[\xe8\xe9]{5}\n", streams.run(words, encoding="latin-1").out)
     result = streams.run(words, encoding="ascii")
     assert result.code == 1
     assert result.out == b""
-    assert b"(U+00E9)" in result.err
+    assert re.search(rb"\(U\+00E[89]\)", result.err)
     samples = streams.run([*words, "--samples", "2"], encoding="ascii")
     assert samples.code == 1
 
 
 def test_a_name_that_is_not_utf_8_is_written_as_its_bytes(
-    streams: Streams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    streams: Streams, data: dict[str, Path], tmp_path: Path
 ) -> None:
-    strange = tmp_path / "a\udcff"
-    monkeypatch.setenv("NEXTCHAR_DATA", str(strange))
-    result = streams.run(["data", "fetch", "python"])
+    out = tmp_path / "a\udcff"
+    words = ["condition", "save", data["conditional"], "--given", "odd", "--out"]
+    result = streams.run([*words, out])
     assert result.code == 0
-    assert os.fsencode(strange) in result.out
-    values = json.loads(streams.run(["data", "path", "python", "--json"]).out)
-    assert values["path"].startswith(str(strange))
+    assert os.fsencode(out) in result.out
+    again = tmp_path / "b\udcff"
+    assert json.loads(streams.run([*words, again, "--json"]).out)["run"] == str(again)
