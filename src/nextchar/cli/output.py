@@ -238,8 +238,8 @@ class FlowingText:
 
     def write(self, text: str) -> None:
         """Write a piece."""
-        self.line = (self.line + text).rpartition("\n")[2]
         sys.stdout.write(text)
+        self.line = (self.line + text).rpartition("\n")[2]
         sys.stdout.flush()
 
 
