@@ -50,3 +50,21 @@ def test_no_message_of_the_library_names_a_flag_of_the_command_line() -> None:
         lines = [line for line in code.splitlines() if re.search(r"[ \"'(]--[a-z]", line)]
         found += [f"{file.name}: {line}" for line in lines if not _COMMANDS.search(line)]
     assert found == []
+
+
+def test_foreign_text_in_a_message_stays_one_line_and_takes_no_part_in_its_terms() -> None:
+    markers = "\ufdd0a\ufdd1b\ufdd2\ufdd3"
+    error = ConfigError(f"got \ufdd0{as_option('text', markers)}\ufdd1 \x1b[2J\n\u202e")
+    for shown in (str(error), error.for_command_line):
+        assert "a\ufffdb" in shown
+        assert not {"\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3", "\x1b", "\n", "\u202e"} & set(shown)
+    assert "--text" in error.for_command_line
+    assert "text=" in str(error)
+
+
+@pytest.mark.parametrize("length", [1001, 10_000_000])
+def test_a_long_message_is_cut_in_the_middle(length: int) -> None:
+    shown = ConfigError("start" + "x" * length + "end").for_command_line
+    assert len(shown) <= 1000
+    assert shown.startswith("start")
+    assert shown.endswith("end")

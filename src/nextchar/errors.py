@@ -14,9 +14,9 @@
     ├── OtherProcessError                another training process failed first: its exit code
     └── Interrupted             130/143  SIGINT or SIGTERM, after the state was saved
 
-Every message is one line with the problem, the value received and the values allowed. Options are
-named with ``as_option``, and appear in the terms of the interface in use, Python or the command
-line. This module imports no other module of nextchar.
+Every message is one line with the problem, the value received and the values allowed; a long one
+is cut in the middle, and characters that are not printable are shown by others. Options are named
+with ``as_option``, and appear in the terms of the interface in use, Python or the command line.
 """
 
 from __future__ import annotations
@@ -25,15 +25,20 @@ import re
 import signal
 from typing import Self
 
+from nextchar.visible import one_line
+
 # Markers in messages: for a position, and around the terms of Python and of the command line. They
-# are noncharacters, which do not occur in texts.
+# are noncharacters, which have no place in texts.
 PLACE = "\ufdd3"
 _BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
-_TERMS = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
+_MARKERS = f"[{_BEGIN}-{PLACE}]"
+_TERM = f"([^{_BEGIN}-{PLACE}]*)"
+_TERMS = re.compile(f"{_BEGIN}{_TERM}{_BETWEEN}{_TERM}{_END}")
 
 
 def in_terms(python: str, command_line: str) -> str:
     """Return a part of a message in two versions, for Python and for the command line."""
+    python, command_line = (re.sub(_MARKERS, "\ufffd", term) for term in (python, command_line))
     return f"{_BEGIN}{python}{_BETWEEN}{command_line}{_END}"
 
 
@@ -54,13 +59,13 @@ def as_option(name: str, value: object = None, *, flag: str | None = None) -> st
 
 
 def in_python_terms(message: str) -> str:
-    """Return a message in the terms of Python."""
-    return _TERMS.sub(r"\1", message)
+    """Return a message as one line in the terms of Python."""
+    return one_line(_TERMS.sub(r"\1", message))
 
 
 def in_command_line_terms(message: str) -> str:
-    """Return a message in the terms of the command line."""
-    return _TERMS.sub(r"\2", message)
+    """Return a message as one line in the terms of the command line."""
+    return one_line(_TERMS.sub(r"\2", message))
 
 
 class NextcharError(Exception):
@@ -116,7 +121,7 @@ class CharacterError(TextError):
     """
 
     def __init__(self, message: str, *, character: str = "", place: str = "") -> None:
-        super().__init__(message.replace(PLACE, place))
+        super().__init__(message.replace(PLACE, re.sub(_MARKERS, "\ufffd", place)))
         self.character = character
         self.place = place
         self._message = message

@@ -327,3 +327,13 @@ def test_python_names_what_loads_the_run(folders: dict[str, Path]) -> None:
         LanguageModel.load(folders["tagger"])
     with pytest.raises(RunError, match=r"is a comparison, .*: name one of its runs, as .*/runs/"):
         LanguageModel.load(folders["comparison"])
+
+
+def test_a_home_folder_that_the_shell_left_is_meant(
+    nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "text.txt").write_text((texts / "english.txt").read_text())
+    nextchar("augment", "~/text.txt", "--augment-swap", "0.1", "--out=~/out.txt").succeeded()
+    assert (tmp_path / "out.txt").exists()
+    assert not Path("~").exists()

@@ -20,10 +20,12 @@ LIGHT = {
     "nextchar.cli.catalogue",
     "nextchar.cli.front_page",
     "nextchar.cli.groups",
+    "nextchar.cli.streams",
     "nextchar.errors",
     "nextchar.suggestions",
     "nextchar.training",
     "nextchar.training.torchrun",
+    "nextchar.visible",
 }
 HEAVY = {"torch", "numpy", "numba", "llvmlite", "safetensors", "typer.rich_utils", "rich.markdown"}
 

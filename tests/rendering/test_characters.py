@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextchar.rendering.characters import clipped, printable, printable_text, symbol_name, width
+from nextchar.rendering.characters import clipped, symbol_name, width
+from nextchar.visible import printable, printable_text
 
 
 @given(st.characters())

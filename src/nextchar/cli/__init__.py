@@ -5,15 +5,16 @@ Nothing but the front page is imported before a command is named, and no torch b
 
 from __future__ import annotations
 
-import io
+import contextlib
 import signal
 import sys
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import typer
 
 from nextchar.cli.groups import ROOT, RootGroup, usage_problem
+from nextchar.cli.streams import Output, end_streams, prepare_streams
 from nextchar.errors import (
     InputError,
     Interrupted,
@@ -22,6 +23,7 @@ from nextchar.errors import (
     is_memory_shortage,
 )
 from nextchar.training.torchrun import is_first_process
+from nextchar.visible import one_line
 
 # typer exports only some of its usage errors; this is their base class.
 _UsageError: Any = typer.BadParameter.__base__
@@ -42,31 +44,26 @@ def _version(
     if version:
         import nextchar
 
-        typer.echo(nextchar.__version__)
+        sys.stdout.write(f"{nextchar.__version__}\n")
         raise typer.Exit
 
 
 def main() -> NoReturn:
     """Run the command line; an anticipated failure is one line on stderr and its exit code."""
+    prepare_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
-        sys.stdout = _buffered(sys.stdout)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run())
-
-
-def _buffered(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Buffer lines, where PYTHONUNBUFFERED would lose the rest of a partial write."""
-    encoding, raw = stdout.encoding, cast(io.RawIOBase, stdout.detach())
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, line_buffering=True)
+    try:
+        code = _run()
+    finally:
+        end_streams()
+    sys.exit(code)
 
 
 def _run() -> int:
     try:
         code = app(prog_name=ROOT, standalone_mode=False)
         sys.stdout.flush()
+        _tell_escapes()
     except _UsageError as error:
         if not is_first_process():  # All have the same command line.
             return InputError.exit_code
@@ -83,7 +80,6 @@ def _run() -> int:
             return _nobody_reads_on()
         raise
     except OSError as error:
-        sys.stdout = None
         name = "" if error.filename is None else f"{error.filename}: "
         return _fail(f"{name}{error.strerror or error}", NextcharError.exit_code)
     except (MemoryError, RuntimeError) as error:
@@ -98,15 +94,27 @@ def _run() -> int:
 
 def _nobody_reads_on() -> int:
     """Return the exit code of a command whose reader closed the pipe, as a shell reports it."""
-    sys.stdout = None  # Nothing is written at exit.
     return 128 + signal.SIGPIPE
 
 
 def _fail(message: str, code: int) -> int:
     if not message.strip():  # The help was shown in place of a message.
         return code
-    sys.stderr.write(f"nextchar: {' '.join(message.split())}\n")
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"nextchar: {one_line(message)}\n")
     return code
+
+
+def _tell_escapes() -> None:
+    """Note that stdout has escapes in place of characters that its encoding lacks."""
+    stream = sys.stdout
+    if isinstance(stream, Output) and stream.escaped:
+        from nextchar.cli.output import write_note
+
+        write_note(
+            f"{stream.escaped:,} characters that {stream.encoding} does not have were written to "
+            "standard output as escapes; set PYTHONIOENCODING=utf-8"
+        )
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

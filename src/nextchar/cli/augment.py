@@ -22,6 +22,7 @@ from nextchar.cli.options import (
     require_folder,
 )
 from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.config import CHARACTER_EDITS, WORD_EDITS, AugmentationConfig, Config
 from nextchar.errors import ConfigError
@@ -205,7 +206,7 @@ def _print(counts: _EditCounts, name: str, out: Path | None) -> None:
     columns = shutil.get_terminal_size().columns
     for line in counts.shown:
         for shown in edit_lines(line, columns=columns, colors=colors):
-            sys.stdout.write(f"{shown}\n")
+            write_view(f"{shown}\n")
     if counts.shown:
         sys.stdout.write("\n")
     edits = (f"{edit.replace('_', ' ')} {count:,}" for edit, count in counts.edits.most_common())

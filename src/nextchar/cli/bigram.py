@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _print(values: dict[str, Any], model: BigramModel) -> None:
     sys.stdout.write("\nsuccessors of the most frequent symbols\n")
     for name, successors in values["successors"].items():
         listed = "  ".join(f"{_shown(each)} {p:.2f}" for each, p in successors.items())
-        sys.stdout.write(f"  {_shown(name)} → {listed}\n")
+        write_view(f"  {_shown(name)} → {listed}\n")
     _print_network(values["network_train_nats_per_symbol"], values["train_nats_per_symbol"])
     sys.stdout.write(f"\nsample\n{values['sample']}\n")
 

@@ -22,6 +22,7 @@ from nextchar.cli.output import (
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import ClassifierRunConfig, TextConfig
@@ -121,7 +122,7 @@ def _predict(
         ]
         print_json({"items": len(rows), "predictions": rows})
         return
-    from nextchar.rendering.characters import printable_text
+    from nextchar.visible import printable_text
 
     for item, labels in zip(items, ranked, strict=True):
         shown = "\t".join(f"{name}\t{share:.3f}" for name, share in labels)
@@ -319,13 +320,13 @@ def _print_explanation(explanation: Explanation) -> None:
     columns = shutil.get_terminal_size().columns
     colors = takes_colors(sys.stdout, os.environ)
     for line in contribution_lines(parts, width=columns, colors=colors):
-        sys.stdout.write(f"{line}\n")
+        write_view(f"{line}\n")
     sys.stdout.write(
         f"\ndecrease of ln p({explanation.label}) in nats without a part "
         "(above 0: evidence for the label)\n"
     )
     for name, nats in _strongest(explanation):
-        sys.stdout.write(f"{nats}  {name}\n")
+        write_view(f"{nats}  {name}\n")
 
 
 def _strongest(explanation: Explanation) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nextchar.cli.groups import ROOT, CommandGroup
+from nextchar.cli.groups import ROOT, Command, CommandGroup
 from nextchar.cli.notes import noting
 from nextchar.cli.output import QUIET_HELP
 from nextchar.errors import RunError
@@ -45,6 +45,7 @@ class Commands(typer.Typer):
         path = str(name) if self._name == ROOT else f"{self._name} {name}"
 
         def add(function: Callable[..., None]) -> Callable[..., None]:
+            settings.setdefault("cls", Command)
             settings.setdefault("help", _paragraphs(function.__doc__ or ""))
             super(Commands, self).command(name, **settings)(_completed(function, path))
             return function
@@ -81,6 +82,7 @@ def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
     def command(*, quiet: bool, **values: Any) -> None:  # noqa: ANN401
         if passes_on:
             values["quiet"] = quiet
+        values = {name: _at_home(value) for name, value in values.items()}
         try:
             with (
                 noting() if is_first_process() else contextlib.nullcontext(),
@@ -94,6 +96,11 @@ def _completed(function: Callable[..., None], path: str) -> Callable[..., None]:
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     return command
+
+
+def _at_home(value: Any) -> Any:  # noqa: ANN401  (of any option)
+    """Return a path with its ``~`` expanded, as in ``--out=~/run``, where shells leave it."""
+    return Path(os.path.expanduser(value)) if isinstance(value, Path) else value  # noqa: PTH111
 
 
 @contextlib.contextmanager

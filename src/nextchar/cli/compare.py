@@ -18,6 +18,7 @@ from nextchar.cli.options import (
     picture_format,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
+from nextchar.cli.streams import write_view
 from nextchar.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -153,13 +154,13 @@ def _varied(cells: str | None, inputs: str | None, vary: list[str]) -> dict[str,
 
 def _print(comparison: Comparison) -> None:
     """Print the table, the curves as lines of blocks, and a sample of each."""
-    sys.stdout.write(comparison.markdown())
+    write_view(comparison.markdown())
     sys.stdout.write("\nvalidation bits/char, from the first validation to the last\n")
     curves = [[nats for _, nats in group.runs[0].curve] for group in comparison.groups]
     low, high = min(map(min, curves)), max(map(max, curves))
     width = max(len(group.variant) for group in comparison.groups)
     for group, curve in zip(comparison.groups, curves, strict=True):
-        sys.stdout.write(f"{group.variant:<{width}}  {_sparkline(curve, low, high)}\n")
+        write_view(f"{group.variant:<{width}}  {_sparkline(curve, low, high)}\n")
     for group in comparison.groups:
         sys.stdout.write(f"\n--- {_titled(group)} ---\n{group.runs[0].sample}\n")
 

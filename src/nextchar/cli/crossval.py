@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nextchar.cli.options import (
     parameter,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, print_json, write_progress
+from nextchar.cli.streams import write_view
 
 _HELP = """Cross-validate a language model on a text.
 
@@ -74,4 +74,4 @@ def _run(
     if as_json:
         print_json(result.to_dict())
     else:
-        sys.stdout.write(result.markdown())
+        write_view(result.markdown())

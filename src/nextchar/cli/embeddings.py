@@ -13,9 +13,11 @@ import typer
 from nextchar.cli.commands import Commands
 from nextchar.cli.options import require_folder
 from nextchar.cli.output import JSON_HELP, duration, print_json
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config.embeddings import EmbeddingRunConfig
+from nextchar.visible import printable_text
 
 if TYPE_CHECKING:
     from nextchar.embeddings import Neighbor, SymbolVectors
@@ -167,8 +169,8 @@ def _listed(neighbors: list[Neighbor]) -> list[dict[str, Any]]:
 
 def _print_neighbors(neighbors: list[Neighbor]) -> None:
     for each in neighbors:
-        name = each.symbol.replace(" ", "␣")
-        sys.stdout.write(f"  {each.cosine:6.3f}  {name}  ×{each.count:,}\n")
+        name = printable_text(each.symbol.replace(" ", "␣"))
+        write_view(f"  {each.cosine:6.3f}  {name}  ×{each.count:,}\n")
 
 
 add_to = app.add_to

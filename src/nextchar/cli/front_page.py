@@ -15,9 +15,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from nextchar.cli.streams import help_page
+
 
 def print_front_page(group: Any, ctx: Any) -> None:  # noqa: ANN401  (typer's own types)
     """Print usage, help, options, and a panel for each kind of command."""
+    with help_page():
+        _print(group, ctx)
+
+
+def _print(group: Any, ctx: Any) -> None:  # noqa: ANN401
     console = Console(highlight=False)
     console.print(Padding(Text(group.get_usage(ctx).strip(), style="bold"), (1, 1)))
     console.print(Padding(Text(group.help), (0, 1, 1, 1)))

@@ -10,14 +10,29 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from nextchar.cli.catalogue import CATALOGUE
+from nextchar.cli.streams import help_page
 from nextchar.errors import ConfigError
 from nextchar.suggestions import did_you_mean
 
 ROOT = "nextchar"
 
 
+class Command(TyperCommand):
+    """A command whose help may use colours."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  (typer's types)
+        """Print the help."""
+        with help_page():
+            super().format_help(ctx, formatter)
+
+
 class CommandGroup(TyperGroup):
     """A group that suggests commands for a mistyped name, including those of other groups."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  (typer's types)
+        """Print the help, which may use colours."""
+        with help_page():
+            super().format_help(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (typer's types)
         """Find the named command; ``ConfigError`` if there is none."""

@@ -13,6 +13,7 @@ import typer
 
 from nextchar.cli.options import picture_format
 from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.config import Config
 
@@ -268,9 +269,7 @@ def _print_history(shown: _Shown) -> None:
     sys.stdout.write("\n")
     print_table(("step", "epochs", "train bits", *headings, "rate", "time"), table, left=())
     best, losses = shown.best, shown.losses
-    sys.stdout.write(
-        f"\n{_sparkline(losses)}  best {losses[best]:.4f} at step {rows[best]['step']:,}\n"
-    )
+    write_view(f"\n{_sparkline(losses)}  best {losses[best]:.4f} at step {rows[best]['step']:,}\n")
 
 
 def _figures(rows: list[dict[str, Any]], unit: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows, print_table
 
 if TYPE_CHECKING:
@@ -98,13 +99,13 @@ def _print(compared: str, run: Path, result: Novelty) -> None:
             ),
         ]
     )
-    typer.echo("\nn-grams that do not occur in the corpus")
+    write_view("\nn-grams that do not occur in the corpus\n")
     width = max(len(str(n)) for n in result.unseen_share)
     for n, share in result.unseen_share.items():
         shown = "text too short" if share is None else f"{share:7.2%}  {_bar(share)}".rstrip()
-        typer.echo(f"{n:>{width}}  {shown}")
+        write_view(f"{n:>{width}}  {shown}\n")
     if result.spans:
-        typer.echo("\nlongest shared passages; corpus is their offset in characters")
+        write_view("\nlongest shared passages; corpus is their offset in characters\n")
         _print_spans(result.spans)
 
 

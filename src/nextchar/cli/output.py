@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -13,24 +15,51 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from nextchar.cli.streams import CLEAR_LINE, Output, show_view, write_bytes
 from nextchar.errors import in_command_line_terms
 from nextchar.following import followed_by
+from nextchar.visible import JOINERS, printable, printable_text
 
 JSON_HELP = "Print the result as one JSON object."
 COLUMN_HELP = "its name, or its number from 1 if the table has no header"
 QUIET_HELP = "Print results only: no progress and no notes. Errors are still shown."
 RESUME_HELP = "Continue this run; --steps or --minutes train a finished run further."
-_SEPARATOR, _CLEAR_LINE = " · ", "\r\x1b[K"
+_SEPARATOR = " · "
 _REFRESH_SECONDS = 0.2
 _BAR_WIDTH, _SHORTEST_BAR = 30, 10
 _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 _PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # minimum for an estimate
+_NOT_ASCII, _SURROGATE = re.compile("[^\0-\x7f]"), re.compile("[\ud800-\udfff]")
 UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
     """Print one object; a number that JSON cannot hold is null."""
-    sys.stdout.write(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
+    write_json(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
+
+
+def write_json(text: str) -> None:
+    """Write JSON, or a part of it, so that a program can read it whatever the encoding of stdout.
+
+    Characters that would not arrive are written as JSON escapes.
+    """
+    stream = sys.stdout
+    encoding = codecs.lookup(stream.encoding or "utf-8").name
+    if encoding != "utf-8":
+        write_bytes(_NOT_ASCII.sub(_json_escape, text).encode())
+    elif isinstance(stream, Output) and stream.is_terminal:
+        stream.write("".join(c if c == "\n" or _is_shown(c) else json.dumps(c)[1:-1] for c in text))
+    else:
+        stream.write(_SURROGATE.sub(_json_escape, text))
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
+
+
+def _is_shown(character: str) -> bool:
+    """Return whether a terminal shows a character as it is, whatever is beside it."""
+    return printable(character) == character and character not in JOINERS
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
@@ -52,9 +81,16 @@ def duration(seconds: float) -> str:
 
 
 def write_progress(text: str) -> None:
-    """Write to stderr; a closed stderr does not stop the work."""
+    """Write a text to stderr; a closed stderr does not stop the work."""
     with contextlib.suppress(OSError):
         sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _redraw(line: str = "") -> None:
+    """Replace the current line of the terminal by a printable one."""
+    with contextlib.suppress(OSError):
+        show_view(f"{CLEAR_LINE}{line}")
         sys.stderr.flush()
 
 
@@ -88,9 +124,10 @@ class ProgressLine:
         """
         if not self.is_due():
             return
+        parts = list(map(printable_text, parts))
         if self._on_terminal:
             self._next = time.monotonic() + _REFRESH_SECONDS
-            write_progress(f"{_CLEAR_LINE}{_fitted(parts, share, terminal_width() - 1)}")
+            _redraw(_fitted(parts, share, terminal_width() - 1))
         else:
             self._next = time.monotonic() + self._interval
             self._interval *= _LINE_GROWTH
@@ -100,7 +137,7 @@ class ProgressLine:
         """Clear the line from a terminal; the next one is shown at once."""
         if self._on_terminal:
             self._next = 0.0
-            write_progress(_CLEAR_LINE)
+            _redraw()
 
 
 def terminal_width() -> int:
@@ -201,8 +238,8 @@ class FlowingText:
 
     def write(self, text: str) -> None:
         """Write a piece."""
-        self.line = (self.line + text).rpartition("\n")[2]
         sys.stdout.write(text)
+        self.line = (self.line + text).rpartition("\n")[2]
         sys.stdout.flush()
 
 
@@ -235,7 +272,9 @@ def write_note(note: str) -> None:
     Its options are named in the terms of the command line.
     """
     on_terminal = sys.stderr.isatty()
-    write_progress(f"{_CLEAR_LINE if on_terminal else ''}note: {in_command_line_terms(note)}\n")
+    if on_terminal:
+        _redraw()
+    write_progress(f"note: {in_command_line_terms(note)}\n")
     text = _FLOWING.get()
     if on_terminal and text is not None and sys.stdout.isatty():
         sys.stdout.write(text.line)

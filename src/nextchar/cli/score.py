@@ -19,7 +19,9 @@ from nextchar.cli.output import (
     UNKNOWN_HELP,
     part_display,
     print_json,
+    write_json,
 )
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ def _print_characters(score: Score) -> None:
             "expected_bits": None if math.isnan(expected) else expected,
             "alternatives": score.alternatives(index),
         }
-        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+        write_json(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def _print_views(score: Score, anomalies: int | None, by: str | None, *, map_too: bool) -> None:
@@ -148,13 +150,13 @@ def _print_views(score: Score, anomalies: int | None, by: str | None, *, map_too
         views += [heat_map(score, width=columns, palette=palette), iter([legend(palette)])]
     for view in views:
         for line in view:
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.write("\n")
+            write_view(f"{line}\n")
+        write_view("\n")
 
 
 def _print_summary(score: Score, name: str, page: Path | None) -> None:
-    from nextchar.rendering.characters import printable_text
     from nextchar.rendering.lists import counting_notes
+    from nextchar.visible import printable_text
 
     rows = [
         ("text", f"{printable_text(name)}: {score.characters:,} characters predicted"),

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from nextchar.cli.streams import write_view
+from nextchar.visible import printable_text
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,7 +24,7 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
     table.add_column(no_wrap=True, style="bold")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
+        table.add_row(Text(printable_text(name)), Text(printable_text(value)))
     _print(table)
 
 
@@ -31,8 +34,6 @@ def print_table(
     """Print a table with headings; the columns ``left`` are left-aligned, the others right."""
     from rich.table import Table
     from rich.text import Text
-
-    from nextchar.rendering.characters import printable_text
 
     table = Table(box=None, pad_edge=False)
     for number, heading in enumerate(headings):
@@ -55,4 +56,4 @@ def _print(table: Table) -> None:
     with console.capture() as rendered:
         console.print(table)
     for line in rendered.get().removesuffix("\n").split("\n"):
-        sys.stdout.write(f"{line.rstrip()}\n")
+        write_view(f"{line.rstrip()}\n")

@@ -18,6 +18,7 @@ from nextchar.cli.output import (
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.streams import write_bytes
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TaggerRunConfig
@@ -186,8 +187,11 @@ def _apply(
             )
         else:
             for piece in pieces:
-                sys.stdout.buffer.write(text.encoded(piece))
-                sys.stdout.buffer.flush()
+                if shown:
+                    sys.stdout.write(piece)
+                else:
+                    write_bytes(text.encoded(piece))
+                sys.stdout.flush()
     if text.passed:
         odd = counted(text.passed, "byte is", "bytes are")
         what = f"{odd} not {encoding} and passed on unchanged"

@@ -20,11 +20,13 @@ from nextchar.cli.options import (
     parameter,
 )
 from nextchar.cli.output import JSON_HELP, QUIET_HELP, RESUME_HELP, print_json
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.cli.training_calls import Trained
 from nextchar.config import RunConfig
 from nextchar.errors import ConfigError
 from nextchar.training.torchrun import agreed, is_first_process, restarts
+from nextchar.visible import printable_text
 
 _FURTHER = ("steps", "minutes", "learning_rate")  # options that train a finished run further
 _BESIDE_RESUME = (*_FURTHER, "resume", "tensorboard", "as_json", "quiet")
@@ -95,7 +97,7 @@ class TrainCommand:
             return
         print_rows(self.rows(result))
         out = values.get("resume") or values["out"]
-        typer.echo(f"\nnextchar {self.next_command.replace('OUT', str(out))}")
+        write_view(f"\nnextchar {printable_text(self.next_command.replace('OUT', str(out)))}\n")
 
     def _trained(
         self,

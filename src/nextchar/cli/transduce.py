@@ -20,6 +20,7 @@ from nextchar.cli.output import (
     write_note,
 )
 from nextchar.cli.result_rows import item_rows
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TransducerRunConfig
@@ -266,7 +267,8 @@ def _attention(
     if as_json:
         print_json(found.to_dict())
     else:
-        sys.stdout.write(f"{attention_table(found)}\n\n{found.output.text}\n")
+        write_view(f"{attention_table(found)}\n\n")
+        sys.stdout.write(f"{found.output.text}\n")
     _tell_limit(int(found.output.reached_limit), 1)
 
 

@@ -24,6 +24,7 @@ from nextchar.cli.output import (
     print_json,
     write_progress,
 )
+from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import ConfigError
@@ -223,7 +224,7 @@ def _loss(trial: Trial) -> str:
 
 def _print(tuning: Tuning) -> None:
     """Print the best trials, the importance of options, and the next commands."""
-    sys.stdout.write(tuning.markdown())
+    write_view(tuning.markdown())
     counts = ", ".join(f"{count} {state}" for state, count in tuning.counts().items() if count)
     sys.stdout.write(f"\ntrials: {counts}\n")
     if tuning.counts()["running"]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nextchar.language_model.searching import Continuation
 
 _CHARACTERS_A_LINE = 1000  # at most, if --lines limits a text and --length does not
+_MOST_SAMPLES = 1_000_000  # all are in memory before they are printed
 _SHARED = ("length", "lines", "match", "unknown")
 _OF_SAMPLING = (
     "temperature",
@@ -123,6 +124,8 @@ def _write_samples(
     samples, as_json, lines = values["samples"], values["as_json"], values["lines"]
     if values["endless"] and (samples > 1 or as_json):
         raise ConfigError("--endless writes one text as it appears: no --samples and no --json")
+    if samples > _MOST_SAMPLES:
+        raise ConfigError(f"--samples must be at most {_MOST_SAMPLES:,}; got {samples}")
     model = writer.load()
     seed = resolve_seed(values["seed"])
     length = None if values["endless"] else values["length"]

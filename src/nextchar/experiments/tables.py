@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from nextchar.visible import printable_text
+
+_INTERPRETED = re.compile(r"([\\`*\[\]<>|#~])")
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -15,7 +20,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rows
         The cells of each row, one per column.
     """
-    cells = [list(head), *map(list, rows)]
+    cells = [[_escaped(cell) for cell in row] for row in (head, *rows)]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for row in cells:
@@ -30,3 +35,8 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     ]
     lines.insert(1, f"|{'|'.join(rule)}|")
     return "\n".join(lines) + "\n"
+
+
+def _escaped(cell: str) -> str:
+    """Return a cell as one printable line, in which Markdown interprets nothing."""
+    return _INTERPRETED.sub(r"\\\1", printable_text(cell))

@@ -12,9 +12,10 @@ import html
 import itertools
 from collections.abc import Iterator, Sequence
 
-from nextchar.rendering.characters import printable
 from nextchar.rendering.characters import width as text_width
+from nextchar.rendering.policy import content_policy
 from nextchar.text.graphemes import clusters
+from nextchar.visible import printable_text
 
 # Lower bound of each level, as a share of the strongest contribution.
 STEPS = (0.1, 0.3, 0.55, 0.8)
@@ -24,25 +25,28 @@ _BLUES = tuple(f"\x1b[48;5;{b};38;5;{f}m" for b, f in ((17, 231), (19, 231), (26
 _ORANGES = tuple(
     f"\x1b[48;5;{b};38;5;{f}m" for b, f in ((52, 231), (94, 231), (166, 16), (214, 16))
 )
+_STYLE = """
+body { font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1b1b1b; background: #fff; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 1.3rem; unicode-bidi: isolate; }
+.text span { padding: .15em 0; }
+table { border-collapse: collapse; line-height: 1.5; }
+td { padding: .1rem 1rem .1rem 0; font-variant-numeric: tabular-nums; }
+"""
 _PAGE = """\
 <!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+{policy}
 <title>{title}</title>
-<style>
-body {{ font: 1rem/1.9 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1b1b1b; background: #fff; }}
-.text {{ white-space: pre-wrap; overflow-wrap: anywhere; font-size: 1.3rem; }}
-.text span {{ padding: .15em 0; }}
-table {{ border-collapse: collapse; line-height: 1.5; }}
-td {{ padding: .1rem 1rem .1rem 0; font-variant-numeric: tabular-nums; }}
-</style>
-<h1>{title}</h1>
+<style>{style}</style>
+<h1><bdi>{title}</bdi></h1>
 <p class="text">{text}</p>
-<p>Blue parts support {label}, orange parts oppose it. Point at a part to see the decrease of its
-log-probability without that part, in nats.</p>
+<p>Blue parts support <bdi>{label}</bdi>, orange parts oppose it. Point at a part to see the
+decrease of its log-probability without that part, in nats.</p>
 <table>{rows}</table>
 """
+_STRENGTHS = 85  # shades of a colour, in hundredths of its opacity
 
 
 def level(weight: float, strongest: float) -> int:
@@ -65,7 +69,7 @@ def contribution_lines(
     """
     most = max((abs(weight) for _, weight in parts), default=0.0)
     shown = [
-        ("".join(map(printable, cluster)), level(weight, most))
+        (printable_text(cluster), level(weight, most))
         for text, weight in parts
         for cluster in clusters(text)
     ]
@@ -84,19 +88,39 @@ def contribution_page(
     """Return a self-contained HTML page: the coloured text, and a table below it."""
     most = max((abs(weight) for _, weight in parts), default=0.0)
     table = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        f"<tr>{''.join(f'<td><bdi>{_escaped(cell)}</bdi></td>' for cell in row)}</tr>"
+        for row in rows
     )
-    text = "".join(_span(part, weight, most) for part, weight in parts)
-    escaped = {"title": html.escape(title), "label": html.escape(label)}
-    return _PAGE.format(text=text, rows=table, **escaped)
+    shades = sorted({_shade(weight, most) for _, weight in parts})
+    style = _STYLE + "".join(map(_shade_rule, shades))
+    return _PAGE.format(
+        policy=content_policy(style=style),
+        style=style,
+        title=_escaped(title),
+        label=_escaped(label),
+        text="".join(_span(part, weight, most) for part, weight in parts),
+        rows=table,
+    )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(printable_text(text))
 
 
 def _span(text: str, weight: float, most: float) -> str:
-    shown = html.escape("".join(c if c == "\n" else printable(c) for c in text))
-    alpha = abs(weight) / most * 0.85 if most else 0.0
-    color = "31, 119, 230" if weight > 0 else "240, 130, 20"
-    style = f"background: rgba({color}, {alpha:.2f})"
-    return f'<span style="{style}" title="{weight:+.3f} nats">{shown}</span>'
+    shown = "\n".join(map(_escaped, text.split("\n")))
+    return f'<span class="{_shade(weight, most)}" title="{weight:+.3f} nats">{shown}</span>'
+
+
+def _shade(weight: float, most: float) -> str:
+    """Return the CSS class of a contribution: its colour and strength."""
+    strength = round(_STRENGTHS * abs(weight) / most) if most else 0
+    return f"{'s' if weight > 0 else 'o'}{strength}"
+
+
+def _shade_rule(shade: str) -> str:
+    color = "31, 119, 230" if shade[0] == "s" else "240, 130, 20"
+    return f".{shade} {{ background: rgba({color}, {int(shade[1:]) / 100:.2f}); }}\n"
 
 
 def _rows(shown: Sequence[tuple[str, int]], width: int) -> Iterator[list[tuple[str, int]]]:

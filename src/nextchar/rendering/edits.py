@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nextchar.rendering.characters import printable_text, width
+from nextchar.rendering.characters import width
 from nextchar.text.augmentation import Line, Piece
 from nextchar.text.graphemes import clusters
+from nextchar.visible import printable_text
 
 OPENING, CLOSING = "⟦", "⟧"
 _RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[39m"

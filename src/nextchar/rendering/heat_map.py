@@ -12,7 +12,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 
 from nextchar.evaluation.score import Score
-from nextchar.rendering.characters import cells, printable
+from nextchar.rendering.characters import cells
 from nextchar.rendering.characters import width as text_width
 from nextchar.rendering.scale import (
     STEPS,
@@ -22,6 +22,7 @@ from nextchar.rendering.scale import (
     levels,
 )
 from nextchar.rendering.terminal import takes_colors
+from nextchar.visible import printable, printable_text
 
 # A mark for each level, and for a character without bits.
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -128,7 +129,7 @@ def _cells(score: Score, start: int, end: int) -> Iterator[_Cell]:
     for (first, after), level in zip(itertools.pairwise([*firsts, len(text)]), found, strict=True):
         if text[first] == "\n" and level < VISIBLE_BREAK:
             continue
-        shown = _TAB if text[first] == "\t" else "".join(map(printable, text[first:after]))
+        shown = _TAB if text[first] == "\t" else printable_text(text[first:after])
         yield _Cell(shown, text_width(shown), level)
 
 

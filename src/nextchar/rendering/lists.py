@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nextchar.evaluation.score import Anomaly, Score, Span
-from nextchar.rendering.characters import clipped, printable_text, symbol_name, width
+from nextchar.rendering.characters import clipped, symbol_name, width
 from nextchar.text.unknown import SkippedCharacter
+from nextchar.visible import printable_text
 
 _CONTEXT, _LONGEST = 30, 200  # characters around a passage, and of it
 _SHOWN_ALTERNATIVES = 3

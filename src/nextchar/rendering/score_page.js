@@ -30,7 +30,7 @@
       if (all[place].classList.contains("u")) said += ", and read it as <unk>, which costs too little";
       said += data.several ? ". Its guesses at the most surprising symbol:" : ". Its guesses:";
     }
-    byId("said").textContent = `“${shown(place)}” ${said}`;
+    byId("said").textContent = `“\u2068${shown(place)}\u2069” ${said}`;
     byId("expected").replaceChildren(...data.alternatives[place].map((name, rank) => {
       const p = data.probabilities[place][rank] / 1000;
       const [row, symbol, bar, value] = ["li", "code", "span", "data"].map((tag) => document.createElement(tag));

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.evaluation.score import Anomaly, Score
-from nextchar.rendering.characters import clipped, printable_text, symbol_name
+from nextchar.rendering.characters import clipped, symbol_name
 from nextchar.rendering.lists import NO_ANOMALIES, counting_notes
+from nextchar.rendering.policy import content_policy
 from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, level_names, levels
+from nextchar.visible import printable_text
 
 # Background and text colours of levels 2 to 8, with a contrast of at least 4.5. Each level is
 # darker than the one before it (lighter in the dark scheme): colour-blind readers see the order.
@@ -65,20 +67,19 @@ def score_page(score: Score, *, title: str, anomalies: int = 30) -> str:
     """
     found = score.anomalies(anomalies)
     name = html.escape(printable_text(title))
+    style, script = f"\n{_shades()}{_asset('score_page.css')}", f"\n{_asset('score_page.js')}"
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+{content_policy(style=style, script=script)}
 <title>{name}, scored</title>
-<style>
-{_shades()}{_asset("score_page.css")}</style>
+<style>{style}</style>
 </head>
 <body>
 <header>
-<h1>{name}</h1>
+<h1><bdi>{name}</bdi></h1>
 {_summary(score)}
 {_legend()}
 {_overview(score)}
@@ -101,8 +102,7 @@ text.</p>
 </aside>
 </main>
 <script type="application/json" id="data">{_data(score, found)}</script>
-<script>
-{_asset("score_page.js")}</script>
+<script>{script}</script>
 </body>
 </html>
 """
@@ -231,7 +231,8 @@ def _anomaly_links(score: Score, anomalies: Sequence[Anomaly]) -> str:
         more = f", {anomaly.repeats} more like it" if anomaly.repeats else ""
         links.append(
             f'<li><a href="#s{number}" data-at="{_number_at(score, start)}">'
-            f"<q>{html.escape(before)}<mark>{html.escape(marked)}</mark>{html.escape(after)}</q> "
+            f"<q><bdi>{html.escape(before)}<mark>{html.escape(marked)}</mark>{html.escape(after)}"
+            "</bdi></q> "
             f"<small>{line}:{column}, {anomaly.bits:.1f} bits{more}</small></a></li>\n"
         )
     return f"<ol>\n{''.join(links)}</ol>"

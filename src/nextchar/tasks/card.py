@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nextchar.tasks.markdown import name_in_command, name_in_markdown
+
 _TEMPLATE = """\
 # {title}
 
@@ -45,12 +47,13 @@ def model_card(result: Mapping[str, Any], task: str, network: Mapping[str, Any])
         if isinstance(value, float) and name not in ("seconds", "chars_per_second", "epochs")
     }
     return _TEMPLATE.format(
-        title=result["run"].rstrip("/").rpartition("/")[2],
+        title=name_in_markdown(result["run"]),
         task=task,
         plural="" if network["layers"] == 1 else "s",
         **{
             **network,
             **result,
+            "run": name_in_command(result["run"]),
             "figures": "".join(
                 f"| {name.replace('_', ' ')} | {value:.4f} |\n" for name, value in figures.items()
             ),

@@ -44,6 +44,11 @@ def find_files(inputs: Sequence[Input]) -> list[Path]:
     return files
 
 
+def at_home(given: Input) -> Input:
+    """Return an input with its ``~`` expanded, which shells leave in quotes."""
+    return os.path.expanduser(given) if isinstance(given, str) else given  # noqa: PTH111
+
+
 def cannot_read(name: str | Path, error: OSError) -> TextError:
     """Return the error for an unreadable file, with the reason."""
     return TextError(f"cannot read {name}: {error.strerror or error}")
@@ -54,6 +59,7 @@ def _files_of(given: Input) -> list[Path]:
         raise TextError("an input is empty: name a file, a folder, a pattern, or -")
     if isinstance(given, str) and ("\n" in given or len(given) > _LONGEST_PATH):
         raise TextError(f"{given[:40]!r}… is no path: write the text to a file, and name the file")
+    given = at_home(given)
     path = Path(given)
     try:
         if path.is_dir():

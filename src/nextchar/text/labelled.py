@@ -17,7 +17,7 @@ from typing import Literal
 from nextchar.config import TextConfig
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.text.compressed import plain_name
-from nextchar.text.files import Input, find_files
+from nextchar.text.files import Input, at_home, find_files
 from nextchar.text.label_checks import check_labels, refuse_labels_at_end
 from nextchar.text.lines import TwoColumns, read_lines
 from nextchar.text.notes import Note, no_note
@@ -113,7 +113,7 @@ def _layout(layout: Layout, given: Input, file: Input) -> Layout:
         return layout
     if kind_of(str(file)) is not None:
         return "columns"
-    return "files" if given != STANDARD_INPUT and Path(given).is_dir() else "lines"
+    return "files" if given != STANDARD_INPUT and Path(at_home(given)).is_dir() else "lines"
 
 
 def _of_file(

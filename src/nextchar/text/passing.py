@@ -19,7 +19,7 @@ from typing import Literal, Self, cast
 
 from nextchar.errors import TextError, as_option
 from nextchar.text.compressed import damage_errors, decompressed
-from nextchar.text.files import cannot_read
+from nextchar.text.files import at_home, cannot_read
 from nextchar.text.places import Place
 from nextchar.text.reading import (
     STANDARD_INPUT,
@@ -150,7 +150,7 @@ class PassingText:
             if isinstance(given, BufferedReader):
                 return given
             return BufferedReader(cast(RawIOBase, given))
-        path = Path(self._name)
+        path = Path(at_home(self._name))
         if not path.exists():
             raise TextError(f"no such file: {path}")
         return self._closing.enter_context(path.open("rb"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Literal
 
 import pytest
@@ -88,3 +90,17 @@ def test_a_page_escapes_what_a_text_holds() -> None:
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "a&lt;b" in page
+
+
+def test_a_page_allows_its_own_style_and_nothing_else() -> None:
+    page = contribution_page(
+        "t\u202e", "l\u2066", [("\u202eא", 1.0), ("x", -0.5)], [("\u200f", "1")]
+    )
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
+        in page
+    )
+    assert "style=" not in page
+    assert not {"\u202e", "\u2066", "\u200f"} & set(page)

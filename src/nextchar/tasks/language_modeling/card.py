@@ -8,6 +8,7 @@ from typing import Any
 
 from nextchar.config import Config
 from nextchar.run_files.origin import Origin
+from nextchar.tasks.markdown import name_in_command, name_in_markdown
 
 _TEMPLATE = """\
 # {title}
@@ -62,9 +63,11 @@ def model_card(
         The pretrained model of the run, if any.
     """
     network, training = config.network, config.training
-    shown = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
+    shown = ", ".join(name_in_markdown(each, in_table=True) for each in sources[:3]) + (
+        f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+    )
     return _TEMPLATE.format(
-        title=result["run"],
+        title=name_in_markdown(result["run"]),
         layers=network.layers,
         plural="" if network.layers == 1 else "s",
         cell=network.cell,
@@ -74,7 +77,7 @@ def model_card(
         characters=characters,
         vocabulary=config.text.vocabulary,
         symbols=symbols,
-        origin="" if origin is None else f"| initialised from | {origin.description} |\n",
+        origin="" if origin is None else f"| initialised from | {_described(origin)} |\n",
         steps=result["steps"],
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
@@ -84,5 +87,10 @@ def model_card(
         nats=result["nats_per_char"],
         bits=result["nats_per_char"] / math.log(2),
         perplexity=result["perplexity"],
-        run=result["run"],
+        run=name_in_command(result["run"]),
     )
+
+
+def _described(origin: Origin) -> str:
+    name = name_in_markdown(origin.run, in_table=True)
+    return f"{name}{origin.description.removeprefix(origin.run)}"

@@ -48,6 +48,8 @@ from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import ValidationResult, on_device
 
 _MEASURED_TOGETHER = 32_768  # symbols
+_WIDEST = 1_000  # outputs kept at once
+_LONGEST = 1_000_000  # symbols of an output
 
 
 class Transducer(ItemModel[TransducerRunConfig]):
@@ -416,6 +418,10 @@ class Transducer(ItemModel[TransducerRunConfig]):
 def _search(width: int, length_penalty: float, max_length: int | None) -> Beam:
     if max_length is not None and max_length < 1:
         raise ConfigError(f"max_length must be at least 1; got {max_length}")
+    if max_length is not None and max_length > _LONGEST:
+        raise ConfigError(f"max_length must be at most {_LONGEST:,}; got {max_length}")
     if width < 1:
         raise ConfigError(f"beam must be at least 1; got {width}")
+    if width > _WIDEST:
+        raise ConfigError(f"beam must be at most {_WIDEST:,}; got {width}")
     return Beam(width=width, length_penalty=length_penalty)
