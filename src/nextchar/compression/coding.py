@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextchar.compression.container import SHORT_DIGEST_BYTES
 from nextchar.compression.predictor import Predictor, Probabilities
@@ -23,7 +25,10 @@ from nextchar.text.vocabulary import Ids
 
 _PROBED_ROWS = 64
 _VALUES_AT_ONCE = 1 << 20  # probabilities passed to the coder in one call
-_ROWS_PER_REPORT = 1 << 10
+_ROWS_PER_REPORT, _ROWS_PER_BLOCK = 1 << 10, 1 << 12
+_WORD_BYTES = 4
+_PROBABILITY_PARTS = 1 << 24  # the resolution of the coder's probabilities
+_SPARE_WORDS = 2  # bits that the coder has accepted and not yet written
 
 
 def encode(
@@ -51,11 +56,15 @@ def encode(
 
 def decode(
     predictor: Predictor,
-    words: bytes,
+    words: bytes | memoryview,
     count: int,
     progress: Callable[[float], None] | None = None,
 ) -> Ids:
     """Return the ids [N] encoded in ``words``.
+
+    The ids are encoded again while they are decoded. Decoding therefore stops, before memory is
+    allocated for more ids, once they need more words than there are. In the end, the words must be
+    those of the ids.
 
     Parameters
     ----------
@@ -71,29 +80,69 @@ def decode(
     Raises
     ------
     TextError
-        The words are not decodable with these predictions.
+        The words are not the output of ``encode`` for N ids with these predictions.
     NextcharError
         As in ``encode``.
     """
     coder = _load_coder()
-    decoder = coder.queue.RangeDecoder(np.frombuffer(words, "<u4").astype(np.uint32))
+    given = _checked_words(words, count, predictor.columns)
+    decoder, encoder = coder.queue.RangeDecoder(given), coder.queue.RangeEncoder()
     family = coder.model.Categorical(perfect=False)
     T, B = -(-count // predictor.streams), predictor.streams
-    rows: Ids = np.zeros((T, B), np.min_scalar_type(predictor.vocabulary_size - 1))
+    blocks: list[Ids] = []
+    kind = np.min_scalar_type(predictor.vocabulary_size - 1)
     left = count
-    for index, probabilities in enumerate(predictor.predict(rows)):
+    for index, probabilities in enumerate(predictor.predict(_growing(blocks, T, B, kind))):
         coded = min(left, B)
         try:
-            rows[index, :coded] = decoder.decode(family, probabilities[:coded])
+            symbols = decoder.decode(family, probabilities[:coded])
         except AssertionError:  # raised by constriction for invalid words
-            raise TextError(
-                f"decoding failed {left:,} symbols before the end: the model's predictions differ "
-                "from those on the compressing machine"
-            ) from None
+            raise _undecodable(left) from None
+        encoder.encode(symbols, family, probabilities[:coded])
+        if encoder.num_words() > len(given) + 1 or symbols.max() >= predictor.vocabulary_size:
+            raise _undecodable(left)
+        blocks[-1][index % _ROWS_PER_BLOCK, :coded] = symbols
         left -= coded
         if progress is not None and (index % _ROWS_PER_REPORT == 0 or left == 0):
             progress(1 - left / count)
-    return _from_rows(rows, count)
+    if not np.array_equal(encoder.get_compressed(), given):
+        raise _undecodable(0)
+    return _from_rows(np.concatenate([np.empty((0, B), kind), *blocks]), count)
+
+
+def _checked_words(words: bytes | memoryview, count: int, columns: int) -> NDArray[np.uint32]:
+    """Return the words; raise ``TextError`` if so many symbols cannot be encoded in them.
+
+    The coder divides 2²⁴ equal parts among the columns, at least one to each. The most probable
+    symbol therefore costs at least a fixed number of bits.
+    """
+    if len(words) % _WORD_BYTES:
+        raise TextError(
+            f"the compressed file is damaged: its words have {len(words):,} bytes, which is not a "
+            f"multiple of {_WORD_BYTES}"
+        )
+    least_bits = -math.log2(1 - (columns - 1) / _PROBABILITY_PARTS)
+    most = math.ceil((len(words) // _WORD_BYTES + _SPARE_WORDS) * 8 * _WORD_BYTES / least_bits)
+    if count > most:
+        raise TextError(
+            f"the compressed file is damaged: it claims {count:,} symbols, and its "
+            f"{len(words):,} bytes of words encode at most {most:,}"
+        )
+    return np.frombuffer(words, "<u4").astype(np.uint32, copy=False)
+
+
+def _growing(blocks: list[Ids], rows: int, streams: int, kind: np.dtype[Any]) -> Iterator[Ids]:
+    """Yield rows of zeros [B] to be filled in, and append each block of them [≤ T, B]."""
+    for start in range(0, rows, _ROWS_PER_BLOCK):
+        blocks.append(np.zeros((min(_ROWS_PER_BLOCK, rows - start), streams), kind))
+        yield from blocks[-1]
+
+
+def _undecodable(left: int) -> TextError:
+    return TextError(
+        f"decoding failed {left:,} symbols before the end: the compressed file is damaged, or the "
+        "model's predictions differ from those on the compressing machine"
+    )
 
 
 def fingerprint(predictor: Predictor) -> bytes:

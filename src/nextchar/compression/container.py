@@ -45,8 +45,8 @@ def join(header: Header, words: bytes) -> bytes:
     return content + _checksum(content)
 
 
-def split(data: bytes) -> tuple[Header, bytes]:
-    """Return the header and the words of a complete file.
+def split(data: bytes) -> tuple[Header, memoryview]:
+    """Return the header and the words of a complete file; nothing is copied.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def split(data: bytes) -> tuple[Header, bytes]:
             f"the compressed file is damaged: it must have at least {OVERHEAD_BYTES} bytes, got "
             f"{len(data)}"
         )
-    content, checksum = data[:-SHORT_DIGEST_BYTES], data[-SHORT_DIGEST_BYTES:]
+    content, checksum = memoryview(data)[:-SHORT_DIGEST_BYTES], data[-SHORT_DIGEST_BYTES:]
     _, version = _START.unpack_from(content)
     if checksum != _checksum(content):
         raise TextError(
@@ -79,5 +79,5 @@ def split(data: bytes) -> tuple[Header, bytes]:
     return header, content[_START.size + _FIELDS.size :]
 
 
-def _checksum(content: bytes) -> bytes:
+def _checksum(content: bytes | memoryview) -> bytes:
     return hashlib.blake2b(content, digest_size=SHORT_DIGEST_BYTES).digest()

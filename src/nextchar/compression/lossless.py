@@ -24,7 +24,8 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.nn.parameters import named_tensors
 
 # Parallel streams are several times faster than a single one. Each starts without context, which
-# costs about 12 bits: less than a thousandth of its compressed size.
+# costs about 12 bits: less than a thousandth of its compressed size. Both numbers are part of the
+# format: decompression refuses another number of streams.
 MAX_STREAMS, SYMBOLS_PER_STREAM = 16, 1 << 13
 
 
@@ -55,7 +56,7 @@ def compress(
         The entropy coder is not installed, or the model's logits are not finite.
     """
     ids = ids_of(model.vocabulary, data)
-    streams = min(MAX_STREAMS, max(1, len(ids) // SYMBOLS_PER_STREAM))
+    streams = _streams_for(len(ids))
     predictor = _predictor(model, streams)
     header = Header(
         streams=streams,
@@ -93,6 +94,11 @@ def decompress(
             "the file was compressed with another model: got "
             f"{_model_digest(model).hex()}, the file needs {header.model.hex()}"
         )
+    if header.streams != _streams_for(header.symbols):
+        raise TextError(
+            f"the compressed file is damaged: {header.symbols:,} symbols are encoded in "
+            f"{_streams_for(header.symbols)} streams, got {header.streams}"
+        )
     predictor = _predictor(model, header.streams)
     if header.numbers != fingerprint(predictor):
         raise TextError(
@@ -107,6 +113,10 @@ def decompress(
             "those on the compressing machine"
         )
     return restored
+
+
+def _streams_for(symbols: int) -> int:
+    return min(MAX_STREAMS, max(1, symbols // SYMBOLS_PER_STREAM))
 
 
 def _predictor(model: LanguageModel, streams: int) -> Predictor:

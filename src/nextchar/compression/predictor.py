@@ -8,7 +8,7 @@ Shapes: B streams, V vocabulary size, C columns: V, but at least 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -70,8 +70,8 @@ class Predictor:
         self._network = network
         self._context = context
 
-    def predict(self, rows: Ids) -> Iterator[Probabilities]:
-        """Predict each row of symbols [T, B] from those before it.
+    def predict(self, rows: Iterable[Ids]) -> Iterator[Probabilities]:
+        """Predict each row of symbols [B], of T rows, from those before it.
 
         A row is read when the prediction of the next one is asked for, so that it may be filled
         in until then.
