@@ -288,25 +288,20 @@ def _print_figures(figures: ClassificationFigures) -> None:
 
 
 def _print_labels(figures: ClassificationFigures) -> None:
+    """Print the figures of each label, with the two labels that its items are most often given."""
+    confused = figures.confused
     rows = [
         (
             name,
             *(f"{value:.3f}" for value in (each.precision, each.recall, each.f1)),
             str(each.items),
-            _wrong(figures, place),
+            ", ".join(f"{figures.labels[n]} {items}" for n, items in confused.get(place, [])[:2]),
         )
         for place, (name, each) in enumerate(zip(figures.labels, figures.by_label, strict=True))
     ]
     sys.stdout.write("\n")
     headings = ("label", "precision", "recall", "F1", "items", "most often confused with")
     print_table(headings, rows, left=(0, 5))
-
-
-def _wrong(figures: ClassificationFigures, place: int) -> str:
-    """Name the two labels that items of a label are most often given instead."""
-    counts = figures.confusion[place]
-    others = [n for n in (-counts).argsort(kind="stable").tolist() if n != place and counts[n]]
-    return ", ".join(f"{figures.labels[n]} {counts[n]}" for n in others[:2])
 
 
 def _print_explanation(explanation: Explanation) -> None:

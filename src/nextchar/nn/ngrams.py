@@ -5,7 +5,8 @@ Pagnoni et al. 2024 for bytes at each position). No list of n-grams is needed, a
 have a vector too. N-grams with the same hash share a row.
 
 Shapes: T time steps of the longest item, B items, N longest n-gram, E embedding, C labels,
-K n-grams of the longest item, N·T. Time first.
+K n-grams of the longest item, N·T, U distinct rows of all items. Time first. There may be thousands
+of labels, so nothing has a value for each n-gram of an item and each label.
 """
 
 from __future__ import annotations
@@ -67,13 +68,7 @@ class NgramEmbedding(nn.Module):
         ValueError
             A generator is required for dropout in training mode, but is missing.
         """
-        rows, is_there = ngram_rows(ids, self.longest, self.table.num_embeddings)
-        weights = is_there.to(self.table.weight.dtype).expand(rows.shape).contiguous()
-        if self.training and self.dropout > 0:
-            if generator is None:
-                raise ValueError(f"dropout {self.dropout} in training mode needs a generator")
-            kept = draw_kept(weights, self.dropout, generator, axis=-1)
-            weights = weights * kept / (1 - self.dropout)
+        rows, weights = self._weighted(ids, generator)
         count = ids.numel()
         sums = functional.embedding_bag(
             rows.movedim(0, -1).reshape(count, self.longest),
@@ -83,6 +78,33 @@ class NgramEmbedding(nn.Module):
         )
         return sums.view(*ids.shape, -1)
 
+    def totals(
+        self, ids: Tensor, inside: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return the sums [B, E] of ``forward`` over the positions inside the items, bool[T, B].
+
+        Parameters, dropout and errors are those of ``forward``.
+        """
+        rows, weights = self._weighted(ids, generator)
+        sums: Tensor = functional.embedding_bag(
+            rows.flatten(0, 1).T.contiguous(),
+            self.table.weight,
+            mode="sum",
+            per_sample_weights=(weights * inside).flatten(0, 1).T.contiguous(),
+        )
+        return sums
+
+    def _weighted(self, ids: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Return the rows int64[N, T, B] of all n-grams, and their weights float32[N, T, B]."""
+        rows, is_there = ngram_rows(ids, self.longest, self.table.num_embeddings)
+        weights = is_there.to(self.table.weight.dtype).expand(rows.shape).contiguous()
+        if self.training and self.dropout > 0:
+            if generator is None:
+                raise ValueError(f"dropout {self.dropout} in training mode needs a generator")
+            kept = draw_kept(weights, self.dropout, generator, axis=-1)
+            weights = weights * kept / (1 - self.dropout)
+        return rows, weights
+
 
 @dataclass(frozen=True)
 class NgramRows:
@@ -91,15 +113,21 @@ class NgramRows:
     Attributes
     ----------
     rows
-        Their rows in the table, int64[B, K]; padded with row 0.
+        The distinct rows in the table of all items, int64[U].
     evidence
-        The evidence of each n-gram for each label, float32[B, K, C]; padded with 0.
+        Their evidence for each label, float32[U, C].
+    places
+        The index in ``rows`` of each n-gram, int64[B, K].
+    counted
+        1 for each distinct n-gram of an item, 0 for others and padding, float32[B, K].
     number
         Number of distinct n-grams, float32[B, 1].
     """
 
     rows: Tensor
     evidence: Tensor
+    places: Tensor
+    counted: Tensor
     number: Tensor
 
 
@@ -137,9 +165,12 @@ class NgramEvidence(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor) -> NgramRows:
         """Return the distinct n-grams of symbols int64[T, B], for items of lengths int64[B]."""
         rows, is_first = self._distinct(ids, lengths)
-        rows, kept = rows.masked_fill(~is_first, 0), is_first.to(self.table.dtype)
-        evidence = functional.embedding(rows, self.table) * kept.unsqueeze(-1)
-        return NgramRows(rows, evidence, kept.sum(1, keepdim=True))
+        kept = rows.masked_fill(~is_first, 0)
+        distinct, places = torch.unique(kept, return_inverse=True)
+        counted = is_first.to(self.table.dtype)
+        return NgramRows(
+            distinct, self.table[distinct], places, counted, counted.sum(1, keepdim=True)
+        )
 
     def _distinct(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sorted rows of all n-grams, int64[B, K], and a mask of distinct ones."""
@@ -201,7 +232,9 @@ class NgramVotes(nn.Module):
         The sum of independent terms grows with that square root.
         """
         votes = functional.embedding(found.rows, self.table.weight) * found.evidence
-        summed: Tensor = votes.sum(1)
+        summed: Tensor = functional.embedding_bag(
+            found.places, votes, mode="sum", per_sample_weights=found.counted
+        )
         return summed / found.number.sqrt()
 
 

@@ -97,7 +97,9 @@ class ItemBatches:
         ]
 
 
-def by_length(lengths: NDArray[np.int64], max_symbols: int) -> Iterator[NDArray[np.int64]]:
+def by_length(
+    lengths: NDArray[np.int64], max_symbols: int, *, max_items: int | None = None
+) -> Iterator[NDArray[np.int64]]:
     """Yield batches of similar lengths that cover all items once, longest items first.
 
     Progress is reported as the share of symbols read (``following``).
@@ -108,11 +110,14 @@ def by_length(lengths: NDArray[np.int64], max_symbols: int) -> Iterator[NDArray[
         Lengths of the items, int64[N].
     max_symbols
         Maximum symbols per batch, including padding; a longer item is a batch by itself.
+    max_items
+        Maximum items per batch, at least 1; by default, there is no limit.
     """
     order = np.argsort(-lengths, kind="stable")
     start, done, total = 0, 0, max(1, int(lengths.sum()))
     while start < len(order):
         count = max(1, max_symbols // max(1, int(lengths[order[start]])))
+        count = count if max_items is None else min(count, max_items)
         batch = order[start : start + count]
         yield batch
         start += count

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nextchar.config import ClassifierRunConfig
-from nextchar.errors import TextError, as_option
+from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.tasks.classification.labels import LabelSet
 from nextchar.tasks.classification.linear import MOST_LOGITS, rows_for
 from nextchar.tasks.classification.model import LINEAR, WEIGHT, Classifier
@@ -25,6 +25,10 @@ from nextchar.text.batches import ItemBatches
 from nextchar.text.labelled import LabelledText
 from nextchar.text.notes import counted
 from nextchar.training.events import Listener, Noticed, Preparing, tell
+
+# Limits of the weights from n-grams to labels: for each n-gram in the training texts, and in total.
+VOTES_PER_OCCURRENCE, LEAST_VOTES, MOST_VOTES = 8, 1 << 22, 1 << 24
+MOST_CHOSEN_WEIGHTS = 1 << 24  # of a linear part whose rows are given
 
 
 def prepare(
@@ -52,6 +56,8 @@ def prepare(
     TextError
         There is no usable item, only one label, a label with nothing but empty texts, or a text
         that is too long.
+    ConfigError
+        The linear part is too large for so many labels.
     """
     usable = _usable(checked_lengths(items, config, listeners), listeners)
     if not config.classifier.keep_duplicates:
@@ -61,8 +67,10 @@ def prepare(
     learned, held_out = train_validation_split(
         len(usable), config.items.validation_fraction, config.training.seed, labels=named
     )
-    completed = _with_linear_rows(config, usable, len(labels))
-    model = _model([usable[place] for place in learned], completed, source, listeners)
+    completed = _with_linear_rows(config, usable, len(labels), listeners)
+    train = [usable[place] for place in learned]
+    completed = _with_ngram_buckets(completed, train, len(labels), listeners)
+    model = _model(train, completed, source, listeners)
     weights = np.array([item.weight for item in usable], dtype=np.float32)
     examples = model.encoded([i.text for i in usable], [i.label for i in usable])
     if model.network.linear is not None:
@@ -86,16 +94,57 @@ def prepare(
 
 
 def _with_linear_rows(
-    config: ClassifierRunConfig, items: Sequence[LabelledText], labels: int
+    config: ClassifierRunConfig,
+    items: Sequence[LabelledText],
+    labels: int,
+    listeners: Sequence[Listener],
 ) -> ClassifierRunConfig:
-    """Set ``linear_rows``, the size of the linear part, from the data if it is not given."""
+    """Set ``linear_rows``, the size of the linear part, from the data if it is not given.
+
+    Raises
+    ------
+    ConfigError
+        It is given, and too large for so many labels.
+    """
     rows = config.classifier.linear_rows
     if rows is None:
-        fits = len(items) * labels <= MOST_LOGITS
-        texts, seed = [item.text for item in items], config.training.seed
-        rows = rows_for(texts, labels, seed=seed) if fits else 0
+        rows = rows_for([item.text for item in items], labels, seed=config.training.seed)
+        if rows == 0:
+            message = f"{len(items):,} items with {labels:,} labels are too many for a linear part"
+            tell(listeners, Noticed(message=f"{message}: the network learns alone"))
     rounded = 1 << max(1, (rows - 1).bit_length()) if rows else 0
+    if rounded * labels > MOST_CHOSEN_WEIGHTS or (rows and len(items) * labels > MOST_LOGITS):
+        raise ConfigError(
+            f"{as_option('linear_rows', rows)} is too large for {len(items):,} items with "
+            f"{labels:,} labels: rows times labels may be {MOST_CHOSEN_WEIGHTS:,}, and items times "
+            f"labels {MOST_LOGITS:,} ({as_option('linear_rows', 0)} leaves the linear part out)"
+        )
     return config.with_options(linear_rows=rounded)
+
+
+def _with_ngram_buckets(
+    config: ClassifierRunConfig,
+    train: Sequence[LabelledText],
+    labels: int,
+    listeners: Sequence[Listener],
+) -> ClassifierRunConfig:
+    """Reduce ``ngram_buckets`` if the n-grams' weights for each label are too many for the texts.
+
+    The network stores the weights, their gradients and moments, and their average: about 40 bytes
+    for each.
+    """
+    own = config.classifier
+    if own.ngram_bag == 0:
+        return config
+    occurrences = own.ngram_bag * sum(len(item.text) for item in train)
+    most = max(LEAST_VOTES, min(MOST_VOTES, VOTES_PER_OCCURRENCE * occurrences))
+    buckets = 1 << max(0, (most // labels).bit_length() - 1)
+    if own.ngram_buckets * labels <= most or buckets >= own.ngram_buckets:
+        return config
+    message = f"{own.ngram_buckets:,} n-gram buckets with {labels:,} labels are too many weights "
+    message += f"for {sum(len(item.text) for item in train):,} characters: reduced to {buckets:,}"
+    tell(listeners, Noticed(message=message))
+    return config.with_options(ngram_buckets=buckets)
 
 
 def _bound_epochs(model: Classifier, train: Examples, listeners: Sequence[Listener]) -> None:

@@ -22,6 +22,7 @@ from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.following import each_a_part
 from nextchar.tasks.classification.model import Classifier
 from nextchar.text.graphemes import clusters, inner_places
+from nextchar.text.notes import listed
 from nextchar.text.vocabularies.word import split_words
 
 Unit = Literal["char", "word"]
@@ -104,7 +105,7 @@ def explain(
     """
     if label is not None and not model.labels.knows(label):
         raise ConfigError(
-            f"{as_option('label')} must be one of {', '.join(model.labels.names)}; got {label!r}"
+            f"{as_option('label')} must be one of {listed(model.labels.names)}; got {label!r}"
         )
     pieces = clusters(text) if by == "char" else _whole_words(text)
     ends = np.cumsum([0, *map(len, pieces)]).tolist()

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from nextchar.errors import RunError, TextError
 from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
+from nextchar.text.notes import SHOWN
 
 LABELS_FILE = "labels.json"
+MOST_LABELS = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class LabelSet:
         Raises
         ------
         TextError
-            There are fewer than two labels.
+            There are fewer than two labels, or more than ``MOST_LABELS``.
         """
         sums: dict[str, float] = {}
         for label, weight in zip(labels, weights or [1.0] * len(labels), strict=True):
@@ -59,6 +61,11 @@ class LabelSet:
             found = ", ".join(map(repr, sums)) or "none"
             raise TextError(
                 f"a classifier needs at least two labels; the items have one label: {found}"
+            )
+        if len(sums) > MOST_LABELS:
+            raise TextError(
+                f"a classifier has at most {MOST_LABELS:,} labels; the items have {len(sums):,}, "
+                f"such as {next(iter(sums))[:SHOWN]!r}: is the column of labels the right one?"
             )
         names = tuple(sorted(sums))
         return cls(names, tuple(max(1, round(sums[name])) for name in names))

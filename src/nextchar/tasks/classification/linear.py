@@ -24,8 +24,10 @@ from torch.nn import functional
 from nextchar.nn.regression import Solution, SparseRows, regress
 from nextchar.text.terms import Terms, portions, terms_of
 
-# Memory limits: number of weights, logits of all items, characters of the training texts.
-MOST_WEIGHTS, MOST_LOGITS, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 22
+# Limits of memory and time: number of weights, logits of all items, logits of the items that the
+# regression is fitted to, characters of the training texts, weights per term of a text.
+MOST_WEIGHTS, MOST_LOGITS, MOST_FITTED, MOST_CHARACTERS = 1 << 22, 1 << 26, 1 << 23, 1 << 22
+_WEIGHTS_PER_OCCURRENCE = 16
 _ROWS_PER_TERM = 4
 _FOLDS, _TRIAL_FOLDS = 5, 2
 _WORD_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
@@ -232,13 +234,24 @@ def _nats(trial: _Trial) -> float:
 def rows_for(texts: Sequence[str], labels: int, *, seed: int) -> int:
     """Return the number of rows R for the training texts, a power of two.
 
-    It is large enough to make hash collisions of terms rare. If there are too many texts, the
-    sample is the one that ``LinearPart.learn`` draws with the same seed.
+    It is large enough to make hash collisions of terms rare, if the number of weights stays within
+    the limits. If there are too many texts, the sample is the one that ``LinearPart.learn`` draws
+    with the same seed. The result is 0, for no linear part, if a label for each text is too much
+    work: there are too many labels.
     """
     chosen = [texts[place] for place in _sample(texts, np.random.default_rng(seed))]
-    most = 1 << max(1, (MOST_WEIGHTS // labels).bit_length() - 1)
-    common = int((np.bincount(terms_of(chosen, most).rows) > 1).sum())
+    if len(texts) * labels > MOST_LOGITS or len(chosen) * labels > MOST_FITTED:
+        return 0
+    most = _power_of_two(MOST_WEIGHTS // labels)
+    terms = terms_of(chosen, most).rows
+    most = min(most, _power_of_two(_WEIGHTS_PER_OCCURRENCE * len(terms) // labels))
+    common = int((np.bincount(terms) > 1).sum())
     return min(most, 1 << max(1, math.ceil(math.log2(_ROWS_PER_TERM * max(1, common)))))
+
+
+def _power_of_two(most: int) -> int:
+    """Return the largest power of two up to a number, at least 2."""
+    return 1 << max(1, most.bit_length() - 1)
 
 
 def tf_idf(terms: Terms, idf: NDArray[np.float32]) -> SparseRows:

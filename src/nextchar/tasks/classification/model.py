@@ -5,7 +5,7 @@ Legend: N texts, C labels, T symbols, B items.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -29,7 +29,7 @@ from nextchar.tasks.classification.network import Ensemble
 from nextchar.tasks.classification.symbols import encode_texts, symbol_count
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.labelled.figures import ClassificationFigures, figures_of
+from nextchar.tasks.labelled.figures import ClassificationFigures, Predictions
 from nextchar.tasks.labelled.items import (
     LabelledData,
     checked_lengths,
@@ -51,7 +51,7 @@ from nextchar.training.loss import Loss
 from nextchar.training.objective import ValidationResult, on_device
 
 TEXT, LABEL, LINEAR, WEIGHT = "text", "label", "linear", "weight"
-SYMBOLS_AT_ONCE = 1 << 15
+SYMBOLS_AT_ONCE, LOGITS_AT_ONCE = 1 << 15, 1 << 22
 
 
 class Classifier(ItemModel[ClassifierRunConfig]):
@@ -208,7 +208,7 @@ class Classifier(ItemModel[ClassifierRunConfig]):
             return
         texts, labels = examples.texts[TEXT], examples.arrays[LABEL]
         counts = torch.zeros_like(evidence.table)
-        for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
+        for indices in self._batches(texts):
             targets = torch.from_numpy(labels[indices]).to(self.device)
             weights = self._column(examples, WEIGHT, indices)
             counts += evidence.counts(*self._batch(texts, indices), targets, weights)
@@ -267,9 +267,12 @@ class Classifier(ItemModel[ClassifierRunConfig]):
 
     def figures(self, examples: Examples) -> ClassificationFigures:
         """Return the metrics of the classifier on encoded items, at least one."""
-        logs = self._log_probabilities(examples)
-        weights = examples.arrays.get(WEIGHT)
-        return figures_of(logs, examples.arrays[LABEL], self.labels.names, weights)
+        parts, order = [], []
+        for indices, logs in self._log_probabilities(examples):
+            parts.append(Predictions.of(logs, examples.arrays[LABEL][indices]))
+            order.append(indices)
+        found = Predictions.joined(parts, np.concatenate(order))
+        return found.figures(self.labels.names, examples.arrays.get(WEIGHT))
 
     @checked
     def evaluate(
@@ -322,7 +325,11 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         Texts may be empty and of any length. Symbols outside the vocabulary are read as ``<unk>``.
         """
         read = [self.form.of(text) for text in texts]
-        return self._log_probabilities(self.examples(read, [self.labels.names[0]] * len(read)))
+        examples = self.examples(read, [self.labels.names[0]] * len(read))
+        found = np.empty((len(examples), len(self.labels)))
+        for indices, logs in self._log_probabilities(examples):
+            found[indices] = logs
+        return found
 
     @checked
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -335,26 +342,31 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         """Return the most probable label of each text."""
         return [self.labels.names[place] for place in self.log_probabilities(texts).argmax(1)]
 
-    def _log_probabilities(self, examples: Examples) -> NDArray[np.float64]:
+    def _log_probabilities(
+        self, examples: Examples
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Yield ln p of each label in batches, [B, C], each after the indices of its items [B]."""
         texts = examples.texts[TEXT]
-        logs = np.empty((len(texts), len(self.labels)))
         shares = np.log(self.labels.shares) * self.config.classifier.prior_adjustment
         with evaluating(self.network), torch.inference_mode():
-            for indices in by_length(texts.lengths, SYMBOLS_AT_ONCE):
+            for indices in self._batches(texts):
                 given = self._column(examples, LINEAR, indices)
                 logits = self.network(*self._batch(texts, indices), given=given)
                 each = logits.double().log_softmax(-1).logsumexp(0)
-                logs[indices] = each.cpu().numpy() - shares
-        largest = logs.max(1, keepdims=True) if len(logs) else logs
-        logs -= largest
-        normalized: NDArray[np.float64] = logs - np.log(np.exp(logs).sum(1, keepdims=True))
-        return normalized
+                logs: NDArray[np.float64] = each.cpu().numpy() - shares
+                logs -= logs.max(1, keepdims=True)
+                logs -= np.log(np.exp(logs).sum(1, keepdims=True))
+                yield indices, logs
+
+    def _batches(self, texts: Sequences) -> Iterator[NDArray[np.int64]]:
+        most = max(1, LOGITS_AT_ONCE // (len(self.labels) * len(self.network.networks)))
+        return by_length(texts.lengths, SYMBOLS_AT_ONCE, max_items=most)
 
     def _fit_scales(self, examples: Examples) -> None:
         trust, texts = self.network.trust, examples.texts[TEXT]
         if trust is None:
             return
-        order = list(by_length(texts.lengths, SYMBOLS_AT_ONCE))
+        order = list(self._batches(texts))
         with torch.inference_mode():
             added = [self.network(*self._batch(texts, indices)) for indices in order]
         everyone = np.concatenate(order)

@@ -124,8 +124,7 @@ class ClassifierNetwork(Trainable):
             return logits + VOTE * evident
         if self.bag is None:
             return logits
-        inside = encoded.inside.unsqueeze(-1)
-        votes: Tensor = self.bag(ids, generator).masked_fill(~inside, 0).sum(0)
+        votes: Tensor = self.bag.totals(ids, encoded.inside, generator)
         # The sum of independent votes grows with the square root of their number.
         return logits + VOTE * votes / lengths.unsqueeze(-1).sqrt()
 

@@ -153,10 +153,11 @@ def known_items(
     if len(labelled) < len(items):
         message = f"{len(items) - len(labelled):,} items without a label are left out"
         tell(listeners, Noticed(message=message))
-    unseen = [item for item in labelled if item.label not in names]
+    known = frozenset(names)
+    unseen = [item for item in labelled if item.label not in known]
     if unseen:
         _unseen(names, unseen, skip=skip_unseen, listeners=listeners)
-        labelled = [item for item in labelled if item.label in names]
+        labelled = [item for item in labelled if item.label in known]
     if not labelled:
         raise TextError("there is nothing to evaluate: no item has a label of the classifier")
     return labelled
