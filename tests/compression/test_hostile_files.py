@@ -8,11 +8,13 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nextchar.compression import compress, decompress, lossless
+from nextchar.compression.coding import fingerprint
 from nextchar.compression.container import OVERHEAD_BYTES, Header, join, split
 from nextchar.config import Config
 from nextchar.errors import TextError
@@ -125,9 +127,7 @@ def test_a_symbol_that_the_vocabulary_lacks_is_refused(symbols: int) -> None:
     one = model(CharVocabulary(["x"]))
     head, words = split(compress(one, b"x" * 1000))
     claimed = head._replace(symbols=symbols, streams=lossless._streams_for(symbols))
-    fitting = claimed._replace(
-        numbers=lossless.fingerprint(lossless._predictor(one, claimed.streams))
-    )
+    fitting = claimed._replace(numbers=fingerprint(lossless._predictor(one, claimed.streams)))
     refuse(one, join(fitting, b"\xff" * max(4, len(words))))
 
 
@@ -135,7 +135,7 @@ def test_a_symbol_that_the_vocabulary_lacks_is_refused(symbols: int) -> None:
 def test_symbols_that_no_coder_puts_in_so_few_words_are_counted_first(compressed: bytes) -> None:
     head, words = split(compressed)
     claimed = head._replace(symbols=2**40, streams=16)
-    fitting = claimed._replace(numbers=lossless.fingerprint(lossless._predictor(MODEL, 16)))
+    fitting = claimed._replace(numbers=fingerprint(lossless._predictor(MODEL, 16)))
     with pytest.raises(TextError, match=r"1,099,511,627,776 symbols.*encode at most"):
         decompress(MODEL, join(fitting, bytes(words)))
 
@@ -144,7 +144,7 @@ def test_symbols_that_no_coder_puts_in_so_few_words_are_counted_first(compressed
 def test_decoding_ends_where_the_words_do(compressed: bytes) -> None:
     head, words = split(compressed)
     claimed = head._replace(symbols=10**8, streams=16)
-    fitting = claimed._replace(numbers=lossless.fingerprint(lossless._predictor(MODEL, 16)))
+    fitting = claimed._replace(numbers=fingerprint(lossless._predictor(MODEL, 16)))
     with pytest.raises(TextError, match=r"decoding failed 99,9\d\d,\d\d\d symbols before the end"):
         decompress(MODEL, join(fitting, bytes(words)))
 
@@ -160,7 +160,8 @@ def test_very_probable_symbols_share_a_word_and_come_back() -> None:
 def _mutated(data: bytes, draw: random.Random) -> bytes:
     """Return a signed file with a random change of the header, the words or both."""
     head, words = split(data)
-    values, changed = list(head), bytearray(words)
+    changed = bytearray(words)
+    values: list[Any] = list(head)
     for _ in range(draw.randint(1, 3)):
         kind = draw.randrange(6)
         if kind == 0:
@@ -168,7 +169,7 @@ def _mutated(data: bytes, draw: random.Random) -> bytes:
         elif kind == 1:
             near = len(DATA) + draw.randint(-20, 20)
             values[1] = draw.choice([near, 1 << draw.randrange(64), draw.randrange(1 << 64)])
-            values[0] = draw.choice([values[0], lossless._streams_for(int(values[1]))])
+            values[0] = draw.choice([values[0], lossless._streams_for(values[1])])
         elif kind == 2:
             place = draw.randrange(2, 5)
             values[place] = draw.randbytes(len(head[place]))  # type: ignore[arg-type]
@@ -179,7 +180,7 @@ def _mutated(data: bytes, draw: random.Random) -> bytes:
             del changed[draw.randrange(len(changed) + 1) :]
         else:
             changed += draw.randbytes(draw.choice([1, 2, 4, 8, 400]))
-    return join(Header(*values), bytes(changed))  # type: ignore[arg-type]
+    return join(Header(*values), bytes(changed))
 
 
 def _fuzz(data: bytes, seed: int, count: int, patch: pytest.MonkeyPatch) -> None:

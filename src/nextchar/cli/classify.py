@@ -152,11 +152,16 @@ def _evaluate(
     from nextchar.storage import write_bytes
     from nextchar.tasks.classification.pictures import evaluation_picture
     from nextchar.tasks.conditioning.generative import GenerativeClassifier
+    from nextchar.tasks.labelled.figures import MOST_LABELS
     from nextchar.tasks.labelled.items import labelled_items
 
     if picture is not None:
         require_drawing()
     model = _loaded(run, cut=cut)
+    if picture is not None and len(model.label_names) > MOST_LABELS:
+        raise ConfigError(
+            f"--picture draws at most {MOST_LABELS:,} labels; {run} has {len(model.label_names):,}"
+        )
     items = labelled_items(
         data,
         _reading(model.config, encoding),

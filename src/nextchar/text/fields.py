@@ -28,8 +28,7 @@ Fits = Callable[[Sequence[Sequence[str]]], bool]
 _OWN = {"csv": ",", "tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars (|)"}
 _DECLARED = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)  # written by Excel above the header
-_QUOTED = re.compile(r'\s*"(?:[^"]|"")*"\s*')
-_EXAMINED = 50  # lines
+_EXAMINED, _EXAMINED_CHARACTERS = 50, 1 << 20  # lines, and the characters after which they end
 _BATCH = 1000  # records
 _limit = threading.Lock()  # the field size limit of csv applies to the whole process
 
@@ -92,21 +91,36 @@ def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layo
     numbered = enumerate(lines_with_ends(source.chunks()))
     begun = itertools.dropwhile(lambda each: not each[1].strip("\r\n"), numbered)
     skipped, first = next(begun, (0, ""))
-    lines = [first, *(line for _, line in itertools.islice(begun, _EXAMINED - 1))]
+    lines, goes_on = _beginning(first, begun)
     declared = _DECLARED.fullmatch(first) if kind == "csv" else None
     if declared is not None:
         return Layout(declared[1], quoted=True, skipped=skipped + 1)
     own, *others = _possible(kind, first, skipped)
+    layouts = [own, *others]
+    records = [_first_records(layout, lines, goes_on=goes_on) for layout in layouts]
     for test in fits:
-        for layout in (own, *others):
-            if test(_first_records(layout, lines)):
+        for layout, read in zip(layouts, records, strict=True):
+            if test(read):
                 return layout
     return own
 
 
+def _beginning(first: str, others: Iterator[tuple[int, str]]) -> tuple[list[str], bool]:
+    """Return the lines to examine, at least one, and whether there may be more."""
+    lines, size = [first], len(first)
+    for _, line in others:
+        if len(lines) == _EXAMINED or size >= _EXAMINED_CHARACTERS:
+            return lines, True
+        lines.append(line)
+        size += len(line)
+    return lines, len(lines) == _EXAMINED
+
+
 def looks_quoted(field: str) -> bool:
     """Return whether a field is quoted as in CSV files."""
-    return _QUOTED.fullmatch(field) is not None
+    text = field.strip()
+    inner = text[1:-1]
+    return len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner.replace('""', "")
 
 
 def is_quoted(fields: Sequence[str]) -> bool:
@@ -124,13 +138,13 @@ def _possible(kind: Separated, first: str, skipped: int) -> list[Layout]:
     return [Layout("\t", quoted=False, skipped=skipped), *others]
 
 
-def _first_records(layout: Layout, lines: Sequence[str]) -> list[list[str]]:
+def _first_records(layout: Layout, lines: Sequence[str], *, goes_on: bool) -> list[list[str]]:
     if not layout.quoted:
         return [line.rstrip("\r\n").split(layout.separator) for line in lines]
     with _long_fields():
         records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
     # The last record may continue beyond the lines examined.
-    return records[:-1] if len(lines) == _EXAMINED and len(records) > 1 else records
+    return records[:-1] if goes_on and len(records) > 1 else records
 
 
 def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from nextchar.errors import TextError, as_option
@@ -28,6 +28,19 @@ class Labelled(Protocol):
     @property
     def label(self) -> str:
         """The label; empty if there is none."""
+
+
+def require_characters(labels: Iterable[str]) -> None:
+    """Raise ``TextError`` if a label has a lone surrogate, which no file and no output can have."""
+    for label in labels:
+        try:
+            label.encode()
+        except UnicodeEncodeError as error:
+            raise TextError(
+                f"the label {label!a:.{_SHOWN}} has a lone surrogate "
+                f"U+{ord(label[error.start]):04X} at character {error.start + 1}: it is not a "
+                "character and has no UTF-8 encoding"
+            ) from None
 
 
 def check_labels(items: Sequence[Labelled], note: Callable[[str], None]) -> None:

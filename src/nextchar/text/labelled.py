@@ -27,7 +27,7 @@ from nextchar.text.tables import KINDS, kind_of, read_rows
 Layout = Literal["auto", "columns", "files", "lines"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelledText:
     """A text with its label.
 

@@ -19,9 +19,9 @@ def counted(count: int, one: str, several: str) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as a list for a message, up to a limit."""
+    """Return names as a list for a message; their number and their lengths are limited."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(repr, names[:_LISTED])) + more
+    return ", ".join(repr(name[:SHOWN]) for name in names[:_LISTED]) + more
 
 
 class Irregularities:

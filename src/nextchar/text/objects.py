@@ -75,8 +75,9 @@ def _field(value: Any, key: str, place: str) -> str | None:  # noqa: ANN401
         return value
     if value is None or isinstance(value, bool):
         return None
-    shown = json.dumps(value, ensure_ascii=False)
-    raise TextError(f"{place}: {key!r} must be text or a number, got {shown:.{SHOWN}}")
+    dumped = json.dumps(value, ensure_ascii=False)
+    shown = dumped[:SHOWN].encode("utf-8", "backslashreplace").decode()
+    raise TextError(f"{place}: {key!r} must be text or a number, got {shown}")
 
 
 def _require_characters(text: str, place: str) -> None:

@@ -109,7 +109,7 @@ def test_each_item_is_measured_as_if_it_were_alone(model: ConditionalModel) -> N
     encoded = model.symbols.encoded(texts)
     column = Items.of(texts, labels=labels).column(model.symbols.conditions)
     vectors = model.symbols.conditions.vectors(column)
-    together = nats_under_own(model.network, encoded, vectors)
+    together = nats_under_own(model.network, encoded, lambda some: vectors[some])
     for index in range(20):
         plain = model.given(labels[index])
         alone = nats_under(plain.network, encoded.subset([index]))[0]

@@ -174,7 +174,7 @@ def test_one_hot_symbols_have_no_runs() -> None:
 def test_bio_needs_labels_that_are_made_so() -> None:
     config = TaggerRunConfig.from_options({})
     labels = TagSet.of([Item(("a", "b"), ("X", "O"))], config.tagging)
-    with pytest.raises(ConfigError, match="'bio' needs labels O, B-… and I-…, got X"):
+    with pytest.raises(ConfigError, match="'bio' needs labels O, B-… and I-…, got 'X'"):
         labels.grammar("bio")
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nextchar.errors import RunError, TextError
 from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
+from nextchar.text.label_checks import require_characters
 from nextchar.text.notes import SHOWN
 
 LABELS_FILE = "labels.json"
@@ -52,7 +53,8 @@ class LabelSet:
         Raises
         ------
         TextError
-            There are fewer than two labels, or more than ``MOST_LABELS``.
+            There are fewer than two labels, or more than ``MOST_LABELS``, or a label has a lone
+            surrogate.
         """
         sums: dict[str, float] = {}
         for label, weight in zip(labels, weights or [1.0] * len(labels), strict=True):
@@ -67,6 +69,7 @@ class LabelSet:
                 f"a classifier has at most {MOST_LABELS:,} labels; the items have {len(sums):,}, "
                 f"such as {next(iter(sums))[:SHOWN]!r}: is the column of labels the right one?"
             )
+        require_characters(sums)
         names = tuple(sorted(sums))
         return cls(names, tuple(max(1, round(sums[name])) for name in names))
 

@@ -10,6 +10,7 @@ Shapes: N items, K labels, F features, D elements of a vector.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, RunError, TextError
+from nextchar.text.label_checks import require_characters
+from nextchar.text.notes import SHOWN, listed
 
 Given = str | int | Mapping[str, float] | Sequence[float] | None
 _LISTED = 30
+MOST_LABELS = 1 << 14
 _ROUNDING = 1e-12
 
 
@@ -107,7 +111,8 @@ class LabelCondition(Conditions):
         Raises
         ------
         TextError
-            All items have the same label.
+            All items have the same label, there are more than ``MOST_LABELS`` labels, or a label
+            has a lone surrogate.
         """
         names, counts = np.unique(np.array(labels, dtype=object), return_counts=True)
         if len(names) < 2:
@@ -115,6 +120,12 @@ class LabelCondition(Conditions):
                 f"all {len(labels)} items have the label {names[0]!r}: a condition needs at least "
                 "two labels (nextchar train models text without conditions)"
             )
+        if len(names) > MOST_LABELS:
+            raise TextError(
+                f"a condition has at most {MOST_LABELS:,} labels; the items have {len(names):,}, "
+                f"such as {names[0][:SHOWN]!r}: is the column of labels the right one?"
+            )
+        require_characters(names)
         return cls(tuple(names), tuple(int(count) for count in counts))
 
     @property
@@ -136,8 +147,8 @@ class LabelCondition(Conditions):
 
     def index(self, label: str) -> int:
         """Return the index of a label; raise ``ConfigError`` for an unknown one."""
-        if label in self.names:
-            return self.names.index(label)
+        if label in self._places:
+            return self._places[label]
         near = difflib.get_close_matches(label, self.names, n=1, cutoff=0.5)
         folded = [name for name in self.names if name.casefold() == label.casefold()]
         more = " …" if len(self.names) > _LISTED else ""
@@ -145,6 +156,10 @@ class LabelCondition(Conditions):
         if near or folded:
             hint = f"did you mean {(folded or near)[0]!r}?"
         raise ConfigError(f"unknown label {label!r}: {hint}")
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
 
     def vector(self, given: Given) -> NDArray[np.float32]:
         """Return the vector of a label, or of shares of labels, which are normalised."""
@@ -306,11 +321,17 @@ def conditions_from(values: Mapping[str, Any]) -> Conditions:
 
 def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
     """Raise ``ConfigError`` unless names are distinct strings, with a finite number per column."""
+
+    def shown(values: Sequence[object]) -> str:
+        return listed([*map(str, values)])
+
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ConfigError(f"names must be distinct strings, got {list(names)}")
+        raise ConfigError(f"names must be distinct strings, got {shown(names)}")
     for column in columns:
         numbers = [each for each in column if isinstance(each, int | float)]
         if len(column) != len(names) or not all(map(math.isfinite, numbers)):
-            raise ConfigError(f"{len(names)} names need as many finite numbers, got {list(column)}")
+            raise ConfigError(
+                f"{len(names)} names need as many finite numbers, got {shown(column)}"
+            )
         if len(numbers) < len(column):
-            raise ConfigError(f"all values must be numbers, got {list(column)}")
+            raise ConfigError(f"all values must be numbers, got {shown(column)}")

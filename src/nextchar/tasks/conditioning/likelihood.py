@@ -41,12 +41,17 @@ def window(texts: Sequences, batch: ItemBatch, device: torch.device) -> tuple[Te
 
 
 def nats_under_own(
-    network: ConditionalNetwork, texts: Sequences, conditions: NDArray[np.float32]
+    network: ConditionalNetwork,
+    texts: Sequences,
+    conditions: Callable[[NDArray[np.int64]], NDArray[np.float32]],
 ) -> NDArray[np.float64]:
-    """Return the nats [N] of texts, each given its own condition [N, D]."""
+    """Return the nats [N] of texts, each given its own condition.
+
+    ``conditions`` returns the conditions [B, D] of some texts, by their indices.
+    """
 
     def logits(ids: Tensor, indices: NDArray[np.int64]) -> Tensor:
-        return network.read(ids, torch.from_numpy(conditions[indices]).to(ids.device)).logits
+        return network.read(ids, torch.from_numpy(conditions(indices)).to(ids.device)).logits
 
     network.eval()
     return _nats(logits, texts, _device(network), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -38,6 +38,7 @@ from nextchar.text.files import Input
 from nextchar.text.labelled import Layout
 from nextchar.text.normal_forms import NormalForm
 from nextchar.text.notes import Note, no_note
+from nextchar.text.sequences import Sequences
 from nextchar.training.events import Listener
 from nextchar.training.loss import Loss, sequence_loss
 from nextchar.training.objective import ValidationResult, on_device
@@ -299,15 +300,13 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
             return ConditionEvaluation.of_labels(
                 column, by_label, conditions.prior, none=none, characters=characters
             )
-        vectors = conditions.vectors(column)
+        shifted = np.roll(column, 1, axis=0)
         return ConditionEvaluation(
             items=len(items),
             characters=characters,
-            nats=float(nats_under_own(self.network, texts, vectors).sum()),
+            nats=self._nats(texts, lambda some: conditions.vectors(column[some])),
             unconditional_nats=None if none is None else float(none.sum()),
-            other_nats=float(
-                nats_under_own(self.network, texts, np.roll(vectors, 1, axis=0)).sum()
-            ),
+            other_nats=self._nats(texts, lambda some: conditions.vectors(shifted[some])),
             unknown_label_nats=None,
         )
 
@@ -347,16 +346,21 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         """Return the nats per character given the items' own conditions, and without any."""
         texts, conditions = examples.texts[TEXT], self.symbols.conditions
         characters = self.symbols.characters(texts).sum()
-        vectors = conditions.vectors(examples.arrays[conditions.column])
-        nats = nats_under_own(self.network, texts, vectors).sum() / characters
+        column, none = examples.arrays[conditions.column], conditions.none
+        nats = self._nats(texts, lambda some: conditions.vectors(column[some])) / characters
         figures = {}
         if self._knows_none:
-            none = np.broadcast_to(conditions.none, vectors.shape)
-            without = nats_under_own(self.network, texts, np.ascontiguousarray(none)).sum()
+            without = self._nats(texts, lambda some: np.tile(none, (len(some), 1)))
             figures["unconditional_bits_per_char"] = float(without / characters / np.log(2))
         if not np.isfinite(nats):
             raise NonFiniteLossError("the validation loss is not a finite number")
         return ValidationResult(nats=float(nats), figures=figures)
+
+    def _nats(
+        self, texts: Sequences, conditions: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    ) -> float:
+        """Return the total nats of texts, each given its own condition."""
+        return float(nats_under_own(self.network, texts, conditions).sum())
 
     @property
     def _knows_none(self) -> bool:

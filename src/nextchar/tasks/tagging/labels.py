@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import TaggingConfig, Transitions
-from nextchar.errors import ConfigError, RunError
+from nextchar.errors import ConfigError, RunError, as_option
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.restoration import MarkPlace, Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
+from nextchar.text.label_checks import require_characters
+from nextchar.text.notes import SHOWN, listed
 
 _MOST = 5000  # limits the rows of the output layer and the square matrix of transitions
+_MOST_CONSTRAINED = 1000  # limits the work of a step of Viterbi decoding, also a square
 _BIO = ("B-", "I-")
 
 
@@ -44,17 +47,26 @@ class TagSet:
 
     @classmethod
     def of(cls, items: Iterable[Item], config: TaggingConfig) -> Self:
-        """Return the labels of items; raise ``ConfigError`` if there are fewer than two."""
+        """Return the labels of items.
+
+        Raises
+        ------
+        ConfigError
+            There are fewer than two labels, or too many.
+        TextError
+            A label has a lone surrogate.
+        """
         items = list(items)
         names = sorted({label for item in items for label in item.labels})
         if len(names) > _MOST:
             raise ConfigError(
                 f"there must be at most {_MOST:,} distinct labels, got {len(names):,} such as "
-                f"{names[0]!r} and {names[-1]!r}"
+                f"{names[0][:SHOWN]!r} and {names[-1][:SHOWN]!r}"
             )
         if len(names) < 2:
             only = f"{config.restore}: there is nothing to restore" if config.restore else names[0]
             raise ConfigError(f"there must be at least two labels, got one: {only}")
+        require_characters(names)
         seen = Grammar(*(~allowed for allowed in vars(free(len(names))).values()))
         made = cls(names, seen, config)
         number = {name: place for place, name in enumerate(names)}
@@ -112,10 +124,16 @@ class TagSet:
         Raises
         ------
         ConfigError
-            The rule is BIO, and the labels are not BIO labels.
+            The rule is BIO, and the labels are not BIO labels; or there are too many labels for a
+            rule.
         """
         if transitions == "free":
             return free(len(self))
+        if len(self) > _MOST_CONSTRAINED:
+            raise ConfigError(
+                f"{as_option('transitions', transitions)} allows at most {_MOST_CONSTRAINED:,} "
+                f"labels, got {len(self):,}: {as_option('transitions', 'free')} has no such limit"
+            )
         return self.seen if transitions == "seen" else self._bio()
 
     def _bio(self) -> Grammar:
@@ -127,7 +145,7 @@ class TagSet:
         if self.restoration is not None or others:
             raise ConfigError(
                 f"transitions 'bio' needs labels {self._outside}, B-… and I-…, got "
-                f"{', '.join(others or self.names)}"
+                f"{listed(others or self.names)}"
             )
         inside = np.array([name.startswith("I-") for name in self.names])
         kind = np.array([name[2:] if name.startswith(_BIO) else "" for name in self.names])
@@ -148,7 +166,7 @@ class TagSet:
     def from_dict(cls, values: Mapping[str, Any], config: TaggingConfig) -> Self:
         """Return the label set of a ``to_dict`` result; raise ``RunError`` if it is damaged."""
         try:
-            names = [str(name) for name in values["labels"]]
+            names = _names(values["labels"])
             first, last = (_row(values[key], len(names)) for key in ("first", "last"))
             follows = np.array([_row(row, len(names)) for row in values["follows"]])
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -159,6 +177,12 @@ class TagSet:
                 f"and have as many rows of transitions; got {len(follows)}"
             )
         return cls(names, Grammar(first, follows, last), config)
+
+
+def _names(labels: Sequence[object]) -> list[str]:
+    if len(labels) > _MOST:
+        raise ValueError(f"there must be at most {_MOST:,}, got {len(labels):,}")
+    return [str(name) for name in labels]
 
 
 def _row(places: Sequence[int], count: int) -> NDArray[np.bool_]:

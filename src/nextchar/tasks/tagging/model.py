@@ -37,7 +37,7 @@ from nextchar.training.objective import ValidationResult, on_device
 
 LABELS_FILE = "labels.json"
 _SYMBOLS_AT_ONCE = 1 << 13
-_SYMBOLS_IN_MEMORY = 1 << 17
+_SYMBOLS_IN_MEMORY, _SCORES_IN_MEMORY = 1 << 17, 1 << 24
 
 
 class TagModel(ItemModel[TaggerRunConfig]):
@@ -195,11 +195,12 @@ class TagModel(ItemModel[TaggerRunConfig]):
     def _scores(self, examples: Examples) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """Yield each piece's index and log-probabilities at all positions, [n, K], in order."""
         lengths = self.lengths(examples)
-        blocks = np.cumsum(lengths) // _SYMBOLS_IN_MEMORY
+        kept = max(1, min(_SYMBOLS_IN_MEMORY, _SCORES_IN_MEMORY // len(self.labels)))
+        blocks = np.cumsum(lengths) // kept
         for block in each_a_part(np.unique(blocks).tolist()):
             members = np.flatnonzero(blocks == block)
             scores: dict[int, NDArray[np.float64]] = {}
-            for batch in by_length(lengths[members], _SYMBOLS_AT_ONCE):
+            for batch in by_length(lengths[members], min(_SYMBOLS_AT_ONCE, kept)):
                 indices = members[batch]
                 with torch.no_grad():
                     logits = self._logits(examples, ItemBatch.share(indices), None)
