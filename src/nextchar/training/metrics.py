@@ -77,6 +77,8 @@ def read_history(folder: Path, *, unit: str = "char") -> list[dict[str, Any]]:
     if (folder / LAST_FILE).exists():
         # Read first: a training process appends a row before it saves.
         saved = load_header(folder / LAST_FILE).content.get("metrics_size", 0)
+        if type(saved) is not int:
+            raise RunError(f"{folder / LAST_FILE} is damaged: metrics_size is {saved!r:.80}")
     rows = read_rows(path, unit=unit)
     _require_size(path, saved)
     return rows
