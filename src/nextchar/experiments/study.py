@@ -159,7 +159,9 @@ class Search:
         self._seed = seed
         self._first = _grid(space, seed) if method == "grid" else [dict(start)]
         self._journal = folder / JOURNAL_FILE
-        refuse_links(folder, map(Path, (JOURNAL_FILE, TRIALS_FOLDER)))
+        refuse_links(folder, [Path(JOURNAL_FILE), Path(TRIALS_FOLDER)])
+        trials = (folder / TRIALS_FOLDER).glob("*")
+        refuse_links(folder, [path.relative_to(folder) for path in trials])
         with self.locked():
             if self._journal.exists():
                 require_intact(self._journal, STUDY_NAME, space, self._is_chosen)
@@ -270,10 +272,8 @@ class Search:
 
     def _locked(self, number: int) -> contextlib.ExitStack | None:
         """Lock a trial and return the lock; ``None`` if a process holds it."""
-        path = self._lock_path(number)
-        refuse_links(self._folder, [path.relative_to(self._folder)])
         with contextlib.ExitStack() as stack:
-            lock = stack.enter_context(appending(path))
+            lock = stack.enter_context(appending(self._lock_path(number)))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -35,7 +35,6 @@ from nextchar.run_files.model_files import load_config
 from nextchar.runs import train
 from nextchar.runs.registry import LANGUAGE_MODEL
 from nextchar.runs.training import history, resume
-from nextchar.storage import refuse_links
 from nextchar.tasks.language_modeling.data import CORPUS_FOLDER
 from nextchar.text.folds import learn_vocabulary
 from nextchar.text.reading import open_text
@@ -185,7 +184,6 @@ class Worker:
     def _train(self, claim: Claim, watch: Listener) -> TrainingResult:
         run = run_folder(self._folder, claim.number)
         listeners = [*self._listeners, watch]
-        refuse_links(self._folder, [run.relative_to(self._folder)])
         if run.exists():
             resumed: TrainingResult = resume(run, listeners=listeners)
             return resumed
@@ -215,7 +213,6 @@ def keep_best(folder: Path, task: SearchJob, trials: Sequence[Trial]) -> Trial |
     for trial in trials:
         if trial.run is None or trial.state == "running":
             continue
-        refuse_links(folder, [trial.run.relative_to(folder)])
         if trial.state != "complete":
             shutil.rmtree(trial.run, ignore_errors=True)
         elif trial != best:
