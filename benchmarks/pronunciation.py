@@ -111,7 +111,7 @@ def main() -> None:
         "seconds": round(time.monotonic() - wall, 1),
         "processor_seconds": round(time.process_time() - processor, 1),
     }
-    words = held_out(options.out)
+    words = held_out(options.out, nextchar.Transducer.load(options.out))
     part = sampled(words, options.sample, options.seed) if options.sample else words
     rows = [evaluate(options.out, part, beam) for beam in (1, 5)]
     rows.append(nearest_word_baseline(options.out, sampled(words, COPIED, options.seed)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,3 +129,42 @@ def test_an_installation_that_is_read_only_is_told_once() -> None:
         f"{PROBLEM}neither the source folders nor the user's cache folder is writable (set the "
         "environment variable NUMBA_CACHE_DIR to another folder)\n"
     )
+
+
+class Payload:
+    """A pickle that creates a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._path,)
+
+
+def test_code_is_not_loaded_from_a_folder_that_others_can_write(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Loading the code runs it, and its index is a pickle."""
+    assert make()(21) == 42
+    index = next((tmp_path / "cache").rglob("*.nbi"))
+    loaded = tmp_path / "loaded"
+    index.write_bytes(pickle.dumps(numba.__version__) + pickle.dumps(Payload(loaded)))
+    index.parent.chmod(0o777)
+    machine_code._is_private.cache_clear()
+    caplog.clear()
+    twice = make()
+    assert twice(21) == 42
+    assert not loaded.exists()
+    assert caplog.messages[0].startswith(f"{PROBLEM}other users can write to the cache folder")
+    assert machine_code.cache_folder(twice) is None
+
+
+def test_a_folder_of_another_user_is_not_trusted(tmp_path: Path) -> None:
+    folder, other = tmp_path / "cache", os.geteuid() + 1
+    folder.mkdir()
+    status = folder.stat()
+    fields = list(status)
+    fields[4] = other  # the user
+    assert machine_code._is_trusted(status, status)
+    assert not machine_code._is_trusted(os.stat_result(fields), status)
+    assert machine_code._is_trusted(os.stat_result(fields), os.stat_result(fields))

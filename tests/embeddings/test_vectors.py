@@ -117,7 +117,7 @@ def damage_header(folder: Path, **values: Any) -> None:
         (lambda f: (f / "vocabulary.json").write_text("{}"), "kind must be"),
         (lambda f: (f / "embeddings.json").unlink(), "has no embeddings.json"),
         (lambda f: (f / "embeddings.json").write_text("["), "not JSON"),
-        (lambda f: damage_header(f, format_version=2), "has format 2, this nextchar reads up to 1"),
+        (lambda f: damage_header(f, format_version=2), "has format 2, but this version"),
         (lambda f: damage_header(f, format_version="1"), "damaged: format_version"),
         (lambda f: damage_header(f, config={"size": -1}), "size must be at least 1"),
         (lambda f: damage_header(f, config=3), "damaged"),

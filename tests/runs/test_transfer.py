@@ -259,9 +259,10 @@ def test_a_source_of_no_use_is_refused(
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"symbols_known": "3"}, "it must have format_version, run, sha256, first_known"),
-        ({"more": 1}, "it must have"),
-        ({"first_known": True}, "it must have"),
+        ({"symbols_known": "3"}, "symbols_known must be an integer"),
+        ({"more": 1}, "unknown option 'more'"),
+        ({"first_known": True}, "first_known must be an integer"),
+        ({"first_known": -1}, "first_known must be at least 0"),
         (
             {"symbols_known": 10_000},
             "its origin has symbols up to 9999, and its vocabulary has",

@@ -138,7 +138,8 @@ def test_a_measurement_is_the_same_in_training_mode_and_leaves_the_mode_as_it_wa
     task: str, data: Path, tmp_path: Path
 ) -> None:
     TRAIN[task](data, tmp_path / "run", steps=3, **SMALL)
-    model, items = MODELS[task].load(tmp_path / "run"), held_out_items(tmp_path / "run")
+    model = MODELS[task].load(tmp_path / "run")
+    items = held_out_items(tmp_path / "run", model)
     measured = model.measure(items)
     assert not model.network.training
     model.network.train()

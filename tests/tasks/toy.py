@@ -20,6 +20,7 @@ from nextchar.runs.task import Start
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.item_task import ItemTask, PreparedItems
+from nextchar.tasks.schema import Numbers, Schema, Texts
 from nextchar.text.sequences import Sequences
 from nextchar.training.loss import Loss
 from nextchar.training.objective import ValidationResult, on_device
@@ -69,6 +70,10 @@ class ToyModel(ItemModel[ToyRunConfig]):
     def save_symbols(self, folder: Path) -> None:
         pass
 
+    @property
+    def schema(self) -> Schema:
+        return Schema({"text": Texts(SYMBOLS)}, {"label": Numbers(np.int64, 0, 2)})
+
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         return examples.texts["text"].lengths
 
@@ -98,7 +103,7 @@ class ToyModel(ItemModel[ToyRunConfig]):
 def toy_examples(count: int, seed: int) -> Examples:
     draw = np.random.default_rng(seed)
     items = [draw.integers(0, SYMBOLS, draw.integers(1, 9)) for _ in range(count)]
-    labels = np.array([int(item[0] == item[-1]) for item in items])
+    labels = np.array([int(item[0] == item[-1]) for item in items], dtype=np.int64)
     return Examples({"text": Sequences.of(items)}, {"label": labels})
 
 

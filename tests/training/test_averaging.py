@@ -102,5 +102,5 @@ def test_an_average_of_an_older_run_is_put_back_without_what_is_fitted() -> None
     average.restore({"module.weight": torch.full((1, 1), 2.0), "factor": torch.zeros(1)})
     assert average.tensors["module.weight"].item() == 2
     assert network.factor.item() == 1
-    with pytest.raises(RunError, match="unexpected other"):
+    with pytest.raises(RunError, match="unexpected 'other'"):
         average.restore({"module.weight": torch.zeros(1, 1), "other": torch.zeros(1)})

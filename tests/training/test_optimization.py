@@ -105,7 +105,8 @@ def test_an_optimiser_goes_on_exactly_from_its_tensors(name: str) -> None:
     step(module, optimizer)
     twin.load_state_dict(module.state_dict())
     resumed = build_optimizer([list(twin.parameters())], options)
-    load_optimizer_tensors(resumed, {k: v.clone() for k, v in optimizer_tensors(optimizer).items()})
+    saved = {k: v.clone() for k, v in optimizer_tensors(optimizer).items()}
+    load_optimizer_tensors(resumed, saved, 1)
     step(module, optimizer)
     step(twin, resumed)
     assert torch.equal(module.weight, twin.weight)
@@ -152,7 +153,49 @@ def test_checkpoints_number_matrices_then_vectors_whatever_the_groups(layer_deca
     assert [decays[id(p)] for p in numbered] == [0.0, 0.1, 0.1, 0.0, 0.0, 0.0]
 
 
-def test_a_state_of_another_network_is_refused() -> None:
-    optimizer = build_optimizer([list(nn.Linear(2, 2).parameters())], config())
-    with pytest.raises(RunError, match=r"'9\.exp_avg'"):
-        load_optimizer_tensors(optimizer, {"9.exp_avg": torch.zeros(2)})
+STATES: dict[str, tuple[dict[str, torch.Tensor | None], str]] = {
+    "missing": ({"0.exp_avg": None}, r"missing 0\.exp_avg"),
+    "missing parameter": (dict.fromkeys(("1.step", "1.exp_avg", "1.exp_avg_sq")), "missing 1"),
+    "another parameter": ({"9.exp_avg": torch.zeros(2)}, r"unexpected '9\.exp_avg'"),
+    "another name": ({"0.cheese": torch.zeros(2)}, r"unexpected '0\.cheese'"),
+    "a shape": ({"0.exp_avg": torch.zeros(2)}, "shape"),
+    "a type": ({"1.exp_avg": torch.zeros(2, dtype=torch.float64)}, "type float64"),
+    "not finite": ({"1.exp_avg": torch.tensor([1.0, torch.nan])}, "finite"),
+    "infinite": ({"1.exp_avg_sq": torch.tensor([1.0, torch.inf])}, "finite"),
+    "negative square": ({"1.exp_avg_sq": torch.tensor([1.0, -1.0])}, "damaged"),
+    "no step": ({"1.step": torch.tensor(0.0)}, "damaged"),
+    "negative step": ({"1.step": torch.tensor(-3.0)}, "damaged"),
+    "step of the future": ({"1.step": torch.tensor(4.0)}, "damaged"),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_state_that_no_training_has_is_refused(case: str) -> None:
+    changed, words = STATES[case]
+    layer = nn.Linear(2, 2)
+    optimizer = build_optimizer([list(layer.parameters())], config())
+    zeros = {"step": torch.tensor(3.0), "exp_avg": None, "exp_avg_sq": None}
+    good = {
+        f"{index}.{name}": torch.zeros_like(parameter) if value is None else value
+        for index, parameter in enumerate((layer.weight, layer.bias))
+        for name, value in zeros.items()
+    }
+    load_optimizer_tensors(optimizer, good, 3)
+    damaged = {k: v for k, v in {**good, **changed}.items() if v is not None}
+    with pytest.raises(RunError, match=words):
+        load_optimizer_tensors(optimizer, damaged, 3)
+    with pytest.raises(RunError, match="unexpected"):
+        load_optimizer_tensors(optimizer, good, 0)
+    with pytest.raises(RunError, match="missing"):
+        load_optimizer_tensors(optimizer, {}, 3)
+    load_optimizer_tensors(optimizer, {}, 3, may_skip=True)
+    load_optimizer_tensors(optimizer, {}, 0)
+
+
+def test_what_is_frozen_needs_no_state() -> None:
+    layer = nn.Linear(2, 2)
+    optimizer = build_optimizer([list(layer.parameters())], config(optimizer="sgd"))
+    layer.weight.requires_grad_(False)
+    load_optimizer_tensors(optimizer, {"1.momentum_buffer": torch.zeros(2)}, 3)
+    with pytest.raises(RunError, match=r"missing 1\.momentum_buffer"):
+        load_optimizer_tensors(optimizer, {}, 3)

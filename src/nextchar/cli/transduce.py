@@ -199,7 +199,7 @@ def _evaluate(
     elif columns is not None or file_format != "auto":
         raise ConfigError("--source, --target and --format are for files; none was given")
     else:
-        examples = held_out(run)
+        examples = held_out(run, model)
     if sample is not None:
         examples = sampled(examples, sample, seed)
     with followed_display("evaluating"):

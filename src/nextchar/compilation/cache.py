@@ -3,11 +3,16 @@
 Numba raises an exception if it cannot cache compiled code. Here caching is optional: code that
 cannot be loaded is compiled again, and code that cannot be stored is used by this process only.
 The logger ``nextchar`` reports this, and the expected duration of a compilation.
+
+Stored code is executed when it is loaded, and its index is a pickle. It is therefore loaded only
+from a folder to which nobody else can write who cannot change the source files too.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import time
 from collections.abc import Callable
 from functools import cache
@@ -167,9 +172,27 @@ def keep(function: Callable[..., Any]) -> None:
             "neither the source folders nor the user's cache folder is writable (set the "
             "environment variable NUMBA_CACHE_DIR to another folder)"
         )
-    else:
-        dispatcher._cache = store  # noqa: SLF001
-        _monitor().cache_folders.add(Path(store.cache_path))
+        return
+    folder = Path(store.cache_path)
+    if not _is_private(folder, Path(dispatcher.py_func.__code__.co_filename).parent):
+        _warn_once(f"other users can write to the cache folder {folder}")
+        return
+    dispatcher._cache = store  # noqa: SLF001
+    _monitor().cache_folders.add(folder)
+
+
+@cache
+def _is_private(folder: Path, sources: Path) -> bool:
+    """Return whether nobody can write to a cache folder who cannot write to the source folder."""
+    try:
+        return _is_trusted(folder.stat(), sources.stat())
+    except OSError:
+        return False
+
+
+def _is_trusted(folder: os.stat_result, sources: os.stat_result) -> bool:
+    is_open = folder.st_mode & stat.S_IWOTH and not sources.st_mode & stat.S_IWOTH
+    return not is_open and folder.st_uid in (0, os.geteuid(), sources.st_uid)
 
 
 def cache_folder(function: Callable[..., Any]) -> Path | None:

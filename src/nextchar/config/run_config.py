@@ -99,7 +99,7 @@ class RunConfig:
         values = {**{name: {} for name in cls.LATER_PARTS}, **values}
         for name in parts:
             if not isinstance(values.get(name), Mapping):
-                raise ConfigError(f"key '{name}' must be an object, got {values.get(name)!r}")
+                raise ConfigError(f"key '{name}' must be an object, got {values.get(name)!r:.80}")
         made: dict[str, Any] = {name: part.from_dict(values[name]) for name, part in parts.items()}
         return cls(**made)
 

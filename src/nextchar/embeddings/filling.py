@@ -5,23 +5,45 @@ Shapes: V symbols of the network, E embedding size.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nextchar.config.records import bounded, record_of
 from nextchar.embeddings.vectors import SymbolVectors
-from nextchar.errors import ConfigError, as_option
+from nextchar.errors import ConfigError, RunError, as_option
 from nextchar.run_files.origin import name_of
 from nextchar.run_files.seals import VECTORS_FILE, sealed_json
-from nextchar.storage import write_json
+from nextchar.storage import open_regular, write_json
 from nextchar.text.vocabulary import Vocabulary
 
 EMBEDDING_FILE = "embedding.json"  # in a run directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingOrigin:
+    """The vectors that initialised the embedding of a run.
+
+    Attributes
+    ----------
+    vectors
+        Their folder, as named by the user.
+    sha256
+        SHA-256 of their file, hexadecimal.
+    symbols_filled
+        Number of symbols that have a vector.
+    """
+
+    vectors: str
+    sha256: str
+    symbols_filled: int = bounded(at_least=1)
 
 
 def fill_embedding(weight: Tensor, vocabulary: Vocabulary, vectors: SymbolVectors) -> int:
@@ -99,7 +121,8 @@ class GivenVectors:
                 "language model reads char, byte or jamo"
             )
         self._name = name_of(folder)
-        self._sha256 = hashlib.sha256((Path(folder) / VECTORS_FILE).read_bytes()).hexdigest()
+        with open_regular(Path(folder) / VECTORS_FILE) as file:
+            self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
     def options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete the options of a run with those of the vectors.
@@ -129,8 +152,8 @@ class GivenVectors:
     def fill(self, weight: Tensor, vocabulary: Vocabulary, run: Path) -> str:
         """Fill an embedding [V, E], record its origin in the run, and return a message."""
         filled = fill_embedding(weight, vocabulary, self.vectors)
-        origin = {"vectors": self._name, "sha256": self._sha256, "symbols_filled": filled}
-        write_json(run / EMBEDDING_FILE, origin)
+        origin = EmbeddingOrigin(vectors=self._name, sha256=self._sha256, symbols_filled=filled)
+        write_json(run / EMBEDDING_FILE, dataclasses.asdict(origin))
         return f"{filled} of {len(vocabulary)} symbols start with their vector from {self.folder}"
 
 
@@ -146,4 +169,4 @@ def load_embedding_origin(run: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with sealed_json(run, EMBEDDING_FILE) as values:
-        return values
+        return dataclasses.asdict(record_of(EmbeddingOrigin, values, path, RunError))

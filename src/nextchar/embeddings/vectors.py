@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 
 from nextchar.config.arguments import checked
 from nextchar.config.embeddings import EmbeddingConfig
+from nextchar.config.records import versioned
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
+from nextchar.nn.parameters import require_finite
 from nextchar.run_files.kinds import require_embeddings
 from nextchar.run_files.seals import VECTORS_FILE, seal_of, sealed_json
 from nextchar.storage import atomic_folder, storage_errors, write_bytes, write_json
@@ -96,16 +98,16 @@ class SymbolVectors:
         folder = Path(path)
         require_embeddings(folder)
         try:
-            with sealed_json(folder, HEADER_FILE) as header:
-                _require_readable(folder / HEADER_FILE, header)
+            with sealed_json(folder, HEADER_FILE) as values:
+                header = versioned(values, FORMAT_VERSION, folder / HEADER_FILE, RunError)
+                sources = _sources_of(header, folder / HEADER_FILE)
                 config = EmbeddingConfig.from_dict(header["config"])
-                sources = tuple(map(str, header["sources"]))
             with sealed_json(folder, VOCABULARY_FILE) as values:
                 vocabulary = vocabularies.from_dict(values)
         except RunError:
             raise
-        except (KeyError, TypeError, InputError) as error:
-            raise RunError(f"{folder} is damaged: {error}") from error
+        except InputError as error:
+            raise RunError(f"{folder} is damaged: {error.in_both_terms}") from error
         tensors, _ = load_tensors(folder / VECTORS_FILE)
         shapes = {name: (list(each.shape), each.dtype) for name, each in tensors.items()}
         V, E = len(vocabulary), config.size
@@ -114,10 +116,17 @@ class SymbolVectors:
                 f"{folder / VECTORS_FILE} is damaged: it must have vectors [{V}, {E}] and counts "
                 f"[{V}], got {', '.join(f'{n} {shape}' for n, (shape, _) in shapes.items())}"
             )
+        counts = tensors["counts"].numpy()
+        try:
+            require_finite({"vectors": tensors["vectors"]})
+        except RunError as error:
+            raise RunError(f"{folder / VECTORS_FILE}: {error.in_both_terms}") from error
+        if counts.min(initial=0) < 0 or not counts.any():
+            raise RunError(f"{folder / VECTORS_FILE} is damaged: no symbol has a count above 0")
         return cls(
             vocabulary=vocabulary,
             vectors=tensors["vectors"].numpy(),
-            counts=tensors["counts"].numpy(),
+            counts=counts,
             config=config,
             sources=sources,
         )
@@ -272,12 +281,17 @@ def require_free(path: Path) -> None:
         raise RunError(f"{path} exists already and is not overwritten: choose another name")
 
 
-def _require_readable(path: Path, header: Mapping[str, Any]) -> None:
-    version = header.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        raise RunError(f"{path} is damaged: format_version {version!r}")
-    if version > FORMAT_VERSION:
-        raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
+def _sources_of(header: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    sources = header.get("sources")
+    if (
+        header.keys() != {"config", "sources"}
+        or not isinstance(sources, list)
+        or not all(isinstance(source, str) for source in sources)
+    ):
+        raise RunError(
+            f"{path} is damaged: it must have format_version, config, and sources, a list of names"
+        )
+    return tuple(sources)
 
 
 def _similar_name(symbol: str, known: Iterable[str]) -> str | None:

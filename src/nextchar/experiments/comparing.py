@@ -132,9 +132,9 @@ def _run(
 ) -> Figures:
     """Return the metrics of one run; train or resume it if it is not complete."""
     label = re.sub(r"[^\w.=+-]", "-", f"{name}-{seed}")
-    known = folder.figures(label)
+    known = folder.figures(label, Figures)
     if known is not None:
-        return Figures(**{**known, "curve": [tuple(point) for point in known["curve"]]})
+        return folder.of_run(label, known, {"variant": name, "seed": seed})
     result = folder.trained(label, paths, listeners, seed=seed, **options)
     model = LanguageModel.load(result.run)
     figures = Figures(

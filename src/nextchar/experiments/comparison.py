@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.config.records import bounded
+from nextchar.errors import ConfigError
 from nextchar.experiments.tables import markdown_table
 
 
@@ -30,17 +32,30 @@ class Figures:
     """
 
     variant: str
-    seed: int
-    parameters: int
-    hidden_size: int
-    steps: int
-    seconds: float
+    seed: int = bounded(at_least=0)
+    parameters: int = bounded(at_least=1)
+    hidden_size: int = bounded(at_least=1)
+    steps: int = bounded(at_least=1)
+    seconds: float = bounded(at_least=0)
     nats_per_char: float
     train_nats_per_char: float
-    chars_per_second: float
-    generated_chars_per_second: float
+    chars_per_second: float = bounded(at_least=0)
+    generated_chars_per_second: float = bounded(at_least=0)
     curve: list[tuple[float, float]]
     sample: str
+
+    def __post_init__(self) -> None:
+        points: Sequence[Any] = self.curve
+        for point in points:
+            is_pair = isinstance(point, list | tuple) and len(point) == 2
+            if not (is_pair and all(map(_is_finite, point))):
+                raise ConfigError(f"curve must be pairs of finite numbers; got {point!r:.80}")
+        # Read from JSON, the pairs are lists.
+        object.__setattr__(self, "curve", [(seconds, nats) for seconds, nats in self.curve])
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -113,9 +113,9 @@ def _run(
 ) -> FoldFigures:
     """Return the metrics of one fold; train or resume its run if that is not complete."""
     label = _label(fold)
-    known = folder.figures(label)
+    known = folder.figures(label, FoldFigures)
     if known is not None:
-        return FoldFigures(**known)
+        return folder.of_run(label, known, {"fold": fold, "start": piece[0], "end": piece[1]})
     result = folder.trained(label, paths, listeners, given=given, **{**options, "fold": fold})
     unknown = load_vocabulary(result.run).unknown_id
     held_out = open_corpus(result.run).validation

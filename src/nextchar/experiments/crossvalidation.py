@@ -7,6 +7,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.config.records import bounded
 from nextchar.experiments.tables import markdown_table
 
 
@@ -29,13 +30,13 @@ class FoldFigures:
         selection on the fold.
     """
 
-    fold: int
-    start: int
-    end: int
-    unknown: int
-    parameters: int
-    steps: int
-    seconds: float
+    fold: int = bounded(at_least=1)
+    start: int = bounded(at_least=0)
+    end: int = bounded(at_least=0)
+    unknown: int = bounded(at_least=0)
+    parameters: int = bounded(at_least=1)
+    steps: int = bounded(at_least=1)
+    seconds: float = bounded(at_least=0)
     nats_per_char: float
     last_nats_per_char: float
     train_nats_per_char: float

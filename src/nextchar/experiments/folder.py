@@ -15,19 +15,29 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from nextchar.config.records import record_of
 from nextchar.errors import ConfigError, InputError, Interrupted, RunError, as_option
 from nextchar.experiments.texts import differing_names
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.runs import train
 from nextchar.runs.registry import LANGUAGE_MODEL
-from nextchar.storage import make_folder, read_json, storage_errors, write_bytes, write_json
+from nextchar.storage import (
+    make_folder,
+    read_json,
+    refuse_links,
+    storage_errors,
+    write_bytes,
+    write_json,
+)
 from nextchar.training.events import Listener
 from nextchar.training.torchrun import require_one_process
 
 TABLE_FILE = "table.md"
+
+FiguresT = TypeVar("FiguresT")
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -150,10 +160,31 @@ class ExperimentFolder:
         )
         return result
 
-    def figures(self, label: str) -> dict[str, Any] | None:
-        """Return the metrics of a label; ``None`` if its run is not complete."""
+    def figures(self, label: str, kind: type[FiguresT]) -> FiguresT | None:
+        """Return the metrics of a label; ``None`` if its run is not complete.
+
+        Raises
+        ------
+        RunError
+            Their file is damaged, or a link leads out of the folder.
+        """
         path = self._results(label)
-        return read_json(path, RunError) if path.exists() else None
+        refuse_links(
+            self.folder, [each.relative_to(self.folder) for each in (path, self.run(label))]
+        )
+        if not path.exists():
+            return None
+        return record_of(kind, read_json(path, RunError), path, RunError)
+
+    def of_run(self, label: str, figures: FiguresT, known: Mapping[str, object]) -> FiguresT:
+        """Return metrics that were read, if they have the known values; else ``RunError``."""
+        for name, value in known.items():
+            if getattr(figures, name) != value:
+                raise RunError(
+                    f"{self._results(label)} is damaged: {name} must be {value!r}; got "
+                    f"{getattr(figures, name)!r:.80}"
+                )
+        return figures
 
     def keep(self, label: str, figures: Mapping[str, Any]) -> None:
         """Write the metrics of a label, and thereby mark its run as complete."""

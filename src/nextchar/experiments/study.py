@@ -18,7 +18,7 @@ import fcntl
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -26,6 +26,7 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    json_to_distribution,
 )
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
@@ -37,9 +38,10 @@ from optuna.trial import TrialState as OptunaState
 
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import RunError
+from nextchar.experiments.journal import require_intact
 from nextchar.experiments.spaces import Dimension, Range, Space, grid_of
-from nextchar.experiments.trials import Trial, TrialState, run_folder
-from nextchar.storage import locked_folder, storage_errors
+from nextchar.experiments.trials import TRIALS_FOLDER, Trial, TrialState, run_folder
+from nextchar.storage import appending, locked_folder, refuse_links, storage_errors
 from nextchar.training.seeds import seed_of
 
 STUDY_NAME, JOURNAL_FILE = "nextchar", "journal.jsonl"
@@ -75,7 +77,11 @@ class Claim:
     """
 
     def __init__(
-        self, trial: optuna.Trial, options: Mapping[str, Any], lock: BinaryIO, journal: Path
+        self,
+        trial: optuna.Trial,
+        options: Mapping[str, Any],
+        lock: contextlib.ExitStack,
+        journal: Path,
     ) -> None:
         self.number = trial.number + 1
         self.options = options
@@ -153,7 +159,12 @@ class Search:
         self._seed = seed
         self._first = _grid(space, seed) if method == "grid" else [dict(start)]
         self._journal = folder / JOURNAL_FILE
+        refuse_links(folder, [Path(JOURNAL_FILE), Path(TRIALS_FOLDER)])
+        trials = (folder / TRIALS_FOLDER).glob("*")
+        refuse_links(folder, [path.relative_to(folder) for path in trials])
         with self.locked():
+            if self._journal.exists():
+                require_intact(self._journal, STUDY_NAME, space, self._is_chosen)
             backend = JournalFileBackend(str(self._journal), _JournalLock(self._journal))  # type: ignore[arg-type]
             try:
                 self._storage = JournalStorage(backend)
@@ -163,7 +174,7 @@ class Search:
                     pruner=_PRUNERS[pruning](),
                     load_if_exists=True,
                 )
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise RunError(f"{self._journal} is damaged: {error}") from error
 
     def claim(self, limit: int) -> Claim | None:
@@ -197,6 +208,19 @@ class Search:
             self._study.tell(claim.number - 1, state=OptunaState.PRUNED)
         self._lock_path(claim.number - 1).unlink(missing_ok=True)
         claim.release()
+
+    def _is_chosen(self, name: str, distribution: str, value: float) -> bool:
+        """Return whether the journal can have this value of an option."""
+        own = _distribution(self._space[name])
+        try:
+            chosen = own.to_external_repr(value)
+            return bool(
+                json_to_distribution(distribution) == own
+                and own.to_internal_repr(chosen) == value
+                and self._space[name].contains(chosen)
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            return False
 
     def _numbers(self, state: OptunaState) -> list[int]:
         return [t.number for t in self._study.get_trials(deepcopy=False, states=(state,))]
@@ -246,15 +270,15 @@ class Search:
     def _options(self, trial: optuna.Trial) -> dict[str, Any]:
         return {name: _suggested(trial, name, each) for name, each in self._space.items()}
 
-    def _locked(self, number: int) -> BinaryIO | None:
+    def _locked(self, number: int) -> contextlib.ExitStack | None:
         """Lock a trial and return the lock; ``None`` if a process holds it."""
-        lock = self._lock_path(number).open("wb")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return None
-        return lock
+        with contextlib.ExitStack() as stack:
+            lock = stack.enter_context(appending(self._lock_path(number)))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            return stack.pop_all()
 
     def _lock_path(self, number: int) -> Path:
         return run_folder(self._folder, number + 1).with_suffix(".lock")
@@ -340,7 +364,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 
 @contextlib.contextmanager
-def _closed_on_error(file: BinaryIO) -> Iterator[None]:
+def _closed_on_error(file: contextlib.ExitStack) -> Iterator[None]:
     try:
         yield
     except BaseException:

@@ -193,7 +193,7 @@ def _with_budget(
         raise ConfigError("a search needs a budget: minutes in total, or steps per trial")
     if (folder / SPEC_FILE).exists():
         before = read_json(folder / SPEC_FILE, RunError).get("options", {})
-        if "minutes" in before:
+        if isinstance(before, dict) and "minutes" in before:
             return {**shared, "minutes": before["minutes"]}
     return {**shared, "minutes": float(f"{TRIALS_SHARE * minutes / trials:.3g}")}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,19 +22,25 @@ def named_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_parameters(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into the parameters and buffers of a module; see ``copy_by_name``."""
-    copy_by_name(named_tensors(module), tensors)
+    """Copy saved tensors into the parameters and buffers of a module; see ``restore_by_name``."""
+    restore_by_name(named_tensors(module), tensors)
 
 
-def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into targets with the same names and shapes.
+def restore_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Copy saved tensors into targets with the same names, shapes and types.
 
     Raises
     ------
     RunError
-        A name is missing or unexpected, or a shape differs; nothing is copied.
+        The tensors do not match (``require_match``), or a value is not finite. Nothing is copied.
     """
-    require_shapes(_shapes(targets), _shapes(tensors))
+    require_match({name: (target.shape, target.dtype) for name, target in targets.items()}, tensors)
+    require_finite(tensors)
+    copy_by_name(targets, tensors)
+
+
+def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors into targets with the same names and shapes."""
     with torch.no_grad():
         for name, target in targets.items():
             target.copy_(tensors[name])
@@ -65,12 +71,38 @@ def require_shapes(
 ) -> None:
     """Raise ``RunError`` unless names and shapes are equal, and list the first mismatches."""
     problems = [f"missing {name}" for name in expected if name not in found]
-    problems += [f"unexpected {name}" for name in found if name not in expected]
+    problems += [f"unexpected {name!r:.80}" for name in found if name not in expected]
     problems += [
         f"{name} has shape {list(found[name])}, not {list(shape)}"
         for name, shape in expected.items()
         if name in found and found[name] != shape
     ]
+    _refuse(problems)
+
+
+def require_match(
+    expected: Mapping[str, tuple[tuple[int, ...], torch.dtype]], tensors: Mapping[str, Tensor]
+) -> None:
+    """Raise ``RunError`` unless names, shapes and types are equal, and list mismatches."""
+    require_shapes({name: shape for name, (shape, _) in expected.items()}, _shapes(tensors))
+    _refuse(
+        [
+            f"{name} has type {_short(tensors[name].dtype)}, not {_short(dtype)}"
+            for name, (_, dtype) in expected.items()
+            if tensors[name].dtype != dtype
+        ]
+    )
+
+
+def require_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raise ``RunError`` if a value is infinite or not a number."""
+    for name, tensor in tensors.items():
+        # The extremes of a tensor with a NaN are NaN; unlike a mask, they take no memory.
+        if tensor.numel() and not all(map(torch.isfinite, tensor.aminmax())):
+            raise RunError(f"the tensor {name} is damaged: it has values that are not finite")
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
         listed = "; ".join(problems[:_LISTED])
@@ -79,3 +111,7 @@ def require_shapes(
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

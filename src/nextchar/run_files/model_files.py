@@ -199,6 +199,8 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
     if progress is None or (checkpoint == "best" and is_finished(progress, now)):
         return None
     step = load_header(path).content.get("step", progress.step)
+    if type(step) is not int:
+        raise RunError(f"{path} is damaged: step must be an integer, got {step!r:.80}")
     names = {"best": "best weights so far", "last": "newest weights"}
     which = names.get(str(checkpoint), "weights")
     return (

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from nextchar.config.records import bounded, record_of, versioned
 from nextchar.errors import RunError
 from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
@@ -31,8 +32,8 @@ class Origin:
 
     run: str
     sha256: str
-    first_known: int
-    symbols_known: int
+    first_known: int = bounded(at_least=0, at_most=1)
+    symbols_known: int = bounded(at_least=1)
 
     @property
     def known(self) -> range:
@@ -67,14 +68,5 @@ def load_origin(folder: Path) -> Origin | None:
     if not path.exists():
         return None
     with sealed_json(folder, ORIGIN_FILE) as values:
-        version = values.pop("format_version", None)
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise RunError(
-                f"{path} has format {version}, but this version of nextchar supports up to "
-                f"{FORMAT_VERSION}: update nextchar"
-            )
-        kinds = {"run": str, "sha256": str, "first_known": int, "symbols_known": int}
-        if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
-            expected = ", ".join(["format_version", *kinds])
-            raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
-        return Origin(**values)
+        known = versioned(values, FORMAT_VERSION, path, RunError)
+        return record_of(Origin, known, path, RunError)

@@ -22,12 +22,13 @@ from typing import Any, TypedDict
 
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
+from nextchar.errors import RunError
 from nextchar.run_files.seals import seal_of
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import in_the_way_error, is_in_the_way, write_bytes
 from nextchar.text.files import Input
-from nextchar.training.checkpoint import naming_previous
+from nextchar.training.checkpoint import METRICS_FILE, naming_previous
 from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.extension import (
     More,
@@ -35,6 +36,7 @@ from nextchar.training.extension import (
     current,
     extend,
     load_extension,
+    progress_of,
 )
 from nextchar.training.folder import only_trainer
 from nextchar.training.memory import keep_freed_memory
@@ -203,6 +205,14 @@ def _extend(opened: OpenRun, folder: Path, more: More, start: Start) -> None:
     start.processes.begin(folder)
 
 
+def _require_rows(folder: Path, unit: str) -> None:
+    """Raise ``RunError`` before training if the metrics are damaged."""
+    progress, rows = progress_of(folder), read_history(folder, unit=unit)
+    best = None if progress is None else progress.best_step
+    if best is not None and best not in {row["step"] for row in rows}:
+        raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row for the best step")
+
+
 def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
     processes, listeners = start.processes, start.listeners
     with only_trainer(folder) if processes.is_first else contextlib.nullcontext():
@@ -221,6 +231,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
             first_step=0 if extension is None else extension.first_step,
             seal=seal_of(folder),
         )
+        _require_rows(folder, task.unit)
         trainer.restore()
         if trainer.is_finished:
             tell(listeners, Noticed(message=complete_note(folder)))

@@ -17,7 +17,7 @@ MAX_BYTES = 32 << 20
 MAX_ENTRIES = 1_500_000  # more than the characters of Unicode
 MAX_DEPTH = 100
 _SEAL, _SEAL_DIGITS = "check", 16
-_MAX_DIGITS = 18  # of an integer: it fits into 64 bits
+_MAX_DIGITS = 19  # of an integer: it fits into 64 bits
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -65,7 +65,7 @@ def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) ->
 def parse_json(data: bytes) -> Any:  # noqa: ANN401  (any JSON value)
     """Return the value of a JSON text, which may come from a stranger.
 
-    An integer beyond 18 digits is returned as a float, which the checks of integers refuse.
+    An integer beyond 19 digits is returned as a float, which the checks of integers refuse.
 
     Raises
     ------

@@ -118,10 +118,12 @@ class Examples:
         try:
             tensors, _ = load_tensors(path)
             columns = {name: tensor.numpy() for name, tensor in tensors.items()}
+            if not columns or any(column.ndim == 0 for column in columns.values()):
+                raise CorpusError("the run's items cannot be used: they must be columns")
             names = [name.removesuffix(_OFFSETS) for name in columns if name.endswith(_OFFSETS)]
             texts = {
                 n: Sequences(columns.pop(n + _VALUES), columns.pop(n + _OFFSETS)) for n in names
             }
             return cls(texts, columns)
-        except (RunError, KeyError) as error:
+        except (RunError, KeyError, TypeError) as error:
             raise CorpusError(f"the run's items cannot be used: {error}") from error

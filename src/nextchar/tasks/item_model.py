@@ -19,6 +19,7 @@ from nextchar.run_files.model_files import load_run_config, load_weights
 from nextchar.runs import ResumeOptions, resume
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.result import ItemResult
+from nextchar.tasks.schema import Schema
 from nextchar.text.files import Input
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.loss import Loss
@@ -86,6 +87,15 @@ class ItemModel(ABC, Generic[ConfigT]):
     @abstractmethod
     def save_symbols(self, folder: Path) -> None:
         """Write everything that the encoding needs: vocabularies, labels, …."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> Schema:
+        """The columns of the encoded items."""
+
+    def require_items(self, examples: Examples) -> None:
+        """Raise ``CorpusError`` unless items can be those of this model."""
+        self.schema.require(examples)
 
     @abstractmethod
     def lengths(self, examples: Examples) -> NDArray[np.int64]:

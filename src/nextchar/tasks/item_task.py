@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from nextchar.compilation.cache import require_compiler
 from nextchar.config import ItemRunConfig, TrainingConfig
+from nextchar.errors import CorpusError
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.precision import require_chosen
 from nextchar.run_files.model_files import load_run_config, require_fit, save_config
@@ -170,8 +171,10 @@ class OpenItemRun(OpenRun):
         processes = start.processes
         self._folder = folder
         self._model = model
-        self._train = Examples.load(folder / ITEMS_FOLDER / _TRAIN)
-        self._validation = held_out_items(folder)
+        self._train = _items(folder / ITEMS_FOLDER / _TRAIN, model)
+        if not len(self._train):
+            raise CorpusError(f"{folder / ITEMS_FOLDER / _TRAIN} is damaged: it has no items")
+        self._validation = held_out_items(folder, model)
         self.training = model.config.training
         self.network = model.network
         self.grown = model.grown
@@ -213,9 +216,18 @@ class OpenItemRun(OpenRun):
         return model_card(result.to_dict(), model.task, asdict(model.config.network))
 
 
-def held_out_items(run: Path) -> Examples:
+def held_out_items(run: Path, model: Model) -> Examples:
     """Return the validation part of a run; raise ``CorpusError`` if it is damaged or missing."""
-    return Examples.load(run / ITEMS_FOLDER / _VALIDATION)
+    return _items(run / ITEMS_FOLDER / _VALIDATION, model)
+
+
+def _items(path: Path, model: Model) -> Examples:
+    examples = Examples.load(path)
+    try:
+        model.require_items(examples)
+    except CorpusError as error:
+        raise CorpusError(f"{path} is damaged: {error.in_both_terms}") from error
+    return examples
 
 
 def _decided(prepared: PreparedItems[Any], start: Start) -> ItemRunConfig:

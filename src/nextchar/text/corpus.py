@@ -229,7 +229,9 @@ class _Header:
         try:
             return cls._parse(values)
         except (KeyError, TypeError, ValueError) as error:
-            raise CorpusError(f"{path} is damaged: {type(error).__name__} {error}") from error
+            raise CorpusError(
+                f"{path} is damaged: {type(error).__name__} {error!s:.200}"
+            ) from error
 
     @classmethod
     def _parse(cls, values: dict[str, Any]) -> Self:

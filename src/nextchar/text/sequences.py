@@ -37,6 +37,9 @@ class Sequences:
 
     def __post_init__(self) -> None:
         offsets = self.offsets
+        arrays = (self.values, offsets)
+        if not all(array.ndim == 1 and array.dtype.kind in "iu" for array in arrays):
+            raise CorpusError("sequences must be two one-dimensional arrays of integers")
         fits = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(self.values)
         if not fits or (np.diff(offsets) < 0).any():
             raise CorpusError(

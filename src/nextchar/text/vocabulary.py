@@ -141,14 +141,14 @@ def from_dict(values: Mapping[str, object]) -> Vocabulary:
     if kind == "byte" and len(values) == 1:
         return ByteVocabulary()
     if not isinstance(kind, str) or kind not in ("byte", "word", *_CODE_VOCABULARIES):
-        raise TextError(f"vocabulary kind must be char, byte, jamo or word, got {kind!r}")
+        raise TextError(f"vocabulary kind must be char, byte, jamo or word, got {kind!r:.80}")
     expected = {"kind"} if kind == "byte" else {"kind", "symbols", "unknown"}
     if set(values) != expected:
-        raise TextError(f"vocabulary keys must be {sorted(expected)}, got {sorted(values)}")
+        raise TextError(f"vocabulary keys must be {sorted(expected)}, got {sorted(values)!r:.80}")
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
         raise TextError("vocabulary symbols must be a list of strings")
     if not isinstance(unknown, bool):
-        raise TextError(f"vocabulary unknown must be true or false, got {unknown!r}")
+        raise TextError(f"vocabulary unknown must be true or false, got {unknown!r:.80}")
     if kind == "word":
         return WordVocabulary(symbols, unknown=unknown)
     return _CODE_VOCABULARIES[kind](symbols, unknown=unknown)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
-from nextchar.nn.parameters import copy_by_name, named_tensors
+from nextchar.nn.parameters import copy_by_name, named_tensors, restore_by_name
 from nextchar.nn.trainable import Trainable, evaluating
 
 
@@ -60,10 +60,10 @@ class WeightAverage:
         Raises
         ------
         RunError
-            The names or shapes do not match.
+            The names, shapes or types do not match, or a value is not finite.
         """
         kept = {name: tensor for name, tensor in tensors.items() if name not in self._fitted}
-        copy_by_name(self.tensors, kept)
+        restore_by_name(self.tensors, kept)
 
     def _weight(self, step: int) -> float:
         """Return the coefficient of the newest weights in the average."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import TrainingConfig
+from nextchar.config.records import bounded, record_of, versioned
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
 from nextchar.text.notes import counted
@@ -23,7 +24,7 @@ from nextchar.training.checkpoint import LAST_FILE, load_header
 from nextchar.training.optimization import scheduled_rate
 from nextchar.training.plans import Plan
 from nextchar.training.stopping import stops_early
-from nextchar.training.trainer_state import TrainerState
+from nextchar.training.trainer_state import LATER_FIELDS, TrainerState
 
 _FALLING = ("linear", "cosine")  # schedules that decay to zero
 FORMAT_VERSION = 1
@@ -87,8 +88,8 @@ class Extension:
         added steps.
     """
 
-    first_step: int
-    steps: int
+    first_step: int = bounded(at_least=1)
+    steps: int = bounded(at_least=1)
     learning_rate: float
     validate_every: int = 0
 
@@ -137,16 +138,14 @@ def load_extension(folder: Path) -> Extension | None:
     path = folder / EXTENSION_FILE
     if not path.exists():
         return None
-    values = read_json(path, RunError)
-    version = values.pop("format_version", None)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise RunError(f"{path} has format {version}, this nextchar reads up to {FORMAT_VERSION}")
-    kinds = {"first_step": int, "steps": int, "learning_rate": float, "validate_every": int}
-    values = {"validate_every": 0, **values}  # missing in older files
-    if version != FORMAT_VERSION or {k: type(v) for k, v in values.items()} != kinds:
-        expected = ", ".join(["format_version", *kinds])
-        raise RunError(f"{path} is damaged: it must have {expected}; got {values!r:.200}")
-    return Extension(**values)
+    values = versioned(read_json(path, RunError), FORMAT_VERSION, path, RunError)
+    extension = record_of(Extension, values, path, RunError, later=("validate_every",))
+    if extension.first_step >= extension.steps:
+        raise RunError(
+            f"{path} is damaged: first_step must be below steps; got {extension.first_step} and "
+            f"{extension.steps}"
+        )
+    return extension
 
 
 def current(folder: Path, config: TrainingConfig) -> TrainingConfig:
@@ -196,12 +195,17 @@ def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Tra
     Raises
     ------
     RunError
-        The keys are not those of ``TrainerState``.
+        The keys are not those of ``TrainerState``, or a value is out of range.
     """
-    try:
-        progress = TrainerState(**content)
-    except TypeError as error:
-        raise RunError(f"{folder / LAST_FILE} has other keys: {error}") from error
+    path = folder / LAST_FILE
+    progress = record_of(TrainerState, content, path, RunError, later=LATER_FIELDS)
+    if progress.contradiction is not None:
+        raise RunError(f"{path} is damaged: {progress.contradiction}")
+    if progress.step < first_step:
+        raise RunError(
+            f"{folder / EXTENSION_FILE} is damaged: first_step is {first_step}, but the run is at "
+            f"step {progress.step}"
+        )
     if 0 < first_step == progress.step:
         # The extension sets the rate, and patience starts again.
         progress.rate_factor = 1.0

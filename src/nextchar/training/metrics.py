@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import RunError
-from nextchar.storage import appending, parse_json, read_regular
+from nextchar.storage import appending, open_regular, parse_json, read_regular
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_header
 from nextchar.training.events import Validated
 
@@ -77,6 +77,8 @@ def read_history(folder: Path, *, unit: str = "char") -> list[dict[str, Any]]:
     if (folder / LAST_FILE).exists():
         # Read first: a training process appends a row before it saves.
         saved = load_header(folder / LAST_FILE).content.get("metrics_size", 0)
+        if type(saved) is not int:
+            raise RunError(f"{folder / LAST_FILE} is damaged: metrics_size is {saved!r:.80}")
     rows = read_rows(path, unit=unit)
     _require_size(path, saved)
     return rows
@@ -116,6 +118,11 @@ def _require_size(path: Path, size: int) -> None:
         raise RunError(
             f"{path} is damaged: it has {present} bytes, but had {size} when the run was saved"
         )
+    if size > 0:
+        with open_regular(path) as file:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                raise RunError(f"{path} is damaged: no row ends at byte {size}, as when saved")
 
 
 def _sealed(row: str) -> str:
@@ -153,7 +160,8 @@ def _checked_row(row: object, unit: str) -> dict[str, Any]:
     if (
         not isinstance(row, dict)
         or not all(isinstance(row.get(key), int | float) for key in needed)
-        or not isinstance(row["step"], int)
+        or not all(math.isfinite(row[key]) for key in needed)
+        or type(row["step"]) is not int
     ):
         raise ValueError(f"a row must have the numbers {', '.join(needed)}; got {row!r:.80}")
     if not all(isinstance(value, int | float) for value in row.values()):

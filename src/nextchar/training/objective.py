@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nextchar.config import TrainingConfig
 from nextchar.nn.network import Network, State, clear, detach
-from nextchar.nn.parameters import copy_by_name
+from nextchar.nn.parameters import restore_by_name
 from nextchar.nn.precision import arithmetic_of, computing_in
 from nextchar.nn.rng import SharedGenerator
 from nextchar.text.streams import Streams
@@ -99,7 +99,7 @@ class Objective(ABC):
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the result of ``tensors``; raise ``RunError`` if it does not match."""
-        copy_by_name({}, tensors)
+        restore_by_name({}, tensors)
 
 
 class StreamObjective(Objective):
@@ -185,7 +185,9 @@ class StreamObjective(Objective):
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore this process's share of the state of all streams."""
         state = self._network.initial_state(self._config.batch_size)
-        copy_by_name(_named_state(state), tensors)
+        targets = _named_state(state)
+        # On a GPU, the state may have been carried in half precision.
+        restore_by_name(targets, {n: _widened(tensor) for n, tensor in tensors.items()})
         self._state = tuple(tuple(map(self._processes.share_of, layer)) for layer in state)
 
 
@@ -194,6 +196,10 @@ def on_device(values: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _named_state(state: State) -> dict[str, Tensor]:

@@ -16,6 +16,10 @@ from torch.optim import Optimizer
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import RunError
+from nextchar.nn.parameters import require_finite, require_match
+
+_COUNTER = "step"  # in the state of a parameter: the number of its updates
+_SQUARES = ("exp_avg_sq", "square_avg")
 
 
 def build_optimizer(
@@ -84,24 +88,63 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def load_optimizer_tensors(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def load_optimizer_tensors(
+    optimizer: Optimizer, tensors: Mapping[str, Tensor], steps: int, *, may_skip: bool = False
+) -> None:
     """Restore an optimiser's state from the result of ``optimizer_tensors``.
+
+    Parameters
+    ----------
+    optimizer
+        The optimiser. Its parameters that learned in the last step have ``requires_grad``.
+    tensors
+        The saved tensors.
+    steps
+        Number of steps done. After the first, each of these parameters has a state.
+    may_skip
+        Whether steps may have been skipped (``scaling``), all of them for a parameter without a
+        state.
 
     Raises
     ------
     RunError
-        The names do not match the optimiser's parameters.
+        The names, shapes or types are not those of the optimiser's parameters, or a value is not
+        finite or out of range.
     """
-    complete = optimizer.state_dict()
-    count = sum(len(group["params"]) for group in complete["param_groups"])
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parts = _state_parts(optimizer)
+    expected = {
+        f"{index}.{part}": (torch.Size([]) if part == _COUNTER else parameter.shape, torch.float32)
+        for index, parameter in enumerate(parameters)
+        for part in parts
+        if (steps > 0 and parameter.requires_grad and not may_skip)
+        or any(f"{index}.{each}" in tensors for each in parts)
+    }
+    if steps == 0:
+        expected = {}
+    require_match(expected, tensors)
+    require_finite(tensors)
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        if not index.isdigit() or int(index) >= count:
-            raise RunError(f"optimiser state '{name}' matches none of the {count} parameters")
-        state.setdefault(int(index), {})[key] = tensor
-    complete["state"] = state
-    optimizer.load_state_dict(complete)
+        index, _, part = name.partition(".")
+        most = steps if part == _COUNTER else math.inf
+        least = {_COUNTER: 1, **dict.fromkeys(_SQUARES, 0)}.get(part, -math.inf)
+        if tensor.numel() and not least <= tensor.min() <= tensor.max() <= most:
+            raise RunError(
+                f"the optimiser state {name} is damaged: it must be {least} to {most}, got "
+                f"{float(tensor.min()):g} to {float(tensor.max()):g}"
+            )
+        state.setdefault(int(index), {})[part] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _state_parts(optimizer: Optimizer) -> tuple[str, ...]:
+    """Return the names of the tensors that an optimiser keeps for each parameter."""
+    if isinstance(optimizer, torch.optim.Adam):  # or its subclass AdamW
+        return (_COUNTER, "exp_avg", "exp_avg_sq")
+    if isinstance(optimizer, torch.optim.RMSprop):
+        return (_COUNTER, "square_avg")
+    return ("momentum_buffer",) if optimizer.param_groups[0]["momentum"] else ()
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from nextchar.config import TrainingConfig
+from nextchar.errors import RunError
 from nextchar.training.trainer_state import TrainerState
 
 # A smaller scale cannot be the result of a few unlucky batches: the gradients are non-finite at
@@ -69,7 +70,9 @@ class LossScale:
             progress.loss_scale_steps = values["_growth_tracker"]
 
     def restore(self, progress: TrainerState) -> None:
-        """Restore the scale from the training state."""
-        if self.is_used and progress.loss_scale is not None:
+        """Restore the scale from the training state; ``RunError`` if it is missing."""
+        if self.is_used:
+            if progress.loss_scale is None:
+                raise RunError("the loss scale is missing, which training in float16 needs")
             saved = {"scale": progress.loss_scale, "_growth_tracker": progress.loss_scale_steps}
             self._scaler.load_state_dict({**self._scaler.state_dict(), **saved})

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from nextchar.errors import RunError
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.training.averaging import WeightAverage
 from nextchar.training.objective import Objective
@@ -43,20 +44,31 @@ def restore_tensors(
     optimizer: Optimizer,
     average: WeightAverage | None,
     objective: Objective,
+    steps: int,
+    *,
+    may_skip: bool,
 ) -> None:
     """Restore the network, optimiser, average and objective from the result of ``tensors_of``.
+
+    Parameters
+    ----------
+    steps, may_skip
+        As in ``load_optimizer_tensors``.
 
     Raises
     ------
     RunError
-        The names or shapes do not match.
+        The names, shapes or types do not match, or a value is not finite or out of range.
     """
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         parts.setdefault(part, {})[rest] = tensor
+    known = {"network", "optimizer", "state"} | ({"average"} if average is not None else set())
+    if not parts.keys() <= known:
+        raise RunError(f"unexpected tensors {min(parts.keys() - known)!r:.80}")
     load_parameters(network, parts.get("network", {}))
-    load_optimizer_tensors(optimizer, parts.get("optimizer", {}))
+    load_optimizer_tensors(optimizer, parts.get("optimizer", {}), steps, may_skip=may_skip)
     if average is not None:
         average.restore(parts.get("average", {}))
     objective.restore(parts.get("state", {}))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nextchar.config import TrainingConfig
-from nextchar.errors import NextcharError, NonFiniteLossError
+from nextchar.errors import NextcharError, NonFiniteLossError, RunError
 from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
 from nextchar.training.averaging import build_average
@@ -207,10 +207,25 @@ class Stepper:
         Raises
         ------
         RunError
-            The names or shapes of the tensors do not match.
+            The names, shapes or types of the tensors do not match, a value is not finite or out of
+            range, or the snapshot is of a later step than the last one.
         """
+        if state.step > self.config.steps:
+            raise RunError(
+                f"the checkpoint is of step {state.step:,}, but the run has {self.config.steps:,} "
+                "steps"
+            )
         self.state = state
-        restore_tensors(tensors, self.network, self._optimizer, self.average, self.objective)
+        self._freezing.begin(max(0, state.step - 1))  # what has learned has a state
+        restore_tensors(
+            tensors,
+            self.network,
+            self._optimizer,
+            self.average,
+            self.objective,
+            state.step,
+            may_skip=self._scale.is_used,
+        )
         self._scale.restore(state)
         before = state.hardware
         state.device = self._device.type

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -337,7 +338,8 @@ class Trainer:
             self.config.schedule == "plateau"
             and progress.stale_validations >= self.config.plateau_patience
         ):
-            progress.rate_factor *= self.config.plateau_factor
+            reduced = progress.rate_factor * self.config.plateau_factor
+            progress.rate_factor = max(sys.float_info.min, reduced)
             progress.stale_validations = 0
 
     def _checkpointed_in(self) -> Path | None:

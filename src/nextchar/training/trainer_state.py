@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import torch
+
+from nextchar.config.records import bounded
+
+# Missing in checkpoints of older versions.
+LATER_FIELDS = (
+    "best_value",
+    "improved_nats",
+    "validations_waited",
+    "loss_scale",
+    "loss_scale_steps",
+    "processes",
+)
 
 
 @dataclass(kw_only=True)
@@ -36,27 +47,49 @@ class TrainerState:
         The hardware: number of threads, type of device, number of processes.
     """
 
-    step: int = 0
+    step: int = bounded(default=0, at_least=0, at_most=1 << 51)
     loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_count: int = bounded(default=0, at_least=0)
     best_nats: float | None = None
     best_value: float | None = None
-    best_step: int | None = None
-    rate_factor: float = 1.0
-    stale_validations: int = 0
+    best_step: int | None = bounded(default=None, at_least=1)
+    rate_factor: float = bounded(default=1.0, above=0, at_most=1)
+    stale_validations: int = bounded(default=0, at_least=0)
     improved_nats: float | None = None
-    validations_waited: int = 0
-    loss_scale: float | None = None
-    loss_scale_steps: int = 0
-    metrics_size: int = 0
-    seconds: float = 0.0
-    threads: int = dataclasses.field(default_factory=torch.get_num_threads)
+    validations_waited: int = bounded(default=0, at_least=0)
+    loss_scale: float | None = bounded(default=None, above=0)
+    loss_scale_steps: int = bounded(default=0, at_least=0, at_most=1 << 31)
+    metrics_size: int = bounded(default=0, at_least=0)
+    seconds: float = bounded(default=0.0, at_least=0)
+    threads: int = bounded(default_factory=torch.get_num_threads, at_least=1)
     device: str = "cpu"
-    processes: int = 1
+    processes: int = bounded(default=1, at_least=1)
 
     def __post_init__(self) -> None:
         if self.best_value is None:  # In older runs, the criterion was always the loss.
             self.best_value = self.best_nats
+
+    @property
+    def contradiction(self) -> str | None:
+        """A value that cannot be, given the others; ``None`` if there is none."""
+        counts = {
+            "loss_count": self.loss_count,
+            "stale_validations": self.stale_validations,
+            "validations_waited": self.validations_waited,
+            "best_step": self.best_step or 0,
+        }
+        for name, count in counts.items():
+            if count > self.step:
+                return f"{name} is {count}, but step is {self.step}"
+        if self.device not in ("cpu", "cuda"):
+            return f"device is {self.device!r:.80}"
+        if self.best_step is None and (self.best_nats, self.best_value) != (None, None):
+            return f"best_nats is {self.best_nats}, but best_step is None"
+        if (self.best_nats is None) != (self.best_value is None):
+            return f"best_nats is {self.best_nats}, but best_value is {self.best_value}"
+        if self.validations_waited and self.improved_nats is None:
+            return f"validations_waited is {self.validations_waited}, but improved_nats is None"
+        return None
 
     @property
     def hardware(self) -> str:

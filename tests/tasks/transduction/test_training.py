@@ -89,7 +89,7 @@ def test_the_pairs_of_a_source_are_not_parted(tmp_path: Path) -> None:
     result = Transducer.train(pairs, tmp_path / "run", **{**SMALL, "steps": 1})
     assert (result.items, result.held_out) == (180, 20)
     model = Transducer.load(tmp_path / "run")
-    examples = held_out(tmp_path / "run")
+    examples = held_out(tmp_path / "run", model)
     sources = examples.texts["source"]
     assert len({model.symbols.source.decode(sources[item]) for item in range(20)}) == 5
     assert len(sampled(examples, 7, 0)) == 7

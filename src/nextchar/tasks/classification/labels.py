@@ -110,13 +110,17 @@ class LabelSet:
     def _parse(cls, values: Mapping[str, Any], path: Path) -> Self:
         names, counts = values.get("labels"), values.get("counts")
         if (
-            not isinstance(names, list)
+            values.keys() != {"labels", "counts"}
+            or not isinstance(names, list)
             or not isinstance(counts, list)
             or len(names) != len(counts)
             or len(names) < 2
-            or len(set(map(str, names))) < len(names)
-            or not all(isinstance(name, str) for name in names)
+            or not all(isinstance(name, str) and name for name in names)
+            or names != sorted(set(names))
             or not all(type(count) is int and count > 0 for count in counts)
         ):
-            raise RunError(f"{path} is damaged: it must have labels and the count of each")
+            raise RunError(
+                f"{path} is damaged: it must have labels, sorted and distinct, and the count of "
+                "each"
+            )
         return cls(tuple(names), tuple(counts))

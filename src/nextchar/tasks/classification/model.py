@@ -39,6 +39,7 @@ from nextchar.tasks.labelled.items import (
     tell_unknown,
 )
 from nextchar.tasks.result import ItemResult
+from nextchar.tasks.schema import Numbers, Schema, Texts
 from nextchar.text.batches import by_length
 from nextchar.text.files import Input
 from nextchar.text.labelled import Layout
@@ -180,6 +181,20 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         name = "embedding.weight" if embedded else "forwards.0.layers.0.weight_ih"
         weight = encoder.get_parameter(name)
         return GrownWeight(weight, 0 if embedded else 1, self.origin.known)
+
+    @property
+    def schema(self) -> Schema:
+        """The texts with their labels, the logits of the linear part, and weights if any."""
+        labels = len(self.labels)
+        linear = {} if self.network.linear is None else {LINEAR: Numbers(np.float32, width=labels)}
+        return Schema(
+            {TEXT: Texts(symbol_count(self.vocabulary))},
+            {
+                LABEL: Numbers(np.int64, 0, labels),
+                WEIGHT: Numbers(np.float32, float(np.finfo(np.float32).tiny), optional=True),
+                **linear,
+            },
+        )
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         """Return the number of symbols of each item, both markers included, int64[N]."""

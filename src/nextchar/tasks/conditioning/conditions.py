@@ -14,7 +14,7 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -102,7 +102,9 @@ class LabelCondition(Conditions):
     counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        _require_table(self.names, self.counts)
+        _require_table(2, self.names, self.counts)
+        if not all(type(count) is int and count > 0 for count in self.counts):
+            raise ConfigError(f"counts must be integers above 0, got {list(self.counts)!r:.80}")
 
     @classmethod
     def of(cls, labels: Sequence[str]) -> Self:
@@ -208,7 +210,9 @@ class Features(Conditions):
     deviations: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _require_table(self.names, self.means, self.deviations)
+        _require_table(1, self.names, self.means, self.deviations)
+        if min(self.deviations) <= 0:
+            raise ConfigError(f"deviations must be above 0, got {min(self.deviations)}")
 
     @classmethod
     def of(cls, names: Sequence[str], values: NDArray[np.float64]) -> Self:
@@ -312,26 +316,39 @@ def conditions_from(values: Mapping[str, Any]) -> Conditions:
         "labels": LabelCondition,
         "features": Features,
     }
+    kind = kinds.get(str(values.get("kind")))
+    names = () if kind is None else tuple(field.name for field in fields(kind))
+    if kind is None or values.keys() != {"kind", *names}:
+        raise RunError(
+            f"the conditions are damaged: they must be labels with counts, or features with means "
+            f"and deviations; got {list(values)!r:.100}"
+        )
+    if not all(isinstance(values[name], list | tuple) for name in names):
+        raise RunError(f"the conditions are damaged: {', '.join(names)} must be lists")
     try:
-        kind = kinds[values["kind"]]
-        return kind(*(tuple(values[name]) for name in kind.__dataclass_fields__))
-    except (ConfigError, KeyError, TypeError) as error:
+        return kind(*(tuple(values[name]) for name in names))
+    except ConfigError as error:
         raise RunError(f"the conditions are damaged: {error}") from error
 
 
-def _require_table(names: Sequence[object], *columns: Sequence[object]) -> None:
+def _require_table(least: int, names: Sequence[object], *columns: Sequence[object]) -> None:
     """Raise ``ConfigError`` unless names are distinct strings, with a finite number per column."""
 
     def shown(values: Sequence[object]) -> str:
         return listed([*map(str, values)])
 
-    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ConfigError(f"names must be distinct strings, got {shown(names)}")
+    if (
+        len(names) < least
+        or not all(isinstance(name, str) for name in names)
+        or len(set(names)) < len(names)
+    ):
+        raise ConfigError(f"there must be at least {least} distinct names, got {shown(names)}")
     for column in columns:
-        numbers = [each for each in column if isinstance(each, int | float)]
-        if len(column) != len(names) or not all(map(math.isfinite, numbers)):
+        are_finite = all(
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            for value in column
+        )
+        if len(column) != len(names) or not are_finite:
             raise ConfigError(
                 f"{len(names)} names need as many finite numbers, got {shown(column)}"
             )
-        if len(numbers) < len(column):
-            raise ConfigError(f"all values must be numbers, got {shown(column)}")

@@ -34,6 +34,7 @@ from nextchar.tasks.conditioning.symbols import TEXT, TextCodec
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.result import ItemResult
+from nextchar.tasks.schema import Numbers, Schema, Texts
 from nextchar.text.files import Input
 from nextchar.text.labelled import Layout
 from nextchar.text.normal_forms import NormalForm
@@ -308,6 +309,20 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
             unconditional_nats=None if none is None else float(none.sum()),
             other_nats=self._nats(texts, lambda some: conditions.vectors(shifted[some])),
             unknown_label_nats=None,
+        )
+
+    @property
+    def schema(self) -> Schema:
+        """The texts between two boundaries, with their labels or features."""
+        conditions = self.symbols.conditions
+        count = len(conditions.names)
+        column = (
+            Numbers(np.int64, 0, count)
+            if isinstance(conditions, LabelCondition)
+            else Numbers(np.float64, width=count)
+        )
+        return Schema(
+            {TEXT: Texts(len(self.symbols.vocabulary), shortest=2)}, {conditions.column: column}
         )
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:

@@ -111,8 +111,14 @@ class TextCodec:
         path, vocabulary = folder / FILE, load_vocabulary(folder)
         with sealed_json(folder, FILE) as values:
             boundary, conditions = values.get("boundary"), values.get("conditions")
-            if boundary not in (LINE_BREAK, SEPARATOR) or not isinstance(conditions, dict):
+            if (
+                values.keys() != {"boundary", "conditions"}
+                or boundary not in (LINE_BREAK, SEPARATOR)
+                or not isinstance(conditions, dict)
+            ):
                 raise RunError(f"{path} is damaged: it must have a boundary and conditions")
+            if not vocabulary.knows(boundary):
+                raise RunError(f"{path} is damaged: the vocabulary lacks its boundary {boundary!r}")
             try:
                 return cls(vocabulary, boundary, conditions_from(conditions))
             except RunError as error:

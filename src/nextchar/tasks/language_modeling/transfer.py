@@ -25,6 +25,7 @@ from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.run_files.model_files import load_config, load_vocabulary, load_weights, weights_file
 from nextchar.run_files.origin import Origin, name_of
+from nextchar.storage import open_regular
 from nextchar.text.vocabulary import Vocabulary
 
 RESETTABLE = (
@@ -61,7 +62,8 @@ class PretrainedRun:
         weights = load_weights(folder, self._new_network)
         self.network = self._new_network()
         load_parameters(self.network, weights)
-        self._sha256 = hashlib.sha256(weights_file(folder).read_bytes()).hexdigest()
+        with open_regular(weights_file(folder)) as file:
+            self._sha256 = hashlib.file_digest(file, "sha256").hexdigest()
 
     def _new_network(self) -> Network:
         return Network(len(self.vocabulary), self.config.network, generator=None)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nextchar.errors import CorpusError
 from nextchar.tasks.examples import Examples
+from nextchar.tasks.schema import Numbers, Schema, Texts
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.restoration import START
 from nextchar.text.sequences import Sequences
@@ -119,6 +121,39 @@ def encode_items(
     examples = encode(pieces, vocabulary)
     texts = {**examples.texts, "labels": Sequences.of(numbers, np.dtype(np.int32))}
     return Examples(texts, examples.arrays)
+
+
+def schema_of(symbols: int, labels: int) -> Schema:
+    """Return the columns of ``encode_items``, for a number of symbols and of labels."""
+    return Schema(
+        {
+            "symbols": Texts(symbols + 2),
+            "places": Texts(1 << 31),
+            "characters": Texts(START_CODE + 1),
+            "labels": Texts(labels, shortest=0),
+        },
+        {
+            "first": Numbers(np.int64, 0),
+            "end": Numbers(np.int64, 0),
+            "is_last": Numbers(np.int64, 0, 2),
+        },
+    )
+
+
+def require_consistent(examples: Examples) -> None:
+    """Raise ``CorpusError`` if columns of ``encode_items`` contradict each other."""
+    symbols, places, characters, labels = (
+        examples.texts[name] for name in ("symbols", "places", "characters", "labels")
+    )
+    first, end = examples.arrays["first"], examples.arrays["end"]
+    if (characters.lengths != places.lengths).any():
+        raise CorpusError("the columns places and characters have different lengths")
+    if (first > end).any() or (end > places.lengths).any():
+        raise CorpusError("the labelled positions of a piece must be among its positions")
+    if (labels.lengths != end - first).any():
+        raise CorpusError("the column labels must have a label for each labelled position")
+    if len(places) and (places.values >= np.repeat(symbols.lengths, places.lengths)).any():
+        raise CorpusError("the column places has a place beyond the symbols of its piece")
 
 
 def readable(text: str) -> str:

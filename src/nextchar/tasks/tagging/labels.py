@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import TaggingConfig, Transitions
-from nextchar.errors import ConfigError, RunError, as_option
+from nextchar.errors import ConfigError, RunError, TextError, as_option
 from nextchar.tasks.tagging.items import Item
 from nextchar.tasks.tagging.restoration import MarkPlace, Restoration
 from nextchar.tasks.tagging.viterbi import Grammar, free
@@ -165,27 +165,41 @@ class TagSet:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], config: TaggingConfig) -> Self:
         """Return the label set of a ``to_dict`` result; raise ``RunError`` if it is damaged."""
+        if values.keys() != {"labels", "first", "follows", "last"}:
+            raise _damaged(f"there must be labels, first, follows and last; got {list(values)}")
+        names = values["labels"]
+        if (
+            not isinstance(names, list)
+            or not 2 <= len(names) <= _MOST
+            or not all(isinstance(name, str) for name in names)
+            or names != sorted(set(names))
+        ):
+            raise _damaged(f"there must be 2 to {_MOST} distinct names, sorted")
+        rows = values["follows"]
+        if not isinstance(rows, list) or len(rows) != len(names):
+            raise _damaged(f"there must be {len(names)} rows of transitions")
+        first, last, *follows = (
+            _row(places, len(names)) for places in (values["first"], values["last"], *rows)
+        )
+        made = cls(names, Grammar(first, np.array(follows), last), config)
         try:
-            names = _names(values["labels"])
-            first, last = (_row(values[key], len(names)) for key in ("first", "last"))
-            follows = np.array([_row(row, len(names)) for row in values["follows"]])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise RunError(f"the labels of the run are damaged: {error}") from error
-        if names != sorted(set(names)) or follows.shape != (len(names), len(names)):
-            raise RunError(
-                f"the labels of the run are damaged: {len(names)} names must be sorted, distinct "
-                f"and have as many rows of transitions; got {len(follows)}"
-            )
-        return cls(names, Grammar(first, follows, last), config)
+            for name in names:
+                made.parts(name)
+        except TextError as error:
+            raise _damaged(error.in_both_terms) from error
+        return made
 
 
-def _names(labels: Sequence[object]) -> list[str]:
-    if len(labels) > _MOST:
-        raise ValueError(f"there must be at most {_MOST:,}, got {len(labels):,}")
-    return [str(name) for name in labels]
-
-
-def _row(places: Sequence[int], count: int) -> NDArray[np.bool_]:
+def _row(places: object, count: int) -> NDArray[np.bool_]:
+    """Return the indices of labels as bool[K]."""
+    if not isinstance(places, list) or not all(
+        type(place) is int and 0 <= place < count for place in places
+    ):
+        raise _damaged(f"transitions must be numbers of labels, 0 to {count - 1}")
     row = np.zeros(count, dtype=np.bool_)
-    row[np.asarray(places, dtype=np.int64)] = True
+    row[np.array(places, dtype=np.int64)] = True
     return row
+
+
+def _damaged(problem: str) -> RunError:
+    return RunError(f"the labels of the run are damaged: {problem:.200}")

@@ -23,7 +23,8 @@ from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
-from nextchar.tasks.tagging.encoding import START_CODE
+from nextchar.tasks.schema import Schema
+from nextchar.tasks.tagging.encoding import START_CODE, require_consistent, schema_of
 from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.tagging.network import TagNetwork
 from nextchar.tasks.tagging.restoration import START
@@ -89,6 +90,16 @@ class TagModel(ItemModel[TaggerRunConfig]):
         """Write the vocabulary and the labels."""
         save_vocabulary(folder, self.vocabulary)
         write_json(folder / LABELS_FILE, self.labels.to_dict())
+
+    @property
+    def schema(self) -> Schema:
+        """The columns of ``encoding.encode_items``."""
+        return schema_of(len(self.vocabulary), len(self.labels))
+
+    def require_items(self, examples: Examples) -> None:
+        """Raise ``CorpusError`` unless items can be those of this model."""
+        super().require_items(examples)
+        require_consistent(examples)
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         """Return the number of symbols of each piece."""

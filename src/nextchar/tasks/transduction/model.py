@@ -27,6 +27,7 @@ from nextchar.runs import train
 from nextchar.tasks.examples import Examples, ItemBatch
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.result import ItemResult
+from nextchar.tasks.schema import Schema, Texts
 from nextchar.tasks.transduction.decoding import DecodedTarget, decode
 from nextchar.tasks.transduction.edit_distance import count_errors
 from nextchar.tasks.transduction.pairs import Columns, Pair, PairData, PairFormat, pairs_of
@@ -149,6 +150,12 @@ class Transducer(ItemModel[TransducerRunConfig]):
     def save_symbols(self, folder: Path) -> None:
         """Write the vocabularies."""
         self.symbols.save(folder)
+
+    @property
+    def schema(self) -> Schema:
+        """The sources and the targets."""
+        vocabularies = {SOURCE: self.symbols.source, TARGET: self.symbols.target}
+        return Schema({name: Texts(len(each)) for name, each in vocabularies.items()})
 
     def lengths(self, examples: Examples) -> NDArray[np.int64]:
         """Return the number of symbols of each source and its target, int64[N]."""

@@ -23,6 +23,7 @@ from nextchar.text.vocabulary import Vocabulary
 
 SOURCE, TARGET = "source", "target"
 _FILE = "symbols.json"
+_LONGEST = 1 << 30  # as the option max_length
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,21 @@ class PairCodec:
     @classmethod
     def _parse(cls, values: Mapping[str, Any], path: Path) -> Self:
         source, target, longest = (values.get(k) for k in (SOURCE, TARGET, "longest_target"))
-        if not (isinstance(source, dict) and isinstance(target, dict) and isinstance(longest, int)):
-            raise RunError(f"{path} is damaged: it must have source, target and longest_target")
+        if not (
+            values.keys() == {SOURCE, TARGET, "longest_target"}
+            and isinstance(source, dict)
+            and isinstance(target, dict)
+            and type(longest) is int
+            and 1 <= longest <= _LONGEST
+        ):
+            raise RunError(
+                f"{path} is damaged: it must have source, target, and longest_target of 1 to "
+                f"{_LONGEST}"
+            )
         try:
             return cls(vocabularies.from_dict(source), _target(target), longest)
         except TextError as error:
-            raise RunError(f"{path} is damaged: {error}") from error
+            raise RunError(f"{path} is damaged: {error.in_both_terms}") from error
 
 
 def _target(values: Mapping[str, object]) -> Vocabulary | TokenVocabulary:

@@ -87,9 +87,9 @@ def prepare(
     return PreparedItems(Transducer(config, symbols), train, validation)
 
 
-def held_out(run: str | Path) -> Examples:
+def held_out(run: str | Path, model: Transducer) -> Examples:
     """Return the validation part of a run; raise ``TextError`` if it is empty."""
-    examples = held_out_items(Path(run))
+    examples = held_out_items(Path(run), model)
     if not len(examples):
         raise TextError(f"{run} has no validation part: name a file of pairs to evaluate on")
     return examples

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -53,8 +54,8 @@ class CodeVocabulary(Vocabulary):
         if not codes:
             raise TextError("a vocabulary needs at least one symbol, got none")
         if len(set(codes)) < len(codes):
-            twice = next(symbol for symbol in symbols if list(symbols).count(symbol) > 1)
-            raise TextError(f"symbols must be distinct, got {twice!r} more than once")
+            twice, _ = Counter(symbols).most_common(1)[0]
+            raise TextError(f"symbols must be distinct, got {twice!r:.80} more than once")
         first = [_UNKNOWN_CODE] if unknown else []
         self._written = tuple(symbols)
         self._codes = np.array([*first, *codes], dtype=np.uint32)
@@ -161,7 +162,7 @@ class CharVocabulary(CodeVocabulary):
     def code(symbol: str) -> int:
         """Return the code point of a symbol of one character."""
         if len(symbol) != 1 or "\ud800" <= symbol <= "\udfff":
-            raise TextError(f"a symbol must be one character, got {symbol!r}")
+            raise TextError(f"a symbol must be one character, got {symbol!r:.80}")
         return ord(symbol)
 
     @staticmethod

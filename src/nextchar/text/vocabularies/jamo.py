@@ -33,7 +33,7 @@ class JamoVocabulary(CodeVocabulary):
         """Return the letter code of a conjoining jamo, or the code point of another symbol."""
         literal = symbol.removeprefix(LITERAL)
         if literal != symbol and (len(literal) != 1 or literal not in hangul.CONJOINING):
-            raise TextError(f"a literal symbol must be one conjoining jamo, got {symbol!r}")
+            raise TextError(f"a literal symbol must be one conjoining jamo, got {symbol!r:.80}")
         code = CharVocabulary.code(literal)
         if literal == symbol and symbol in hangul.CONJOINING:
             return hangul.INITIAL + hangul.CONJOINING.index(symbol)

@@ -40,14 +40,14 @@ class TokenVocabulary:
             raise TextError("a vocabulary needs at least one symbol, got none")
         wrong = next((token for token in tokens if token.split() != [token]), None)
         if wrong is not None:
-            raise TextError(f"a token must not contain white space, got {wrong!r}")
+            raise TextError(f"a token must not contain white space, got {wrong!r:.80}")
         first = [UNKNOWN_NAME] if unknown else []
         self.symbols = (*first, *tokens)
         self.unknown_id = 0 if unknown else None
         self._ids = {token: number for number, token in enumerate(tokens, len(first))}
         if len(self._ids) < len(tokens):
             twice = collections.Counter(tokens).most_common(1)[0][0]
-            raise TextError(f"symbols must be distinct, got {twice!r} more than once")
+            raise TextError(f"symbols must be distinct, got {twice!r:.80} more than once")
         self._tokens = tuple(tokens)
 
     def __len__(self) -> int:
@@ -113,10 +113,11 @@ class TokenVocabulary:
         symbols, unknown = values.get("symbols"), values.get("unknown")
         if set(values) != {"kind", "symbols", "unknown"} or values["kind"] != KIND:
             raise TextError(
-                f"token vocabulary keys must be kind, symbols and unknown, got {sorted(values)}"
+                "token vocabulary keys must be kind, symbols and unknown, got "
+                f"{sorted(values)!r:.80}"
             )
         if not isinstance(symbols, list) or not all(isinstance(each, str) for each in symbols):
             raise TextError("vocabulary symbols must be a list of strings")
         if not isinstance(unknown, bool):
-            raise TextError(f"vocabulary unknown must be true or false, got {unknown!r}")
+            raise TextError(f"vocabulary unknown must be true or false, got {unknown!r:.80}")
         return cls(symbols, unknown=unknown)

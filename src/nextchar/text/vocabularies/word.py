@@ -82,13 +82,15 @@ class WordVocabulary(Vocabulary):
             raise TextError("a vocabulary needs at least one symbol, got none")
         no_symbol = next((each for each in symbols if len(split_words(each)) != 1), None)
         if no_symbol is not None:
-            raise TextError(f"a symbol must be one word or one other character, got {no_symbol!r}")
+            raise TextError(
+                f"a symbol must be one word or one other character, got {no_symbol!r:.80}"
+            )
         self.words = tuple(symbols)
         self.unknown_id = 0 if unknown else None
         self._ids = {word: number for number, word in enumerate(symbols, int(unknown))}
         if len(self._ids) < len(symbols):
             twice, _ = Counter(symbols).most_common(1)[0]
-            raise TextError(f"symbols must be distinct, got {twice!r} more than once")
+            raise TextError(f"symbols must be distinct, got {twice!r:.80} more than once")
 
     @functools.cached_property
     def symbols(self) -> tuple[str, ...]:
