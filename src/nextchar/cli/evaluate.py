@@ -121,7 +121,7 @@ def _on_part(
     if len(ids) == 0:
         raise TextError(f"{run} has no {part} part: name a text to evaluate")
     with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
-        result = model.evaluate_ids(ids, check=corpus.check, **options)
+        result = model.evaluate_ids(ids, **options)
     return f"{part} part of {run}", result
 
 

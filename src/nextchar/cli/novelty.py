@@ -61,7 +61,6 @@ def _novelty(
             ngrams=lengths,
             spans=spans,
             progress=progress,
-            check=corpus.check,
         )
     compared = ", ".join(source.names)
     if as_json:

@@ -22,6 +22,7 @@ from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.notes import counted
 from nextchar.text.places import Place
+from nextchar.text.stored_ids import TextIds
 from nextchar.text.unknown import UnknownSymbols, default_treatment
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
@@ -53,20 +54,17 @@ def counted_text(
 
 def counted_ids(
     vocabulary: Vocabulary,
-    ids: Ids,
+    ids: TextIds,
     tally: TextCounts,
     *,
     progress: Callable[[float], None] | None,
-    check: Callable[[], None] | None,
 ) -> Iterator[Ids]:
     """Split an encoded text into pieces, and count symbols and characters.
 
-    ``progress`` is called with the completed fraction, 0 to 1, and ``check`` before each piece.
+    ``progress`` is called with the completed fraction, 0 to 1.
     """
     decoder = vocabulary.decoder()
     for start in range(0, len(ids), _IDS_AT_ONCE):
-        if check is not None:
-            check()
         piece = np.array(ids[start : start + _IDS_AT_ONCE])
         tally.count(piece)
         if isinstance(vocabulary, ByteVocabulary):
