@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -29,8 +29,35 @@ UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object; a number that JSON cannot hold is null."""
-    sys.stdout.write(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
+    """Print one object; a number that JSON cannot hold is null.
+
+    A list is printed entry by entry, so a long one needs no memory for its text. The entries may
+    come from an iterator.
+    """
+    write = sys.stdout.write
+    for number, (name, value) in enumerate(values.items()):
+        write(",\n  " if number else "{\n  ")
+        write(f"{json.dumps(name, ensure_ascii=False)}: ")
+        if isinstance(value, list | tuple | Iterator):
+            _print_list(value)
+        else:
+            write(_indented(value, "  "))
+    write("\n}\n" if values else "{}\n")
+
+
+def _print_list(values: Iterable[Any]) -> None:
+    is_empty = True
+    for value in values:
+        sys.stdout.write("[\n    " if is_empty else ",\n    ")
+        sys.stdout.write(_indented(value, "    "))
+        is_empty = False
+    sys.stdout.write("[]" if is_empty else "\n  ]")
+
+
+def _indented(value: Any, margin: str) -> str:  # noqa: ANN401  (any JSON value)
+    # There are no other line breaks: those in a text are escaped.
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=2)
+    return text.replace("\n", f"\n{margin}")
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)

@@ -203,7 +203,8 @@ class TextModel:
             Dynamic evaluation: the model continues to learn from the text already scored; see
             ``Adaptation``.
         alternatives
-            The number of most probable symbols to list at each position.
+            The number of most probable symbols to list at each position. Memory is about 70 bytes
+            per symbol, and 8 for each of them.
         progress
             Called with the completed share, 0 to 1.
 
@@ -214,8 +215,8 @@ class TextModel:
         UnknownSymbolsError
             The text has unknown symbols, and ``unknown="error"``.
         """
-        if alternatives < 1:
-            raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
+        if alternatives < 0:
+            raise ConfigError(f"alternatives must be at least 0; got {alternatives}")
         return score_text(
             self.network,
             self.vocabulary,
