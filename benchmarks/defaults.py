@@ -49,7 +49,9 @@ def measure(text: Path, minutes: float, seed: int) -> dict[str, float]:
         result = nextchar.train(text, run, minutes=minutes, seed=seed)
         model = nextchar.LanguageModel.load(run)
         corpus = open_corpus(run)
-        nats = nats_sequential(model.network, [corpus.validation]) / (len(corpus.validation) - 1)
+        nats = nats_sequential(model.network, corpus.validation.pieces()) / (
+            len(corpus.validation) - 1
+        )
         network, epochs = model.config.network, result.characters / len(corpus.train)
     size = f"{network.layers} × {network.cell} {network.hidden_size}"
     print(

@@ -43,7 +43,7 @@ def measure(text: Path, precision: Arithmetic, seed: int, options: argparse.Name
             hidden_size=options.hidden_size, device="cpu",
         )  # fmt: skip
         model = nextchar.LanguageModel.load(run)
-        ids = open_corpus(run).validation
+        ids = open_corpus(run).validation[:]
         nats = nats_sequential(model.network, [ids]) / (len(ids) - 1)
     print(
         f"| {precision} | {seed} | {nats:.4f} | {result.seconds:.1f} "

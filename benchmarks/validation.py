@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     arguments = parser.parse_args()
     model = nextchar.LanguageModel.load(arguments.run)
-    ids = open_corpus(arguments.run).validation
+    ids = open_corpus(arguments.run).validation[:]
     predictions = (len(ids) - 1) * math.log(2)
 
     began = time.perf_counter()

@@ -181,3 +181,24 @@ def test_an_unknown_symbol_is_named_with_its_place_in_the_terms_of_the_command_l
     (tmp_path / "b.txt").write_text("e\n\ne ☃e☂\n", encoding="utf-8")
     problem = nextchar("score", finished, tmp_path, "--unknown", "error").problem()
     assert f"the first at {tmp_path / 'b.txt'}, line 3, column 3; --unknown skip drops" in problem
+
+
+def test_compressors_read_the_beginning_of_a_long_text_and_it_is_told(
+    nextchar: Run, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text(english(5000))
+    whole = nextchar("evaluate", finished, text, "--json").values()
+    assert whole["compressed_characters"] == 5000
+    assert " on the first " not in nextchar("evaluate", finished, text).succeeded()
+    monkeypatch.setattr("nextchar.text.compressors.LIMIT_BYTES", 400)
+    monkeypatch.setattr("nextchar.language_model.evaluating._CHARACTERS_AT_ONCE", 500)
+    part = nextchar("evaluate", finished, text, "--json").values()
+    assert part["compressed_characters"] == 500
+    assert part["nats_per_char"] == pytest.approx(whole["nats_per_char"])
+    text.write_text(english(5000)[:501])  # the last character is a piece of its own
+    alone = nextchar("evaluate", finished, text, "--json").values()
+    assert part["compressed_bits_per_char"] == alone["compressed_bits_per_char"]
+    text.write_text(english(5000))
+    shown = nextchar("evaluate", finished, text).succeeded()
+    assert shown.count("bits/char on the first 500 characters\n") == 3

@@ -237,3 +237,14 @@ def test_bytes_that_are_no_text_are_scored_and_shown_safely(nextchar: Run, tmp_p
 
 def test_json_lines_go_with_no_other_list(nextchar: Run, finished: Path, text: Path) -> None:
     assert "--jsonl" in nextchar("score", finished, text, "--jsonl", "--json").problem()
+
+
+def test_the_memory_of_a_long_text_is_told(
+    nextchar: Run, finished: Path, texts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextchar.cli.score._LONG_TEXT", 1000)
+    text = texts / "english.txt"
+    said = nextchar("score", finished, text, "--json")
+    said.values()
+    assert "note: scoring keeps every character in memory: about 0.0 GB for 6,000" in said.err
+    assert nextchar("score", finished, text, "--json", "--quiet").err == ""

@@ -3,7 +3,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nextchar.text import corpus as corpus_module
 from nextchar.text.corpus import Corpus
 from nextchar.text.encoding import Copy
 from nextchar.text.reading import open_text
+from nextchar.text.stored_ids import IdsFile
 from nextchar.text.vocabulary import CharVocabulary, Vocabulary, learn
 
 
@@ -63,7 +64,7 @@ def test_the_files_of_a_corpus_are_known_to_the_byte(tmp_path: Path) -> None:
         "length": 6,
         "characters": 6,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "names": [str(tmp_path / "text.txt")],
+        "names": ["text.txt"],
         "splits": {"train": [0, 3], "test": [3, 4], "validation": [4, 6]},
         "borders": [],
         "augmented": 0,
@@ -74,7 +75,7 @@ def test_wide_ids_are_little_endian(tmp_path: Path) -> None:
     vocabulary = CharVocabulary([chr(code) for code in range(32, 400)])
     corpus = build(tmp_path, "\u018f !", vocabulary=vocabulary)
     assert (corpus.folder / "ids.bin").read_bytes() == b"\x6f\x01\x00\x00\x01\x00"
-    assert corpus.ids.tolist() == [367, 0, 1]
+    assert corpus.ids[:].tolist() == [367, 0, 1]
 
 
 def test_a_corpus_opens_as_it_was_built(corpus: Corpus) -> None:
@@ -83,7 +84,6 @@ def test_a_corpus_opens_as_it_was_built(corpus: Corpus) -> None:
     assert (opened.fingerprint, opened.names) == (corpus.fingerprint, corpus.names)
     assert opened.splits == corpus.splits
     assert np.array_equal(opened.ids, corpus.ids)
-    assert not opened.ids.flags.writeable
 
 
 def test_a_corpus_can_be_built_again_in_its_place(corpus: Corpus) -> None:
@@ -140,7 +140,7 @@ def test_binary_junk_is_text_for_a_byte_vocabulary(tmp_path: Path) -> None:
 
 def test_rare_symbols_are_replaced(tmp_path: Path) -> None:
     corpus = build(tmp_path, "aabbc", TextConfig(min_count=2))
-    assert corpus.ids.tolist() == [1, 1, 2, 2, 0]
+    assert corpus.ids[:].tolist() == [1, 1, 2, 2, 0]
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
@@ -248,6 +248,22 @@ def test_damaged_ids_are_an_error(corpus: Corpus, data: bytes, message: str) -> 
         ("dtype", ["uint8"]),
         ("length", 119),
         ("length", None),
+        ("length", 120.0),
+        ("length", True),
+        ("length", -120),
+        ("length", 10**400),
+        ("sha256", None),
+        ("names", "text.txt"),
+        ("names", [5]),
+        ("characters", -1),
+        ("characters", True),
+        ("splits", {"train": [-10, 120], "test": [120, 120], "validation": [120, 120]}),
+        ("splits", {"train": [0, 2**62], "test": [2**62, 2**62], "validation": [2**62, 2**62]}),
+        ("borders", list(range(1, 200_000))),
+        ("borders", [10**17]),
+        ("borders", [10**400]),
+        ("borders", [-1]),
+        ("borders", "12"),
         ("characters", "many"),
         ("names", 5),
         ("splits", {"train": [0, 120]}),
@@ -267,8 +283,9 @@ def test_damaged_ids_are_an_error(corpus: Corpus, data: bytes, message: str) -> 
 )
 def test_a_damaged_header_is_an_error(corpus: Corpus, key: str, value: object) -> None:
     (corpus.folder / "corpus.json").write_text(json.dumps({**header_of(corpus), key: value}))
-    with pytest.raises(CorpusError, match=r"corpus\.json is damaged: "):
+    with pytest.raises(CorpusError, match=r"corpus\.json is damaged: ") as raised:
         Corpus.open(corpus.folder)
+    assert len(str(raised.value)) < len(str(corpus.folder)) + 200
 
 
 @pytest.mark.parametrize(
@@ -312,7 +329,7 @@ def parts_of(corpus: Corpus, vocabulary: Vocabulary) -> list[str]:
     """Decode the training part between its boundaries, then the parts held out."""
     bounds = [0, *corpus.boundaries, len(corpus.train)]
     segments = [corpus.train[start:end] for start, end in itertools.pairwise(bounds)]
-    return [vocabulary.decode(ids) for ids in (*segments, corpus.test, corpus.validation)]
+    return [vocabulary.decode(ids) for ids in (*segments, corpus.test[:], corpus.validation[:])]
 
 
 def test_copies_stand_between_the_training_part_and_what_is_held_out(tmp_path: Path) -> None:
@@ -406,25 +423,107 @@ def test_a_newer_format_is_an_error(corpus: Corpus) -> None:
 
 
 def test_a_corpus_at_rest_passes_the_check(corpus: Corpus) -> None:
-    corpus.check()
-    corpus.check()
+    corpus.ids.check()
+    corpus.ids.check()
 
 
-def test_ids_that_are_cut_off_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
-    os.truncate(corpus.folder / "ids.bin", 10)
+def _overwrite(path: Path) -> None:
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+
+
+def _exchange(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.rename(path)
+
+
+CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "truncated": (lambda path: os.truncate(path, 10), "was modified while in use"),
+    "emptied": (lambda path: os.truncate(path, 0), "was modified while in use"),
+    "longer": (lambda path: os.truncate(path, 500), "was modified while in use"),
+    "overwritten": (_overwrite, "was modified while in use"),
+    "replaced": (_exchange, "was modified while in use"),
+    "removed": (Path.unlink, "was removed while in use"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_changes_under_a_reader_is_an_error(corpus: Corpus, change: str) -> None:
+    act, message = CHANGES[change]
+    act(corpus.folder / "ids.bin")
+    for read in (corpus.ids.check, lambda: corpus.train[50:60], lambda: list(corpus.ids.pieces())):
+        with pytest.raises(CorpusError, match=rf"ids\.bin {message}"):
+            read()
+
+
+def test_a_file_that_shrinks_after_the_check_is_an_error(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a race: the check has passed, and what is read is no longer there."""
+    monkeypatch.setattr(IdsFile, "check", lambda _file: None)
+    os.truncate(corpus.folder / "ids.bin", 55)
+    assert len(corpus.ids[:55]) == 55
     with pytest.raises(CorpusError, match=r"ids\.bin was modified while in use"):
-        corpus.check()
+        corpus.ids[50:60]
 
 
-def test_ids_that_are_overwritten_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
+def test_ids_that_no_symbol_has_are_an_error_even_if_the_file_looks_the_same(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IdsFile, "check", lambda _file: None)
+    with (corpus.folder / "ids.bin").open("r+b") as file:
+        file.write(b"\xff")
+    with pytest.raises(CorpusError, match=r"ids\.bin was modified while in use"):
+        corpus.ids[:10]
+
+
+def test_a_file_replaced_by_its_equal_changes_nothing(corpus: Corpus) -> None:
     path = corpus.folder / "ids.bin"
-    path.write_bytes(path.read_bytes())
-    os.utime(path, ns=(0, corpus.signature[1] + 1))
-    with pytest.raises(CorpusError, match="was modified while in use"):
-        corpus.check()
+    before, times = corpus.ids[:], path.stat()
+    _overwritten = path.with_name("other")
+    _overwritten.write_bytes(bytes(len(before)))
+    os.utime(_overwritten, ns=(times.st_atime_ns, times.st_mtime_ns))
+    _overwritten.rename(path)
+    assert np.array_equal(corpus.ids, before)
 
 
-def test_ids_that_disappear_under_a_reader_are_found_by_the_check(corpus: Corpus) -> None:
-    (corpus.folder / "ids.bin").unlink()
-    with pytest.raises(CorpusError, match="was removed while in use"):
-        corpus.check()
+def test_slices_are_those_of_an_array(corpus: Corpus) -> None:
+    whole = np.asarray(corpus.ids)
+    for start, end in itertools.product([None, 0, 3, 119, 120, 200, -1, -7, -200], repeat=2):
+        assert np.array_equal(corpus.ids[start:end], whole[start:end])
+    part = corpus.ids.part(10, 50)
+    assert len(part) == 40
+    assert np.array_equal(part[5:], whole[15:50])
+    assert np.array_equal(np.asarray(part.part(1, 3), np.int64), whole[11:13])
+    assert [len(piece) for piece in part.pieces()] == [40]
+    with pytest.raises(ValueError, match="a step of 2"):
+        corpus.ids[::2]
+
+
+def test_a_corpus_leaves_no_descriptor_open(corpus: Corpus) -> None:
+    count = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        Corpus.open(corpus.folder)
+    assert len(list(Path("/proc/self/fd").iterdir())) == count
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_ids_are_read_from_a_regular_file_only(corpus: Corpus, kind: str) -> None:
+    path = corpus.folder / "ids.bin"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(CorpusError, match=r"cannot read .*ids\.bin"):
+        Corpus.open(corpus.folder)
+
+
+def test_names_have_no_folders(corpus: Corpus, tmp_path: Path) -> None:
+    assert corpus.names == ("text.txt",)
+    assert str(tmp_path) not in (corpus.folder / "corpus.json").read_text()
+    values = header_of(corpus) | {"names": ["/home/someone/a.txt", "b/a.txt", "standard input"]}
+    (corpus.folder / "corpus.json").write_text(json.dumps(values))
+    assert Corpus.open(corpus.folder).names == ("a.txt", "a.txt", "standard input")

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, CorpusError, TextError
+from nextchar.text.stored_ids import IdsFile, StoredIds
 from nextchar.text.streams import NO_TARGET, Batch, Streams
+from nextchar.text.vocabulary import Ids
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("streams")
+
+
+def stored(path: Path, ids: Ids) -> StoredIds:
+    path.write_bytes(ids.tobytes())
+    with path.open("rb") as file:
+        return StoredIds(IdsFile(file, path, ids.dtype), 0, len(ids))
 
 
 def streams(length: int, batch_size: int, sequence_length: int, **options: Any) -> Streams:
@@ -82,7 +98,7 @@ def test_a_window_continues_the_window_before_or_begins_the_text(
     for column in range(made.batch_size):
         if after.reset[column]:
             assert after.inputs[0, column] == 0
-            assert made.ids[-1] in before.targets[:, column]
+            assert len(made.ids) - 1 in before.targets[:, column]
         else:
             assert after.inputs[0, column] == before.targets[-1, column]
 
@@ -232,13 +248,41 @@ def test_impossible_sizes_are_refused(options: dict[str, int]) -> None:
         streams(100, **{"batch_size": 4, "sequence_length": 5, **options})
 
 
-def test_the_text_is_checked_before_it_is_read() -> None:
-    def changed() -> None:
-        raise CorpusError("it has changed")
+@settings(deadline=None)
+@given(segments(), st.integers(1, 40), st.integers(1, 3))
+def test_ids_in_a_file_make_the_same_batches_as_ids_in_memory(
+    scratch: Path, drawn: tuple[list[int], int, int], ahead_bytes: int, world: int
+) -> None:
+    lengths, batch_size, sequence_length = drawn
+    ids = np.random.default_rng(len(lengths)).integers(0, 60_000, sum(lengths), np.uint16)
+    options: dict[str, Any] = {
+        "batch_size": batch_size * world,
+        "sequence_length": sequence_length,
+        "boundaries": tuple(np.cumsum(lengths)[:-1].tolist()),
+        "world": world,
+    }
+    ids = np.concatenate([ids] * world)
+    with mock.patch("nextchar.text.stored_ids._AHEAD_BYTES", ahead_bytes):
+        for rank in range(world):
+            here = Streams(ids=ids, rank=rank, **options)
+            there = Streams(ids=stored(scratch / "ids.bin", ids), rank=rank, **options)
+            for step in [*range(12), 3, 40, 0]:
+                left, right = here.batch(step), there.batch(step)
+                for name in ("inputs", "targets", "reset", "target_share"):
+                    assert np.array_equal(getattr(left, name), getattr(right, name))
+                    assert type(getattr(left, name)) is type(getattr(right, name))
 
-    made = Streams(ids=np.arange(99), batch_size=2, sequence_length=3, check=changed)
-    with pytest.raises(CorpusError, match="changed"):
-        made.batch(0)
+
+def test_a_file_that_changes_is_an_error_at_the_next_batch(tmp_path: Path) -> None:
+    made = Streams(
+        ids=stored(tmp_path / "ids.bin", np.arange(99, dtype=np.uint8)),
+        batch_size=2,
+        sequence_length=3,
+    )
+    made.batch(0)
+    os.truncate(tmp_path / "ids.bin", 98)
+    with pytest.raises(CorpusError, match="was modified while in use"):
+        made.batch(1)
 
 
 def test_streams_are_cleared_in_the_middle_of_a_text_as_often_as_asked() -> None:

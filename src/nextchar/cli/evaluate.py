@@ -59,7 +59,9 @@ def _evaluate(
     errors: Literal["strict", "replace", "ignore", "backslashreplace"] | None = typer.Option(
         None, help="Handling of bytes that cannot be decoded; by default that of the run."
     ),
-    compressors: bool = typer.Option(True, help="Compare with xz, bz2 and gzip on the text."),
+    compressors: bool = typer.Option(
+        True, help="Compare with xz, bz2 and gzip on the text, at most 8 MiB of it."
+    ),
     checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -121,7 +123,7 @@ def _on_part(
     if len(ids) == 0:
         raise TextError(f"{run} has no {part} part: name a text to evaluate")
     with followed_display("evaluating", quiet=quiet, symbols=len(ids)):
-        result = model.evaluate_ids(ids, check=corpus.check, **options)
+        result = model.evaluate_ids(ids, **options)
     return f"{part} part of {run}", result
 
 
@@ -160,8 +162,12 @@ def _print(measured: str, result: Evaluation) -> None:
     if result.skipped_symbols:
         what = left_out(result.skipped_symbols, result.characters, result.first_skipped)
         rows.append(("skipped", what))
+    # The first symbol is compressed, but not predicted.
+    is_part = result.compressed_characters < result.characters
+    on = f" on the first {result.compressed_characters:,} characters" if is_part else ""
     rows += [
-        (name, f"{bits:.4f} bits/char") for name, bits in result.compressed_bits_per_char.items()
+        (name, f"{bits:.4f} bits/char{on}")
+        for name, bits in result.compressed_bits_per_char.items()
     ]
     rows.append(("speed", f"{result.to_dict()['chars_per_second']:,.0f} chars/s"))
     print_rows(rows)

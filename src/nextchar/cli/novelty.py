@@ -62,7 +62,6 @@ def _novelty(
             ngrams=lengths,
             spans=spans,
             progress=progress,
-            check=corpus.check,
         )
     compared = ", ".join(source.names)
     if as_json:

@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -34,8 +34,34 @@ UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Print one object; a number that JSON cannot hold is null."""
-    write_json(json.dumps(_finite(values), ensure_ascii=False, indent=2) + "\n")
+    """Print one object; a number that JSON cannot hold is null.
+
+    A list is printed entry by entry, so a long one needs no memory for its text. The entries may
+    come from an iterator.
+    """
+    for number, (name, value) in enumerate(values.items()):
+        write_json(",\n  " if number else "{\n  ")
+        write_json(f"{json.dumps(name, ensure_ascii=False)}: ")
+        if isinstance(value, list | tuple | Iterator):
+            _print_list(value)
+        else:
+            write_json(_indented(value, "  "))
+    write_json("\n}\n" if values else "{}\n")
+
+
+def _print_list(values: Iterable[Any]) -> None:
+    is_empty = True
+    for value in values:
+        write_json("[\n    " if is_empty else ",\n    ")
+        write_json(_indented(value, "    "))
+        is_empty = False
+    write_json("[]" if is_empty else "\n  ]")
+
+
+def _indented(value: Any, margin: str) -> str:  # noqa: ANN401  (any JSON value)
+    # There are no other line breaks: those in a text are escaped.
+    text = json.dumps(_finite(value), ensure_ascii=False, indent=2)
+    return text.replace("\n", f"\n{margin}")
 
 
 def write_json(text: str) -> None:

@@ -20,6 +20,7 @@ from nextchar.cli.output import (
     part_display,
     print_json,
     write_json,
+    write_note,
 )
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from nextchar.evaluation.score import Score
 
 _PAGE_SUFFIXES = (".html", ".htm")
+_ALTERNATIVES = 5
+_LONG_TEXT = 5_000_000  # characters; its memory is told
+_BYTES, _BYTES_OF_ALTERNATIVE = 120, 8  # of a character
 
 
 def add_to(app: typer.Typer) -> None:
@@ -87,8 +91,16 @@ def _score(
     model = load_model(run, device=device, checkpoint=checkpoint)
     with open_text(text, reading_config(model.config, encoding, errors)) as source:
         name, whole = ", ".join(source.names), "".join(source.chunks())
+        alternatives = _ALTERNATIVES if as_jsonl or html or (anomalies and not as_json) else 0
+        _tell_memory(len(whole), alternatives, quiet=quiet)
         with part_display("scoring", quiet=quiet) as progress:
-            score = model.score(whole, unknown=unknown, adaptation=adaptation, progress=progress)
+            score = model.score(
+                whole,
+                unknown=unknown,
+                adaptation=adaptation,
+                alternatives=alternatives,
+                progress=progress,
+            )
     if html is not None:
         page = score_page(score, title=name, **({"anomalies": anomalies} if anomalies else {}))
         write_bytes(html, page.encode())
@@ -101,11 +113,21 @@ def _score(
         _print_summary(score, name, html)
 
 
+def _tell_memory(characters: int, alternatives: int, *, quiet: bool) -> None:
+    """Note the memory that a long text needs."""
+    if characters > _LONG_TEXT and not quiet:
+        needed = characters * (_BYTES + _BYTES_OF_ALTERNATIVE * alternatives)
+        write_note(
+            f"scoring keeps every character in memory: about {needed / 1e9:.1f} GB for "
+            f"{characters:,} characters; evaluate needs no more for a longer text"
+        )
+
+
 def _values(score: Score, anomalies: int | None, by: str | None) -> dict[str, Any]:
     """Return the sums, the lines, and the other requested lists."""
-    values: dict[str, Any] = {**score.to_dict(), "lines": [vars(span) for span in score.lines()]}
+    values: dict[str, Any] = {**score.to_dict(), "lines": map(vars, score.lines())}
     if by == "word":
-        values["words"] = [vars(span) for span in score.words()]
+        values["words"] = map(vars, score.words())
     if anomalies:
         values["anomalies"] = [
             {

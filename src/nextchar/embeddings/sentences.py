@@ -5,6 +5,7 @@ Shapes: V vocabulary size, N ids.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import IO
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary, WordVocabulary
 
 MAX_SENTENCE_LENGTH = 10_000  # symbols of a sentence; gensim silently ignores the rest
-_LINES_PER_REPORT = 500
+_LINES_AT_ONCE = 500
 
 
 class Sentences:
@@ -61,20 +62,27 @@ class Sentences:
         for line in _lines(chunks):
             self._write(_ids_of(line, vocabulary), file)
         file.flush()
-        self._ids: Ids = np.empty(0, vocabulary.dtype)
-        if self._ends[-1]:
-            self._ids = np.memmap(file, dtype=vocabulary.dtype, mode="r")
+        self._file, self._dtype = file, vocabulary.dtype
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def __iter__(self) -> Iterator[list[str]]:
         names = self._names
-        for line, (start, end) in enumerate(pairwise(self._ends)):
-            if line % _LINES_PER_REPORT == 0:
-                self._tell((self._read + line / len(self)) / self.epochs)
-            yield [names[number] for number in self._ids[start:end].tolist()]
+        for line in range(0, len(self), _LINES_AT_ONCE):
+            self._tell((self._read + line / len(self)) / self.epochs)
+            ends = self._ends[line : line + _LINES_AT_ONCE + 1]
+            ids = self._ids(ends[0], ends[-1])
+            for start, end in pairwise(ends):
+                yield [names[number] for number in ids[start - ends[0] : end - ends[0]]]
         self._read += 1
+
+    def _ids(self, start: int, end: int) -> list[int]:
+        """Read ids without moving the position of the file, which threads share."""
+        width = self._dtype.itemsize
+        data = os.pread(self._file.fileno(), (end - start) * width, start * width)
+        ids: list[int] = np.frombuffer(data, self._dtype).tolist()
+        return ids
 
     def _write(self, ids: Ids, file: IO[bytes]) -> None:
         self.counts += np.bincount(ids, minlength=len(self.counts))

@@ -92,7 +92,7 @@ def train_embeddings(
         vectors=vectors,
         counts=sentences.counts,
         config=config,
-        sources=source.names,
+        sources=source.base_names,
     )
 
 

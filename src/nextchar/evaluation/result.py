@@ -37,6 +37,9 @@ class Evaluation:
         The first of them, or ``None``.
     compressed_bits_per_char
         Bits per character of xz, bz2 and gzip on the same text, by name; empty if not requested.
+    compressed_characters
+        Number of characters that the compressors have read: the whole text, or the beginning of a
+        text of more than 8 MiB.
     seconds
         Duration of the evaluation.
     adaptation
@@ -53,6 +56,7 @@ class Evaluation:
     seconds: float
     adaptation: Adaptation | None = None
     first_skipped: SkippedCharacter | None = None
+    compressed_characters: int = 0
 
     @property
     def nats_per_char(self) -> float:
@@ -95,6 +99,7 @@ class Evaluation:
             figures[f"{self.unit}_symbols"] = self.symbols
         if self.compressed_bits_per_char:
             figures["compressed_bits_per_char"] = dict(self.compressed_bits_per_char)
+            figures["compressed_characters"] = self.compressed_characters
         return figures
 
 

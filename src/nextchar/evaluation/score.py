@@ -89,7 +89,7 @@ class Score:
     symbol_character
         Index of the character that contains each symbol, int64[M].
     alternative_ids, alternative_probabilities
-        The K most probable symbols at each position, int64[M, K], and their probabilities,
+        The K most probable symbols at each position, int32[M, K], and their probabilities,
         float32[M, K]. The first position has none: −1 and 0.
     names
         A printable name for each id.
@@ -109,7 +109,7 @@ class Score:
     symbol_ids: NDArray[np.int64]
     symbol_bits: NDArray[np.float64]
     symbol_character: NDArray[np.int64]
-    alternative_ids: NDArray[np.int64]
+    alternative_ids: NDArray[np.int32]
     alternative_probabilities: NDArray[np.float32]
     names: tuple[str, ...]
     unknown: NDArray[np.bool_]
@@ -272,8 +272,9 @@ class Score:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def _spans(self, borders: Iterable[tuple[int, int]]) -> list[Span]:
-        bits = np.concatenate(([0.0], np.nan_to_num(self.bits).cumsum()))
-        excess = np.concatenate(([0.0], self.excess.cumsum()))
+        bits, excess = (np.zeros(len(self.text) + 1) for _ in range(2))
+        np.nan_to_num(self.bits).cumsum(out=bits[1:])
+        self.excess.cumsum(out=excess[1:])
         return [
             Span(
                 start=start,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nextchar.errors import NonFiniteLossError
@@ -19,49 +18,64 @@ from nextchar.evaluation.exact import Predictions
 
 @dataclass(frozen=True, kw_only=True)
 class Surprisal:
-    """The N − 1 predictions of a text, in order; the first symbol has none.
+    """The predictions of a text, in order; the first symbol has none.
 
     Attributes
     ----------
     nats
-        −log p of each symbol, float64[N − 1].
+        −log p of each symbol, float64[N]; 0 for the first.
     entropy
-        Entropy of each prediction in nats, float64[N − 1].
+        Entropy of each prediction in nats, float64[N]; 0 for the first.
     expected
-        The K most probable symbols, most probable first, int64[N − 1, K].
+        The K most probable symbols, most probable first, int32[N, K]; −1 for the first.
     probabilities
-        The probabilities of ``expected``, float32[N − 1, K].
+        The probabilities of ``expected``, float32[N, K]; 0 for the first.
     """
 
     nats: NDArray[np.float64]
     entropy: NDArray[np.float64]
-    expected: NDArray[np.int64]
+    expected: NDArray[np.int32]
     probabilities: NDArray[np.float32]
 
 
-def measure_surprisal(predictions: Predictions, alternatives: int) -> Surprisal:
-    """Collect surprisal, entropy and alternatives from predictions; memory grows with N · K.
+def measure_surprisal(predictions: Predictions, symbols: int, alternatives: int) -> Surprisal:
+    """Collect surprisal, entropy and alternatives; memory is 16 + 8 K bytes per symbol.
+
+    Parameters
+    ----------
+    predictions
+        The N − 1 predictions of a text.
+    symbols
+        N.
+    alternatives
+        K, at most the size of the vocabulary.
 
     Raises
     ------
     NonFiniteLossError
         The network's logits are not finite numbers.
     """
-    nats, entropy, expected, probabilities = [], [], [], []
+    surprisal = Surprisal(
+        nats=np.zeros(symbols),
+        entropy=np.zeros(symbols),
+        expected=np.full((symbols, alternatives), -1, np.int32),
+        probabilities=np.zeros((symbols, alternatives), np.float32),
+    )
+    start = 1
     for logits, targets in predictions:
         logs = logits.float().log_softmax(-1)
         if bool(logs.isnan().any()):
             raise NonFiniteLossError(
                 "the network's logits are not finite numbers: it has diverged and cannot score text"
             )
-        top = logs.topk(min(alternatives, logs.shape[-1]))
-        nats.append(-logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1).double())
-        entropy.append(-(logs.exp() * logs.clamp(min=-1e4)).sum(-1).double())
-        expected.append(top.indices)
-        probabilities.append(top.values.exp())
-    return Surprisal(
-        nats=torch.cat(nats).cpu().numpy(),
-        entropy=torch.cat(entropy).cpu().numpy(),
-        expected=torch.cat(expected).cpu().numpy(),
-        probabilities=torch.cat(probabilities).cpu().numpy(),
-    )
+        here = slice(start, start + len(targets))
+        nats = -logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
+        entropy = -(logs.exp() * logs.clamp(min=-1e4)).sum(-1).double()
+        surprisal.nats[here] = nats.cpu().numpy()
+        surprisal.entropy[here] = entropy.cpu().numpy()
+        if alternatives > 0:
+            top = logs.topk(alternatives)
+            surprisal.expected[here] = top.indices.cpu().numpy()
+            surprisal.probabilities[here] = top.values.exp().cpu().numpy()
+        start += len(targets)
+    return surprisal

@@ -123,7 +123,7 @@ def _run(
         fold=fold,
         start=piece[0],
         end=piece[1],
-        unknown=0 if unknown is None else int(np.count_nonzero(held_out == unknown)),
+        unknown=sum(int(np.count_nonzero(piece == unknown)) for piece in held_out.pieces()),
         parameters=result.parameters,
         steps=result.steps,
         seconds=result.seconds,

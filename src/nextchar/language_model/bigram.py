@@ -28,7 +28,8 @@ from torch.nn import functional
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, TextError, as_option
 from nextchar.evaluation import Evaluation
-from nextchar.text.vocabulary import Ids, Vocabulary
+from nextchar.text.stored_ids import TextIds
+from nextchar.text.vocabulary import Vocabulary
 
 MAX_SYMBOLS = 10_000  # a table of this size takes 800 MB
 _IDS_AT_ONCE = 1 << 20
@@ -62,7 +63,7 @@ class BigramModel:
         return f"<{type(self).__name__}: {symbols}, smoothing {self.smoothing:g}>"
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, ids: Ids, *, smoothing: float = 0.1) -> BigramModel:
+    def of(cls, vocabulary: Vocabulary, ids: TextIds, *, smoothing: float = 0.1) -> BigramModel:
         """Estimate the model from the bigrams of a text [N].
 
         Raises
@@ -98,7 +99,7 @@ class BigramModel:
         logarithms = np.log(shares, where=self.counts > 0, out=np.zeros(shares.shape))
         return float(-(self.counts * logarithms).sum() / self.counts.sum())
 
-    def evaluate(self, ids: Ids, *, context: bool = True) -> Evaluation:
+    def evaluate(self, ids: TextIds, *, context: bool = True) -> Evaluation:
         """Evaluate the model on a text [N]; the first symbol is context only.
 
         Parameters
@@ -220,7 +221,7 @@ class BigramNetwork(nn.Module):
         yield self.nats(target).item()
 
 
-def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
+def count_pairs(ids: TextIds, symbols: int) -> NDArray[np.int64]:
     """Count the bigrams of a text [N]: int64[V, V]."""
     if symbols > MAX_SYMBOLS:
         raise ConfigError(
@@ -234,8 +235,8 @@ def count_pairs(ids: Ids, symbols: int) -> NDArray[np.int64]:
     return counts.reshape(symbols, symbols)
 
 
-def _pairs(ids: Ids) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the bigrams of a text in pieces, so that a memory-mapped text is never loaded whole."""
+def _pairs(ids: TextIds) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the bigrams of a text in pieces, so that a text in a file is never loaded whole."""
     for start in range(0, len(ids) - 1, _IDS_AT_ONCE):
         piece = np.asarray(ids[start : start + _IDS_AT_ONCE + 1], np.int64)
         yield piece[:-1], piece[1:]

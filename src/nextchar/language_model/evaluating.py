@@ -22,10 +22,12 @@ from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
 from nextchar.text.notes import counted
 from nextchar.text.places import Place
+from nextchar.text.stored_ids import TextIds
 from nextchar.text.unknown import UnknownSymbols, default_treatment
 from nextchar.text.vocabulary import ByteVocabulary, Ids, Unknown, Vocabulary
 
 _IDS_AT_ONCE = 1 << 16
+_CHARACTERS_AT_ONCE = 1 << 20
 
 
 def counted_text(
@@ -37,7 +39,7 @@ def counted_text(
     """
     unknown = default_treatment(vocabulary, unknown)
     place = Place()
-    for piece in pieces:
+    for piece in _short(pieces):
         try:
             ids = vocabulary.encode(piece, unknown=unknown)
         except CharacterError as error:
@@ -45,38 +47,44 @@ def counted_text(
             raise error.at(str(first)) from error
         tally.count(ids)
         skipped = unknown == "skip" and tally.skipped.read(piece, place) > 0
-        kept = vocabulary.decode(ids) if skipped else piece
         place = place.after(piece)
-        tally.compress(kept.encode("utf-8", "surrogateescape"))
+        if tally.is_compressing:
+            kept = vocabulary.decode(ids) if skipped else piece
+            tally.compress(kept.encode("utf-8", "surrogateescape"))
         yield ids
+
+
+def _short(pieces: Iterable[str]) -> Iterator[str]:
+    """Cut long pieces, so that memory does not grow with them."""
+    for piece in pieces:
+        for start in range(0, len(piece), _CHARACTERS_AT_ONCE):
+            yield piece[start : start + _CHARACTERS_AT_ONCE]
 
 
 def counted_ids(
     vocabulary: Vocabulary,
-    ids: Ids,
+    ids: TextIds,
     tally: TextCounts,
     *,
     progress: Callable[[float], None] | None,
-    check: Callable[[], None] | None,
 ) -> Iterator[Ids]:
     """Split an encoded text into pieces, and count symbols and characters.
 
-    ``progress`` is called with the completed fraction, 0 to 1, and ``check`` before each piece.
+    ``progress`` is called with the completed fraction, 0 to 1.
     """
     decoder = vocabulary.decoder()
     for start in range(0, len(ids), _IDS_AT_ONCE):
-        if check is not None:
-            check()
         piece = np.array(ids[start : start + _IDS_AT_ONCE])
         tally.count(piece)
-        if isinstance(vocabulary, ByteVocabulary):
+        if tally.is_compressing and isinstance(vocabulary, ByteVocabulary):
             tally.compress(vocabulary.decode_bytes(piece))
-        else:
+        elif tally.is_compressing:
             tally.compress(decoder.feed(piece).encode())
         yield piece
         if progress is not None:
             progress(min(1.0, (start + len(piece)) / len(ids)))
-    tally.compress(decoder.flush().encode())
+    if tally.is_compressing:
+        tally.compress(decoder.flush().encode())
 
 
 def evaluate_chunks(
@@ -120,6 +128,7 @@ def evaluate_chunks(
         skipped_symbols=tally.skipped.count,
         first_skipped=tally.skipped.first_skipped,
         compressed_bits_per_char=tally.compressed_bits_per_char(),
+        compressed_characters=tally.compressed_characters,
         adaptation=adaptation,
         seconds=seconds,
     )
@@ -162,11 +171,14 @@ def score_text(
     if len(character) != len(ids):
         raise TextError("the vocabulary does not encode this text character by character")
     predictions = _predictions(network, [ids], adaptation)
-    surprisal = measure_surprisal(_reported(predictions, len(ids) - 1, progress), alternatives)
-    first = np.zeros(1)
-    symbol_bits = np.concatenate((first, surprisal.nats)) / np.log(2)
-    entropy = np.concatenate((first, surprisal.entropy)) / np.log(2)
-    none = np.full((1, surprisal.expected.shape[1]), -1)
+    surprisal = measure_surprisal(
+        _reported(predictions, len(ids) - 1, progress),
+        len(ids),
+        min(alternatives, len(vocabulary)),
+    )
+    symbol_bits, entropy = surprisal.nats, surprisal.entropy
+    for nats in (symbol_bits, entropy):
+        np.divide(nats, np.log(2), out=nats)
     return Score(
         text=text,
         bits=_summed(symbol_bits, character, counts),
@@ -174,10 +186,8 @@ def score_text(
         symbol_ids=ids.astype(np.int64),
         symbol_bits=symbol_bits,
         symbol_character=character,
-        alternative_ids=np.concatenate((none, surprisal.expected)),
-        alternative_probabilities=np.concatenate(
-            (np.zeros(none.shape, np.float32), surprisal.probabilities)
-        ),
+        alternative_ids=surprisal.expected,
+        alternative_probabilities=surprisal.probabilities,
         names=vocabulary.symbols,
         characters=characters,
         adaptation=adaptation,
@@ -227,7 +237,10 @@ def _reported(
 
 
 class TextCounts:
-    """Counts the symbols and characters of a text; ``seconds`` is the time spent compressing."""
+    """Counts the symbols and characters of a text, and compresses its beginning.
+
+    ``seconds`` is the time spent compressing.
+    """
 
     def __init__(self, vocabulary: Vocabulary, *, compressors: bool) -> None:
         self._vocabulary = vocabulary
@@ -237,6 +250,7 @@ class TextCounts:
         self.unknown = 0
         self.skipped = UnknownSymbols(vocabulary)
         self.seconds = 0.0
+        self.compressed_characters = 0
         self._all_characters = 0
 
     def count(self, ids: Ids) -> None:
@@ -248,16 +262,23 @@ class TextCounts:
         if self._vocabulary.unknown_id is not None:
             self.unknown += int((predicted == self._vocabulary.unknown_id).sum())
 
+    @property
+    def is_compressing(self) -> bool:
+        """Whether the pieces counted last are compressed too."""
+        return self._sizes is not None and not self._sizes.is_full
+
     def compress(self, data: bytes) -> None:
-        """Feed the bytes of a piece to the compressors, if they were requested."""
+        """Feed the bytes of a piece, counted before, to the compressors, if it is compressed."""
+        if self._sizes is None or self._sizes.is_full:
+            return
         began = time.monotonic()
-        if self._sizes is not None:
-            self._sizes.feed(data)
+        self._sizes.feed(data)
+        self.compressed_characters = self._all_characters
         self.seconds += time.monotonic() - began
 
     def compressed_bits_per_char(self) -> dict[str, float]:
-        """Return the bits per character of each compressor on all data fed to it."""
+        """Return the bits per character of each compressor on the data fed to it."""
         if self._sizes is None:
             return {}
-        count = self._all_characters
+        count = self.compressed_characters
         return {name: 8 * size / count for name, size in self._sizes.finish().items()}

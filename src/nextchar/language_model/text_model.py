@@ -26,6 +26,7 @@ from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic, arithmetic_of, has_bfloat16, has_int16
 from nextchar.text.normal_forms import NormalForm
 from nextchar.text.reading import open_text
+from nextchar.text.stored_ids import TextIds
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
 
@@ -119,30 +120,27 @@ class TextModel:
 
     def evaluate_ids(
         self,
-        ids: Ids,
+        ids: TextIds,
         *,
         exact: bool = False,
         reset_every: int = 0,
         adaptation: Adaptation | None = None,
         compressors: bool = False,
         progress: Callable[[float], None] | None = None,
-        check: Callable[[], None] | None = None,
     ) -> Evaluation:
         """Evaluate the model on an encoded text, shape [N].
 
         Parameters
         ----------
         ids
-            The symbol ids.
+            The symbol ids, in memory or in a file: ``open_corpus(run).test``.
         exact, reset_every, adaptation, compressors
             As in ``evaluate``.
         progress
             Called with the completed share, 0 to 1.
-        check
-            Called before each piece is read; it raises an error if the ids must no longer be read.
         """
         tally = TextCounts(self.vocabulary, compressors=compressors)
-        pieces = counted_ids(self.vocabulary, ids, tally, progress=progress, check=check)
+        pieces = counted_ids(self.vocabulary, ids, tally, progress=progress)
         return self._evaluate(
             pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
         )
@@ -205,7 +203,8 @@ class TextModel:
             Dynamic evaluation: the model continues to learn from the text already scored; see
             ``Adaptation``.
         alternatives
-            The number of most probable symbols to list at each position.
+            The number of most probable symbols to list at each position. Memory is about 70 bytes
+            per symbol, and 8 for each of them.
         progress
             Called with the completed share, 0 to 1.
 
@@ -216,8 +215,8 @@ class TextModel:
         UnknownSymbolsError
             The text has unknown symbols, and ``unknown="error"``.
         """
-        if alternatives < 1:
-            raise ConfigError(f"alternatives must be at least 1; got {alternatives}")
+        if alternatives < 0:
+            raise ConfigError(f"alternatives must be at least 0; got {alternatives}")
         return score_text(
             self.network,
             self.vocabulary,

@@ -20,7 +20,8 @@ from nextchar.errors import ConfigError, CorpusError, TextError
 from nextchar.novelty.automaton import MAX_TEXT_LENGTH
 from nextchar.novelty.characters import Characters
 from nextchar.novelty.matching import Matcher, Matches
-from nextchar.text.vocabulary import Ids, Vocabulary
+from nextchar.text.stored_ids import TextIds
+from nextchar.text.vocabulary import Vocabulary
 
 NGRAMS = (4, 8, 12, 16, 24, 32, 48, 64)
 SPANS = 10
@@ -103,13 +104,12 @@ class Novelty:
 
 def novelty(
     vocabulary: Vocabulary,
-    corpus: Ids,
+    corpus: TextIds,
     text: str,
     *,
     ngrams: Sequence[int] = NGRAMS,
     spans: int = SPANS,
     progress: Callable[[float], None] | None = None,
-    check: Callable[[], None] | None = None,
 ) -> Novelty:
     """Compare a text with a corpus, in time linear in both.
 
@@ -120,7 +120,7 @@ def novelty(
     vocabulary
         The vocabulary of the corpus.
     corpus
-        The ids of the corpus, [N]; for example ``open_corpus(run).train``.
+        The ids of the corpus, [N], in memory or in a file: ``open_corpus(run).train``.
     text
         The text, at least one character.
     ngrams
@@ -129,15 +129,13 @@ def novelty(
         Maximum number of shared spans to list.
     progress
         Called with the fraction of the corpus read so far, 0 to 1.
-    check
-        Called before each block of the corpus; may raise an exception to stop the comparison.
 
     Raises
     ------
     TextError
         The text is empty, too long, or contains a lone surrogate.
     CorpusError
-        The corpus contains an id outside the vocabulary.
+        The corpus contains an id outside the vocabulary, or its file was modified.
     ConfigError
         ``ngrams`` or ``spans`` is out of range.
     """
@@ -160,8 +158,6 @@ def novelty(
     follows = np.ones_like(starts) if vocabulary.kind == "byte" else starts
     matcher = Matcher(characters.ids, starts, follows)
     for start in range(0, len(corpus), _IDS_AT_ONCE):
-        if check is not None:
-            check()
         block = np.array(corpus[start : start + _IDS_AT_ONCE], np.uint32)
         if block.max() >= len(vocabulary):
             raise CorpusError(

@@ -7,6 +7,8 @@ import lzma
 import zlib
 from typing import Protocol
 
+LIMIT_BYTES = 1 << 23
+
 
 class _Compressor(Protocol):
     def compress(self, data: bytes, /) -> bytes: ...
@@ -15,7 +17,11 @@ class _Compressor(Protocol):
 
 
 class CompressedSizes:
-    """Compresses a text with xz, bz2 and gzip at their best settings, in constant memory."""
+    """Compresses the beginning of a text with xz, bz2 and gzip at their best settings.
+
+    The time and memory of xz at this setting grow with the text, up to minutes and 700 MB, so no
+    more pieces are compressed after the one that reaches ``LIMIT_BYTES``.
+    """
 
     def __init__(self) -> None:
         self._compressors: dict[str, _Compressor] = {
@@ -24,9 +30,18 @@ class CompressedSizes:
             "gzip": zlib.compressobj(9, wbits=31),
         }
         self._sizes = dict.fromkeys(self._compressors, 0)
+        self._left = LIMIT_BYTES
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further pieces are ignored."""
+        return self._left <= 0
 
     def feed(self, data: bytes) -> None:
-        """Compress the next piece."""
+        """Compress the next piece, unless ``is_full``."""
+        if self.is_full:
+            return
+        self._left -= len(data)
         for name, compressor in self._compressors.items():
             self._sizes[name] += len(compressor.compress(data))
 

@@ -1,4 +1,4 @@
-"""A memory-mapped text of ids: ``ids.bin`` and ``corpus.json`` in a folder.
+"""An encoded text on disk: ``ids.bin`` and ``corpus.json`` in a folder.
 
 ``ids.bin`` contains only the ids, little-endian, in the smallest unsigned type for the vocabulary.
 ``corpus.json`` describes them and has their checksum.
@@ -13,12 +13,10 @@ Legend: N symbols.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from io import BufferedReader
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,11 +24,12 @@ import numpy as np
 
 from nextchar.config import TextConfig
 from nextchar.errors import CorpusError
-from nextchar.storage import atomic_file, read_json, storage_errors, write_json
+from nextchar.storage import atomic_file, open_regular, read_json, storage_errors, write_json
 from nextchar.text.encoding import Copy, Encoding, Prefix
 from nextchar.text.folds import Fold
 from nextchar.text.reading import TextSource
-from nextchar.text.vocabulary import Ids, Vocabulary
+from nextchar.text.stored_ids import IdsFile, StoredIds
+from nextchar.text.vocabulary import Vocabulary
 
 FORMAT_VERSION = 2  # version 1 had no boundaries ("borders" in the file) and no copies
 IDS_FILE = "ids.bin"
@@ -52,8 +51,10 @@ class Corpus:
         Number of characters of the text, without copies.
     fingerprint
         SHA-256 of ``ids.bin``, hexadecimal.
+    highest
+        The highest id.
     names
-        Names of the source files.
+        Names of the source files, without their folders.
     splits
         Start and end of ``train``, ``test`` and ``validation``, in this order.
     boundaries
@@ -61,21 +62,20 @@ class Corpus:
     augmented
         Number of symbols in augmented copies, at the end of the training split.
     ids
-        The ids [N], mapped read-only.
-    signature
-        Size in bytes and modification time in ns of ``ids.bin`` when it was opened.
+        The ids [N], read from the file slice by slice. A read raises ``CorpusError`` if the file
+        was modified since it was opened.
     """
 
     folder: Path
     length: int
     characters: int
     fingerprint: str
+    highest: int
     names: tuple[str, ...]
     splits: dict[str, tuple[int, int]]
     boundaries: tuple[int, ...]
     augmented: int
-    ids: Ids = field(repr=False)
-    signature: tuple[int, int] = field(repr=False)
+    ids: StoredIds = field(repr=False)
 
     @classmethod
     def build(
@@ -126,7 +126,7 @@ class Corpus:
                 training = [Prefix(source, vocabulary, cuts[0])] if fold is None else fold.training
                 cuts = encoding.insert(copies, training, cuts, Path(file.name))
             os.fsync(file.fileno())  # detect a full disk before writing the header
-            write_json(folder / HEADER_FILE, _described(encoding, source.names, cuts))
+            write_json(folder / HEADER_FILE, _described(encoding, source.base_names, cuts))
         return cls.open(folder)
 
     @classmethod
@@ -141,62 +141,46 @@ class Corpus:
         header = _Header.read(folder)
         path = folder / IDS_FILE
         try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                _require_intact(file, status.st_size, header, path)
-                ids = np.memmap(file, dtype=header.dtype.newbyteorder("<"), mode="r")
+            with open_regular(path) as opened:
+                file = IdsFile(opened, path, header.dtype.newbyteorder("<"))
         except OSError as error:
             raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+        _require_intact(file, header)
         return cls(
             folder=folder,
             length=header.length,
             characters=header.characters,
             fingerprint=header.fingerprint,
+            highest=file.highest,
             names=header.names,
             splits=header.splits,
             boundaries=header.boundaries,
             augmented=header.augmented,
-            ids=ids,
-            signature=(status.st_size, status.st_mtime_ns),
+            ids=StoredIds(file, 0, header.length),
         )
 
     @property
-    def train(self) -> Ids:
-        """A view of the training ids."""
+    def train(self) -> StoredIds:
+        """The training ids."""
         return self._part("train")
 
     @property
-    def original(self) -> Ids:
-        """A view of the training ids without augmented copies."""
-        return self.train[: len(self.train) - self.augmented]
+    def original(self) -> StoredIds:
+        """The training ids without augmented copies."""
+        return self.train.part(0, len(self.train) - self.augmented)
 
     @property
-    def test(self) -> Ids:
-        """A view of the test ids."""
+    def test(self) -> StoredIds:
+        """The test ids."""
         return self._part("test")
 
     @property
-    def validation(self) -> Ids:
-        """A view of the validation ids."""
+    def validation(self) -> StoredIds:
+        """The validation ids."""
         return self._part("validation")
 
-    def check(self) -> None:
-        """Raise ``CorpusError`` if ``ids.bin`` has been modified since it was opened.
-
-        Call this before reading: access beyond the end of a truncated mapped file kills the
-        process.
-        """
-        path = self.folder / IDS_FILE
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise CorpusError(f"{path} was removed while in use: {error.strerror}") from error
-        if (status.st_size, status.st_mtime_ns) != self.signature:
-            raise CorpusError(f"{path} was modified while in use: it must not change until the end")
-
-    def _part(self, name: str) -> Ids:
-        start, end = self.splits[name]
-        return self.ids[start:end]
+    def _part(self, name: str) -> StoredIds:
+        return self.ids.part(*self.splits[name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,12 +201,12 @@ class _Header:
         path = folder / HEADER_FILE
         values = read_json(path, CorpusError)
         version = values.get("format_version")
-        if not isinstance(version, int) or version < 1:
-            raise CorpusError(f"{path} is damaged: format_version {version!r}")
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise CorpusError(f"{path} is damaged: format_version {version!r:.80}")
         if version > FORMAT_VERSION:
             raise CorpusError(
-                f"{path} has format version {version}, but this version of nextchar supports up to "
-                f"{FORMAT_VERSION}: update nextchar"
+                f"{path} has format version {version!r:.80}, but this version of nextchar supports "
+                f"up to {FORMAT_VERSION}: update nextchar"
             )
         if version == 1:
             values = {"borders": [], "augmented": 0, **values}
@@ -236,30 +220,31 @@ class _Header:
     @classmethod
     def _parse(cls, values: dict[str, Any]) -> Self:
         if values["dtype"] not in ("uint8", "uint16", "uint32"):
-            raise ValueError(f"dtype {values['dtype']!r}")
+            raise ValueError(f"dtype {values['dtype']!r:.80}")
         splits = {name: _pair(values["splits"][name]) for name in SPLITS}
         bounds = [0, *(end for _, end in splits.values())]
         if [start for start, _ in splits.values()] != bounds[:-1] or bounds != sorted(bounds):
-            raise ValueError(f"splits {values['splits']!r}")
-        if values["length"] != bounds[-1] or bounds[-1] < 1:
-            raise ValueError(f"length {values['length']!r}")
+            raise ValueError(f"splits {values['splits']!r:.80}")
+        if _whole(values["length"]) != bounds[-1] or bounds[-1] < 1:
+            raise ValueError(f"length {values['length']!r:.80}")
         characters = _whole(values["characters"])
         if not 0 <= characters <= bounds[-1]:
-            raise ValueError(f"characters {characters!r}")
+            raise ValueError(f"characters {characters!r:.80}")
         end = splits["train"][1]
-        boundaries = tuple(map(_whole, values["borders"]))
+        boundaries = tuple(map(_whole, _list(values["borders"])))
         inside = [0, *boundaries, end] if boundaries else [0]
         if any(place >= later for place, later in itertools.pairwise(inside)):
-            raise ValueError(f"borders {values['borders']!r}")
+            raise ValueError("borders do not ascend from 1 to the end of train")
         augmented = _whole(values["augmented"])
         if augmented != 0 and end - augmented not in boundaries:
-            raise ValueError(f"augmented {augmented!r}")
+            raise ValueError(f"augmented {augmented!r:.80}")
         return cls(
             dtype=np.dtype(values["dtype"]),
             length=bounds[-1],
             characters=characters,
-            fingerprint=str(values["sha256"]),
-            names=tuple(map(str, values["names"])),
+            fingerprint=_text(values["sha256"]),
+            # Earlier versions stored whole paths, which may tell the name of a user.
+            names=tuple(Path(_text(name)).name for name in _list(values["names"])),
             splits=splits,
             boundaries=boundaries,
             augmented=augmented,
@@ -282,20 +267,34 @@ def _described(encoding: Encoding, names: tuple[str, ...], cuts: list[int]) -> d
     }
 
 
-def _pair(value: Any) -> tuple[int, int]:  # noqa: ANN401
-    start, end = value
+def _pair(value: object) -> tuple[int, int]:
+    start, end = _list(value)
     return _whole(start), _whole(end)
 
 
 def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"must be an integer, got {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"must be an integer, got {value!r:.80}")
     return value
 
 
-def _require_intact(file: BufferedReader, size: int, header: _Header, path: Path) -> None:
-    expected = header.length * header.dtype.itemsize
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"must be a text, got {value!r:.80}")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"must be a list, got {value!r:.80}")
+    return value
+
+
+def _require_intact(file: IdsFile, header: _Header) -> None:
+    size, expected = file.signature[0], header.length * header.dtype.itemsize
     if size != expected:
-        raise CorpusError(f"{path} has {size} bytes, expected {expected}: build it again")
-    if hashlib.file_digest(file, "sha256").hexdigest() != header.fingerprint:
-        raise CorpusError(f"{path} was modified or is damaged (SHA-256 differs): build it again")
+        raise CorpusError(f"{file.path} has {size} bytes, expected {expected}: build it again")
+    if file.digest() != header.fingerprint:
+        raise CorpusError(
+            f"{file.path} was modified or is damaged (SHA-256 differs): build it again"
+        )

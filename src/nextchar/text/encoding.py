@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextchar.config import TextConfig
 from nextchar.errors import TextError
@@ -181,21 +180,23 @@ def _little_endian(ids: Ids) -> bytes:
 
 def _held_out_starts(path: str, encoding: Encoding, config: TextConfig) -> list[int]:
     """Return the starts of the test split and the validation split; their sizes round up."""
-    ids = np.memmap(path, dtype=encoding.vocabulary.dtype.newbyteorder("<"), mode="r")
     held_out = [
         Fraction(str(config.validation_fraction)) + Fraction(str(config.test_fraction)),
         Fraction(str(config.validation_fraction)),
     ]
-    starts = encoding.vocabulary.starts_character
-    return [
-        _character_start(ids, starts, encoding.length - math.ceil(encoding.length * share))
-        for share in held_out
-    ]
+    with Path(path).open("rb") as file:
+        return [
+            _character_start(file, encoding, encoding.length - math.ceil(encoding.length * share))
+            for share in held_out
+        ]
 
 
-def _character_start(ids: Ids, starts: NDArray[np.bool_], position: int) -> int:
+def _character_start(file: IO[bytes], encoding: Encoding, position: int) -> int:
     """Return the start of the character at a position; the position itself if none is near."""
-    if position == len(ids):
+    if position == encoding.length:
         return position
-    nearest = range(position, max(position - _LONGEST_CHARACTER, -1), -1)
-    return next((place for place in nearest if starts[ids[place]]), position)
+    dtype, first = encoding.vocabulary.dtype, max(position - _LONGEST_CHARACTER + 1, 0)
+    file.seek(first * dtype.itemsize)
+    data = file.read((position + 1 - first) * dtype.itemsize)
+    starts = encoding.vocabulary.starts_character[np.frombuffer(data, dtype.newbyteorder("<"))]
+    return first + int(np.flatnonzero(starts)[-1]) if starts.any() else position

@@ -85,6 +85,11 @@ class TextSource:
         return tuple(file.name for file in self.files)
 
     @property
+    def base_names(self) -> tuple[str, ...]:
+        """The names of the files without their folders, which may tell the name of a user."""
+        return tuple(Path(name).name for name in self.names)
+
+    @property
     def size(self) -> int:
         """Bytes on disk."""
         return sum(file.size for file in self.files)

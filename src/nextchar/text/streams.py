@@ -19,13 +19,17 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError, TextError, as_option
+from nextchar.text.stored_ids import ReadAhead, StoredIds
 
 NO_TARGET = -100
+
+Places: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +62,7 @@ class Streams:
     Attributes
     ----------
     ids
-        The text [N].
+        The text [N], in memory or in a file.
     batch_size, sequence_length
         B and T; the text must have at least B T predictions.
     boundaries
@@ -69,8 +73,6 @@ class Streams:
         Seed of the random resets; the same for all ranks.
     rank, world
         The rank r and the number of ranks R; rank r reads streams r B/R to (r + 1) B/R.
-    check
-        Called before the ids are read; raises if they can no longer be read.
 
     Raises
     ------
@@ -80,7 +82,7 @@ class Streams:
         B is not a multiple of R, a value is out of range, or the boundaries do not ascend.
     """
 
-    ids: NDArray[np.integer]
+    ids: NDArray[np.integer] | StoredIds
     batch_size: int
     sequence_length: int
     boundaries: tuple[int, ...] = ()
@@ -88,7 +90,6 @@ class Streams:
     seed: int = 0
     rank: int = 0
     world: int = 1
-    check: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.sequence_length, self.world) < 1:
@@ -114,25 +115,33 @@ class Streams:
             raise TextError(self._too_small())
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of a step ≥ 0, in constant time."""
-        if self.check is not None:
-            self.check()
+        """Return the batch of a step ≥ 0, in constant time.
+
+        Raises
+        ------
+        CorpusError
+            The file of the ids was modified, or cannot be read.
+        """
         windows = (self._stream_starts + step) % self._windows
         segments = np.searchsorted(self._first_windows, windows, side="right") - 1
         offsets = (windows - self._first_windows[segments]) * self.sequence_length
         starts, lasts = self._bounds[:, segments]
         counts = np.minimum(lasts - starts - offsets, self.sequence_length)
         own = slice(self.rank * self._share, (self.rank + 1) * self._share)
-        positions = (starts + offsets)[own] + np.arange(self.sequence_length)[:, None]
-        inside = positions < lasts[own]
-        positions = np.minimum(positions, lasts[own] - 1)
-        # Convert to a plain array: ``take`` on a memory map would return a memory map.
-        ids = np.asarray(self.ids)
+        first, counts_here = (starts + offsets)[own], counts[own]
+        ids, begins = self._read(first, first + counts_here + 1)
+        places = np.arange(self.sequence_length + 1)[:, None]
+        window = ids.take(begins + np.minimum(places, counts_here)).astype(np.int64)
+        inputs, targets = window[:-1], window[1:]
+        if counts_here.min() < self.sequence_length:
+            inside = places[:-1] < counts_here
+            inputs = np.where(inside, inputs, window[counts_here - 1, np.arange(self._share)])
+            targets = np.where(inside, targets, NO_TARGET)
         return Batch(
-            inputs=ids.take(positions).astype(np.int64),
-            targets=np.where(inside, ids.take(positions + 1).astype(np.int64), NO_TARGET),
+            inputs=inputs,
+            targets=targets,
             reset=((offsets == 0) | self._resets(step))[own],
-            target_share=int(counts[own].sum()) / int(counts.sum()),
+            target_share=int(counts_here.sum()) / int(counts.sum()),
         )
 
     def epoch(self, step: int) -> float:
@@ -146,6 +155,17 @@ class Streams:
         draws = np.random.default_rng((self.seed, step)).random(self.batch_size)
         drawn: NDArray[np.bool_] = draws < self.reset_probability
         return drawn
+
+    @cached_property
+    def _read(self) -> Callable[[Places, Places], tuple[NDArray[np.integer], Places]]:
+        """A function from the start and end of each window, int64[B/R], to ids that contain them.
+
+        It also returns the index of each window's first id in these ids.
+        """
+        ids = self.ids
+        if isinstance(ids, StoredIds):
+            return ReadAhead(ids, self._share, self.sequence_length + 1).read
+        return lambda starts, _ends: (ids, starts)
 
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:

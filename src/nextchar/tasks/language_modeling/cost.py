@@ -62,7 +62,6 @@ def measure_cost(
 
 
 def _validation_seconds(network: Network, corpus: Corpus, arithmetic: Arithmetic) -> float:
-    corpus.check()
     part = corpus.validation[:VALIDATED_SYMBOLS]
     if len(part) < 2:
         return 0.0

@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import CorpusError
 from nextchar.evaluation import nats_parallel
 from nextchar.nn.network import Network
 from nextchar.nn.precision import arithmetic_of
+from nextchar.run_files.model_files import load_vocabulary
 from nextchar.run_files.seals import require_sealed
 from nextchar.text.corpus import HEADER_FILE, Corpus
 from nextchar.text.streams import Streams
@@ -20,6 +23,7 @@ from nextchar.training.objective import ValidationResult
 
 CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
+_IDS_COUNTED = 1 << 28  # at most, of the training part
 
 
 @checked
@@ -29,11 +33,19 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     Raises
     ------
     CorpusError
-        The corpus is missing, damaged or has changed.
+        The corpus is missing, damaged or has changed, or does not belong to the vocabulary.
+    RunError
+        The vocabulary of the run is missing or damaged.
     """
     folder = Path(run)
     corpus = Corpus.open(folder / CORPUS_FOLDER)
     require_sealed(folder, f"{CORPUS_FOLDER}/{HEADER_FILE}", CorpusError)
+    symbols = len(load_vocabulary(folder))
+    if corpus.highest >= symbols:
+        raise CorpusError(
+            f"{corpus.folder} does not belong to the vocabulary of its run: it has the id "
+            f"{corpus.highest}, and ids are 0 to {symbols - 1}"
+        )
     return corpus
 
 
@@ -50,7 +62,6 @@ def training_streams(
         seed=training.seed,
         rank=rank,
         world=world,
-        check=corpus.check,
     )
 
 
@@ -64,29 +75,40 @@ def validation(
     ids = corpus.validation
     if len(ids) < 2:
         return None
-    corpus.check()
-    characters = max(1, int(vocabulary.starts_character[ids[1:]].sum()))
     arithmetic = arithmetic_of(training.precision)
 
-    def pieces() -> Iterator[Ids]:
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            corpus.check()
-            yield ids[start : start + _IDS_AT_ONCE]
-
     def measure(network: Network) -> ValidationResult:
-        return ValidationResult(
-            nats=nats_parallel(network, pieces(), arithmetic=arithmetic) / characters
-        )
+        characters = 0
+
+        def pieces() -> Iterator[Ids]:
+            nonlocal characters
+            for number, piece in enumerate(ids.pieces()):
+                # The first symbol is context only.
+                characters += _characters(vocabulary, piece if number else piece[1:])
+                yield piece
+
+        nats = nats_parallel(network, pieces(), arithmetic=arithmetic)
+        return ValidationResult(nats=nats / max(1, characters))
 
     return measure
 
 
 def symbols_per_char(corpus: Corpus, vocabulary: Vocabulary) -> float:
-    """Return the mean number of symbols per original character in the training part."""
+    """Return the mean number of symbols per original character in the training part.
+
+    If the part has more than 2²⁸ symbols, only evenly spaced pieces are counted.
+    """
     ids = corpus.train
-    characters = 0
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        corpus.check()
+    if vocabulary.starts_character.all():
+        return 1.0
+    starts = range(0, len(ids), max(1, len(ids) // _IDS_COUNTED) * _IDS_AT_ONCE)
+    symbols, characters = 0, 0
+    for start in starts:
         piece = ids[start : start + _IDS_AT_ONCE]
-        characters += int(vocabulary.starts_character[piece].sum())
-    return len(ids) / max(1, characters)
+        symbols += len(piece)
+        characters += _characters(vocabulary, piece)
+    return symbols / max(1, characters)
+
+
+def _characters(vocabulary: Vocabulary, ids: Ids) -> int:
+    return int(np.count_nonzero(vocabulary.starts_character.take(ids)))
