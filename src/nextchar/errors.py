@@ -25,11 +25,13 @@ import re
 import signal
 from typing import Self
 
-# Markers in messages: for a position, and around the terms of Python and of the command line. They
-# are noncharacters, which do not occur in texts.
-PLACE = "\ufdd3"
-_BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
-_TERMS = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
+# Markers in messages: for a position, and around the terms of Python and of the command line. A
+# quoted name or text may contain any character, but hardly one of these sequences of noncharacters.
+PLACE = "\ufdd3\ufdd0\ufdd2\ufdd1\ufdd3"
+_BEGIN, _BETWEEN, _END = (
+    f"{first}\ufdd2\ufdd3\ufdd0\ufdd1{first}" for first in "\ufdd0\ufdd1\ufdd2"
+)
+_TERMS = re.compile(f"{_BEGIN}(.*?){_BETWEEN}(.*?){_END}", re.DOTALL)
 
 
 def in_terms(python: str, command_line: str) -> str:

@@ -25,9 +25,9 @@ def cut(text: str, size: int) -> list[str]:
 def test_lines_end_alike(lines: list[str], end: str, is_ended: bool, size: int) -> None:
     text = end.join(lines) + end * is_ended
     wanted = lines if is_ended or lines[-1] else lines[:-1]
-    assert list(lines_of(cut(text, size))) == wanted
-    assert [line.rstrip("\r\n") for line in lines_with_ends(cut(text, size))] == wanted
-    assert "".join(lines_with_ends(cut(text, size))) == text
+    assert list(lines_of(cut(text, size), "a.txt")) == wanted
+    assert [line.rstrip("\r\n") for line in lines_with_ends(cut(text, size), "a.txt")] == wanted
+    assert "".join(lines_with_ends(cut(text, size), "a.txt")) == text
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_lines_end_alike(lines: list[str], end: str, is_ended: bool, size: int) 
 )
 def test_a_return_alone_ends_lines_where_it_ends_the_first(text: str, lines: list[str]) -> None:
     for size in range(1, 4):
-        assert list(lines_of(cut(text, size))) == lines
+        assert list(lines_of(cut(text, size), "a.txt")) == lines
 
 
 def parted(*lines: str) -> list[tuple[str, str]]:
