@@ -64,7 +64,7 @@ _SIGNATURES = (
     _signature("a PowerPoint presentation (.pptx)", _ANY_ENTRY + rb"ppt/", _EXPORT),
     _signature("an Office document", _ZIP_ENTRY + rb"(\[Content_Types\]\.xml|_rels/)", _EXPORT),
     _signature("a zip archive", rb"PK(\x03\x04|\x05\x06|\x07\x08)", _UNPACK),
-    _signature("a tar archive", rb".{257}ustar[\x00 ]", _UNPACK),
+    _signature("a tar archive", rb".{257}ustar(\x00|  \x00)", _UNPACK),
     _signature("a 7z archive", rb"7z\xbc\xaf\x27\x1c", _UNPACK),
     _signature("a RAR archive", rb"Rar!\x1a\x07", _UNPACK),
     _signature("a cabinet archive", rb"MSCF\x00{4}", _UNPACK),
