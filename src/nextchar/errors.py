@@ -27,18 +27,17 @@ from typing import Self
 
 from nextchar.visible import one_line
 
-# Markers in messages: for a position, and around the terms of Python and of the command line. They
-# are noncharacters, which have no place in texts.
-PLACE = "\ufdd3"
-_BEGIN, _BETWEEN, _END = "\ufdd0", "\ufdd1", "\ufdd2"
-_MARKERS = f"[{_BEGIN}-{PLACE}]"
-_TERM = f"([^{_BEGIN}-{PLACE}]*)"
-_TERMS = re.compile(f"{_BEGIN}{_TERM}{_BETWEEN}{_TERM}{_END}")
+# Markers in messages: for a position, and around the terms of Python and of the command line. A
+# quoted name or text may contain any character, but hardly one of these sequences of noncharacters.
+PLACE = "\ufdd3\ufdd0\ufdd2\ufdd1\ufdd3"
+_BEGIN, _BETWEEN, _END = (
+    f"{first}\ufdd2\ufdd3\ufdd0\ufdd1{first}" for first in "\ufdd0\ufdd1\ufdd2"
+)
+_TERMS = re.compile(f"{_BEGIN}(.*?){_BETWEEN}(.*?){_END}", re.DOTALL)
 
 
 def in_terms(python: str, command_line: str) -> str:
     """Return a part of a message in two versions, for Python and for the command line."""
-    python, command_line = (re.sub(_MARKERS, "\ufffd", term) for term in (python, command_line))
     return f"{_BEGIN}{python}{_BETWEEN}{command_line}{_END}"
 
 
@@ -121,7 +120,7 @@ class CharacterError(TextError):
     """
 
     def __init__(self, message: str, *, character: str = "", place: str = "") -> None:
-        super().__init__(message.replace(PLACE, re.sub(_MARKERS, "\ufffd", place)))
+        super().__init__(message.replace(PLACE, place))
         self.character = character
         self.place = place
         self._message = message

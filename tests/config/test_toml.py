@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,11 @@ def test_written_options_are_read_back(
         (b"[network]\nhidden_size = 3", "options must not be in sections; got .network."),
         (b"hidden_size", "o.toml is not TOML"),
         (b"\xff", "o.toml is not TOML"),
+        (b"a." * 60_000 + b"a = 1", "120,005 bytes, and at most 65,536 are allowed"),
+        (b"x = 1\n" + b"a." * 3000 + b"a = 1", "line 2 has 6,005 bytes, and at most 5,000 are"),
+        (b"[" * 3000, "o.toml is not TOML"),
+        (b"a = " + b"[" * 4000, "o.toml is not TOML"),
+        (b"a = " + b"9" * 4900, "o.toml is not TOML"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -53,3 +60,47 @@ def test_one_budget_takes_the_place_of_the_other() -> None:
     assert overridden({"minutes": 1.0}, by={"steps": 5}) == {"steps": 5}
     assert overridden({"epochs": 3.0}, by={"steps": 5}) == {"steps": 5}
     assert overridden({"steps": 5}, by={"layers": 1}) == {"steps": 5, "layers": 1}
+
+
+def test_the_slowest_file_that_is_allowed_takes_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "o.toml"
+    line = ".".join("a" * 2400)
+    path.write_text("".join(f"{line}.b{number} = 1\n" for number in range(13)))
+    began = time.process_time()
+    with pytest.raises(ConfigError, match="must not be in sections"):
+        read_options(path)
+    assert time.process_time() - began < 5
+
+
+def test_a_message_quotes_only_the_beginning_of_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "o.toml"
+    for content in (
+        f"hidden_size = '{'x' * 4900}'",
+        f"cell = '{'x' * 4900}'",
+        "\n".join(f"{'n' * 900}{number} = 1" for number in range(60)),
+        f"[{'s' * 4900}]\na = 1",
+    ):
+        path.write_text(content)
+        with pytest.raises(ConfigError) as caught:
+            read_options(path)
+        assert len(str(caught.value)) < 3000
+        assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_of_utf8_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "o.toml"
+    path.write_text("hidden_size = 3", encoding="utf-8-sig")
+    assert read_options(path) == {"hidden_size": 3}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "loop"])
+def test_only_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "o.toml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    with pytest.raises(ConfigError, match=r"cannot read .*o\.toml: "):
+        read_options(path)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from nextchar.errors import TextError
+from nextchar.text import files
 from nextchar.text.files import find_files
 
 
@@ -68,10 +69,10 @@ def test_a_path_object_is_never_a_pattern(tree: Path) -> None:
 
 
 def test_an_unreadable_file_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, mode: str) -> None:
+    def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(files, "open_regular", refuse)
     with pytest.raises(TextError, match=r"cannot read .*a\.txt: Permission denied"):
         find_files([tree / "a.txt"])
 

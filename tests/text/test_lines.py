@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextchar.errors import TextError
+from nextchar.text import lines
 from nextchar.text.lines import TwoColumns, lines_of, lines_with_ends
 
 LINE = st.text(st.characters(exclude_characters="\r\n"), max_size=5)
@@ -25,9 +28,9 @@ def cut(text: str, size: int) -> list[str]:
 def test_lines_end_alike(lines: list[str], end: str, is_ended: bool, size: int) -> None:
     text = end.join(lines) + end * is_ended
     wanted = lines if is_ended or lines[-1] else lines[:-1]
-    assert list(lines_of(cut(text, size))) == wanted
-    assert [line.rstrip("\r\n") for line in lines_with_ends(cut(text, size))] == wanted
-    assert "".join(lines_with_ends(cut(text, size))) == text
+    assert list(lines_of(cut(text, size), "a.txt")) == wanted
+    assert [line.rstrip("\r\n") for line in lines_with_ends(cut(text, size), "a.txt")] == wanted
+    assert "".join(lines_with_ends(cut(text, size), "a.txt")) == text
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_lines_end_alike(lines: list[str], end: str, is_ended: bool, size: int) 
 )
 def test_a_return_alone_ends_lines_where_it_ends_the_first(text: str, lines: list[str]) -> None:
     for size in range(1, 4):
-        assert list(lines_of(cut(text, size))) == lines
+        assert list(lines_of(cut(text, size), "a.txt")) == lines
 
 
 def parted(*lines: str) -> list[tuple[str, str]]:
@@ -81,3 +84,22 @@ def test_a_line_that_does_not_fit_is_refused(lines: tuple[str, ...], words: str)
         parted(*lines)
     assert words in str(refused.value)
     assert str(refused.value).endswith("(hint)")
+
+
+@pytest.mark.parametrize("split", [lines_of, lines_with_ends])
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
+    split: Callable[[Iterable[str], str], Iterator[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 50)
+    assert [*split(["a" * 20, "a" * 30, "\n", "b"], "a.txt")][1:] == ["b"]
+    drawn: list[int] = []
+
+    def endless() -> Iterator[str]:
+        yield "one\ntwo\n"
+        for number in range(1000):
+            drawn.append(number)
+            yield "a" * 10
+
+    with pytest.raises(TextError, match=r"^a\.txt, line 3 is too long: at most 50 characters"):
+        list(split(endless(), "a.txt"))
+    assert len(drawn) == 6

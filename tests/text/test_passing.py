@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from hypothesis import strategies as st
 
 from nextchar.errors import ConfigError, TextError
 from nextchar.text.passing import PassingText, Undecodable
+from nextchar.text.signatures import marked_encoding, signature_of
 
 CUT_OFF = gzip.compress(b"text" * 1000, mtime=0)[:-9]
 
 
 def is_plain(data: bytes) -> bool:
-    return data[:2] not in (b"\x1f\x8b", b"BZ", b"\xfd7", b"PK", b"\x28\xb5", b"7z", b"Ra")
+    return signature_of(data) is None and marked_encoding(data) is None
 
 
 def passed(data: bytes, encoding: str, errors: Undecodable = "pass") -> tuple[bytes, int]:
@@ -96,12 +98,12 @@ def test_compressed_input_is_undone(
         (
             "a.txt",
             gzip.compress(b"text" * 1000, mtime=0)[:-9],
-            "a.txt is not a complete compressed file",
+            "a.txt is not a complete gzip file",
         ),
         ("a.xz", lzma.compress(b"text")[:-9] + b"123456789", "a.xz is not a complete xz file"),
         ("a.bz2", b"plain", "a.bz2 is not a complete bzip2 file"),
-        ("a.txt", b"PK\x03\x04\x14", "a.txt is a zip archive (as .xlsx and .docx files are)"),
-        ("a.zst", b"\x28\xb5\x2f\xfd\x04", "a.zst is a Zstandard file: unpack it"),
+        ("a.txt", b"PK\x03\x04\x14", "a.txt is a zip archive, not a text: unpack it"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c", "a.7z is a 7z archive, not a text: unpack it"),
     ],
 )
 def test_what_cannot_be_undone_is_refused(
@@ -115,3 +117,19 @@ def test_what_cannot_be_undone_is_refused(
         list(text.chunks())
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_names_the_encoding_in_place_of_utf8(encoding: str) -> None:
+    data = "\ufeff한글\n".encode(encoding)
+    assert passed(data, "utf-8") == (data, 0)
+    assert passed(data, encoding) == (data, 0)
+
+
+def test_a_pipe_in_place_of_a_file_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        PassingText(str(tmp_path / "pipe"), "utf-8", "pass") as text,
+        pytest.raises(TextError, match="it is not a regular file"),
+    ):
+        list(text.chunks())

@@ -3,7 +3,9 @@ import errno
 import gzip
 import io
 import lzma
+import os
 import random
+import shutil
 import sys
 import tempfile
 import unicodedata
@@ -70,7 +72,7 @@ def test_characters_survive_any_chunk_border(scratch: Path, text: str, size: int
 @settings(deadline=None)
 @given(data=st.binary(min_size=1), size=st.integers(1, 9))
 def test_bytes_pass_unchanged_for_a_byte_vocabulary(scratch: Path, data: bytes, size: int) -> None:
-    if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+    if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         data = b"." + data
     scratch.write_bytes(data)
     with mock.patch.object(reading, "CHUNK_BYTES", size):
@@ -203,7 +205,7 @@ def test_compressed_files_are_undone_by_content_or_by_name(
 def test_an_archive_is_text_only_as_bytes(file: Path) -> None:
     file.write_bytes(b"PK\x03\x04rest")
     assert read_text([file], BYTES) == "PK\x03\x04rest"
-    with pytest.raises(TextError, match=r"a\.txt is a zip archive .*: unpack it"):
+    with pytest.raises(TextError, match=r"a\.txt is a zip archive, not a text: unpack it"):
         read_text([file], TextConfig(encoding="latin-1"))
 
 
@@ -251,6 +253,103 @@ def test_a_file_that_changes_between_two_readings_is_an_error(file: Path) -> Non
             list(source.chunks())
 
 
+def test_a_file_that_is_replaced_by_another_of_its_size_and_time_is_an_error(
+    file: Path, tmp_path: Path
+) -> None:
+    file.write_text("abc")
+    with open_text([file], UTF8) as source:
+        (tmp_path / "other").write_text("xyz")
+        shutil.copystat(file, tmp_path / "other")
+        (tmp_path / "other").replace(file)
+        with pytest.raises(TextError, match=r"a\.txt was modified while it was being read"):
+            list(source.chunks())
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_that_grows_without_end_is_an_error(
+    file: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    file.write_bytes(compress(b"text"))
+
+    def grow(_share: float) -> None:
+        assert file.stat().st_size < 1000
+        with file.open("ab") as growing:
+            growing.write(compress(b"text"))
+
+    with (
+        open_text([file], UTF8) as source,
+        pytest.raises(TextError, match=r"a\.txt was modified while it was being read"),
+    ):
+        list(source.chunks(grow))
+
+
+def test_a_file_that_is_cut_while_it_is_read_was_modified(file: Path) -> None:
+    file.write_bytes(gzip.compress(random.Random(0).randbytes(300_000).hex().encode()))
+    with mock.patch.object(reading, "CHUNK_BYTES", 1000), open_text([file], UTF8) as source:
+        chunks = source.chunks()
+        next(chunks)
+        os.truncate(file, 100_000)
+        with pytest.raises(TextError, match=r"a\.txt was modified while it was being read"):
+            list(chunks)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_byte_order_mark_names_the_encoding_in_place_of_utf8(
+    file: Path,
+    encoding: str,
+    compress: Callable[[bytes], bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = "\ufeff가나다 abc\n".encode(encoding)
+    file.write_bytes(compress(data))
+    caplog.set_level("INFO", "nextchar")
+    with open_text([file], UTF8) as source:
+        assert "".join(source.chunks()) == "".join(source.chunks()) == "가나다 abc\n"
+    assert caplog.messages == [f"{file}: read as {encoding}, by its byte order mark"]
+    caplog.clear()
+    assert read_text([file], TextConfig(encoding=encoding)) == "가나다 abc\n"
+    assert read_text([file], BYTES).encode("utf-8", "surrogateescape") == data
+    assert read_text([file], TextConfig(encoding="latin-1")) == data.decode("latin-1")
+    assert caplog.messages == []
+
+
+def test_utf16_without_a_mark_is_told(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_bytes("hello world\n".encode("utf-16-le"))
+    caplog.set_level("INFO", "nextchar")
+    read_text([file], UTF8)
+    assert caplog.messages == [
+        f"{file}: looks like utf-16-le without a byte order mark, but is read as utf-8"
+    ]
+    file.write_bytes("참 좋은 날이다\n".encode("utf-16-be") * 9)
+    with pytest.raises(TextError, match=r'it looks like utf-16-be: set encoding="utf-16-be"$'):
+        read_text([file], UTF8)
+
+
+def test_the_expansion_of_a_large_file_is_told_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "nextchar")
+    monkeypatch.setattr("nextchar.text.compressed.UNLIMITED_BYTES", 1000)
+    file.write_bytes(gzip.compress(b"abcd" * 250, mtime=0))
+    read_text([file], UTF8)
+    assert caplog.messages == []
+    file.write_bytes(gzip.compress(b"abcd" * 251, mtime=0))
+    with open_text([file], UTF8) as source:
+        assert len("".join(source.chunks())) == len("".join(source.chunks())) == 1004
+    assert caplog.messages == [f"{file}: {file.stat().st_size} bytes decompressed to 1.0 kB"]
+
+
+@pytest.mark.parametrize("name", ["\ufdd0", "\ufdd1a\ufdd2", "\ufdd3", "\ufdd0\ufdd1\ufdd2\ufdd3"])
+def test_a_name_of_noncharacters_is_not_lost_in_a_message(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"a\xff")
+    with pytest.raises(TextError) as caught:
+        read_text([tmp_path / name], UTF8)
+    assert str(caught.value).startswith(f"{tmp_path / name} is not utf-8: byte 0xff")
+    assert 'errors="replace"' in str(caught.value)
+    assert "--errors replace" in caught.value.for_command_line
+
+
 def test_a_file_that_disappears_is_an_error(file: Path) -> None:
     file.write_text("abc")
     with open_text([file], UTF8) as source:
@@ -263,10 +362,10 @@ def test_a_read_that_fails_is_an_error(file: Path, monkeypatch: pytest.MonkeyPat
     file.write_text("abc")
     with open_text([file], UTF8) as source:
 
-        def fail(self: Path, mode: str) -> None:
+        def fail(path: Path) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr(Path, "open", fail)
+        monkeypatch.setattr(reading, "open_regular", fail)
         with pytest.raises(TextError, match=r"cannot read .*: Input/output error"):
             list(source.chunks())
 

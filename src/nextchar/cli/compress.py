@@ -68,13 +68,13 @@ def _convert(
     """Write ``out`` from ``file``; return the bytes read, the bytes written, and the seconds."""
     from nextchar.errors import TextError
     from nextchar.language_model.model import LanguageModel
-    from nextchar.storage import write_bytes
+    from nextchar.storage import read_regular, write_bytes
 
     require_folder(out, "OUT")
     if out.exists():
         raise TextError(f"{out} exists already: name a file that does not")
     try:
-        data = file.read_bytes()
+        data = read_regular(file)
     except OSError as error:
         raise TextError(f"cannot read {file}: {error.strerror}") from error
     model = LanguageModel.load(run)

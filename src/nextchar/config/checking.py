@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Literal, Self
 from nextchar.errors import ConfigError
 from nextchar.suggestions import nearest
 
-_LISTED = 10  # unknown options in a message
-_LONGEST = 100  # characters compared with known names
+SHOWN = 80  # characters of a value in a message
+_LISTED = 5  # names
 
 
 def option(
@@ -58,7 +58,7 @@ class Section:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the section of a mapping from a run; ``ConfigError`` for unknown keys."""
         if not isinstance(values, Mapping):
-            raise ConfigError(f"a section must be an object; got {values!r:.80}")
+            raise ConfigError(f"a section must be an object; got {values!r:.{SHOWN}}")
         values = {cls.OLDER_NAMES.get(name, name): value for name, value in values.items()}
         reject_unknown(values, [field.name for field in dataclasses.fields(cls)])
         return cls(**{**cls.IN_OLDER_RUNS, **values})
@@ -91,9 +91,9 @@ def reject_unknown(values: Mapping[str, Any], known: list[str]) -> None:
     unknown = [name for name in values if name not in known]
     if not unknown:
         return
-    near = nearest(str(unknown[0])[:_LONGEST], known)
+    near = nearest(str(unknown[0])[:SHOWN], known)
     hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-    names = ", ".join(f"'{name:.80}'" for name in unknown[:_LISTED])
+    names = ", ".join(f"'{name!s:.{SHOWN}}'" for name in unknown[:_LISTED])
     names += f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
     raise ConfigError(f"unknown option{'s' if len(unknown) > 1 else ''} {names}: {hint}")
 
@@ -105,7 +105,7 @@ def check_value(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: 
     if isinstance(allowed[0], str):
         if value not in allowed:
             raise ConfigError(
-                f"{field.name} must be one of {', '.join(allowed)}; got {value!r:.80}"
+                f"{field.name} must be one of {', '.join(allowed)}; got {value!r:.{SHOWN}}"
             )
         return value
     kind = allowed[0]
@@ -114,7 +114,7 @@ def check_value(field: dataclasses.Field[Any], allowed: tuple[Any, ...], value: 
         value = float(value) if abs(value) < 1 << 1000 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
-        raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r:.80}")
+        raise ConfigError(f"{field.name} must be {words[kind]}; got {value!r:.{SHOWN}}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         _check_range(field, value)
     return value

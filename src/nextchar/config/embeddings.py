@@ -53,6 +53,10 @@ class EmbeddingConfig(Section):
     normalization: Normalization = option("none", "Unicode normalisation of the text.")
     encoding: str = option("utf-8", "Encoding of the files.")
     errors: DecodingErrors = option("strict", "Treatment of bytes that cannot be decoded.")
+    max_compression_ratio: int = option(
+        100, "Maximum compression ratio of a compressed file, beyond 10 MB.",
+        at_least=1, at_most=1 << 50,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +70,7 @@ class EmbeddingConfig(Section):
             normalization=self.normalization,
             encoding=self.encoding,
             errors=self.errors,
+            max_compression_ratio=self.max_compression_ratio,
         )
 
     @property

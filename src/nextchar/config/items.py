@@ -28,6 +28,10 @@ class ItemsConfig(Section):
     normalization: Normalization = option("none", "Unicode normalisation of the texts.")
     encoding: str = option("utf-8", "Encoding of the files.")
     errors: DecodingErrors = option("strict", "Treatment of bytes that cannot be decoded.")
+    max_compression_ratio: int = option(
+        100, "Maximum compression ratio of a compressed file, beyond 10 MB.",
+        at_least=1, at_most=1 << 50,
+    )  # fmt: skip
     validation_fraction: float = option(
         0.1, "Share of the items held out for validation.", at_least=0, below=1
     )
@@ -47,7 +51,10 @@ class ItemsConfig(Section):
     def reading(self) -> TextConfig:
         """The configuration for reading the files."""
         return TextConfig(
-            encoding=self.encoding, errors=self.errors, normalization=self.normalization
+            encoding=self.encoding,
+            errors=self.errors,
+            max_compression_ratio=self.max_compression_ratio,
+            normalization=self.normalization,
         )
 
 

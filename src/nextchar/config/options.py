@@ -32,6 +32,7 @@ class TextOptions(TypedDict, total=False):
     normalization: Normalization
     encoding: str
     errors: DecodingErrors
+    max_compression_ratio: int
     validation_fraction: float
     test_fraction: float
     fold: int
@@ -120,6 +121,7 @@ class ItemsOptions(TypedDict, total=False):
     normalization: Normalization
     encoding: str
     errors: DecodingErrors
+    max_compression_ratio: int
     validation_fraction: float
     epochs: float | None
     pool: int
@@ -249,3 +251,4 @@ class EmbeddingOptions(TypedDict, total=False):
     normalization: Normalization
     encoding: str
     errors: DecodingErrors
+    max_compression_ratio: int

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
-from nextchar.config.checking import Section, allowed_types, check_value, reject_unknown
+from nextchar.config.checking import SHOWN, Section, allowed_types, check_value, reject_unknown
 from nextchar.errors import ConfigError
 
 PartT = TypeVar("PartT", bound=Section)
@@ -99,7 +99,9 @@ class RunConfig:
         values = {**{name: {} for name in cls.LATER_PARTS}, **values}
         for name in parts:
             if not isinstance(values.get(name), Mapping):
-                raise ConfigError(f"key '{name}' must be an object, got {values.get(name)!r:.80}")
+                raise ConfigError(
+                    f"key '{name}' must be an object, got {values.get(name)!r:.{SHOWN}}"
+                )
         made: dict[str, Any] = {name: part.from_dict(values[name]) for name, part in parts.items()}
         return cls(**made)
 

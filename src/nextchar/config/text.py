@@ -36,6 +36,10 @@ class TextConfig(Section):
     normalization: Normalization = option("none", "Unicode normalisation of the text.")
     encoding: str = option("utf-8", "Encoding of the files.")
     errors: DecodingErrors = option("strict", "Treatment of bytes that cannot be decoded.")
+    max_compression_ratio: int = option(
+        100, "Maximum compression ratio of a compressed file, beyond 10 MB.",
+        at_least=1, at_most=1 << 50,
+    )  # fmt: skip
     validation_fraction: float = option(
         0.1, "Share of the text held out for validation, at its end.", at_least=0, below=1
     )

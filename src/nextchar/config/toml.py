@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.config import Config, RunConfig, reject_unknown
+from nextchar.config.checking import SHOWN
 from nextchar.errors import ConfigError
-from nextchar.storage import write_bytes
+from nextchar.storage import read_regular, write_bytes
 
+MAX_BYTES = 1 << 16
+MAX_LINE = 5000  # bytes; a path has up to 4096. The time of a long dotted name grows as its square.
 _BUDGETS = ("epochs", "steps", "minutes")
 
 
@@ -28,23 +31,33 @@ def read_table(path: Path, config_type: type[RunConfig] = Config) -> dict[str, A
     Raises
     ------
     ConfigError
-        The file cannot be read, is not TOML, or has an unknown name (the message suggests the
-        closest one).
+        The file cannot be read, is larger than ``MAX_BYTES``, has a line longer than
+        ``MAX_LINE``, is not TOML, or has an unknown name (the message suggests the closest one).
     """
     try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
+        table = tomllib.loads(_text(path))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     section = next((name for name, value in table.items() if isinstance(value, dict)), None)
     if section is not None:
-        raise ConfigError(f"{path}: options must not be in sections; got [{section}]")
+        raise ConfigError(f"{path}: options must not be in sections; got [{section:.{SHOWN}}]")
     try:
         reject_unknown(table, config_type.option_names())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return table
+
+
+def _text(path: Path) -> str:
+    data = read_regular(path, MAX_BYTES)
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if len(line) > MAX_LINE:
+            raise ValueError(
+                f"line {number} has {len(line):,} bytes, and at most {MAX_LINE:,} are allowed"
+            )
+    return data.decode("utf-8-sig")
 
 
 def read_options(path: Path, config_type: type[RunConfig] = Config) -> dict[str, Any]:

@@ -11,14 +11,13 @@ import contextlib
 import csv
 import itertools
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nextchar.errors import TextError
-from nextchar.text.lines import lines_of, lines_with_ends
+from nextchar.text.lines import LONGEST_LINE, lines_of, lines_with_ends
 from nextchar.text.reading import TextSource
 
 Separated = Literal["csv", "tsv"]
@@ -61,7 +60,7 @@ class Layout:
         """
         if self.quoted:
             return _quoted(source, self, name)
-        numbered = enumerate(lines_of(source.chunks()), 1)
+        numbered = enumerate(lines_of(source.chunks(), name), 1)
         lines = itertools.islice(numbered, self.skipped, None)
         return ((number, line.split(self.separator)) for number, line in lines)
 
@@ -88,7 +87,7 @@ def layout_of(source: TextSource, kind: Separated, fits: Sequence[Fits]) -> Layo
         Predicates for acceptable records, strictest first. The first layout that passes is
         returned, or else the standard layout of the kind.
     """
-    numbered = enumerate(lines_with_ends(source.chunks()))
+    numbered = enumerate(lines_with_ends(source.chunks(), source.names[0]))
     begun = itertools.dropwhile(lambda each: not each[1].strip("\r\n"), numbered)
     skipped, first = next(begun, (0, ""))
     lines, goes_on = _beginning(first, begun)
@@ -142,13 +141,16 @@ def _first_records(layout: Layout, lines: Sequence[str], *, goes_on: bool) -> li
     if not layout.quoted:
         return [line.rstrip("\r\n").split(layout.separator) for line in lines]
     with _long_fields():
-        records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
+        try:
+            records = [fields for fields in csv.reader(lines, delimiter=layout.separator) if fields]
+        except csv.Error:  # a field beyond the limit
+            return []
     # The last record may continue beyond the lines examined.
     return records[:-1] if goes_on and len(records) > 1 else records
 
 
 def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
-    lines = itertools.islice(lines_with_ends(source.chunks()), layout.skipped, None)
+    lines = itertools.islice(lines_with_ends(source.chunks(), name), layout.skipped, None)
     reader = csv.reader(lines, delimiter=layout.separator, strict=True)
     first = layout.skipped + 1
     while True:
@@ -159,12 +161,21 @@ def _quoted(source: TextSource, layout: Layout, name: str) -> Iterator[Record]:
                     batch.append((first, fields))
                     first = reader.line_num + layout.skipped + 1
         except csv.Error as error:
-            lines = itertools.islice(lines_with_ends(source.chunks()), first - 1, None)
+            if "field limit" in str(error):
+                raise _too_long(name, first) from error
+            lines = itertools.islice(lines_with_ends(source.chunks(), name), first - 1, None)
             opened = first + _opening_line(lines, layout.separator)
             raise _unclosed(name, opened, reader.line_num + layout.skipped, error) from error
         if not batch:
             return
         yield from batch
+
+
+def _too_long(name: str, line: int) -> TextError:
+    return TextError(
+        f"{name}, line {line}: the record that starts here has a field of more than "
+        f"{LONGEST_LINE:,} characters: a quote may not be closed"
+    )
 
 
 def _unclosed(name: str, opened: int, line: int, error: csv.Error) -> TextError:
@@ -212,9 +223,9 @@ def _opening_line(lines: Iterable[str], separator: str) -> int:
 
 @contextlib.contextmanager
 def _long_fields() -> Iterator[None]:
-    """Disable the field size limit of csv (128 KiB) during the block."""
+    """Raise the field size limit of csv (128 KiB) during the block."""
     with _limit:
-        before = csv.field_size_limit(sys.maxsize)
+        before = csv.field_size_limit(LONGEST_LINE)
         try:
             yield
         finally:

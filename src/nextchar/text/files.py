@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nextchar.errors import TextError
+from nextchar.storage import open_regular
 
 Input = str | os.PathLike[str]
 
@@ -70,6 +71,8 @@ def _files_of(given: Input) -> list[Path]:
         raise cannot_read(path, error) from error
     if isinstance(given, str) and glob.has_magic(given):
         return _matching(given)
+    if path.is_symlink():
+        raise TextError(f"{path} is a link that leads to no file or folder")
     raise TextError(f"no such file or folder: {path}")
 
 
@@ -98,6 +101,6 @@ def _require_readable(file: Path) -> None:
     if file.exists() and not file.is_file():
         raise TextError(f"{file} is not a regular file; pipe it to standard input, and read -")
     try:
-        file.open("rb").close()
+        open_regular(file).close()
     except OSError as error:
         raise cannot_read(file, error) from error

@@ -15,6 +15,7 @@ from nextchar.config import TextConfig
 from nextchar.errors import TextError
 from nextchar.text.reading import open_text
 
+LONGEST_LINE = 1 << 24  # characters
 _BREAK = re.compile(r"\r\n?|\n")
 
 
@@ -27,12 +28,26 @@ def read_lines(path: str | Path, config: TextConfig) -> Iterator[str]:
         The file cannot be read or decoded, or is empty.
     """
     with open_text([path], config, takes_bytes=False) as source:
-        yield from lines_of(source.chunks())
+        yield from lines_of(source.chunks(), source.names[0])
 
 
-def lines_of(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text without line endings; pieces may end anywhere."""
+def lines_of(chunks: Iterable[str], name: str) -> Iterator[str]:
+    """Yield the lines of a text without line endings; pieces may end anywhere.
+
+    Parameters
+    ----------
+    chunks
+        The text in pieces.
+    name
+        The name of the text, for messages.
+
+    Raises
+    ------
+    TextError
+        A line is longer than ``LONGEST_LINE``.
+    """
     held: list[str] = []
+    size, number = 0, 1
     is_decided = ends_with_returns = False
     for chunk in _whole_breaks(chunks):
         if not is_decided:
@@ -44,24 +59,42 @@ def lines_of(chunks: Iterable[str]) -> Iterator[str]:
         for line in whole:
             yield "".join([*held, line]).removesuffix("\r") if held else line.removesuffix("\r")
             held = []
+        number += len(whole)
+        size = len(rest) if whole else size + len(rest)
+        _require_short(size, name, number)
         if rest:
             held.append(rest)
     if held:
         yield "".join(held).removesuffix("\r")
 
 
-def lines_with_ends(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a text with line endings; a lone carriage return always ends a line."""
+def lines_with_ends(chunks: Iterable[str], name: str) -> Iterator[str]:
+    """Yield the lines of a text with line endings; a lone carriage return always ends a line.
+
+    Parameters and errors are those of ``lines_of``.
+    """
     held: list[str] = []
+    size, number = 0, 1
     for chunk in _whole_breaks(chunks):
         cut = max(chunk.rfind("\n"), chunk.rfind("\r")) + 1
         if cut:
-            yield from io.StringIO("".join([*held, chunk[:cut]]), newline="")
-            held = []
+            for line in io.StringIO("".join([*held, chunk[:cut]]), newline=""):
+                number += 1
+                yield line
+            held, size = [], 0
+        size += len(chunk) - cut
+        _require_short(size, name, number)
         if cut < len(chunk):
             held.append(chunk[cut:])
     if held:
         yield "".join(held)
+
+
+def _require_short(size: int, name: str, number: int) -> None:
+    if size > LONGEST_LINE:
+        raise TextError(
+            f"{name}, line {number} is too long: at most {LONGEST_LINE:,} characters are allowed"
+        )
 
 
 def _whole_breaks(chunks: Iterable[str]) -> Iterator[str]:

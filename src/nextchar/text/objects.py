@@ -34,7 +34,7 @@ def read_objects(
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
     irregularities, names = Irregularities(path), dict[str, None]()
     unseen = set(keys)
-    for number, line in enumerate(lines_of(source.chunks()), 1):
+    for number, line in enumerate(lines_of(source.chunks(), path), 1):
         if not line.strip():
             continue
         place = f"{path}, line {number}"

@@ -12,21 +12,26 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from io import BufferedReader, RawIOBase
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self
 
+from nextchar.config import TextConfig
 from nextchar.errors import TextError, as_option
-from nextchar.text.compressed import damage_errors, decompressed
+from nextchar.storage import open_regular
+from nextchar.text.compressed import Content
 from nextchar.text.files import at_home, cannot_read
 from nextchar.text.places import Place
 from nextchar.text.reading import (
     STANDARD_INPUT,
     decoded_before,
+    encoding_of,
+    log_notes,
     require_encoding,
     undecodable,
 )
+from nextchar.text.signatures import BEGINNING
 
 Undecodable = Literal["pass", "strict", "replace", "ignore", "backslashreplace"]
 _BYTES = 1 << 14
@@ -65,7 +70,7 @@ class PassingText:
         require_encoding(encoding)
         codec = codecs.lookup(encoding).name
         # An existing byte order mark passes as a character; none is added.
-        self._encoding = "utf-8" if codec == "utf-8-sig" else codec
+        self._encoding = self._given = "utf-8" if codec == "utf-8-sig" else codec
         self._errors = "surrogateescape" if errors == "pass" else errors
         self._encoder = codecs.getincrementalencoder(self._encoding)(self._errors)
         self._closing = contextlib.ExitStack()
@@ -84,6 +89,9 @@ class PassingText:
     def chunks(self, progress: Callable[[float], None] | None = None) -> Iterator[str]:
         """Yield the text in pieces, as they arrive.
 
+        A text that begins with a byte order mark of UTF-16 or UTF-32 is read, and written, in that
+        encoding if the given one is UTF-8.
+
         Parameters
         ----------
         progress
@@ -92,11 +100,15 @@ class PassingText:
         Raises
         ------
         TextError
-            The text cannot be read or decoded.
+            The text cannot be read or decoded, or is not a text.
         """
+        content, size = self._opened()
+        self._encoding = encoding_of(content, self._encoding)
+        self._encoder = codecs.getincrementalencoder(self._encoding)(self._errors)
         decoder = codecs.getincrementaldecoder(self._encoding)(self._errors)
-        fed, place = 0, Place()
-        for data in self._pieces(progress):
+        fed, place, data = 0, Place(), b"."
+        while data:
+            data = self._next(content)
             fed += len(data)
             state = decoder.getstate()
             try:
@@ -109,6 +121,9 @@ class PassingText:
             place = place.after(text)
             if text:
                 yield text
+            if progress is not None and size > 0:
+                progress(min(content.consumed / size, 1.0))
+        log_notes(self._name, content, self._given)
 
     def encoded(self, text: str) -> bytes:
         """Encode a piece of the output; ``TextError`` if the encoding lacks a character."""
@@ -130,33 +145,32 @@ class PassingText:
         self.first_passed = self.first_passed or str(place.after(text[: found.start()]))
         self.passed += len(_SURROGATES.findall(text))
 
-    def _pieces(self, progress: Callable[[float], None] | None) -> Iterator[bytes]:
+    def _opened(self) -> tuple[Content, int]:
+        """Return the content, and the size of the file in bytes; 0 for a pipe."""
         try:
-            with damage_errors(self._name):
-                opened = self._opened()
-                size = _size_of(opened)
-                stream = decompressed(opened, self._name, takes_bytes=False)
-                while data := stream.read1(_BYTES):
-                    yield data
-                    if progress is not None and size > 0:
-                        progress(min(opened.tell() / size, 1.0))
+            file: Any = sys.stdin.buffer if self._name == STANDARD_INPUT else self._file()
+            buffered = file if isinstance(file, BufferedReader) else BufferedReader(file)
+            limit = TextConfig().max_compression_ratio
+            content = Content(buffered, self._name, max_ratio=limit, takes_bytes=False)
+            return content, _size_of(buffered)
         except OSError as error:
             raise cannot_read(self._name, error) from error
-        yield b""
 
-    def _opened(self) -> BufferedReader:
-        if self._name == STANDARD_INPUT:
-            given: object = sys.stdin.buffer
-            if isinstance(given, BufferedReader):
-                return given
-            return BufferedReader(cast(RawIOBase, given))
+    def _file(self) -> BufferedReader[Any]:
         path = Path(at_home(self._name))
         if not path.exists():
             raise TextError(f"no such file: {path}")
-        return self._closing.enter_context(path.open("rb"))
+        file = BufferedReader(open_regular(path).detach(), BEGINNING)
+        return self._closing.enter_context(file)
+
+    def _next(self, content: Content) -> bytes:
+        try:
+            return content.read_available(_BYTES)
+        except OSError as error:
+            raise cannot_read(self._name, error) from error
 
 
-def _size_of(stream: BufferedReader) -> int:
+def _size_of(stream: BufferedReader[Any]) -> int:
     """Return the size of a file in bytes; 0 for a pipe."""
     with contextlib.suppress(OSError):
         return os.fstat(stream.fileno()).st_size

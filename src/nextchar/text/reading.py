@@ -1,13 +1,14 @@
 """Decoding of files as one text, read repeatedly as a stream in constant memory.
 
 Files are concatenated unchanged: line breaks are kept, and no separator is inserted. A byte order
-mark at the start of a file is removed, and gzip, bzip2 and xz files are decompressed.
+mark at the start of a file is removed, and gzip, bzip2, xz and zstd files are decompressed.
 """
 
 from __future__ import annotations
 
 import codecs
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -15,19 +16,22 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from nextchar.config import TextConfig
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
-from nextchar.storage import storage_errors
-from nextchar.text.compressed import damage_errors, decompressed
+from nextchar.storage import open_regular, storage_errors
+from nextchar.text.compressed import Content
 from nextchar.text.files import Input, cannot_read, find_files
 from nextchar.text.places import Place, first_place
+from nextchar.text.signatures import BEGINNING, marked_encoding, unmarked_encoding
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
+LOGGER = logging.getLogger("nextchar")
 
 _BYTE_ORDER_MARK = "\ufeff"
 # Cutting a text before one of these characters does not change its NFC: they are starters that
@@ -40,10 +44,11 @@ _UNCHANGED_AFTER_CUT = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class TextFile:
-    """A file, with its size and modification time when the text was opened."""
+    """A file, with its identity, size and modification time when the text was opened."""
 
     name: str
     path: Path
+    inode: tuple[int, int]
     size: int
     modified_ns: int
 
@@ -51,7 +56,13 @@ class TextFile:
     def at(cls, path: Path, name: str) -> Self:
         """Return the current state of a file, with a name for messages."""
         status = path.stat()
-        return cls(name=name, path=path, size=status.st_size, modified_ns=status.st_mtime_ns)
+        return cls(
+            name=name,
+            path=path,
+            inode=(status.st_dev, status.st_ino),
+            size=status.st_size,
+            modified_ns=status.st_mtime_ns,
+        )
 
     def require_unchanged(self) -> None:
         """Raise ``TextError`` if the file has been modified since the text was opened."""
@@ -78,6 +89,7 @@ class TextSource:
     files: tuple[TextFile, ...]
     config: TextConfig
     takes_bytes: bool = True
+    _noted: set[TextFile] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,7 +159,12 @@ class TextSource:
         hint = f"set {as_option('encoding')}, or {as_option('errors', 'replace')}"
         if self.takes_bytes:
             hint += f", or {as_option('vocabulary', 'byte')}"
-        return _decoded(file, self.config, hint)
+        with _opened(file, self.config) as content:
+            yield from _decoded(content, file, self.config, hint)
+        if file not in self._noted:  # A text may be read several times.
+            self._noted.add(file)
+            decoding = None if self.config.vocabulary == "byte" else self.config.encoding
+            log_notes(file.name, content, decoding)
 
 
 @contextlib.contextmanager
@@ -233,51 +250,85 @@ def require_encoding(name: str) -> None:
         )
 
 
-def _bytes(file: TextFile, *, takes_bytes: bool) -> Iterator[tuple[bytes, int]]:
-    """Yield the decompressed bytes in pieces, each with the position in the file on disk."""
+@contextlib.contextmanager
+def _opened(file: TextFile, config: TextConfig) -> Iterator[Content]:
+    """Open a file that must not change in the block."""
     file.require_unchanged()
     try:
-        with damage_errors(file.name), contextlib.ExitStack() as stack:
-            disk = stack.enter_context(file.path.open("rb"))
-            stream = decompressed(disk, file.name, takes_bytes=takes_bytes)
-            stack.callback(stream.close)
-            while data := stream.read(CHUNK_BYTES):
-                yield data, disk.tell()
+        with BufferedReader(open_regular(file.path).detach(), BEGINNING) as disk:
+            yield Content(
+                disk,
+                file.name,
+                max_ratio=config.max_compression_ratio,
+                takes_bytes=config.vocabulary == "byte",
+            )
     except OSError as error:
         raise cannot_read(file.name, error) from error
+    except TextError:
+        file.require_unchanged()
+        raise
     file.require_unchanged()
 
 
-def _decoded(file: TextFile, config: TextConfig, hint: str) -> Iterator[tuple[str, int]]:
+def _decoded(
+    content: Content, file: TextFile, config: TextConfig, hint: str
+) -> Iterator[tuple[str, int]]:
     """Yield the decoded text in pieces, each with the position in the file on disk."""
-    encoding, errors = codecs.lookup(config.encoding).name, str(config.errors)
     as_bytes = config.vocabulary == "byte"
+    encoding = "utf-8" if as_bytes else encoding_of(content, config.encoding)
+    errors = "surrogateescape" if as_bytes else str(config.errors)
     # The codecs of UTF-16 and UTF-32 read and remove the byte order mark themselves.
     marked = not as_bytes and encoding not in ("utf-16", "utf-32")
-    if encoding == "utf-8-sig":
-        encoding = "utf-8"
-    if as_bytes:
-        errors = "surrogateescape"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
-    fed, place = 0, Place()
-    for data, position in _and_end(_bytes(file, takes_bytes=as_bytes), file.size):
+    fed, place, data = 0, Place(), b"."
+    while data and content.consumed <= file.size:  # A file may grow without end.
+        data = content.read(CHUNK_BYTES)
         fed += len(data)
         state = decoder.getstate()
         try:
             text = decoder.decode(data, final=not data)
         except UnicodeError as error:
             place = place.after(decoded_before(error, decoder, state, data))
+            likely = unmarked_encoding(content.beginning)
+            if likely is not None and likely != encoding:
+                hint = f"it looks like {likely}: set {as_option('encoding', likely)}"
             raise undecodable(file.name, encoding, error, fed, place, hint) from error
         if marked and text:
             text, marked = text.removeprefix(_BYTE_ORDER_MARK), False
         place = place.after(text)
-        yield text, position
+        yield text, content.consumed
 
 
-def _and_end(pieces: Iterable[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the pieces, then an empty piece for the end of the file."""
-    yield from pieces
-    yield b"", size
+def encoding_of(content: Content, encoding: str) -> str:
+    """Return the codec of a text: the given one, or in place of UTF-8 that of a byte order mark."""
+    codec = codecs.lookup(encoding).name
+    if codec not in ("utf-8", "utf-8-sig"):
+        return codec
+    return marked_encoding(content.beginning) or "utf-8"
+
+
+def log_notes(name: str, content: Content, encoding: str | None) -> None:
+    """Log the peculiarities of a file that was read: its expansion, and its byte order mark.
+
+    Parameters
+    ----------
+    name, content
+        The file.
+    encoding
+        The configured encoding; ``None`` for bytes.
+    """
+    if content.expansion:
+        LOGGER.info("%s: %s", name, content.expansion)
+    if encoding is None:
+        return
+    read_as = encoding_of(content, encoding)
+    marked, likely = marked_encoding(content.beginning), unmarked_encoding(content.beginning)
+    if read_as == marked != codecs.lookup(encoding).name:
+        LOGGER.info("%s: read as %s, by its byte order mark", name, marked)
+    elif read_as == "utf-8" and likely is not None:
+        LOGGER.info(
+            "%s: looks like %s without a byte order mark, but is read as utf-8", name, likely
+        )
 
 
 def undecodable(

@@ -150,7 +150,7 @@ def _items_of(
             yield from _labelled_rows(rows, note)
         else:
             fields = (f"{field}\n" for row in rows for field in row.fields)
-            yield from _unlabelled(fields, restoration)
+            yield from _unlabelled(fields, str(path), restoration)
         return
     if kind in ("csv", "jsonl") or (kind is not None and restoration is not None):
         raise ConfigError(
@@ -158,13 +158,13 @@ def _items_of(
         )
     with open_text([path], reading, takes_bytes=False) as source:
         if restoration is not None:
-            yield from _unlabelled(source.chunks(), restoration)
+            yield from _unlabelled(source.chunks(), source.names[0], restoration)
         else:
-            yield from _labelled(lines_of(source.chunks()), source.names[0])
+            yield from _labelled(lines_of(source.chunks(), source.names[0]), source.names[0])
 
 
-def _unlabelled(chunks: Iterable[str], restoration: Restoration) -> Iterator[Item]:
-    for line in lines_of(chunks):
+def _unlabelled(chunks: Iterable[str], name: str, restoration: Restoration) -> Iterator[Item]:
+    for line in lines_of(chunks, name):
         if line:
             characters, labels = restoration.split(line)
             yield Item(tuple(characters), tuple(labels))
