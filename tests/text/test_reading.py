@@ -22,6 +22,7 @@ from nextchar.errors import ConfigError, StorageError, TextError
 from nextchar.text import reading
 from nextchar.text.files import Input
 from nextchar.text.reading import open_text
+from nextchar.visible import printable_text
 
 
 def read_text(inputs: list[Input], config: TextConfig) -> str:
@@ -345,7 +346,8 @@ def test_a_name_of_noncharacters_is_not_lost_in_a_message(tmp_path: Path, name: 
     (tmp_path / name).write_bytes(b"a\xff")
     with pytest.raises(TextError) as caught:
         read_text([tmp_path / name], UTF8)
-    assert str(caught.value).startswith(f"{tmp_path / name} is not utf-8: byte 0xff")
+    shown = printable_text(str(tmp_path / name))
+    assert str(caught.value).startswith(f"{shown} is not utf-8: byte 0xff")
     assert 'errors="replace"' in str(caught.value)
     assert "--errors replace" in caught.value.for_command_line
 
