@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tracemalloc
 from typing import Any
@@ -45,11 +46,12 @@ def test_entries_of_an_iterator_are_those_of_a_list(capsys: pytest.CaptureFixtur
 
 
 def test_a_long_list_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Nowhere:
+    class Nowhere(io.StringIO):
         size = 0
 
-        def write(self, text: str) -> None:
+        def write(self, text: str) -> int:
             self.size += len(text)
+            return len(text)
 
     nowhere = Nowhere()
     monkeypatch.setattr("sys.stdout", nowhere)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from nextchar.run_files.seals import reseal
 from tests.conftest import TINY, Command, Outcome, Run, Start
 
 GIB = 1 << 30
@@ -212,3 +213,4 @@ def _measure(*arguments: object) -> tuple[int, float, float]:
 def _change_header(run: Path, **values: object) -> None:
     path = run / "corpus" / "corpus.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    reseal(run)  # as somebody would who wants the change to be accepted
