@@ -64,7 +64,7 @@ class ToyModel(ItemModel[ToyRunConfig]):
         self.network = ToyNetwork(config)
 
     @classmethod
-    def untrained(cls, folder: Path, config: Any) -> Self:
+    def untrained(cls, folder: Path, config: Any, *, drawn: bool = True) -> Self:
         return cls(config)
 
     def save_symbols(self, folder: Path) -> None:

@@ -146,17 +146,19 @@ def _compile(*, as_json: bool) -> None:
 
 
 def _of_task(run: Path, task: str) -> _Shown:
+    from nextchar.nn.parameters import without_memory
     from nextchar.run_files.model_files import load_run_config
     from nextchar.runs.registry import task_named
     from nextchar.training.metrics import read_history
 
     kind = cast("ItemTask", task_named(task)).item_model
     config = load_run_config(run, kind.config_type, task=task)
+    network = without_memory(lambda: kind.untrained(run, config, drawn=False).network)
     values: dict[str, Any] = {
         "run": str(run),
         "task": task,
         **_extended(run),
-        "parameters": kind.untrained(run, config).network.parameter_count,
+        "parameters": network.parameter_count,
         "config": config.to_dict(),
         "history": read_history(run, unit=kind.unit),
     }
@@ -174,12 +176,13 @@ def _of_task(run: Path, task: str) -> _Shown:
 def _of_language_model(run: Path) -> _Shown:
     from nextchar.embeddings.filling import load_embedding_origin
     from nextchar.nn.network import Network
+    from nextchar.nn.parameters import without_memory
     from nextchar.run_files.model_files import load_config, load_vocabulary
     from nextchar.run_files.origin import load_origin
     from nextchar.runs.training import history
 
     config, vocabulary, origin = load_config(run), load_vocabulary(run), load_origin(run)
-    network = Network(len(vocabulary), config.network, generator=None)
+    network = without_memory(lambda: Network(len(vocabulary), config.network, generator=None))
     values = {
         "run": str(run),
         "from": None if origin is None else dataclasses.asdict(origin),

@@ -29,13 +29,13 @@ from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.config.records import versioned
 from nextchar.embeddings.word2vec import word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
-from nextchar.nn.parameters import require_finite
+from nextchar.nn.parameters import TensorLayout, require_finite
 from nextchar.run_files.kinds import require_embeddings
 from nextchar.run_files.seals import VECTORS_FILE, seal_of, sealed_json
 from nextchar.storage import atomic_folder, storage_errors, write_bytes, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.checkpoint import load_tensors, save_tensors
+from nextchar.training.checkpoint import load_header, load_tensors, save_tensors
 
 FORMAT_VERSION = 1
 HEADER_FILE = "embeddings.json"
@@ -108,21 +108,25 @@ class SymbolVectors:
             raise
         except InputError as error:
             raise RunError(f"{folder} is damaged: {error.in_both_terms}") from error
-        tensors, _ = load_tensors(folder / VECTORS_FILE)
-        shapes = {name: (list(each.shape), each.dtype) for name, each in tensors.items()}
-        V, E = len(vocabulary), config.size
-        if shapes != {"vectors": ([V, E], torch.float32), "counts": ([V], torch.int64)}:
+        path, V, E = folder / VECTORS_FILE, len(vocabulary), config.size
+        found = load_header(path).layouts
+        if found != {
+            "vectors": TensorLayout((V, E), torch.float32),
+            "counts": TensorLayout((V,), torch.int64),
+        }:
+            described = ", ".join(f"{n} {list(shape)}" for n, (shape, _) in found.items())
             raise RunError(
-                f"{folder / VECTORS_FILE} is damaged: it must have vectors [{V}, {E}] and counts "
-                f"[{V}], got {', '.join(f'{n} {shape}' for n, (shape, _) in shapes.items())}"
+                f"{path} is damaged: it must have vectors [{V}, {E}] and counts [{V}], got "
+                f"{described:.200}"
             )
+        tensors, _ = load_tensors(path)
         counts = tensors["counts"].numpy()
         try:
             require_finite({"vectors": tensors["vectors"]})
         except RunError as error:
-            raise RunError(f"{folder / VECTORS_FILE}: {error.in_both_terms}") from error
+            raise RunError(f"{path}: {error.in_both_terms}") from error
         if counts.min(initial=0) < 0 or not counts.any():
-            raise RunError(f"{folder / VECTORS_FILE} is damaged: no symbol has a count above 0")
+            raise RunError(f"{path} is damaged: no symbol has a count above 0")
         return cls(
             vocabulary=vocabulary,
             vectors=tensors["vectors"].numpy(),

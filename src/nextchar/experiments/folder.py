@@ -116,7 +116,7 @@ class ExperimentFolder:
         with storage_errors(folder):
             for part in parts:
                 make_folder(part)
-        write_json(described, values)
+        write_json(described, values, sealed=True)
         try:
             yield
         except InputError:
@@ -188,7 +188,7 @@ class ExperimentFolder:
 
     def keep(self, label: str, figures: Mapping[str, Any]) -> None:
         """Write the metrics of a label, and thereby mark its run as complete."""
-        write_json(self._results(label), figures)
+        write_json(self._results(label), figures, sealed=True)
 
     def write_table(self, markdown: str) -> None:
         """Write the table."""

@@ -234,7 +234,7 @@ def _begin(folder: Path, task: SearchJob, how: Mapping[str, Any]) -> None:
                 f"{folder} exists already and is not a search: choose another {as_option('out')}"
             )
         else:
-            write_json(folder / SPEC_FILE, spec)
+            write_json(folder / SPEC_FILE, spec, sealed=True)
         with storage_errors(folder):
             make_folder(folder / TRIALS_FOLDER)
 

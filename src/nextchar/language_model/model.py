@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, Unpack
 
-import torch
-
 from nextchar.config import Config
 from nextchar.config.arguments import checked
 from nextchar.config.options import LanguageModelOptions
@@ -28,6 +26,7 @@ from nextchar.language_model.result import TrainingResult
 from nextchar.language_model.searching import Continuation, complete_text, search_text
 from nextchar.language_model.text_model import TextModel
 from nextchar.nn.device import pick_device
+from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters, named_tensors
 from nextchar.run_files.model_files import (
@@ -37,6 +36,7 @@ from nextchar.run_files.model_files import (
     save_config,
     save_vocabulary,
 )
+from nextchar.run_files.seals import seal_of
 from nextchar.runs import ResumeOptions, resume, train
 from nextchar.runs.registry import LANGUAGE_MODEL
 from nextchar.text.files import Input
@@ -57,7 +57,7 @@ class LanguageModel(TextModel):
     @classmethod
     def create(cls, config: Config, vocabulary: Vocabulary) -> Self:
         """Return an untrained model, initialised with ``config.training.seed``."""
-        generator = torch.Generator().manual_seed(config.training.seed)
+        generator = initial_generator(config.training.seed)
         network = Network(len(vocabulary), config.network, generator=generator)
         return cls(config, vocabulary, network)
 
@@ -170,7 +170,8 @@ class LanguageModel(TextModel):
         folder = Path(path)
         save_config(folder, self.config)
         save_vocabulary(folder, self.vocabulary)
-        save_tensors(folder / MODEL_FILE, named_tensors(self.network), {})
+        tensors = named_tensors(self.network)
+        save_tensors(folder / MODEL_FILE, tensors, {}, seal=seal_of(folder))
 
     @checked
     def generate(

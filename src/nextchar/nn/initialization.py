@@ -29,6 +29,11 @@ RECURRENT: dict[Initialization, Draw] = {
 }
 
 
+def initial_generator(seed: int) -> torch.Generator:
+    """Return the generator of the initial weights of a run."""
+    return torch.Generator().manual_seed(seed)
+
+
 def initialize_cell(
     cell: Cell, config: NetworkConfig, generator: torch.Generator, *, one_hot: bool = False
 ) -> None:

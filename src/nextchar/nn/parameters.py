@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,15 @@ from torch import Tensor, nn
 from nextchar.errors import RunError
 
 _LISTED = 8  # mismatches in a message
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+class TensorLayout(NamedTuple):
+    """The shape and the type of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
 
 
 def named_tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -32,9 +42,9 @@ def restore_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]
     Raises
     ------
     RunError
-        The tensors do not match (``require_match``), or a value is not finite. Nothing is copied.
+        The tensors do not match (``require_layouts``), or a value is not finite. Nothing is copied.
     """
-    require_match({name: (target.shape, target.dtype) for name, target in targets.items()}, tensors)
+    require_layouts(layouts_of(targets), layouts_of(tensors))
     require_finite(tensors)
     copy_by_name(targets, tensors)
 
@@ -46,8 +56,8 @@ def copy_by_name(targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -
             target.copy_(tensors[name])
 
 
-def shapes_of(build: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the learned tensors of a module by name, without allocating them.
+def without_memory(build: Callable[[], ModuleT]) -> ModuleT:
+    """Return a module whose tensors have layouts, but neither memory nor values.
 
     Parameters
     ----------
@@ -61,37 +71,33 @@ def shapes_of(build: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
     """
     try:
         with torch.device("meta"):
-            return _shapes(named_tensors(build()))
+            return build()
     except (RuntimeError, OverflowError) as error:
         raise RunError(f"the network cannot be created: {error}") from error
 
 
-def require_shapes(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+def layouts_of(tensors: Mapping[str, Tensor]) -> dict[str, TensorLayout]:
+    """Return the layouts of tensors by name."""
+    return {
+        name: TensorLayout(tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()
+    }
+
+
+def require_layouts(
+    expected: Mapping[str, TensorLayout], found: Mapping[str, TensorLayout]
 ) -> None:
-    """Raise ``RunError`` unless names and shapes are equal, and list the first mismatches."""
+    """Raise ``RunError`` unless names and layouts are equal, and list the first mismatches."""
     problems = [f"missing {name}" for name in expected if name not in found]
     problems += [f"unexpected {name!r:.80}" for name in found if name not in expected]
-    problems += [
-        f"{name} has shape {list(found[name])}, not {list(shape)}"
-        for name, shape in expected.items()
-        if name in found and found[name] != shape
-    ]
-    _refuse(problems)
-
-
-def require_match(
-    expected: Mapping[str, tuple[tuple[int, ...], torch.dtype]], tensors: Mapping[str, Tensor]
-) -> None:
-    """Raise ``RunError`` unless names, shapes and types are equal, and list mismatches."""
-    require_shapes({name: shape for name, (shape, _) in expected.items()}, _shapes(tensors))
-    _refuse(
-        [
-            f"{name} has type {_short(tensors[name].dtype)}, not {_short(dtype)}"
-            for name, (_, dtype) in expected.items()
-            if tensors[name].dtype != dtype
-        ]
-    )
+    for name, (shape, dtype) in expected.items():
+        if name in found and found[name].shape != shape:
+            problems.append(f"{name} has shape {list(found[name].shape)}, not {list(shape)}")
+        elif name in found and found[name].dtype != dtype:
+            problems.append(f"{name} has type {_short(found[name].dtype)}, not {_short(dtype)}")
+    if problems:
+        more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        listed = "; ".join(problems[:_LISTED])
+        raise RunError(f"the tensors do not fit the network: {listed}{more}")
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:
@@ -100,17 +106,6 @@ def require_finite(tensors: Mapping[str, Tensor]) -> None:
         # The extremes of a tensor with a NaN are NaN; unlike a mask, they take no memory.
         if tensor.numel() and not all(map(torch.isfinite, tensor.aminmax())):
             raise RunError(f"the tensor {name} is damaged: it has values that are not finite")
-
-
-def _refuse(problems: Sequence[str]) -> None:
-    if problems:
-        more = f" and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-        listed = "; ".join(problems[:_LISTED])
-        raise RunError(f"the tensors do not fit the network: {listed}{more}")
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from nextchar.config import Config, RunConfig, TrainingConfig
 from nextchar.errors import ConfigError, RunError, TextError, as_option
-from nextchar.nn.parameters import require_shapes, shapes_of
+from nextchar.nn.parameters import layouts_of, named_tensors, require_layouts, without_memory
 from nextchar.run_files.kinds import CONFIG_FILE, WrongRunError, kind_of_task, require_run
-from nextchar.run_files.seals import sealed_json
+from nextchar.run_files.seals import require_seal_of, sealed_json
 from nextchar.storage import read_json, write_json
 from nextchar.text import vocabulary as vocabularies
 from nextchar.text.vocabulary import Vocabulary
@@ -120,7 +120,7 @@ def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
 def load_weights(
     folder: Path, build: Callable[[], nn.Module], checkpoint: str | int = "best"
 ) -> dict[str, Tensor]:
-    """Return the weights of a run, after comparing their shapes with those of its network.
+    """Return the weights of a run, after comparing their layouts with those of its network.
 
     Parameters
     ----------
@@ -138,28 +138,33 @@ def load_weights(
         The weights are missing or damaged, or do not fit.
     """
     path = weights_file(folder, checkpoint)
-    require_fit(path, build)
+    require_fit(folder, path, build)
     tensors, _ = load_tensors(path)
     return tensors if path != folder / LAST_FILE else _weights_in(tensors)
 
 
-def require_fit(path: Path, build: Callable[[], nn.Module]) -> None:
-    """Raise ``RunError`` unless the weights in a file fit a network; neither is allocated.
+def require_fit(folder: Path, path: Path, build: Callable[[], nn.Module]) -> None:
+    """Raise ``RunError`` unless weights fit the network and the metadata of a run.
+
+    Neither the weights nor the network are allocated.
 
     Parameters
     ----------
+    folder
+        The run directory.
     path
-        A file of weights, or the last save of a run.
+        Its file of weights, or its last save.
     build
         Creates the network.
     """
-    found = load_header(path).shapes
+    found = load_header(path).layouts
     if path.name == LAST_FILE.name:
         found = _weights_in(found)
     try:
-        require_shapes(shapes_of(build), found)
+        require_layouts(layouts_of(named_tensors(without_memory(build))), found)
     except RunError as error:
         raise RunError(f"{path} cannot be used: {error.in_both_terms}") from error
+    require_seal_of(path, folder)
 
 
 def _weights_in(values: Mapping[str, T]) -> dict[str, T]:

@@ -11,6 +11,7 @@ from nextchar.config.records import bounded, record_of, versioned
 from nextchar.errors import RunError
 from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
+from nextchar.training.checkpoint import LAST_FILE
 
 FORMAT_VERSION = 1
 ORIGIN_FILE = "origin.json"
@@ -54,6 +55,15 @@ class Origin:
 def name_of(folder: str | os.PathLike[str]) -> str:
     """Return the name of a folder, without those above it, which may contain a user's name."""
     return os.path.basename(os.path.abspath(folder))  # noqa: PTH100, PTH119  (keeps links)
+
+
+def require_own_start(folder: Path) -> None:
+    """Raise ``RunError`` if the initial weights of a run without a save cannot be drawn again."""
+    if any((folder / name).exists() for name in (ORIGIN_FILE, "embedding.json")):
+        raise RunError(
+            f"{folder} cannot be resumed: {LAST_FILE}, which holds the weights that it was "
+            "initialised with, is missing"
+        )
 
 
 def load_origin(folder: Path) -> Origin | None:

@@ -41,6 +41,7 @@ SEALED_FILES = (
     "corpus/corpus.json",
     "embeddings.json",
 )
+_LEFT_OUT = ("corpus/corpus.json",)  # when a run is shared without its text
 
 
 def seal_of(folder: Path) -> dict[str, str]:
@@ -87,6 +88,39 @@ def require_sealed(folder: Path, name: str, error: type[InputError] = RunError) 
         _require_sealed(folder, name, _read(folder / name), error)
 
 
+def require_seal_of(path: Path, folder: Path) -> None:
+    """Raise ``RunError`` unless the files of a run are those that one of its tensor files seals.
+
+    Parameters
+    ----------
+    path
+        The tensor file; an older one seals nothing.
+    folder
+        The run.
+    """
+    seal = load_header(path).seal
+    if not seal:
+        return
+    present = seal_of(folder)
+    for name in {**seal, **present}:
+        if name not in present and name not in _LEFT_OUT:
+            raise _changed(folder, name, "removed", RunError)
+        if name in present and seal.get(name) != present[name]:
+            raise _changed(folder, name, "changed", RunError)
+
+
+def next_seal(folder: Path) -> Mapping[str, str]:
+    """Return the seal for the next save of a run: that of its last save, or of the present files.
+
+    Raises
+    ------
+    RunError
+        The last save is damaged.
+    """
+    path = folder / LAST_FILE
+    return (load_header(path).seal if path.exists() else {}) or seal_of(folder)
+
+
 def reseal(folder: Path) -> list[str]:
     """Accept changes of the sealed files of a run: write their digests into its tensor files.
 
@@ -105,10 +139,10 @@ def reseal(folder: Path) -> list[str]:
         raise RunError(f"{folder} has no weights to seal: name a run directory")
     is_run = (folder / "config.json").exists()  # or else a folder of embeddings
     with only_trainer(folder) if is_run else contextlib.nullcontext():
-        seal = seal_of(folder)
-        changed = set()
+        changed, present = set(), seal_of(folder)
         for path in files:
             known = load_header(path).seal
+            seal = {name: known[name] for name in _LEFT_OUT if name in known} | present
             if known != seal:
                 changed |= {name for name in {*known, *seal} if known.get(name) != seal.get(name)}
                 tensors, content = load_tensors(path)
@@ -119,13 +153,17 @@ def reseal(folder: Path) -> list[str]:
 def _require_sealed(folder: Path, name: str, data: bytes, error: type[InputError]) -> None:
     seal = _stored_seal(folder)
     if seal and seal.get(name) != _digest(data):
-        advice = in_terms(
-            f"nextchar.run_files.seals.reseal({str(folder)!r})", f"`nextchar seal {folder}`"
-        )
-        raise error(
-            f"{folder / name} was changed after it was saved: restore it, or accept a change made "
-            f"on purpose with {advice}"
-        )
+        raise _changed(folder, name, "changed", error)
+
+
+def _changed(folder: Path, name: str, how: str, error: type[InputError]) -> InputError:
+    advice = in_terms(
+        f"nextchar.run_files.seals.reseal({str(folder)!r})", f"`nextchar seal {folder}`"
+    )
+    return error(
+        f"{folder / name} was {how} after it was saved: restore it, or accept a change made on "
+        f"purpose with {advice}"
+    )
 
 
 def _stored_seal(folder: Path) -> Mapping[str, str]:

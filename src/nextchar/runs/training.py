@@ -23,12 +23,17 @@ from typing import Any, TypedDict
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import RunError
-from nextchar.run_files.seals import seal_of
+from nextchar.run_files.seals import next_seal
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import in_the_way_error, is_in_the_way, write_bytes
 from nextchar.text.files import Input
-from nextchar.training.checkpoint import METRICS_FILE, naming_previous
+from nextchar.training.checkpoint import (
+    LAST_FILE,
+    METRICS_FILE,
+    load_tensors,
+    naming_previous,
+)
 from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.extension import (
     More,
@@ -200,6 +205,9 @@ def _extend(opened: OpenRun, folder: Path, more: More, start: Start) -> None:
         return opened.plan(training, seconds, start)
 
     with only_trainer(folder):
+        # Nothing is recorded in a run that cannot be resumed.
+        _require_rows(folder, opened.objective.unit)
+        load_tensors(folder / LAST_FILE)
         extension = extend(folder, opened.training, more, plan_in)
     tell(start.listeners, Noticed(message=extension.description(opened.training)))
     start.processes.begin(folder)
@@ -229,7 +237,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
             processes=processes,
             command=task.command,
             first_step=0 if extension is None else extension.first_step,
-            seal=seal_of(folder),
+            seal=next_seal(folder),
         )
         _require_rows(folder, task.unit)
         trainer.restore()

@@ -58,7 +58,10 @@ def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) ->
     if not isinstance(value, dict):
         raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
     if _SEAL in value and value.pop(_SEAL) != _digest(value):
-        raise error(f"{path} is damaged: its content does not match its digest, {_SEAL!r}")
+        raise error(
+            f"{path} was changed after it was saved: restore it, or accept a change made on "
+            f"purpose by removing its digest, the entry {_SEAL!r}"
+        )
     return value
 
 

@@ -64,7 +64,7 @@ class ItemModel(ABC, Generic[ConfigT]):
         folder = Path(run)
         config = load_run_config(folder, cls.config_type, task=cls.task)
         weights = load_weights(folder, lambda: cls.untrained(folder, config).network, checkpoint)
-        model = cls.untrained(folder, config)
+        model = cls.untrained(folder, config, drawn=False)
         load_parameters(model.network, weights)
         model.network.to(pick_device(device)).eval()
         return model
@@ -78,10 +78,23 @@ class ItemModel(ABC, Generic[ConfigT]):
 
     @classmethod
     @abstractmethod
-    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401  (each has its own)
+    def untrained(
+        cls,
+        folder: Path,
+        config: Any,  # noqa: ANN401  (each task has its own)
+        *,
+        drawn: bool = True,
+    ) -> Self:
         """Return the model of a run in its initial state, which depends only on the seed.
 
         Vocabularies and labels are read from the files of ``save_symbols``.
+
+        Parameters
+        ----------
+        folder, config
+            The run directory, and its configuration.
+        drawn
+            Whether to draw the initial weights; not needed for weights that are loaded.
         """
 
     @abstractmethod

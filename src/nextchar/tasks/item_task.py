@@ -8,7 +8,6 @@ In addition to the files of every run (``runs.training``) and of the task
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from abc import abstractmethod
@@ -23,6 +22,7 @@ from nextchar.errors import CorpusError
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.precision import require_chosen
 from nextchar.run_files.model_files import load_run_config, require_fit, save_config
+from nextchar.run_files.origin import require_own_start
 from nextchar.run_files.seals import seal_of
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.storage import atomic_folder, storage_errors
@@ -91,11 +91,12 @@ class ItemTask(Task):
     def open(self, folder: Path, start: Start) -> OpenRun:
         """Open the run with its items."""
         config = load_run_config(folder, self.item_model.config_type, task=self.key)
-        if (folder / LAST_FILE).exists():
-            require_fit(
-                folder / LAST_FILE, lambda: self.item_model.untrained(folder, config).network
-            )
-        model = self.item_model.untrained(folder, config)
+        last = folder / LAST_FILE
+        if last.exists():
+            require_fit(folder, last, lambda: self.item_model.untrained(folder, config).network)
+        else:
+            require_own_start(folder)
+        model = self.item_model.untrained(folder, config, drawn=not last.exists())
         model.network.to(start.processes.device(config.training.device))
         start.note_precision(folder, config.training.precision, model.device)
         if model.device.type == "cpu":
@@ -189,8 +190,9 @@ class OpenItemRun(OpenRun):
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
         """Return a plan of the steps and validations that fit into ``seconds``."""
-        trial = copy.copy(self._model)
-        trial.config = trial.config.with_options(validate_every=training.validate_every)
+        config = self._model.config.with_options(validate_every=training.validate_every)
+        trial = self._model.untrained(self._folder, config)
+        trial.network.to(self._model.device)
         return planned(
             trial,
             self._train,

@@ -2,8 +2,9 @@
 
 A file has the safetensors format: tensors by name, and JSON in its metadata. The metadata also
 contains a seal, the digests of the files beside the weights, and a SHA-256 of everything else in
-the file, which detects any flipped bit on loading. This module handles tensors and JSON and does
-not depend on networks.
+the file, which detects any flipped bit on loading. The header is verified first: a file that
+claims more than it stores is refused before its tensors are read. This module handles tensors and
+JSON and does not depend on networks.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import safetensors.torch
 import torch
@@ -24,6 +26,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from nextchar.errors import RunError
+from nextchar.nn.parameters import TensorLayout
 from nextchar.storage import open_regular, parse_json, write_bytes
 
 MODEL_FILE = Path("model.safetensors")
@@ -35,6 +38,22 @@ KEPT_FOLDER = Path("checkpoints")
 _ENTRY = "nextchar"
 _SIZE_BYTES = 8  # of the length of the header
 _MAX_HEADER_BYTES = 32 << 20
+_MAX_DIMENSIONS = 8  # of a tensor
+_MAX_HOLES = 64  # times the stored bytes; ours have none, but compressing file systems make some
+_UNCOUNTED_BYTES = 64 << 20  # of a file that may have any share of holes
+_BLOCK_BYTES = 512  # of st_blocks
+_DTYPES = {
+    "BOOL": torch.bool,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "I16": torch.int16,
+    "I32": torch.int32,
+    "I64": torch.int64,
+    "BF16": torch.bfloat16,
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+}
 _DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
@@ -44,15 +63,15 @@ class TensorHeader:
 
     Attributes
     ----------
-    shapes
-        The shapes of the tensors, by name.
+    layouts
+        The shapes and types of the tensors, by name. Their sizes add up to that of the file.
     content
         The JSON object that ``save_tensors`` wrote.
     seal
         The digests that ``save_tensors`` wrote; empty in older files.
     """
 
-    shapes: Mapping[str, tuple[int, ...]]
+    layouts: Mapping[str, TensorLayout]
     content: dict[str, Any]
     seal: Mapping[str, str]
 
@@ -97,12 +116,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises
     ------
     RunError
-        The file is missing, unreadable, truncated, or differs in any bit.
+        The file is missing, unreadable, truncated, or differs in any bit; it stores much less than
+        its size, or does not fit into memory.
     """
     with _opened(path) as file:
-        entry, _ = _entry_and_shapes(file)
+        entry, _ = _entry_and_layouts(file)
+        size = _stored_size(file)
         file.seek(0)
-        tensors = safetensors.torch.load(file.read())
+        tensors = safetensors.torch.load(file.read(size))
         intact = entry["sha256"] == _checksum(tensors, entry)
         content = _object(entry["content"])
     if not intact:
@@ -119,11 +140,11 @@ def load_header(path: Path) -> TensorHeader:
         The file is missing, unreadable or damaged, or its size is not the one in its header.
     """
     with _opened(path) as file:
-        entry, shapes = _entry_and_shapes(file)
+        entry, layouts = _entry_and_layouts(file)
         seal = _object(entry.get("seal", "{}"))
         if not all(isinstance(digest, str) for digest in seal.values()):
             raise ValueError("its seal must have texts only")
-        return TensorHeader(shapes=shapes, content=_object(entry["content"]), seal=seal)
+        return TensorHeader(layouts=layouts, content=_object(entry["content"]), seal=seal)
 
 
 def keep_previous(folder: Path) -> None:
@@ -140,11 +161,11 @@ def keep_previous(folder: Path) -> None:
 
 @contextlib.contextmanager
 def naming_previous(folder: Path) -> Iterator[None]:
-    """Name the save before the last one in an error of the block, if the last one is damaged."""
+    """Name the save before the last one in an error of the block, if the last one is unusable."""
     try:
         yield
     except RunError as error:
-        if not (folder / LAST_FILE).exists() or _step_of(folder / LAST_FILE) is not None:
+        if _step_of(folder / LAST_FILE) is not None:
             raise
         step = _step_of(folder / PREVIOUS_FILE)
         if step is None:
@@ -182,25 +203,62 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
             yield file
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing") from error
+    except MemoryError as error:
+        raise RunError(f"{path} does not fit into memory") from error
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
     except _DAMAGE as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _entry_and_shapes(file: BufferedReader) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-    """Return the entry of this program and the shapes, after comparing the sizes in a file."""
+def _entry_and_layouts(file: BufferedReader) -> tuple[dict[str, Any], dict[str, TensorLayout]]:
+    """Return the entry of this program and the layouts, after comparing the sizes in a file."""
     total = os.fstat(file.fileno()).st_size
     size = int.from_bytes(file.read(_SIZE_BYTES), "little")
     if not 0 < size <= min(total, _MAX_HEADER_BYTES):
         raise ValueError(f"its header has {size:,} bytes")
     header = parse_json(file.read(size))
     entry = _object(header.pop("__metadata__")[_ENTRY])
-    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    layouts = {name: _layout(name, described) for name, described in header.items()}
+    end = 0
+    for name in sorted(header, key=lambda name: header[name]["data_offsets"]):
+        begin, after = header[name]["data_offsets"]  # ValueError unless there are two
+        layout = layouts[name]
+        if begin != end or after - begin != math.prod(layout.shape) * layout.dtype.itemsize:
+            raise ValueError(f"its header places {name!r:.80} at bytes {begin:,} to {after:,}")
+        end = after
     needed = _SIZE_BYTES + size + end
     if needed != total:
         raise ValueError(f"it has {total:,} bytes, and its header needs {needed:,}")
-    return entry, {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+    return entry, layouts
+
+
+def _layout(name: str, described: Any) -> TensorLayout:  # noqa: ANN401  (any JSON value)
+    """Return the layout of a tensor from its description in a header."""
+    if isinstance(described, dict):
+        dtype = _DTYPES.get(str(described.get("dtype")))
+        shape, offsets = described.get("shape"), described.get("data_offsets")
+        if dtype and _are_sizes(shape, _MAX_DIMENSIONS) and _are_sizes(offsets, 2):
+            return TensorLayout(tuple(shape), dtype)
+    raise ValueError(f"its header describes {name!r:.80} as {described!r:.80}")
+
+
+def _are_sizes(value: object, count: int) -> TypeGuard[list[int]]:
+    """Return whether a value is a list of at most ``count`` integers that are not negative."""
+    return (
+        isinstance(value, list)
+        and len(value) <= count
+        and all(type(each) is int and each >= 0 for each in value)
+    )
+
+
+def _stored_size(file: BufferedReader) -> int:
+    """Return the size of a file; raise ``ValueError`` if nearly all of it is holes."""
+    status = os.fstat(file.fileno())
+    stored = status.st_blocks * _BLOCK_BYTES  # 0 on file systems that do not count
+    if stored and status.st_size > max(_UNCOUNTED_BYTES, _MAX_HOLES * stored):
+        raise ValueError(f"it claims {status.st_size:,} bytes, and stores {stored:,}")
+    return status.st_size
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -204,7 +204,8 @@ def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Tra
     if progress.step < first_step:
         raise RunError(
             f"{folder / EXTENSION_FILE} is damaged: first_step is {first_step}, but the run is at "
-            f"step {progress.step}"
+            f"step {progress.step}; if an earlier save was put back, remove this file, resume the "
+            "run to its end, and train it further again"
         )
     if 0 < first_step == progress.step:
         # The extension sets the rate, and patience starts again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import RunError
-from nextchar.storage import appending, open_regular, parse_json, read_regular
+from nextchar.storage import appending, parse_json, read_regular
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_header
 from nextchar.training.events import Validated
 
@@ -55,7 +56,9 @@ def cut_rows(path: Path, size: int) -> None:
     RunError
         The file is shorter than that.
     """
-    _require_size(path, size)
+    present = path.stat().st_size if path.exists() else 0
+    if present < size:
+        raise _lost(path, present, size)
     with appending(path) as file:
         file.truncate(size)
 
@@ -79,9 +82,7 @@ def read_history(folder: Path, *, unit: str = "char") -> list[dict[str, Any]]:
         saved = load_header(folder / LAST_FILE).content.get("metrics_size", 0)
         if type(saved) is not int:
             raise RunError(f"{folder / LAST_FILE} is damaged: metrics_size is {saved!r:.80}")
-    rows = read_rows(path, unit=unit)
-    _require_size(path, saved)
-    return rows
+    return _saved_rows(path, unit, saved=saved)
 
 
 def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
@@ -97,32 +98,45 @@ def read_rows(path: Path, *, unit: str = "char") -> list[dict[str, Any]]:
     Raises
     ------
     RunError
-        A row is not a JSON object of numbers, or lacks a required key.
+        A row is not a JSON object of numbers, or lacks a required key, or a step is repeated.
     """
+    return _saved_rows(path, unit, saved=0)
+
+
+def _saved_rows(path: Path, unit: str, *, saved: int) -> list[dict[str, Any]]:
+    """Return the rows, after verifying that those in the first ``saved`` bytes are complete."""
     try:
-        lines = read_regular(path, MAX_BYTES).split(b"\n")[
-            :-1
-        ]  # A truncated row has no line break.
-        return [_checked_row(parse_json(_verified(line)), unit) for line in lines]
+        data = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
-        return []
+        data = b""
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from error
+    complete = data.rfind(b"\n") + 1  # A row that a crash truncated has no line break.
+    if complete < saved:
+        raise _lost(path, complete, saved)
+    if saved and data[saved - 1 : saved] != b"\n":
+        raise RunError(f"{path} is damaged: no row ends at byte {saved}, where the last save was")
+    try:
+        return _parsed(data[:complete], unit)
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _require_size(path: Path, size: int) -> None:
-    present = path.stat().st_size if path.exists() else 0
-    if present < size:
-        raise RunError(
-            f"{path} is damaged: it has {present} bytes, but had {size} when the run was saved"
-        )
-    if size > 0:
-        with open_regular(path) as file:
-            file.seek(size - 1)
-            if file.read(1) != b"\n":
-                raise RunError(f"{path} is damaged: no row ends at byte {size}, as when saved")
+def _lost(path: Path, present: int, saved: int) -> RunError:
+    return RunError(
+        f"{path} is damaged: it has {present} bytes of complete rows, but had {saved} when the run "
+        "was saved"
+    )
+
+
+def _parsed(data: bytes, unit: str) -> list[dict[str, Any]]:
+    """Return complete rows; raise ``ValueError`` if one is damaged or out of order."""
+    lines = data.split(b"\n")[:-1]
+    rows = [_checked_row(parse_json(_verified(line)), unit) for line in lines]
+    for before, row in itertools.pairwise(rows):
+        if row["step"] <= before["step"]:
+            raise ValueError(f"step {row['step']} follows step {before['step']}")
+    return rows
 
 
 def _sealed(row: str) -> str:

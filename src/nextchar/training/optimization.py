@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from nextchar.config import TrainingConfig
 from nextchar.errors import RunError
-from nextchar.nn.parameters import require_finite, require_match
+from nextchar.nn.parameters import TensorLayout, layouts_of, require_finite, require_layouts
 
 _COUNTER = "step"  # in the state of a parameter: the number of its updates
 _SQUARES = ("exp_avg_sq", "square_avg")
@@ -114,7 +114,9 @@ def load_optimizer_tensors(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     parts = _state_parts(optimizer)
     expected = {
-        f"{index}.{part}": (torch.Size([]) if part == _COUNTER else parameter.shape, torch.float32)
+        f"{index}.{part}": TensorLayout(
+            () if part == _COUNTER else tuple(parameter.shape), torch.float32
+        )
         for index, parameter in enumerate(parameters)
         for part in parts
         if (steps > 0 and parameter.requires_grad and not may_skip)
@@ -122,7 +124,7 @@ def load_optimizer_tensors(
     }
     if steps == 0:
         expected = {}
-    require_match(expected, tensors)
+    require_layouts(expected, layouts_of(tensors))
     require_finite(tensors)
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

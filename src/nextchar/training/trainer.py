@@ -36,6 +36,7 @@ from nextchar.training.checkpoint import (
     LAST_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PREVIOUS_FILE,
     keep_previous,
     kept_file,
     kept_steps,
@@ -218,16 +219,18 @@ class Trainer:
             The checkpoint is damaged or of another network, or it is missing although the run has
             results, which a new start would overwrite.
         """
-        metrics = self.folder / METRICS_FILE
+        metrics, results = self.folder / METRICS_FILE, (MODEL_FILE, PREVIOUS_FILE)
         if (self.folder / LAST_FILE).exists():
             self._restore_last()
-        elif (self.folder / MODEL_FILE).exists() or (metrics.exists() and metrics.stat().st_size):
+        elif any((self.folder / name).exists() for name in results) or (
+            metrics.exists() and metrics.stat().st_size
+        ):
             raise RunError(
                 f"{self.folder} cannot be resumed: {LAST_FILE}, which holds the state of the "
                 "training, is missing"
             )
         if self._processes.is_first:
-            cut_rows(self.folder / METRICS_FILE, self.progress.metrics_size)
+            cut_rows(metrics, self.progress.metrics_size)
             lost = [step for step in kept_steps(self.folder) if step > self.progress.step]
             self._forget(lost)
 

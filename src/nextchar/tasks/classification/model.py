@@ -19,6 +19,7 @@ from nextchar.config import ClassifierRunConfig
 from nextchar.config.arguments import checked
 from nextchar.config.options import ClassifierOptions
 from nextchar.nn.dropout import drop_symbols
+from nextchar.nn.initialization import initial_generator
 from nextchar.nn.trainable import evaluating
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.run_files.origin import Origin, load_origin
@@ -79,13 +80,14 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         labels: LabelSet,
         *,
         origin: Origin | None = None,
+        drawn: bool = True,
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self.labels = labels
         self.form = NormalForm(vocabulary, config.items.normalization)
         self.origin = origin
-        generator = torch.Generator().manual_seed(config.training.seed)
+        generator = initial_generator(config.training.seed) if drawn else None
         self.network: Ensemble = Ensemble(
             symbol_count(vocabulary), len(labels), config, generator=generator
         )
@@ -148,10 +150,10 @@ class Classifier(ItemModel[ClassifierRunConfig]):
         return result
 
     @classmethod
-    def untrained(cls, folder: Path, config: ClassifierRunConfig) -> Self:
+    def untrained(cls, folder: Path, config: ClassifierRunConfig, *, drawn: bool = True) -> Self:
         """Return the model of a run in its initial state."""
         vocabulary, labels = load_vocabulary(folder), LabelSet.load(folder)
-        return cls(config, vocabulary, labels, origin=load_origin(folder))
+        return cls(config, vocabulary, labels, origin=load_origin(folder), drawn=drawn)
 
     @property
     def label_names(self) -> tuple[str, ...]:

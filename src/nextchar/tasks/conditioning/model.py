@@ -23,6 +23,7 @@ from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.following import each_a_part
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.options import StreamOptions
+from nextchar.nn.initialization import initial_generator
 from nextchar.runs import train
 from nextchar.tasks.conditioning.conditions import Given, LabelCondition
 from nextchar.tasks.conditioning.evaluation import ConditionEvaluation
@@ -67,7 +68,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
 
     network: ConditionalNetwork
 
-    def __init__(self, config: ConditionRunConfig, symbols: TextCodec) -> None:
+    def __init__(
+        self, config: ConditionRunConfig, symbols: TextCodec, *, drawn: bool = True
+    ) -> None:
         self.config = config
         self.symbols = symbols
         self.form = NormalForm(symbols.vocabulary, config.text.normalization)
@@ -76,7 +79,7 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
             symbols.conditions.size,
             config.network,
             condition_size=config.condition.condition_size,
-            generator=torch.Generator().manual_seed(config.training.seed),
+            generator=initial_generator(config.training.seed) if drawn else None,
             active=symbols.conditions.active,
         )
 
@@ -146,9 +149,9 @@ class ConditionalModel(ItemModel[ConditionRunConfig]):
         return result
 
     @classmethod
-    def untrained(cls, folder: Path, config: ConditionRunConfig) -> Self:
+    def untrained(cls, folder: Path, config: ConditionRunConfig, *, drawn: bool = True) -> Self:
         """Return the model of a run in its initial state."""
-        return cls(config, TextCodec.load(folder))
+        return cls(config, TextCodec.load(folder), drawn=drawn)
 
     @property
     def summary(self) -> str:

@@ -108,10 +108,8 @@ class NewLanguageModel:
             with storage_errors(temporary):
                 (temporary / METRICS_FILE).touch()
                 (temporary / LAST_FILE).parent.mkdir()
-            if source is not None:
-                self._initialise_from(source, temporary, config, vocabulary, corpus)
-            if self.vectors is not None:
-                self._initialise_embedding(self.vectors, temporary, config, vocabulary, corpus)
+            network = self._initial_network(temporary, config, vocabulary)
+            self._save(network, temporary, config, corpus)
 
     def _preparing(self, stage: str) -> Callable[[float], None]:
         return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
@@ -185,20 +183,24 @@ class NewLanguageModel:
         kept = {"hidden_size"} if self.source is not None else set()
         return kept | ({"embedding_size"} if self.vectors is not None else set())
 
-    def _initialise_from(
-        self,
-        source: PretrainedRun,
-        folder: Path,
-        config: Config,
-        vocabulary: Vocabulary,
-        corpus: Corpus,
-    ) -> None:
-        """Save the extended pretrained network as a training state before the first step."""
+    def _initial_network(self, folder: Path, config: Config, vocabulary: Vocabulary) -> Network:
+        """Return the network before the first step, after recording its origin in the run."""
+        if self.source is not None:
+            return self._initialised_from(self.source, folder, config, vocabulary)
+        network = LanguageModel.create(config, vocabulary).network
+        if self.vectors is not None and network.embedding is not None:
+            filled = self.vectors.fill(network.embedding.weight, vocabulary, folder)
+            tell(self.listeners, Noticed(message=filled))
+        return network
+
+    def _initialised_from(
+        self, source: PretrainedRun, folder: Path, config: Config, vocabulary: Vocabulary
+    ) -> Network:
+        """Return the extended pretrained network."""
         origin = source.origin(vocabulary)
         origin.save(folder)
         training = config.training
         network = source.grown_network(config.network, origin.known, len(vocabulary), training.seed)
-        self._save(network, folder, config, corpus)
         new = len(vocabulary) - len(origin.known)
         tell(
             self.listeners,
@@ -207,24 +209,10 @@ class NewLanguageModel:
                 f"{counted(new, 'new symbol', 'new symbols')}"
             ),
         )
-
-    def _initialise_embedding(
-        self,
-        vectors: GivenVectors,
-        folder: Path,
-        config: Config,
-        vocabulary: Vocabulary,
-        corpus: Corpus,
-    ) -> None:
-        """Save a new network with the given embedding as a training state before the first step."""
-        network = LanguageModel.create(config, vocabulary).network
-        if network.embedding is not None:  # Always true with the options of ``vectors``.
-            filled = vectors.fill(network.embedding.weight, vocabulary, folder)
-            tell(self.listeners, Noticed(message=filled))
-        self._save(network, folder, config, corpus)
+        return network
 
     def _save(self, network: Network, folder: Path, config: Config, corpus: Corpus) -> None:
-        """Save a network as a training state before the first step."""
+        """Save a network, and with it the seal, as a training state before the first step."""
         training = config.training
         network.to(self.processes.device(training.device))
         objective = StreamObjective(network, training_streams(corpus, training), training)

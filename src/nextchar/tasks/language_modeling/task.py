@@ -27,7 +27,7 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.nn.network import Network
 from nextchar.run_files.model_files import load_config, load_vocabulary, require_fit
-from nextchar.run_files.origin import Origin, load_origin
+from nextchar.run_files.origin import Origin, load_origin, require_own_start
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
 from nextchar.tasks.language_modeling.card import model_card
 from nextchar.tasks.language_modeling.cost import measure_cost
@@ -91,12 +91,16 @@ class LanguageModelingTask(Task):
         require_trainable(config, start.processes.world, device)
         start.note_precision(folder, config.training.precision, device)
         vocabulary = load_vocabulary(folder)
+
+        def build() -> Network:
+            return Network(len(vocabulary), config.network, generator=None)
+
         if (folder / LAST_FILE).exists():
-            require_fit(
-                folder / LAST_FILE,
-                lambda: Network(len(vocabulary), config.network, generator=None),
-            )
-        model = LanguageModel.create(config, vocabulary)
+            require_fit(folder, folder / LAST_FILE, build)
+            model = LanguageModel(config, vocabulary, build())
+        else:
+            require_own_start(folder)
+            model = LanguageModel.create(config, vocabulary)
         model.network.to(device)
         return OpenLanguageModel(folder, model, open_corpus(folder), start.processes)
 

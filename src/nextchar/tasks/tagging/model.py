@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from nextchar.config import TaggerRunConfig
 from nextchar.following import each_a_part
+from nextchar.nn.initialization import initial_generator
 from nextchar.run_files.model_files import load_vocabulary, save_vocabulary
 from nextchar.run_files.seals import sealed_json
 from nextchar.storage import write_json
@@ -57,7 +58,14 @@ class TagModel(ItemModel[TaggerRunConfig]):
     unit = "label"
     network: TagNetwork
 
-    def __init__(self, config: TaggerRunConfig, vocabulary: Vocabulary, labels: TagSet) -> None:
+    def __init__(
+        self,
+        config: TaggerRunConfig,
+        vocabulary: Vocabulary,
+        labels: TagSet,
+        *,
+        drawn: bool = True,
+    ) -> None:
         self.config = config
         self.vocabulary = vocabulary
         self.labels = labels
@@ -68,15 +76,15 @@ class TagModel(ItemModel[TaggerRunConfig]):
             len(labels),
             config.network,
             config.tagging,
-            generator=torch.Generator().manual_seed(config.training.seed),
+            generator=initial_generator(config.training.seed) if drawn else None,
         )
 
     @classmethod
-    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
+    def untrained(cls, folder: Path, config: Any, *, drawn: bool = True) -> Self:  # noqa: ANN401
         """Return the model of a run in its initial state."""
         with sealed_json(folder, LABELS_FILE) as values:
             labels = TagSet.from_dict(values, config.tagging)
-        return cls(config, load_vocabulary(folder), labels)
+        return cls(config, load_vocabulary(folder), labels, drawn=drawn)
 
     @property
     def summary(self) -> str:

@@ -20,6 +20,7 @@ from nextchar.config.arguments import checked
 from nextchar.config.options import TransducerOptions
 from nextchar.errors import CharacterError, ConfigError, TextError, as_option
 from nextchar.generation.search import Beam
+from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import NetworkOutput
 from nextchar.nn.trainable import evaluating
 from nextchar.nn.transducer import TransducerNetwork
@@ -68,7 +69,9 @@ class Transducer(ItemModel[TransducerRunConfig]):
 
     network: TransducerNetwork
 
-    def __init__(self, config: TransducerRunConfig, symbols: PairCodec) -> None:
+    def __init__(
+        self, config: TransducerRunConfig, symbols: PairCodec, *, drawn: bool = True
+    ) -> None:
         self.config = config
         self.symbols = symbols
         self.form = NormalForm(symbols.source, config.items.normalization)
@@ -79,7 +82,7 @@ class Transducer(ItemModel[TransducerRunConfig]):
             config.network,
             attention=own.attention,
             bidirectional=own.bidirectional,
-            generator=torch.Generator().manual_seed(config.training.seed),
+            generator=initial_generator(config.training.seed) if drawn else None,
         )
         groups = len(self.network.layer_groups)
         if config.training.freeze >= groups:
@@ -137,9 +140,9 @@ class Transducer(ItemModel[TransducerRunConfig]):
         return result
 
     @classmethod
-    def untrained(cls, folder: Path, config: Any) -> Self:  # noqa: ANN401
+    def untrained(cls, folder: Path, config: Any, *, drawn: bool = True) -> Self:  # noqa: ANN401
         """Return the model of a run in its initial state."""
-        return cls(config, PairCodec.load(folder))
+        return cls(config, PairCodec.load(folder), drawn=drawn)
 
     @property
     def summary(self) -> str:
