@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def test_json_of_info_holds_the_whole_run(nextchar: Run, finished: Path) -> None
 
 def test_a_run_without_history_is_still_shown(nextchar: Run, run: Path) -> None:
     (run / "metrics.jsonl").unlink()
+    shutil.rmtree(run / "last")
     assert "hidden_size 16" in nextchar("info", run).succeeded()
 
 
@@ -120,6 +122,7 @@ def test_a_picture_needs_a_run_a_history_and_a_known_format(
     line = nextchar("info", "--compile", "--picture", tmp_path / "curve.png").problem()
     assert "--compile without one" in line
     (run / "metrics.jsonl").unlink()
+    shutil.rmtree(run / "last")
     assert "no history" in nextchar("info", run, "--picture", tmp_path / "curve.png").problem()
     assert list(tmp_path.glob("curve.*")) == []
 

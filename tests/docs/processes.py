@@ -123,12 +123,15 @@ def shorten() -> None:
     decide = _with_few_steps(NewLanguageModel._decide)
     NewLanguageModel._decide = decide  # type: ignore[method-assign]
     item_task._decided = _with_few_steps(item_task._decided)
-    extension.Extension = _short_extension  # type: ignore[assignment, misc]
+    extension.Extension = _ShortExtension  # type: ignore[assignment, misc]
 
 
-def _short_extension(*, first_step: int, steps: int, **others: Any) -> Extension:
-    """Train a few steps further."""
-    return Extension(first_step=first_step, steps=min(steps, first_step + MOST_STEPS), **others)
+class _ShortExtension(Extension):
+    """An extension of a few steps."""
+
+    def __init__(self, *, first_step: int, steps: int, **others: Any) -> None:
+        few = min(steps, first_step + MOST_STEPS)
+        super().__init__(first_step=first_step, steps=few, **others)
 
 
 def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:

@@ -140,11 +140,19 @@ class Ended:
         return found
 
 
+class _Kept(io.BytesIO):
+    """Bytes that outlive the stream that wrote them."""
+
+    def close(self) -> None:
+        """Stay open."""
+
+
 def command(args: Sequence[object], place: Path, run: Path) -> Ended:
     """Run a command in this process, in a folder."""
     from nextchar.cli import main
 
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    said = _Kept()
+    out, err = (io.TextIOWrapper(raw, encoding="utf-8") for raw in (_Kept(), said))
     argv = ["nextchar", *(str(run.relative_to(place)) if a == "RUN" else str(a) for a in args)]
     saved = sys.argv, Path.cwd(), sys.stdin
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -160,7 +168,7 @@ def command(args: Sequence[object], place: Path, run: Path) -> Ended:
     except BaseException as error:  # noqa: BLE001  (each is a defect, and told)
         import traceback
 
-        err.write("".join(traceback.format_exception(error)[-4:]))
+        said.write("".join(traceback.format_exception(error)[-4:]).encode())
         code = None
     finally:
         seconds, grown = time.process_time() - began, _peak() - before
@@ -168,8 +176,7 @@ def command(args: Sequence[object], place: Path, run: Path) -> Ended:
         os.chdir(saved[1])
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    err.flush()
-    return Ended(code, err.buffer.getvalue().decode(), seconds, grown)
+    return Ended(code, said.getvalue().decode(), seconds, grown)
 
 
 class Late(BaseException):

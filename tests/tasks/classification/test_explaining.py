@@ -65,7 +65,7 @@ def test_an_empty_text_has_no_parts_and_a_long_one_too_many(model: Classifier) -
     assert explain(model, "").parts == ()
     with pytest.raises(TextError, match=r"3,000 parts.*at most 2,000"):
         explain(model, "a" * 3000)
-    with pytest.raises(ConfigError, match="label must be one of north, south, west; got 'x'"):
+    with pytest.raises(ConfigError, match="label must be one of 'north', 'south', 'west'; got 'x'"):
         explain(model, "a", label="x")
 
 

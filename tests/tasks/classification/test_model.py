@@ -16,6 +16,7 @@ import nextchar
 from nextchar.config import ClassifierRunConfig
 from nextchar.errors import ConfigError, Interrupted, RunError, TextError
 from nextchar.nn.parameters import named_tensors
+from nextchar.run_files.seals import reseal
 from nextchar.runs import resume, train
 from nextchar.tasks.classification.data import prepare
 from nextchar.tasks.classification.model import Classifier
@@ -176,6 +177,7 @@ def test_a_run_from_before_evidence_and_linear_parts_has_none(tmp_path: Path) ->
     for name in ("ngram_evidence", "linear_rows", "most_symbols"):
         del values["classifier"][name]
     path.write_text(json.dumps(values))
+    reseal(tmp_path / "run")
     loaded = Classifier.load(tmp_path / "run")
     assert loaded.network.linear is None
     assert loaded.network.evidence is None
