@@ -18,11 +18,17 @@ from pathlib import Path
 
 import pytest
 
+from nextchar.language_model.training import train
 from nextchar.run_files.seals import reseal
-from tests.conftest import TINY, Command, Outcome, Run, Start
+from tests.conftest import TINY, TINY_OPTIONS, Command, Outcome, Run, Start, english
 
 GIB = 1 << 30
-ENDLESS = (*TINY, "--steps", "1000000", "--validate-every", "20", "--checkpoint-seconds", "0.1")
+# It validates most of the time, on many pages of the file: a mapped file would be read in pieces.
+ENDLESS = (
+    *TINY,
+    *("--steps", "1000000", "--validate-every", "10", "--checkpoint-seconds", "0.1"),
+    *("--validation-fraction", "0.5"),
+)
 SLOW = pytest.mark.slow
 
 Act = Callable[[Path, random.Random], None]
@@ -82,6 +88,20 @@ TRIALS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def long_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "long.txt"
+    path.write_text(english(10_000) * 30)
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_run(long_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "long"
+    train(long_text, folder, **TINY_OPTIONS)
+    return folder
+
+
 def _name(value: object) -> str:
     return getattr(value, "__name__", str(value)).strip("_")
 
@@ -96,29 +116,30 @@ def _require_a_line_or_nothing(command: Command) -> Outcome:
 
 @pytest.mark.parametrize(("act", "number"), TRIALS, ids=_name)
 def test_training_ends_with_a_line(
-    start: Start, texts: Path, tmp_path: Path, act: Act, number: int
+    start: Start, long_text: Path, tmp_path: Path, act: Act, number: int
 ) -> None:
     draw = random.Random(f"{act.__name__} {number}")
     out = tmp_path / "run"
-    command = start("train", texts / "english.txt", "--out", out, "-q", *ENDLESS)
+    command = start("train", long_text, "--out", out, "-q", *ENDLESS)
     command.wait_until((out / "last" / "training.safetensors").exists)
-    command.wait_for_end(draw.uniform(0, 0.3))
+    command.wait_for_end(draw.uniform(0, 0.5))
     act(out / "corpus" / "ids.bin", draw)
     assert _require_a_line_or_nothing(command).code == 2
 
 
 @pytest.mark.parametrize(("act", "number"), TRIALS, ids=_name)
 def test_evaluation_ends_with_a_line_or_is_unaffected(
-    start: Start, nextchar: Run, run: Path, texts: Path, act: Act, number: int
+    start: Start, long_run: Path, texts: Path, tmp_path: Path, act: Act, number: int
 ) -> None:
     draw = random.Random(f"{act.__name__} {number}")
+    run = shutil.copytree(long_run, tmp_path / "run")
     arguments: list[tuple[object, ...]] = [
         ("evaluate", run, "--part", "train", "--exact", "-q"),
         ("novelty", run, texts / "english.txt", "-q"),
         ("train", "--resume", run, "--steps", "60", "-q"),
     ]
     command = start(*draw.choice(arguments))
-    command.wait_for_end(draw.uniform(0, 0.2))
+    command.wait_for_end(draw.uniform(0, 0.6))
     act(run / "corpus" / "ids.bin", draw)
     _require_a_line_or_nothing(command)
 
