@@ -12,6 +12,7 @@ from nextchar.config import Config
 from nextchar.errors import ConfigError, TextError
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.device import pick_device
+from nextchar.run_files.seals import reseal
 from nextchar.text.vocabulary import ByteVocabulary, CharVocabulary, Vocabulary, learn
 
 
@@ -129,6 +130,7 @@ def test_a_run_older_than_the_resets_was_trained_without_them(tmp_path: Path) ->
     values = json.loads((tmp_path / "run" / "config.json").read_text())
     del values["training"]["reset_probability"]
     (tmp_path / "run" / "config.json").write_text(json.dumps(values))
+    reseal(tmp_path / "run")
     old = LanguageModel.load(tmp_path / "run")
     assert old.config.training.reset_probability == 0
     assert old.network.begins_after == made.vocabulary.encode("\n")[0]
