@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nextchar.errors import RunError
-from nextchar.experiments.journal import require_intact
+from nextchar.experiments.journal import running_trials
 from tests.conftest import Run, contents
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -46,6 +46,19 @@ def test_a_search_writes_and_deletes_nothing_through_a_link(
     before = contents(place)
     line = nextchar(*TUNE, "--trials", 2, "--out", search, cwd=place).problem()
     assert f"{path} is a link, and nothing is written through links" in line
+    assert contents(place) == before
+
+
+def test_a_journal_that_lost_the_end_of_a_trial_is_refused_before_it_is_written_to(
+    nextchar: Run, place: Path
+) -> None:
+    search = place / "runs" / "tuning"
+    lines = (search / "journal.jsonl").read_text().splitlines(keepends=True)
+    ends = [at for at, line in enumerate(lines) if '"op_code":6' in line]
+    (search / "journal.jsonl").write_text("".join(lines[: ends[-1]]))
+    before = contents(place)
+    line = nextchar(*TUNE, "--trials", 2, "--out", search, cwd=place).problem()
+    assert "journal.jsonl is damaged: trial 2 has ended" in line
     assert contents(place) == before
 
 
@@ -93,14 +106,14 @@ def journal() -> list[dict[str, Any]]:
 def verify(events: Iterable[object], folder: Path) -> None:
     path = folder / "journal.jsonl"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    require_intact(path, "nextchar", ["dropout"], lambda *_: True)
+    running_trials(path, "nextchar", ["dropout"], lambda *_: True)
 
 
 def test_an_incomplete_last_line_is_ignored(tmp_path: Path) -> None:
     verify(journal(), tmp_path)
     with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"op_code": 7, "trial')
-    require_intact(tmp_path / "journal.jsonl", "nextchar", ["dropout"], lambda *_: True)
+    running_trials(tmp_path / "journal.jsonl", "nextchar", ["dropout"], lambda *_: True)
 
 
 CHANGES: dict[str, Callable[[list[dict[str, Any]]], object]] = {

@@ -23,8 +23,12 @@ _MAX_PERCENT = 100
 IsChosen = Callable[[str, str, float], bool]
 
 
-def require_intact(path: Path, study: str, names: Collection[str], is_chosen: IsChosen) -> None:
-    """Require a journal that this program can have written; an incomplete last line is ignored.
+def running_trials(
+    path: Path, study: str, names: Collection[str], is_chosen: IsChosen
+) -> list[int]:
+    """Verify a journal, and return the numbers of its running trials, from 0.
+
+    The journal must be one that this program can have written. An incomplete last line is ignored.
 
     Parameters
     ----------
@@ -53,6 +57,7 @@ def require_intact(path: Path, study: str, names: Collection[str], is_chosen: Is
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{path} is damaged in line {replay.line}: {reason:.200}") from error
+    return replay.running
 
 
 class _Replay:
@@ -66,6 +71,11 @@ class _Replay:
         self._begun = False
         self._states: list[int] = []
         self._chosen: list[set[str]] = []  # the options of each trial
+
+    @property
+    def running(self) -> list[int]:
+        """The numbers of the running trials, from 0."""
+        return [number for number, state in enumerate(self._states) if state == _RUNNING]
 
     def read(self, event: Any) -> None:  # noqa: ANN401  (any JSON value)
         """Read an event; ``KeyError`` if a value is missing."""

@@ -38,10 +38,11 @@ from optuna.trial import TrialState as OptunaState
 
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import RunError
-from nextchar.experiments.journal import require_intact
+from nextchar.experiments.journal import running_trials
 from nextchar.experiments.spaces import Dimension, Range, Space, grid_of
 from nextchar.experiments.trials import TRIALS_FOLDER, Trial, TrialState, run_folder
 from nextchar.storage import appending, locked_folder, refuse_links, storage_errors
+from nextchar.tasks.language_modeling.data import CORPUS_FOLDER
 from nextchar.training.seeds import seed_of
 
 STUDY_NAME, JOURNAL_FILE = "nextchar", "journal.jsonl"
@@ -164,7 +165,9 @@ class Search:
         refuse_links(folder, [path.relative_to(folder) for path in trials])
         with self.locked():
             if self._journal.exists():
-                require_intact(self._journal, STUDY_NAME, space, self._is_chosen)
+                self._require_resumable(
+                    running_trials(self._journal, STUDY_NAME, space, self._is_chosen)
+                )
             backend = JournalFileBackend(str(self._journal), _JournalLock(self._journal))  # type: ignore[arg-type]
             try:
                 self._storage = JournalStorage(backend)
@@ -176,6 +179,19 @@ class Search:
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise RunError(f"{self._journal} is damaged: {error}") from error
+
+    def _require_resumable(self, running: Sequence[int]) -> None:
+        """Raise ``RunError`` if a trial runs, by the journal, whose run is no longer complete.
+
+        Only the runs of ended trials lose their corpus, so the journal has lost the end of it.
+        """
+        for number in running:
+            run = run_folder(self._folder, number + 1)
+            if run.exists() and not (run / CORPUS_FOLDER).exists():
+                raise RunError(
+                    f"{self._journal} is damaged: trial {number + 1} has ended, but the line that "
+                    "says so is missing"
+                )
 
     def claim(self, limit: int) -> Claim | None:
         """Claim a trial of a dead process, or a new one if there are fewer than ``limit``."""
