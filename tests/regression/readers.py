@@ -13,7 +13,7 @@ from nextchar.errors import RunError
 from nextchar.experiments.comparison import Figures
 from nextchar.experiments.crossvalidation import FoldFigures
 from nextchar.experiments.folder import ExperimentFolder
-from nextchar.experiments.journal import require_intact
+from nextchar.experiments.journal import running_trials
 from nextchar.run_files.model_files import load_config, load_run_config, load_vocabulary
 from nextchar.run_files.origin import load_origin
 from nextchar.runs.registry import task_of_run
@@ -25,7 +25,7 @@ from nextchar.tasks.examples import Examples
 from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.tasks.tagging.labels import TagSet
 from nextchar.tasks.transduction.symbols import PairCodec
-from nextchar.training.checkpoint import load_header, load_tensors
+from nextchar.training.checkpoint import load_content, load_tensors
 from nextchar.training.extension import load_extension, progress_of
 
 Reader = Callable[[Path, Path], object]
@@ -53,7 +53,7 @@ def _tensors(_run: Path, path: Path) -> object:
 
 
 def _content(_run: Path, path: Path) -> object:
-    return load_header(path).content
+    return load_content(path)
 
 
 def _columns(_run: Path, path: Path) -> object:
@@ -66,7 +66,7 @@ def _figures(run: Path, path: Path) -> object:
 
 
 def _journal(_run: Path, path: Path) -> None:
-    require_intact(path, "nextchar", ["dropout"], lambda *_: True)
+    running_trials(path, "nextchar", ["dropout"], lambda *_: True)
 
 
 # By a pattern of the name of the file.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from nextchar.config import Config, RunConfig, TrainingConfig
+from nextchar.config.records import versioned
 from nextchar.errors import ConfigError, RunError, TextError, as_option
 from nextchar.nn.parameters import layouts_of, named_tensors, require_layouts, without_memory
 from nextchar.run_files.kinds import CONFIG_FILE, WrongRunError, kind_of_task, require_run
@@ -21,6 +22,7 @@ from nextchar.training.checkpoint import (
     MODEL_FILE,
     kept_file,
     kept_steps,
+    load_content,
     load_header,
     load_tensors,
 )
@@ -62,12 +64,12 @@ def load_run_config(
     needed = kind_of_task(task)
     require_run(folder, needed)
     with sealed_json(folder, CONFIG_FILE) as values:
-        _require_readable(path, values)
-        found = values.pop("task", None)
+        rest = versioned(values, FORMAT_VERSION, path, RunError)
+        found = rest.pop("task", None)
         if found != task:
             raise WrongRunError(folder, kind_of_task(found), needed)
         try:
-            return config_type.from_dict(values)
+            return config_type.from_dict(rest)
         except ConfigError as error:
             raise RunError(f"{path}: {error.in_both_terms}") from error
 
@@ -76,24 +78,8 @@ def task_of(folder: Path, *, sought: str | None = None) -> str | None:
     """Return the task of a run; error messages mention the task ``sought``."""
     path = folder / CONFIG_FILE
     require_run(folder, None if sought is None else kind_of_task(sought))
-    values = read_json(path, RunError)
-    _require_readable(path, values)
-    found = values.get("task")
+    found = versioned(read_json(path, RunError), FORMAT_VERSION, path, RunError).get("task")
     return None if found is None else str(found)
-
-
-def _require_readable(path: Path, values: dict[str, Any]) -> None:
-    """Remove the format version from a configuration, and require that it is supported."""
-    version = values.pop("format_version", None)
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise RunError(f"{path} is damaged: format_version must be an integer, got {version!r}")
-    if version < 1:
-        raise RunError(f"{path} is damaged: format_version must be at least 1, got {version}")
-    if version > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has format {version}, but this version of nextchar supports up to "
-            f"{FORMAT_VERSION}: update nextchar"
-        )
 
 
 def save_config(folder: Path, config: RunConfig, *, task: str | None = None) -> None:
@@ -203,7 +189,7 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
         return f"{error}; the weights used are those in {path.relative_to(folder)}"
     if progress is None or (checkpoint == "best" and is_finished(progress, now)):
         return None
-    step = load_header(path).content.get("step", progress.step)
+    step = load_content(path).get("step", progress.step)
     if type(step) is not int:
         raise RunError(f"{path} is damaged: step must be an integer, got {step!r:.80}")
     names = {"best": "best weights so far", "last": "newest weights"}

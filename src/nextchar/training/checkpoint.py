@@ -65,14 +65,11 @@ class TensorHeader:
     ----------
     layouts
         The shapes and types of the tensors, by name. Their sizes add up to that of the file.
-    content
-        The JSON object that ``save_tensors`` wrote.
     seal
         The digests that ``save_tensors`` wrote; empty in older files.
     """
 
     layouts: Mapping[str, TensorLayout]
-    content: dict[str, Any]
     seal: Mapping[str, str]
 
 
@@ -105,6 +102,7 @@ def save_tensors(
     entry = {"content": json.dumps(content, allow_nan=False, sort_keys=True)}
     if seal:
         entry["seal"] = json.dumps(seal, sort_keys=True)
+    entry["content_sha256"] = _digest(entry["content"])
     entry["sha256"] = _checksum(on_cpu, entry)
     # A single entry: safetensors writes several entries in an order that varies between runs.
     write_bytes(path, safetensors.torch.save(on_cpu, {_ENTRY: json.dumps(entry)}))
@@ -144,7 +142,26 @@ def load_header(path: Path) -> TensorHeader:
         seal = _object(entry.get("seal", "{}"))
         if not all(isinstance(digest, str) for digest in seal.values()):
             raise ValueError("its seal must have texts only")
-        return TensorHeader(layouts=layouts, content=_object(entry["content"]), seal=seal)
+        return TensorHeader(layouts=layouts, seal=seal)
+
+
+def load_content(path: Path) -> dict[str, Any]:
+    """Return the JSON object that ``save_tensors`` wrote, without reading the tensors.
+
+    Older files have no checksum of the object alone, and are read as a whole.
+
+    Raises
+    ------
+    RunError
+        The file is missing, unreadable or damaged.
+    """
+    with _opened(path) as file:
+        entry, _ = _entry_and_layouts(file)
+        if "content_sha256" in entry:
+            if entry["content_sha256"] != _digest(entry["content"]):
+                raise ValueError("its content does not match its checksum")
+            return _object(entry["content"])
+    return load_tensors(path)[1]
 
 
 def keep_previous(folder: Path) -> None:
@@ -266,6 +283,10 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"its metadata must be a JSON object, got {type(value).__name__}")
     return value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _checksum(tensors: Mapping[str, Tensor], entry: Mapping[str, str]) -> str:

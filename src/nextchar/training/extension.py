@@ -20,7 +20,7 @@ from nextchar.config.records import bounded, record_of, versioned
 from nextchar.errors import ConfigError, RunError, in_terms
 from nextchar.storage import read_json, write_json
 from nextchar.text.notes import counted
-from nextchar.training.checkpoint import LAST_FILE, load_header
+from nextchar.training.checkpoint import LAST_FILE, load_content
 from nextchar.training.optimization import scheduled_rate
 from nextchar.training.plans import Plan
 from nextchar.training.stopping import stops_early
@@ -177,7 +177,7 @@ def progress_of(folder: Path) -> TrainerState | None:
         return None
     extension = load_extension(folder)
     first_step = 0 if extension is None else extension.first_step
-    return progress_from(load_header(folder / LAST_FILE).content, folder, first_step)
+    return progress_from(load_content(folder / LAST_FILE), folder, first_step)
 
 
 def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> TrainerState:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nextchar.errors import RunError
 from nextchar.storage import appending, parse_json, read_regular
-from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_header
+from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_content
 from nextchar.training.events import Validated
 
 MAX_BYTES = 256 << 20
@@ -79,7 +79,7 @@ def read_history(folder: Path, *, unit: str = "char") -> list[dict[str, Any]]:
     path, saved = folder / METRICS_FILE, 0
     if (folder / LAST_FILE).exists():
         # Read first: a training process appends a row before it saves.
-        saved = load_header(folder / LAST_FILE).content.get("metrics_size", 0)
+        saved = load_content(folder / LAST_FILE).get("metrics_size", 0)
         if type(saved) is not int:
             raise RunError(f"{folder / LAST_FILE} is damaged: metrics_size is {saved!r:.80}")
     return _saved_rows(path, unit, saved=saved)
