@@ -34,7 +34,7 @@ class EmbeddingOrigin:
     Attributes
     ----------
     vectors
-        Their folder, as named by the user.
+        The name of their folder, without the folders above it.
     sha256
         SHA-256 of their file, hexadecimal.
     symbols_filled

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nextchar.errors import InputError, RunError, in_terms
-from nextchar.storage import parse_json, read_regular
+from nextchar.storage import parse_object, read_regular
 from nextchar.storage.json_files import MAX_BYTES
 from nextchar.training.checkpoint import (
     LAST_FILE,
@@ -45,11 +45,21 @@ _LEFT_OUT = ("corpus/corpus.json",)  # when a run is shared without its text
 
 
 def seal_of(folder: Path) -> dict[str, str]:
-    """Return the digests of the sealed files that a run has, by name."""
+    """Return the digests of the sealed files that a run has, by name.
+
+    Raises
+    ------
+    RunError
+        A file cannot be read.
+    """
     found = {}
     for name in SEALED_FILES:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             found[name] = _digest(_read(folder / name))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise RunError(f"cannot read {folder / name}: {error.strerror}") from error
     return found
 
 
@@ -71,14 +81,9 @@ def sealed_json(
     path = folder / name
     try:
         data = _read(path)
-        value = parse_json(data)
     except OSError as problem:
         raise error(f"cannot read {path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
-    if not isinstance(value, dict):
-        raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
-    yield value
+    yield parse_object(data, path, error)
     _require_sealed(folder, name, data, error)
 
 

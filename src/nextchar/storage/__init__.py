@@ -23,7 +23,7 @@ from nextchar.storage.folders import (
     locked_folder,
     make_folder,
 )
-from nextchar.storage.json_files import parse_json, read_json, write_json
+from nextchar.storage.json_files import parse_json, parse_object, read_json, write_json
 from nextchar.storage.regular import open_regular, read_regular, refuse_links
 from nextchar.storage.temporary import remove_leftovers
 
@@ -38,6 +38,7 @@ __all__ = [
     "make_folder",
     "open_regular",
     "parse_json",
+    "parse_object",
     "read_json",
     "read_regular",
     "refuse_links",

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from nextchar.errors import StorageError
-from nextchar.storage.regular import open_regular, require_regular
+from nextchar.storage.regular import open_descriptor, open_regular
 from nextchar.storage.temporary import file_beside, remove_dead
-
-_PERMISSIONS = 0o666  # before the umask
 
 
 @contextlib.contextmanager
@@ -109,11 +107,5 @@ def _new_file(path: Path) -> tuple[IO[bytes], Path]:
 
 
 def _opened_for_appending(path: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, _PERMISSIONS)
-    try:
-        require_regular(descriptor, path)
-        return open(descriptor, "ab")  # noqa: PTH123  (a descriptor; the caller closes it)
-    except BaseException:
-        os.close(descriptor)
-        raise
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    return open(open_descriptor(path, flags), "ab")  # noqa: PTH123  (a descriptor)

@@ -17,7 +17,8 @@ MAX_BYTES = 32 << 20
 MAX_ENTRIES = 1_500_000  # more than the characters of Unicode
 MAX_DEPTH = 100
 _SEAL, _SEAL_DIGITS = "check", 16
-_MAX_DIGITS = 19  # of an integer: it fits into 64 bits
+_MAX_DIGITS = 19  # of an integer of 64 bits
+_LIMIT = 1 << 63
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -50,13 +51,10 @@ def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) ->
         The maximum size in bytes.
     """
     try:
-        value = parse_json(read_regular(path, limit))
+        data = read_regular(path, limit)
     except OSError as problem:
         raise error(f"cannot read {path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
-    if not isinstance(value, dict):
-        raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
+    value = parse_object(data, path, error)
     if _SEAL in value and value.pop(_SEAL) != _digest(value):
         raise error(
             f"{path} was changed after it was saved: restore it, or accept a change made on "
@@ -65,10 +63,22 @@ def read_json(path: Path, error: type[InputError], *, limit: int = MAX_BYTES) ->
     return value
 
 
+def parse_object(data: bytes, path: Path, error: type[InputError]) -> dict[str, Any]:
+    """Return the object in the content of a JSON file; raise ``error`` if it is invalid."""
+    try:
+        value = parse_json(data)
+    except ValueError as problem:
+        raise error(f"{path} is damaged: it is not JSON ({problem})") from problem
+    if not isinstance(value, dict):
+        raise error(f"{path} is damaged: it must be a JSON object, got {type(value).__name__}")
+    return value
+
+
 def parse_json(data: bytes) -> Any:  # noqa: ANN401  (any JSON value)
     """Return the value of a JSON text, which may come from a stranger.
 
-    An integer beyond 19 digits is returned as a float, which the checks of integers refuse.
+    An integer that does not fit into 64 bits is returned as a float, which the checks of integers
+    refuse.
 
     Raises
     ------
@@ -96,7 +106,11 @@ def _digest(value: Mapping[str, Any]) -> str:
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+    if len(digits) <= _MAX_DIGITS + digits.startswith("-"):
+        number = int(digits)
+        if -_LIMIT <= number < _LIMIT:
+            return number
+    return float(digits)
 
 
 def _require_shallow(value: object) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from nextchar.errors import RunError
 
+_PERMISSIONS = 0o666  # of a new file, before the umask
+
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a pipe or a device is refused without waiting for it.
@@ -24,14 +26,7 @@ def open_regular(path: Path) -> BufferedReader:
     OSError
         The file cannot be opened, or it is not a regular file.
     """
-    # Without O_NONBLOCK, opening a pipe would wait for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        require_regular(descriptor, path)
-        return open(descriptor, "rb")  # noqa: PTH123  (a descriptor; the caller closes it)
-    except BaseException:
-        os.close(descriptor)
-        raise
+    return open(open_descriptor(path, os.O_RDONLY), "rb")
 
 
 def read_regular(path: Path, limit: int | None = None) -> bytes:
@@ -76,8 +71,19 @@ def refuse_links(folder: Path, entries: Iterable[Path]) -> None:
                 )
 
 
-def require_regular(descriptor: int, path: Path) -> None:
-    """Raise ``OSError`` unless a descriptor is open on a regular file; ``path`` is its name."""
+def open_descriptor(path: Path, flags: int) -> int:
+    """Open a regular file, and return its descriptor; errors are those of ``open_regular``."""
+    # Without O_NONBLOCK, opening a pipe would wait for the other end.
+    descriptor = os.open(path, flags | os.O_NONBLOCK, _PERMISSIONS)
+    try:
+        _require_regular(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(descriptor: int, path: Path) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

@@ -25,7 +25,6 @@ _WRITTEN = (
     LAST_FILE,
     PREVIOUS_FILE,
     MODEL_FILE,
-    KEPT_FOLDER,
     Path("extension.json"),
     Path("README.md"),
 )
@@ -38,9 +37,12 @@ def only_trainer(folder: Path) -> Iterator[None]:
     Raises
     ------
     RunError
-        Another process is training in it, it is no run, or a link leads out of it.
+        Another process is training in it, it is no run, a link leads out of it, or a folder is in
+        the place of a file.
     """
-    refuse_links(folder, [*_WRITTEN, *map(kept_file, kept_steps(folder))])
+    kept = map(kept_file, kept_steps(folder))
+    refuse_links(folder, [*_WRITTEN, KEPT_FOLDER, *kept])
+    _require_files(folder)
     path = folder / _LOCKED_FILE
     with contextlib.ExitStack() as stack:
         try:
@@ -53,3 +55,9 @@ def only_trainer(folder: Path) -> Iterator[None]:
             raise RunError(f"another process is training in {folder}") from error
         remove_leftovers(folder)
         yield
+
+
+def _require_files(folder: Path) -> None:
+    for path in (folder / name for name in _WRITTEN):
+        if path.exists() and not path.is_file():
+            raise RunError(f"{path} is not a regular file, and would be replaced: move it away")
