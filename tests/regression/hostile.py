@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import PROCESSES, contents
+from tests.memory import memory, peak, reset_peak
 from tests.regression.signing import seal
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -159,7 +160,7 @@ def command(args: Sequence[object], place: Path, run: Path) -> Ended:
     code: int | None = None
     sys.argv, sys.stdin = argv, io.TextIOWrapper(io.BytesIO(b""))
     os.chdir(place)
-    before, began = _reset_peak(), time.process_time()
+    before, began = reset_peak(), time.process_time()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _deadline():
             main()
@@ -171,7 +172,7 @@ def command(args: Sequence[object], place: Path, run: Path) -> Ended:
         said.write("".join(traceback.format_exception(error)[-4:]).encode())
         code = None
     finally:
-        seconds, grown = time.process_time() - began, _peak() - before
+        seconds, grown = time.process_time() - began, peak() - before
         sys.argv, _, sys.stdin = saved
         os.chdir(saved[1])
         for number, handler in handlers.items():
@@ -194,21 +195,6 @@ def _deadline() -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _reset_peak() -> int:
-    """Reset the peak of this process's memory, and return its memory in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return _memory("VmRSS")
-
-
-def _peak() -> int:
-    return _memory("VmHWM")
-
-
-def _memory(name: str) -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{name}:")[2].split()[0]) << 10
 
 
 def check(
@@ -303,7 +289,7 @@ def _in_child(function: Callable[..., dict[str, Any]], args: tuple[Any, ...], re
     import torch
 
     torch.set_num_threads(1)
-    resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + ADDRESS_SPACE,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (memory("VmSize") + ADDRESS_SPACE,) * 2)
     result.write_text(json.dumps(function(*args)))
 
 

@@ -175,18 +175,18 @@ def test_a_length_beyond_the_file_is_refused_before_memory_is_taken(
 
 
 _MEASURED = """
-import resource, sys, time
+import sys, time
 import torch, torch._dynamo
 import nextchar.runs.training
 from nextchar.cli import main
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from tests.memory import peak, reset_peak
+before = reset_peak()
 sys.argv = ["nextchar", *sys.argv[1:]]
 began = time.monotonic()
 try:
     main()
 finally:
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sys.stderr.write(f"measured {time.monotonic() - began} {(after - before) / 1024}\\n")
+    sys.stderr.write(f"measured {time.monotonic() - began} {(peak() - before) / 2**20}\\n")
 """
 
 

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import random
-import resource
 import shutil
 import struct
 from collections.abc import Callable
@@ -31,10 +30,11 @@ from nextchar.runs.task import Start
 from nextchar.runs.training import history
 from nextchar.storage import read_json, write_json
 from nextchar.tasks.language_modeling.data import open_corpus
-from nextchar.training.checkpoint import load_header, load_tensors, save_tensors
+from nextchar.training.checkpoint import load_content, load_header, load_tensors, save_tensors
 from nextchar.training.extension import load_extension
 from nextchar.training.trainer import Trainer
 from tests.conftest import TINY, TINY_OPTIONS, Run, contents, require_same_training
+from tests.memory import peak, reset_peak
 
 LAST, PREVIOUS = "last/training.safetensors", "last/previous.safetensors"
 SLOW = pytest.mark.slow
@@ -353,7 +353,7 @@ def test_a_history_that_lost_rows_is_told(nextchar: Run, run: Path, lost: int | 
 def test_a_damaged_save_names_the_one_before_it_and_goes_on_from_there(
     nextchar: Run, run: Path, finished: Path
 ) -> None:
-    steps = [load_header(run / name).content["step"] for name in (LAST, PREVIOUS)]
+    steps = [load_content(run / name)["step"] for name in (LAST, PREVIOUS)]
     assert steps[0] > steps[1] > 0
     os.truncate(run / LAST, 1000)
     line = nextchar("train", "--resume", run).problem()
@@ -587,9 +587,9 @@ def test_the_size_in_a_configuration_reserves_no_memory(
     """The runs are of an older version without a seal."""
     run = shutil.copytree(FIXTURES / kind, tmp_path / kind)
     set_size(run, 10**6)  # 16 TB of recurrent weights
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = reset_peak()
     assert nextchar("info", run, "--json").values()["parameters"] > 10**12
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+    assert peak() - before < 200 << 20
     assert not drawn
 
 
