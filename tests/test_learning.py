@@ -52,7 +52,9 @@ def snippets_from_nothing(run: Path, text: str) -> float:
     model = nextchar.LanguageModel.load(run)
     model.network.begins_after = None
     starts = [place + 1 for place in range(len(text) - 40) if text[place] == " "][:300]
-    scores = [model.score(text[start : start + 8], alternatives=1) for start in starts]
+    scores = [
+        model.score(text[start : start + 8], alternatives=1, experts="none") for start in starts
+    ]
     return sum(score.total_bits for score in scores) / len(scores)
 
 

@@ -98,7 +98,8 @@ def test_a_mistake_names_options_as_the_command_line_does(nextchar: Run, finishe
 
 
 def test_completions_and_help_are_shown(nextchar: Run, finished: Path) -> None:
-    words = play(nextchar, finished, "The dog", "/complete").splitlines()[-1].split("   ")
+    lines = play(nextchar, finished, "The dog", "/back", "/complete").splitlines()
+    words = lines[-1].split("   ")
     assert len(words) == 5
     assert "∎ (the word ends here)" in words
     assert "/back" in play(nextchar, finished, "/help", "/quit")

@@ -18,6 +18,7 @@ def test_a_run_directory_is_whole(finished: Path) -> None:
         "config.json",
         "vocabulary.json",
         "model.safetensors",
+        "experts.safetensors",
         "metrics.jsonl",
         "README.md",
         "corpus",
@@ -50,8 +51,10 @@ def test_results_stand_on_stdout_and_progress_on_stderr(
     outcome = nextchar("train", texts / "english.txt", "--out", tmp_path / "run", *TINY)
     assert "bits/char" in outcome.succeeded()
     assert "step" not in outcome.out.replace("steps", "")
-    assert len(outcome.err.splitlines()) == 10
-    assert all(line.startswith("step ") for line in outcome.err.splitlines())
+    *steps, experts = outcome.err.splitlines()
+    assert len(steps) == 10
+    assert all(line.startswith("step ") for line in steps)
+    assert experts.startswith("note: experts: counts of ")
 
 
 def test_output_that_is_no_terminal_has_no_escape_codes(

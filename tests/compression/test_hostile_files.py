@@ -163,16 +163,18 @@ def _mutated(data: bytes, draw: random.Random) -> bytes:
     changed = bytearray(words)
     values: list[Any] = list(head)
     for _ in range(draw.randint(1, 3)):
-        kind = draw.randrange(6)
+        kind = draw.randrange(7)
         if kind == 0:
-            values[0] = draw.choice([0, 1, 2, 16, 17, 255, draw.randrange(1 << 16)])
+            values[1] = draw.choice([0, 1, 2, 16, 17, 255, draw.randrange(1 << 16)])
         elif kind == 1:
             near = len(DATA) + draw.randint(-20, 20)
-            values[1] = draw.choice([near, 1 << draw.randrange(64), draw.randrange(1 << 64)])
-            values[0] = draw.choice([values[0], lossless._streams_for(values[1])])
+            values[2] = draw.choice([near, 1 << draw.randrange(64), draw.randrange(1 << 64)])
+            values[1] = draw.choice([values[1], lossless._streams_for(values[2])])
         elif kind == 2:
-            place = draw.randrange(2, 5)
+            place = draw.randrange(3, 6)
             values[place] = draw.randbytes(len(head[place]))  # type: ignore[arg-type]
+        elif kind == 6:
+            values[0] = draw.choice(["none", "fixed", "adaptive"])
         elif kind == 3 and changed:
             for _ in range(draw.choice([1, 4, 64])):
                 changed[draw.randrange(len(changed))] ^= 1 << draw.randrange(8)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nextchar.compression import compress, decompress, lossless, predictor
 from nextchar.compression.container import OVERHEAD_BYTES
-from nextchar.config import Config, NetworkConfig, VocabularyKind
+from nextchar.config import Config, ExpertUse, NetworkConfig, VocabularyKind
 from nextchar.errors import ConfigError, NextcharError, TextError
 from nextchar.generation.compiled.packing import pack
 from nextchar.generation.compiled.step import Weights
@@ -94,12 +94,15 @@ def test_streams_cost_little(finished: Path) -> None:
     assert len(many) <= len(one) + 16 * 3
 
 
-def test_the_size_is_what_evaluation_says(finished: Path) -> None:
+@pytest.mark.parametrize("experts", ["none", "fixed", "learning", "adaptive"])
+def test_the_size_is_what_evaluation_says(finished: Path, experts: ExpertUse) -> None:
     trained = LanguageModel.load(finished)
     text = english(5000, seed=3)
-    measured = trained.evaluate("\n" + text, exact=True)  # every text begins as after a line break
+    # Every text begins as after a line break.
+    measured = trained.evaluate("\n" + text, exact=True, experts=experts)
     said = measured.bits_per_char * measured.characters / 8
-    assert said <= len(compress(trained, text.encode())) <= 1.005 * said + 64
+    size = len(compress(trained, text.encode(), experts=experts))
+    assert said <= size <= 1.005 * said + 64
 
 
 def test_korean_letters_take_the_bits_that_evaluation_says() -> None:

@@ -181,8 +181,9 @@ def test_only_what_was_asked_for_is_told_to_be_without_effect(
     told: list[Event] = []
     nextchar.train(text, tmp_path / "run", embedding_from=folder, listeners=[told.append], **HOW)
     notes = [event.message for event in told if isinstance(event, Noticed)]
-    assert len(notes) == 1
+    assert len(notes) == 2
     assert "symbols start with their vector" in notes[0]
+    assert notes[1].startswith("experts: ")
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ import torch
 from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.language_model.model import LanguageModel
-from nextchar.language_model.searching import word_symbols
 from nextchar.text.vocabulary import ByteVocabulary, CharVocabulary, Vocabulary, learn
+from nextchar.text.words import word_symbols
 
 
 def model(vocabulary: Vocabulary, **options: object) -> LanguageModel:

@@ -9,7 +9,7 @@ from typing import Literal
 import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, UNKNOWN_HELP, print_json
+from nextchar.cli.output import EXPERTS_HELP, JSON_HELP, UNKNOWN_HELP, print_json
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
 from nextchar.cli.tables import print_rows
 from nextchar.errors import ConfigError
@@ -32,6 +32,9 @@ def _complete(
     count: int = typer.Option(5, help="Number of completions."),
     words: int = typer.Option(1, help="Number of words in each completion."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
+    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+        None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
+    ),
     checkpoint: str = CHECKPOINT,
     device: Literal["cpu", "cuda"] = typer.Option("cpu", help="Device to compute on."),
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -46,7 +49,7 @@ def _complete(
         raise ConfigError("no text was given to complete: name it, or a --prompt-file")
     model = load_model(run, device=device, checkpoint=checkpoint)
     text = read_prompt(prompt if text is None else text, prompt_file, lambda: model.config.text)
-    found = model.complete(text, count=count, words=words, unknown=unknown)
+    found = model.complete(text, count=count, words=words, unknown=unknown, experts=experts)
     if as_json:
         results = [
             {"text": each.text, "probability": math.exp(each.log_probability)} for each in found

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from nextchar.cli.options import require_folder
-from nextchar.cli.output import JSON_HELP, QUIET_HELP, part_display, print_json
+from nextchar.cli.output import EXPERTS_HELP, JSON_HELP, QUIET_HELP, part_display, print_json
 from nextchar.cli.tables import print_rows
 
 _RUN = typer.Argument(help="A run directory.")
@@ -32,6 +33,9 @@ def _compress(
         help="The file to compress: any file with a byte vocabulary, otherwise a text in UTF-8."
     ),
     out: Path = _OUT,
+    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+        None, help=EXPERTS_HELP, show_default="adaptive if the run has experts"
+    ),
     as_json: bool = _AS_JSON,
     quiet: bool = _QUIET,
 ) -> None:
@@ -41,7 +45,8 @@ def _compress(
     """
     from nextchar.compression import compress
 
-    original, compressed, seconds = _convert(compress, run, file, out, quiet, "compressing")
+    convert = partial(compress, experts=experts)
+    original, compressed, seconds = _convert(convert, run, file, out, quiet, "compressing")
     _report(original, compressed, seconds, as_json)
 
 

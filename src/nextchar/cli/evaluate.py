@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,6 +10,7 @@ import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import (
+    EXPERTS_HELP,
     JSON_HELP,
     QUIET_HELP,
     UNKNOWN_HELP,
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
     from nextchar.language_model.model import LanguageModel
     from nextchar.text.reading import TextSource
+
+_EXPERTS = {
+    "fixed": "fixed: counts of the training text",
+    "learning": "learning: counts of the training text, with weights that learn from this text",
+    "adaptive": "adaptive: counts of the training text and of the text already measured",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,6 +57,9 @@ def _evaluate(
     ),
     dynamic_rate: float | None = typer.Option(
         None, help="Learning rate of --dynamic.", show_default="0.3"
+    ),
+    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+        None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
     ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(
         None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
@@ -78,6 +89,7 @@ def _evaluate(
         "exact": exact,
         "reset_every": reset_every,
         "adaptation": adaptation_of(dynamic, dynamic_rate),
+        "experts": experts,
         "compressors": compressors,
     }
     if text:
@@ -142,6 +154,12 @@ def _print(measured: str, result: Evaluation) -> None:
         ("bits/char", f"{result.bits_per_char:.4f}"),
         ("perplexity", f"{result.perplexity:.3f}"),
     ]
+    if result.network_nats is not None:
+        alone = result.network_nats / result.characters
+        rows += [
+            ("network", f"{alone:.4f} nats/char, {alone / math.log(2):.4f} bits/char alone"),
+            ("experts", _EXPERTS[result.experts]),
+        ]
     if result.unit != "char":
         rows.append((f"bits/{result.unit}", f"{result.bits_per_symbol:.4f}"))
     if result.adaptation is not None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
 from nextchar.cli.loading import load_model
 from nextchar.cli.options import add_command, parameter
+from nextchar.cli.output import EXPERTS_HELP
 from nextchar.cli.writing import Writer, write
 from nextchar.cli.writing_options import writing_parameters
 from nextchar.config import TextConfig
 
+_EXPERTS = Literal["none", "fixed", "learning", "adaptive"] | None
 _HELP = """Generate text, or search for the most probable text.
 
 Text appears as it is sampled. With --beam, the most probable text is searched for instead.
@@ -26,7 +28,9 @@ def add_to(app: typer.Typer) -> None:
         parameter("context", typer.Context, inspect.Parameter.empty),
         parameter("run", Path, typer.Argument(help="A run directory.")),
     ]
-    add_command(app, "generate", _generate, _HELP, [*own, *writing_parameters()])
+    experts = typer.Option(None, help=EXPERTS_HELP, show_default="fixed if the run has experts")
+    parameters = [*own, *writing_parameters(), parameter("experts", _EXPERTS, experts)]
+    add_command(app, "generate", _generate, _HELP, parameters)
 
 
 def _generate(

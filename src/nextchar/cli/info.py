@@ -194,6 +194,7 @@ def _of_language_model(run: Path) -> _Shown:
             "size": len(vocabulary),
             "symbols": list(vocabulary.symbols),
         },
+        "experts_bytes": _size_of_experts(run),
         "config": config.to_dict(),
         "history": history(run),
     }
@@ -204,7 +205,7 @@ def _language_model_rows(values: dict[str, Any], origin: Origin | None) -> list[
     vocabulary = values["vocabulary"]
     symbols = " ".join(vocabulary["symbols"][:80])
     more = f" … and {vocabulary['size'] - 80} more" if vocabulary["size"] > 80 else ""
-    embedding = values["embedding_from"]
+    embedding, size = values["embedding_from"], values["experts_bytes"]
     return [
         ("run", values["run"]),
         *([] if origin is None else [("from", origin.description)]),
@@ -212,8 +213,15 @@ def _language_model_rows(values: dict[str, Any], origin: Origin | None) -> list[
         *_extension_rows(values),
         ("parameters", f"{values['parameters']:,}"),
         ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
+        *([("counts", f"{size / 1e6:.1f} MB of experts")] if size else []),
         *((part, text) for part, text in _choices(values["config"], Config().to_dict()) if text),
     ]
+
+
+def _size_of_experts(run: Path) -> int | None:
+    """Return the size of the file of the experts, or ``None`` if there is none."""
+    path = run / "experts.safetensors"
+    return path.stat().st_size if path.is_file() else None
 
 
 def _extended(run: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import typer
 
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import (
+    EXPERTS_HELP,
     JSON_HELP,
     QUIET_HELP,
     UNKNOWN_HELP,
@@ -55,6 +56,9 @@ def _score(
         False, "--dynamic", help="Keep learning from the text already scored (dynamic evaluation)."
     ),
     dynamic_rate: float | None = typer.Option(None, help="Learning rate of --dynamic."),
+    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+        None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
+    ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(
         None, help=UNKNOWN_HELP, show_default="replace if the run has <unk>, otherwise skip"
     ),
@@ -98,6 +102,7 @@ def _score(
                 whole,
                 unknown=unknown,
                 adaptation=adaptation,
+                experts=experts,
                 alternatives=alternatives,
                 progress=progress,
             )

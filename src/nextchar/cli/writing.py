@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CHARACTERS_A_LINE = 1000  # at most, if --lines limits a text and --length does not
 _MOST_SAMPLES = 1_000_000  # all are in memory before they are printed
-_SHARED = ("length", "lines", "match", "unknown")
+_SHARED = ("length", "lines", "match", "unknown", "experts")
 _OF_SAMPLING = (
     "temperature",
     "top_k",
@@ -89,7 +89,7 @@ def write(
     prompt = read_prompt(prompt, prompt_file, writer.reading)
     if values["lines"] > 0 and not is_given(context, "length"):
         values["length"] = max(values["length"], _CHARACTERS_A_LINE * values["lines"])
-    shared = {name: values[name] for name in _SHARED}
+    shared = {name: values[name] for name in _SHARED if name in values}
     shared["stop"] = [unescaped(text) for text in values["stop"] or ()]
     shared["forbid"] = values["forbid"] or ()
     if values["beam"] is None:

@@ -17,8 +17,9 @@ from nextchar.compression.coding import decode, encode, fingerprint
 from nextchar.compression.container import DIGEST_BYTES, SHORT_DIGEST_BYTES, Header
 from nextchar.compression.predictor import Predictor
 from nextchar.compression.symbols import bytes_of, ids_of
-from nextchar.config import NetworkConfig
+from nextchar.config import ExpertUse, NetworkConfig
 from nextchar.errors import TextError
+from nextchar.generation.engine import MixtureUse
 from nextchar.language_model.generating import context_of
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.parameters import named_tensors
@@ -30,12 +31,16 @@ MAX_STREAMS, SYMBOLS_PER_STREAM = 16, 1 << 13
 
 
 def compress(
-    model: LanguageModel, data: bytes, *, progress: Callable[[float], None] | None = None
+    model: LanguageModel,
+    data: bytes,
+    *,
+    experts: ExpertUse | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> bytes:
     """Compress bytes; ``decompress`` restores them with the same model.
 
     The compressed size matches the estimate of ``model.evaluate`` within a few parts per thousand,
-    plus 56 bytes of overhead. All data is held in memory.
+    plus 57 bytes of overhead. All data is held in memory.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def compress(
         A float32 model on the CPU.
     data
         Any bytes for a byte vocabulary; otherwise UTF-8 text of symbols in the vocabulary.
+    experts
+        As in ``model.evaluate``, but adaptive by default if the model has experts.
     progress
         Called with the completed fraction, 0 to 1.
 
@@ -51,17 +58,19 @@ def compress(
     TextError
         The vocabulary cannot represent these bytes exactly.
     ConfigError
-        The model is not float32, or not on the CPU.
+        The model is not float32, or not on the CPU, or it has no experts and they were requested.
     NextcharError
         The entropy coder is not installed, or the model's logits are not finite.
     """
     ids = ids_of(model.vocabulary, data)
     streams = _streams_for(len(ids))
-    predictor = _predictor(model, streams)
+    mixture = model.mixture_of(experts, usual="adaptive")
+    predictor = _predictor(model, streams, mixture)
     header = Header(
+        experts=mixture[1],
         streams=streams,
         symbols=len(ids),
-        model=_model_digest(model),
+        model=_model_digest(model, mixture),
         numbers=fingerprint(predictor),
         content=_content_digest(data),
     )
@@ -89,17 +98,23 @@ def decompress(
         As in ``compress``.
     """
     header, body = container.split(data)
-    if header.model != _model_digest(model):
+    if header.experts != "none" and model.experts is None:
         raise TextError(
-            "the file was compressed with another model: got "
-            f"{_model_digest(model).hex()}, the file needs {header.model.hex()}"
+            f"the file was compressed with {header.experts} experts, and the model has none"
+        )
+    mixture = model.mixture_of(header.experts)
+    found = _model_digest(model, mixture)
+    if header.model != found:
+        raise TextError(
+            f"the file was compressed with another model: got {found.hex()}, the file needs "
+            f"{header.model.hex()}"
         )
     if header.streams != _streams_for(header.symbols):
         raise TextError(
             f"the compressed file is damaged: {header.symbols:,} symbols are encoded in "
             f"{_streams_for(header.symbols)} streams, got {header.streams}"
         )
-    predictor = _predictor(model, header.streams)
+    predictor = _predictor(model, header.streams, mixture)
     if header.numbers != fingerprint(predictor):
         raise TextError(
             "this model's predictions differ in their last bits from those on the compressing "
@@ -119,14 +134,19 @@ def _streams_for(symbols: int) -> int:
     return min(MAX_STREAMS, max(1, symbols // SYMBOLS_PER_STREAM))
 
 
-def _predictor(model: LanguageModel, streams: int) -> Predictor:
+def _predictor(
+    model: LanguageModel, streams: int, mixture: MixtureUse = (None, "none")
+) -> Predictor:
     # Every stream starts with the same context as generation without a prompt.
     context = int(context_of(model.vocabulary)[0])
-    return Predictor(model.network, context, streams)
+    return Predictor(model.network, context, streams, mixture)
 
 
-def _model_digest(model: LanguageModel) -> bytes:
-    """Return a digest of the vocabulary, the network's options and all bits of the weights."""
+def _model_digest(model: LanguageModel, mixture: MixtureUse) -> bytes:
+    """Return a digest of the vocabulary, the network's options and all bits of the weights.
+
+    It includes the counts and weights of the experts, if they are used.
+    """
     digest = hashlib.blake2b(digest_size=SHORT_DIGEST_BYTES)
     # Options with default values are left out, because a newer nextchar may add options.
     defaults = dataclasses.asdict(NetworkConfig())
@@ -137,6 +157,11 @@ def _model_digest(model: LanguageModel) -> bytes:
     for name, weight in named_tensors(model.network).items():
         digest.update(f"\n{name} {weight.dtype} {list(weight.shape)}\n".encode())
         digest.update(weight.cpu().contiguous().numpy().tobytes())
+    experts, _ = mixture
+    if experts is not None:
+        for array in (*experts.tables, *experts.weights):
+            digest.update(f"\n{array.dtype} {array.shape}\n".encode())
+            digest.update(array.tobytes())
     return digest.digest()
 
 

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from nextchar.compilation.jit import compiled
 from nextchar.errors import ConfigError
+from nextchar.experts.streams import MixedStreams
 from nextchar.generation.compiled.packing import make_memory, pack
-from nextchar.generation.compiled.step import Buffers, Weights, step
+from nextchar.generation.compiled.step import Weights, step
+from nextchar.generation.engine import MixtureUse
 from nextchar.generation.plain import not_finite
 from nextchar.nn.kernels.elementary import exp
 from nextchar.nn.network import Network
@@ -41,6 +43,8 @@ class Predictor:
         The symbol after which each stream begins.
     streams
         B.
+    mixture
+        The experts to mix with the network, and their use. Adaptive experts learn from all streams.
 
     Attributes
     ----------
@@ -55,7 +59,13 @@ class Predictor:
         The network is of another type or on another device.
     """
 
-    def __init__(self, network: Network, context: int, streams: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        context: int,
+        streams: int,
+        mixture: MixtureUse = (None, "none"),
+    ) -> None:
         weight = network.head.weight
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             raise ConfigError(
@@ -69,6 +79,7 @@ class Predictor:
             self.weights: Weights = pack(network)
         self._network = network
         self._context = context
+        self._experts, self._use = mixture
 
     def predict(self, rows: Iterable[Ids]) -> Iterator[Probabilities]:
         """Predict each row of symbols [B], of T rows, from those before it.
@@ -91,29 +102,37 @@ class Predictor:
         state = self._network.stack.initial_state(self.streams)  # The context comes after it.
         memory = make_memory(self.weights, logits, state)
         probabilities = np.zeros((self.streams, self.columns), np.float32)
-        before: NDArray[np.integer] = np.full(self.streams, self._context)
+        before = np.full(self.streams, self._context)
+        mixed = self._mixed(before)
         for row in rows:
-            if not _read(self.weights, memory, before.astype(np.int64), probabilities):
+            step(self.weights, memory, before)
+            alone = memory.logits[0]
+            predicted = alone if mixed is None else mixed.predict(alone)
+            if not _weigh(predicted, probabilities):
                 raise not_finite()
             yield probabilities
-            before = row
+            before = row.astype(np.int64)
+            if mixed is not None:
+                mixed.read(before)
+
+    def _mixed(self, before: NDArray[np.int64]) -> MixedStreams | None:
+        """Return the streams as the experts read them, after their first symbols [B]."""
+        if self._experts is None:
+            return None
+        return MixedStreams(self._experts, before, self._use)
 
 
 @compiled
-def _read(
-    weights: Weights, memory: Buffers, symbols: NDArray[np.int64], probabilities: Probabilities
-) -> bool:
-    """Read a symbol of each stream [B] and predict the next; False where logits are no numbers."""
-    step(weights, memory, symbols)
+def _weigh(logits: NDArray[np.float32], probabilities: Probabilities) -> bool:
+    """Set the weights of the symbols from logits [B, V]; return whether all are finite."""
     finite = True
-    for b in range(symbols.size):
-        logits = memory.logits[0, b]
-        highest = logits[0]
-        for v in range(logits.size):
-            finite = finite and np.isfinite(logits[v])
-            highest = max(highest, logits[v])
-        for v in range(logits.size):
-            probabilities[b, v] = exp(logits[v] - highest)
+    for b in range(len(logits)):
+        highest = logits[b, 0]
+        for v in range(logits.shape[1]):
+            finite = finite and np.isfinite(logits[b, v])
+            highest = max(highest, logits[b, v])
+        for v in range(logits.shape[1]):
+            probabilities[b, v] = exp(logits[b, v] - highest)
     return finite
 
 

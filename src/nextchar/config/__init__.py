@@ -1,9 +1,10 @@
 """The configuration of a run, as frozen keyword-only dataclasses validated on creation.
 
 A ``Config`` has the sections ``TextConfig`` (encoding of text as symbols), ``AugmentationConfig``
-(augmented copies of the training text), ``NetworkConfig`` (architecture) and ``TrainingConfig``
-(optimisation). The field names are the options of the command line and the keyword arguments of
-``nextchar.train``. They are unique across sections: a flat set of options is unambiguous.
+(augmented copies of the training text), ``NetworkConfig`` (architecture), ``TrainingConfig``
+(optimisation) and ``ExpertsConfig`` (counts of the training text beside the network). The field
+names are the options of the command line and the keyword arguments of ``nextchar.train``. They are
+unique across sections: a flat set of options is unambiguous.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Literal
 
 from nextchar.config.checking import Section, allowed_types, reject_unknown
 from nextchar.config.classification import ClassifierConfig, ClassifierRunConfig, KeptBy, Pooling
+from nextchar.config.experts import CountedExperts, ExpertsConfig, ExpertUse
 from nextchar.config.items import ItemRunConfig, ItemsConfig
 from nextchar.config.network import (
     Activation,
@@ -63,8 +65,11 @@ __all__ = [
     "ClassifierConfig",
     "ClassifierRunConfig",
     "Config",
+    "CountedExperts",
     "DecodingErrors",
     "Edit",
+    "ExpertUse",
+    "ExpertsConfig",
     "Initialization",
     "InputKind",
     "ItemRunConfig",
@@ -103,16 +108,17 @@ class Config(RunConfig):
 
     Attributes
     ----------
-    text, augmentation, network, training
+    text, augmentation, network, training, experts
         The sections with their options.
     """
 
-    LATER_PARTS: ClassVar[frozenset[str]] = frozenset({"augmentation"})
+    LATER_PARTS: ClassVar[frozenset[str]] = frozenset({"augmentation", "experts"})
 
     text: TextConfig = dataclasses.field(default_factory=TextConfig)
     augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    experts: ExpertsConfig = dataclasses.field(default_factory=ExpertsConfig)
 
     def __post_init__(self) -> None:
         levels = self.network.level_names

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from nextchar.config.classification import KeptBy, Pooling
 from nextchar.config.embeddings import EmbeddingMethod
+from nextchar.config.experts import CountedExperts
 from nextchar.config.network import (
     Activation,
     CellName,
@@ -113,6 +114,15 @@ class TrainingOptions(TypedDict, total=False):
     seed: int
 
 
+class ExpertsOptions(TypedDict, total=False):
+    """Options of ``ExpertsConfig``."""
+
+    experts: CountedExperts
+    expert_context: int | None
+    expert_megabytes: float | None
+    mixing_fraction: float
+
+
 class ItemsOptions(TypedDict, total=False):
     """Options of ``ItemsConfig``."""
 
@@ -128,7 +138,7 @@ class ItemsOptions(TypedDict, total=False):
 
 
 class LanguageModelOptions(
-    TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, total=False
+    TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, ExpertsOptions, total=False
 ):
     """Options of ``Config``."""
 
@@ -144,7 +154,9 @@ class LanguageModelOptions(
     sample_length: int
 
 
-class TrialOptions(TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, total=False):
+class TrialOptions(
+    TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, ExpertsOptions, total=False
+):
     """Options of ``TrialConfig``."""
 
     folds: int
@@ -158,7 +170,9 @@ class TrialOptions(TextOptions, AugmentationOptions, NetworkOptions, TrainingOpt
     sample_length: int
 
 
-class FoldOptions(TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, total=False):
+class FoldOptions(
+    TextOptions, AugmentationOptions, NetworkOptions, TrainingOptions, ExpertsOptions, total=False
+):
     """Options of ``FoldConfig``."""
 
     input: InputKind

@@ -86,12 +86,12 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     trained = [weight.detach().clone() for weight in weights] if adaptation.decay > 0 else []
     state: State | None = None
     for piece in overlapping_pieces(chunks, adaptation.segment):
-        ids = tensor_of(learner, piece).unsqueeze(1)
+        ids = tensor_of(learner, piece)
         entered = state or learner.initial_state(1, int(ids[0]))
-        logits, state = learner(ids[:-1], detach(entered))
-        logits, targets = logits.squeeze(1), ids[1:].squeeze(1)
-        yield logits.detach(), targets
-        loss = functional.cross_entropy(logits, targets)
+        logits, state = learner(ids[:-1].unsqueeze(1), detach(entered))
+        logits = logits.squeeze(1)
+        yield logits.detach(), ids
+        loss = functional.cross_entropy(logits, ids[1:])
         if not bool(loss.isfinite()):
             raise NonFiniteLossError(
                 f"dynamic evaluation has diverged: the loss is {loss.item()}; "
@@ -102,7 +102,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
             _descend(weights, gradients, adaptation)
             for weight, before in zip(weights, trained, strict=False):
                 weight.lerp_(before, adaptation.decay)
-        report_symbols(len(targets))
+        report_symbols(len(ids) - 1)
 
 
 def _descend(

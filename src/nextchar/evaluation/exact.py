@@ -22,7 +22,8 @@ from nextchar.text.vocabulary import Ids
 
 SYMBOLS_AT_ONCE = 4096
 
-# Consecutive pieces of a text: logits [n, V] and their target symbols int64[n].
+# Consecutive pieces of a text: logits [n, V], and the symbols int64[n + 1]: the one before the
+# predictions, and those that were predicted.
 Predictions: TypeAlias = Iterator[tuple[Tensor, Tensor]]
 
 
@@ -74,7 +75,7 @@ def read_in_order(
             with torch.inference_mode():
                 before = state or network.initial_state(1, int(ids[0]))
                 logits, state = network(part[:-1], before)
-            yield logits.squeeze(1), part[1:].squeeze(1)
+            yield logits.squeeze(1), part.squeeze(1)
             report_symbols(len(part) - 1)
             ids = ids[len(part) - 1 :]
             if left is not None:
@@ -85,7 +86,7 @@ def read_in_order(
 
 def sum_nats(predictions: Predictions) -> float:
     """Return the total nats of the predictions."""
-    return sum(nats_of(logits, targets) for logits, targets in predictions)
+    return sum(nats_of(logits, ids[1:]) for logits, ids in predictions)
 
 
 def overlapping_pieces(chunks: Iterable[Ids], predictions: int) -> Iterator[Ids]:

@@ -11,11 +11,14 @@ size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nextchar.evaluation.exact import nats_of, overlapping_pieces, tensor_of
 from nextchar.following import report_symbols
@@ -27,6 +30,11 @@ STREAMS = 128
 WARM_UP = 128
 LONGEST_STREAM = 4096
 SHORTEST_STREAM = 4 * WARM_UP
+
+# Returns the nats of a window: of the symbols at some positions [T, S] of a block, from the logits
+# [T, S, V]. The block begins at a place of the text, after some symbols of the block before it.
+Measure: TypeAlias = Callable[[Ids, int, Tensor, NDArray[np.int64]], float]
+BEFORE_BLOCK = 128  # symbols
 
 # Short windows keep the outputs of a layer in the cache for the next layer.
 _SYMBOLS_AT_ONCE, _LOGITS_AT_ONCE = 64, 1 << 21
@@ -40,6 +48,7 @@ def nats_parallel(
     warm_up: int = WARM_UP,
     longest: int = LONGEST_STREAM,
     arithmetic: Arithmetic = "float32",
+    measure: Measure | None = None,
 ) -> float:
     """Sum the nats of a text that is split into parallel streams.
 
@@ -61,10 +70,13 @@ def nats_parallel(
         Maximum length of a stream.
     arithmetic
         Arithmetic of the matrix products.
+    measure
+        Returns the nats of a window; by default those of the network.
     """
     network.eval()
     total = 0.0
     state: State | None = None
+    before: Ids = np.empty(0, np.uint8)
     device = next(network.parameters()).device
     with torch.inference_mode(), computing_in(arithmetic, device):
         for ids in overlapping_pieces(chunks, streams * longest):
@@ -75,14 +87,21 @@ def nats_parallel(
             state = state or network.initial_state(1, int(ids[0]))
             if count > 1:
                 state = _warm_up_states(network, ids, starts, warm_up, state)
-            nats, state = _read(network, ids, starts, length, state)
+            text = np.concatenate((before, ids))
+            here = partial(measure or _network_nats, text, len(before))
+            nats, state = _read(network, ids, starts, length, state, here)
             state = tuple(tuple(part[-1:] for part in cell) for cell in state)
             # The last stream also reads the remainder of the division.
-            rest, state = _read(
-                network, ids, starts[:1] + count * length, predictions % count, state
-            )
+            rest_starts = starts[:1] + count * length
+            rest, state = _read(network, ids, rest_starts, predictions % count, state, here)
             total += nats + rest
+            before = text[:-1][-BEFORE_BLOCK:]  # the last symbol begins the next block
     return total
+
+
+def _network_nats(text: Ids, first: int, logits: Tensor, positions: NDArray[np.int64]) -> float:
+    targets = torch.from_numpy(text[first + positions].astype(np.int64)).to(logits.device)
+    return nats_of(logits, targets)
 
 
 def _warm_up_states(
@@ -91,7 +110,7 @@ def _warm_up_states(
     """Return the initial states of all streams after the warm-up; the first one is known."""
     state = network.initial_state(len(starts) - 1)
     if warm_up > 0:
-        _, state = _read(network, ids, starts[1:] - warm_up, warm_up, state)
+        _, state = _read(network, ids, starts[1:] - warm_up, warm_up, state, None)
     return tuple(
         tuple(torch.cat((known, part)) for known, part in zip(*cells, strict=True))
         for cells in zip(first, state, strict=True)
@@ -99,7 +118,12 @@ def _warm_up_states(
 
 
 def _read(
-    network: Network, ids: Ids, starts: NDArray[np.int64], length: int, state: State
+    network: Network,
+    ids: Ids,
+    starts: NDArray[np.int64],
+    length: int,
+    state: State,
+    measure: Callable[[Tensor, NDArray[np.int64]], float] | None,
 ) -> tuple[float, State]:
     """Read ``length`` symbols of each stream from ``starts``; return total nats and states."""
     total = 0.0
@@ -108,6 +132,7 @@ def _read(
     for first in range(0, length, at_once):
         positions = starts + np.arange(first, min(first + at_once, length))[:, None]
         logits, state = network(tensor_of(network, ids[positions]), state)
-        total += nats_of(logits, tensor_of(network, ids[positions + 1]))
+        if measure is not None:
+            total += measure(logits, positions + 1)
         report_symbols(positions.size)
     return total, state

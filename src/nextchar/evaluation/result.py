@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nextchar.config import ExpertUse
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.unknown import SkippedCharacter
 
@@ -44,6 +45,11 @@ class Evaluation:
         Duration of the evaluation.
     adaptation
         The options of dynamic evaluation, or ``None`` for static evaluation.
+    experts
+        ``none``: ``nats`` are those of the network. Otherwise they are those of its mixture with
+        experts: ``fixed``, or with weights or counts that learn from the text.
+    network_nats
+        The nats of the network alone, or ``None`` without experts.
     """
 
     nats: float
@@ -57,6 +63,8 @@ class Evaluation:
     adaptation: Adaptation | None = None
     first_skipped: SkippedCharacter | None = None
     compressed_characters: int = 0
+    experts: ExpertUse = "none"
+    network_nats: float | None = None
 
     @property
     def nats_per_char(self) -> float:
@@ -89,7 +97,10 @@ class Evaluation:
             "chars_per_second": round(self.characters / max(self.seconds, 1e-9), 1),
             "unknown_symbols": self.unknown_symbols,
             "skipped_symbols": self.skipped_symbols,
+            "experts": self.experts,
         }
+        if self.network_nats is not None:
+            figures["network_nats_per_char"] = self.network_nats / self.characters
         if self.first_skipped is not None:
             figures["first_skipped"] = dataclasses.asdict(self.first_skipped)
         if self.adaptation is not None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nextchar.config import ExpertUse
 from nextchar.config.arguments import checked
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.text.graphemes import inner_places
@@ -101,6 +102,8 @@ class Score:
         Duration of the scoring.
     adaptation
         The options of dynamic evaluation, or ``None`` for static evaluation.
+    experts
+        The use of experts: ``none``, ``fixed``, ``learning`` or ``adaptive``.
     """
 
     text: str
@@ -116,6 +119,7 @@ class Score:
     characters: int
     seconds: float
     adaptation: Adaptation | None = None
+    experts: ExpertUse = "none"
 
     def __repr__(self) -> str:
         figures = f"{self.characters:,} characters, {self.bits_per_char:.4f} bits/char"
@@ -296,6 +300,7 @@ class Score:
             "unknown_characters": int(self.unknown.sum()),
             "skipped_characters": self.skipped,
             **({} if first is None else {"first_skipped": dataclasses.asdict(first)}),
+            "experts": self.experts,
             **({} if self.adaptation is None else self.adaptation.to_dict()),
             "seconds": round(self.seconds, 3),
             "chars_per_second": round(self.characters / max(self.seconds, 1e-9), 1),

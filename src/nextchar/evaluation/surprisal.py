@@ -62,7 +62,8 @@ def measure_surprisal(predictions: Predictions, symbols: int, alternatives: int)
         probabilities=np.zeros((symbols, alternatives), np.float32),
     )
     start = 1
-    for logits, targets in predictions:
+    for logits, ids in predictions:
+        targets = ids[1:]
         logs = logits.float().log_softmax(-1)
         if bool(logs.isnan().any()):
             raise NonFiniteLossError(

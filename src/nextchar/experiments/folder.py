@@ -156,7 +156,11 @@ class ExperimentFolder:
         **options: object,
     ) -> TrainingResult:
         result: TrainingResult = train(
-            LANGUAGE_MODEL, paths, self.run(label), listeners=listeners, **options
+            LANGUAGE_MODEL,
+            paths,
+            self.run(label),
+            listeners=listeners,
+            **{"experts": "none", **options},
         )
         return result
 

@@ -192,8 +192,7 @@ class Worker:
             self._task.paths,
             run,
             listeners=listeners,
-            **self._task.shared,
-            **claim.options,
+            **{"experts": "none", **self._task.shared, **claim.options},
         )
         return result
 

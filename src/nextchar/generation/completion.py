@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nextchar.generation.engine import MixtureUse, mixer_of
 from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
 
@@ -61,6 +62,7 @@ def complete_words(
     is_word: NDArray[np.bool_],
     excluded: list[int],
     excluded_first: list[int],
+    mixture: MixtureUse = (None, "none"),
 ) -> list[tuple[tuple[int, ...], float]]:
     """Find the most probable completions of one or more words.
 
@@ -80,6 +82,8 @@ def complete_words(
         Whether each symbol is part of a word, bool[V]; all others are word boundaries.
     excluded, excluded_first
         Symbols excluded everywhere, and symbols excluded only in the first position.
+    mixture
+        The experts to mix with the network, and their use; see ``generation.mixer``.
 
     Returns
     -------
@@ -96,13 +100,17 @@ def complete_words(
         device = begin[0][0].device
         logits, state = network(prompt.to(device).unsqueeze(1), begin)
         states: list[tuple[State, int]] = [(state, 0)]
-        first = _log_probabilities(logits[-1], [*excluded, *excluded_first])
+        mixer = mixer_of(mixture, prompt, logits.squeeze(1))
+        predicted = logits[-1] if mixer is None else mixer.after([()], logits[-1])
+        first = _log_probabilities(predicted, [*excluded, *excluded_first])
         search.expand(None, first[0], 0)
         while len(states) <= MAX_PREFIXES and (batch := search.next_batch()):
             logits, state = network.step(
                 torch.tensor([each.symbols[-1] for each in batch]).to(device),
                 _gather_states(states, [each.parent for each in batch]),
             )
+            if mixer is not None:
+                logits = mixer.after([each.symbols for each in batch], logits)
             rows = _log_probabilities(logits, excluded)
             for place, each in enumerate(batch):
                 states.append((state, place))

@@ -16,12 +16,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nextchar.config import ExpertUse
 from nextchar.errors import ConfigError
 from nextchar.following import report_symbols
 from nextchar.generation.automaton import NO_LIMIT, Automaton, ConstraintState
@@ -30,6 +31,13 @@ from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, 
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import Network
+
+if TYPE_CHECKING:
+    from nextchar.experts.experts import Experts
+    from nextchar.generation.mixer import Mixer
+
+# The experts to mix with the network, and how they are used.
+MixtureUse: TypeAlias = "tuple[Experts | None, ExpertUse]"
 
 Engine = Literal["auto", "compiled", "plain", "captured"]
 
@@ -64,6 +72,8 @@ class TextGenerator:
         The constraint on all samples; ``None`` for none.
     length
         Maximum number of characters, within which a sample must satisfy the constraint.
+    mixture
+        The experts to mix with the network, and their use; see ``generation.mixer``.
 
     Raises
     ------
@@ -85,6 +95,7 @@ class TextGenerator:
         weights: StoredWeights = "float32",
         constraint: Automaton | None = None,
         length: int = NO_LIMIT,
+        mixture: MixtureUse = (None, "none"),
     ) -> None:
         network.eval()
         self._network = network
@@ -99,7 +110,7 @@ class TextGenerator:
                 f"the shortest text that satisfies the constraint has {constraint.distance[0]:,} "
                 f"characters; got length {length:,}"
             )
-        self._position = _prime(network, prompt, sampling, seeds, length)
+        self._position = _prime(network, prompt, sampling, seeds, length, mixture)
         step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
         self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)
         self._written = 0
@@ -195,7 +206,12 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
 
 
 def _prime(
-    network: Network, prompt: Tensor, sampling: Sampling, seeds: Sequence[int], length: int
+    network: Network,
+    prompt: Tensor,
+    sampling: Sampling,
+    seeds: Sequence[int],
+    length: int,
+    mixture: MixtureUse,
 ) -> Position:
     """Read the prompt once and return the position after it, for all samples."""
     B = len(seeds)
@@ -207,5 +223,23 @@ def _prime(
             for cell_state in state
         )
         recent = prompt[-sampling.repetition_window :].expand(B, -1)
-        logits = logits[-1].expand(B, -1)
-        return Position(logits, copies, recent, Uniforms(seeds), ConstraintState.begin(B, length))
+        mixer = mixer_of(mixture, prompt, logits.squeeze(1))
+        return Position(
+            logits[-1].expand(B, -1),
+            copies,
+            recent,
+            Uniforms(seeds),
+            ConstraintState.begin(B, length),
+            None if mixer is None else mixer.texts(B),
+        )
+
+
+def mixer_of(mixture: MixtureUse, prompt: Tensor, logits: Tensor) -> Mixer | None:
+    """Return the mixture after a prompt, or ``None`` without experts; see ``Mixer``."""
+    experts, use = mixture
+    if experts is None:
+        return None
+    # Imported only here, because importing numba takes a sixth of a second.
+    from nextchar.generation.mixer import Mixer
+
+    return Mixer(experts, use, prompt, logits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from nextchar.generation.automaton import ENDED, Automaton, ConstraintState
 from nextchar.generation.sampling import Sampling, argmax, choose, tempered_logits
 from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import State
+
+if TYPE_CHECKING:
+    from nextchar.generation.mixer import MixedTexts
 
 StoredWeights = Literal["float32", "int8"]
 Symbols = NDArray[np.int64]
@@ -42,6 +45,8 @@ class Position:
         The source of uniform random numbers.
     progress
         The state of the constraint, if there is one.
+    texts
+        The newest symbols of each sample, if the network is mixed with experts.
     """
 
     logits: Tensor
@@ -49,6 +54,7 @@ class Position:
     recent: Tensor
     uniforms: Uniforms
     progress: ConstraintState
+    texts: MixedTexts | None = None
 
 
 class Loop(Protocol):
@@ -93,7 +99,7 @@ class PlainLoop:
         written = []
         with torch.inference_mode():
             for numbers in uniforms:
-                symbols = self._choose(position.logits.cpu(), list(excluded), numbers)
+                symbols = self._choose(self._predicted().cpu(), list(excluded), numbers)
                 if self._constraint is not None:
                     position.progress.advance(self._constraint, symbols.numpy())
                 written.append(symbols)
@@ -101,9 +107,16 @@ class PlainLoop:
                 position.logits, position.state = self._step(
                     symbols.to(self._device), position.state
                 )
+                if position.texts is not None:
+                    position.texts.append(symbols)
                 position.recent = torch.cat([position.recent, symbols.unsqueeze(1)], 1)
                 position.recent = position.recent[:, -self._sampling.repetition_window :]
             return torch.stack(written).numpy()
+
+    def _predicted(self) -> Tensor:
+        """Return the logits of the next symbol, or ln p of the mixture with experts, [B, V]."""
+        texts, logits = self.position.texts, self.position.logits
+        return logits if texts is None else texts.predict(logits)
 
     def _choose(self, logits: Tensor, excluded: list[int], uniforms: Tensor) -> Tensor:
         if excluded:

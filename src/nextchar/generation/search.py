@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +19,12 @@ from nextchar.config.arguments import check_fields
 from nextchar.errors import ConfigError
 from nextchar.following import report_symbols
 from nextchar.generation.automaton import Automaton, ConstraintState
+from nextchar.generation.engine import MixtureUse, mixer_of
 from nextchar.generation.plain import not_finite
 from nextchar.nn.network import Network, State
+
+if TYPE_CHECKING:
+    from nextchar.generation.mixer import Mixer
 
 Symbols = tuple[int, ...]
 
@@ -122,6 +126,7 @@ class _Search:
     excluded: list[int]
     constraint: Automaton | None
     is_finished: Callable[[Symbols], bool]
+    mixer: Mixer | None
     found: dict[Symbols, Hypothesis] = field(default_factory=dict)
 
     def finish(self, symbols: Symbols, log_probability: float) -> None:
@@ -147,6 +152,7 @@ def beam_search(
     excluded_first: Sequence[int] = (),
     constraint: Automaton | None = None,
     is_finished: Callable[[Symbols], bool] = lambda _symbols: False,
+    mixture: MixtureUse = (None, "none"),
 ) -> list[Hypothesis]:
     """Find probable continuations of a prompt.
 
@@ -172,6 +178,8 @@ def beam_search(
         probability of the symbols that are not allowed.
     is_finished
         Whether a text ends after the given symbols.
+    mixture
+        The experts to mix with the network, and their use; see ``generation.mixer``.
 
     Returns
     -------
@@ -191,10 +199,13 @@ def beam_search(
             f"the shortest text that satisfies the constraint has {constraint.distance[0]:,} "
             f"characters; got length {length:,}"
         )
-    search = _Search(network, beam, length, starts, list(excluded), constraint, is_finished)
     with torch.inference_mode():
         state = network.initial_state(1, int(prompt[0]))
         logits, state = network(prompt.to(state[0][0].device).unsqueeze(1), state)
+        mixer = mixer_of(mixture, prompt, logits.squeeze(1))
+        search = _Search(
+            network, beam, length, starts, list(excluded), constraint, is_finished, mixer
+        )
         first = _Rows(
             [()],
             np.array([ALL_GROUPS]),
@@ -262,7 +273,10 @@ def _next_log_probabilities(
 
     They are −∞ for symbols that are not allowed, and for texts that may not end yet.
     """
-    logits = rows.logits.double()
+    logits = rows.logits
+    if search.mixer is not None:
+        logits = search.mixer.after(rows.symbols, logits)
+    logits = logits.double()
     if search.excluded or masked:
         logits[:, [*search.excluded, *masked]] = -math.inf
     if not bool(logits.amax(-1).isfinite().all()):

@@ -15,8 +15,10 @@ from nextchar.errors import CharacterError, ConfigError, TextError
 from nextchar.evaluation import Evaluation, nats_parallel, nats_windowed
 from nextchar.evaluation.dynamic import Adaptation, read_and_learn
 from nextchar.evaluation.exact import Predictions, read_in_order, sum_nats
+from nextchar.evaluation.mixture import MixedMeasure, mixed_predictions, sum_mixed
 from nextchar.evaluation.score import Score
 from nextchar.evaluation.surprisal import measure_surprisal
+from nextchar.generation.engine import MixtureUse
 from nextchar.nn.network import Network
 from nextchar.nn.precision import Arithmetic
 from nextchar.text.compressors import CompressedSizes
@@ -97,6 +99,7 @@ def evaluate_chunks(
     exact: bool,
     reset_every: int,
     adaptation: Adaptation | None,
+    mixture: MixtureUse = (None, "none"),
 ) -> Evaluation:
     """Evaluate a network on encoded chunks, counted in ``tally``; see ``LanguageModel.evaluate``.
 
@@ -105,13 +108,25 @@ def evaluate_chunks(
     TextError
         There was nothing to predict.
     """
+    experts, use = mixture
     if reset_every < 0:
         raise ConfigError(f"reset_every must be at least 0 (0 means never); got {reset_every}")
     if reset_every and adaptation is not None:
         raise ConfigError("dynamic evaluation carries the state: it cannot use reset_every")
+    if reset_every and experts is not None:
+        raise ConfigError("experts read the text without resets: they cannot use reset_every")
     began = time.monotonic()
+    network_nats: float | None = None
     if reset_every:
         nats = nats_windowed(network, chunks, window=reset_every)
+    elif experts is not None and (exact or adaptation is not None or use != "fixed"):
+        predictions = _predictions(network, chunks, adaptation)
+        reader = experts.reader(use)
+        network_nats, nats = sum_mixed(predictions, reader)
+    elif experts is not None:
+        measure = MixedMeasure(experts.reader())
+        network_nats = nats_parallel(network, chunks, arithmetic=arithmetic, measure=measure)
+        nats = measure.mixed
     elif exact or adaptation is not None:
         nats = sum_nats(_predictions(network, chunks, adaptation))
     else:
@@ -130,6 +145,8 @@ def evaluate_chunks(
         compressed_bits_per_char=tally.compressed_bits_per_char(),
         compressed_characters=tally.compressed_characters,
         adaptation=adaptation,
+        experts=use,
+        network_nats=network_nats,
         seconds=seconds,
     )
 
@@ -151,6 +168,7 @@ def score_text(
     adaptation: Adaptation | None,
     alternatives: int,
     progress: Callable[[float], None] | None,
+    mixture: MixtureUse = (None, "none"),
 ) -> Score:
     """Return the bits of every character of a text; see ``LanguageModel.score``.
 
@@ -171,6 +189,10 @@ def score_text(
     if len(character) != len(ids):
         raise TextError("the vocabulary does not encode this text character by character")
     predictions = _predictions(network, [ids], adaptation)
+    experts, use = mixture
+    if experts is not None:
+        reader = experts.reader(use)
+        predictions = mixed_predictions(predictions, reader)
     surprisal = measure_surprisal(
         _reported(predictions, len(ids) - 1, progress),
         len(ids),
@@ -191,6 +213,7 @@ def score_text(
         names=vocabulary.symbols,
         characters=characters,
         adaptation=adaptation,
+        experts=use,
         unknown=is_unknown,
         seconds=time.monotonic() - began,
     )
@@ -229,9 +252,9 @@ def _reported(
 ) -> Predictions:
     """Pass the predictions on and report the completed fraction of ``count`` predictions."""
     done = 0
-    for logits, targets in predictions:
-        yield logits, targets
-        done += len(targets)
+    for logits, ids in predictions:
+        yield logits, ids
+        done += len(ids) - 1
         if progress is not None:
             progress(done / count)
 

@@ -15,7 +15,7 @@ import torch
 from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
-from nextchar.generation.engine import Engine, TextGenerator
+from nextchar.generation.engine import Engine, MixtureUse, TextGenerator
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
@@ -124,6 +124,7 @@ def write_on(
     engine: Engine = "auto",
     weights: StoredWeights = "float32",
     sampling: Sampling | None = None,
+    mixture: MixtureUse = (None, "none"),
 ) -> Iterator[list[str]]:
     """Generate a text for each seed; see ``LanguageModel.stream``.
 
@@ -142,6 +143,7 @@ def write_on(
         weights=weights,
         constraint=constraint_of(vocabulary, start, match, forbid),
         length=NO_LIMIT if ending.length is None else ending.length,
+        mixture=mixture,
     )
     return write_texts(writer, vocabulary, start.shown, ending, len(seeds))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Self, Unpack
 
-from nextchar.config import Config
+from nextchar.config import Config, ExpertUse
 from nextchar.config.arguments import checked
 from nextchar.config.options import LanguageModelOptions
 from nextchar.errors import ConfigError
@@ -43,6 +43,9 @@ from nextchar.text.files import Input
 from nextchar.text.vocabulary import Unknown, Vocabulary
 from nextchar.training.checkpoint import MODEL_FILE, save_tensors
 from nextchar.training.events import Listener
+
+if TYPE_CHECKING:
+    from nextchar.experts.experts import Experts
 
 _SAMPLING = tuple(SamplingOptions.__annotations__)
 _BEAM = tuple(each.name for each in dataclasses.fields(Beam))
@@ -161,7 +164,7 @@ class LanguageModel(TextModel):
         load_parameters(network, weights)
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
-        model = cls(config, vocabulary, network)
+        model = cls(config, vocabulary, network, lambda: _experts_of(folder, vocabulary))
         model.network.to(pick_device(device)).eval()
         return model
 
@@ -172,6 +175,11 @@ class LanguageModel(TextModel):
         save_vocabulary(folder, self.vocabulary)
         tensors = named_tensors(self.network)
         save_tensors(folder / MODEL_FILE, tensors, {}, seal=seal_of(folder))
+        if self.experts is not None:
+            # Imported only here, because importing numba takes a sixth of a second.
+            from nextchar.run_files.expert_files import save_experts
+
+            save_experts(folder, self.experts)
 
     @checked
     def generate(
@@ -193,6 +201,7 @@ class LanguageModel(TextModel):
         unknown: Unknown = "error",
         engine: Engine = "auto",
         weights: StoredWeights = "float32",
+        experts: ExpertUse | None = None,
     ) -> str:
         """Generate a continuation of a prompt; return the prompt and the generated text.
 
@@ -229,6 +238,8 @@ class LanguageModel(TextModel):
         weights
             The type of the weights in the compiled engine: ``"int8"`` is faster and changes the
             probabilities slightly.
+        experts
+            As in ``evaluate``. Adaptive experts learn from the prompt, not from the generated text.
 
         Raises
         ------
@@ -253,6 +264,7 @@ class LanguageModel(TextModel):
                 unknown=unknown,
                 engine=engine,
                 weights=weights,
+                experts=experts,
             )
         )
 
@@ -305,7 +317,8 @@ class LanguageModel(TextModel):
         **options
             ``width``: the beam width (4); the best text is never less probable than the greedy one.
             ``length_penalty``, ``groups``, ``diversity``: see ``generation.search.Beam``.
-            ``length``, ``stop``, ``lines``, ``match``, ``forbid``, ``unknown``: as in ``generate``.
+            ``length``, ``stop``, ``lines``, ``match``, ``forbid``, ``unknown``, ``experts``: as in
+            ``generate``.
 
         Returns
         -------
@@ -322,11 +335,18 @@ class LanguageModel(TextModel):
             match=options.get("match"),
             forbid=self._texts(options.get("forbid", ())),
             unknown=options.get("unknown", "error"),
+            mixture=self.mixture_of(options.get("experts")),
         )
 
     @checked
     def complete(
-        self, prompt: str, *, count: int = 5, words: int = 1, unknown: Unknown = "error"
+        self,
+        prompt: str,
+        *,
+        count: int = 5,
+        words: int = 1,
+        unknown: Unknown = "error",
+        experts: ExpertUse | None = None,
     ) -> list[Continuation]:
         """Find the most probable completions of the last word of a text, or its next word.
 
@@ -341,6 +361,8 @@ class LanguageModel(TextModel):
             The number of words in a completion, including the characters between them.
         unknown
             Handling of unknown symbols in the prompt.
+        experts
+            As in ``generate``.
 
         Returns
         -------
@@ -356,6 +378,7 @@ class LanguageModel(TextModel):
             count=count,
             words=words,
             unknown=unknown,
+            mixture=self.mixture_of(experts),
         )
 
     def _continued(
@@ -374,9 +397,17 @@ class LanguageModel(TextModel):
             engine=options.get("engine", "auto"),
             weights=options.get("weights", "float32"),
             sampling=Sampling(**sampling),
+            mixture=self.mixture_of(options.get("experts")),
         )
 
     def _ending(self, options: StreamOptions | SearchOptions) -> Ending:
         stop = self._texts(options.get("stop", ()))
         length, lines = options.get("length", 500), options.get("lines", 0)
         return Ending(length=length, stop=stop, lines=lines)
+
+
+def _experts_of(folder: Path, vocabulary: Vocabulary) -> Experts | None:
+    # Imported only here, because importing numba takes a sixth of a second.
+    from nextchar.run_files.expert_files import experts_of
+
+    return experts_of(folder, vocabulary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from nextchar.config import ExpertUse
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.generation.engine import Engine
 from nextchar.generation.plain import StoredWeights
@@ -39,6 +40,7 @@ class StreamOptions(SamplingOptions, ConstraintOptions, total=False):
     seed: int | None
     engine: Engine
     weights: StoredWeights
+    experts: ExpertUse | None
 
 
 class SearchOptions(ConstraintOptions, total=False):
@@ -49,6 +51,7 @@ class SearchOptions(ConstraintOptions, total=False):
     length_penalty: float
     groups: int
     diversity: float
+    experts: ExpertUse | None
 
 
 class EvaluationOptions(TypedDict, total=False):
@@ -58,4 +61,5 @@ class EvaluationOptions(TypedDict, total=False):
     exact: bool
     reset_every: int
     adaptation: Adaptation | None
+    experts: ExpertUse | None
     compressors: bool

@@ -5,21 +5,20 @@ Shapes: V vocabulary size, n symbols.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nextchar.errors import ConfigError
 from nextchar.generation.completion import complete_words
+from nextchar.generation.engine import MixtureUse
 from nextchar.generation.search import Beam, Symbols, beam_search
 from nextchar.language_model.generating import Ending, constraint_of, end_of, excluded_of, start_of
 from nextchar.nn.network import Network
-from nextchar.text.vocabularies.code import CodeVocabulary
 from nextchar.text.vocabulary import Unknown, Vocabulary
+from nextchar.text.words import word_symbols
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,7 @@ def search_text(
     match: str | None = None,
     forbid: Sequence[str] = (),
     unknown: Unknown = "error",
+    mixture: MixtureUse = (None, "none"),
 ) -> list[Continuation]:
     """Find probable continuations of a prompt by beam search; see ``LanguageModel.search``."""
     if ending.length is None:
@@ -66,6 +66,7 @@ def search_text(
         excluded_first=start.inside,
         constraint=constraint_of(vocabulary, start, match, forbid),
         is_finished=_finish_predicate(vocabulary, ending),
+        mixture=mixture,
     )
     texts: dict[str, Continuation] = {}
     for each in found:
@@ -87,6 +88,7 @@ def complete_text(
     count: int,
     words: int,
     unknown: Unknown,
+    mixture: MixtureUse,
 ) -> list[Continuation]:
     """Find the most probable word completions; see ``LanguageModel.complete``."""
     for name, value in (("count", count), ("words", words)):
@@ -103,6 +105,7 @@ def complete_text(
         is_word=is_word,
         excluded=excluded_of(vocabulary),
         excluded_first=start.inside,
+        mixture=mixture,
     )
     return [
         Continuation(
@@ -112,26 +115,6 @@ def complete_text(
         )
         for symbols, log_probability in found
     ]
-
-
-def word_symbols(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Return whether each symbol can be part of a word, bool[V].
-
-    Word symbols are letters, digits, combining marks, ``_`` and apostrophes. In a byte vocabulary,
-    they are the ASCII characters among these, and all bytes outside ASCII.
-    """
-    if isinstance(vocabulary, CodeVocabulary):
-        codes = vocabulary.codes_of(np.arange(len(vocabulary))).tolist()
-    else:
-        codes = [code if code < 0x80 else ord("é") for code in range(len(vocabulary))]
-    # Codes above the Unicode range are the letters of syllables.
-    return np.array([code > 0x10FFFF or _is_word_character(chr(code)) for code in codes])
-
-
-def _is_word_character(character: str) -> bool:
-    return (
-        character.isalnum() or character in "_'’" or unicodedata.category(character).startswith("M")
-    )
 
 
 def _finish_predicate(vocabulary: Vocabulary, ending: Ending) -> Callable[[Symbols], bool]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 
-from nextchar.config import Config, DecodingErrors
+from nextchar.config import Config, DecodingErrors, ExpertUse
 from nextchar.config.arguments import checked
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
 from nextchar.evaluation import Evaluation
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.evaluation.score import Score
+from nextchar.generation.engine import MixtureUse
 from nextchar.language_model.evaluating import (
     TextCounts,
     counted_ids,
@@ -29,6 +31,13 @@ from nextchar.text.reading import open_text
 from nextchar.text.stored_ids import TextIds
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
+if TYPE_CHECKING:
+    from nextchar.experts.experts import Experts
+
+
+def no_experts() -> None:
+    """Load no experts."""
+
 
 class TextModel:
     """A probability model of text, with its evaluation and scoring.
@@ -39,6 +48,8 @@ class TextModel:
         The configuration of the run.
     vocabulary, network
         The vocabulary, and a network for this number of symbols.
+    experts
+        Loads the experts of the run, when they are needed first; ``None`` if it has none.
 
     Raises
     ------
@@ -47,7 +58,13 @@ class TextModel:
         most one character.
     """
 
-    def __init__(self, config: Config, vocabulary: Vocabulary, network: Network) -> None:
+    def __init__(
+        self,
+        config: Config,
+        vocabulary: Vocabulary,
+        network: Network,
+        experts: Callable[[], Experts | None] = no_experts,
+    ) -> None:
         if vocabulary.kind == "word":
             raise ConfigError(
                 "a language model needs symbols of at most one character: vocabulary must be "
@@ -56,6 +73,7 @@ class TextModel:
         self.config = config
         self.vocabulary = vocabulary
         self.network = network
+        self._load_experts = experts
         self._form = NormalForm(vocabulary, config.text.normalization)
 
     def __repr__(self) -> str:
@@ -70,6 +88,17 @@ class TextModel:
         """Number of trainable weights."""
         return self.network.parameter_count
 
+    @functools.cached_property
+    def experts(self) -> Experts | None:
+        """The experts of the run: counts of its training text. ``None`` if it has none.
+
+        Raises
+        ------
+        RunError
+            Their file is damaged.
+        """
+        return self._load_experts()
+
     @checked
     def evaluate(
         self,
@@ -79,6 +108,7 @@ class TextModel:
         exact: bool = False,
         reset_every: int = 0,
         adaptation: Adaptation | None = None,
+        experts: ExpertUse | None = None,
         compressors: bool = False,
     ) -> Evaluation:
         """Evaluate the model's predictions on a text, with the state carried through it.
@@ -101,6 +131,11 @@ class TextModel:
         adaptation
             Dynamic evaluation: the model continues to learn from the text already evaluated, in
             order and in float32; see ``Adaptation``.
+        experts
+            ``"fixed"``: the predictions of the network are mixed with the counts of the training
+            text. ``"learning"``: the weights of the mixture learn from the text already evaluated.
+            ``"adaptive"``: the counts learn too. ``"none"``: the network alone. By default fixed,
+            unless the run has no experts or the state is reset.
         compressors
             Whether to compress the text with xz, bz2 and gzip as well, for comparison.
 
@@ -115,7 +150,12 @@ class TextModel:
         pieces = self._form.chunks([text] if isinstance(text, str) else text)
         encoded = counted_text(self.vocabulary, pieces, unknown, tally)
         return self._evaluate(
-            encoded, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+            encoded,
+            tally,
+            experts,
+            exact=exact,
+            reset_every=reset_every,
+            adaptation=adaptation,
         )
 
     def evaluate_ids(
@@ -125,6 +165,7 @@ class TextModel:
         exact: bool = False,
         reset_every: int = 0,
         adaptation: Adaptation | None = None,
+        experts: ExpertUse | None = None,
         compressors: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> Evaluation:
@@ -134,7 +175,7 @@ class TextModel:
         ----------
         ids
             The symbol ids, in memory or in a file: ``open_corpus(run).test``.
-        exact, reset_every, adaptation, compressors
+        exact, reset_every, adaptation, experts, compressors
             As in ``evaluate``.
         progress
             Called with the completed share, 0 to 1.
@@ -142,7 +183,7 @@ class TextModel:
         tally = TextCounts(self.vocabulary, compressors=compressors)
         pieces = counted_ids(self.vocabulary, ids, tally, progress=progress)
         return self._evaluate(
-            pieces, tally, exact=exact, reset_every=reset_every, adaptation=adaptation
+            pieces, tally, experts, exact=exact, reset_every=reset_every, adaptation=adaptation
         )
 
     @checked
@@ -187,6 +228,7 @@ class TextModel:
         *,
         unknown: Unknown | None = None,
         adaptation: Adaptation | None = None,
+        experts: ExpertUse | None = None,
         alternatives: int = 5,
         progress: Callable[[float], None] | None = None,
     ) -> Score:
@@ -202,6 +244,8 @@ class TextModel:
         adaptation
             Dynamic evaluation: the model continues to learn from the text already scored; see
             ``Adaptation``.
+        experts
+            As in ``evaluate``.
         alternatives
             The number of most probable symbols to list at each position. Memory is about 70 bytes
             per symbol, and 8 for each of them.
@@ -223,6 +267,7 @@ class TextModel:
             self._form.of(text),
             unknown=unknown,
             adaptation=adaptation,
+            mixture=self.mixture_of(experts),
             alternatives=alternatives,
             progress=progress,
         )
@@ -230,10 +275,55 @@ class TextModel:
     def _texts(self, given: str | Sequence[str]) -> tuple[str, ...]:
         return tuple(map(self._form.of, (given,) if isinstance(given, str) else given))
 
-    def _evaluate(self, chunks: Iterable[Ids], tally: TextCounts, **options: Any) -> Evaluation:  # noqa: ANN401
-        arithmetic = self._evaluation_arithmetic()
+    def mixture_of(self, use: ExpertUse | None, *, usual: ExpertUse = "fixed") -> MixtureUse:
+        """Return the experts to mix with the network, and how they are used.
+
+        Parameters
+        ----------
+        use
+            The requested use; ``None`` for the usual one if the run has experts.
+
+        Raises
+        ------
+        ConfigError
+            The run has no experts, and they were requested.
+        RunError
+            The file of the experts is damaged.
+        """
+        if use == "none":
+            return None, "none"
+        try:
+            experts = self.experts
+        except ConfigError:  # compilation is disabled
+            if use is not None:
+                raise
+            experts = None
+        if experts is None and use is not None:
+            raise ConfigError(
+                f"the run has no experts: {as_option('experts')} must be none; got {use}. They are "
+                "counted when a training ends, unless it was started without them"
+            )
+        return experts, "none" if experts is None else use or usual
+
+    def _evaluate(
+        self,
+        chunks: Iterable[Ids],
+        tally: TextCounts,
+        experts: ExpertUse | None,
+        *,
+        reset_every: int,
+        **options: Any,  # noqa: ANN401
+    ) -> Evaluation:
+        mixture = self.mixture_of("none" if experts is None and reset_every else experts)
         return evaluate_chunks(
-            self.network, self.vocabulary.kind, chunks, tally, arithmetic=arithmetic, **options
+            self.network,
+            self.vocabulary.kind,
+            chunks,
+            tally,
+            arithmetic=self._evaluation_arithmetic(),
+            mixture=mixture,
+            reset_every=reset_every,
+            **options,
         )
 
     def _evaluation_arithmetic(self) -> Arithmetic:

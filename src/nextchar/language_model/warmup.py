@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from nextchar.compilation.cache import cache_folders, compilation_seconds, storing_problem
 from nextchar.config import NetworkConfig
 from nextchar.errors import StorageError
+from nextchar.experts.warmup import compile_experts
 from nextchar.following import each_a_part
 from nextchar.generation.warmup import compile_generation
 from nextchar.nn.network import Network
@@ -61,9 +62,10 @@ def compile_loops() -> Compiled:
         The code cannot be stored.
     """
     began = time.monotonic()
-    works = [
+    works: list[Callable[[], None]] = [
         partial(compile_generation, "float32"),
         partial(compile_generation, "int8"),
+        compile_experts,
         *(partial(_train, *each) for each in itertools.product(_CELLS, _arithmetics())),
     ]
     for work in each_a_part(works):

@@ -118,6 +118,12 @@ class OpenRun(ABC):
     def result(self, trainer: Trainer) -> Result:
         """Return the result of training."""
 
+    def complete(self, listeners: Sequence[Listener], *, trained: bool) -> None:  # noqa: B027
+        """Add to the run what needs its final weights; called in the first process only.
+
+        ``trained`` tells whether this process has trained it, or found it finished.
+        """
+
     @abstractmethod
     def card(self, result: Result, trainer: Trainer) -> str:
         """Return the model card in Markdown."""

@@ -241,11 +241,13 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
         )
         _require_rows(folder, task.unit)
         trainer.restore()
-        if trainer.is_finished:
+        was_finished = trainer.is_finished
+        if was_finished:
             tell(listeners, Noticed(message=complete_note(folder)))
         trainer.fit()
 
         def finish() -> dict[str, Any]:
+            opened.complete(listeners, trained=not was_finished)
             result = opened.result(trainer)
             card = opened.card(result, trainer).encode("utf-8", "backslashreplace")
             write_bytes(folder / CARD_FILE, card)

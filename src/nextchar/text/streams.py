@@ -9,6 +9,8 @@ therefore made once per epoch, none crosses a boundary, and the carried state al
 the preceding text of the same segment. A stream's state may also be reset at random within a
 segment, so that the network learns to start without context (Melis, Dyer & Blunsom 2018).
 
+Held-out pieces of the text are never read. Each ends a segment, and the text after it begins one.
+
 Legend: N symbols, T time steps, B streams, S segments of at least two symbols, R ranks (processes
 that share a batch).
 """
@@ -67,6 +69,8 @@ class Streams:
         B and T; the text must have at least B T predictions.
     boundaries
         Starts of all segments but the first: positions from 1 to N − 1, ascending.
+    held_out
+        Starts and ends of the pieces that are not read, ascending.
     reset_probability
         Probability that a stream's state is cleared before a window.
     seed
@@ -86,6 +90,7 @@ class Streams:
     batch_size: int
     sequence_length: int
     boundaries: tuple[int, ...] = ()
+    held_out: tuple[tuple[int, int], ...] = ()
     reset_probability: float = 0.0
     seed: int = 0
     rank: int = 0
@@ -170,8 +175,11 @@ class Streams:
     @cached_property
     def _bounds(self) -> NDArray[np.int64]:
         """First and last position of each segment with a prediction, int64[2, S]."""
-        starts = np.array([0, *self.boundaries], dtype=np.int64)
-        lasts = np.array([*self.boundaries, len(self.ids)], dtype=np.int64) - 1
+        # A boundary within a piece makes a segment without symbols.
+        pieces = np.array(self.held_out, dtype=np.int64).reshape(-1, 2)
+        starts = np.sort(np.array([0, *self.boundaries, *pieces[:, 1]], dtype=np.int64))
+        ends = np.sort(np.array([*self.boundaries, *pieces[:, 0], len(self.ids)], dtype=np.int64))
+        lasts = ends - 1
         return np.stack([starts, lasts])[:, starts < lasts]
 
     @cached_property

@@ -292,6 +292,7 @@ def _digest(text: str) -> str:
 def _checksum(tensors: Mapping[str, Tensor], entry: Mapping[str, str]) -> str:
     digest = hashlib.sha256(entry["content"].encode())
     digest.update(entry.get("seal", "").encode())
+    digest.update(entry.get("content_sha256", "").encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())

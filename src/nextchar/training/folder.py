@@ -26,6 +26,7 @@ _WRITTEN = (
     PREVIOUS_FILE,
     MODEL_FILE,
     Path("extension.json"),
+    Path("experts.safetensors"),
     Path("README.md"),
 )
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.compilation.cache import is_ready
+from nextchar.experts.texts import Texts, no_texts
 from nextchar.generation.automaton import ENDED, Automaton
 from nextchar.generation.compiled.matvec import Panels, WorkQueue, close_queue, help_out, open_queue
 from nextchar.generation.compiled.packing import make_memory, pack
@@ -70,6 +71,7 @@ class CompiledLoop:
             constraint,
             position.progress,
         )
+        self._texts = no_texts() if position.texts is None else position.texts.compiled
         self._uniforms = position.uniforms
         self._can_share = torch.get_num_threads() > 1
         # Seconds per symbol in the last pieces with and without a helper, 0 before the first.
@@ -91,10 +93,13 @@ class CompiledLoop:
             close_queue(self._memory.queue)
 
     @property
-    def _nothing(self) -> tuple[Weights, Buffers, Chooser, NDArray[np.float64], Symbols]:
+    def _nothing(
+        self,
+    ) -> tuple[Weights, Buffers, Texts, Chooser, NDArray[np.float64], Symbols]:
         """Arguments with which the loop generates nothing."""
         B = self._memory.logits.shape[1]
-        return self._weights, self._memory, self._chooser, np.empty((0, B)), np.empty((0, B), int)
+        nothing = np.empty((0, B)), np.empty((0, B), int)
+        return self._weights, self._memory, self._texts, self._chooser, *nothing
 
     @property
     def _closed_queue(self) -> tuple[Panels, WorkQueue]:
@@ -125,7 +130,9 @@ class CompiledLoop:
         shared = measured and self._shares_next()
         began = time.perf_counter()
         with self._helper() if shared else nullcontext():
-            written = write(self._weights, self._memory, self._chooser, uniforms, symbols)
+            written = write(
+                self._weights, self._memory, self._texts, self._chooser, uniforms, symbols
+            )
         if written < len(symbols):
             if (symbols[written] == NOT_A_NUMBER).any():
                 raise not_finite()

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import compiled, inlined, use_widest_vectors
+from nextchar.experts.texts import Texts, append_each, predict_each
 from nextchar.generation.compiled.elementwise import (
     add,
     add_product,
@@ -137,11 +138,14 @@ class Buffers(NamedTuple):
 def write(
     weights: Weights,
     memory: Buffers,
+    texts: Texts,
     chooser: Chooser,
     uniforms: NDArray[np.float64],
     symbols: NDArray[np.int64],
 ) -> int:
     """Choose and read a symbol of each sample for the uniforms [n, B], into ``symbols`` [n, B].
+
+    ``texts`` mixes the logits with experts, unless it is ``no_texts()``.
 
     Returns
     -------
@@ -149,10 +153,15 @@ def write(
     ended. A sample that has ended continues with any symbol, which is ignored.
     """
     use_widest_vectors()
+    mixing = texts.ends.size > 0
     for n in range(len(uniforms)):
-        if not choose_each(memory.logits[0], chooser, uniforms[n], symbols[n]):
+        if mixing:
+            predict_each(texts, memory.logits[0])
+        predicted = texts.mixed if mixing else memory.logits[0]
+        if not choose_each(predicted, chooser, uniforms[n], symbols[n]):
             return n
         step(weights, memory, symbols[n])
+        append_each(texts, symbols[n])
     return len(uniforms)
 
 

@@ -1,4 +1,4 @@
-"""Elementary functions and constants of all compiled code: exp, sigmoid, tanh, activation codes.
+"""Elementary functions and constants of all compiled code: exp, log, sigmoid, tanh, activations.
 
 The functions here are for one float32, in loops that LLVM vectorises and whose sums it may reorder.
 ``simd`` computes the same functions on a register, without reordering: the constants are shared,
@@ -30,6 +30,14 @@ EXP_POLYNOMIAL = (
 )  # fmt: skip
 EXPONENT_BIAS, EXPONENT_SHIFT = 127, 23  # of float32's bits
 
+# ln x = n · ln 2 + ln(1 + r) with r in [√½ − 1, √2 − 1). The polynomial for ln(1 + r) has the
+# coefficients of the same library, from r⁹ down to r³.
+LOG_POLYNOMIAL = (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+_MANTISSA, _HALF, _ROOT_HALF = 0x007FFFFF, 0x3F000000, 0.70710678
+
 
 @inlined
 def exp(x: np.float32) -> np.float32:
@@ -49,6 +57,28 @@ def exp(x: np.float32) -> np.float32:
     exponent = np.int32(power) + np.int32(EXPONENT_BIAS)
     scale = np.int32(exponent << np.int32(EXPONENT_SHIFT)).view(np.float32)
     return np.float32(p * scale)
+
+
+@inlined
+def log(x: np.float32) -> np.float32:
+    """Return ln x of a positive normal number, to an error of 1.3e-7 · max(1, |ln x|)."""
+    bits = np.float32(x).view(np.int32)
+    power = np.int32((bits >> np.int32(EXPONENT_SHIFT)) - np.int32(EXPONENT_BIAS - 1))
+    mantissa = np.int32((bits & np.int32(_MANTISSA)) | np.int32(_HALF)).view(np.float32)
+    small = mantissa < np.float32(_ROOT_HALF)
+    n = np.float32(power) - (np.float32(1.0) if small else np.float32(0.0))
+    r = (mantissa + mantissa if small else mantissa) - np.float32(1.0)
+    p = np.float32(LOG_POLYNOMIAL[0])
+    p = p * r + np.float32(LOG_POLYNOMIAL[1])
+    p = p * r + np.float32(LOG_POLYNOMIAL[2])
+    p = p * r + np.float32(LOG_POLYNOMIAL[3])
+    p = p * r + np.float32(LOG_POLYNOMIAL[4])
+    p = p * r + np.float32(LOG_POLYNOMIAL[5])
+    p = p * r + np.float32(LOG_POLYNOMIAL[6])
+    p = p * r + np.float32(LOG_POLYNOMIAL[7])
+    p = p * r + np.float32(LOG_POLYNOMIAL[8])
+    p = p * r * r * r - n * np.float32(LN2_LOW) - np.float32(0.5) * r * r
+    return np.float32(r + p + n * np.float32(LN2_HIGH))
 
 
 @inlined

@@ -30,8 +30,10 @@ nextchar evaluate {run}
 nextchar info {run}
 ```
 
-The model needs `config.json`, `vocabulary.json` and `model.safetensors`. `corpus/` has the
-training text, and `last/` the files for resuming: do not publish them if the text is private.
+The model needs `config.json`, `vocabulary.json` and `model.safetensors`, and
+`experts.safetensors` if there is one. `corpus/` has the training text, `last/` the files for
+resuming, and `experts.safetensors` counts of all its words: do not publish them if the text is
+private.
 """
 
 

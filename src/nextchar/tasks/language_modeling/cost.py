@@ -39,7 +39,7 @@ def measure_cost(
     """
     model = LanguageModel.create(config, vocabulary)
     model.network.to(device)
-    streams = training_streams(corpus, config.training, world=world)
+    streams = training_streams(corpus, config, world=world)
     objective = StreamObjective(model.network, streams, config.training)
     stepper = Stepper(model.network.train(), objective, config.training)
     times: list[float] = []

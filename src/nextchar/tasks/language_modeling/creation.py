@@ -134,7 +134,7 @@ class NewLanguageModel:
         require_trainable(config, world, device)
         require_chosen(training.precision, device)
         # Fails early if the text is too short for B and T, or if B cannot be divided.
-        training_streams(corpus, training, world=world)
+        training_streams(corpus, config, world=world)
         if training.precision == "auto":
             batch = training.batch_size // world
             config = config.with_options(
@@ -215,7 +215,7 @@ class NewLanguageModel:
         """Save a network, and with it the seal, as a training state before the first step."""
         training = config.training
         network.to(self.processes.device(training.device))
-        objective = StreamObjective(network, training_streams(corpus, training), training)
+        objective = StreamObjective(network, training_streams(corpus, config), training)
         Trainer(network, objective, training, folder, seal=seal_of(folder)).save()
 
 

@@ -1,14 +1,15 @@
-"""Training batches and validation from the two parts of a corpus."""
+"""Training batches and validation from the two parts of a corpus, and the pieces held out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from nextchar.config import TrainingConfig
+from nextchar.config import Config, ExpertsConfig, TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import CorpusError
 from nextchar.evaluation import nats_parallel
@@ -24,6 +25,11 @@ from nextchar.training.objective import ValidationResult
 CORPUS_FOLDER = "corpus"  # of a run directory
 _IDS_AT_ONCE = 1 << 20
 _IDS_COUNTED = 1 << 28  # at most, of the training part
+_PIECES = 32
+_FEWEST_HELD_OUT, _MOST_HELD_OUT = 2_000, 1 << 16  # symbols
+_MOST_LOGITS = 1 << 26  # of the network for the held-out symbols
+
+Piece: TypeAlias = tuple[int, int]  # its start and its end
 
 
 @checked
@@ -49,15 +55,36 @@ def open_corpus(run: str | os.PathLike[str]) -> Corpus:
     return corpus
 
 
-def training_streams(
-    corpus: Corpus, training: TrainingConfig, *, rank: int = 0, world: int = 1
-) -> Streams:
-    """Return a rank's batches of the training part; errors are those of ``Streams``."""
+def held_out_pieces(corpus: Corpus, config: ExpertsConfig) -> tuple[Piece, ...]:
+    """Return the pieces of the training part that the mixture with experts is fitted on, ascending.
+
+    They are spread over the training part, so that the network misses no passage. There are none
+    in a short text, where it would miss them more than they help, and none in an augmented text,
+    whose copies contain them.
+    """
+    if config.experts == "none" or corpus.augmented:
+        return ()
+    N, V = len(corpus.train), corpus.highest + 1
+    held_out = min(int(N * config.mixing_fraction), _MOST_HELD_OUT, _MOST_LOGITS // V)
+    if held_out < _FEWEST_HELD_OUT:
+        return ()
+    length, stride = held_out // _PIECES, N // _PIECES
+    starts = [number * stride + (stride - length) // 2 for number in range(_PIECES)]
+    return tuple((start, start + length) for start in starts)
+
+
+def training_streams(corpus: Corpus, config: Config, *, rank: int = 0, world: int = 1) -> Streams:
+    """Return a rank's batches of the training part without the held-out pieces.
+
+    Errors are those of ``Streams``.
+    """
+    training = config.training
     return Streams(
         ids=corpus.train,
         batch_size=training.batch_size,
         sequence_length=training.sequence_length,
         boundaries=corpus.boundaries,
+        held_out=held_out_pieces(corpus, config.experts),
         reset_probability=training.reset_probability,
         seed=training.seed,
         rank=rank,

@@ -6,6 +6,7 @@ In addition to the files of every run (``runs.training``), the run directory con
     corpus/             the encoded text; resuming needs no other data
     origin.json         the pretrained run, if any
     embedding.json      the source of the initial embedding vectors, if any
+    experts.safetensors counts of the training part, mixed with the network
 
 A run can be shared without ``corpus/`` and ``last/``, which contain the training text.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from nextchar.tasks.language_modeling.data import (
 from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text.corpus import Corpus
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
+from nextchar.training.events import Listener
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
 from nextchar.training.objective import StreamObjective, ValidationResult
@@ -126,7 +128,7 @@ class OpenLanguageModel(OpenRun):
         self.network = model.network
         self.objective = StreamObjective(
             model.network,
-            training_streams(corpus, self.training, rank=processes.rank, world=processes.world),
+            training_streams(corpus, model.config, rank=processes.rank, world=processes.world),
             self.training,
             symbols_per_char=symbols_per_char(corpus, model.vocabulary),
             processes=processes,
@@ -187,6 +189,16 @@ class OpenLanguageModel(OpenRun):
             seconds=state.seconds,
             chars_per_second=last["chars_per_second"],
         )
+
+    def complete(self, listeners: Sequence[Listener], *, trained: bool) -> None:
+        """Count the experts and fit their mixture, unless the run is to have none."""
+        if self._model.config.experts.experts == "none":
+            return
+        # Imported only here, because importing numba takes a sixth of a second.
+        from nextchar.tasks.language_modeling.experts import add_experts, has_experts
+
+        if trained or not has_experts(self._folder):
+            add_experts(self._folder, self._corpus, listeners)
 
     def card(self, result: Result, trainer: Trainer) -> str:
         """Return the model card."""

@@ -1,0 +1,1 @@
+"""Experts beside the network: counts of the training text, mixed with the network's predictions."""
