@@ -8,8 +8,10 @@ also decompressed, and must equal the text. The row ``evaluate`` is the model's 
 order and in float32, including the first symbol: a lower bound for any coder with its predictions.
 
 For a fair comparison, use a text that the run was not trained on, such as the end of its file
-(--characters). The size excludes the weights, as that of the other compressors excludes their
-programs; the size of the weights is printed below the table.
+(--characters). The run has read the text before it, so the column "primed" lets the compressors
+read it too: it is the number of bytes that the end adds to the compressed beginning. The size
+excludes the weights, as that of the other compressors excludes their programs; the size of the
+weights is printed below the table.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ import json
 import lzma
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import nextchar
 from nextchar.compression import compress, decompress
+from nextchar.config import ExpertUse
 
 PPMD_ORDER, PPMD_MEMORY = 6, 256 << 20
 
@@ -40,9 +44,13 @@ class Codec(NamedTuple):
 
 def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
     """Return all installed codecs, configured for a text of this size in bytes."""
-    yield Codec(
-        "nextchar", lambda data: compress(model, data), lambda data: decompress(model, data)
-    )
+    uses: tuple[ExpertUse, ...] = ("none",) if model.experts is None else ("none", "adaptive")
+    for use in uses:
+        yield Codec(
+            f"nextchar, experts {use}",
+            partial(compress, model, experts=use),
+            partial(decompress, model),
+        )
     best = 9 | lzma.PRESET_EXTREME
     yield Codec("xz -9e", lambda data: lzma.compress(data, preset=best), lzma.decompress)
     yield Codec("bz2 -9", lambda data: bz2.compress(data, 9), bz2.decompress)
@@ -68,12 +76,15 @@ def codecs(model: nextchar.LanguageModel, size: int) -> Iterator[Codec]:
 
 def cross_entropy_bytes(model: nextchar.LanguageModel, text: str) -> float:
     """Return the cross-entropy of a text in bytes, read as if after a line break."""
-    result = model.evaluate("\n" + text, exact=True)
+    result = model.evaluate("\n" + text, exact=True, experts="none")
     return result.bits_per_char * result.characters / 8
 
 
-def measure(codec: Codec, data: bytes) -> dict[str, object]:
-    """Compress and decompress once, after a short warm-up text that loads the code."""
+def measure(codec: Codec, data: bytes, before: bytes) -> dict[str, object]:
+    """Compress and decompress once, after a short warm-up text that loads the code.
+
+    ``before`` is the text before the data, which a model has read in training.
+    """
     codec.decompress(codec.compress(b""))
     began = time.perf_counter()
     packed = codec.compress(data)
@@ -83,10 +94,18 @@ def measure(codec: Codec, data: bytes) -> dict[str, object]:
     return {
         "name": codec.name,
         "bytes": len(packed),
+        "primed_bytes": _primed(codec, data, before),
         "exact": restored == data,
         "compress_seconds": between - began,
         "decompress_seconds": ended - between,
     }
+
+
+def _primed(codec: Codec, data: bytes, before: bytes) -> int | None:
+    """Return the bytes that the data add to the compressed text before them."""
+    if codec.name.startswith("nextchar") or not before:
+        return None
+    return len(codec.compress(before + data)) - len(codec.compress(before))
 
 
 def main() -> None:
@@ -99,7 +118,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     text = options.text.read_bytes().decode("utf-8", "surrogateescape")
-    text = text if options.characters is None else text[-options.characters :]
+    count = len(text) if options.characters is None else options.characters
+    before = text[: max(0, len(text) - count)].encode("utf-8", "surrogateescape")
+    text = text[-count:]
     if len(text) == 0:
         parser.error(f"nothing to compress: got 0 characters of {options.text}")
     data = text.encode("utf-8", "surrogateescape")
@@ -107,20 +128,21 @@ def main() -> None:
     model = nextchar.LanguageModel.load(options.run)
     network = model.config.network
     print(f"{network.layers} × {network.cell} {network.hidden_size}, {len(data):,} bytes\n")
-    rows = [measure(codec, data) for codec in codecs(model, len(data))]
+    rows = [measure(codec, data, before) for codec in codecs(model, len(data))]
     wrong = [row["name"] for row in rows if not row["exact"]]
     if wrong:
         raise RuntimeError(f"decompression returned a different text: {', '.join(map(str, wrong))}")
     least = cross_entropy_bytes(model, text)
-    print("| | bytes | bits/char | compress, chars/s | decompress, chars/s |")
-    print("|---|---|---|---|---|")
-    print(f"| evaluate | {least:,.0f} | {8 * least / len(text):.4f} | – | – |")
+    print("| | bytes | bits/char | primed | compress, chars/s | decompress, chars/s |")
+    print("|---|---|---|---|---|---|")
+    print(f"| evaluate, experts none | {least:,.0f} | {8 * least / len(text):.4f} | – | – | – |")
     for row in rows:
         size, there, back = (
             float(str(row[key])) for key in ("bytes", "compress_seconds", "decompress_seconds")
         )
+        primed = "–" if row["primed_bytes"] is None else f"{row['primed_bytes']:,}"
         print(
-            f"| {row['name']} | {size:,.0f} | {8 * size / len(text):.4f} | "
+            f"| {row['name']} | {size:,.0f} | {8 * size / len(text):.4f} | {primed} | "
             f"{len(text) / there:,.0f} | {len(text) / back:,.0f} |"
         )
     excess = float(str(rows[0]["bytes"])) / least - 1

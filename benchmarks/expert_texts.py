@@ -44,12 +44,12 @@ def figures(
 ) -> Row:
     """Return the figures of a text, written in some seconds."""
     words = _WORD.findall(text)
-    found = novelty(model.vocabulary, corpus.original, text, ngrams=[NGRAM]).to_dict()
+    found = novelty(model.vocabulary, corpus.original, text, ngrams=[NGRAM])
     return Row(
         sum(word not in known for word in words) / len(words),
-        found["mean_match_characters"],
-        found["longest_match_characters"],
-        next(iter(found["new_ngrams"].values())),
+        found.mean_match,
+        found.longest_match,
+        found.unseen_share[NGRAM] or 0.0,
         len(text) / seconds,
     )
 

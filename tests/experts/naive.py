@@ -9,7 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.experts.contexts import REACH, Words
+from nextchar.experts import REACH
+from nextchar.experts.contexts import Words
 
 Context: TypeAlias = tuple[object, ...]
 Counts: TypeAlias = dict[Context, dict[int, int]]  # of one context of all positions

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextchar.experts.contexts import REACH, WORD_CONTEXTS, Words, context_keys, words_of
+from nextchar.experts import REACH
+from nextchar.experts.contexts import WORD_CONTEXTS, Words, context_keys, words_of
 from nextchar.text.vocabulary import ByteVocabulary, Vocabulary, learn
 from tests.experts.naive import contexts_at, some_words
 

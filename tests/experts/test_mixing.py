@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextchar.experts.contexts import REACH, words_of
+from nextchar.experts import REACH
+from nextchar.experts.contexts import words_of
 from nextchar.experts.experts import Experts
 from nextchar.experts.mixing import Mixture, Weights, learn_weights, mix, usual_weights
 from nextchar.text.vocabulary import CharVocabulary, Ids, Vocabulary, learn
@@ -34,7 +36,7 @@ def experts_of(name: str, *, weights: Weights | None = None) -> Experts:
     vocabulary = vocabulary_of(name)
     text = vocabulary.encode(TEXTS[name][: len(TEXTS[name]) * 2 // 3])
     counted = Experts.count(text, vocabulary, M, most_bytes=1 << 40)
-    return counted if weights is None else Experts(M, counted.tables, weights, vocabulary)
+    return counted if weights is None else dataclasses.replace(counted, weights=weights)
 
 
 def same_weights(*values: float) -> Weights:

@@ -196,7 +196,7 @@ def test_a_sparse_corpus_of_ten_gib_starts_soon_in_little_memory(
     texts: Path, tmp_path: Path, vocabulary: str
 ) -> None:
     out, size = tmp_path / "run", 10 * GIB
-    options = (*TINY, "--vocabulary", vocabulary, "--validation-fraction", "0")
+    options = (*TINY, "--vocabulary", vocabulary, "--validation-fraction", "0", "--experts", "none")
     made = _measure("train", texts / "english.txt", "--out", out, "-q", *options)
     path = out / "corpus" / "ids.bin"
     path.write_bytes(b"")

@@ -19,9 +19,9 @@ from torch import Tensor
 from nextchar.errors import RunError
 from nextchar.experts.experts import Experts
 from nextchar.experts.fitting import Slice
-from nextchar.run_files.expert_files import EXPERTS_FILE, experts_of, load_experts, save_experts
+from nextchar.run_files.expert_files import experts_of, load_experts, save_experts
 from nextchar.text.vocabulary import Vocabulary, learn
-from nextchar.training.checkpoint import load_header, load_tensors, save_tensors
+from nextchar.training.checkpoint import EXPERTS_FILE, load_header, load_tensors, save_tensors
 from tests.conftest import english
 
 M = 3
@@ -31,7 +31,7 @@ V = len(VOCABULARY)
 LONGEST_LINE = 1_000
 NAMES = (
     "bits", "directories", "offsets", "starts", "tags", "first", "symbols", "counts", "discounts",
-    "symbols_weights", "words_weights", "entropy_weights",
+    "symbols_weights", "words_weights", "entropy_weights", "words_inside", "words_folded",
 )  # fmt: skip
 OTHER_TYPES = (
     torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8,
@@ -57,7 +57,8 @@ def saved(experts: Experts, tmp_path: Path) -> Path:
 def arrays_of(experts: Experts) -> dict[str, NDArray[Any]]:
     """Return the tables and the weights by name."""
     weights = {f"{name}_weights": each for name, each in experts.weights._asdict().items()}
-    return {**experts.tables._asdict(), **weights}
+    words = {f"words_{name}": each for name, each in experts.words._asdict().items()}
+    return {**experts.tables._asdict(), **weights, **words}
 
 
 def refused(folder: Path, vocabulary: Vocabulary = VOCABULARY) -> str:
@@ -114,7 +115,12 @@ def test_large_counts_and_hashes_are_restored(tmp_path: Path) -> None:
 
 def test_the_file_has_these_entries(saved: Path) -> None:
     tensors, content = load_tensors(saved / EXPERTS_FILE)
-    assert content == {"format_version": 1, "longest_context": M}
+    assert content == {
+        "format_version": 1,
+        "longest_context": M,
+        "model": None,  # the folder has none
+        "vocabulary": "28a1bfa70ce1829a6416dc479ba024c6495e28cf6dbc2e9c9f759bd1505d2352",
+    }
     types = {
         name: layout.dtype for name, layout in load_header(saved / EXPERTS_FILE).layouts.items()
     }
@@ -131,6 +137,8 @@ def test_the_file_has_these_entries(saved: Path) -> None:
         "symbols_weights": torch.float64,
         "words_weights": torch.float64,
         "entropy_weights": torch.float64,
+        "words_inside": torch.bool,
+        "words_folded": torch.int64,
     }
     assert tensors["symbols_weights"].shape == ((M + 2) * 5, 3)
     assert tensors["words_weights"].shape == (30, 3)
@@ -234,7 +242,7 @@ SHAPES: Mapping[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("change", SHAPES)
 def test_an_array_of_another_shape_is_refused(name: str, change: str, saved: Path) -> None:
     sign(saved, **{name: SHAPES[change](tensor_of(saved, name))})
-    assert "contradict each other" in refused(saved)
+    assert "do not fit the other arrays" in refused(saved)
 
 
 def put(place: int, value: float) -> Callable[[Tensor], Tensor]:
@@ -320,7 +328,7 @@ def test_values_that_contradict_each_other_are_refused(
     assert not torch.equal(after, before)
     sign(saved, **{name: after})
     expected = {"bits": "(bits|directories)", "counts": "symbols"}.get(name, name)
-    assert re.search(rf"is damaged: {expected} contradict each other", refused(saved))
+    assert re.search(rf"is damaged: {expected} do not fit the other arrays", refused(saved))
 
 
 OTHER_VALUES: dict[str, tuple[Any, ...]] = {
@@ -346,7 +354,7 @@ def test_another_longest_context_is_refused(context: int, saved: Path) -> None:
     path = saved / EXPERTS_FILE
     tensors, content = load_tensors(path)
     save_tensors(path, tensors, {**content, "longest_context": context})
-    assert "contradict each other" in refused(saved)
+    assert "do not fit the other arrays" in refused(saved)
 
 
 def test_a_newer_file_asks_for_an_update(saved: Path) -> None:
@@ -360,7 +368,7 @@ def test_a_newer_file_asks_for_an_update(saved: Path) -> None:
 
 def test_the_file_of_a_larger_vocabulary_is_refused(saved: Path) -> None:
     smaller = learn("char", ["the dog runs"], 1)
-    assert "contradict each other" in refused(saved, smaller)
+    assert "belongs to another vocabulary than the run" in refused(saved, smaller)
 
 
 def test_random_signed_changes_are_refused_or_read_safely(experts: Experts, saved: Path) -> None:
@@ -413,14 +421,14 @@ def test_directories_of_another_size_are_refused_even_where_all_else_fits(
     directories[place + 1 :] += length - (end - begin)
     widths = tables.bits.copy()
     widths[place] = bits
-    save_experts(saved, Experts(M, tables, experts.weights, VOCABULARY))
+    save_experts(saved, Experts(M, tables, experts.words, experts.weights, VOCABULARY))
     sign(
         saved,
         bits=torch.from_numpy(widths),
         starts=torch.from_numpy(starts),
         directories=torch.from_numpy(directories),
     )
-    assert "bits contradict each other" in refused(saved)
+    assert "bits do not fit the other arrays" in refused(saved)
 
 
 OF_OTHER_TYPES = ("bits", "tags", "symbols", "counts", "discounts", "entropy_weights")
@@ -435,10 +443,10 @@ def test_bfloat16_is_refused(name: str, saved: Path) -> None:
 @pytest.mark.parametrize("name", ["tags", "symbols"])
 def test_a_single_number_is_refused(name: str, saved: Path) -> None:
     sign(saved, **{name: tensor_of(saved, name)[0].clone()})
-    assert "contradict each other" in refused(saved)
+    assert "do not fit the other arrays" in refused(saved)
 
 
 def test_columns_of_tags_are_refused(saved: Path) -> None:
     tags = tensor_of(saved, "tags")
     sign(saved, tags=torch.stack([tags, tags], 1))
-    assert "contradict each other" in refused(saved)
+    assert "do not fit the other arrays" in refused(saved)

@@ -12,6 +12,7 @@ from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import EXPERTS_HELP, JSON_HELP, UNKNOWN_HELP, print_json
 from nextchar.cli.prompts import ESCAPES_HELP, PROMPT, PROMPT_FILE, read_prompt
 from nextchar.cli.tables import print_rows
+from nextchar.config import ExpertUse
 from nextchar.errors import ConfigError
 
 
@@ -32,7 +33,7 @@ def _complete(
     count: int = typer.Option(5, help="Number of completions."),
     words: int = typer.Option(1, help="Number of words in each completion."),
     unknown: Literal["error", "skip", "replace"] = typer.Option("error", help=UNKNOWN_HELP),
-    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+    experts: ExpertUse | None = typer.Option(
         None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
     ),
     checkpoint: str = CHECKPOINT,

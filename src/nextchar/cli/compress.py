@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import typer
 
 from nextchar.cli.options import require_folder
 from nextchar.cli.output import EXPERTS_HELP, JSON_HELP, QUIET_HELP, part_display, print_json
 from nextchar.cli.tables import print_rows
+from nextchar.config import ExpertUse
 
 _RUN = typer.Argument(help="A run directory.")
 _OUT = typer.Argument(help="The file to write; it must not exist.")
@@ -33,7 +34,7 @@ def _compress(
         help="The file to compress: any file with a byte vocabulary, otherwise a text in UTF-8."
     ),
     out: Path = _OUT,
-    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+    experts: ExpertUse | None = typer.Option(
         None, help=EXPERTS_HELP, show_default="adaptive if the run has experts"
     ),
     as_json: bool = _AS_JSON,

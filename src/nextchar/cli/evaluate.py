@@ -18,6 +18,7 @@ from nextchar.cli.output import (
     print_json,
 )
 from nextchar.cli.tables import print_rows
+from nextchar.config import ExpertUse
 
 if TYPE_CHECKING:
     from nextchar.config import TextConfig
@@ -58,7 +59,7 @@ def _evaluate(
     dynamic_rate: float | None = typer.Option(
         None, help="Learning rate of --dynamic.", show_default="0.3"
     ),
-    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+    experts: ExpertUse | None = typer.Option(
         None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
     ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(

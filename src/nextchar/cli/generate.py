@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import typer
 
@@ -13,9 +13,8 @@ from nextchar.cli.options import add_command, parameter
 from nextchar.cli.output import EXPERTS_HELP
 from nextchar.cli.writing import Writer, write
 from nextchar.cli.writing_options import writing_parameters
-from nextchar.config import TextConfig
+from nextchar.config import ExpertUse, TextConfig
 
-_EXPERTS = Literal["none", "fixed", "learning", "adaptive"] | None
 _HELP = """Generate text, or search for the most probable text.
 
 Text appears as it is sampled. With --beam, the most probable text is searched for instead.
@@ -29,7 +28,7 @@ def add_to(app: typer.Typer) -> None:
         parameter("run", Path, typer.Argument(help="A run directory.")),
     ]
     experts = typer.Option(None, help=EXPERTS_HELP, show_default="fixed if the run has experts")
-    parameters = [*own, *writing_parameters(), parameter("experts", _EXPERTS, experts)]
+    parameters = [*own, *writing_parameters(), parameter("experts", ExpertUse | None, experts)]
     add_command(app, "generate", _generate, _HELP, parameters)
 
 

@@ -213,14 +213,16 @@ def _language_model_rows(values: dict[str, Any], origin: Origin | None) -> list[
         *_extension_rows(values),
         ("parameters", f"{values['parameters']:,}"),
         ("vocabulary", f"{vocabulary['kind']}, {vocabulary['size']} symbols: {symbols}{more}"),
-        *([("counts", f"{size / 1e6:.1f} MB of experts")] if size else []),
+        *([("experts", f"{size / 1e6:.1f} MB of counts")] if size else []),
         *((part, text) for part, text in _choices(values["config"], Config().to_dict()) if text),
     ]
 
 
 def _size_of_experts(run: Path) -> int | None:
     """Return the size of the file of the experts, or ``None`` if there is none."""
-    path = run / "experts.safetensors"
+    from nextchar.training.checkpoint import EXPERTS_FILE
+
+    path = run / EXPERTS_FILE
     return path.stat().st_size if path.is_file() else None
 
 

@@ -31,8 +31,8 @@ _FIRST_LINE_SECONDS, _LINE_GROWTH = 10.0, 1.5  # where there is no terminal
 _PART_KNOWN, _SECONDS_KNOWN = 0.05, 2.0  # minimum for an estimate
 _NOT_ASCII, _SURROGATE = re.compile("[^\0-\x7f]"), re.compile("[\ud800-\udfff]")
 EXPERTS_HELP = (
-    "Counts of the training text beside the network: none, fixed, learning (their weights learn "
-    "from the text) or adaptive (the counts too)."
+    "Mix the network with counts of the training text: none, fixed, learning (the weights of the "
+    "mixture learn from the text), adaptive (the counts too)."
 )
 UNKNOWN_HELP = "Handling of symbols that are not in the vocabulary."
 

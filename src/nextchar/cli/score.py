@@ -25,6 +25,7 @@ from nextchar.cli.output import (
 )
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
+from nextchar.config import ExpertUse
 
 if TYPE_CHECKING:
     from nextchar.evaluation.score import Score
@@ -56,7 +57,7 @@ def _score(
         False, "--dynamic", help="Keep learning from the text already scored (dynamic evaluation)."
     ),
     dynamic_rate: float | None = typer.Option(None, help="Learning rate of --dynamic."),
-    experts: Literal["none", "fixed", "learning", "adaptive"] | None = typer.Option(
+    experts: ExpertUse | None = typer.Option(
         None, help=EXPERTS_HELP, show_default="fixed if the run has experts"
     ),
     unknown: Literal["error", "skip", "replace"] | None = typer.Option(

@@ -21,7 +21,7 @@ class ExpertsConfig(Section):
     IN_OLDER_RUNS: ClassVar[Mapping[str, Any]] = {"experts": "none"}
 
     experts: CountedExperts = option(
-        "fixed", "Count the training text after training, to mix the counts with the network."
+        "fixed", "What is mixed with the network: fixed, counts of the training text, or none."
     )
     expert_context: int | None = option(
         None, "Longest context of the counts, in symbols (default 8; 10 for jamo and byte).",
@@ -29,10 +29,12 @@ class ExpertsConfig(Section):
     )  # fmt: skip
     expert_megabytes: float | None = option(
         None,
-        "Maximum size of the counts (default: 40 bytes per symbol, 16 to 300).",
-        above=0, at_most=16_000,
+        "Maximum size of the counts in MB (default: 40 bytes per symbol, within 16 and 300).",
+        above=0, at_most=500,
     )  # fmt: skip
     mixing_fraction: float = option(
-        0.02, "Share of the training text held out to fit the mixture; 0 fits nothing.",
+        0.02,
+        "Share of the training text held out to fit the mixture (at most 65,536 symbols); 0 fits "
+        "nothing.",
         at_least=0, at_most=0.5,
     )  # fmt: skip

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.evaluation.exact import Predictions, nats_of
+from nextchar.experts import REACH
 from nextchar.text.vocabulary import Ids
 
 if TYPE_CHECKING:
     from nextchar.experts.experts import Reader
-
-_KEPT = 128  # symbols before a piece: more than a prediction reads
 
 
 class Nats(NamedTuple):
@@ -40,15 +39,19 @@ class MixedMeasure:
     def __init__(self, reader: Reader) -> None:
         self.mixed = 0.0
         self._reader = reader
+        self._text: Ids = np.empty(0, np.uint8)
+        self._ids = self._text.astype(np.int64)
 
     def __call__(
         self, text: Ids, first: int, logits: Tensor, positions: NDArray[np.int64]
     ) -> float:
         """Return the nats of the network on a window, and add those of the mixture."""
+        if text is not self._text:  # a new block
+            self._text, self._ids = text, text.astype(np.int64)
         ends = first + positions.ravel()
         flat = logits.flatten(end_dim=-2).float()
         targets = torch.from_numpy(text[ends].astype(np.int64)).to(logits.device)
-        self.mixed += float(self._reader.nats(text, ends, flat.cpu().numpy()).sum())
+        self.mixed += float(self._reader.nats(self._ids, ends, flat.cpu().numpy()).sum())
         return nats_of(flat, targets)
 
 
@@ -77,5 +80,5 @@ def mixed_predictions(predictions: Predictions, reader: Reader) -> Predictions:
 def _located(before: Ids, ids: Tensor) -> tuple[Ids, NDArray[np.int64]]:
     """Return a piece after the symbols before it, and the positions of its predictions."""
     own = ids.cpu().numpy().astype(np.uint32)
-    text = np.concatenate((before[-_KEPT:].astype(np.uint32), own))
+    text = np.concatenate((before[-REACH:].astype(np.uint32), own))
     return text, np.arange(len(text) - len(own) + 1, len(text))

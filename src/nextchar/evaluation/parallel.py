@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.evaluation.exact import nats_of, overlapping_pieces, tensor_of
+from nextchar.experts import REACH
 from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State
 from nextchar.nn.precision import Arithmetic, computing_in
@@ -34,8 +35,6 @@ SHORTEST_STREAM = 4 * WARM_UP
 # Returns the nats of a window: of the symbols at some positions [T, S] of a block, from the logits
 # [T, S, V]. The block begins at a place of the text, after some symbols of the block before it.
 Measure: TypeAlias = Callable[[Ids, int, Tensor, NDArray[np.int64]], float]
-BEFORE_BLOCK = 128  # symbols
-
 # Short windows keep the outputs of a layer in the cache for the next layer.
 _SYMBOLS_AT_ONCE, _LOGITS_AT_ONCE = 64, 1 << 21
 
@@ -95,7 +94,7 @@ def nats_parallel(
             rest_starts = starts[:1] + count * length
             rest, state = _read(network, ids, rest_starts, predictions % count, state, here)
             total += nats + rest
-            before = text[:-1][-BEFORE_BLOCK:]  # the last symbol begins the next block
+            before = text[:-1][-REACH:]  # the last symbol begins the next block
     return total
 
 

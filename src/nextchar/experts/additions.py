@@ -71,7 +71,7 @@ def with_room(old: Additions, contexts: int, links: int) -> Additions:
     new = additions(slots, chained)
     new.contexts[0], new.links[0] = old.contexts[0], old.links[0]
     for name in ("symbols", "counts", "following"):
-        getattr(new, name)[: len(old.symbols)] = getattr(old, name)
+        getattr(new, name)[: int(old.links[0])] = getattr(old, name)[: int(old.links[0])]
     _move(old, new)
     return new
 

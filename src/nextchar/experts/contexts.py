@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import compiled
+from nextchar.experts import REACH
 from nextchar.text.vocabulary import ByteVocabulary, Vocabulary
 from nextchar.text.words import word_symbols
 
-REACH = 64
 WORD_CONTEXTS = 5
 _ASCII = 0x80
 

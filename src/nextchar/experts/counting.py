@@ -23,6 +23,7 @@ from nextchar.experts.contexts import WORD_CONTEXTS, Words, symbol_keys, word_ke
 from nextchar.experts.tables import MAX_COUNT, Tables, directory_bits, joined
 from nextchar.text.vocabulary import Ids
 
+_MOST_PART_BITS = 8
 _SORTED_TOGETHER = 1 << 23  # positions
 # The size of a table beyond which it loses its rare contexts at once, to save memory.
 _SHARE_OF_A_TABLE, _LEAST_OF_A_TABLE = 4, 1 << 26
@@ -132,7 +133,7 @@ def _count_after(
     V = len(words.inside)
     low = np.uint64(max(1, (V - 1).bit_length()))  # bits of a symbol
     count = len(ids) - 1 if positions is None else len(positions)
-    part_bits = (count // _SORTED_TOGETHER).bit_length()
+    part_bits = min(_MOST_PART_BITS, (count // _SORTED_TOGETHER).bit_length())
     part_of = np.zeros(count if part_bits else 0, np.uint8)
     given = np.empty(0, np.uint32) if positions is None else positions
     _find_parts(ids, given, words, M, place, part_bits, part_of)

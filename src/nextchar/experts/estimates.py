@@ -13,6 +13,7 @@ from nextchar.experts.additions import Additions, slot_of
 from nextchar.experts.tables import Tables
 
 SORTS = 5  # of the longest context: by the number of its symbols, and of its occurrences
+_LEAST = 1e-30  # of a probability: ``log`` takes normal numbers
 _FEW_SYMBOLS, _FEW_OCCURRENCES = 3, 3
 
 
@@ -78,7 +79,7 @@ def estimate(
             else:
                 sort = 0 if total == 1 else (1 if total <= _FEW_OCCURRENCES else 2)
         weight *= rest / total
-    share = np.float32(weight / p.size)
+    share = np.float32(max(weight / p.size, _LEAST))
     for v in range(p.size):
         p[v] += share
     return longest * SORTS + sort

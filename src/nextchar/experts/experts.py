@@ -5,6 +5,7 @@ Shapes: V vocabulary size, N symbols of text, n predictions, C contexts of a pos
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from nextchar.config import ExpertUse
 from nextchar.experts.additions import additions, with_room
-from nextchar.experts.contexts import WORD_CONTEXTS, words_of
+from nextchar.experts.contexts import WORD_CONTEXTS, Words, words_of
 from nextchar.experts.counting import count
 from nextchar.experts.fitting import LEARNING_RATE, Slice, fitted
 from nextchar.experts.mixing import MEMBERS, Mixture, Weights, usual_weights
@@ -37,6 +38,8 @@ class Experts:
         The longest context in symbols.
     tables
         The counts.
+    words
+        The words of the vocabulary.
     weights
         The weights of the mixture.
     vocabulary
@@ -45,6 +48,7 @@ class Experts:
 
     M: int
     tables: Tables
+    words: Words
     weights: Weights
     vocabulary: Vocabulary
 
@@ -73,12 +77,12 @@ class Experts:
         """
         words = words_of(vocabulary)
         tables = count(ids, words, M, most_bytes=most_bytes, progress=progress)
-        return cls(M, tables, usual_weights(M), vocabulary)
+        return cls(M, tables, words, usual_weights(M), vocabulary)
 
     def fitted(self, slices: Iterable[Slice]) -> Experts:
         """Fit the weights on text that neither the counts nor the network have seen."""
         weights = fitted(self._mixture, self.weights, list(slices))
-        return type(self)(self.M, self.tables, weights, self.vocabulary)
+        return dataclasses.replace(self, weights=weights)
 
     def reader(self, use: ExpertUse = "fixed") -> Reader:
         """Return a reader of one text; see ``Reader``."""
@@ -91,7 +95,7 @@ class Experts:
             M=self.M,
             tables=self.tables,
             added=additions(),
-            words=words_of(self.vocabulary),
+            words=self.words,
             weights=weights,
             keys=np.zeros(self.M + 1 + WORD_CONTEXTS, np.uint64),
             entries=np.zeros((self.M + 1 + WORD_CONTEXTS, 2), np.int64),
@@ -126,7 +130,7 @@ class Reader:
         return self._mixture
 
     def nats(
-        self, ids: Ids, ends: NDArray[np.int64], logits: NDArray[np.float32]
+        self, ids: NDArray[np.integer], ends: NDArray[np.int64], logits: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Return the nats of the symbols at some positions of a text.
 
@@ -139,7 +143,7 @@ class Reader:
         logits
             The network's logits for them, [n, V].
         """
-        text, nats = ids.astype(np.int64), np.empty(len(ends))
+        text, nats = ids.astype(np.int64, copy=False), np.empty(len(ends))
         for start in range(0, len(ends), _READ_TOGETHER):
             part = slice(start, start + _READ_TOGETHER)
             self.make_room(len(nats[part]))
@@ -155,10 +159,10 @@ class Reader:
         return nats
 
     def predictions(
-        self, ids: Ids, ends: NDArray[np.int64], logits: NDArray[np.float32]
+        self, ids: NDArray[np.integer], ends: NDArray[np.int64], logits: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return ln p of all symbols at some positions of a text, [n, V]; see ``nats``."""
-        text, found = ids.astype(np.int64), np.empty_like(logits)
+        text, found = ids.astype(np.int64, copy=False), np.empty_like(logits)
         for start in range(0, len(ends), _READ_TOGETHER):
             part = slice(start, start + _READ_TOGETHER)
             self.make_room(len(ends[part]))

@@ -89,6 +89,10 @@ def mix(mixture: Mixture, ids: NDArray[np.int64], end: int, logits: NDArray[np.f
     mixture.cases[0] = estimate(tables, added, keys, mixture.entries, 0, M, symbols)
     mixture.cases[1] = estimate(tables, added, keys, mixture.entries, M + 1, keys.size - 1, words)
     mixture.cases[2] = _read_network(logits, network)
+    if mixture.cases[2] < 0:
+        mixture.cases[2] = 0
+        mixed[:] = np.nan
+        return
     for v in range(symbols.size):
         symbols[v] = log(symbols[v])
         words[v] = log(words[v])
@@ -107,7 +111,10 @@ def mix(mixture: Mixture, ids: NDArray[np.int64], end: int, logits: NDArray[np.f
 
 @compiled
 def _read_network(logits: NDArray[np.float32], network: NDArray[np.float32]) -> int:
-    """Copy the logits below their maximum; return the case of their entropy."""
+    """Copy the logits below their maximum; return the case of their entropy.
+
+    It is −1 if they are not all finite.
+    """
     highest = logits[0]
     for v in range(logits.size):
         highest = max(highest, logits[v])
@@ -118,10 +125,9 @@ def _read_network(logits: NDArray[np.float32], network: NDArray[np.float32]) -> 
         total += share
         product += share * np.float64(network[v])
     entropy = np.log(total) - product / total
-    case = entropy * _CASES_PER_NAT
-    if not case > 0:  # nor if it is no number
-        return 0
-    return int(min(case, _ENTROPY_CASES - 1.0))
+    if not np.isfinite(entropy):
+        return -1
+    return int(min(max(entropy, 0.0) * _CASES_PER_NAT, _ENTROPY_CASES - 1.0))
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Several texts that are written side by side with the same fixed mixture.
+"""Several texts that are written or read side by side with the same mixture.
 
 Shapes: B texts, V vocabulary size, n symbols of a prompt.
 """
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import compiled
+from nextchar.experts import REACH
 from nextchar.experts.additions import additions
-from nextchar.experts.contexts import REACH, WORD_CONTEXTS, Words
+from nextchar.experts.contexts import WORD_CONTEXTS, Words
 from nextchar.experts.mixing import MEMBERS, Mixture, mix, usual_weights
 from nextchar.experts.tables import Tables
 
@@ -25,7 +26,7 @@ class Texts(NamedTuple):
     Attributes
     ----------
     mixture
-        The mixture, which does not learn.
+        The mixture.
     ids, ends
         The newest symbols, int64[B, width], and the number of them, int64[B].
     mixed
@@ -87,7 +88,7 @@ def predict_each(texts: Texts, logits: NDArray[np.float32]) -> None:
 
 @compiled
 def append_each(texts: Texts, symbols: NDArray[np.int64]) -> None:
-    """Append a symbol to each text; a text that has ended may go on with any number."""
+    """Append a symbol to each text; a text that has ended goes on with a negative number."""
     width = texts.ids.shape[1]
     for b in range(texts.ends.size):
         if texts.ends[b] == width:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nextchar.config import ExpertUse
-from nextchar.experts.contexts import REACH
+from nextchar.experts import REACH
 from nextchar.experts.experts import Experts
 from nextchar.experts.texts import Texts, append_each, predict_each, texts_after
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, Unpack
 
@@ -41,7 +42,7 @@ from nextchar.runs import ResumeOptions, resume, train
 from nextchar.runs.registry import LANGUAGE_MODEL
 from nextchar.text.files import Input
 from nextchar.text.vocabulary import Unknown, Vocabulary
-from nextchar.training.checkpoint import MODEL_FILE, save_tensors
+from nextchar.training.checkpoint import EXPERTS_FILE, MODEL_FILE, save_tensors
 from nextchar.training.events import Listener
 
 if TYPE_CHECKING:
@@ -164,22 +165,25 @@ class LanguageModel(TextModel):
         load_parameters(network, weights)
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
-        model = cls(config, vocabulary, network, lambda: _experts_of(folder, vocabulary))
+        model = cls(config, vocabulary, network, partial(_experts_of, folder.resolve(), vocabulary))
         model.network.to(pick_device(device)).eval()
         return model
 
     def save(self, path: str | Path) -> None:
         """Save the model to an existing folder, in the format that ``load`` reads."""
         folder = Path(path)
+        experts, _ = self.mixture_of(None)
         save_config(folder, self.config)
         save_vocabulary(folder, self.vocabulary)
         tensors = named_tensors(self.network)
         save_tensors(folder / MODEL_FILE, tensors, {}, seal=seal_of(folder))
-        if self.experts is not None:
+        if experts is None:
+            (folder / EXPERTS_FILE).unlink(missing_ok=True)
+        else:
             # Imported only here, because importing numba takes a sixth of a second.
             from nextchar.run_files.expert_files import save_experts
 
-            save_experts(folder, self.experts)
+            save_experts(folder, experts)
 
     @checked
     def generate(

@@ -5,6 +5,8 @@ Shapes: V vocabulary size, C contexts of a position.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,26 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.errors import RunError
-from nextchar.experts.contexts import WORD_CONTEXTS
+from nextchar.experts.contexts import WORD_CONTEXTS, Words
 from nextchar.experts.experts import LONGEST_CONTEXT, Experts
 from nextchar.experts.mixing import Weights, weight_shapes
 from nextchar.experts.tables import MAX_DIRECTORY_BITS, Tables
 from nextchar.text.vocabulary import Vocabulary
-from nextchar.training.checkpoint import load_tensors, save_tensors
+from nextchar.training.checkpoint import (
+    EXPERTS_FILE,
+    MODEL_FILE,
+    checksum_of,
+    load_content,
+    load_tensors,
+    save_tensors,
+)
 
-EXPERTS_FILE = Path("experts.safetensors")
 FORMAT_VERSION = 1
-_SIGNED = {np.dtype(np.uint32): np.int32, np.dtype(np.uint16): np.int16}  # of the same size
+_SIGNED = {  # types of the same size that tensors have
+    np.dtype(np.uint16): np.int16,
+    np.dtype(np.uint32): np.int32,
+    np.dtype(np.uint64): np.int64,
+}
 _LARGEST_WEIGHT = 1e6
 _LARGEST_DISCOUNTS = (1.0, 2.0, 3.0)  # a count less its discount is not negative
 
@@ -35,10 +47,28 @@ def save_experts(folder: Path, experts: Experts) -> None:
     StorageError
         The file cannot be written; an existing file is unchanged.
     """
-    arrays = {**experts.tables._asdict(), **_weights(experts.weights)}
+    arrays = {
+        **experts.tables._asdict(),
+        **{f"{name}_weights": values for name, values in experts.weights._asdict().items()},
+        **{f"words_{name}": values for name, values in experts.words._asdict().items()},
+    }
     tensors = {name: torch.from_numpy(_signed(array)) for name, array in arrays.items()}
-    content = {"format_version": FORMAT_VERSION, "longest_context": experts.M}
+    content = {
+        "format_version": FORMAT_VERSION,
+        "longest_context": experts.M,
+        "model": _checksum_of_model(folder),
+        "vocabulary": _digest(experts.vocabulary),
+    }
     save_tensors(folder / EXPERTS_FILE, tensors, content)
+
+
+def has_experts_of_model(folder: Path) -> bool:
+    """Return whether a run has experts that were fitted to its present weights."""
+    try:
+        content = load_content(folder / EXPERTS_FILE)
+        return bool(content.get("model") == _checksum_of_model(folder))
+    except RunError:
+        return False
 
 
 def experts_of(folder: Path, vocabulary: Vocabulary) -> Experts | None:
@@ -71,10 +101,13 @@ def load_experts(folder: Path, vocabulary: Vocabulary) -> Experts:
         raise RunError(
             f"{path} is damaged: longest_context must be 1 to {LONGEST_CONTEXT}, got {M!r:.80}"
         )
+    if content.get("vocabulary") != _digest(vocabulary):
+        raise RunError(f"{path} belongs to another vocabulary than the run")
     try:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         tables = _tables(arrays, M, vocabulary)
-        return Experts(M, tables, _weights_of(arrays, M), vocabulary)
+        words = _words(arrays, len(vocabulary))
+        return Experts(M, tables, words, _weights_of(arrays, M), vocabulary)
     except (ValueError, TypeError) as error:  # numpy has no bfloat16
         raise RunError(f"{path} is damaged: {error}") from error
 
@@ -125,8 +158,22 @@ def _weights_of(arrays: dict[str, NDArray[Any]], M: int) -> Weights:
     return Weights(*found)
 
 
-def _weights(weights: Weights) -> dict[str, NDArray[np.float64]]:
-    return {f"{name}_weights": values for name, values in weights._asdict().items()}
+def _checksum_of_model(folder: Path) -> str | None:
+    """Return the checksum of the weights of a run, or ``None`` before it has any."""
+    path = folder / MODEL_FILE
+    return checksum_of(path) if path.exists() else None
+
+
+def _words(arrays: dict[str, NDArray[Any]], V: int) -> Words:
+    """Return the words; other versions of Unicode would find others in the vocabulary."""
+    inside = _array(arrays, "words_inside", np.bool_)
+    folded = _array(arrays, "words_folded", np.uint64)
+    _require(inside.shape == folded.shape == (V,), "words")
+    return Words(inside, folded)
+
+
+def _digest(vocabulary: Vocabulary) -> str:
+    return hashlib.sha256(json.dumps(vocabulary.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
 def _signed(array: NDArray[Any]) -> NDArray[Any]:
@@ -148,4 +195,4 @@ def _equal(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 def _require(holds: bool, name: str) -> None:
     if not holds:
-        raise ValueError(f"{name} contradict each other")
+        raise ValueError(f"{name} do not fit the other arrays, or are invalid")

@@ -30,6 +30,7 @@ from nextchar.nn.parameters import TensorLayout
 from nextchar.storage import open_regular, parse_json, write_bytes
 
 MODEL_FILE = Path("model.safetensors")
+EXPERTS_FILE = Path("experts.safetensors")  # of a language model, if any
 METRICS_FILE = Path("metrics.jsonl")
 LAST_FILE = Path("last") / "training.safetensors"
 PREVIOUS_FILE = Path("last") / "previous.safetensors"
@@ -143,6 +144,19 @@ def load_header(path: Path) -> TensorHeader:
         if not all(isinstance(digest, str) for digest in seal.values()):
             raise ValueError("its seal must have texts only")
         return TensorHeader(layouts=layouts, seal=seal)
+
+
+def checksum_of(path: Path) -> str:
+    """Return the SHA-256 that a file states of its tensors and its content, hexadecimal.
+
+    Raises
+    ------
+    RunError
+        The file is missing, unreadable or damaged.
+    """
+    with _opened(path) as file:
+        entry, _ = _entry_and_layouts(file)
+        return str(entry["sha256"])
 
 
 def load_content(path: Path) -> dict[str, Any]:

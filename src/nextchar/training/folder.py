@@ -10,6 +10,7 @@ from pathlib import Path
 from nextchar.errors import RunError
 from nextchar.storage import open_regular, refuse_links, remove_leftovers
 from nextchar.training.checkpoint import (
+    EXPERTS_FILE,
     KEPT_FOLDER,
     LAST_FILE,
     METRICS_FILE,
@@ -26,7 +27,7 @@ _WRITTEN = (
     PREVIOUS_FILE,
     MODEL_FILE,
     Path("extension.json"),
-    Path("experts.safetensors"),
+    EXPERTS_FILE,
     Path("README.md"),
 )
 

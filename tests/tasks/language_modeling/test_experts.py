@@ -14,8 +14,9 @@ from nextchar.evaluation.exact import read_in_order
 from nextchar.evaluation.mixture import sum_mixed
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.training import train
-from nextchar.run_files.expert_files import EXPERTS_FILE, load_experts
+from nextchar.run_files.expert_files import load_experts
 from nextchar.tasks.language_modeling.data import held_out_pieces, open_corpus
+from nextchar.training.checkpoint import EXPERTS_FILE
 from tests.conftest import TINY_OPTIONS, Run, contents, english
 
 TINY: dict[str, Any] = {**TINY_OPTIONS, "hidden_size": 8, "steps": 5}
@@ -42,7 +43,7 @@ def test_training_counts_the_text_and_says_so(nextchar: Run, texts: Path, tmp_pa
     outcome = nextchar("train", texts / "english.txt", "--out", run, *TINY_WORDS)
     outcome.succeeded()
     assert "experts: counts of 5,400 symbols in" in outcome.err
-    assert "weights that are the same for all texts" in outcome.err
+    assert "mixed with the same weights everywhere" in outcome.err
     model = LanguageModel.load(run)
     assert model.experts is not None
     assert model.experts.M == 8

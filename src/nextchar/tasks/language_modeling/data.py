@@ -27,7 +27,6 @@ _IDS_AT_ONCE = 1 << 20
 _IDS_COUNTED = 1 << 28  # at most, of the training part
 _PIECES = 32
 _FEWEST_HELD_OUT, _MOST_HELD_OUT = 2_000, 1 << 16  # symbols
-_MOST_LOGITS = 1 << 26  # of the network for the held-out symbols
 
 Piece: TypeAlias = tuple[int, int]  # its start and its end
 
@@ -59,13 +58,13 @@ def held_out_pieces(corpus: Corpus, config: ExpertsConfig) -> tuple[Piece, ...]:
     """Return the pieces of the training part that the mixture with experts is fitted on, ascending.
 
     They are spread over the training part, so that the network misses no passage. There are none
-    in a short text, where it would miss them more than they help, and none in an augmented text,
-    whose copies contain them.
+    in a short text, where losing them would cost the network more than the fit gains, and none in
+    an augmented text, whose copies contain them.
     """
     if config.experts == "none" or corpus.augmented:
         return ()
-    N, V = len(corpus.train), corpus.highest + 1
-    held_out = min(int(N * config.mixing_fraction), _MOST_HELD_OUT, _MOST_LOGITS // V)
+    N = len(corpus.train)
+    held_out = min(int(N * config.mixing_fraction), _MOST_HELD_OUT)
     if held_out < _FEWEST_HELD_OUT:
         return ()
     length, stride = held_out // _PIECES, N // _PIECES

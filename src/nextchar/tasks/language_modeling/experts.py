@@ -9,7 +9,6 @@ Shapes: N symbols of text, n predictions, V vocabulary size.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,14 +21,19 @@ from nextchar.experts.experts import Experts
 from nextchar.experts.fitting import Slice
 from nextchar.experts.tables import MOST_SYMBOLS
 from nextchar.language_model.model import LanguageModel
-from nextchar.run_files.expert_files import EXPERTS_FILE, save_experts
+from nextchar.run_files.expert_files import has_experts_of_model, save_experts
 from nextchar.tasks.language_modeling.data import Piece, held_out_pieces
 from nextchar.text.corpus import Corpus
+from nextchar.text.stored_ids import StoredIds
 from nextchar.text.vocabulary import Ids, Vocabulary
 from nextchar.training.events import Listener, Noticed, Preparing, tell
 
+__all__ = ["add_experts", "has_experts_of_model"]
+
+_MOST_LOGITS = 1 << 26
 _BEFORE_PIECE = 256  # symbols that bring the network's state close to that of the whole text
 _COUNTED_AGAIN = 1 << 25  # symbols; of a longer text, the held-out pieces stay uncounted
+_MOST_COUNTED, _SPAN = 100_000_000, 1 << 20  # symbols; of a longer text, evenly spaced spans
 _SHORT_CONTEXT, _LONG_CONTEXT = 8, 10
 _BYTES_PER_SYMBOL, _FEWEST_BYTES, _MOST_BYTES = 40, 16_000_000, 300_000_000
 
@@ -49,34 +53,55 @@ def add_experts(folder: Path, corpus: Corpus, listeners: Sequence[Listener]) -> 
         message = f"no experts: the vocabulary has more than {MOST_SYMBOLS:,} symbols"
         tell(listeners, Noticed(message=message))
         return
-    ids: Ids = np.asarray(corpus.original)
+    text = corpus.original
     pieces = held_out_pieces(corpus, model.config.experts)
-    edges = [0, *itertools.chain.from_iterable(pieces), len(ids)]
-    seen = [ids[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    spans = _spans(len(text))
 
-    def count(text: Ids, stage: str) -> Experts:
+    def count(places: Sequence[Piece], stage: str) -> Experts:
         def progress(fraction: float) -> None:
             tell(listeners, Preparing(stage=stage, fraction=fraction))
 
-        return _count(text, model.vocabulary, model.config.experts, progress)
+        ids = np.concatenate([text[start:end] for start, end in places])
+        return _count(ids, model.vocabulary, model.config.experts, progress)
 
-    experts = count(np.concatenate(seen), "counting the text")
-    fitted_on = "weights that are the same for all texts"
+    experts = count(_without(spans, pieces), "counting the text")
+    how = "the same weights everywhere"
     if pieces:
-        experts = experts.fitted(_slices(model, ids, pieces))
-        if len(ids) <= _COUNTED_AGAIN:
-            whole = count(ids, "counting the whole text")
+        experts = experts.fitted(_slices(model, text, pieces))
+        if len(text) <= _COUNTED_AGAIN:
+            whole = count(spans, "counting the whole text")
             experts = dataclasses.replace(experts, tables=whole.tables)
-        fitted_on = f"weights fitted on {sum(end - start for start, end in pieces):,} of them"
+        how = f"weights fitted on {_length(pieces):,} held-out symbols"
     save_experts(folder, experts)
     size = experts.tables.nbytes / 1e6
-    message = f"experts: counts of {len(ids):,} symbols in {size:.1f} MB, mixed with {fitted_on}"
+    counted = f"{_length(spans):,}" + (f" of {len(text):,}" if len(spans) > 1 else "")
+    message = f"experts: counts of {counted} symbols in {size:.1f} MB, mixed with {how}"
     tell(listeners, Noticed(message=message))
 
 
-def has_experts(folder: Path) -> bool:
-    """Return whether a run has experts."""
-    return (folder / EXPERTS_FILE).exists()
+def _spans(N: int) -> list[Piece]:
+    """Return the spans of a text that are counted: all of it, or evenly spaced ones."""
+    if N <= _MOST_COUNTED:
+        return [(0, N)]
+    count = _MOST_COUNTED // _SPAN
+    starts = [number * (N - _SPAN) // (count - 1) for number in range(count)]
+    return [(start, start + _SPAN) for start in starts]
+
+
+def _without(spans: Sequence[Piece], pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the spans without the pieces; both ascend."""
+    left = []
+    for start, end in spans:
+        for begin, stop in pieces:
+            if start < stop and begin < end:
+                left.append((start, max(start, begin)))
+                start = min(stop, end)
+        left.append((start, end))
+    return [(start, end) for start, end in left if start < end]
+
+
+def _length(places: Sequence[Piece]) -> int:
+    return sum(end - start for start, end in places)
 
 
 def _count(
@@ -91,11 +116,12 @@ def _count(
     return Experts.count(text, vocabulary, M, most_bytes=most_bytes, progress=progress)
 
 
-def _slices(model: LanguageModel, ids: Ids, pieces: Sequence[Piece]) -> list[Slice]:
-    """Return the pieces with the predictions of the network."""
+def _slices(model: LanguageModel, text: StoredIds, pieces: Sequence[Piece]) -> list[Slice]:
+    """Return the pieces, or the beginnings that fit into memory, with the network's predictions."""
+    most = _MOST_LOGITS // (len(model.vocabulary) * len(pieces))
     slices = []
-    for start, end in pieces:
-        text = ids[max(0, start - _BEFORE_PIECE) : end]
-        logits = torch.cat([each for each, _ in read_in_order(model.network, [text])])
-        slices.append(Slice(text, logits[start - end :].float().numpy()))
+    for start, end in ((start, min(end, start + most)) for start, end in pieces):
+        ids = text[max(0, start - _BEFORE_PIECE) : end]
+        logits = torch.cat([each for each, _ in read_in_order(model.network, [ids])])
+        slices.append(Slice(ids, logits[start - end :].float().numpy()))
     return slices

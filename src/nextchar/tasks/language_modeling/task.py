@@ -42,7 +42,7 @@ from nextchar.tasks.language_modeling.data import (
 from nextchar.tasks.language_modeling.transfer import PretrainedRun
 from nextchar.text.corpus import Corpus
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE
-from nextchar.training.events import Listener
+from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
 from nextchar.training.objective import StreamObjective, ValidationResult
@@ -195,9 +195,12 @@ class OpenLanguageModel(OpenRun):
         if self._model.config.experts.experts == "none":
             return
         # Imported only here, because importing numba takes a sixth of a second.
-        from nextchar.tasks.language_modeling.experts import add_experts, has_experts
-
-        if trained or not has_experts(self._folder):
+        try:
+            from nextchar.tasks.language_modeling.experts import add_experts, has_experts_of_model
+        except ConfigError as error:  # compilation is disabled, and a GPU has trained
+            tell(listeners, Noticed(message=f"no experts: {error}"))
+            return
+        if trained or not has_experts_of_model(self._folder):
             add_experts(self._folder, self._corpus, listeners)
 
     def card(self, result: Result, trainer: Trainer) -> str:
