@@ -22,7 +22,7 @@ demo: $(READY)
 	if [ -d runs/demo ]; then $(BIN)/nextchar train --resume runs/demo; \
 	else $(BIN)/nextchar train "$$text" --out runs/demo --minutes 1; fi
 	@echo
-	@$(BIN)/nextchar generate runs/demo --prompt 'def ' --length 700 --temperature 0.6 --seed 1
+	@$(BIN)/nextchar generate runs/demo --prompt 'def ' --length 700 --temperature 0.8 --seed 1
 
 test: $(READY)
 	$(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4
