@@ -288,7 +288,7 @@ def require_same_training(left: Path, right: Path) -> None:
         )
         assert tensors.keys() == others.keys()
         assert [key for key in tensors if not torch.equal(tensors[key], others[key])] == []
-        for timed in ("seconds", "metrics_size"):
+        for timed in ("seconds", "deadline", "validation_seconds", "metrics_size"):
             content.pop(timed, None)
             other_content.pop(timed, None)
         assert content == other_content

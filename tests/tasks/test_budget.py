@@ -27,6 +27,7 @@ from nextchar.tasks.result import ItemResult
 from nextchar.tasks.tagging.model import TagModel
 from nextchar.tasks.transduction.model import Transducer
 from nextchar.training.events import Event, Noticed, StepDone
+from nextchar.training.extension import progress_of
 from nextchar.training.plans import Plan
 from tests.conftest import Run, english, rows_of
 from tests.tasks.toy import TOY, ToyModel, ToyRunConfig, toy_examples
@@ -115,22 +116,24 @@ def test_every_task_trains_for_minutes(
 
 @pytest.mark.usefixtures("seconds_suffice")
 @pytest.mark.parametrize("task", TASKS)
-def test_a_training_for_minutes_that_was_interrupted_keeps_its_plan(
+def test_a_training_for_minutes_that_was_interrupted_keeps_its_deadline(
     task: str, data: Path, nextchar: Run, tmp_path: Path
 ) -> None:
-    planned = 0
 
     def stop(event: Event) -> None:
-        nonlocal planned
         if isinstance(event, StepDone) and event.step == 1:
-            planned = event.steps
             os.kill(os.getpid(), signal.SIGINT)
 
     run = tmp_path / "run"
     with pytest.raises(Interrupted, match=f"nextchar {task} train --resume"):
         TRAIN[task](data, run, minutes=MINUTES, listeners=[stop], **SMALL)
+    before = progress_of(run)
     values = nextchar(task, "train", "--resume", run, "--json").values()
-    assert values["steps"] == planned > 1
+    after = progress_of(run)
+    assert before is not None
+    assert after is not None
+    assert before.deadline == after.deadline is not None
+    assert values["steps"] == values["steps_planned"] == after.step > 1
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -170,7 +173,7 @@ def test_added_minutes_validate_as_often_as_they_were_planned(
     run = tmp_path / "run"
     train(TOY, (toy_examples(50, 1), toy_examples(20, 2)), run, **{**SMALL, "steps": 3})
     before = len(rows_of(run))
-    monkeypatch.setattr(budget, "_seconds_per_step", lambda *_given: (1.0, 0.0))
+    monkeypatch.setattr(budget, "_seconds_per_step", lambda *_given: 1.0)
     monkeypatch.setattr(budget, "_seconds_per_validation", lambda *_given: 5.0)
     result = resume(run, task=TOY, minutes=0.5)
     assert result.steps > 3 + 10
@@ -221,8 +224,8 @@ def test_minutes_hold_the_validations_too(validate_every: int, steps: int) -> No
 
 
 def test_validations_take_a_tenth_of_the_time_at_most() -> None:
-    assert plan_within(1, Costs(0.1, 3, 0), 0) == Plan(steps=540, validate_every=270)
-    assert plan_within(1, Costs(0.1, 20, 0), 0) == Plan(steps=400, validate_every=400)
+    assert plan_within(1, Costs(0.1, 3, 0), 0) == Plan(540, 270, validation_seconds=3)
+    assert plan_within(1, Costs(0.1, 20, 0), 0) == Plan(400, 400, validation_seconds=20)
 
 
 @pytest.mark.parametrize("costs", [Costs(61, 0, 0), Costs(1, 70, 0), Costs(20, 0, 50)])

@@ -44,7 +44,7 @@ def average_after(config: TrainingConfig, values: list[float]) -> float:
     average = WeightAverage(network, config)
     for step, value in enumerate(values):
         nn.init.constant_(weight, value)
-        average.update(network, step)
+        average.update(network, step, step, 1)
     return average.tensors["module.weight"].item()
 
 
@@ -52,7 +52,7 @@ def test_an_exponential_average_moves_by_one_minus_its_decay_once_warm() -> None
     network, weight = wrapped(0.0)
     average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
     nn.init.ones_(weight)
-    average.update(network, 10_000)
+    average.update(network, 10_000, 10_000, 1)
     assert average.tensors["module.weight"].item() == pytest.approx(0.1)
 
 
@@ -76,7 +76,7 @@ def test_running_averages_of_batch_normalisation_are_averaged_too() -> None:
     network = Wrapped(norm)
     average = WeightAverage(network, TrainingConfig(ema_decay=0.9))
     norm.mean.fill_(1.0)
-    average.update(network, 10_000)
+    average.update(network, 10_000, 10_000, 1)
     assert torch.allclose(average.tensors["module.mean"], torch.full((2,), 0.1))
 
 

@@ -174,8 +174,8 @@ def test_the_least_that_would_do_holds_the_time_already_spent(
 def test_compilation_is_no_part_of_added_minutes(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = itertools.count(step=1000.0)  # a call of it compiles for 1,000 s more
-    monkeypatch.setattr(f"{TASK}.compilation_seconds", lambda: next(compiled))
+    compiled = itertools.count(1000.0, 1000.0)  # a call of it compiles for 1,000 s more
+    monkeypatch.setattr("nextchar.runs.task.compilation_seconds", lambda: next(compiled))
     cost = Cost(weights=1, step_seconds=100.0, validation_seconds=0.0)
     monkeypatch.setattr(f"{TASK}.measure_cost", lambda *_given, **_named: cost)
     assert nextchar.resume(run, minutes=0.01).steps > 30

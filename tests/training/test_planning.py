@@ -22,7 +22,7 @@ def planned(seconds: float, symbols: int, flops: float = 1e11, **options: object
         work = 6 * weights(candidate) * training.batch_size * training.sequence_length
         return Cost(weights=weights(candidate), step_seconds=work / flops, validation_seconds=0.2)
 
-    return plan(
+    config, _ = plan(
         config,
         set(options),
         symbols=symbols,
@@ -30,6 +30,7 @@ def planned(seconds: float, symbols: int, flops: float = 1e11, **options: object
         measure=measure,
         count_weights=weights,
     )
+    return config
 
 
 def test_the_steps_fill_the_time_that_validations_leave() -> None:

@@ -22,6 +22,7 @@ def train(
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401  (the result of the task)
     """Train a run and return its result."""
+    began = time.monotonic()  # The time budget includes the import of torch.
     from nextchar import runs
 
     if task == "embeddings":
@@ -39,14 +40,15 @@ def train(
         from nextchar.cli.transduce import column_pair
 
         options["columns"] = column_pair(options.pop("source"), options.pop("target"))
-    return runs.train(task, data, out, listeners=listeners, **options)
+    return runs.train(task, data, out, listeners=listeners, began=began, **options)
 
 
 def resume(task: Trained, run: Path, *, listeners: Sequence[Listener], **more: Any) -> Any:  # noqa: ANN401
     """Continue a run, or train a finished one further, and return its result."""
+    began = time.monotonic()
     from nextchar import runs
 
-    return runs.resume(run, task=task, listeners=listeners, **more)
+    return runs.resume(run, task=task, listeners=listeners, began=began, **more)
 
 
 def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401

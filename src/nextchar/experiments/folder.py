@@ -160,7 +160,7 @@ class ExperimentFolder:
             paths,
             self.run(label),
             listeners=listeners,
-            **{"experts": "none", **options},
+            **{"experts": "none", **options},  # type: ignore[arg-type]
         )
         return result
 

@@ -27,6 +27,7 @@ from nextchar.training.checkpoint import (
     load_tensors,
 )
 from nextchar.training.extension import current, is_finished, progress_of
+from nextchar.training.pacing import total_steps
 
 FORMAT_VERSION = 1
 VOCABULARY_FILE = "vocabulary.json"
@@ -195,8 +196,8 @@ def weights_note(folder: Path, training: TrainingConfig, checkpoint: str | int) 
     names = {"best": "best weights so far", "last": "newest weights"}
     which = names.get(str(checkpoint), "weights")
     return (
-        f"{folder} is at step {progress.step:,} of {now.steps:,}: these are its {which}, from "
-        f"step {step:,}"
+        f"{folder} is at step {progress.step:,} of {total_steps(progress, now):,}: these are its "
+        f"{which}, from step {step:,}"
     )
 
 

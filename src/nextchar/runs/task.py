@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import torch
 
+from nextchar.compilation.cache import compilation_seconds
 from nextchar.config import TrainingConfig
 from nextchar.config.training import Precision
 from nextchar.nn.precision import has_int16
@@ -40,13 +41,19 @@ class Start:
     listeners
         Called with each event; empty in all processes but the first.
     began
-        Start of the time budget ``minutes``, as returned by ``time.monotonic``. Compilation does
-        not count towards the budget.
+        Start of the time budget ``minutes``, as returned by ``time.monotonic``.
+    compiled
+        Seconds of compilation before it.
     """
 
     processes: Processes = field(default_factory=Processes)
     listeners: Sequence[Listener] = ()
     began: float = field(default_factory=time.monotonic)
+    compiled: float = field(default_factory=compilation_seconds)
+
+    def spent(self) -> float:
+        """Return the seconds since the start of the budget, in which compilation does not count."""
+        return time.monotonic() - self.began - (compilation_seconds() - self.compiled)
 
     def note_precision(self, folder: Path, precision: Precision, device: torch.device) -> None:
         """Report a run that cannot continue in its precision on a device."""
@@ -88,6 +95,8 @@ class OpenRun(ABC):
         The input weight with the parameters of new symbols, or ``None``.
     has_validation
         Whether there is a validation part; otherwise the newest weights count as the best.
+    most_steps
+        The largest number of steps that a time budget may give a new run; ``None`` for no limit.
     """
 
     network: Trainable
@@ -95,6 +104,7 @@ class OpenRun(ABC):
     training: TrainingConfig
     grown: GrownWeight | None = None
     has_validation: bool = True
+    most_steps: int | None = None
 
     @abstractmethod
     def validate(self) -> ValidationResult:
@@ -117,6 +127,10 @@ class OpenRun(ABC):
     @abstractmethod
     def result(self, trainer: Trainer) -> Result:
         """Return the result of training."""
+
+    def completion_seconds(self) -> float:
+        """Estimate the time of ``complete`` after training."""
+        return 0.0
 
     def complete(self, listeners: Sequence[Listener], *, trained: bool) -> None:  # noqa: B027
         """Add to the run what needs its final weights; called in the first process only.

@@ -46,6 +46,7 @@ from nextchar.training.extension import (
 from nextchar.training.folder import only_trainer
 from nextchar.training.memory import keep_freed_memory
 from nextchar.training.metrics import read_history
+from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.processes import together
 from nextchar.training.trainer import Trainer
@@ -60,6 +61,7 @@ def train(
     out: Input,
     *,
     listeners: Sequence[Listener] = (),
+    began: float | None = None,
     **options: object,
 ) -> Any:  # noqa: ANN401  (the task's ``result_type``)
     """Create a run and train it.
@@ -77,6 +79,9 @@ def train(
         The run directory to create; it must be missing or empty.
     listeners
         Called with each event of the training.
+    began
+        Start of the time budget ``minutes``, as returned by ``time.monotonic``; by default this
+        call.
     **options
         The options of the task: those of its reader, and the fields of its configuration.
 
@@ -91,7 +96,7 @@ def train(
     OtherProcessError
         Training failed in another process, which reports the reason.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     keep_freed_memory()
     folder = Path(out)
     task = task_named(task) if isinstance(task, str) else task
@@ -120,6 +125,7 @@ def resume(
     learning_rate: float | None = None,
     listeners: Sequence[Listener] = (),
     task: str | Task | None = None,
+    began: float | None = None,
 ) -> Any:  # noqa: ANN401  (the result type of the run's task)
     """Continue a run from its last save, bit for bit as if it had not been interrupted.
 
@@ -138,6 +144,9 @@ def resume(
         Called with each event of the training.
     task
         The required task of the run; by default any.
+    began
+        Start of the time budget ``minutes``, as returned by ``time.monotonic``; by default this
+        call.
 
     Raises
     ------
@@ -147,7 +156,7 @@ def resume(
     CorpusError
         Its data are damaged or have changed.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     keep_freed_memory()
     folder, more = Path(run), More.of(steps, minutes, learning_rate)
     if task is None:
@@ -221,14 +230,23 @@ def _require_rows(folder: Path, unit: str) -> None:
         raise RunError(f"{folder / METRICS_FILE} is damaged: it has no row for the best step")
 
 
+def _seconds_of(training: TrainingConfig, opened: OpenRun, start: Start) -> float | None:
+    """Return the rest of a time budget for steps and validations; ``None`` without a budget."""
+    if training.minutes is None or not start.processes.is_first:
+        return None
+    budget = 60 * training.minutes
+    return max(budget - start.spent() - opened.completion_seconds(), TRAINING_SHARE * budget)
+
+
 def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
     processes, listeners = start.processes, start.listeners
     with only_trainer(folder) if processes.is_first else contextlib.nullcontext():
         extension = load_extension(folder)
+        training = current(folder, opened.training)
         trainer = Trainer(
             opened.network,
             opened.objective,
-            current(folder, opened.training),
+            training,
             folder,
             grown=opened.grown,
             validate=opened.validate if opened.has_validation else None,
@@ -237,6 +255,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
             processes=processes,
             command=task.command,
             first_step=0 if extension is None else extension.first_step,
+            most_steps=opened.most_steps if extension is None else None,
             seal=next_seal(folder),
         )
         _require_rows(folder, task.unit)
@@ -244,7 +263,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
         was_finished = trainer.is_finished
         if was_finished:
             tell(listeners, Noticed(message=complete_note(folder)))
-        trainer.fit()
+        trainer.fit(_seconds_of(training, opened, start))
 
         def finish() -> dict[str, Any]:
             opened.complete(listeners, trained=not was_finished)

@@ -6,6 +6,7 @@ import copy
 import math
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +30,7 @@ _PREPARING_ITEMS = 8
 
 @dataclass(frozen=True)
 class Costs:
-    """The seconds of a step, of a validation, and of everything before the first step.
-
-    Compilation during the very first step is excluded.
-    """
+    """The seconds of a step, of a validation, and of everything before the first step."""
 
     step: float
     validation: float
@@ -45,7 +43,7 @@ def planned(
     validation: Examples,
     *,
     minutes: float,
-    began: float,
+    spent: Callable[[], float],
     world: int = 1,
 ) -> Plan:
     """Return a plan for a time budget, which includes all preparation.
@@ -58,8 +56,8 @@ def planned(
         The encoded items; ``validation`` may be empty.
     minutes
         The time budget, above 0.
-    began
-        Start of the budget (``time.monotonic``).
+    spent
+        Returns the seconds of the budget spent so far (``Start.spent``).
     world
         Number of processes that share a batch. The measurement uses one share.
 
@@ -71,12 +69,8 @@ def planned(
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
     longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * minutes * 60))
-    step_seconds, compiling_seconds = _seconds_per_step(
-        ItemObjective(trial, train, world=world), trial, longest
-    )
-    validation_seconds = _seconds_per_validation(trial, validation)
-    before = time.monotonic() - began - compiling_seconds
-    costs = Costs(step_seconds, validation_seconds, before)
+    step_seconds = _seconds_per_step(ItemObjective(trial, train, world=world), trial, longest)
+    costs = Costs(step_seconds, _seconds_per_validation(trial, validation), spent())
     return plan_within(minutes, costs, model.config.training.validate_every)
 
 
@@ -98,17 +92,15 @@ def plan_within(minutes: float, costs: Costs, validate_every: int) -> Plan:
         )
     if validate_every > 0:
         each = costs.step + costs.validation / validate_every
-        return Plan(max(1, int(seconds / each)), validate_every)
+        return Plan(max(1, int(seconds / each)), validate_every, costs.validation)
     affordable = int(VALIDATION_SHARE * seconds / max(costs.validation, 1e-9))
     times = max(1, min(VALIDATIONS, affordable))
     steps = max(1, int((seconds - times * costs.validation) / costs.step))
-    return Plan(steps, 0 if times == VALIDATIONS else math.ceil(steps / times))
+    every = 0 if times == VALIDATIONS else math.ceil(steps / times)
+    return Plan(steps, every, costs.validation)
 
 
-def _seconds_per_step(
-    objective: ItemObjective, model: ItemModel[Any], seconds: float
-) -> tuple[float, float]:
-    """Return the seconds per step, and the extra seconds of the first step."""
+def _seconds_per_step(objective: ItemObjective, model: ItemModel[Any], seconds: float) -> float:
     training = model.config.training
     stepper = Stepper(model.network.train(), objective, training, grown=model.grown)
     times: list[float] = []
@@ -120,8 +112,7 @@ def _seconds_per_step(
         if len(times) == 1:
             ends = time.monotonic() + seconds
     # The first steps are slower. The mean of the others averages over the lengths of items.
-    usual = statistics.mean(times[len(times) // 2 :])
-    return usual, max(0.0, times[0] - usual)
+    return statistics.mean(times[len(times) // 2 :])
 
 
 def _seconds_per_validation(model: ItemModel[Any], validation: Examples) -> float:

@@ -9,7 +9,6 @@ In addition to the files of every run (``runs.training``) and of the task
 from __future__ import annotations
 
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -128,7 +127,7 @@ class NewItemRun:
             require_compiler()
         if model.config.training.minutes is not None:
             tell(listeners, Preparing(stage="measuring the speed", fraction=0.0))
-        model.config = _decided(prepared, self.start)
+        model.config, validation_seconds = _decided(prepared, self.start)
         training = model.config.training
         if training.minutes is not None:
             self._tell_plan(prepared)
@@ -144,12 +143,14 @@ class NewItemRun:
             # Initial weights may come from another run. Resuming must not need that run.
             objective = ItemObjective(model, train)
             seal = seal_of(temporary)
-            Trainer(
+            trainer = Trainer(
                 model.network, objective, training, temporary, grown=model.grown, seal=seal
-            ).save()
+            )
+            trainer.progress.validation_seconds = validation_seconds
+            trainer.save()
 
     def _tell_plan(self, prepared: PreparedItems[Any]) -> None:
-        training, seconds = prepared.model.config.training, time.monotonic() - self.start.began
+        training, seconds = prepared.model.config.training, self.start.spent()
         minutes = training.minutes or 0.0
         epochs = training.steps / _steps_per_epoch(prepared)
         plan = f"planned for {minutes:g} min: {training.steps:,} steps, {epochs:.3g} epochs"
@@ -198,7 +199,7 @@ class OpenItemRun(OpenRun):
             self._train,
             self._validation,
             minutes=seconds / 60,
-            began=start.began,
+            spent=start.spent,
             world=start.processes.world,
         )
 
@@ -232,8 +233,11 @@ def _items(path: Path, model: Model) -> Examples:
     return examples
 
 
-def _decided(prepared: PreparedItems[Any], start: Start) -> ItemRunConfig:
-    """Return the configuration with the precision and the steps decided."""
+def _decided(prepared: PreparedItems[Any], start: Start) -> tuple[ItemRunConfig, float]:
+    """Return the configuration with the precision and the steps decided.
+
+    The second value is the time of a validation, in seconds; 0 if it was not measured.
+    """
     model, world = prepared.model, start.processes.world
     config: ItemRunConfig = model.config
     training = config.training
@@ -249,13 +253,15 @@ def _decided(prepared: PreparedItems[Any], start: Start) -> ItemRunConfig:
             prepared.train,
             prepared.validation,
             minutes=training.minutes,
-            began=start.began,
+            spent=start.spent,
             world=world,
         )
-        return config.with_options(steps=plan.steps, validate_every=plan.validate_every)
+        planned_config = config.with_options(steps=plan.steps, validate_every=plan.validate_every)
+        return planned_config, plan.validation_seconds
     if config.items.epochs is None:
-        return config
-    return config.with_options(steps=math.ceil(config.items.epochs * _steps_per_epoch(prepared)))
+        return config, 0.0
+    steps = math.ceil(config.items.epochs * _steps_per_epoch(prepared))
+    return config.with_options(steps=steps), 0.0
 
 
 def _steps_per_epoch(prepared: PreparedItems[Any]) -> int:

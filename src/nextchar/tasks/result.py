@@ -91,7 +91,7 @@ class ItemResult:
             items=items,
             held_out=held_out,
             steps=state.step,
-            steps_planned=trainer.config.steps,
+            steps_planned=trainer.steps,
             best_step=state.best_step or state.step,
             epochs=trainer.objective.epochs(state.step),
             parameters=trainer.network.parameter_count,

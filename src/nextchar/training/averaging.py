@@ -49,10 +49,20 @@ class WeightAverage:
         }
         self._fitted = network.fitted
 
-    def update(self, network: Trainable, step: int) -> None:
-        """Move the average towards the weights after a step."""
+    def update(self, network: Trainable, step: int, position: float, advance: float) -> None:
+        """Move the average towards the weights after a step.
+
+        Parameters
+        ----------
+        network
+            The network that was averaged so far.
+        step
+            The number of the step.
+        position, advance
+            Its position in the schedule, and the distance to that of the next step (``pacing``).
+        """
         averages, newest = list(self.tensors.values()), list(_averaged(network).values())
-        torch._foreach_lerp_(averages, newest, self._weight(step))
+        torch._foreach_lerp_(averages, newest, self._weight(step, position, advance))
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the average from a checkpoint, ignoring fitted tensors that old ones contain.
@@ -65,11 +75,11 @@ class WeightAverage:
         kept = {name: tensor for name, tensor in tensors.items() if name not in self._fitted}
         restore_by_name(self.tensors, kept)
 
-    def _weight(self, step: int) -> float:
+    def _weight(self, step: int, position: float, advance: float) -> float:
         """Return the coefficient of the newest weights in the average."""
         if self._config.ema_decay > 0:
             return 1 - min(self._config.ema_decay, (1 + step) / (10 + step))
-        return 1 / max(1, step - self._first + 1)
+        return advance / max(advance, position - self._first + advance)
 
 
 def build_average(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator
 
@@ -13,18 +12,15 @@ from nextchar.compilation.cache import compilation_seconds
 class Clock:
     """Measures a run's time for the reported speed, the remaining time and the next save.
 
-    The speed and the remaining time exclude compilation, which happens once per installation.
+    All times exclude compilation, which happens once per installation.
 
     Parameters
     ----------
-    steps
-        Steps of the whole run.
     checkpoint_seconds
         Seconds between two saves.
     """
 
-    def __init__(self, steps: int, checkpoint_seconds: float) -> None:
-        self._all_steps = steps
+    def __init__(self, checkpoint_seconds: float) -> None:
         self._checkpoint_seconds = checkpoint_seconds
         self._started = self._saved_at = time.monotonic()
         self._before = 0.0
@@ -32,18 +28,22 @@ class Clock:
         self._steps = 0
         self._validating = 0.0
         self._validations = 0
+        self._validation_before = 0.0
         self._compiled_before = compilation_seconds()
 
-    def start(self, earlier: float) -> None:
+    def start(self, earlier: float, validation_seconds: float = 0.0) -> None:
         """Start the clock.
 
         Parameters
         ----------
         earlier
             Seconds spent before this process resumed the run.
+        validation_seconds
+            The expected time of a validation; 0 if unknown.
         """
         self._started = self._saved_at = time.monotonic()
         self._before = earlier
+        self._validation_before = validation_seconds
         self._compiled_before = compilation_seconds()
 
     def count(self, symbols: int) -> None:
@@ -62,18 +62,26 @@ class Clock:
 
     def seconds(self) -> float:
         """Return the run's time so far, including the time before it was resumed."""
-        return self._before + time.monotonic() - self._started
+        return self._before + self._training_seconds() + self._validating
 
     def symbols_per_second(self) -> float:
         """Return the training speed of this process, excluding validation."""
         return self._symbols / max(self._training_seconds(), 1e-9)
 
-    def seconds_left(self, step: int, validate_every: int) -> float:
-        """Estimate the time to the end of the run, in seconds."""
-        steps = self._all_steps - step
+    def training(self) -> tuple[float, int]:
+        """Return the seconds of this process without validation, and the steps done in them."""
+        return self._training_seconds(), self._steps
+
+    def seconds_per_validation(self) -> float:
+        """Return the mean time of a validation, or the expected one before the first."""
+        if self._validations == 0:
+            return self._validation_before
+        return self._validating / self._validations
+
+    def seconds_left(self, steps: int, validations: int) -> float:
+        """Estimate the time of the remaining steps and validations, in seconds."""
         each = self._training_seconds() / max(1, self._steps)
-        validation = self._validating / max(1, self._validations)
-        return steps * each + math.ceil(steps / validate_every) * validation
+        return steps * each + validations * self.seconds_per_validation()
 
     def save_is_due(self) -> bool:
         """Return whether ``checkpoint_seconds`` have passed since the last save."""

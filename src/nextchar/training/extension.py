@@ -22,6 +22,7 @@ from nextchar.storage import read_json, write_json
 from nextchar.text.notes import counted
 from nextchar.training.checkpoint import LAST_FILE, load_content
 from nextchar.training.optimization import scheduled_rate
+from nextchar.training.pacing import start_schedule, total_steps
 from nextchar.training.plans import Plan
 from nextchar.training.stopping import stops_early
 from nextchar.training.trainer_state import LATER_FIELDS, TrainerState
@@ -86,12 +87,15 @@ class Extension:
     validate_every
         Steps between two validations. 0 means the interval set for the run, or else a tenth of the
         added steps.
+    minutes
+        The time budget of the extension; ``None`` if it was requested in steps.
     """
 
     first_step: int = bounded(at_least=1)
     steps: int = bounded(at_least=1)
     learning_rate: float
     validate_every: int = 0
+    minutes: float | None = bounded(default=None, above=0)
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
         """Return a run's configuration with the settings of the extension."""
@@ -99,7 +103,7 @@ class Extension:
             config,
             steps=self.steps,
             learning_rate=self.learning_rate,
-            minutes=None,
+            minutes=self.minutes,
             validate_every=self.validate_every or _given_interval(config),
         )
 
@@ -139,7 +143,7 @@ def load_extension(folder: Path) -> Extension | None:
     if not path.exists():
         return None
     values = versioned(read_json(path, RunError), FORMAT_VERSION, path, RunError)
-    extension = record_of(Extension, values, path, RunError, later=("validate_every",))
+    extension = record_of(Extension, values, path, RunError, later=("validate_every", "minutes"))
     if extension.first_step >= extension.steps:
         raise RunError(
             f"{path} is damaged: first_step must be below steps; got {extension.first_step} and "
@@ -211,6 +215,7 @@ def progress_from(content: dict[str, Any], folder: Path, first_step: int) -> Tra
         # The extension sets the rate, and patience starts again.
         progress.rate_factor = 1.0
         progress.stale_validations = progress.validations_waited = 0
+        start_schedule(progress)
     return progress
 
 
@@ -224,7 +229,7 @@ def complete_note(folder: Path) -> str:
 
 def is_finished(progress: TrainerState, config: TrainingConfig) -> bool:
     """Return whether all steps are done or training has stopped early."""
-    return progress.step >= config.steps or stops_early(progress, config)
+    return progress.step >= total_steps(progress, config) or stops_early(progress, config)
 
 
 def usual_rate(config: TrainingConfig, steps: int) -> float:
@@ -273,8 +278,9 @@ def extend(
         raise RunError(f"{folder} cannot be trained further: {LAST_FILE} is missing")
     if not is_finished(progress, now):
         raise RunError(
-            f"{folder} is not finished, but at step {progress.step:,} of {now.steps:,}: resume it "
-            "without more steps or minutes first; a finished run can be trained further"
+            f"{folder} is not finished, but at step {progress.step:,} of "
+            f"{total_steps(progress, now):,}: resume it without more steps or minutes first; a "
+            "finished run can be trained further"
         )
     if more.minutes is None:
         plan = Plan(steps=int(more.steps or 0), validate_every=0)
@@ -282,6 +288,9 @@ def extend(
         training = dataclasses.replace(now, validate_every=_given_interval(config))
         plan = plan_in(training, 60 * float(more.minutes))
     usual = usual_rate(config, plan.steps)
+    if now is config and progress.planned_steps is not None:
+        # The schedule took more or fewer steps than ``config`` has.
+        usual = usual_rate(config, round(plan.steps * config.steps / progress.planned_steps))
     if config.schedule not in _FALLING:
         usual = now.learning_rate * progress.rate_factor
     extension = Extension(
@@ -289,6 +298,7 @@ def extend(
         steps=progress.step + plan.steps,
         learning_rate=usual if more.learning_rate is None else float(more.learning_rate),
         validate_every=plan.validate_every,
+        minutes=None if more.minutes is None else float(more.minutes),
     )
     extension.applied(config)  # Reports values out of range at once.
     extension.save(folder)

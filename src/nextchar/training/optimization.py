@@ -155,8 +155,8 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
         group["lr"] = rate * group["factor"]
 
 
-def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> float:
-    """Return the learning rate of a step, before any plateau factor.
+def scheduled_rate(config: TrainingConfig, step: float, first_step: int = 0) -> float:
+    """Return the learning rate at a step or position (``pacing``), before any plateau factor.
 
     The rate rises linearly over ``warmup · steps`` steps to ``learning_rate``. It then stays
     constant (constant, plateau) or decays to zero at the end of the run, linearly or along half a
@@ -165,7 +165,7 @@ def scheduled_rate(config: TrainingConfig, step: int, first_step: int = 0) -> fl
     steps, step = config.steps - first_step, step - first_step
     rising = round(config.warmup * steps)
     if step < rising:
-        return config.learning_rate * (step + 1) / rising
+        return config.learning_rate * min(1.0, (step + 1) / rising)
     if config.schedule in ("constant", "plateau"):
         return config.learning_rate
     left = (steps - step) / max(1, steps - rising)

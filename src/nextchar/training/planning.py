@@ -62,8 +62,8 @@ def plan(
     seconds_left: Callable[[], float],
     measure: Callable[[Config], Cost],
     count_weights: Callable[[Config], int],
-) -> Config:
-    """Return a configuration whose sizes and steps suit the corpus and the time budget.
+) -> tuple[Config, Cost]:
+    """Return a configuration whose sizes and steps suit the time budget, and its cost.
 
     Parameters
     ----------
@@ -101,7 +101,12 @@ def plan(
     if regularized.network != config.network:  # Dropout makes a step slower.
         cost = measure(regularized)
         config = _with_steps(regularized, given, symbols, left(), cost)
-    return config
+    return config, cost
+
+
+def most_steps(symbols: int, training: TrainingConfig) -> int:
+    """Return the largest number of steps of a plan for a training part of this length."""
+    return max(1, MAX_EPOCHS * symbols // (training.batch_size * training.sequence_length))
 
 
 def steps_within(cost: Cost, seconds: float, training: TrainingConfig) -> int:
@@ -170,11 +175,10 @@ def _with_steps(
 ) -> Config:
     """Return the configuration with the steps that fill a time, up to ``MAX_EPOCHS``."""
     training = config.training
-    most = max(1, MAX_EPOCHS * symbols // (training.batch_size * training.sequence_length))
     is_given = "validate_every" in given and training.validate_every > 0
     if not is_given:
         training = dataclasses.replace(training, validate_every=0)
-    steps = min(most, steps_within(cost, seconds, training))
+    steps = min(most_steps(symbols, training), steps_within(cost, seconds, training))
     if not is_given:
         every = math.ceil(steps / _validations(cost, seconds))
         config = config.with_options(validate_every=max(1, every))

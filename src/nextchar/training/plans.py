@@ -15,7 +15,10 @@ class Plan:
         Optimiser steps; 0 if none fits.
     validate_every
         Steps between two validations; 0 means the default number of validations.
+    validation_seconds
+        The measured time of a validation; 0 if unknown or without a validation part.
     """
 
     steps: int
     validate_every: int
+    validation_seconds: float = 0.0

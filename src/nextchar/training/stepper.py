@@ -31,6 +31,7 @@ from nextchar.training.optimization import (
     scheduled_rate,
     set_learning_rate,
 )
+from nextchar.training.pacing import position_of, total_steps
 from nextchar.training.processes import Processes
 from nextchar.training.requests import NO_REQUESTS, Requests
 from nextchar.training.scaling import LossScale
@@ -132,7 +133,8 @@ class Stepper:
             The loss or the gradient norm is not finite.
         """
         number = self.state.step
-        scheduled = scheduled_rate(self.config, number, self.first_step)
+        position = position_of(number, self.state, self.config)
+        scheduled = scheduled_rate(self.config, position, self.first_step)
         self.learning_rate = scheduled * self.state.rate_factor
         set_learning_rate(self._optimizer, self.learning_rate)
         self._freezing.begin(number)
@@ -150,7 +152,8 @@ class Stepper:
         self._scale.step(self._optimizer)
         self.objective.keep()
         if self.average is not None:
-            self.average.update(self.network, number)
+            advance = position_of(number + 1, self.state, self.config) - position
+            self.average.update(self.network, number, position, advance)
         self.state.step += 1
         if self._pending.count == READ_EVERY:
             self.read()
@@ -210,10 +213,15 @@ class Stepper:
             The names, shapes or types of the tensors do not match, a value is not finite or out of
             range, or the snapshot is of a later step than the last one.
         """
-        if state.step > self.config.steps:
+        steps = total_steps(state, self.config)
+        if state.step > steps:
             raise RunError(
-                f"the checkpoint is of step {state.step:,}, but the run has {self.config.steps:,} "
-                "steps"
+                f"the checkpoint is of step {state.step:,}, but the run has {steps:,} steps"
+            )
+        if state.revised_position > self.config.steps:
+            raise RunError(
+                f"the plan was revised at position {state.revised_position:g}, but the schedule "
+                f"has {self.config.steps:,} steps"
             )
         self.state = state
         self._freezing.begin(max(0, state.step - 1))  # what has learned has a state

@@ -6,6 +6,7 @@ Wherever a run ends, it keeps the weights with the best validation result.
 from __future__ import annotations
 
 from nextchar.config import TrainingConfig
+from nextchar.training.pacing import total_steps
 from nextchar.training.trainer_state import TrainerState
 
 
@@ -40,7 +41,7 @@ def reason_of(progress: TrainerState, config: TrainingConfig, unit: str = "") ->
     by = f" by more than {config.min_improvement:g} nats" if config.min_improvement else ""
     last = "validation" if config.patience == 1 else f"{config.patience} validations"
     return (
-        f"stopped early after step {progress.step:,} of {config.steps:,}: the last {last} did not "
-        f"improve on {progress.improved_nats:.4f}{unit}{by}; the best weights, of step "
-        f"{progress.best_step:,}, are kept"
+        f"stopped early after step {progress.step:,} of {total_steps(progress, config):,}: the "
+        f"last {last} did not improve on {progress.improved_nats:.4f}{unit}{by}; the best weights, "
+        f"of step {progress.best_step:,}, are kept"
     )

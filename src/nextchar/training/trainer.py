@@ -16,10 +16,12 @@ one validates and writes files.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +52,25 @@ from nextchar.training.freezing import GrownWeight
 from nextchar.training.interruption import StopSignals
 from nextchar.training.metrics import append_row, cut_rows, row_of
 from nextchar.training.objective import Objective, ValidationResult
+from nextchar.training.pacing import (
+    Pace,
+    position_of,
+    revise,
+    total_steps,
+    validations_done,
+    validations_left,
+)
 from nextchar.training.processes import Processes
 from nextchar.training.requests import Requests
 from nextchar.training.stepper import Stepper
 from nextchar.training.stopping import note_validation, reason_of, stops_early
+from nextchar.training.threads import ThreadTrials
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
 
 VALIDATIONS = 10  # default number of validations of a run
+TOLD_CHANGE = 0.25  # smallest change of the number of steps to report
+TOLD_AFTER = 0.15  # of the time budget, between two reports
 
 
 class Trainer:
@@ -90,6 +103,9 @@ class Trainer:
         The command that resumes the run, for messages.
     first_step
         Steps done before the schedule of ``config`` began (``training.extension``).
+    most_steps
+        The largest number of steps to which the plan of a time budget may be revised; ``None`` for
+        no limit.
     seal
         Digests of the run's metadata (``run_files.seals``), stored with the tensors.
     """
@@ -108,6 +124,7 @@ class Trainer:
         processes: Processes | None = None,
         command: str = "nextchar train",
         first_step: int = 0,
+        most_steps: int | None = None,
         seal: Mapping[str, str] | None = None,
     ) -> None:
         self.network = network
@@ -129,8 +146,12 @@ class Trainer:
         self._listeners = listeners
         self._command = command
         self._first_step = first_step
+        self._most_steps = most_steps
         self._seal = seal
-        self._clock = Clock(config.steps, config.checkpoint_seconds)
+        self._clock = Clock(config.checkpoint_seconds)
+        self._pace: Pace | None = None
+        self._threads: ThreadTrials | None = None
+        self._told_steps, self._told_at = config.steps, 0.0
         self._signals = StopSignals()
         self._criterion_unit = f" nats/{objective.unit}"
 
@@ -140,8 +161,13 @@ class Trainer:
         return self._stepper.state
 
     @property
+    def steps(self) -> int:
+        """Number of steps of the run, as last revised."""
+        return total_steps(self.progress, self.config)
+
+    @property
     def validate_every(self) -> int:
-        """Steps between two validations."""
+        """Steps between two validations, as first planned."""
         steps = self.config.steps - self._first_step
         return self.config.validate_every or max(1, steps // VALIDATIONS)
 
@@ -150,8 +176,15 @@ class Trainer:
         """Whether all steps are done or training has stopped early."""
         return is_finished(self.progress, self.config)
 
-    def fit(self) -> None:
+    def fit(self, seconds: float | None = None) -> None:
         """Train to the last step, with periodic validations and saves.
+
+        Parameters
+        ----------
+        seconds
+            The time that the steps and validations may take, compilation excluded. The number of
+            steps is revised to meet it. It is saved with the run, and ignored once the schedule
+            has begun; ``None`` for no limit.
 
         Raises
         ------
@@ -163,24 +196,29 @@ class Trainer:
             The corpus has changed, or a file cannot be written.
         """
         self.network.train()
-        self._clock.start(self.progress.seconds)
-        with self._signals:
+        progress = self.progress
+        self._clock.start(progress.seconds, progress.validation_seconds)
+        if seconds is not None and progress.step == self._first_step:
+            progress.deadline = progress.seconds + seconds
+        self._pace = self._new_pace()
+        self._told_steps, self._told_at = self.steps, self._clock.seconds()
+        with self._signals, self._trials_of_threads():
             if not (self.folder / LAST_FILE).exists():
                 self.save()  # From here on the run can be resumed.
             while not self.is_finished:
                 self.step()
-                finished = self.progress.step == self.config.steps
-                done = self.progress.step - self._first_step
-                due = finished or done % self.validate_every == 0
+                requests, due = self._stepper.requests, self._validation_is_due()
                 if due:
                     self._validate_and_report()
-                if due or any(self._stepper.requests):
+                if self.progress.step < min(self.steps, requests.steps):
+                    self._revise(int(requests.steps))
+                if due or requests.needs_save:
                     self.save()
                 signal_number = self._stepper.requests.signal_number
                 if signal_number is not None and not self.is_finished:
                     raise agreed(
                         Interrupted(
-                            f"stopped after step {self.progress.step} of {self.config.steps}; "
+                            f"stopped after step {self.progress.step} of {self.steps}; "
                             f"saved. Resume with: {self._command} --resume {self.folder}",
                             signal_number,
                         )
@@ -192,8 +230,17 @@ class Trainer:
     def step(self) -> None:
         """Make one update and report it."""
         number = self.progress.step
-        requests = Requests.of(self._signals.received, save=self._clock.save_is_due())
+        # Requests add up until they are read, so a number of steps is sent only once.
+        pace = self._pace if self._stepper.is_read else None
+        requests = Requests.of(
+            self._signals.received,
+            save=self._clock.save_is_due(),
+            steps=None if pace is None else pace.proposal(),
+        )
+        began = time.monotonic()
         self._stepper.step(requests)
+        if self._threads is not None:
+            self._threads.observe(time.monotonic() - began)
         self._clock.count(self.objective.symbols(number))
         if self._stepper.is_read:
             self._tell_step()
@@ -242,19 +289,69 @@ class Trainer:
             message = f"this run was on {before}, now it is on {state.hardware}"
             self._tell(Noticed(message=f"{message}: its numbers will differ slightly"))
 
+    def _new_pace(self) -> Pace | None:
+        if self.progress.deadline is None or not self._processes.is_first:
+            return None
+        return Pace(
+            self._clock,
+            self.progress,
+            self.config,
+            first_step=self._first_step,
+            validate_every=self.validate_every,
+            most_steps=self._most_steps,
+        )
+
+    @contextlib.contextmanager
+    def _trials_of_threads(self) -> Iterator[None]:
+        """Choose the number of threads in the block, of one process with a time budget on a CPU."""
+        if self._pace is None or self.progress.device != "cpu" or self._processes.world > 1:
+            yield
+            return
+        self._threads = ThreadTrials(self._pace.budget)
+        try:
+            yield
+        finally:
+            self._threads.close()
+
+    def _position(self) -> float:
+        return position_of(self.progress.step, self.progress, self.config)
+
+    def _validation_is_due(self) -> bool:
+        state, first, every = self.progress, self._first_step, self.validate_every
+        before = position_of(state.step - 1, state, self.config)
+        return state.step >= self.steps or (
+            validations_done(before, first, every)
+            < validations_done(self._position(), first, every)
+        )
+
+    def _revise(self, steps: int) -> None:
+        """Change the number of steps, and report a large change, but not too often."""
+        revise(self.progress, self.config, steps)
+        before, now = self._told_steps, self._clock.seconds()
+        waited = self._pace is not None and now - self._told_at >= TOLD_AFTER * self._pace.budget
+        if waited and abs(steps - before) >= TOLD_CHANGE * before:
+            message = f"the speed has changed: {steps:,} steps instead of {before:,} fit the budget"
+            self._tell(Noticed(message=message))
+            self._told_steps, self._told_at = steps, now
+
     def _tell_step(self) -> None:
         progress = self.progress
         self._tell(
             StepDone(
                 step=progress.step,
-                steps=self.config.steps,
+                steps=self.steps,
                 epochs=self.objective.epochs(progress.step),
                 train_nats=self._stepper.train_nats(),
                 unit=self.objective.unit,
                 learning_rate=self._stepper.learning_rate,
                 gradient_norm=self._stepper.gradient_norm,
                 chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
-                seconds_left=self._clock.seconds_left(progress.step, self.validate_every),
+                seconds_left=self._clock.seconds_left(
+                    self.steps - progress.step,
+                    validations_left(
+                        self._position(), self.config, self._first_step, self.validate_every
+                    ),
+                ),
             )
         )
 
@@ -276,6 +373,7 @@ class Trainer:
                 progress.best_nats = None if result is None else result.nats
                 progress.best_value, progress.best_step = value, progress.step
             sample = self._keep(is_best=best) if is_first else None
+        progress.validation_seconds = self._clock.seconds_per_validation()
         self._follow_plateau(is_best=best)
         note_validation(progress, self.config, value)
         self._criterion_unit = _criterion_unit(result, self.objective)
@@ -318,7 +416,7 @@ class Trainer:
         progress = self.progress
         event = Validated(
             step=progress.step,
-            steps=self.config.steps,
+            steps=self.steps,
             train_nats=self._stepper.train_nats(),
             validation_nats=None if result is None else result.nats,
             unit=self.objective.unit,

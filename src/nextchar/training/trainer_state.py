@@ -16,6 +16,11 @@ LATER_FIELDS = (
     "loss_scale",
     "loss_scale_steps",
     "processes",
+    "deadline",
+    "planned_steps",
+    "revised_step",
+    "revised_position",
+    "validation_seconds",
 )
 
 
@@ -42,7 +47,15 @@ class TrainerState:
     metrics_size
         Size of ``metrics.jsonl`` in bytes at this step.
     seconds
-        Time of the run so far, including the time before it was resumed.
+        Time of the run so far, without compilation, including the time before it was resumed.
+    deadline
+        The time of the run, in the seconds of ``seconds``, at which its time budget ends; ``None``
+        without one.
+    planned_steps, revised_step, revised_position
+        The latest revision of the plan (``pacing``): the number of steps, and the step and the
+        position in the schedule at which it was made. ``planned_steps`` is ``None`` without one.
+    validation_seconds
+        The time of a validation, as last measured; 0 if unknown.
     threads, device, processes
         The hardware: number of threads, type of device, number of processes.
     """
@@ -61,6 +74,11 @@ class TrainerState:
     loss_scale_steps: int = bounded(default=0, at_least=0, at_most=1 << 31)
     metrics_size: int = bounded(default=0, at_least=0)
     seconds: float = bounded(default=0.0, at_least=0)
+    deadline: float | None = bounded(default=None, at_least=0)
+    planned_steps: int | None = bounded(default=None, at_least=1, at_most=1 << 51)
+    revised_step: int = bounded(default=0, at_least=0)
+    revised_position: float = bounded(default=0.0, at_least=0)
+    validation_seconds: float = bounded(default=0.0, at_least=0)
     threads: int = bounded(default_factory=torch.get_num_threads, at_least=1)
     device: str = "cpu"
     processes: int = bounded(default=1, at_least=1)
@@ -77,10 +95,13 @@ class TrainerState:
             "stale_validations": self.stale_validations,
             "validations_waited": self.validations_waited,
             "best_step": self.best_step or 0,
+            "revised_step": self.revised_step,
         }
         for name, count in counts.items():
             if count > self.step:
                 return f"{name} is {count}, but step is {self.step}"
+        if self.planned_steps is not None and self.planned_steps <= self.revised_step:
+            return f"planned_steps is {self.planned_steps}, but revised_step {self.revised_step}"
         if self.device not in ("cpu", "cuda"):
             return f"device is {self.device!r:.80}"
         if self.best_step is None and (self.best_nats, self.best_value) != (None, None):

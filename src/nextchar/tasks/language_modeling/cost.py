@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 import time
 
 import torch
@@ -42,16 +42,17 @@ def measure_cost(
     streams = training_streams(corpus, config, world=world)
     objective = StreamObjective(model.network, streams, config.training)
     stepper = Stepper(model.network.train(), objective, config.training)
-    times: list[float] = []
-    began = time.monotonic()
-    while time.monotonic() - began < seconds or len(times) < PROBE_STEPS:
-        before = time.monotonic()
-        stepper.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.monotonic() - before)
-    # The first steps are slower. The median of the others is robust to outliers.
-    step_seconds = statistics.median(times[len(times) // 3 :])
+    threads = torch.get_num_threads()
+    if threads == 1 or device.type == "cuda" or world > 1:
+        step_seconds = _step_seconds(stepper, device, seconds)
+    else:
+        # Fewer threads are quicker where other work takes a core (``training.threads``).
+        step_seconds = _step_seconds(stepper, device, 2 / 3 * seconds)
+        try:
+            torch.set_num_threads(threads // 2)
+            step_seconds = min(step_seconds, _step_seconds(stepper, device, 1 / 3 * seconds))
+        finally:
+            torch.set_num_threads(threads)
     return Cost(
         weights=model.parameters,
         step_seconds=step_seconds,
@@ -61,13 +62,28 @@ def measure_cost(
     )
 
 
+def _step_seconds(stepper: Stepper, device: torch.device, seconds: float) -> float:
+    """Return the quicker quartile of the duration of a step, measured for a time."""
+    times: list[float] = []
+    began = time.monotonic()
+    while time.monotonic() - began < seconds or len(times) < PROBE_STEPS:
+        before = time.monotonic()
+        stepper.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.monotonic() - before)
+    # The first steps are slower, and other work on the machine may delay any of them.
+    # ``training.pacing`` corrects the number of steps later.
+    return sorted(times[len(times) // 3 :])[len(times) // 6]
+
+
 def _validation_seconds(network: Network, corpus: Corpus, arithmetic: Arithmetic) -> float:
     part = corpus.validation[:VALIDATED_SYMBOLS]
     if len(part) < 2:
         return 0.0
-    seconds = 0.0
-    for _ in range(2):  # The first run is a warm-up.
+    seconds = math.inf
+    for _ in range(3):  # The first run is a warm-up.
         began = time.monotonic()
         nats_parallel(network, [part], arithmetic=arithmetic)
-        seconds = time.monotonic() - began
+        seconds = min(seconds, time.monotonic() - began)
     return seconds * len(corpus.validation) / len(part)

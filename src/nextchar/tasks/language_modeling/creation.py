@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 import torch
 
-from nextchar.compilation.cache import compilation_seconds, require_compiler
+from nextchar.compilation.cache import require_compiler
 from nextchar.config import Config, TrainingConfig
 from nextchar.config.effects import without_effect
 from nextchar.embeddings.filling import GivenVectors
@@ -63,8 +62,8 @@ class NewLanguageModel:
         The training processes.
     listeners
         Notified of progress.
-    began
-        Start of the time budget ``minutes`` (``time.monotonic``). Compilation is not counted.
+    spent
+        Returns the seconds of the time budget ``minutes`` spent so far (``Start.spent``).
     """
 
     paths: Sequence[str | os.PathLike[str]]
@@ -75,7 +74,7 @@ class NewLanguageModel:
     processes: Processes
     listeners: Sequence[Listener]
     stdin: BinaryIO | None
-    began: float
+    spent: Callable[[], float]
 
     def write(self, folder: Path) -> None:
         """Create the run directory atomically."""
@@ -98,7 +97,7 @@ class NewLanguageModel:
                 copies=self._copies(vocabulary),
                 progress=self._preparing("encoding"),
             )
-            config = self._decide(corpus, vocabulary)
+            config, validation_seconds = self._decide(corpus, vocabulary)
             for idle in without_effect(config.network, config.training, self.given):
                 tell(self.listeners, Noticed(message=f"without effect: {idle}"))
             if config.training.minutes is not None:
@@ -109,7 +108,7 @@ class NewLanguageModel:
                 (temporary / METRICS_FILE).touch()
                 (temporary / LAST_FILE).parent.mkdir()
             network = self._initial_network(temporary, config, vocabulary)
-            self._save(network, temporary, config, corpus)
+            self._save(network, temporary, config, corpus, validation_seconds)
 
     def _preparing(self, stage: str) -> Callable[[float], None]:
         return lambda fraction: tell(self.listeners, Preparing(stage=stage, fraction=fraction))
@@ -125,10 +124,12 @@ class NewLanguageModel:
             for number in range(1, config.augmentation.copies + 1)
         ]
 
-    def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> Config:
-        """Return the configuration with the precision decided and, for a time budget, the plan."""
+    def _decide(self, corpus: Corpus, vocabulary: Vocabulary) -> tuple[Config, float]:
+        """Return the configuration with the precision decided and, for a time budget, the plan.
+
+        The second value is the time of a validation, in seconds; 0 if it was not measured.
+        """
         config, training, world = self.config, self.config.training, self.processes.world
-        compiled = compilation_seconds()
         Network(len(vocabulary), config.network, generator=None)  # Fails early if too large.
         device = self.processes.device(training.device)
         require_trainable(config, world, device)
@@ -143,7 +144,7 @@ class NewLanguageModel:
                 )
             )
         if training.minutes is None:
-            return config
+            return config, 0.0
 
         def measure(candidate: Config) -> Cost:
             # A step is slower once all layers are unfrozen. Measure that case.
@@ -160,10 +161,9 @@ class NewLanguageModel:
         probe_seconds = min(PROBE_SECONDS, PROBE_SHARE * budget)
 
         def seconds_left() -> float:
-            spent = time.monotonic() - self.began - (compilation_seconds() - compiled)
-            return budget - spent
+            return budget - self.spent()
 
-        planned = plan(
+        planned, cost = plan(
             config,
             self.given | self._sizes_kept,
             symbols=len(corpus.original),  # Augmented copies do not count as new text.
@@ -175,7 +175,7 @@ class NewLanguageModel:
             start = f"reading the text and measuring costs took {budget - seconds_left():.1f} s"
             message = f"{start}: the run takes longer than {training.minutes:g} min"
             tell(self.listeners, Noticed(message=message))
-        return planned
+        return planned, cost.validation_seconds
 
     @property
     def _sizes_kept(self) -> set[str]:
@@ -211,12 +211,21 @@ class NewLanguageModel:
         )
         return network
 
-    def _save(self, network: Network, folder: Path, config: Config, corpus: Corpus) -> None:
+    def _save(
+        self,
+        network: Network,
+        folder: Path,
+        config: Config,
+        corpus: Corpus,
+        validation_seconds: float,
+    ) -> None:
         """Save a network, and with it the seal, as a training state before the first step."""
         training = config.training
         network.to(self.processes.device(training.device))
         objective = StreamObjective(network, training_streams(corpus, config), training)
-        Trainer(network, objective, training, folder, seal=seal_of(folder)).save()
+        trainer = Trainer(network, objective, training, folder, seal=seal_of(folder))
+        trainer.progress.validation_seconds = validation_seconds
+        trainer.save()
 
 
 def _without_paths(config: Config) -> Config:

@@ -9,12 +9,14 @@ Shapes: N symbols of text, n predictions, V vocabulary size.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from nextchar.compilation.cache import compilation_seconds
 from nextchar.config import ExpertsConfig
 from nextchar.evaluation.exact import read_in_order
 from nextchar.experts.experts import Experts
@@ -35,6 +37,8 @@ _BEFORE_PIECE = 256  # symbols that bring the network's state close to that of t
 _COUNTED_AGAIN = 1 << 25  # symbols; of a longer text, the held-out pieces stay uncounted
 _MOST_COUNTED, _SPAN = 100_000_000, 1 << 20  # symbols; of a longer text, evenly spaced spans
 _SHORT_CONTEXT, _LONG_CONTEXT = 8, 10
+_WARM_UP, _SAMPLED = 1 << 12, 1 << 16  # symbols counted to estimate the time
+_SECONDS_TO_FIT = 4e-5  # per held-out symbol, on two cores of a 2023 server
 _BYTES_PER_SYMBOL, _FEWEST_BYTES, _MOST_BYTES = 40, 16_000_000, 300_000_000
 
 
@@ -77,6 +81,23 @@ def add_experts(folder: Path, corpus: Corpus, listeners: Sequence[Listener]) -> 
     counted = f"{_length(spans):,}" + (f" of {len(text):,}" if len(spans) > 1 else "")
     message = f"experts: counts of {counted} symbols in {size:.1f} MB, mixed with {how}"
     tell(listeners, Noticed(message=message))
+
+
+def expected_seconds(corpus: Corpus, vocabulary: Vocabulary, options: ExpertsConfig) -> float:
+    """Estimate the time of ``add_experts`` by counting the beginning of the text."""
+    text = corpus.original
+    N = len(text)
+    if not N or len(vocabulary) > MOST_SYMBOLS:
+        return 0.0
+    seconds = 0.0
+    for length in (_WARM_UP, _SAMPLED):
+        sample = text[: min(N, length)]
+        compiled, began = compilation_seconds(), time.monotonic()
+        _count(sample, vocabulary, options, lambda _fraction: None)
+        seconds = time.monotonic() - began - (compilation_seconds() - compiled)
+    counted = min(N, _MOST_COUNTED) * (2 if N <= _COUNTED_AGAIN else 1)
+    held_out = _length(held_out_pieces(corpus, options))
+    return seconds * counted / len(sample) + _SECONDS_TO_FIT * held_out
 
 
 def _spans(N: int) -> list[Piece]:

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nextchar.compilation.cache import compilation_seconds
 from nextchar.config import Config, TrainingConfig
 from nextchar.embeddings.filling import GivenVectors
 from nextchar.errors import ConfigError, RunError
@@ -46,7 +44,7 @@ from nextchar.training.events import Listener, Noticed, tell
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.metrics import read_rows
 from nextchar.training.objective import StreamObjective, ValidationResult
-from nextchar.training.planning import plan_within, too_short
+from nextchar.training.planning import most_steps, plan_within, too_short
 from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes
 from nextchar.training.seeds import seed_of
@@ -83,7 +81,7 @@ class LanguageModelingTask(Task):
             processes=start.processes,
             listeners=start.listeners,
             stdin=stdin,
-            began=start.began,
+            spent=start.spent,
         )
 
     def open(self, folder: Path, start: Start) -> OpenRun:
@@ -136,6 +134,7 @@ class OpenLanguageModel(OpenRun):
         self.grown = None if self._origin is None else _grown(model.network, self._origin.known)
         self._measure = validation(corpus, model.vocabulary, self.training)
         self.has_validation = self._measure is not None
+        self.most_steps = most_steps(len(corpus.original), self.training)
 
     def validate(self) -> ValidationResult:
         """Return the nats per character on the validation part."""
@@ -153,7 +152,7 @@ class OpenLanguageModel(OpenRun):
 
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
         """Return a plan of the steps and validations that fit into ``seconds``."""
-        compiled, config = compilation_seconds(), self._model.config
+        config = self._model.config
         cost = measure_cost(
             dataclasses.replace(config, training=training),
             self._corpus,
@@ -161,7 +160,7 @@ class OpenLanguageModel(OpenRun):
             start.processes.device(training.device),
             world=start.processes.world,
         )
-        spent = time.monotonic() - start.began - (compilation_seconds() - compiled)
+        spent = start.spent()
         plan = plan_within(cost, seconds - spent, training)
         if plan.steps < 1:
             raise too_short(seconds / 60, cost, spent)
@@ -178,7 +177,7 @@ class OpenLanguageModel(OpenRun):
         return TrainingResult(
             run=self._folder,
             steps=state.step,
-            steps_planned=trainer.config.steps,
+            steps_planned=trainer.steps,
             best_step=state.best_step or state.step,
             nats_per_char=(
                 last["train_nats_per_char"] if state.best_nats is None else state.best_nats
@@ -189,6 +188,16 @@ class OpenLanguageModel(OpenRun):
             seconds=state.seconds,
             chars_per_second=last["chars_per_second"],
         )
+
+    def completion_seconds(self) -> float:
+        """Estimate the time of counting and fitting the experts."""
+        if self._model.config.experts.experts == "none":
+            return 0.0
+        try:
+            from nextchar.tasks.language_modeling.experts import expected_seconds
+        except ConfigError:
+            return 0.0
+        return expected_seconds(self._corpus, self._model.vocabulary, self._model.config.experts)
 
     def complete(self, listeners: Sequence[Listener], *, trained: bool) -> None:
         """Count the experts and fit their mixture, unless the run is to have none."""
