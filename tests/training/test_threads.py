@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from nextchar.training.threads import ThreadTrials
+from nextchar.training.threads import ThreadTrials, quick_threads, quickest_threads
 
 BUDGET = 60.0
 
@@ -18,6 +18,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     numbers = [2]
     monkeypatch.setattr(torch, "get_num_threads", lambda: numbers[-1])
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
+    monkeypatch.setattr("nextchar.training.threads._seconds_per_product", lambda _number: 1.0)
     yield numbers
     assert numbers[-1] == numbers[0]
 
@@ -74,6 +75,26 @@ def test_half_of_many_threads_may_be_the_quickest(threads: list[int]) -> None:
 
     used, _ = run(threads, step_seconds)
     assert share_of(used, 8, 5, 60) > 0.9
+
+
+@pytest.mark.parametrize(("slow_from", "quickest"), [(99, 16), (16, 8), (5, 4), (2, 1)])
+def test_the_start_uses_no_threads_that_wait_for_others(
+    slow_from: int, quickest: int, threads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads[:] = [16]
+    monkeypatch.setattr(
+        "nextchar.training.threads._seconds_per_product",
+        lambda number: 5.0 if number >= slow_from else 1 + 0.4 / number,
+    )
+    assert quickest_threads() == quickest
+    with quick_threads():
+        assert threads[-1] == quickest
+
+
+def test_products_are_timed_in_real_threads() -> None:
+    before = torch.get_num_threads()
+    assert 1 <= quickest_threads() <= before
+    assert torch.get_num_threads() == before
 
 
 def test_one_thread_has_no_trials(threads: list[int]) -> None:

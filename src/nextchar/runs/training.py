@@ -234,8 +234,8 @@ def _seconds_of(training: TrainingConfig, opened: OpenRun, start: Start) -> floa
     """Return the rest of a time budget for steps and validations; ``None`` without a budget."""
     if training.minutes is None or not start.processes.is_first:
         return None
-    budget = 60 * training.minutes
-    return max(budget - start.spent() - opened.completion_seconds(), TRAINING_SHARE * budget)
+    budget, completion = 60 * training.minutes, opened.completion_seconds()
+    return max(budget - start.spent() - completion, TRAINING_SHARE * budget)
 
 
 def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:

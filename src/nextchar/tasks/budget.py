@@ -19,6 +19,7 @@ from nextchar.tasks.objective import ItemObjective
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.stepper import Stepper
+from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import VALIDATIONS
 
 # At least a second, because processors clock higher in the first second of work.
@@ -69,8 +70,10 @@ def planned(
     trial = copy.copy(model)
     trial.network = copy.deepcopy(model.network)
     longest = min(MOST_PROBE_SECONDS, max(LEAST_PROBE_SECONDS, PROBE_SHARE * minutes * 60))
-    step_seconds = _seconds_per_step(ItemObjective(trial, train, world=world), trial, longest)
-    costs = Costs(step_seconds, _seconds_per_validation(trial, validation), spent())
+    with quick_threads():
+        step_seconds = _seconds_per_step(ItemObjective(trial, train, world=world), trial, longest)
+        validation_seconds = _seconds_per_validation(trial, validation)
+    costs = Costs(step_seconds, validation_seconds, spent())
     return plan_within(minutes, costs, model.config.training.validate_every)
 
 

@@ -1,4 +1,4 @@
-"""The number of threads of a run with a time budget, chosen by short trials.
+"""The number of threads for a time budget, chosen by short trials.
 
 The threads of a parallel loop wait for each other many times in a step. Where another process takes
 one of the cores, all wait until its time slice ends: on two cores, a step of 18 ms took 100 to
@@ -11,8 +11,11 @@ the same command gives the same weights.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+import time
 from collections import deque
+from collections.abc import Iterator
 
 import torch
 
@@ -22,6 +25,42 @@ FIRST_TRIAL, SHORTEST_WAIT = 0.02, 0.05  # shares of the budget
 DISTURBED = 1.5  # times the usual duration of a step: time for another trial
 HOPELESS = 3.0  # times the current duration: the end of a trial
 BETTER = 0.9  # times the current duration: a number of threads to keep
+_ROWS, _COLUMNS = 32, 256  # of a product of training
+_PRODUCTS, _LONGEST = 300, 0.2  # and the seconds after which it ends
+
+
+@contextlib.contextmanager
+def quick_threads() -> Iterator[None]:
+    """Use the quickest number of threads in the block."""
+    most = torch.get_num_threads()
+    torch.set_num_threads(quickest_threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(most)
+
+
+def quickest_threads() -> int:
+    """Return the largest number of threads that is not slowed down by other work on the machine."""
+    most = torch.get_num_threads()
+    numbers = [most >> halvings for halvings in range(most.bit_length())]
+    try:
+        seconds = {number: _seconds_per_product(number) for number in numbers}
+    finally:
+        torch.set_num_threads(most)
+    return max(n for n in numbers if seconds[n] <= DISTURBED * min(seconds.values()))
+
+
+def _seconds_per_product(threads: int) -> float:
+    """Return the mean time of a product in this number of threads, which wait at its end."""
+    torch.set_num_threads(threads)
+    left, right = torch.ones(_ROWS, _COLUMNS), torch.ones(_COLUMNS, 4 * _COLUMNS)
+    left @ right  # The first product starts the threads.
+    began, done, seconds = time.perf_counter(), 0, 0.0
+    while done < _PRODUCTS and seconds < _LONGEST:
+        left @ right
+        done, seconds = done + 1, time.perf_counter() - began
+    return seconds / done
 
 
 class ThreadTrials:
@@ -35,7 +74,9 @@ class ThreadTrials:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._most = self._threads = torch.get_num_threads()
+        self._most = torch.get_num_threads()
+        self._threads = quickest_threads()
+        torch.set_num_threads(self._threads)
         self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
         self._trial: list[float] | None = None
         self._usual: float | None = None

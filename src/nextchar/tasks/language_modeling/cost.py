@@ -42,20 +42,9 @@ def measure_cost(
     streams = training_streams(corpus, config, world=world)
     objective = StreamObjective(model.network, streams, config.training)
     stepper = Stepper(model.network.train(), objective, config.training)
-    threads = torch.get_num_threads()
-    if threads == 1 or device.type == "cuda" or world > 1:
-        step_seconds = _step_seconds(stepper, device, seconds)
-    else:
-        # Fewer threads are quicker where other work takes a core (``training.threads``).
-        step_seconds = _step_seconds(stepper, device, 2 / 3 * seconds)
-        try:
-            torch.set_num_threads(threads // 2)
-            step_seconds = min(step_seconds, _step_seconds(stepper, device, 1 / 3 * seconds))
-        finally:
-            torch.set_num_threads(threads)
     return Cost(
         weights=model.parameters,
-        step_seconds=step_seconds,
+        step_seconds=_step_seconds(stepper, device, seconds),
         validation_seconds=_validation_seconds(
             model.network, corpus, arithmetic_of(config.training.precision)
         ),

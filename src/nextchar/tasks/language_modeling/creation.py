@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.objective import StreamObjective
 from nextchar.training.planning import MAX_EPOCHS, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
+from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 PROBE_SHARE = 0.02  # of the budget, for each cost measurement
@@ -97,7 +99,8 @@ class NewLanguageModel:
                 copies=self._copies(vocabulary),
                 progress=self._preparing("encoding"),
             )
-            config, validation_seconds = self._decide(corpus, vocabulary)
+            with quick_threads() if self.config.training.minutes else contextlib.nullcontext():
+                config, validation_seconds = self._decide(corpus, vocabulary)
             for idle in without_effect(config.network, config.training, self.given):
                 tell(self.listeners, Noticed(message=f"without effect: {idle}"))
             if config.training.minutes is not None:

@@ -48,6 +48,7 @@ from nextchar.training.planning import most_steps, plan_within, too_short
 from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes
 from nextchar.training.seeds import seed_of
+from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 
@@ -153,13 +154,14 @@ class OpenLanguageModel(OpenRun):
     def plan(self, training: TrainingConfig, seconds: float, start: Start) -> Plan:
         """Return a plan of the steps and validations that fit into ``seconds``."""
         config = self._model.config
-        cost = measure_cost(
-            dataclasses.replace(config, training=training),
-            self._corpus,
-            self._model.vocabulary,
-            start.processes.device(training.device),
-            world=start.processes.world,
-        )
+        with quick_threads():
+            cost = measure_cost(
+                dataclasses.replace(config, training=training),
+                self._corpus,
+                self._model.vocabulary,
+                start.processes.device(training.device),
+                world=start.processes.world,
+            )
         spent = start.spent()
         plan = plan_within(cost, seconds - spent, training)
         if plan.steps < 1:
