@@ -107,6 +107,7 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 def shorten() -> None:
     """Let trainings of this process end after a few steps, and their trials after a moment."""
     from nextchar.nn import autotune
+    from nextchar.runs import training as run_training
     from nextchar.tasks import budget, item_task
     from nextchar.tasks.language_modeling import cost
     from nextchar.tasks.language_modeling.creation import NewLanguageModel
@@ -123,6 +124,7 @@ def shorten() -> None:
     decide = _with_few_steps(NewLanguageModel._decide)
     NewLanguageModel._decide = decide  # type: ignore[method-assign]
     item_task._decided = _with_few_steps(item_task._decided)
+    run_training._seconds_of = lambda *_given: None  # The budget would be filled with steps.
     extension.Extension = _ShortExtension  # type: ignore[assignment, misc]
 
 
@@ -138,8 +140,9 @@ def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:
     """Let what settles the config of a run settle for a few steps."""
 
     def decide_for_few(*given: Any, **named: Any) -> Any:
-        config = decide(*given, **named)
-        return config.with_options(steps=min(config.training.steps, MOST_STEPS))
+        config, validation_seconds = decide(*given, **named)
+        few = min(config.training.steps, MOST_STEPS)
+        return config.with_options(steps=few), validation_seconds
 
     return decide_for_few
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nextchar.config import Config
 from nextchar.errors import ConfigError, NonFiniteLossError, TextError, UnknownSymbolsError
-from nextchar.evaluation.dynamic import Adaptation
+from nextchar.evaluation.dynamic import Adaptation, Update
 from nextchar.evaluation.score import maximal_subsequences
 from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import CharVocabulary, learn
@@ -121,7 +121,7 @@ def test_a_network_that_learns_gets_better_and_is_itself_unchanged() -> None:
     before = {name: weight.clone() for name, weight in made.network.named_parameters()}
     text = TEXT * 5
     fixed = made.evaluate(text, exact=True).bits_per_char
-    learning = made.evaluate(text, adaptation=Adaptation(rate=1.0, clip=5.0)).bits_per_char
+    learning = made.evaluate(text, adaptation=Adaptation(rate=0.01)).bits_per_char
     assert learning < fixed - 0.5
     for name, weight in made.network.named_parameters():
         assert torch.equal(weight, before[name])
@@ -131,7 +131,7 @@ def test_a_network_that_learns_gets_better_and_is_itself_unchanged() -> None:
 @pytest.mark.parametrize("segment", [1, 7, 20])
 def test_no_prediction_knows_what_comes_at_it_or_after_it(segment: int) -> None:
     made = model("char")
-    adaptation = Adaptation(rate=1.0, clip=5.0, segment=segment)
+    adaptation = Adaptation(rate=0.01, segment=segment)
     one, other = TEXT[:100] + TEXT[:60], TEXT[:100] + TEXT[::-1][:60]
     scores = [made.score(text, adaptation=adaptation) for text in (one, other)]
     assert np.array_equal(scores[0].bits[:100], scores[1].bits[:100])
@@ -142,7 +142,7 @@ def test_no_prediction_knows_what_comes_at_it_or_after_it(segment: int) -> None:
 
 def test_a_score_that_learns_sums_to_its_evaluation() -> None:
     made = model("jamo")
-    adaptation = Adaptation(rate=0.5)
+    adaptation = Adaptation(rate=0.005)
     score = made.score(TEXT, adaptation=adaptation)
     measured = made.evaluate(TEXT, adaptation=adaptation)
     assert score.total_bits == pytest.approx(measured.nats / math.log(2), rel=1e-6)
@@ -150,9 +150,39 @@ def test_a_score_that_learns_sums_to_its_evaluation() -> None:
 
 def test_decay_leads_back_to_the_trained_weights() -> None:
     made = model("char")
-    forgetting = Adaptation(rate=1.0, clip=5.0, decay=1.0)
     fixed = made.evaluate(TEXT, exact=True).nats
-    assert made.evaluate(TEXT, adaptation=forgetting).nats == pytest.approx(fixed, rel=1e-6)
+    distances = [
+        abs(made.evaluate(TEXT, adaptation=Adaptation(rate=0.01, decay=decay)).nats - fixed)
+        for decay in (0.0, 0.1, 1.0)
+    ]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 0.5 * distances[0]
+
+
+def test_a_step_is_the_gradient_over_its_root_mean_square_and_decays() -> None:
+    """Golden rule of Krause et al. 2018, computed by hand on two weights."""
+    weight = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    sizes = [torch.tensor([0.1, 0.3], dtype=torch.float64)]
+    update = Update([weight], sizes, Adaptation(rate=0.01, decay=0.5, clip=1e9))
+    update.apply((torch.tensor([0.2, -0.3], dtype=torch.float64),))
+    moved = [1 - 0.01 * 0.2 / (0.1 + 0.3 * 0.2), 2 + 0.01 * 0.3 / (0.3 + 0.3 * 0.2)]
+    expected = [moved[0] + 0.25 * (1 - moved[0]), moved[1] + 0.75 * (2 - moved[1])]
+    assert weight.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_long_gradient_is_clipped_to_a_multiple_of_its_usual_length() -> None:
+    weight = torch.zeros(2, dtype=torch.float64)
+    sizes = [torch.tensor([0.3, 0.4], dtype=torch.float64)]
+    update = Update([weight], sizes, Adaptation(rate=0.01, decay=0.0, clip=2.0))
+    update.apply((torch.tensor([30.0, 40.0], dtype=torch.float64),))
+    expected = [-0.01 * g / (size + 0.3 * 0.35) for g, size in ((0.6, 0.3), (0.8, 0.4))]
+    assert weight.tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_text_to_evaluate_does_not_change_the_size_of_the_steps() -> None:
+    made = model("char")
+    one, other = (made.score(text, adaptation=Adaptation()) for text in (TEXT[:45], TEXT[:90]))
+    assert np.array_equal(one.bits, other.bits[:45])
 
 
 @pytest.mark.parametrize(

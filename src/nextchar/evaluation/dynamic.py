@@ -2,8 +2,12 @@
 
 After Krause, Kahembwe, Murray & Renals 2018 ("Dynamic evaluation of neural sequence models"). The
 text is read in short segments. Each segment is first predicted and scored, and the network then
-learns from it by one step of gradient descent. No symbol influences its own prediction or an
-earlier one.
+learns from it by one update. No symbol influences its own prediction or an earlier one.
+
+The step of a weight is divided by the root mean square of its gradient, and the weight decays
+towards its trained value, the faster the larger that root mean square is. Krause et al. measure it
+on the training text; here the network itself writes the text, so a run needs no other file, and
+the text to evaluate has no influence.
 
 Shapes: T predictions of a segment, V vocabulary size.
 """
@@ -26,6 +30,10 @@ from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State, detach
 from nextchar.text.vocabulary import Ids
 
+_WRITTEN_STREAMS, _WARM_UP, _SEED = 100, 20, 0  # of the text that the network writes
+_FLOOR = 0.3  # of the mean root mean square, added to that of each weight
+_TINY = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
@@ -34,20 +42,22 @@ class Adaptation:
     Attributes
     ----------
     rate
-        Learning rate of gradient descent on the mean nats of a segment; 0 disables learning.
+        Step of a weight whose gradient has the size of its root mean square; 0 disables learning.
+        A text that repeats itself, such as program code, gains from twice the default.
     segment
         Number of predictions between two updates.
     clip
-        Maximum norm of the gradient over all weights.
+        Maximum norm of the gradient over all weights, as a multiple of the norm of its root mean
+        square.
     decay
-        Fraction of the distance to the trained weights that each update moves back. The network
-        forgets a segment after about 1 / decay segments; 0 disables the decay.
+        Mean fraction of the distance to the trained weights that each update moves back. The
+        network forgets a segment after about 1 / decay segments; 0 disables the decay.
     """
 
-    rate: float = 0.3
+    rate: float = 0.001
     segment: int = 20
-    clip: float = 0.5
-    decay: float = 0.0
+    clip: float = 2.0
+    decay: float = 0.001
 
     def to_dict(self) -> dict[str, float]:
         """Return the options by their names in reports."""
@@ -82,34 +92,89 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
         Learning has diverged.
     """
     learner = copy.deepcopy(network).eval()
-    weights = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-    trained = [weight.detach().clone() for weight in weights] if adaptation.decay > 0 else []
-    state: State | None = None
+    weights: list[Tensor] = [each for each in learner.parameters() if each.requires_grad]
+    update = Update(weights, _root_mean_squares(learner, weights, adaptation), adaptation)
+    state, updated = None, False
     for piece in overlapping_pieces(chunks, adaptation.segment):
         ids = tensor_of(learner, piece)
         entered = state or learner.initial_state(1, int(ids[0]))
         logits, state = learner(ids[:-1].unsqueeze(1), detach(entered))
         logits = logits.squeeze(1)
-        yield logits.detach(), ids
-        loss = functional.cross_entropy(logits, ids[1:])
-        if not bool(loss.isfinite()):
+        if updated and not bool(logits.isfinite().all()):
             raise NonFiniteLossError(
-                f"dynamic evaluation has diverged: the loss is {loss.item()}; "
+                "dynamic evaluation has diverged: the logits are not finite numbers; "
                 f"try a rate below {adaptation.rate:g}"
             )
-        gradients = torch.autograd.grad(loss, weights)
-        with torch.no_grad():
-            _descend(weights, gradients, adaptation)
-            for weight, before in zip(weights, trained, strict=False):
-                weight.lerp_(before, adaptation.decay)
+        yield logits.detach(), ids
+        loss = functional.cross_entropy(logits, ids[1:])
+        update.apply(torch.autograd.grad(loss, weights))
+        updated = True
         report_symbols(len(ids) - 1)
 
 
-def _descend(
-    weights: Sequence[Tensor], gradients: Sequence[Tensor], adaptation: Adaptation
-) -> None:
-    """Apply one step of gradient descent with a clipped gradient."""
-    length = float(torch.nn.utils.get_total_norm(gradients))
-    step = adaptation.rate * min(1.0, adaptation.clip / max(length, 1e-12))
-    for weight, gradient in zip(weights, gradients, strict=True):
-        weight.sub_(gradient, alpha=step)
+class Update:
+    """An update of the weights from a gradient.
+
+    Parameters
+    ----------
+    weights
+        The weights, updated in place; they still have their trained values.
+    sizes
+        The root mean square of the gradient of each weight.
+    adaptation
+        The options.
+    """
+
+    def __init__(self, weights: list[Tensor], sizes: list[Tensor], adaptation: Adaptation) -> None:
+        count = sum(size.numel() for size in sizes)
+        mean = max(sum(float(size.sum()) for size in sizes) / count, _TINY)
+        self._weights = weights
+        self._trained = [weight.detach().clone() for weight in weights]
+        self._longest = adaptation.clip * max(_norm(sizes), _TINY)
+        self._steps = [adaptation.rate / (size + _FLOOR * mean) for size in sizes]
+        self._decays = [(adaptation.decay * size / mean).clamp(max=1.0) for size in sizes]
+        self._has_decay = adaptation.decay > 0
+
+    @torch.no_grad()
+    def apply(self, gradients: tuple[Tensor, ...]) -> None:
+        """Update the weights with their gradients."""
+        share = min(1.0, self._longest / max(_norm(gradients), _TINY))
+        torch._foreach_addcmul_(self._weights, gradients, self._steps, value=-share)
+        if self._has_decay:
+            torch._foreach_lerp_(self._weights, self._trained, self._decays)
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
+    return float(torch.nn.utils.get_total_norm(tensors))
+
+
+def _root_mean_squares(
+    network: Network, weights: list[Tensor], adaptation: Adaptation
+) -> list[Tensor]:
+    """Return the root mean square of the gradients of segments that the network writes itself."""
+    ids, start = _written(network, adaptation.segment)
+    squares = [torch.zeros_like(weight) for weight in weights]
+    for stream in range(ids.shape[1]):
+        state = tuple(tuple(part[stream : stream + 1] for part in layer) for layer in start)
+        logits, _ = network(ids[:-1, stream : stream + 1], state)
+        loss = functional.cross_entropy(logits.squeeze(1), ids[1:, stream])
+        gradients = torch.autograd.grad(loss, weights)
+        torch._foreach_addcmul_(squares, gradients, gradients)
+    return [(square / ids.shape[1]).sqrt() for square in squares]
+
+
+@torch.no_grad()
+def _written(network: Network, segment: int) -> tuple[Tensor, State]:
+    """Return segments of text that a network writes, int64[T+1, B], and the states before them."""
+    generator = torch.Generator().manual_seed(_SEED)
+    first = torch.randint(network.vocabulary_size, (_WRITTEN_STREAMS,), generator=generator)
+    device = next(network.parameters()).device
+    state, written = network.initial_state(_WRITTEN_STREAMS), [first]
+    start = state
+    for number in range(_WARM_UP + segment):
+        if number == _WARM_UP:
+            start = state
+        logits, state = network.step(written[-1].to(device), state)
+        drawn = torch.multinomial(logits.float().softmax(-1).cpu(), 1, generator=generator)
+        written.append(drawn.squeeze(1))
+    return torch.stack(written[_WARM_UP:]).to(device), start
