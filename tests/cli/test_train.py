@@ -237,10 +237,8 @@ def test_a_budget_shorter_than_the_start_trains_for_a_moment_and_says_why(
 def test_compilation_is_no_part_of_the_budget(
     nextchar: Run, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled = itertools.count(step=1000.0)  # a call of it compiles for 1,000 s more
-    monkeypatch.setattr(
-        "nextchar.tasks.language_modeling.creation.compilation_seconds", lambda: next(compiled)
-    )
+    compiled = itertools.count(1000.0, 1000.0)  # a call of it compiles for 1,000 s more
+    monkeypatch.setattr("nextchar.runs.task.compilation_seconds", lambda: next(compiled))
     values = nextchar(
         "train", texts / "english.txt", "--out", tmp_path / "run", "--minutes", "0.005", "--json",
         "--hidden-size", "8", "--embedding-size", "8", "--dropout", "0", "--batch-size", "64",
