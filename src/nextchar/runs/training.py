@@ -49,6 +49,7 @@ from nextchar.training.metrics import read_history
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.processes import together
+from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 CARD_FILE = "README.md"
@@ -272,6 +273,7 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
             write_bytes(folder / CARD_FILE, card)
             return {**dataclasses.asdict(result), "run": None}  # type: ignore[call-overload]
 
-        figures = processes.first(finish)
+        with quick_threads() if training.minutes else contextlib.nullcontext():
+            figures = processes.first(finish)
     result: Result = task.result_type(**{**figures, "run": folder})
     return result
