@@ -165,7 +165,8 @@ class LanguageModel(TextModel):
         load_parameters(network, weights)
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
-        model = cls(config, vocabulary, network, partial(_experts_of, folder.resolve(), vocabulary))
+        place = folder.resolve()
+        model = cls(config, vocabulary, network, partial(_experts_of, place, vocabulary), place)
         model.network.to(pick_device(device)).eval()
         return model
 

@@ -11,6 +11,9 @@ from nextchar.errors import NextcharError
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
+# Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without black and yellow.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+
 # Common fonts with Hangul, which the default font of matplotlib lacks.
 _MORE_FONTS = (
     "NanumGothic",
