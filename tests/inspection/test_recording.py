@@ -11,7 +11,7 @@ import torch
 from nextchar.config import NetworkConfig
 from nextchar.errors import TextError
 from nextchar.inspection import recording
-from nextchar.inspection.recording import longest, record
+from nextchar.inspection.recording import longest, record, states_before
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
 
@@ -64,16 +64,20 @@ def test_a_recording_has_the_very_states_of_the_network_and_its_logits(
         assert "".join(layer.gates) == LETTERS[options["cell"]]
 
 
-def test_every_earlier_state_is_that_after_the_beginning_of_the_text() -> None:
-    network = network_of(cell="lstm")
-    recorded = record(network, IDS)
-    beginning = torch.from_numpy(IDS[:17]).unsqueeze(1)
-    _, state = network(beginning, network.initial_state(1), path="stepwise")
-    found = recorded.state_before(np.array([17, 0]), network)
-    for parts, expected in zip(found, state, strict=True):
-        for part, then in zip(parts, expected, strict=True):
-            assert torch.allclose(part[0], then[0], atol=1e-6)
-            assert not part[1].any()
+@pytest.mark.parametrize("options", CELLS.values(), ids=CELLS)
+def test_the_states_before_some_places_are_those_after_the_beginnings_of_the_text(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "SYMBOLS_AT_ONCE", 7)
+    network = network_of(**options)
+    found = states_before(network, IDS, np.array([0, 1, 17]))
+    for place, end in enumerate((0, 1, 17)):
+        state = network.initial_state(1)
+        for each in IDS[:end]:
+            _, state = network.step(torch.tensor([each]), state)
+        for parts, expected in zip(found, state, strict=True):
+            for part, then in zip(parts, expected, strict=True):
+                assert torch.allclose(part[place], then[0], atol=1e-6)
 
 
 def test_gates_and_state_obey_the_equation_of_the_lstm() -> None:
@@ -100,7 +104,7 @@ def test_a_network_that_begins_after_a_symbol_is_recorded_from_its_state() -> No
     recorded = record(network, np.array([1, 2]))
     expected = record(network, np.array([3, 1, 2]))  # zeros before the separator itself
     assert np.allclose(recorded.layers[0].h, expected.layers[0].h[1:], atol=1e-6)
-    before = recorded.state_before(np.array([0]), network)
+    before = states_before(network, np.array([1, 2]), np.array([0]))
     assert np.allclose(before[0][0][0].numpy(), expected.layers[0].h[0], atol=1e-6)
 
 

@@ -78,20 +78,6 @@ class Recording:
     logits: Values | None
     state: State
 
-    def state_before(self, places: NDArray[np.int64], network: Network) -> State:
-        """Return the state before the symbols at some places, one stream for each."""
-        first = network.initial_state(1, first=int(self.ids[0]))
-        layers = []
-        for layer, initial in zip(self.layers, first, strict=True):
-            parts = (layer.h,) if layer.c is None else (layer.h, layer.c)
-            layers.append(
-                tuple(
-                    _rows_before(part, places, start)
-                    for part, start in zip(parts, initial, strict=True)
-                )
-            )
-        return tuple(layers)
-
 
 def record(
     network: Network,
@@ -125,7 +111,7 @@ def record(
     recorders = [_Recorder(cell, len(ids), gates=gates) for cell in network.stack.cells]
     kept = np.empty((len(ids), network.vocabulary_size), np.float32) if logits else None
     state = network.initial_state(1, first=int(ids[0]))
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(ids), SYMBOLS_AT_ONCE):
             piece = torch.from_numpy(ids[start : start + SYMBOLS_AT_ONCE])
             order = iter(recorders)
@@ -139,6 +125,41 @@ def record(
                 kept[start : start + len(piece)] = reading.logits[:, 0].float().cpu().numpy()
     layers = tuple(each.recorded() for each in recorders)
     return Recording(ids=ids, layers=layers, logits=kept, state=state)
+
+
+def states_before(network: Network, ids: NDArray[np.int64], places: NDArray[np.int64]) -> State:
+    """Read a text from its start, and return the states before the symbols at some places.
+
+    The text is read by the fastest path of the cells, and nothing else is kept: memory does not
+    grow with the text.
+
+    Parameters
+    ----------
+    network
+        Switched to evaluation mode.
+    ids
+        The symbols, int64[T], T ≥ 1.
+    places
+        Ascending indices of symbols, int64[n].
+
+    Returns
+    -------
+    State
+        One stream for each place, [n, H].
+    """
+    network.eval()
+    state, read, found = network.initial_state(1, first=int(ids[0])), 0, []
+    with torch.no_grad():
+        for place in places.tolist():
+            for start in range(read, place, SYMBOLS_AT_ONCE):
+                piece = torch.from_numpy(ids[start : min(start + SYMBOLS_AT_ONCE, place)])
+                state = network.read(piece.unsqueeze(1).to(network.head.weight.device), state).state
+            read = place
+            found.append(state)
+    return tuple(
+        tuple(torch.cat(parts) for parts in zip(*layers, strict=True))
+        for layers in zip(*found, strict=True)
+    )
 
 
 def longest(network: Network, *, gates: bool = True, logits: bool = False) -> int:
@@ -202,9 +223,3 @@ class _Recorder:
 
 def _letters(cell: Cell) -> tuple[str, ...]:
     return tuple(LETTERS[name] for name in cell.gate_names if name in LETTERS)
-
-
-def _rows_before(part: Values, places: NDArray[np.int64], start: Tensor) -> Tensor:
-    """Return the rows before some places [n, H]; before the first symbol there is ``start``."""
-    rows = torch.from_numpy(part[np.maximum(places - 1, 0)]).to(start)
-    return torch.where(torch.from_numpy(places == 0).to(start.device).unsqueeze(1), start, rows)
