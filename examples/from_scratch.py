@@ -70,7 +70,7 @@ def lstm(w: Weights, x: np.ndarray, state: State) -> tuple[State, State]:
 
 def lstm_back(kept: State, d_state: State) -> tuple[np.ndarray, State]:
     (i, f, c_new, o, c_prev, tanh_c), (dh, dc) = kept, d_state
-    dc = dc + dh * o * (1 - tanh_c**2)  # [H]; c counts in the next c, and in h
+    dc = dc + dh * o * (1 - tanh_c**2)  # [H]; c acts on h and on the next c
     dz_i = dc * c_new * i * (1 - i)  # [H]; σ' = σ (1 - σ)
     dz_f = dc * c_prev * f * (1 - f)
     dz_c = dc * i * (1 - c_new**2)
@@ -96,7 +96,7 @@ def bptt(cell: str, w: Weights, ids: list[int], state: State) -> tuple[float, We
     dw, d_state = tuple(map(np.zeros_like, w)), tuple(map(np.zeros_like, state))
     for x, h_prev, kept, h, p, target in reversed(trace):  # backward through time, t = T … 1
         dy = (p - one_hot(target, V)) / T  # [V]; through cross-entropy and softmax at once
-        dh = W_out.T @ dy + d_state[0]  # [H] = [H, V] [V] + [H]; h counts in y and in the next z
+        dh = W_out.T @ dy + d_state[0]  # [H] = [H, V] [V] + [H]; h acts on y and on the next z
         dz, d_rest = step_back(kept, (dh, *d_state[1:]))  # [n]
         d_state = (U.T @ dz, *d_rest)  # dh₋ [H] = [H, n] [n]
         shares = np.outer(dz, x), np.outer(dz, h_prev), dz, np.outer(dy, h), dy
