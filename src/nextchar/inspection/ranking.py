@@ -76,7 +76,7 @@ def rank_units(
             centred = ranked - (len(known) + 1) / 2
             found.append((_standardized(ranked) if is_graded else centred).T @ weights)
     directed = np.concatenate(found)
-    measures = np.abs(directed) if is_graded else np.abs(directed) + 0.5
+    measures = np.minimum(np.abs(directed) + (0.0 if is_graded else 0.5), 1.0)
     return Ranking(
         measures=measures[:, 0],
         signs=np.where(directed[:, 0] < 0, -1.0, 1.0),
