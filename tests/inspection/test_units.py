@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from nextchar.config import CellName, Config, NetworkConfig, VocabularyKind, TextConfig
+from nextchar.config import CellName, Config, NetworkConfig, TextConfig, VocabularyKind
 from nextchar.errors import ConfigError, TextError
 from nextchar.inspection.phrases import brightest_passage, similar_phrases, units_on
 from nextchar.language_model.model import LanguageModel
