@@ -16,6 +16,7 @@ from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
 from nextchar.generation.engine import Engine, MixtureUse, TextGenerator
+from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
@@ -125,6 +126,7 @@ def write_on(
     weights: StoredWeights = "float32",
     sampling: Sampling | None = None,
     mixture: MixtureUse = (None, "none"),
+    fixed: Fixed | None = None,
 ) -> Iterator[list[str]]:
     """Generate a text for each seed; see ``LanguageModel.stream``.
 
@@ -144,6 +146,7 @@ def write_on(
         constraint=constraint_of(vocabulary, start, match, forbid),
         length=NO_LIMIT if ending.length is None else ending.length,
         mixture=mixture,
+        fixed=fixed,
     )
     return write_texts(writer, vocabulary, start.shown, ending, len(seeds))
 
