@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from nextchar.cli import (
+    inspect_gradients,
+    inspect_memory,
+    inspect_probe,
+    inspect_training,
+    inspect_units,
+)
 from nextchar.cli.commands import Commands
 
 app = Commands("inspect", "Look inside a run: gradients, gates, units, memory, errors.")
 
 # The module of each command, which has ``add_to``.
-_COMMANDS: tuple[ModuleType, ...] = ()
+_COMMANDS: tuple[ModuleType, ...] = (
+    inspect_gradients,
+    inspect_memory,
+    inspect_training,
+    inspect_probe,
+    inspect_units,
+)
 for each in _COMMANDS:
     each.add_to(app)
 
