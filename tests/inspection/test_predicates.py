@@ -28,6 +28,8 @@ def _marked(name: str, text: str) -> str:
         ("quotes", "don't 'go', he's", "0000001110000000"),
         ("quotes", '\'tis "a"', "00000110"),
         ("quotes", 'a "b\n\nc "d"', "00000000110"),
+        ("quotes", 'a" said b. "c"', "00000000000110"),
+        ("quotes", '("a","b")', "011001100"),
         ("brackets", "a(b[c])d", "01111100"),
         ("brackets", ":( (a) ", "0001100"),
         ("brackets", "a) (b)", "000110"),

@@ -27,9 +27,20 @@ _TAB = 4  # columns
 _PARAGRAPH = re.compile(r"(?:[^\n]+\n?)+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-# An apostrophe is a quote only outside of words, and only if another one ends it.
+# A straight mark opens only where something begins, so a text may start inside a quote. An apostrophe
+# is a quote only outside of words, and only if another one ends it.
 _QUOTED = re.compile(
-    r"\"[^\"]*\"|“[^”]*”|«[^»]*»|「[^」]*」|『[^』]*』|‘(?:[^’]|’\w)*’|(?<!\w)'(?=\S)[^']*(?:'\w[^']*)*(?<=\S)'(?!\w)"
+    "|".join(
+        (
+            r"(?<![^\s(\[{<=:,'‘—–-])\"(?=\S)[^\"]*\"(?!\w)",
+            r"“[^”]*”",
+            r"«[^»]*»",
+            r"「[^」]*」",
+            r"『[^』]*』",
+            r"‘(?:[^’]|’\w)*’",
+            r"(?<!\w)'(?=\S)[^']*(?:'\w[^']*)*(?<=\S)'(?!\w)",
+        )
+    )
 )
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "（": "）", "【": "】", "〈": "〉", "《": "》"}
 _CLOSING = frozenset(_BRACKETS.values())
