@@ -27,8 +27,8 @@ _TAB = 4  # columns
 _PARAGRAPH = re.compile(r"(?:[^\n]+\n?)+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-# A straight mark opens only where something begins, so a text may start inside a quote. An apostrophe
-# is a quote only outside of words, and only if another one ends it.
+# A straight mark opens only where something begins, so a text may start inside a quote. An
+# apostrophe is a quote only outside of words, and only if another one ends it.
 _QUOTED = re.compile(
     "|".join(
         (
