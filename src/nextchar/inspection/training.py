@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.config import Config, NetworkConfig
+from nextchar.generation.prompts import separator_of
 from nextchar.inspection.baselines import MOST_COUNTED, MOST_MEASURED, Baselines
 from nextchar.inspection.diagnosis import Diagnosis, diagnose
 from nextchar.inspection.gradients import measure_gradients
@@ -26,6 +27,7 @@ from nextchar.nn.network import Network
 from nextchar.nn.parameters import load_parameters
 from nextchar.run_files.model_files import load_config, load_vocabulary, load_weights
 from nextchar.text.corpus import Corpus
+from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE
 from nextchar.training.extension import current, is_finished, progress_of
 from nextchar.training.metrics import read_history
@@ -218,7 +220,7 @@ def inspect_training(run: Path) -> TrainingCourse:
     idle: tuple[IdleUnits, ...] = ()
     reach = None
     if (run / LAST_FILE).exists() and len(measured) > 0:
-        network = _newest(run, config, len(vocabulary))
+        network = _newest(run, config, vocabulary)
         read = measured[: min(_SYMBOLS, longest(network, gates=False))]
         layers = record(network, read, gates=False).layers
         idle = tuple(IdleUnits.of(layer, _limits(config.network)) for layer in layers)
@@ -242,14 +244,16 @@ def inspect_training(run: Path) -> TrainingCourse:
     )
 
 
-def _newest(run: Path, config: Config, symbols: int) -> Network:
+def _newest(run: Path, config: Config, vocabulary: Vocabulary) -> Network:
     """Return the network with the weights of the last save."""
 
     def build() -> Network:
-        return Network(symbols, config.network, generator=None)
+        return Network(len(vocabulary), config.network, generator=None)
 
     network = build()
     load_parameters(network, load_weights(run, build, "last"))
+    if config.training.reset_probability == 0:
+        network.begins_after = separator_of(vocabulary)
     return network
 
 

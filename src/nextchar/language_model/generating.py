@@ -18,6 +18,7 @@ from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
 from nextchar.generation.engine import Engine, MixtureUse, TextGenerator
 from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
@@ -51,65 +52,6 @@ class Ending:
             raise ConfigError(f"lines must be at least 0 (0 means no limit); got {self.lines}")
         if not all(self.stop):
             raise ConfigError(f"stop strings must have at least one character; got {self.stop!r}")
-
-
-@dataclass(frozen=True)
-class EncodedPrompt:
-    """The beginning of a text.
-
-    Attributes
-    ----------
-    context
-        The ids that the network reads first, [n], n ≥ 1.
-    shown
-        The ids of the prompt, which are part of the text.
-    inside
-        Symbols that would change the last character of the prompt if they came next.
-    """
-
-    context: Ids
-    shown: Ids
-    inside: list[int]
-
-
-def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> EncodedPrompt:
-    """Encode a prompt; an empty prompt gets the context of ``context_of``.
-
-    Raises
-    ------
-    UnknownSymbolsError
-        The vocabulary lacks symbols of the prompt.
-    """
-    ids = vocabulary.encode(prompt, unknown=unknown)
-    is_incomplete = "\udc80" <= prompt[-1:] <= "\udcff"  # an incomplete UTF-8 character
-    inside = [] if is_incomplete else np.flatnonzero(~vocabulary.starts_character).tolist()
-    return EncodedPrompt(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
-
-
-def context_of(vocabulary: Vocabulary) -> Ids:
-    """Return the context of a text without a prompt, ids [1].
-
-    It is a record separator, a line break or a space. If the vocabulary has none of them, it is the
-    first symbol that begins a character.
-    """
-    separator = separator_of(vocabulary)
-    if separator is not None:
-        return np.array([separator], vocabulary.dtype)
-    begins = np.flatnonzero(vocabulary.starts_character)
-    first: Ids = begins[begins != vocabulary.unknown_id][:1].astype(vocabulary.dtype)
-    return first
-
-
-def separator_of(vocabulary: Vocabulary) -> int | None:
-    """Return the symbol that separates texts, or ``None`` if the vocabulary has none.
-
-    It is the first of a record separator, a line break and a space in the vocabulary.
-    """
-    for symbol in ("\x1e", "\n", " "):
-        ids = vocabulary.encode(symbol, unknown="skip")
-        if len(ids) > 0:
-            return int(ids[0])
-    return None
 
 
 def write_on(
@@ -149,11 +91,6 @@ def write_on(
         fixed=fixed,
     )
     return write_texts(writer, vocabulary, start.shown, ending, len(seeds))
-
-
-def excluded_of(vocabulary: Vocabulary) -> list[int]:
-    """Return the symbols that are never generated: ``<unk>``, if the vocabulary has it."""
-    return [] if vocabulary.unknown_id is None else [vocabulary.unknown_id]
 
 
 def constraint_of(

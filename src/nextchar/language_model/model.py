@@ -15,10 +15,11 @@ from nextchar.errors import ConfigError
 from nextchar.generation.engine import Engine
 from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.prompts import separator_of
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.search import Beam
 from nextchar.generation.uniforms import resolve_seed
-from nextchar.language_model.generating import Ending, separator_of, write_on
+from nextchar.language_model.generating import Ending, write_on
 from nextchar.language_model.options import (
     SamplingOptions,
     SearchOptions,
