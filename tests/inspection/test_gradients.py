@@ -13,14 +13,9 @@ from torch.nn import functional
 from nextchar.config import Config
 from nextchar.errors import ConfigError, TextError
 from nextchar.inspection.gradient_comparison import GradientComparison
+from nextchar.inspection.gradient_flow import GradientFlow, PartGradients, TrainingNorms
 from nextchar.inspection.gradient_words import verdict_words
-from nextchar.inspection.gradients import (
-    PLACES,
-    GradientFlow,
-    PartGradients,
-    TrainingNorms,
-    measure_gradients,
-)
+from nextchar.inspection.gradients import PLACES, measure_gradients
 from nextchar.inspection.jacobians import spectral_radii
 from nextchar.inspection.sample import Sample
 from nextchar.language_model.model import LanguageModel

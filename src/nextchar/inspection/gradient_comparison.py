@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nextchar.inspection.gradient_flow import GradientFlow
 from nextchar.inspection.gradient_plots import plot_comparison
 from nextchar.inspection.gradient_words import comparison_lines
-from nextchar.inspection.gradients import GradientFlow
 
 
 class GradientComparison:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nextchar.inspection.gradients import FALLEN, GradientFlow, PartGradients, TrainingNorms
+from nextchar.inspection.gradient_flow import FALLEN, GradientFlow, PartGradients, TrainingNorms
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure, show_decades
 
 _STYLES = {"h": "-", "c": "--"}

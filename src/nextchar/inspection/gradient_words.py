@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from nextchar.inspection.gradients import GradientFlow, LayerGradients, PartGradients, TrainingNorms
+from nextchar.inspection.gradient_flow import (
+    GradientFlow,
+    LayerGradients,
+    PartGradients,
+    TrainingNorms,
+)
 
 _SHOWN_LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 

@@ -14,7 +14,8 @@ import numpy as np
 from nextchar.config import Config
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError
-from nextchar.inspection.gradients import GradientFlow, measure_gradients
+from nextchar.inspection.gradient_flow import GradientFlow
+from nextchar.inspection.gradients import measure_gradients
 from nextchar.inspection.memory import MemoryReport, report_memory
 from nextchar.inspection.probe import Probe, StateKind, probe_states
 from nextchar.inspection.recording import Recording, record
