@@ -263,17 +263,22 @@ def _standardized(features: Tensor, held_out: int) -> Tensor:
 
 
 def _fit(features: Tensor, targets: Tensor, labels: int) -> tuple[SparseSolution, float]:
-    """Choose the penalty on a fifth of the texts; learn from all of them with it."""
+    """Choose the penalty on a fifth of the texts; learn from all of them with it.
+
+    It is the strongest one within a standard error of the best: the fewest units that do as well.
+    """
     count = max(1, round(_HELD_OUT * len(features)))
     strongest = strongest_penalty(features[count:], targets[count:], labels)
     start = SparseSolution(torch.zeros(features.shape[1], labels), torch.zeros(labels))
-    solution, best = start, (-1.0, strongest)
+    solution, found = start, []
     for share in _PENALTIES:
         penalty = max(share * strongest, 1e-9)
         solution = regress_sparsely(features[count:], targets[count:], solution, penalty)
-        accuracy = _accuracy(solution.predict(features[:count]), targets[:count])
-        best = max(best, (accuracy, penalty))
-    return regress_sparsely(features, targets, start, best[1]), best[1]
+        found.append((_accuracy(solution.predict(features[:count]), targets[:count]), penalty))
+    best = max(accuracy for accuracy, _ in found)
+    least = best - math.sqrt(best * (1 - best) / count)
+    chosen = next(penalty for accuracy, penalty in found if accuracy >= least)
+    return regress_sparsely(features, targets, start, chosen), chosen
 
 
 def _accuracy(predicted: Tensor, targets: Tensor) -> float:
