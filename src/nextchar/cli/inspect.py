@@ -8,6 +8,7 @@ from nextchar.cli import (
     inspect_gradients,
     inspect_memory,
     inspect_probe,
+    inspect_temperature,
     inspect_training,
     inspect_units,
 )
@@ -20,6 +21,7 @@ _COMMANDS: tuple[ModuleType, ...] = (
     inspect_gradients,
     inspect_memory,
     inspect_training,
+    inspect_temperature,
     inspect_probe,
     inspect_units,
 )

@@ -20,6 +20,13 @@ from nextchar.inspection.memory import MemoryReport, report_memory
 from nextchar.inspection.probe import Probe, StateKind, probe_states
 from nextchar.inspection.recording import Recording, record
 from nextchar.inspection.sample import LIMIT, Sample, sample_of_text
+from nextchar.inspection.temperature import (
+    LENGTH,
+    TEMPERATURES,
+    TemperatureReport,
+    report_temperatures,
+)
+from nextchar.inspection.training import TrainingCourse, inspect_training
 from nextchar.inspection.units import COUNT, EXCERPT, UnitReport, report_units
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
@@ -249,6 +256,60 @@ class Inspector:
             lags=lags,
             seed=seed,
         )
+
+    @checked
+    def temperature(
+        self,
+        prompt: str = "",
+        *,
+        temperatures: Sequence[float] = TEMPERATURES,
+        length: int = LENGTH,
+        seed: int = 0,
+    ) -> TemperatureReport:
+        """Continue a prompt at several temperatures, and compare what follows it.
+
+        Parameters
+        ----------
+        prompt
+            The beginning of the text.
+        temperatures
+            The temperatures; 0 is argmax.
+        length
+            Number of symbols to write at each.
+        seed
+            Seed of all texts.
+
+        Raises
+        ------
+        ConfigError
+            A temperature or the length is out of range.
+        UnknownSymbolsError
+            The vocabulary lacks symbols of the prompt.
+        """
+        return report_temperatures(
+            self.network,
+            self.vocabulary,
+            self._form.of(prompt),
+            temperatures=temperatures,
+            length=length,
+            seed=seed,
+        )
+
+    def training(self) -> TrainingCourse:
+        """Read the course of the run's training, and name what is wrong.
+
+        Raises
+        ------
+        ConfigError
+            The model was not loaded from a run.
+        RunError, CorpusError
+            The run is damaged.
+        """
+        if self.run is None:
+            raise ConfigError(
+                "the model was not loaded from a run, so it has no training on record"
+            )
+        return inspect_training(self.run)
 
     def _untrained(self) -> Network:
         """Return a network with the initial weights of the run's seed."""
