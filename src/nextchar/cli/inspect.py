@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from nextchar.cli import (
+    inspect_gates,
     inspect_gradients,
     inspect_memory,
     inspect_probe,
@@ -19,6 +20,7 @@ app = Commands("inspect", "Look inside a run: gradients, gates, units, memory, e
 # The module of each command, which has ``add_to``.
 _COMMANDS: tuple[ModuleType, ...] = (
     inspect_gradients,
+    inspect_gates,
     inspect_memory,
     inspect_training,
     inspect_temperature,

@@ -13,13 +13,16 @@ import numpy as np
 
 from nextchar.config import Config
 from nextchar.config.arguments import checked
-from nextchar.errors import ConfigError
+from nextchar.errors import ConfigError, as_option
+from nextchar.inspection.gates import EXCERPT as GATE_EXCERPT
+from nextchar.inspection.gates import MAX_EXCERPT, GateReport, measure_gates
 from nextchar.inspection.gradient_flow import GradientFlow
 from nextchar.inspection.gradients import measure_gradients
 from nextchar.inspection.memory import MemoryReport, report_memory
 from nextchar.inspection.probe import Probe, StateKind, probe_states
 from nextchar.inspection.recording import Recording, record
 from nextchar.inspection.sample import LIMIT, Sample, sample_of_text
+from nextchar.inspection.symbols import symbol_marks
 from nextchar.inspection.temperature import (
     LENGTH,
     TEMPERATURES,
@@ -164,6 +167,52 @@ class Inspector:
             [labels[place] for place in known],
             state=state,
             seed=seed,
+        )
+
+    @checked
+    def gates(
+        self,
+        text: str | Sample,
+        *,
+        unit: str | None = None,
+        layer: int | None = None,
+        gate: str | None = None,
+        excerpt: int = GATE_EXCERPT,
+    ) -> GateReport:
+        """Measure how often gates are open or closed, and name dead, saturated and idle units.
+
+        Parameters
+        ----------
+        text
+            The text, of at least two symbols.
+        unit
+            The unit to draw, such as ``"1.57"``, counted from 1.
+        layer
+            The layer in the picture, from 1; by default that of the unit, or the last one.
+        gate
+            The gate to draw: i, f or o of an LSTM, r or z of a GRU; by default all.
+        excerpt
+            The number of symbols to draw, at most 1000.
+
+        Raises
+        ------
+        ConfigError
+            The cells have no gates, or there is no such unit, layer or gate.
+        TextError
+            The text is too short.
+        """
+        sample = self.sample(text)
+        if not 1 <= excerpt <= MAX_EXCERPT:
+            raise ConfigError(
+                f"{as_option('excerpt')} must be from 1 to {MAX_EXCERPT:,}; got {excerpt}"
+            )
+        return measure_gates(
+            self.network,
+            sample,
+            symbol_marks(self.vocabulary, sample.ids[:excerpt]),
+            unit=unit,
+            layer=layer,
+            gate=gate,
         )
 
     @checked

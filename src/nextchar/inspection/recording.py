@@ -85,8 +85,9 @@ def record(
     *,
     gates: bool = True,
     logits: bool = False,
+    state: State | None = None,
 ) -> Recording:
-    """Read a text from its start, and keep what happens in every layer.
+    """Read a text, and keep what happens in every layer.
 
     Parameters
     ----------
@@ -96,6 +97,8 @@ def record(
         The symbols, int64[T], T ≥ 1 and at most ``longest(network, …)``.
     gates, logits
         Whether to keep the gates, and the logits.
+    state
+        The state of one stream before the text; ``None`` for that before any text.
 
     Raises
     ------
@@ -110,7 +113,8 @@ def record(
     network.eval()
     recorders = [_Recorder(cell, len(ids), gates=gates) for cell in network.stack.cells]
     kept = np.empty((len(ids), network.vocabulary_size), np.float32) if logits else None
-    state = network.initial_state(1, first=int(ids[0]))
+    if state is None:
+        state = network.initial_state(1, first=int(ids[0]))
     with torch.no_grad():
         for start in range(0, len(ids), SYMBOLS_AT_ONCE):
             piece = torch.from_numpy(ids[start : start + SYMBOLS_AT_ONCE])
@@ -166,7 +170,7 @@ def longest(network: Network, *, gates: bool = True, logits: bool = False) -> in
     """Return the maximum number of symbols of a recording, from its memory (``MAX_VALUES``)."""
     each = network.vocabulary_size if logits else 0
     for cell in network.stack.cells:
-        letters = _letters(cell) if gates else ()
+        letters = letters_of(cell) if gates else ()
         each += cell.hidden_size * (cell.state_count + len(letters))
     return MAX_VALUES // each
 
@@ -187,7 +191,7 @@ class _Recorder:
     def __init__(self, cell: Cell, length: int, *, gates: bool) -> None:
         shape = (length, cell.hidden_size)
         self._parts = [np.empty(shape, np.float32) for _ in range(cell.state_count)]
-        letters = _letters(cell) if gates else ()
+        letters = letters_of(cell) if gates else ()
         self._gates = {letter: np.empty(shape, np.float32) for letter in letters}
         self._read = 0
 
@@ -221,5 +225,6 @@ class _Recorder:
         return LayerRecording(h=h, c=c[0] if c else None, gates=self._gates)
 
 
-def _letters(cell: Cell) -> tuple[str, ...]:
+def letters_of(cell: Cell) -> tuple[str, ...]:
+    """Return the letters of a cell's gates, none of an rnn."""
     return tuple(LETTERS[name] for name in cell.gate_names if name in LETTERS)
