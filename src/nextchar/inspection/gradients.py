@@ -28,6 +28,7 @@ from nextchar.inspection.gradient_flow import (
 )
 from nextchar.inspection.jacobians import singular_values, spectral_radii
 from nextchar.inspection.sample import Sample
+from nextchar.inspection.threads import one_thread
 from nextchar.inspection.windows import Windows, draw_windows, in_float64, read_windows
 from nextchar.nn.network import Network
 
@@ -78,16 +79,17 @@ def measure_gradients(
     longest = _longest_lag(sample, lags)
     windows = draw_windows(network, sample.ids, longest, PLACES, seed=seed)
     double = in_float64(network)
-    with torch.enable_grad():
+    with one_thread(), torch.enable_grad():
         norms, parameters = _norms(double, windows)
         values = singular_values(double, windows)
+        radii = [spectral_radii(cell) for cell in network.stack.cells]
     layers = tuple(
         LayerGradients(
             parts={name: PartGradients(norms=part) for name, part in parts.items()},
-            radii=spectral_radii(cell),
+            radii=of_gates,
             singular_values=largest,
         )
-        for cell, parts, largest in zip(network.stack.cells, norms, values, strict=True)
+        for parts, of_gates, largest in zip(norms, radii, values, strict=True)
     )
     return GradientFlow(
         name=name,

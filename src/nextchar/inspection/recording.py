@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.errors import TextError
+from nextchar.inspection.threads import one_thread
 from nextchar.nn.cell import Cell, CellState, Inputs
 from nextchar.nn.network import Network, State
 
@@ -115,7 +116,7 @@ def record(
     kept = np.empty((len(ids), network.vocabulary_size), np.float32) if logits else None
     if state is None:
         state = network.initial_state(1, first=int(ids[0]))
-    with torch.no_grad():
+    with one_thread(), torch.no_grad():
         for start in range(0, len(ids), SYMBOLS_AT_ONCE):
             piece = torch.from_numpy(ids[start : start + SYMBOLS_AT_ONCE])
             order = iter(recorders)
@@ -153,7 +154,7 @@ def states_before(network: Network, ids: NDArray[np.int64], places: NDArray[np.i
     """
     network.eval()
     state, read, found = network.initial_state(1, first=int(ids[0])), 0, []
-    with torch.no_grad():
+    with one_thread(), torch.no_grad():
         for place in places.tolist():
             for start in range(read, place, SYMBOLS_AT_ONCE):
                 piece = torch.from_numpy(ids[start : min(start + SYMBOLS_AT_ONCE, place)])
