@@ -14,11 +14,13 @@ Shapes: T positions, U units, S sets of labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nextchar.inspection.predicates import Labels
 
 SHIFTS = 20
 _UNITS_AT_ONCE = 128
@@ -44,55 +46,100 @@ class Ranking:
 
 
 def rank_units(
-    blocks: Iterable[NDArray[np.float32]],
-    values: NDArray[np.float64],
-    *,
-    is_graded: bool,
-    seed: int,
-) -> Ranking:
-    """Measure how well units follow a label, and a label that was shifted.
+    blocks: Iterable[NDArray[np.float32]], labels: Sequence[Labels], *, seed: int
+) -> list[Ranking]:
+    """Measure how well units follow labels, and labels that were shifted.
+
+    Each unit is sorted once for all labels.
 
     Parameters
     ----------
     blocks
         The values of units, [T, U] in all.
-    values
-        The label, float64[T]: not constant, NaN where it does not apply.
-    is_graded
-        Whether it is graded, or true or false.
+    labels
+        The labels of T symbols.
     seed
         Draws the shifts.
     """
-    applies = ~np.isnan(values)
-    known = values[applies]
-    rows = np.stack([known, *_shifted(known, seed)])
-    true = known.sum()
-    weights = _standardized(ranks(rows.T)) if is_graded else rows.T / (true * (len(known) - true))
-    found = []
+    groups = [_Group(labels, places, seed) for places in _places_by_domain(labels)]
     for block in blocks:
         for start in range(0, block.shape[1], _UNITS_AT_ONCE):
-            ranked = ranks(block[applies, start : start + _UNITS_AT_ONCE])
-            # The ranks of n₁ true positions of T sum to n₁ n₀ (AUC − ½) more than their mean.
-            centred = ranked - (len(known) + 1) / 2
-            found.append((_standardized(ranked) if is_graded else centred).T @ weights)
-    directed = np.concatenate(found)
-    measures = np.minimum(np.abs(directed) + (0.0 if is_graded else 0.5), 1.0)
-    return Ranking(
-        measures=measures[:, 0],
-        signs=np.where(directed[:, 0] < 0, -1.0, 1.0),
-        controls=measures[:, 1:].max(0),
-    )
+            part = block[:, start : start + _UNITS_AT_ONCE]
+            order = part.argsort(0)
+            for group in groups:
+                group.measure(part, order)
+    found = {place: ranking for group in groups for place, ranking in group.rankings()}
+    return [found[place] for place in range(len(labels))]
+
+
+def _places_by_domain(labels: Sequence[Labels]) -> list[list[int]]:
+    """Group the labels, by index, that apply to the same symbols."""
+    groups: dict[bytes, list[int]] = {}
+    for place, each in enumerate(labels):
+        groups.setdefault(each.applies.tobytes(), []).append(place)
+    return list(groups.values())
+
+
+class _Group:
+    """Labels that apply to the same symbols, so that they share the ranks of the units."""
+
+    def __init__(self, labels: Sequence[Labels], places: Sequence[int], seed: int) -> None:
+        self._places = places
+        self._is_graded = [labels[place].is_graded for place in places]
+        self._applies = labels[places[0]].applies
+        self._found: list[list[NDArray[np.float64]]] = [[] for _ in places]
+        self._weights = []
+        for place in places:
+            known = labels[place].values[self._applies]
+            rows = np.stack([known, *_shifted(known, seed)])
+            true = known.sum()
+            self._weights.append(
+                _standardized(ranks(rows.T))
+                if labels[place].is_graded
+                else rows.T / (true * (len(known) - true))
+            )
+
+    def measure(self, part: NDArray[np.float32], order: NDArray[np.int64]) -> None:
+        """Measure some units [T, U], sorted by ``order``."""
+        ranked = _ranks(part, order, self._applies)
+        # The ranks of n₁ true positions of T sum to n₁ n₀ (AUC − ½) more than their mean.
+        centred = ranked - (len(ranked) + 1) / 2
+        scaled = _standardized(ranked) if any(self._is_graded) else centred
+        for found, weights, graded in zip(self._found, self._weights, self._is_graded, strict=True):
+            found.append((scaled if graded else centred).T @ weights)
+
+    def rankings(self) -> Iterator[tuple[int, Ranking]]:
+        """Yield the index of each label, and its ranking."""
+        for place, found, graded in zip(self._places, self._found, self._is_graded, strict=True):
+            directed = np.concatenate(found)
+            measures = np.minimum(np.abs(directed) + (0.0 if graded else 0.5), 1.0)
+            yield (
+                place,
+                Ranking(
+                    measures=measures[:, 0],
+                    signs=np.where(directed[:, 0] < 0, -1.0, 1.0),
+                    controls=measures[:, 1:].max(0),
+                ),
+            )
 
 
 def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the ranks 1 … T in each column of values [T, U]; equal values share their mean."""
-    found = np.empty(values.shape)
-    for column in range(values.shape[1]):
-        order = np.argsort(values[:, column])
-        ordered = values[order, column]
+    return _ranks(values, values.argsort(0), np.ones(len(values), np.bool_))
+
+
+def _ranks(
+    values: NDArray[np.floating], order: NDArray[np.int64], applies: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the ranks among some of the values, [n, U]; ``order`` sorts each column of all."""
+    places = np.cumsum(applies) - 1
+    found = np.empty((int(applies.sum()), values.shape[1]))
+    for column, each in enumerate(order.T):
+        known = each[applies[each]]
+        ordered = values[known, column]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         sizes = np.diff(np.r_[starts, len(ordered)])
-        found[order, column] = np.repeat(starts + (sizes + 1) / 2, sizes)
+        found[places[known], column] = np.repeat(starts + (sizes + 1) / 2, sizes)
     return found
 
 

@@ -220,7 +220,7 @@ def report_units(
     if not known:
         raise TextError(f"{sample.name} has no label to follow: name an expression with --for")
     series = _Series(record(network, ids, gates=False))
-    rankings = tuple(series.ranking(each, count, seed) for each in known)
+    rankings = tuple(series.rankings(known, count, seed))
     shown = chosen or max(rankings, key=_margin).best[0].unit
     return _report(series, vocabulary, sample, rankings, shown, excerpt)
 
@@ -298,7 +298,7 @@ class _Series:
 
     @functools.cached_property
     def units(self) -> list[Unit]:
-        """All units, in the order of ``ranking``."""
+        """All units, in the order of ``rankings``."""
         return [
             Unit(layer, index, part)
             for (layer, part), values in self._blocks.items()
@@ -322,21 +322,17 @@ class _Series:
             for index in units_on(values, start, end)
         ]
 
-    def ranking(self, labels: Labels, count: int, seed: int) -> LabelRanking:
-        """Rank the units for a label; the best ``count`` are kept."""
-        found = rank_units(
-            self._blocks.values(), labels.values, is_graded=labels.is_graded, seed=seed
-        )
-        order = np.argsort(-found.measures, kind="stable")[:count]
-        return LabelRanking(
-            labels=labels,
-            best=tuple(
+    def rankings(self, labels: Sequence[Labels], count: int, seed: int) -> Iterator[LabelRanking]:
+        """Rank the units for each label; the best ``count`` are kept."""
+        measured = rank_units(self._blocks.values(), labels, seed=seed)
+        for each, found in zip(labels, measured, strict=True):
+            order = np.argsort(-found.measures, kind="stable")[:count]
+            best = tuple(
                 RankedUnit(
                     unit=self.units[place],
                     measure=float(found.measures[place]),
                     is_higher=bool(found.signs[place] > 0),
                 )
                 for place in order.tolist()
-            ),
-            controls=found.controls,
-        )
+            )
+            yield LabelRanking(labels=each, best=best, controls=found.controls)
