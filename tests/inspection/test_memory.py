@@ -77,7 +77,7 @@ def test_a_character_of_several_symbols_has_the_norm_of_all_its_vectors() -> Non
     total = sum(norm**2 for _, norm in shown.characters)
     assert total == pytest.approx(float((shown.norms**2).sum()))
     start = len(model.vocabulary.decode(model.vocabulary.encode(text)[: shown.place - 21]))
-    assert "".join(each for each, _ in shown.characters)[-5:] in text[start - 1 :]
+    assert "".join(each for each, _ in shown.characters)[-5:-1] in text[start - 1 :]
 
 
 def test_places_are_drawn_by_the_seed_and_counted() -> None:

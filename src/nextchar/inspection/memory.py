@@ -23,7 +23,8 @@ from torch.nn import functional
 from nextchar.errors import ConfigError, as_option
 from nextchar.inspection.recording import states_before
 from nextchar.inspection.sample import Sample
-from nextchar.inspection.windows import WindowReading, Windows, draw_windows, in_float64
+from nextchar.inspection.threads import one_thread
+from nextchar.inspection.windows import WindowReading, Windows, in_float64
 from nextchar.inspection.words_seen import WordsSeen, words_seen
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Vocabulary
@@ -177,59 +178,73 @@ def report_memory(
             raise ConfigError(
                 f"{as_option('at')} must be a symbol of the text from 1 to {last:,}; got {place}"
             )
-    double = in_float64(network)
-    windows = draw_windows(network, sample.ids, longest, PLACES, seed=seed)
-    norms = [_norms(double, each)[0] for each in windows.batches(_AT_ONCE)]
-    places = _drawn(sample, longest, seed) if at is None else list(at)
+    draw = np.random.default_rng(seed)
+    drawn = _drawn(sample, longest, PLACES, draw)
+    chosen = _drawn(sample, longest, SHOWN, draw) if at is None else sorted(set(at))
+    with one_thread(), torch.enable_grad():
+        windows = _windows(network, sample.ids, sorted({*drawn, *chosen}), longest)
+        double = in_float64(network)
+        batches = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
+        norms = [_norms(double, _joined([windows[each] for each in some]))[0] for some in batches]
+        shown = [_dependence(double, vocabulary, place, windows[place]) for place in chosen]
     return MemoryReport(
         sample=sample,
         unit=unit,
         norms=np.concatenate(norms, axis=1),
-        shown=_dependences(network, double, vocabulary, sample, sorted(set(places)), longest),
+        shown=tuple(shown),
         words=words_seen(network, sample.ids, vocabulary),
     )
 
 
-def _drawn(sample: Sample, lags: int, seed: int) -> list[int]:
-    """Draw places to show, in ascending order, with all lags before them."""
+def _drawn(sample: Sample, lags: int, count: int, draw: np.random.Generator) -> list[int]:
+    """Draw symbols with all lags before them, in ascending order."""
     places = np.arange(lags + 1, len(sample.ids))
-    draw = np.random.default_rng(seed)
-    return sorted(draw.choice(places, min(SHOWN, len(places)), replace=False).tolist())
+    return sorted(draw.choice(places, min(count, len(places)), replace=False).tolist())
 
 
-def _dependences(
-    network: Network,
-    double: Network,
-    vocabulary: Vocabulary,
-    sample: Sample,
-    places: Sequence[int],
-    lags: int,
-) -> tuple[Dependence, ...]:
-    """Return what the predictions of the symbols at ascending places depend on."""
-    ids = sample.ids
+def _windows(
+    network: Network, ids: NDArray[np.int64], places: Sequence[int], lags: int
+) -> dict[int, Windows]:
+    """Return the symbols before each of some ascending places, as many as there are."""
     starts = [max(0, place - lags - 1) for place in places]
     states = states_before(network, ids, np.array(starts))
-    found = []
+    found = {}
     for number, (start, place) in enumerate(zip(starts, places, strict=True)):
         one = slice(number, number + 1)
-        window = Windows(
+        found[place] = Windows(
             ids=torch.from_numpy(ids[start:place]).unsqueeze(1),
             targets=torch.from_numpy(ids[place : place + 1]),
             state=tuple(
                 tuple(part[one].to("cpu", torch.float64) for part in layer) for layer in states
             ),
         )
-        norms, probabilities = _norms(double, window)
-        found.append(
-            Dependence(
-                place=place,
-                target=vocabulary.symbols[int(ids[place])],
-                probability=float(probabilities[0]),
-                norms=norms[:, 0],
-                characters=_of_characters(ids[start:place], norms[::-1, 0], vocabulary),
-            )
-        )
-    return tuple(found)
+    return found
+
+
+def _joined(windows: Sequence[Windows]) -> Windows:
+    """Return windows of the same length as one."""
+    return Windows(
+        ids=torch.cat([each.ids for each in windows], 1),
+        targets=torch.cat([each.targets for each in windows]),
+        state=tuple(
+            tuple(torch.cat(parts) for parts in zip(*layers, strict=True))
+            for layers in zip(*(each.state for each in windows), strict=True)
+        ),
+    )
+
+
+def _dependence(
+    network: Network, vocabulary: Vocabulary, place: int, window: Windows
+) -> Dependence:
+    """Return what the prediction of the symbol at a place depends on."""
+    norms, probabilities = _norms(network, window)
+    return Dependence(
+        place=place,
+        target=vocabulary.symbols[int(window.targets[0])],
+        probability=float(probabilities[0]),
+        norms=norms[:, 0],
+        characters=_of_characters(window.ids[:, 0].numpy(), norms[::-1, 0], vocabulary),
+    )
 
 
 def _of_characters(

@@ -22,6 +22,7 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.generation.engine import TextGenerator
 from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling, filtered_logits
+from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Vocabulary
 
@@ -138,12 +139,13 @@ def report_temperatures(
         raise ConfigError(f"{as_option('length')} must be from 0 to {MAX_LENGTH:,}; got {length}")
     start = start_of(vocabulary, prompt, "error")
     samplings = [Sampling(temperature=float(each)) for each in temperatures]
+    with one_thread():
+        texts = [_continued(network, vocabulary, start, each, length, seed) for each in samplings]
     return TemperatureReport(
         prompt=prompt,
         symbols=tuple(vocabulary.symbols),
-        texts=tuple(_continued(network, vocabulary, start, each, length, seed)
-                    for each in samplings),
-    )  # fmt: skip
+        texts=tuple(texts),
+    )
 
 
 def _continued(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from nextchar.inspection.predicates import characters_of
+from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Vocabulary
 
@@ -117,7 +118,7 @@ def _predicted(
     network.eval()
     device = network.head.weight.device
     state, right, nats = network.initial_state(1, first=int(ids[0])), [], []
-    with torch.no_grad():
+    with one_thread(), torch.no_grad():
         for start in range(0, len(ids) - 1, _AT_ONCE):
             piece = torch.from_numpy(ids[start : start + _AT_ONCE + 1]).to(device)
             reading = network.read(piece[:-1].unsqueeze(1), state)
