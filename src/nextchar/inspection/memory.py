@@ -185,7 +185,9 @@ def report_memory(
         windows = _windows(network, sample.ids, sorted({*drawn, *chosen}), longest)
         double = in_float64(network)
         batches = [drawn[start : start + _AT_ONCE] for start in range(0, len(drawn), _AT_ONCE)]
-        norms = [_norms(double, _joined([windows[each] for each in some]))[0] for some in batches]
+        norms = [
+            input_norms(double, _joined([windows[each] for each in some]))[0] for some in batches
+        ]
         shown = [_dependence(double, vocabulary, place, windows[place]) for place in chosen]
     return MemoryReport(
         sample=sample,
@@ -237,7 +239,7 @@ def _dependence(
     network: Network, vocabulary: Vocabulary, place: int, window: Windows
 ) -> Dependence:
     """Return what the prediction of the symbol at a place depends on."""
-    norms, probabilities = _norms(network, window)
+    norms, probabilities = input_norms(network, window)
     return Dependence(
         place=place,
         target=vocabulary.symbols[int(window.targets[0])],
@@ -259,8 +261,16 @@ def _of_characters(
     return tuple(zip(texts, sums.tolist(), strict=True))
 
 
-def _norms(network: Network, windows: Windows) -> tuple[_Floats, _Floats]:
-    """Return the norms by lag, [K + 1, B], and the probabilities of the targets, [B]."""
+def input_norms(network: Network, windows: Windows) -> tuple[_Floats, _Floats]:
+    """Return the norms by lag, [K + 1, B], and the probabilities of the targets, [B].
+
+    Parameters
+    ----------
+    network
+        In float64; see ``windows.in_float64``.
+    windows
+        B windows of K + 1 symbols.
+    """
     vectors = _vectors(network, windows.ids).requires_grad_()
     outputs, _ = network.stack.run_layers(WindowReading().run, vectors, windows.state)
     logits = functional.linear(outputs[-1], network.head.weight, network.head.bias)

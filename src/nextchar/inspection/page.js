@@ -6,31 +6,28 @@
   const data = JSON.parse(byId("data").textContent);
   const letters = Array.from(text.getElementsByTagName("i"));
   const said = byId("said");
-  const layer = byId("layer");
+  const chosen = byId("series");
   const unit = byId("unit");
   const named = byId("named");
   const colouring = byId("colouring");
   let here = 0;
 
   const numbers = (base64) => Int8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  const layers = data.layers.map((each) => ({ ...each, values: numbers(each.values) }));
-  const memory = data.memory && { ...data.memory, values: numbers(data.memory.values) };
+  const series = data.series.map((each) => ({ ...each, values: numbers(each.values) }));
+  const memory = { ...data.memory, values: numbers(data.memory.values) };
+  const current = () => series[Number(chosen.value)];
+  const index = () => Number(unit.value) - 1;
 
   const shown = (place) => {
     const content = letters[place].textContent;
     return { "\n": "line break", "\t": "tab", " ": "space" }[content] || content;
   };
-  const valueAt = (number, which, place) => {
-    const { values, units, scale } = layers[number];
-    return (values[place * units + which] / 127) * scale;
-  };
   const level = (share) => Math.sign(share) * Math.ceil(Math.min(1, Math.abs(share)) * 4 - 0.25);
 
   function paint() {
     const isMemory = colouring.value === "memory";
-    const number = Number(layer.value);
-    const which = Number(unit.value);
-    const { units, values } = layers[number];
+    const which = index();
+    const { units, values } = current();
     letters.forEach((letter, place) => {
       let at = 0;
       if (!isMemory) {
@@ -45,23 +42,25 @@
   }
 
   function describe() {
-    const number = Number(layer.value);
-    const { units, quantity } = layers[number];
     let sentence = `Symbol ${here + 1}, ${shown(here)}: `;
     if (colouring.value === "memory") {
       const shares = [];
       for (let lag = 0; lag < memory.reach && lag <= here; lag += 1) {
-        shares.push([memory.values[here * memory.reach + lag], lag]);
+        const share = memory.values[here * memory.reach + lag];
+        if (share > 0) shares.push([share, lag]);
       }
       shares.sort((a, b) => b[0] - a[0]);
       const names = shares.slice(0, 3).map(([, lag]) => `${shown(here - lag)} (${lag} back)`);
-      sentence += `the prediction after it depends most on ${names.join(", ")}.`;
+      sentence += names.length
+        ? `the prediction after it depends most on ${names.join(", ")}.`
+        : "its prediction was not measured, so close to an end of the text.";
     } else {
-      const value = valueAt(number, Number(unit.value), here).toFixed(2);
-      const order = Array.from({ length: units }, (_, each) => each)
-        .sort((a, b) => Math.abs(valueAt(number, b, here)) - Math.abs(valueAt(number, a, here)));
-      sentence += `${quantity} of unit ${number + 1}.${unit.value} is ${value}. `
-        + `Strongest here: ${order.slice(0, 5).map((each) => `${number + 1}.${each}`).join(", ")}.`;
+      const { name, quantity, units, values, scale } = current();
+      const row = Array.from(values.subarray(here * units, (here + 1) * units));
+      const order = row.map((_, each) => each).sort((a, b) => Math.abs(row[b]) - Math.abs(row[a]));
+      sentence += `${quantity} of unit ${name}${unit.value} is `
+        + `${((row[index()] / 127) * scale).toFixed(2)}. Strongest here: `
+        + `${order.slice(0, 5).map((each) => `${name}${each + 1}`).join(", ")}.`;
     }
     said.textContent = sentence;
   }
@@ -77,8 +76,8 @@
   }
 
   function turn(step) {
-    const { units } = layers[Number(layer.value)];
-    unit.value = (Number(unit.value) + step + units) % units;
+    const { units } = current();
+    unit.value = ((index() + step + units) % units) + 1;
     named.value = "";
     paint();
   }
@@ -98,27 +97,34 @@
   text.addEventListener("click", (event) => {
     if (event.target.tagName === "I") go(letters.indexOf(event.target));
   });
+  function choose(name) {
+    const number = series.findIndex((each) => {
+      const rest = name.slice(each.name.length);
+      return name.startsWith(each.name) && /^[0-9]+$/.test(rest);
+    });
+    chosen.value = number;
+    unit.value = name.slice(series[number].name.length);
+  }
+
   named.addEventListener("change", () => {
     if (named.value === "") return;
-    const [inLayer, which] = named.value.split(".");
-    layer.value = inLayer;
-    unit.value = which;
+    choose(named.value);
     colouring.value = "unit";
     paint();
   });
-  for (const control of [layer, unit, colouring]) {
+  for (const control of [chosen, unit, colouring]) {
     control.addEventListener("input", () => {
-      const { units } = layers[Number(layer.value)];
-      unit.max = units - 1;
-      unit.value = Math.max(0, Math.min(units - 1, Math.round(Number(unit.value)) || 0));
+      const { units } = current();
+      unit.max = units;
+      unit.value = Math.max(1, Math.min(units, Math.round(Number(unit.value)) || 1));
       if (control !== colouring) named.value = "";
       paint();
     });
   }
-  const first = named.options[1];
-  if (first) {
-    named.value = first.value;
-    [layer.value, unit.value] = first.value.split(".");
+  if (named.options.length > 1) {
+    named.selectedIndex = 1;
+    choose(named.value);
   }
+  unit.max = current().units;
   paint();
 })();

@@ -4,7 +4,7 @@ One HTML file without network access. Pictures are SVG with text as text, contai
 JavaScript, the text is coloured by any unit, or by the influence on a prediction, with the mouse or
 the keyboard.
 
-Legend: T symbols of text, H units of a layer, K lags.
+Shapes: T symbols of text, H units of a layer, K lags.
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ import base64
 import html
 import importlib.resources
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.inspection.recording import LayerRecording
 from nextchar.rendering.policy import content_policy
 from nextchar.visible import printable_text
 
-MAX_VALUES = 300_000  # of units, one byte each: the text to explore has as many symbols as fit
-LONGEST_TEXT = 1000  # symbols
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,25 +56,21 @@ class TextToExplore:
     Attributes
     ----------
     symbols
-        The names of the T symbols.
-    layers
-        The recordings of the layers.
+        The visible text of each of the T symbols; a line break is itself.
+    series
+        The values of the units by the beginning of their names, such as ``"1."`` for h of the first
+        layer and ``"1.c."`` for tanh(c), float[T, H] each.
     named
-        Units worth a look, as (layer, unit, reason); layers and units count from 0.
+        Units worth a look: their names, and the reasons.
     memory
-        The influence of the symbol k places before each prediction, float[T, K]; ``None`` if it
-        was not measured.
+        The influence of the symbol k places before each prediction, float[T, K]; zeros where it was
+        not measured.
     """
 
     symbols: Sequence[str]
-    layers: Sequence[LayerRecording]
-    named: Sequence[tuple[int, int, str]]
-    memory: NDArray[np.float64] | None = None
-
-
-def symbols_to_explore(units: int) -> int:
-    """Return the number of symbols of the text to explore, for the units of all layers."""
-    return max(1, min(LONGEST_TEXT, MAX_VALUES // units))
+    series: Mapping[str, NDArray[np.float32]]
+    named: Sequence[tuple[str, str]]
+    memory: NDArray[np.float64]
 
 
 def inspection_page(
@@ -152,27 +146,27 @@ def _section(section: Section) -> str:
 
 def _explorer(text: TextToExplore) -> str:
     """Return the section with the text and its controls."""
-    layers = "".join(
-        f'<option value="{number}">{number + 1}</option>' for number in range(len(text.layers))
+    series = "".join(
+        f'<option value="{number}">layer {start.split(".")[0]}, {_quantity(start)}</option>'
+        for number, start in enumerate(text.series)
     )
     named = "".join(
-        f'<option value="{layer}.{unit}">{layer + 1}.{unit}: '
+        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}: '
         f"{html.escape(printable_text(reason))}</option>"
-        for layer, unit, reason in text.named
+        for name, reason in text.named
     )
-    memory = "" if text.memory is None else '<option value="memory">memory</option>'
     scale = "".join(
         f'<li class="v{level}">{level / 4:+.2g}</li>' for level in range(-4, 5) if level
     )
-    last = text.layers[0].h.shape[1] - 1
     return f"""<section aria-labelledby="explore">
 <h2 id="explore">Units over the text</h2>
 <p class="question">Which unit follows which property of the text, and on which symbols does a
 prediction depend?</p>
 <fieldset><legend>Colour the text by</legend>
-<label>Show <select id="colouring"><option value="unit">a unit</option>{memory}</select></label>
-<label>Layer <select id="layer">{layers}</select></label>
-<label>Unit <input id="unit" type="number" min="0" max="{last}" value="0"></label>
+<label>Show <select id="colouring"><option value="unit">a unit</option>
+<option value="memory">the memory of a prediction</option></select></label>
+<label>Values <select id="series">{series}</select></label>
+<label>Unit <input id="unit" type="number" min="1" value="1"></label>
 <label>Worth a look <select id="named"><option value="">…</option>{named}</select></label>
 </fieldset>
 <ul id="scale" aria-label="Share of the largest value">{scale}</ul>
@@ -183,6 +177,11 @@ prediction depend?</p>
 previous and the next unit, Home and End to the ends.</p>
 </section>
 """
+
+
+def _quantity(start: str) -> str:
+    """Return the name of the values of a series."""
+    return "tanh(c)" if ".c." in start else "h"
 
 
 def _letters(text: TextToExplore) -> str:
@@ -198,24 +197,22 @@ def _letters(text: TextToExplore) -> str:
 
 def _data(text: TextToExplore) -> str:
     """Return the values of the units and the memory for the script, as JSON."""
-    data: dict[str, Any] = {"layers": [_layer(each, len(text.symbols)) for each in text.layers]}
-    if text.memory is not None:
-        largest = np.maximum(text.memory.max(axis=1, keepdims=True), 1e-12)
-        data["memory"] = {
-            "reach": text.memory.shape[1],
-            "values": _bytes(text.memory / largest),
-        }
+    largest = np.maximum(text.memory.max(axis=1, keepdims=True), _TINY)
+    data: dict[str, Any] = {
+        "series": [_values(start, values) for start, values in text.series.items()],
+        "memory": {"reach": text.memory.shape[1], "values": _bytes(text.memory / largest)},
+    }
     dumped = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return dumped.replace("<", "\\u003c")
 
 
-def _layer(layer: LayerRecording, T: int) -> dict[str, Any]:
-    """Return tanh(c) of a layer, or h of a cell without memory, in 127 steps."""
-    values = layer.h[:T] if layer.c is None else np.tanh(layer.c[:T])
-    scale = 1.0 if layer.c is not None else max(1e-12, float(np.abs(values).max()))
+def _values(start: str, values: NDArray[np.float32]) -> dict[str, Any]:
+    """Return the values of a series in 127 steps of the largest one; tanh(c) is at most 1."""
+    scale = 1.0 if _quantity(start) != "h" else max(_TINY, float(np.abs(values).max()))
     return {
+        "name": start,
+        "quantity": _quantity(start),
         "units": values.shape[1],
-        "quantity": "h" if layer.c is None else "tanh(c)",
         "scale": scale,
         "values": _bytes(values / scale),
     }
