@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from nextchar.cli.inspected import PICTURE, RUN, SEED, TEXT, open_inspected, write_picture
+from nextchar.cli.inspected import (
+    PICTURE,
+    RUN,
+    SEED,
+    TEXT,
+    open_inspected,
+    same_text,
+    write_picture,
+)
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, print_json, write_note
+from nextchar.cli.output import JSON_HELP, print_json
 from nextchar.cli.streams import write_view
-
-if TYPE_CHECKING:
-    from nextchar.inspection.sample import Sample
-    from nextchar.language_model.model import LanguageModel
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +51,7 @@ def _gradients(
     models = [(model, sample)]
     for other in against or []:
         loaded = load_model(other, device="cpu", checkpoint=checkpoint)
-        models.append((loaded, _same_text(sample, model, loaded, other)))
+        models.append((loaded, same_text(sample, model, loaded, other)))
     flows = [
         each.inspect.gradients(read, lags=lags, seed=seed, untrained=fresh)
         for each, read in models
@@ -62,12 +65,3 @@ def _gradients(
         return
     for line in result.lines():
         write_view(f"{line}\n")
-
-
-def _same_text(sample: Sample, model: LanguageModel, other: LanguageModel, run: Path) -> Sample:
-    """Return the text of a sample in the symbols of another run's model."""
-    if other.vocabulary == model.vocabulary:
-        return sample
-    read = other.inspect.sample(model.vocabulary.decode(sample.ids), name=sample.name)
-    write_note(f"{read.description} by {run}")
-    return read

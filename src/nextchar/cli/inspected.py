@@ -74,6 +74,15 @@ def read_sample(model: LanguageModel, run: Path, text: str | None, *, limit: int
     return sample_of_ids(ids, model.vocabulary, name=f"validation part of {run}", limit=limit)
 
 
+def same_text(sample: Sample, model: LanguageModel, other: LanguageModel, run: Path) -> Sample:
+    """Return the text of a sample in the symbols of another run's model."""
+    if other.vocabulary == model.vocabulary:
+        return sample
+    read = other.inspect.sample(model.vocabulary.decode(sample.ids), name=sample.name)
+    write_note(f"{read.description} by {run}")
+    return read
+
+
 def write_picture(figure: Any, picture: Path, drawn_as: str) -> None:  # noqa: ANN401  (matplotlib's)
     """Write a figure to a file; ``drawn_as`` is its format, by ``options.picture_format``."""
     from nextchar.rendering.figures import saved_picture

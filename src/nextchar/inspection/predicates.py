@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,18 +138,16 @@ def _matches(pattern: str, text: str) -> Values:
     return values
 
 
-def _quotes(text: str) -> Values:
-    values = np.zeros(len(text))
+def quoted_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the indices of the two marks of each quote."""
     for paragraph in _PARAGRAPH.finditer(text):
         for quoted in _QUOTED.finditer(paragraph[0]):
             start = paragraph.start()
-            values[start + quoted.start() : start + quoted.end() - 1] = 1
-    return values
+            yield start + quoted.start(), start + quoted.end() - 1
 
 
-def _brackets(text: str) -> Values:
-    """Label the characters between brackets that are closed."""
-    values = np.zeros(len(text))
+def bracket_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the indices of the two brackets of each pair, in the order of the closing ones."""
     opened: list[tuple[int, str]] = []
     for place, character in enumerate(text):
         if character in _BRACKETS:
@@ -158,8 +156,23 @@ def _brackets(text: str) -> Values:
             while opened:
                 start, closing = opened.pop()
                 if closing == character:
-                    values[start:place] = 1
+                    yield start, place
                     break
+
+
+def _quotes(text: str) -> Values:
+    return _inside(text, quoted_spans(text))
+
+
+def _brackets(text: str) -> Values:
+    return _inside(text, bracket_spans(text))
+
+
+def _inside(text: str, spans: Iterator[tuple[int, int]]) -> Values:
+    """Label the characters from an opening mark to that before the closing one."""
+    values = np.zeros(len(text))
+    for start, end in spans:
+        values[start:end] = 1
     return values
 
 
