@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from nextchar.cli import (
+    inspect_embeddings,
     inspect_gates,
     inspect_gradients,
     inspect_memory,
@@ -26,6 +27,7 @@ _COMMANDS: tuple[ModuleType, ...] = (
     inspect_temperature,
     inspect_probe,
     inspect_units,
+    inspect_embeddings,
 )
 for each in _COMMANDS:
     each.add_to(app)

@@ -31,6 +31,7 @@ from nextchar.inspection.temperature import (
 )
 from nextchar.inspection.training import TrainingCourse, inspect_training
 from nextchar.inspection.units import COUNT, EXCERPT, UnitReport, report_units
+from nextchar.inspection.weights_inspector import WeightsInspector
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
 from nextchar.text.normal_forms import NormalForm
@@ -39,7 +40,7 @@ from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.metrics import read_history
 
 
-class Inspector:
+class Inspector(WeightsInspector):
     """Answers questions about the inside of a language model.
 
     Parameters
@@ -55,10 +56,7 @@ class Inspector:
     def __init__(
         self, network: Network, vocabulary: Vocabulary, config: Config, *, run: Path | None = None
     ) -> None:
-        self.network = network
-        self.vocabulary = vocabulary
-        self.config = config
-        self.run = run
+        super().__init__(network, vocabulary, config, run=run)
         self._form = NormalForm(vocabulary, config.text.normalization)
 
     def __repr__(self) -> str:
