@@ -6,9 +6,11 @@ from types import ModuleType
 
 from nextchar.cli import (
     inspect_embeddings,
+    inspect_errors,
     inspect_gates,
     inspect_gradients,
     inspect_memory,
+    inspect_page,
     inspect_probe,
     inspect_temperature,
     inspect_training,
@@ -23,11 +25,13 @@ _COMMANDS: tuple[ModuleType, ...] = (
     inspect_gradients,
     inspect_gates,
     inspect_memory,
+    inspect_errors,
     inspect_training,
     inspect_temperature,
     inspect_probe,
     inspect_units,
     inspect_embeddings,
+    inspect_page,
 )
 for each in _COMMANDS:
     each.add_to(app)

@@ -6,7 +6,7 @@ Every method takes a text, or a ``Sample`` of one. Results are arrays and number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from nextchar.config import Config
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, as_option
+from nextchar.inspection.error_report import ErrorReport
 from nextchar.inspection.gates import EXCERPT as GATE_EXCERPT
 from nextchar.inspection.gates import MAX_EXCERPT, GateReport, measure_gates
 from nextchar.inspection.gradient_flow import GradientFlow
@@ -110,7 +111,7 @@ class Inspector(WeightsInspector):
         return measure_gradients(
             self._untrained() if untrained else self.network,
             self.sample(text),
-            name="the model" if self.run is None else self.run.name,
+            name=self._name,
             unit=self.unit,
             lags=lags,
             seed=seed,
@@ -305,6 +306,39 @@ class Inspector(WeightsInspector):
         )
 
     @checked
+    def errors(self, text: str | Sample) -> ErrorReport:
+        """Classify the errors that are left: n-gram, memory, rare words, words, punctuation, rest.
+
+        The kinds are those of ``inspection.errors``. The training text is counted, if the run has
+        one, at most 4 million symbols of it.
+
+        Parameters
+        ----------
+        text
+            The text, of at least two symbols.
+
+        Raises
+        ------
+        CorpusError, RunError
+            The training text or the experts of the run are damaged.
+        TextError
+            The text is too short.
+        """
+        # Imported only here, because importing numba takes a sixth of a second.
+        from nextchar.inspection.counts import training_counts
+        from nextchar.inspection.errors import report_errors
+
+        sample = self.sample(text)
+        return report_errors(
+            self.network,
+            self.vocabulary,
+            sample,
+            training_counts(self.run, self.vocabulary),
+            name=self._name,
+            unit=self.unit,
+        )
+
+    @checked
     def temperature(
         self,
         prompt: str = "",
@@ -342,6 +376,31 @@ class Inspector(WeightsInspector):
             seed=seed,
         )
 
+    @checked
+    def page(self, text: str | Sample, *, progress: Callable[[float], None] | None = None) -> str:
+        """Return a page with every inspection: HTML that opens without a network.
+
+        Parameters
+        ----------
+        text
+            The text, of at least four symbols.
+        progress
+            Called with the completed share, 0 to 1.
+
+        Raises
+        ------
+        NextcharError
+            matplotlib is not installed.
+        TextError
+            The text is too short.
+        """
+        # Imported here, because a page calls the other methods.
+        from nextchar.inspection.page_content import build_page
+
+        sample = self.sample(text)
+        sample.require(4, "a page")
+        return build_page(self, sample, progress)
+
     def training(self) -> TrainingCourse:
         """Read the course of the run's training, and name what is wrong.
 
@@ -357,6 +416,10 @@ class Inspector(WeightsInspector):
                 "the model was not loaded from a run, so it has no training on record"
             )
         return inspect_training(self.run)
+
+    @property
+    def _name(self) -> str:
+        return "the model" if self.run is None else self.run.name
 
     def _untrained(self) -> Network:
         """Return a network with the initial weights of the run's seed."""
