@@ -7,11 +7,9 @@ Every method takes a text, or a ``Sample`` of one. Results are arrays and number
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from nextchar.config import Config
 from nextchar.config.arguments import checked
 from nextchar.errors import ConfigError, as_option
 from nextchar.inspection.error_report import ErrorReport
@@ -24,20 +22,11 @@ from nextchar.inspection.probe import Probe, StateKind, probe_states
 from nextchar.inspection.recording import Recording, record
 from nextchar.inspection.sample import LIMIT, Sample, sample_of_text
 from nextchar.inspection.symbols import symbol_marks
-from nextchar.inspection.temperature import (
-    LENGTH,
-    TEMPERATURES,
-    TemperatureReport,
-    report_temperatures,
-)
-from nextchar.inspection.training import TrainingCourse, inspect_training
 from nextchar.inspection.units import COUNT, EXCERPT, UnitReport, report_units
 from nextchar.inspection.weights_inspector import WeightsInspector
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
-from nextchar.text.normal_forms import NormalForm
 from nextchar.text.unknown import default_treatment
-from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.metrics import read_history
 
 
@@ -53,12 +42,6 @@ class Inspector(WeightsInspector):
     run
         The run directory; ``None`` for a model that was not loaded.
     """
-
-    def __init__(
-        self, network: Network, vocabulary: Vocabulary, config: Config, *, run: Path | None = None
-    ) -> None:
-        super().__init__(network, vocabulary, config, run=run)
-        self._form = NormalForm(vocabulary, config.text.normalization)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.config.network.summary}>"
@@ -339,44 +322,6 @@ class Inspector(WeightsInspector):
         )
 
     @checked
-    def temperature(
-        self,
-        prompt: str = "",
-        *,
-        temperatures: Sequence[float] = TEMPERATURES,
-        length: int = LENGTH,
-        seed: int = 0,
-    ) -> TemperatureReport:
-        """Continue a prompt at several temperatures, and compare what follows it.
-
-        Parameters
-        ----------
-        prompt
-            The beginning of the text.
-        temperatures
-            The temperatures; 0 is argmax.
-        length
-            Number of symbols to write at each.
-        seed
-            Seed of all texts.
-
-        Raises
-        ------
-        ConfigError
-            A temperature or the length is out of range.
-        UnknownSymbolsError
-            The vocabulary lacks symbols of the prompt.
-        """
-        return report_temperatures(
-            self.network,
-            self.vocabulary,
-            self._form.of(prompt),
-            temperatures=temperatures,
-            length=length,
-            seed=seed,
-        )
-
-    @checked
     def page(self, text: str | Sample, *, progress: Callable[[float], None] | None = None) -> str:
         """Return a page with every inspection: HTML that opens without a network.
 
@@ -400,22 +345,6 @@ class Inspector(WeightsInspector):
         sample = self.sample(text)
         sample.require(4, "a page")
         return build_page(self, sample, progress)
-
-    def training(self) -> TrainingCourse:
-        """Read the course of the run's training, and name what is wrong.
-
-        Raises
-        ------
-        ConfigError
-            The model was not loaded from a run.
-        RunError, CorpusError
-            The run is damaged.
-        """
-        if self.run is None:
-            raise ConfigError(
-                "the model was not loaded from a run, so it has no training on record"
-            )
-        return inspect_training(self.run)
 
     @property
     def _name(self) -> str:

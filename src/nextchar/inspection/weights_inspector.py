@@ -7,8 +7,17 @@ from pathlib import Path
 
 from nextchar.config import Config
 from nextchar.config.arguments import checked
+from nextchar.errors import ConfigError
 from nextchar.inspection.embedding_space import SHOWN, EmbeddingSpace, Side, embedding_space
+from nextchar.inspection.temperature import (
+    LENGTH,
+    TEMPERATURES,
+    TemperatureReport,
+    report_temperatures,
+)
+from nextchar.inspection.training import TrainingCourse, inspect_training
 from nextchar.nn.network import Network
+from nextchar.text.normal_forms import NormalForm
 from nextchar.text.vocabulary import Vocabulary
 
 
@@ -22,6 +31,7 @@ class WeightsInspector:
         self.vocabulary = vocabulary
         self.config = config
         self.run = run
+        self._form = NormalForm(vocabulary, config.text.normalization)
 
     @checked
     def embeddings(
@@ -52,3 +62,57 @@ class WeightsInspector:
         return embedding_space(
             self.network, self.vocabulary, run=self.run, of=of, symbols=symbols, count=count
         )
+
+    @checked
+    def temperature(
+        self,
+        prompt: str = "",
+        *,
+        temperatures: Sequence[float] = TEMPERATURES,
+        length: int = LENGTH,
+        seed: int = 0,
+    ) -> TemperatureReport:
+        """Continue a prompt at several temperatures, and compare what follows it.
+
+        Parameters
+        ----------
+        prompt
+            The beginning of the text.
+        temperatures
+            The temperatures; 0 is argmax.
+        length
+            Number of symbols to write at each.
+        seed
+            Seed of all texts.
+
+        Raises
+        ------
+        ConfigError
+            A temperature or the length is out of range.
+        UnknownSymbolsError
+            The vocabulary lacks symbols of the prompt.
+        """
+        return report_temperatures(
+            self.network,
+            self.vocabulary,
+            self._form.of(prompt),
+            temperatures=temperatures,
+            length=length,
+            seed=seed,
+        )
+
+    def training(self) -> TrainingCourse:
+        """Read the course of the run's training, and name what is wrong.
+
+        Raises
+        ------
+        ConfigError
+            The model was not loaded from a run.
+        RunError, CorpusError
+            The run is damaged.
+        """
+        if self.run is None:
+            raise ConfigError(
+                "the model was not loaded from a run, so it has no training on record"
+            )
+        return inspect_training(self.run)
