@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from nextchar.inspection.error_report import THRESHOLD, ErrorReport
 from nextchar.inspection.error_words import network_names, shown_kinds
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure
-
-if TYPE_CHECKING:
-    from nextchar.inspection.error_report import ErrorReport
 
 _WIDTH = 0.8  # of the bars of a kind together
 
@@ -44,7 +42,7 @@ def _draw_kinds(axes: Any, reports: Sequence[ErrorReport], names: Sequence[str])
             axes.text(place, share, f"{share:.1f}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set_ylabel("% of all predictions")
-    axes.set_title("errors (probability below 0.5) by kind")
+    axes.set_title(f"errors (probability below {THRESHOLD}) by kind")
     axes.margins(y=0.1)
     axes.grid(alpha=0.3, axis="y")
     axes.set_axisbelow(True)

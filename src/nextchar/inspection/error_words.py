@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from nextchar.inspection.error_report import KINDS, MEMORY, RARE, ErrorReport, Kind
+from nextchar.inspection.error_report import KINDS, MEMORY, RARE, THRESHOLD, ErrorReport, Kind
 from nextchar.rendering.characters import width
 from nextchar.visible import printable_text
 
@@ -68,7 +68,7 @@ def _losses(reports: Sequence[ErrorReport], names: Sequence[str]) -> list[str]:
                 "",
             )
         )
-    return ["nats per prediction; an error has a probability below 0.5", *_aligned(rows)]
+    return [f"nats per prediction; an error has a probability below {THRESHOLD}", *_aligned(rows)]
 
 
 def _kinds(reports: Sequence[ErrorReport], names: Sequence[str]) -> list[str]:
@@ -97,7 +97,7 @@ def _explanations(reports: Sequence[ErrorReport]) -> list[str]:
         lines.append(f"n-gram: right by counts of the training text, order {_listed(orders)}")
     return [
         *lines,
-        f"long memory: the word is among the last {MEMORY:,} symbols, and its first one was read",
+        f"long memory: the word is among the last {MEMORY:,} symbols, and its beginning was read",
         f"rare word: fewer than {RARE} times in {counted}",
         "word model: other words; punctuation: with the white space after it; rest: other white "
         "space",
