@@ -24,6 +24,7 @@ from nextchar.rendering.policy import content_policy
 from nextchar.visible import printable_text
 
 _TINY = 1e-12
+_PNG = b"\x89PNG"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Section:
     lines
         The result in words.
     picture
-        An SVG file; ``None`` if there is none.
+        An SVG or PNG file; ``None`` if there is none.
     """
 
     name: str
@@ -130,9 +131,10 @@ def _asset(name: str) -> str:
 def _section(section: Section) -> str:
     picture = ""
     if section.picture is not None:
+        kind = "png" if section.picture.startswith(_PNG) else "svg+xml"
         encoded = base64.b64encode(section.picture).decode()
         alt = html.escape(f"{section.title}: {section.question}", quote=True)
-        picture = f'<img alt="{alt}" src="data:image/svg+xml;base64,{encoded}">'
+        picture = f'<img alt="{alt}" src="data:image/{kind};base64,{encoded}">'
     words = html.escape("\n".join(printable_text(line) for line in section.lines))
     return f"""<section aria-labelledby="{section.name}">
 <h2 id="{section.name}">{html.escape(section.title)}</h2>

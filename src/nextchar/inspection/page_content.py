@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_VALUES = 300_000  # of units, one byte each: the text to explore has as many symbols as fit
 LONGEST_TEXT, LAGS = 1000, 30  # symbols
 _WINDOWS_AT_ONCE = 128
+_LARGEST_SVG, _PNG_DPI = 150_000, 75  # bytes; dots per inch
 
 # The inspections in order: the name of the command, the title, and the question.
 _INSPECTIONS = (
@@ -55,12 +56,14 @@ def build_page(
         result, section = _inspected(calls[name], name, title, question)
         found[name] = result
         sections.append(section)
-    return inspection_page(
+    page = inspection_page(
         "the model" if inspector.run is None else inspector.run.name,
         f"{inspector.config.network.summary}. {sample.description}.",
         sections,
         _text(inspector, sample, found["units"]),
     )
+    # A page that is shown to others does not name the folders of its author.
+    return page if inspector.run is None else page.replace(str(inspector.run), inspector.run.name)
 
 
 def _calls(inspector: Inspector, sample: Sample) -> dict[str, Callable[[], Any]]:
@@ -90,8 +93,15 @@ def _inspected(
         title=title,
         question=question,
         lines=result.lines(),
-        picture=saved_picture(result.plot(), "svg"),
+        picture=_picture(result),
     )
+
+
+def _picture(result: Any) -> bytes:  # noqa: ANN401  (any result of an inspection)
+    """Return the picture of a result as SVG, or as PNG where thousands of points make it large."""
+    figure = result.plot()
+    drawn = saved_picture(figure, "svg")
+    return drawn if len(drawn) <= _LARGEST_SVG else saved_picture(figure, "png", dpi=_PNG_DPI)
 
 
 def _text(inspector: Inspector, sample: Sample, units: UnitReport | None) -> TextToExplore:

@@ -34,8 +34,8 @@ def new_figure(width: float, height: float) -> Any:  # noqa: ANN401  (matplotlib
     return require_drawing()(figsize=(width, height), layout="constrained")
 
 
-def saved_picture(figure: Any, picture_format: str) -> bytes:  # noqa: ANN401
-    """Return a figure as the bytes of a file in one of ``PICTURE_FORMATS``.
+def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:  # noqa: ANN401
+    """Return a figure as the bytes of a file in one of ``PICTURE_FORMATS``; PNG has a resolution.
 
     The text of an SVG is text, and equal figures have equal files.
     """
@@ -45,7 +45,7 @@ def saved_picture(figure: Any, picture_format: str) -> bytes:  # noqa: ANN401
     with importlib.import_module("matplotlib").rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box
         figure.savefig(
-            picture, format=picture_format, dpi=150, bbox_inches="tight", metadata=metadata
+            picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata
         )
     return picture.getvalue()
 
