@@ -16,7 +16,7 @@ from tests.docs.markdown import ROOT, Page
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?![\w-])")
 _NAME = re.compile(r"nextchar(?:\.\w+)+")
-_SCRIPT = re.compile(r"(?:python )?(benchmarks/\w+\.py)(.*)")
+_SCRIPT = re.compile(r"(?:python )?((?:benchmarks|examples)/\w+\.py)(.*)")
 _TARGET = re.compile(r"make ([\w-]+)")
 _IN_A_BLOCK = re.compile(r"(?:^|\s)(nextchar [a-z]+ .*)")
 # Of torchrun and pip, which are not ours.

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from nextchar.config.embeddings import EmbeddingConfig
 from nextchar.embeddings import SymbolVectors
-from nextchar.embeddings.plots import embedding_map, principal_components
+from nextchar.embeddings.plots import embedding_map
 from nextchar.embeddings.word2vec import escape_symbol, unescape_symbol, word2vec_text
 from nextchar.errors import ConfigError, InputError, RunError, UnknownSymbolsError
+from nextchar.rendering.projection import principal_components
 from nextchar.text.vocabulary import JamoVocabulary, Vocabulary, WordVocabulary, learn
 from nextchar.training.checkpoint import load_tensors, save_tensors
 

@@ -15,7 +15,8 @@ from nextchar.config import Config
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import ENDED
 from nextchar.generation.engine import TextGenerator
-from nextchar.language_model.generating import Ending, start_of, write_texts
+from nextchar.generation.prompts import start_of
+from nextchar.language_model.generating import Ending, write_texts
 from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import learn
 

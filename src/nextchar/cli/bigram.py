@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ROWS = 12
 _SUCCESSORS = 6
+_SYMBOLS_DRAWN = 40
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +57,6 @@ def _bigram(
     from nextchar.cli.options import picture_format
     from nextchar.config import TextConfig
     from nextchar.errors import ConfigError
-    from nextchar.rendering.bigram_table import table_picture
     from nextchar.storage import write_bytes
 
     for name, value in (("length", length), ("seed", seed), ("network", network)):
@@ -75,7 +75,7 @@ def _bigram(
         values = _values(model, corpus, length, seed)
     values["network_train_nats_per_symbol"] = _network_nats(model, network, quiet=quiet)
     if picture is not None:
-        write_bytes(picture, table_picture(model, drawn_as))
+        write_bytes(picture, _drawn(model, drawn_as))
     if as_json:
         print_json(values)
     else:
@@ -134,6 +134,15 @@ def _network_nats(model: BigramModel, steps: int, *, quiet: bool) -> list[float]
             nats.append(each)
             progress((len(nats) - 1) / steps)
     return nats
+
+
+def _drawn(model: BigramModel, picture_format: str) -> bytes:
+    """Draw the table of the most frequent symbols."""
+    from nextchar.rendering.bigram_table import table_picture
+
+    numbers = model.by_frequency[:_SYMBOLS_DRAWN].tolist()
+    names = [model.vocabulary.symbols[number] for number in numbers]
+    return table_picture(names, model.probabilities[numbers][:, numbers], picture_format)
 
 
 def _print(values: dict[str, Any], model: BigramModel) -> None:

@@ -38,6 +38,7 @@ CATALOGUE: dict[str, Entry] = {
     "novelty": Entry(_MEASURE, "Measure the overlap of a text with the training text of a run."),
     "bigram": Entry(_MEASURE, "Measure the bigram baseline of a text."),
     "info": Entry(_MEASURE, "Show the configuration, size and learning curve of a run."),
+    "inspect": Entry(_MEASURE, "Look inside a run: gradients, gates, units, memory, errors."),
     "seal": Entry(_MEASURE, "Accept changes of the configuration or the vocabulary of a run."),
     "train": Entry(_TRAIN, "Train a language model on text."),
     "compare": Entry(_TRAIN, "Train variants of a network with the same budget and compare them."),

@@ -115,8 +115,11 @@ def adaptation_of(dynamic: bool, rate: float | None) -> Adaptation | None:
 
 
 def picture_format(picture: Path | None) -> str:
-    """Return the format of a picture by its name; empty if there is no picture."""
-    from nextchar.rendering.figures import PICTURE_FORMATS
+    """Return the format of a picture by its name; empty if there is no picture.
+
+    Called before the work, so that nothing is lost where the picture cannot be drawn.
+    """
+    from nextchar.rendering.figures import PICTURE_FORMATS, require_drawing
 
     if picture is None:
         return ""
@@ -125,6 +128,7 @@ def picture_format(picture: Path | None) -> str:
         allowed = ", ".join(f".{each}" for each in PICTURE_FORMATS)
         raise ConfigError(f"--picture is a file that ends in {allowed}; got {picture}")
     require_folder(picture, "--picture")
+    require_drawing()
     return suffix
 
 

@@ -131,6 +131,8 @@ def _write_samples(
     length = None if values["endless"] else values["length"]
     sampling = {name: values[name] for name in _OF_SAMPLING}
     options = {**shared, **sampling, "length": length, "seed": seed}
+    if values.get("fix"):
+        options["fix"] = values["fix"]
     if samples == 1 and not as_json:
         texts = [_stream(model.stream(prompt, **options), lines)]
     else:

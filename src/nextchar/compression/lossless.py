@@ -20,7 +20,7 @@ from nextchar.compression.symbols import bytes_of, ids_of
 from nextchar.config import ExpertUse, NetworkConfig
 from nextchar.errors import TextError
 from nextchar.generation.engine import MixtureUse
-from nextchar.language_model.generating import context_of
+from nextchar.generation.prompts import context_of
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.parameters import named_tensors
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -27,14 +27,18 @@ from nextchar.errors import ConfigError
 from nextchar.following import report_symbols
 from nextchar.generation.automaton import NO_LIMIT, Automaton, ConstraintState
 from nextchar.generation.cuda_graph import CapturedStep
-from nextchar.generation.plain import Loop, PlainLoop, Position, StoredWeights, Symbols
+from nextchar.generation.fixing import Fixed, FixedUnits
+from nextchar.generation.plain import Loop, PlainLoop, Position, Step, StoredWeights, Symbols
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
-from nextchar.nn.network import Network
+from nextchar.nn.network import Network, State
 
 if TYPE_CHECKING:
     from nextchar.experts.experts import Experts
     from nextchar.generation.mixer import Mixer
+
+# Reads a prompt int64[T, B] from a state: returns logits [T, B, V] and the state.
+Read: TypeAlias = "Callable[[Tensor, State], tuple[Tensor, State]]"
 
 # The experts to mix with the network, and how they are used.
 MixtureUse: TypeAlias = "tuple[Experts | None, ExpertUse]"
@@ -74,6 +78,8 @@ class TextGenerator:
         Maximum number of characters, within which a sample must satisfy the constraint.
     mixture
         The experts to mix with the network, and their use; see ``generation.mixer``.
+    fixed
+        Units held at values, by name; see ``generation.fixing``. The loop is then plain.
 
     Raises
     ------
@@ -96,6 +102,7 @@ class TextGenerator:
         constraint: Automaton | None = None,
         length: int = NO_LIMIT,
         mixture: MixtureUse = (None, "none"),
+        fixed: Fixed | None = None,
     ) -> None:
         network.eval()
         self._network = network
@@ -104,14 +111,25 @@ class TextGenerator:
         self._excluded = excluded
         self._excluded_first = excluded_first
         self._plain_symbols = _plain_symbols(network, engine, weights)
+        read: Read = network
+        step: Step = network.step
+        if fixed:
+            if weights != "float32" or engine not in ("auto", "plain"):
+                raise ConfigError(
+                    f"fixed units need the plain engine and float32 weights; got engine "
+                    f"{engine!r}, weights {weights!r}"
+                )
+            units = FixedUnits(network, fixed)
+            self._plain_symbols, read, step = sys.maxsize, units.read, units.step
         self._constraint = constraint
         if constraint is not None and constraint.distance[0] > length:
             raise ConfigError(
                 f"the shortest text that satisfies the constraint has {constraint.distance[0]:,} "
                 f"characters; got length {length:,}"
             )
-        self._position = _prime(network, prompt, sampling, seeds, length, mixture)
-        step = CapturedStep(network, self._position.state) if engine == "captured" else network.step
+        self._position = _prime(network, read, prompt, sampling, seeds, length, mixture)
+        if engine == "captured":
+            step = CapturedStep(network, self._position.state)
         self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)
         self._written = 0
         self._is_auto = engine == "auto" and weights == "float32"
@@ -207,6 +225,7 @@ def _plain_symbols(network: Network, engine: Engine, weights: StoredWeights) -> 
 
 def _prime(
     network: Network,
+    read: Read,
     prompt: Tensor,
     sampling: Sampling,
     seeds: Sequence[int],
@@ -217,7 +236,7 @@ def _prime(
     B = len(seeds)
     with torch.inference_mode():
         begin = network.initial_state(1, int(prompt[0]))
-        logits, state = network(prompt.to(begin[0][0].device).unsqueeze(1), begin)
+        logits, state = read(prompt.to(begin[0][0].device).unsqueeze(1), begin)
         copies = tuple(
             tuple(tensor.expand(B, -1).contiguous() for tensor in cell_state)
             for cell_state in state

@@ -16,7 +16,9 @@ from nextchar.constraints import constrain
 from nextchar.errors import ConfigError
 from nextchar.generation.automaton import ENDED, NO_LIMIT, Automaton
 from nextchar.generation.engine import Engine, MixtureUse, TextGenerator
+from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
@@ -52,65 +54,6 @@ class Ending:
             raise ConfigError(f"stop strings must have at least one character; got {self.stop!r}")
 
 
-@dataclass(frozen=True)
-class EncodedPrompt:
-    """The beginning of a text.
-
-    Attributes
-    ----------
-    context
-        The ids that the network reads first, [n], n ≥ 1.
-    shown
-        The ids of the prompt, which are part of the text.
-    inside
-        Symbols that would change the last character of the prompt if they came next.
-    """
-
-    context: Ids
-    shown: Ids
-    inside: list[int]
-
-
-def start_of(vocabulary: Vocabulary, prompt: str, unknown: Unknown) -> EncodedPrompt:
-    """Encode a prompt; an empty prompt gets the context of ``context_of``.
-
-    Raises
-    ------
-    UnknownSymbolsError
-        The vocabulary lacks symbols of the prompt.
-    """
-    ids = vocabulary.encode(prompt, unknown=unknown)
-    is_incomplete = "\udc80" <= prompt[-1:] <= "\udcff"  # an incomplete UTF-8 character
-    inside = [] if is_incomplete else np.flatnonzero(~vocabulary.starts_character).tolist()
-    return EncodedPrompt(ids if len(ids) > 0 else context_of(vocabulary), ids, inside)
-
-
-def context_of(vocabulary: Vocabulary) -> Ids:
-    """Return the context of a text without a prompt, ids [1].
-
-    It is a record separator, a line break or a space. If the vocabulary has none of them, it is the
-    first symbol that begins a character.
-    """
-    separator = separator_of(vocabulary)
-    if separator is not None:
-        return np.array([separator], vocabulary.dtype)
-    begins = np.flatnonzero(vocabulary.starts_character)
-    first: Ids = begins[begins != vocabulary.unknown_id][:1].astype(vocabulary.dtype)
-    return first
-
-
-def separator_of(vocabulary: Vocabulary) -> int | None:
-    """Return the symbol that separates texts, or ``None`` if the vocabulary has none.
-
-    It is the first of a record separator, a line break and a space in the vocabulary.
-    """
-    for symbol in ("\x1e", "\n", " "):
-        ids = vocabulary.encode(symbol, unknown="skip")
-        if len(ids) > 0:
-            return int(ids[0])
-    return None
-
-
 def write_on(
     network: Network,
     vocabulary: Vocabulary,
@@ -125,6 +68,7 @@ def write_on(
     weights: StoredWeights = "float32",
     sampling: Sampling | None = None,
     mixture: MixtureUse = (None, "none"),
+    fixed: Fixed | None = None,
 ) -> Iterator[list[str]]:
     """Generate a text for each seed; see ``LanguageModel.stream``.
 
@@ -144,13 +88,9 @@ def write_on(
         constraint=constraint_of(vocabulary, start, match, forbid),
         length=NO_LIMIT if ending.length is None else ending.length,
         mixture=mixture,
+        fixed=fixed,
     )
     return write_texts(writer, vocabulary, start.shown, ending, len(seeds))
-
-
-def excluded_of(vocabulary: Vocabulary) -> list[int]:
-    """Return the symbols that are never generated: ``<unk>``, if the vocabulary has it."""
-    return [] if vocabulary.unknown_id is None else [vocabulary.unknown_id]
 
 
 def constraint_of(

@@ -13,11 +13,13 @@ from nextchar.config.arguments import checked
 from nextchar.config.options import LanguageModelOptions
 from nextchar.errors import ConfigError
 from nextchar.generation.engine import Engine
+from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
+from nextchar.generation.prompts import separator_of
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.search import Beam
 from nextchar.generation.uniforms import resolve_seed
-from nextchar.language_model.generating import Ending, separator_of, write_on
+from nextchar.language_model.generating import Ending, write_on
 from nextchar.language_model.options import (
     SamplingOptions,
     SearchOptions,
@@ -165,7 +167,8 @@ class LanguageModel(TextModel):
         load_parameters(network, weights)
         if config.training.reset_probability == 0:
             network.begins_after = separator_of(vocabulary)
-        model = cls(config, vocabulary, network, partial(_experts_of, folder.resolve(), vocabulary))
+        place = folder.resolve()
+        model = cls(config, vocabulary, network, partial(_experts_of, place, vocabulary), place)
         model.network.to(pick_device(device)).eval()
         return model
 
@@ -206,6 +209,7 @@ class LanguageModel(TextModel):
         engine: Engine = "auto",
         weights: StoredWeights = "float32",
         experts: ExpertUse | None = None,
+        fix: Fixed | None = None,
     ) -> str:
         """Generate a continuation of a prompt; return the prompt and the generated text.
 
@@ -244,6 +248,11 @@ class LanguageModel(TextModel):
             probabilities slightly.
         experts
             As in ``evaluate``. Adaptive experts learn from the prompt, not from the generated text.
+        fix
+            Units held at values, such as ``{"1.57": 0.9}``, or ``{"1.c.57": 2}`` for the memory of
+            an LSTM: layer and unit, counted from 1. A sequence has a value for each symbol read,
+            the prompt's first. The engine is then the plain one, which is slower. See
+            ``generation.fixing``.
 
         Raises
         ------
@@ -269,6 +278,7 @@ class LanguageModel(TextModel):
                 engine=engine,
                 weights=weights,
                 experts=experts,
+                fix=fix,
             )
         )
 
@@ -402,6 +412,7 @@ class LanguageModel(TextModel):
             weights=options.get("weights", "float32"),
             sampling=Sampling(**sampling),
             mixture=self.mixture_of(options.get("experts")),
+            fixed=options.get("fix"),
         )
 
     def _ending(self, options: StreamOptions | SearchOptions) -> Ending:

@@ -8,6 +8,7 @@ from typing import TypedDict
 from nextchar.config import ExpertUse
 from nextchar.evaluation.dynamic import Adaptation
 from nextchar.generation.engine import Engine
+from nextchar.generation.fixing import Fixed
 from nextchar.generation.plain import StoredWeights
 from nextchar.text.vocabulary import Unknown
 
@@ -41,6 +42,7 @@ class StreamOptions(SamplingOptions, ConstraintOptions, total=False):
     engine: Engine
     weights: StoredWeights
     experts: ExpertUse | None
+    fix: Fixed | None
 
 
 class SearchOptions(ConstraintOptions, total=False):

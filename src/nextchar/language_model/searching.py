@@ -14,8 +14,9 @@ import torch
 from nextchar.errors import ConfigError
 from nextchar.generation.completion import complete_words
 from nextchar.generation.engine import MixtureUse
+from nextchar.generation.prompts import excluded_of, start_of
 from nextchar.generation.search import Beam, Symbols, beam_search
-from nextchar.language_model.generating import Ending, constraint_of, end_of, excluded_of, start_of
+from nextchar.language_model.generating import Ending, constraint_of, end_of
 from nextchar.nn.network import Network
 from nextchar.text.vocabulary import Unknown, Vocabulary
 from nextchar.text.words import word_symbols

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
@@ -33,6 +34,7 @@ from nextchar.text.vocabulary import Ids, Unknown, Vocabulary
 
 if TYPE_CHECKING:
     from nextchar.experts.experts import Experts
+    from nextchar.inspection import Inspector
 
 
 def no_experts() -> None:
@@ -50,6 +52,8 @@ class TextModel:
         The vocabulary, and a network for this number of symbols.
     experts
         Loads the experts of the run, when they are needed first; ``None`` if it has none.
+    run
+        The run directory; ``None`` for a model that was not loaded.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class TextModel:
         vocabulary: Vocabulary,
         network: Network,
         experts: Callable[[], Experts | None] = no_experts,
+        run: Path | None = None,
     ) -> None:
         if vocabulary.kind == "word":
             raise ConfigError(
@@ -74,6 +79,7 @@ class TextModel:
         self.vocabulary = vocabulary
         self.network = network
         self._load_experts = experts
+        self._run = run
         self._form = NormalForm(vocabulary, config.text.normalization)
 
     def __repr__(self) -> str:
@@ -98,6 +104,13 @@ class TextModel:
             Their file is damaged.
         """
         return self._load_experts()
+
+    @functools.cached_property
+    def inspect(self) -> Inspector:
+        """What happens inside the model on a text: gradients, gates, units, memory, errors."""
+        from nextchar.inspection import Inspector
+
+        return Inspector(self.network, self.vocabulary, self.config, run=self._run)
 
     @checked
     def evaluate(

@@ -169,12 +169,19 @@ class Cell(nn.Module, ABC):
         With zoneout, ``kept`` [B, H] is the share of each part of the state that keeps its value:
         drawn as 0 or 1 in training, and otherwise (``None``) the mean.
         """
-        after = self.combine(self.gates(projected, state), state)
-        if self.is_zoned:
-            shares: tuple[Tensor | float, ...] = self.zoneout if kept is None else kept
-            moved = zip(after, state, shares, strict=True)
-            after = tuple(torch.lerp(new.to(old.dtype), old, share) for new, old, share in moved)
+        after = self.advance(self.gates(projected, state), state, kept)
         return after[0], after
+
+    def advance(
+        self, gates: tuple[Tensor, ...], state: CellState, kept: CellState | None = None
+    ) -> CellState:
+        """Return the next state as ``combine``, with zoneout; ``kept`` is that of ``step``."""
+        after = self.combine(gates, state)
+        if not self.is_zoned:
+            return after
+        shares: tuple[Tensor | float, ...] = self.zoneout if kept is None else kept
+        moved = zip(after, state, shares, strict=True)
+        return tuple(torch.lerp(new.to(old.dtype), old, share) for new, old, share in moved)
 
     def forward(
         self, inputs: Inputs, state: CellState, kept: CellState | None = None

@@ -19,7 +19,7 @@ from nextchar.nn.dropout import Dropout
 from nextchar.nn.embedding import Embedding, Linear, input_layer
 from nextchar.nn.initialization import initialize_cell, initialize_embedding, initialize_head
 from nextchar.nn.recurrent import Path
-from nextchar.nn.stack import State, build_stack, clear, detach
+from nextchar.nn.stack import RunCell, State, build_stack, clear, detach
 from nextchar.nn.trainable import Trainable, layer_groups_of
 
 __all__ = ["Network", "State", "clear", "detach"]
@@ -179,12 +179,20 @@ class Network(Trainable):
         *,
         generator: torch.Generator | None = None,
         path: Path = "auto",
+        run: RunCell | None = None,
     ) -> NetworkOutput:
-        """Run as ``forward``, and also return the outputs of the last layer."""
+        """Run as ``forward``, and also return the outputs of the last layer.
+
+        ``run`` reads the sequence in each layer instead of ``recurrent.unroll``, for instance to
+        keep the gates of every step.
+        """
         if ids.dim() != 2:
             raise ValueError(f"ids must be [T, B], got the shape {tuple(ids.shape)}")
         inputs = self._embed(ids, generator)
-        outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
+        if run is None:
+            outputs, state = self.stack.unroll(inputs, state, generator=generator, path=path)
+        else:
+            outputs, state = self.stack.run_layers(run, inputs, state, generator)
         dropped = self.output_dropout(outputs, generator)
         return NetworkOutput(self._output_head(dropped), state, outputs, dropped)
 

@@ -102,7 +102,7 @@ class StackedCells(nn.Module):
         ValueError
             There is dropout in training mode without a generator.
         """
-        return self._run_layers(lambda cell, *arguments: cell(*arguments), inputs, state, generator)
+        return self.run_layers(lambda cell, *arguments: cell(*arguments), inputs, state, generator)
 
     def unroll(
         self,
@@ -119,11 +119,20 @@ class StackedCells(nn.Module):
         ) -> tuple[Tensor, CellState]:
             return unroll(cell, inputs, state, kept=kept, path=path)
 
-        return self._run_layers(run, inputs, state, generator)
+        return self.run_layers(run, inputs, state, generator)
 
-    def _run_layers(
-        self, run: RunCell, inputs: Inputs, state: State, generator: torch.Generator | None
+    def run_layers(
+        self, run: RunCell, inputs: Inputs, state: State, generator: torch.Generator | None = None
     ) -> tuple[Tensor, State]:
+        """Run every layer with a function: its arguments are those of ``recurrent.unroll``.
+
+        Parameters
+        ----------
+        run
+            Called for each layer, from the input to the output.
+        inputs, state, generator
+            As for ``forward``, or for a sequence if ``run`` reads one.
+        """
         after = []
         below: Inputs = inputs
         for layer, (cell, before) in enumerate(zip(self.cells, state, strict=True)):

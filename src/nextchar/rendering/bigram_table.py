@@ -1,40 +1,44 @@
 """The table of a bigram model as a picture.
 
-Legend: n symbols in the picture.
+Legend: n symbols.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from nextchar.language_model.bigram import BigramModel
+import numpy as np
+from numpy.typing import NDArray
+
 from nextchar.rendering.figures import label_fonts, new_figure, saved_picture
 
 _BLANK = "␣"
 
 
-def table_picture(model: BigramModel, picture_format: str, count: int = 40) -> bytes:
-    """Plot the transition probabilities of the most frequent symbols, with a row for each symbol.
+def table_picture(
+    symbols: Sequence[str], probabilities: NDArray[np.float64], picture_format: str
+) -> bytes:
+    """Plot the transition probabilities between symbols, with a row for each symbol.
 
     Parameters
     ----------
+    symbols
+        The names of the symbols (n).
+    probabilities
+        The probability of each symbol after each symbol, [n, n].
     picture_format
-        One of ``drawing.PICTURE_FORMATS``.
-    count
-        Maximum number of symbols (n).
+        One of ``figures.PICTURE_FORMATS``.
 
     Raises
     ------
     NextcharError
         matplotlib is not installed.
     """
-    numbers = model.by_frequency[:count]
-    names = [model.vocabulary.symbols[number].replace(" ", _BLANK) for number in numbers.tolist()]
-    table = model.probabilities[np.ix_(numbers, numbers)]
+    names = [symbol.replace(" ", _BLANK) for symbol in symbols]
     figure = new_figure(9, 8)
     axes = figure.subplots()
     # The square root makes small probabilities visible; most are small.
-    image = axes.imshow(np.sqrt(table), cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(np.sqrt(probabilities), cmap="Blues", vmin=0, vmax=1)
     fonts = label_fonts()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(range(len(names)), names, fontfamily=fonts, fontsize=9, parse_math=False)

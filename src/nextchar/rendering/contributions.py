@@ -57,9 +57,22 @@ def level(weight: float, strongest: float) -> int:
 
 
 def contribution_lines(
-    parts: Sequence[tuple[str, float]], *, width: int, colors: bool
+    parts: Sequence[tuple[str, float]],
+    *,
+    width: int,
+    colors: bool,
+    strongest: float | None = None,
 ) -> Iterator[str]:
     """Yield the parts of a text, each with a weight, wrapped at the width of the terminal.
+
+    Parameters
+    ----------
+    parts
+        Texts, and their weights.
+    width, colors
+        The width of the terminal in cells, and whether it takes colours.
+    strongest
+        The weight with the highest contrast; by default the strongest of the parts.
 
     Yields
     ------
@@ -68,6 +81,7 @@ def contribution_lines(
         empty.
     """
     most = max((abs(weight) for _, weight in parts), default=0.0)
+    most = most if strongest is None else strongest
     shown = [
         (printable_text(cluster), level(weight, most))
         for text, weight in parts

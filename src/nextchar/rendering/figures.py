@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from nextchar.errors import NextcharError
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
+
+# Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without black and yellow.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+_MARGIN = 0.05  # in decades
 
 # Common fonts with Hangul, which the default font of matplotlib lacks.
 _MORE_FONTS = (
@@ -28,12 +34,19 @@ def new_figure(width: float, height: float) -> Any:  # noqa: ANN401  (matplotlib
     return require_drawing()(figsize=(width, height), layout="constrained")
 
 
-def saved_picture(figure: Any, picture_format: str) -> bytes:  # noqa: ANN401
-    """Return a figure as the bytes of a file in one of ``PICTURE_FORMATS``."""
+def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:  # noqa: ANN401
+    """Return a figure as the bytes of a file in one of ``PICTURE_FORMATS``; PNG has a resolution.
+
+    The text of an SVG is text, and equal figures have equal files.
+    """
     picture = io.BytesIO()
-    with warnings.catch_warnings():
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "nextchar"}
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(picture_format)
+    with importlib.import_module("matplotlib").rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box
-        figure.savefig(picture, format=picture_format, dpi=150, bbox_inches="tight")
+        figure.savefig(
+            picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata
+        )
     return picture.getvalue()
 
 
@@ -42,6 +55,24 @@ def label_fonts() -> list[str]:
     manager = importlib.import_module("matplotlib.font_manager").fontManager
     installed = {font.name for font in manager.ttflist}
     return ["DejaVu Sans", *(font for font in _MORE_FONTS if font in installed)]
+
+
+def show_decades(axis: Any, values: Sequence[float]) -> None:  # noqa: ANN401
+    """Make an axis logarithmic, from a power of ten to another, with plain numbers as labels.
+
+    Parameters
+    ----------
+    axis
+        ``axes.xaxis`` or ``axes.yaxis``.
+    values
+        What it must show; those that are not positive are below it.
+    """
+    logarithms = [math.log10(value) for value in values if value > 0] or [0.0]
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+    low = math.floor(min(logarithms) - _MARGIN)
+    axis.axes.set(**{f"{axis.axis_name}lim": (10**low, 10 ** math.ceil(max(logarithms) + _MARGIN))})
 
 
 def require_drawing() -> Any:  # noqa: ANN401  (matplotlib is optional)

@@ -6,16 +6,20 @@ import base64
 import hashlib
 
 
-def content_policy(*, style: str, script: str = "") -> str:
+def content_policy(*, style: str, script: str = "", images: bool = False) -> str:
     """Return the element that lets a page use this style sheet and this script alone.
 
     Parameters
     ----------
     style, script
         All text between the tags of ``<style>`` and of ``<script>``.
+    images
+        Whether the page has pictures, which it contains as data.
     """
     rules = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
     rules.append(f"style-src '{_digest(style)}'")
+    if images:
+        rules.append("img-src data:")
     if script:
         rules.append(f"script-src '{_digest(script)}'")
     return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'

@@ -1,0 +1,68 @@
+"""The course of a training in words, for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nextchar.inspection.training import TrainingCourse
+
+
+def course_lines(course: TrainingCourse) -> list[str]:
+    """Return the figures and the diagnosis of a training."""
+    rows = len(course.curves.steps)
+    steps = f"{course.step:,} steps" + ("" if course.is_finished else " so far")
+    validations = "1 validation" if rows == 1 else f"{rows} validations"
+    return [
+        f"{course.run}: {course.config.network.summary}, {steps}, {validations}",
+        *(_figures(course) if rows else ()),
+        *_units(course),
+        "",
+        *(_diagnoses(course)),
+    ]
+
+
+def _figures(course: TrainingCourse) -> Iterator[str]:
+    curves, counts = course.curves, course.baselines
+    validation = curves.validation[-1]
+    if math.isnan(validation):
+        yield (
+            f"loss: training {curves.train[-1]:.3f} nats per character; there is no validation "
+            "part, so overfitting cannot be seen"
+        )
+    else:
+        best = curves.best
+        yield (
+            f"loss: training {curves.train[-1]:.3f}, validation {validation:.3f} nats per "
+            f"character; best {curves.validation[best]:.3f} at step {curves.steps[best]:,}"
+        )
+    if counts is not None:
+        yield f"by counts: symbols {counts.unigram:.3f}, pairs of symbols {counts.bigram:.3f}"
+    yield (
+        f"learning rate: peak {course.config.training.learning_rate:g}, last "
+        f"{curves.learning_rate[-1]:.2g}"
+    )
+    norms = curves.gradient_norm[np.isfinite(curves.gradient_norm)]
+    if len(norms):
+        yield f"gradient norm: {norms.min():.3g} to {norms.max():.3g}; {_clipping(course)}"
+
+
+def _clipping(course: TrainingCourse) -> str:
+    if course.clipped is None:
+        return "no clipping"
+    limit = course.config.training.clip_norm
+    return f"clipped at {limit:g} in {course.clipped} of {len(course.curves.steps)} validations"
+
+
+def _units(course: TrainingCourse) -> Iterator[str]:
+    for number, each in enumerate(course.idle_units, 1):
+        layer = f" of layer {number}" if len(course.idle_units) > 1 else ""
+        yield f"units{layer}: {each.units}, {each.dead} dead, {each.saturated} saturated"
+
+
+def _diagnoses(course: TrainingCourse) -> list[str]:
+    return ["healthy"] if course.is_healthy else [each.line for each in course.diagnoses]

@@ -1,0 +1,166 @@
+"""The diagnosis of trainings: broken runs get the right words, and healthy ones only "healthy"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextchar.errors import NonFiniteLossError
+from nextchar.inspection.baselines import Baselines
+from nextchar.inspection.idle_units import IdleUnits
+from nextchar.inspection.recording import LayerRecording
+from nextchar.inspection.training import TrainingCourse, inspect_training
+from nextchar.language_model.training import train
+from nextchar.text.vocabulary import learn
+from tests.conftest import Run, english
+
+_SMALL: dict[str, Any] = {
+    "embedding_size": 16,
+    "batch_size": 16,
+    "sequence_length": 32,
+    "steps": 200,
+    "precision": "float32",
+    "device": "cpu",
+    "experts": "none",
+}
+
+
+def course_of(folder: Path, *, characters: int = 60_000, **options: Any) -> TrainingCourse:
+    (folder / "text.txt").write_text(english(characters))
+    train(folder / "text.txt", folder / "run", **{**_SMALL, **options})
+    return inspect_training(folder / "run")
+
+
+def faults(course: TrainingCourse) -> list[str]:
+    return [each.fault for each in course.diagnoses]
+
+
+@pytest.mark.parametrize(
+    ("cell", "hidden_size", "seed"),
+    [("lstm", 48, 0), ("lstm", 64, 1), ("gru", 32, 2), ("gru", 64, 3), ("rnn", 64, 4),
+     ("min_gru", 64, 5), ("min_lstm", 64, 6), ("peephole_lstm", 64, 7)],
+)  # fmt: skip
+def test_a_healthy_run_is_told_so_and_nothing_else(
+    tmp_path: Path, cell: str, hidden_size: int, seed: int
+) -> None:
+    course = course_of(tmp_path, cell=cell, hidden_size=hidden_size, seed=seed)
+    assert course.lines()[-2:] == ["", "healthy"], course.lines()
+    assert course.is_healthy
+    assert course.to_dict()["diagnoses"] == []
+
+
+def test_a_relu_that_lives_is_healthy(tmp_path: Path) -> None:
+    assert faults(course_of(tmp_path, cell="rnn", activation="relu", hidden_size=64)) == []
+
+
+@pytest.mark.parametrize(("cell", "layers"), [("gru", 1), ("rnn", 2)])
+def test_a_rate_of_a_tenth_is_too_high(tmp_path: Path, cell: str, layers: int) -> None:
+    course = course_of(tmp_path, cell=cell, hidden_size=64, layers=layers, learning_rate=1e-1)
+    assert faults(course) == ["learning rate too high"]
+    assert "--learning-rate 0.01" in course.lines()[-1]
+    assert "learning_rate=0.01" in course.to_dict()["diagnoses"][0]["advice"]
+
+
+def test_a_rate_of_a_millionth_is_too_low(tmp_path: Path) -> None:
+    course = course_of(tmp_path, cell="lstm", hidden_size=32, learning_rate=1e-6)
+    assert faults(course) == ["learning rate too low"]
+    assert "--learning-rate 0.01" in course.lines()[-1]
+
+
+def test_gradients_explode_without_clipping(tmp_path: Path) -> None:
+    course = course_of(
+        tmp_path, cell="rnn", hidden_size=128, sequence_length=64, steps=100, learning_rate=0.3,
+        clip_norm=0.0, validate_every=5, seed=2,
+    )  # fmt: skip
+    assert faults(course)[0] == "exploding gradients"
+    assert "Set --clip-norm 1" in course.diagnoses[0].line
+    assert "no clipping" in course.diagnoses[0].evidence
+    assert course.clipped is None
+
+
+def test_the_units_of_a_relu_die(tmp_path: Path) -> None:
+    course = course_of(tmp_path, cell="rnn", activation="relu", hidden_size=64, learning_rate=0.3)
+    assert "dead units" in faults(course)
+    (line,) = [each.line for each in course.diagnoses if each.fault == "dead units"]
+    assert "--activation tanh, or --learning-rate 0.01" in line
+    assert f"{course.idle_units[0].dead} of 64 units" in line
+
+
+def test_a_large_network_overfits_a_small_text(tmp_path: Path) -> None:
+    course = course_of(tmp_path, characters=5000, cell="gru", hidden_size=64, steps=500)
+    assert faults(course) == ["overfitting"]
+    best = course.curves.steps[course.curves.best]
+    assert f"--steps {best}; the weights of step {best:,} are kept" in course.lines()[-1]
+
+
+def test_a_short_training_underfits(tmp_path: Path) -> None:
+    course = course_of(tmp_path, cell="gru", hidden_size=64, steps=30)
+    assert faults(course) == ["underfitting"]
+    assert "--steps 120" in course.lines()[-1]
+
+
+def test_gradients_vanish_in_sigmoid_layers(tmp_path: Path) -> None:
+    course = course_of(tmp_path, cell="rnn", activation="sigmoid", hidden_size=32, layers=3)
+    assert faults(course) == ["vanishing gradients"]
+    assert course.lines()[-1].endswith("Set --cell lstm")
+
+
+def test_a_run_whose_loss_was_not_finite_gets_one_line_of_advice(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError):
+        course_of(tmp_path, cell="rnn", activation="relu", hidden_size=64, learning_rate=1.0)
+    course = inspect_training(tmp_path / "run")
+    assert faults(course) == ["stopped"]
+    assert course.lines()[-1] == (
+        "stopped: at step 0 of 200, with 0 validations on record. If its loss or gradient was not "
+        "finite, gradients exploded: start again with --clip-norm 0.25, or --learning-rate 0.01; "
+        "if not, continue it"
+    )
+    course.plot()
+
+
+def test_a_run_without_a_validation_part_is_judged_by_its_training_loss(tmp_path: Path) -> None:
+    course = course_of(tmp_path, cell="gru", hidden_size=64, validation_fraction=0.0)
+    assert faults(course) == []
+    assert any("overfitting cannot be seen" in line for line in course.lines())
+    course.plot()
+
+
+def test_the_losses_of_counts_are_those_of_their_formulas() -> None:
+    text = "ab" * 300
+    vocabulary = learn("char", [text], 1)
+    ids = vocabulary.encode(text).astype(np.int64)
+    found = Baselines.of(ids, ids, vocabulary)
+    assert found is not None
+    assert found.unigram == pytest.approx(np.log(2))
+    followed = 300 - (np.arange(599) % 2)  # after a 300 times, after b 299 times
+    assert found.bigram == pytest.approx(-np.log((followed + 0.5) / (followed + 1)).mean())
+    assert Baselines.of(ids[:50], ids, vocabulary) is None
+
+
+def test_dead_and_saturated_units_are_counted() -> None:
+    h = np.random.default_rng(1).uniform(-0.9, 0.9, (200, 6)).astype(np.float32)
+    h[:, 1] = 0.3
+    h[:, 2] = 0
+    h[:195, 4] = 0.999
+    layer = LayerRecording(h=h, c=None, gates={})
+    assert IdleUnits.of(layer, (-1, 1)) == IdleUnits(units=6, dead=2, saturated=1)
+    assert IdleUnits.of(layer, (0.0, np.inf)) == IdleUnits(units=6, dead=2, saturated=0)
+
+
+def test_the_command_prints_the_diagnosis_and_draws_the_curves(
+    nextchar: Run, finished: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "course.svg"
+    out = nextchar("inspect", "training", finished, "--picture", picture).succeeded()
+    assert out.splitlines()[-1].startswith("underfitting: ")
+    assert "validation" in picture.read_text()
+    values = nextchar("inspect", "training", finished, "--json").values()
+    assert values["diagnoses"][0]["fault"] == "underfitting"
+    assert len(values["curves"]["step"]) == len(values["curves"]["gradient_norm"])
+
+
+def test_a_folder_that_is_no_run_is_refused_in_one_line(nextchar: Run, tmp_path: Path) -> None:
+    nextchar("inspect", "training", tmp_path).problem()
