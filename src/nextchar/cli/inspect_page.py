@@ -8,7 +8,8 @@ import typer
 
 from nextchar.cli.inspected import RUN, TEXT, open_inspected
 from nextchar.cli.loading import CHECKPOINT
-from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
+from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
 
 _SUFFIXES = (".html", ".htm")
 
@@ -44,4 +45,4 @@ def _page(
     if as_json:
         print_json({"page": str(html), "bytes": len(page), **sample.to_dict()})
     else:
-        write_note(f"{html}: {len(page):,} bytes; it opens in any browser")
+        print_rows([("page", f"{html}, {len(page):,} bytes"), ("text", sample.description)])
