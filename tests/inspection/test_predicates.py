@@ -84,7 +84,7 @@ def test_an_expression_that_never_matches_is_refused() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "a{99999999999999999999}", "*", "quote)"])
 def test_an_expression_that_cannot_be_read_is_refused(pattern: str) -> None:
-    with pytest.raises(ConfigError, match=r"neither a predicate .* nor a regular expression"):
+    with pytest.raises(ConfigError, match=r"is no label .* and no regular expression"):
         _marked(pattern, "abc")
 
 

@@ -56,7 +56,7 @@ def test_temperature_0_is_the_most_probable_symbol() -> None:
     assert sure.entropy_bits == 0
     assert sure.top(1) == own.top(1)
     assert report.prompt == ""
-    assert report.lines()[0] == "the next symbol after nothing"
+    assert report.lines()[0] == "the first symbol of a text"
     report.plot()
 
 

@@ -114,9 +114,8 @@ def test_a_run_whose_loss_was_not_finite_gets_one_line_of_advice(tmp_path: Path)
     course = inspect_training(tmp_path / "run")
     assert faults(course) == ["stopped"]
     assert course.lines()[-1] == (
-        "stopped: at step 0 of 200, with 0 validations on record. If its loss or gradient was not "
-        "finite, gradients exploded: start again with --clip-norm 0.25, or --learning-rate 0.01; "
-        "if not, continue it"
+        "stopped: at step 0 of 200, with 0 validations on record. Resume it, unless its loss or "
+        "gradient was not finite: then start again with --clip-norm 0.25, or --learning-rate 0.01"
     )
     course.plot()
 

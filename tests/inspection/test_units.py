@@ -165,9 +165,9 @@ def test_the_command_prints_json_and_draws(finished: Path, nextchar: Run, tmp_pa
     ("options", "message"),
     [
         (("--for", "zzz"), "the expression 'zzz' matches nowhere in the text"),
-        (("--for", "("), "neither a predicate"),
+        (("--for", "("), "no label"),
         (("--for", "jamo-position"), "jamo-position needs a jamo vocabulary"),
-        (("--unit", "9.9"), "the layers are 1 to 1; got 9"),
+        (("--unit", "9.9"), "the network has one layer; got layer 9"),
     ],
 )
 def test_the_command_refuses_bad_input_in_one_line(

@@ -270,7 +270,7 @@ def test_a_run_is_sealed_from_its_creation(
 ) -> None:
     run = tmp_path / "run"
 
-    def stop(_: Trainer) -> None:
+    def stop(*_: object) -> None:
         raise StorageError("stopped")
 
     with monkeypatch.context() as patch:

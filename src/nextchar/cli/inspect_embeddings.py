@@ -7,7 +7,7 @@ from typing import Literal
 
 import typer
 
-from nextchar.cli.inspected import PICTURE, RUN, note_missing_fonts, write_picture
+from nextchar.cli.inspected import PICTURE, RUN, write_picture
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import JSON_HELP, print_json
 from nextchar.cli.streams import write_view
@@ -43,7 +43,6 @@ def _embeddings(
     space = model.inspect.embeddings(of=of, symbols=symbol or (), count=count)
     if picture is not None:
         write_picture(space.plot(), picture, drawn_as)
-        note_missing_fonts(each.name for each in space.symbols)
     if as_json:
         print_json(space.to_dict())
         return

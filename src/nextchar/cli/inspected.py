@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,15 +89,3 @@ def write_picture(figure: Any, picture: Path, drawn_as: str) -> None:  # noqa: A
     from nextchar.storage import write_bytes
 
     write_bytes(picture, saved_picture(figure, drawn_as))
-
-
-def note_missing_fonts(names: Iterable[str]) -> None:
-    """Note that a picture shows boxes, if no installed font has the Korean letters of its names."""
-    from nextchar.rendering.figures import label_fonts
-
-    is_korean = any("\u3130" <= letter <= "\ud7a3" for name in names for letter in name)
-    if is_korean and len(label_fonts()) == 1:
-        write_note(
-            "no font with Korean letters is installed, so they are boxes in the picture: install "
-            "NanumGothic or Noto Sans CJK KR"
-        )

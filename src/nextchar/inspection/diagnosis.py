@@ -129,8 +129,8 @@ class _Examination:
             fault="stopped",
             evidence=f"at step {self._course.step:,} of {self._course.planned_steps:,}, with "
             f"{len(self._curves.steps)} validations on record",
-            advice=f"If its loss or gradient was not finite, gradients exploded: start again with "
-            f"{norm}, or {lower}; if not, continue it",
+            advice="Resume it, unless its loss or gradient was not finite: then start again with "
+            f"{norm}, or {lower}",
         )
 
     def _exploding(self) -> Diagnosis | None:

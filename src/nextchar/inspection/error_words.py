@@ -123,7 +123,7 @@ def _distances(reports: Sequence[ErrorReport], names: Sequence[str]) -> list[str
             row.append("–" if value is None else f"{value:+.2f}")
         rows.append(row)
     title = (
-        "closing brackets and quotes: bits by which the network is better than the n-gram"
+        "closing brackets and quotes: network minus n-gram in bits; above 0 the network is better"
         if has_ngram
         else "closing brackets and quotes: mean log2 probability"
     )

@@ -14,6 +14,7 @@ from nextchar.rendering.characters import width as text_width
 OPEN_MARK, CLOSED_MARK = "o", "-"
 _HALF = 0.5
 _LISTED = 10
+_ENOUGH = 200  # symbols for advice
 # What an open gate does, by its cell where cells differ.
 _OPEN = {
     "i": "writes",
@@ -95,22 +96,25 @@ def _listed(layer: int, units: NDArray[np.int64]) -> str:
 
 
 def _advice(report: GateReport) -> str:
-    """Return one sentence on the worst finding."""
+    """Return one sentence on the worst finding, if enough was read."""
+    symbols = len(report.sample.ids)
+    if symbols < _ENOUGH:
+        return f"Only {symbols:,} symbols were read: {_ENOUGH} or more are needed for advice."
     layers = report.layers
     units = sum(len(layer.gates[letter].mean) for layer in layers for letter in layer.gates)
     stuck = sum(map(_stuck, layers))
     if any(len(layer.dead) for layer in layers):
         return (
-            "Dead units do no work: a lower --learning-rate keeps units alive, or a smaller "
-            "--hidden-size does as well."
+            "Dead units do no work: a lower learning rate keeps units alive, or a smaller "
+            "hidden layer does as well."
         )
     if stuck >= units / 4:
         return (
-            f"{stuck / units:.0%} of the gates never move: a lower --learning-rate or more "
-            "--weight-decay keeps them from their limits."
+            f"{stuck / units:.0%} of the gates never move: a lower learning rate or more "
+            "weight decay keeps them from their limits."
         )
     if any(len(layer.idle) for layer in layers):
-        return "Idle units say almost nothing: train longer, or with a smaller --hidden-size."
+        return "Idle units say almost nothing: train longer, or with a smaller hidden layer."
     if stuck:
         return (
             "A few gates that never move are no fault: their units keep, add up or show the same."

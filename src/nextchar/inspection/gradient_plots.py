@@ -100,6 +100,13 @@ def _finish_norms(axes: Any, unit: str) -> None:  # noqa: ANN401
     axes.legend(loc="best")
 
 
+def _value_label(number: int, name: str, rank: int) -> str | None:
+    """Return the label of a singular value; the smaller ones share one."""
+    if rank == 0:
+        return f"layer {number + 1}, by {name}"
+    return "thin: 2nd to 5th value" if (number, rank) == (0, 1) and name == "h" else None
+
+
 def _draw_values(axes: Any, flow: GradientFlow) -> None:  # noqa: ANN401
     axes.set_title("largest singular values of ∂h(t) / ∂h(t−k)")
     for color, (number, name) in enumerate(_states(flow)):
@@ -109,7 +116,7 @@ def _draw_values(axes: Any, flow: GradientFlow) -> None:  # noqa: ANN401
         shade = COLORS[color % len(COLORS)]
         for rank, line in enumerate(np.maximum(values.parts[name], _LEAST).T):
             axes.plot(values.lags, line, _STYLES[name], color=shade, marker=".", ms=4,
-                      label=f"layer {number + 1}, by {name}" if rank == 0 else None,
+                      label=_value_label(number, name, rank),
                       lw=1.8 if rank == 0 else 0.6, alpha=1.0 if rank == 0 else 0.6)  # fmt: skip
     axes.set_xlabel(f"lag k in {flow.unit}")
     if not axes.lines:

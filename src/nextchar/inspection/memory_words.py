@@ -47,7 +47,7 @@ def _shown_lines(report: MemoryReport, width: int, *, colors: bool) -> Iterator[
     for each in report.shown:
         before = printable_text("".join(text for text, _ in each.characters[-1:]))
         yield (
-            f"at {each.place:,}: {symbol_name(each.target)} after {symbol_name(before)}, with "
+            f"at {each.place:,}: «{symbol_name(each.target)}» after «{symbol_name(before)}», with "
             f"probability {each.probability:.2f}"
         )
         yield from contribution_lines(shades_of(each), width=width, colors=colors)

@@ -157,9 +157,7 @@ def _explorer(text: TextToExplore) -> str:
         f"{html.escape(printable_text(reason))}</option>"
         for name, reason in text.named
     )
-    scale = "".join(
-        f'<li class="v{level}">{level / 4:+.2g}</li>' for level in range(-4, 5) if level
-    )
+    scale = "".join(f'<li class="v{level}">{level / 4:+.2g}</li>' for level in range(-4, 5))
     return f"""<section aria-labelledby="explore">
 <h2 id="explore">Units over the text</h2>
 <p class="question">Which unit follows which property of the text, and on which symbols does a

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.errors import ConfigError, InputError
+from nextchar.errors import InputError
 from nextchar.inspection.memory import input_norms
 from nextchar.inspection.page import Section, TextToExplore, inspection_page
 from nextchar.inspection.recording import record
@@ -58,7 +58,7 @@ def build_page(
         sections.append(section)
     page = inspection_page(
         "the model" if inspector.run is None else inspector.run.name,
-        f"{inspector.config.network.summary}. {sample.description}.",
+        f"Model: {inspector.config.network.summary}. Text: {sample.description}.",
         sections,
         _text(inspector, sample, found["units"]),
     )
@@ -86,8 +86,8 @@ def _inspected(
     try:
         result = call()
     except InputError as error:
-        reason = error.in_both_terms if isinstance(error, ConfigError) else str(error)
-        return None, Section(name=name, title=title, question=question, lines=[reason])
+        lines = [error.for_command_line]
+        return None, Section(name=name, title=title, question=question, lines=lines)
     return result, Section(
         name=name,
         title=title,

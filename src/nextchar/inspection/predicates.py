@@ -129,7 +129,7 @@ def _matches(pattern: str, text: str) -> Values:
     except (re.error, RecursionError, OverflowError) as error:
         named = ", ".join(PREDICATES)
         raise ConfigError(
-            f"neither a predicate ({named}) nor a regular expression: {pattern!r:.80}: {error}"
+            f"{pattern!r:.80} is no label ({named}) and no regular expression: {error}"
         ) from None
     values = np.zeros(len(text))
     for line in _LINE.finditer(text):

@@ -20,6 +20,7 @@ from nextchar.text.unknown import UnknownSymbols, default_treatment
 from nextchar.text.vocabulary import Unknown, Vocabulary
 
 LIMIT = 20_000  # symbols
+MUCH = 0.2  # share of unknown characters to warn of
 _CHARACTERS_AT_ONCE = 1 << 12
 
 
@@ -58,6 +59,9 @@ class Sample:
         """How much was read, in one line."""
         part = f"{'all' if self.is_whole else 'the first'} {len(self.ids):,} symbols"
         left_out = f", {self.skipped:,} unknown characters skipped" if self.skipped else ""
+        share = self.skipped / max(1, self.skipped + len(self.ids))
+        if share >= MUCH:
+            left_out += f": {share:.0%} of the text, so the figures describe little of it"
         return f"{self.name}: {part} read{left_out}"
 
     def require(self, symbols: int, purpose: str) -> None:

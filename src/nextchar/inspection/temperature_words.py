@@ -19,7 +19,7 @@ _DRAWN = 16  # symbols
 
 def temperature_lines(report: TemperatureReport, count: int) -> list[str]:
     """Return the distributions after the prompt, and the text at each temperature."""
-    lines = [f"the next symbol after {_prompt(report)}", "temperature  entropy    most probable"]
+    lines = [_question(report), "temperature  entropy    most probable"]
     for each in report.texts:
         cells = [
             f"{symbol_name(report.symbols[i])} {each.probabilities[i]:.2f}" for i in each.top(count)
@@ -37,7 +37,7 @@ def plot_temperatures(report: TemperatureReport) -> Any:  # noqa: ANN401  (matpl
     chosen = _drawn(report)
     rows = len(report.texts)
     figure = new_figure(8, 1.1 + 0.95 * rows)
-    figure.suptitle(f"the next symbol after {_prompt(report)}", fontfamily=label_fonts(),
+    figure.suptitle(_question(report), fontfamily=label_fonts(),
                     parse_math=False)  # fmt: skip
     places = np.arange(len(chosen))
     highest = max(float(each.probabilities.max()) for each in report.texts)
@@ -63,8 +63,13 @@ def _drawn(report: TemperatureReport) -> list[int]:
     return [i for i in flattest.top(_DRAWN) if flattest.probabilities[i] > 0]
 
 
-def _prompt(report: TemperatureReport) -> str:
+def _question(report: TemperatureReport) -> str:
+    """Return the title: the prompt whose next symbol is distributed."""
     if not report.prompt:
-        return "nothing"
+        return "the first symbol of a text"
+    return f"the next symbol after {_prompt(report)}"
+
+
+def _prompt(report: TemperatureReport) -> str:
     shown = report.prompt if len(report.prompt) <= 40 else f"…{report.prompt[-40:]}"
     return f"«{printable_text(shown).replace(chr(10), '↵')}»"

@@ -103,7 +103,7 @@ def _draw_text(
     for row, column, wide, _, value in cells:
         grid[row, column : column + wide] = value
     colors = importlib.import_module("matplotlib.colors")
-    scale = colors.LinearSegmentedColormap.from_list("units", ["#e69f00", "#ffffff", "#56b4e9"])
+    scale = colors.LinearSegmentedColormap.from_list("units", ["#4a90c8", "#ffffff", "#e68a3c"])
     drawn = axes.imshow(
         grid, cmap=scale, vmin=-strongest, vmax=strongest, aspect="auto", interpolation="none"
     )

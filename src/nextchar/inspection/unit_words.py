@@ -99,7 +99,7 @@ def _phrase_lines(report: UnitReport) -> list[str]:
     ]
     if not report.phrases:
         return [*lines, "nowhere else are half of these units on."]
-    lines.append("most of them are on also in:")
+    lines.append("other passages, and the share of these units that is on:")
     for phrase in report.phrases:
         before = report.text[max(0, phrase.start - _AROUND) : phrase.start]
         after = report.text[phrase.end : phrase.end + _AROUND]

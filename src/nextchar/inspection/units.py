@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.errors import TextError
+from nextchar.errors import TextError, in_terms
 from nextchar.inspection.phrases import Phrase, brightest_passage, similar_phrases, units_on
 from nextchar.inspection.predicates import (
     Labels,
@@ -218,7 +218,8 @@ def report_units(
     ids = sample.ids
     known = [labels_of(label, ids, vocabulary)] if label else all_labels(ids, vocabulary)
     if not known:
-        raise TextError(f"{sample.name} has no label to follow: name an expression with --for")
+        how = in_terms("pass label", "name an expression with --for")
+        raise TextError(f"{sample.name} has no label to follow: {how}")
     series = _Series(record(network, ids, gates=False))
     rankings = tuple(series.rankings(known, count, seed))
     shown = chosen or max(rankings, key=_margin).best[0].unit

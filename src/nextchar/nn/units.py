@@ -54,7 +54,8 @@ def unit_of(name: str, cells: Sequence[Cell]) -> Unit:
         )
     unit = Unit(int(found[1]) - 1, int(found[3]) - 1, "c" if found[2] == "c" else "h")
     if not 0 <= unit.layer < len(cells):
-        raise ConfigError(f"unit {name}: the layers are 1 to {len(cells)}; got {found[1]}")
+        most = "one layer" if len(cells) == 1 else f"{len(cells)} layers"
+        raise ConfigError(f"unit {name}: the network has {most}; got layer {found[1]}")
     cell = cells[unit.layer]
     if not 0 <= unit.index < cell.hidden_size:
         raise ConfigError(

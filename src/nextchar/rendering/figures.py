@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nextchar.errors import NextcharError
 
+LOGGER = logging.getLogger("nextchar")
 PICTURE_FORMATS = ("png", "svg", "pdf")
 
 # Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without black and yellow.
@@ -39,22 +42,54 @@ def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:
 
     The text of an SVG is text, and equal figures have equal files.
     """
-    picture = io.BytesIO()
+    picture, lacks_glyphs = io.BytesIO(), False
     settings = {"svg.fonttype": "none", "svg.hashsalt": "nextchar"}
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(picture_format)
     with importlib.import_module("matplotlib").rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as a box
-        figure.savefig(
-            picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata
+        warnings.filterwarnings("error", message="Glyph .* missing from")
+        try:
+            _save(figure, picture, picture_format, dpi, metadata)
+        except UserWarning:
+            lacks_glyphs = True
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            picture = io.BytesIO()
+            _save(figure, picture, picture_format, dpi, metadata)
+    if lacks_glyphs and picture_format != "svg":
+        LOGGER.warning(
+            "no font that matplotlib finds has all letters of the picture, so it has boxes: "
+            "for Korean, install NanumGothic or Noto Sans CJK KR"
         )
     return picture.getvalue()
 
 
+def _save(
+    figure: Any,  # noqa: ANN401
+    picture: io.BytesIO,
+    picture_format: str,
+    dpi: int,
+    metadata: Mapping[str, None] | None,
+) -> None:
+    figure.savefig(picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata)
+
+
 def label_fonts() -> list[str]:
     """Return installed fonts for Latin and Hangul, matplotlib's default first."""
-    manager = importlib.import_module("matplotlib.font_manager").fontManager
-    installed = {font.name for font in manager.ttflist}
-    return ["DejaVu Sans", *(font for font in _MORE_FONTS if font in installed)]
+    fonts = importlib.import_module("matplotlib.font_manager")
+    found = _installed(fonts.fontManager)
+    if not found:
+        # matplotlib keeps a list of the fonts that were installed when it first ran.
+        for path in fonts.findSystemFonts():
+            name = Path(path).stem.replace("-", "").lower()
+            if any(name.startswith(each.replace(" ", "").lower()) for each in _MORE_FONTS):
+                fonts.fontManager.addfont(path)
+        found = _installed(fonts.fontManager)
+    return ["DejaVu Sans", *found]
+
+
+def _installed(manager: Any) -> list[str]:  # noqa: ANN401
+    """Return the fonts with Hangul that a font manager of matplotlib knows."""
+    names = {font.name for font in manager.ttflist}
+    return [font for font in _MORE_FONTS if font in names]
 
 
 def show_decades(axis: Any, values: Sequence[float]) -> None:  # noqa: ANN401
