@@ -182,6 +182,6 @@ def test_names_in_the_picture_do_not_overlap(kind: VocabularyKind) -> None:
     assert len(texts) > 0.8 * len(space.symbols)
     boxes = np.array([each.get_window_extent().extents for each in texts])
     low, high = boxes[:, :2] + 0.5, boxes[:, 2:] - 0.5
-    hits = ((low[:, None] < high) & (high[:, None] > low)).all(axis=2)
+    hits = np.asarray(((low[:, None] < high) & (high[:, None] > low)).all(axis=2))
     np.fill_diagonal(hits, val=False)
     assert [(texts[a].get_text(), texts[b].get_text()) for a, b in np.argwhere(hits)] == []
