@@ -61,7 +61,8 @@ class Sample:
         left_out = f", {self.skipped:,} unknown characters skipped" if self.skipped else ""
         share = self.skipped / max(1, self.skipped + len(self.ids))
         if share >= MUCH:
-            left_out += f": {share:.0%} of the text, so the figures describe little of it"
+            little = f"{share:.0%} of the text is unknown, so the figures describe little of it"
+            left_out = f", {little}{left_out}"
         return f"{self.name}: {part} read{left_out}"
 
     def require(self, symbols: int, purpose: str) -> None:
