@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from nextchar.training.events import Listener
 
+_LONGEST_START = 5.0  # seconds of a new process before its command
 Trained = Literal["language_model", "classify", "tag", "transduce", "condition", "embeddings"]
 
 
@@ -52,8 +53,12 @@ def resume(task: Trained, run: Path, *, listeners: Sequence[Listener], **more: A
 
 
 def _beginning() -> float:
-    """Return the start of this command, for its time budget; so far, it has only computed."""
-    return time.monotonic() - time.process_time()
+    """Return the start of this command, for its time budget.
+
+    A new process has only computed so far. One that has computed for longer served other calls.
+    """
+    computed = time.process_time()
+    return time.monotonic() - (computed if computed < _LONGEST_START else 0.0)
 
 
 def _train_embeddings(data: Sequence[str], out: Path, **options: Any) -> Any:  # noqa: ANN401

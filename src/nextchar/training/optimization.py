@@ -165,7 +165,7 @@ def scheduled_rate(config: TrainingConfig, step: float, first_step: int = 0) -> 
     steps, step = config.steps - first_step, step - first_step
     rising = round(config.warmup * steps)
     if step < rising:
-        return config.learning_rate * min(1.0, (step + 1) / rising)
+        return config.learning_rate * min(step + 1, rising) / rising
     if config.schedule in ("constant", "plateau"):
         return config.learning_rate
     left = (steps - step) / max(1, steps - rising)
