@@ -115,7 +115,7 @@ def test_a_held_unit_decides_the_text() -> None:
     ("fix", "message"),
     [
         ({"1.9": 0.0}, "layer 1 has units 1 to 8; got 9"),
-        ({"2.1": 0.0}, "the layers are 1 to 1; got 2"),
+        ({"2.1": 0.0}, "unit 2.1: the network has one layer; got layer 2"),
         ({"1.c.1": 0.0}, "only an LSTM has a memory c"),
         ({"1.1": float("nan")}, "unit 1.1 must have a finite number, .*; got nan"),
         ({"1.1": ["x"]}, "unit 1.1 must have a finite number, .*; got .'x'"),
