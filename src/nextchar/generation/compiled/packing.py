@@ -22,8 +22,7 @@ from nextchar.nn.cells import GRUCell, LSTMCell, MinGRUCell, PeepholeLSTMCell, R
 from nextchar.nn.kernels.elementary import ACTIVATION_CODES
 from nextchar.nn.network import Network, State
 from nextchar.nn.normalization import BatchNorm
-
-INT8_LIMIT = 127
+from nextchar.nn.quantization import quantized
 
 
 def pack(network: Network, stored: StoredWeights = "float32") -> Weights:
@@ -118,10 +117,8 @@ def _stored(panels: NDArray[np.float32], stored: StoredWeights) -> Panels:
         return Panels(
             panels.reshape(count, H * C), np.ones((count, C), np.float32), np.zeros(count, np.int8)
         )
-    scales = np.abs(panels).max(1) / np.float32(INT8_LIMIT)
-    scales[scales == 0] = 1
-    values = np.rint(panels / scales[:, None]).astype(np.int8)
-    return Panels(values.reshape(count, H * C), scales, np.zeros(count, np.int8))
+    values, scales = quantized(panels, np.int8, axis=1)
+    return Panels(values.reshape(count, H * C), scales[:, 0], np.zeros(count, np.int8))
 
 
 def _code(cell: Cell) -> int:

@@ -1,0 +1,1 @@
+"""A model in other forms: a page that writes in the browser."""

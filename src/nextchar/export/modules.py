@@ -1,0 +1,44 @@
+"""ES modules joined to one script, so that a page needs no other file.
+
+The modules keep to what can be joined line by line: named imports and exports, none of them
+renamed, and names of their own at the top level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(?P<path>\./|\.\./)(?P<rest>[^"]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
+_COMMENTS = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)$\n", re.MULTILINE | re.DOTALL)
+_INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+
+
+def join_modules(entry: str, read: Callable[[str], str]) -> str:
+    """Return a module and all that it imports as one script, without comments and indentation.
+
+    Parameters
+    ----------
+    entry
+        The path of the first module, such as ``"view/main.js"``.
+    read
+        Returns the text of a module.
+    """
+    parts = ['"use strict";\n']
+    for path in _in_order(entry, read, set()):
+        source = _EXPORT.sub("", _IMPORT.sub("", read(path)))
+        parts.append(_INDENTATION.sub("", _COMMENTS.sub("", source)))
+    return "".join(parts)
+
+
+def _in_order(path: str, read: Callable[[str], str], seen: set[str]) -> Iterator[str]:
+    """Yield the paths of a module's imports, each after its own imports, and then its path."""
+    if path in seen:
+        return
+    seen.add(path)
+    folder = path.rpartition("/")[0]
+    for found in _IMPORT.finditer(read(path)):
+        below = found["rest"] if found["path"] == "../" else f"{folder}/{found['rest']}"
+        yield from _in_order(below, read, seen)
+    yield path

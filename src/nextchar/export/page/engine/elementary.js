@@ -1,0 +1,54 @@
+// Exponentials, of additions, products and comparisons alone: every browser computes the same bits.
+
+const LOG2_E = 1.4426950408889634;
+const LN2_HIGH = 0.6931471803691238; // the upper 33 bits of ln 2, so that n · LN2_HIGH is exact
+const LN2_LOW = 1.9082149292705877e-10;
+const LOWEST = -708; // e^x below is no normal number
+const HIGHEST = 709;
+const BIAS = 1023;
+const POWERS = new Float64Array(2047).map((_, place) => 2 ** (place - BIAS));
+
+/**
+ * Return e^x to 2 units in the last place; 0 below −708, and e^709 above 709.
+ * @param {number} x
+ * @returns {number}
+ */
+export function exp(x) {
+  if (!(x >= LOWEST)) return 0;
+  const power = Math.floor(Math.min(x, HIGHEST) * LOG2_E + 0.5);
+  const r = Math.min(x, HIGHEST) - power * LN2_HIGH - power * LN2_LOW;
+  // The series of e^r for |r| ≤ ln 2 / 2; the first omitted term is below 1e-16.
+  let sum = 1 / 6227020800;
+  sum = sum * r + 1 / 479001600;
+  sum = sum * r + 1 / 39916800;
+  sum = sum * r + 1 / 3628800;
+  sum = sum * r + 1 / 362880;
+  sum = sum * r + 1 / 40320;
+  sum = sum * r + 1 / 5040;
+  sum = sum * r + 1 / 720;
+  sum = sum * r + 1 / 120;
+  sum = sum * r + 1 / 24;
+  sum = sum * r + 1 / 6;
+  sum = sum * r + 0.5;
+  sum = sum * r + 1;
+  sum = sum * r + 1;
+  return sum * POWERS[power + BIAS];
+}
+
+/**
+ * Return the logistic sigmoid.
+ * @param {number} x
+ * @returns {number}
+ */
+export function sigmoid(x) {
+  return 1 / (1 + exp(-x));
+}
+
+/**
+ * Return the hyperbolic tangent, to an absolute error of 1e-15.
+ * @param {number} x
+ * @returns {number}
+ */
+export function tanh(x) {
+  return 1 - 2 / (1 + exp(2 * x));
+}
