@@ -33,6 +33,7 @@ CATALOGUE: dict[str, Entry] = {
     "generate": Entry(_WRITE, "Generate text, or search for the most probable text."),
     "complete": Entry(_WRITE, "List the most probable completions of the last word of a text."),
     "play": Entry(_WRITE, "Write a text together with a model, interactively."),
+    "export": Entry(_WRITE, "Turn a run into a page that writes in the browser."),
     "evaluate": Entry(_MEASURE, "Measure bits per character and perplexity on a text."),
     "score": Entry(_MEASURE, "Show the cost of each character of a text in bits."),
     "novelty": Entry(_MEASURE, "Measure the overlap of a text with the training text of a run."),

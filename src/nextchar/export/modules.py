@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(?P<path>\./|\.\./)(?P<rest>[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
-_COMMENTS = re.compile(r"^\s*(?:/\*\*.*?\*/|//[^\n]*)$\n", re.MULTILINE | re.DOTALL)
+_COMMENTS = re.compile(r"^[ ]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 
 

@@ -32,6 +32,7 @@ from nextchar.generation.plain import Loop, PlainLoop, Position, Step, StoredWei
 from nextchar.generation.sampling import Sampling
 from nextchar.generation.uniforms import Uniforms
 from nextchar.nn.network import Network, State
+from nextchar.nn.quantization import with_int8_weights
 
 if TYPE_CHECKING:
     from nextchar.experts.experts import Experts
@@ -111,7 +112,8 @@ class TextGenerator:
         self._excluded = excluded
         self._excluded_first = excluded_first
         self._plain_symbols = _plain_symbols(network, engine, weights)
-        read: Read = network
+        reader = network if weights == "float32" else with_int8_weights(network)
+        read: Read = reader
         step: Step = network.step
         if fixed:
             if weights != "float32" or engine not in ("auto", "plain"):
@@ -127,7 +129,7 @@ class TextGenerator:
                 f"the shortest text that satisfies the constraint has {constraint.distance[0]:,} "
                 f"characters; got length {length:,}"
             )
-        self._position = _prime(network, read, prompt, sampling, seeds, length, mixture)
+        self._position = _prime(reader, read, prompt, sampling, seeds, length, mixture)
         if engine == "captured":
             step = CapturedStep(network, self._position.state)
         self._loop: Loop = PlainLoop(sampling, self._position, step, constraint)

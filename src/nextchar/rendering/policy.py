@@ -6,7 +6,9 @@ import base64
 import hashlib
 
 
-def content_policy(*, style: str, script: str = "", images: bool = False) -> str:
+def content_policy(
+    *, style: str, script: str = "", images: bool = False, worker: bool = False
+) -> str:
     """Return the element that lets a page use this style sheet and this script alone.
 
     Parameters
@@ -15,13 +17,17 @@ def content_policy(*, style: str, script: str = "", images: bool = False) -> str
         All text between the tags of ``<style>`` and of ``<script>``.
     images
         Whether the page has pictures, which it contains as data.
+    worker
+        Whether the script starts a worker from its own text, and compiles WebAssembly.
     """
     rules = ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
     rules.append(f"style-src '{_digest(style)}'")
     if images:
         rules.append("img-src data:")
     if script:
-        rules.append(f"script-src '{_digest(script)}'")
+        rules.append(f"script-src '{_digest(script)}'" + (" 'wasm-unsafe-eval'" if worker else ""))
+    if worker:
+        rules.append("worker-src blob:")
     return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
 
 

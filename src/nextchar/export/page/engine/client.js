@@ -6,7 +6,7 @@
  * @typedef {{ text: string, symbols: string[], values: Float32Array | null, speed: number }} Piece
  *   Values of the watched units for each symbol; characters per second.
  * @typedef {{ text: string, stopped: boolean, speed: number }} Written
- * @typedef {{ likely: { text: string, probability: number }[], ghost: string, entropy: number }} Prediction
+ * @typedef {{ likely: { text: string, shown: string, probability: number }[], ghost: string, entropy: number }} Prediction
  * @typedef {{ symbols: string[], values: Float32Array, units: number }} Trace
  *
  * @typedef {object} Score
@@ -24,7 +24,7 @@
 /** The engine in its worker. A newer call of the same kind makes an older one end early. */
 export class Engine {
   /**
-   * @param {string} source The worker's script.
+   * @param {ArrayBuffer} source The worker's script.
    * @param {object} manifest
    * @param {string} weights
    */
@@ -59,7 +59,7 @@ export class Engine {
   /**
    * Return the likeliest next characters, and a continuation by argmax.
    * @param {string} text
-   * @param {{ count: number, ghost: boolean }} options
+   * @param {{ count: number, temperature: number, ghost: boolean }} options
    * @returns {Promise<Prediction | null>} null if a newer call was made.
    */
   predict(text, options) {

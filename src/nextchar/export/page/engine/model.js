@@ -1,6 +1,7 @@
 // A model out of the page: its description and compressed weights become a network and a vocabulary.
 
 import { Network } from "./network.js";
+import { bytesOf, unpacked } from "./packed.js";
 import { Vocabulary } from "./vocabulary.js";
 
 const TYPES = { int8: Int8Array, int16: Int16Array, float32: Float32Array };
@@ -27,7 +28,7 @@ const TYPES = { int8: Int8Array, int16: Int16Array, float32: Float32Array };
  * @param {string} weights In base64, compressed.
  */
 export async function openModel(manifest, weights) {
-  const bytes = await decompressed(bytesOf(weights));
+  const bytes = await unpacked(weights);
   const network = new Network(manifest.network, tensorsOf(manifest.tensors, bytes));
   await network.load(manifest.kernel === null ? null : bytesOf(manifest.kernel));
   return { network, vocabulary: new Vocabulary(manifest.vocabulary, manifest.composes) };
@@ -57,18 +58,4 @@ function tensorsOf(entries, bytes) {
     tensors.set(name, { values, shape, scales });
   }
   return tensors;
-}
-
-/** @param {string} base64 */
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-}
-
-/**
- * @param {Uint8Array} bytes
- * @returns {Promise<ArrayBuffer>}
- */
-function decompressed(bytes) {
-  const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream();
-  return new Response(stream.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }

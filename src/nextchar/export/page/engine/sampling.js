@@ -13,11 +13,12 @@ import { exp } from "./elementary.js";
 /**
  * Return the probabilities of all symbols.
  * @param {Float32Array} logits
+ * @param {number} [temperature] Above 0.
  * @returns {Float64Array}
  */
-export function probabilities(logits) {
+export function probabilities(logits, temperature = 1) {
   const highest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const shares = Float64Array.from(logits, (logit) => exp(logit - highest));
+  const shares = Float64Array.from(logits, (logit) => exp((logit - highest) / temperature));
   const total = shares.reduce((a, b) => a + b, 0);
   return shares.map((share) => share / total);
 }

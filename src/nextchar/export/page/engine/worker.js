@@ -3,6 +3,7 @@
 import { openModel } from "./model.js";
 import { Reader } from "./reader.js";
 import { probabilities, ranked } from "./sampling.js";
+import { visible } from "./vocabulary.js";
 import { entropyOf, likelyCharacters, Writer } from "./writing.js";
 
 const SLICE = 25; // ms between two looks at the messages
@@ -144,12 +145,13 @@ class Service {
 
   /**
    * @param {Call} call
-   * @param {{ text: string, options: { count: number, ghost: boolean } }} given
+   * @param {{ text: string, options: { count: number, temperature: number, ghost: boolean } }} given
    */
   async predict(call, { text, options }) {
     const reader = this._readers.predict;
     if (!(await this._read(call, "predict", this._ids(text)))) return null;
-    const likely = likelyCharacters(this._network, this._vocabulary, reader, options.count);
+    const found = likelyCharacters(this._network, this._vocabulary, reader, options);
+    const likely = found.map((each) => ({ ...each, shown: visible(each.text) }));
     let ghost = "";
     if (options.ghost) {
       const greedy = { length: GHOST, temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, until: /** @type {"words"} */ ("words") };

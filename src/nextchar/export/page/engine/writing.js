@@ -90,9 +90,9 @@ export class Writer {
  * @param {import("./network.js").Network} network
  * @param {import("./vocabulary.js").Vocabulary} vocabulary
  * @param {import("./reader.js").Reader} reader
- * @param {number} count
+ * @param {{ count: number, temperature: number }} options
  */
-export function likelyCharacters(network, vocabulary, reader, count) {
+export function likelyCharacters(network, vocabulary, reader, { count, temperature }) {
   const { begins } = vocabulary;
   /** @type {{ ids: number[], probability: number, position: ReturnType<typeof reader.position> }[]} */
   const beginnings = [];
@@ -107,7 +107,8 @@ export function likelyCharacters(network, vocabulary, reader, count) {
     if (vocabulary.mayGrow(ids)) beginnings.push({ ids, probability, position: positionBefore() });
     else found.push({ text: vocabulary.decode(ids), probability });
   };
-  const first = allowed(probabilities(reader.logits), (id) => id !== vocabulary.unknown && begins[id] === 1);
+  const shares = probabilities(reader.logits, temperature);
+  const first = allowed(shares, (id) => id !== vocabulary.unknown && begins[id] === 1);
   for (const id of ranked(first)) {
     if (first[id] > 0) add([id], first[id], () => reader.position());
     if (beginnings.length + found.length >= LIKELY_STEPS) break;
@@ -119,7 +120,7 @@ export function likelyCharacters(network, vocabulary, reader, count) {
     const { ids, probability, position } = /** @type {typeof beginnings[0]} */ (beginnings.shift());
     network.step(position.state, ids[ids.length - 1]);
     const logits = network.logits.slice();
-    const next = probabilities(logits);
+    const next = probabilities(logits, temperature);
     let ends = 0;
     for (let id = 0; id < next.length; id++) {
       if (begins[id] === 1) ends += next[id];

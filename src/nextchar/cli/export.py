@@ -1,0 +1,78 @@
+"""``nextchar export``: a run in other forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import typer
+
+from nextchar.cli.commands import Commands
+from nextchar.cli.loading import CHECKPOINT, load_model
+from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.tables import print_rows
+
+if TYPE_CHECKING:
+    from nextchar.export.document import Language
+
+app = Commands("export", "Turn a run into a page that writes in the browser.")
+_SUFFIXES = (".html", ".htm")
+
+
+@app.command("page")
+def _page(
+    run: Path = typer.Argument(help="A run directory."),
+    out: Path = typer.Argument(help="The .html file to write."),
+    title: str | None = typer.Option(
+        None, help="The title of the page.", show_default="the name of RUN"
+    ),
+    prompt: str = typer.Option("", help="The text that the page begins with."),
+    language: str = typer.Option("en", help="The language of the page when it opens: en or ko."),
+    force: bool = typer.Option(False, help="Replace an existing file."),
+    checkpoint: str = CHECKPOINT,
+    as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
+) -> None:
+    """Write a page with the model in it: it writes, measures texts and shows its units offline.
+
+    The page is one file that opens by double-click. It has the weights in int8, and no text that
+    the model was trained on.
+    """
+    from nextchar.errors import ConfigError
+    from nextchar.export.document import Language, model_page
+    from nextchar.export.facts import run_facts
+    from nextchar.run_files.origin import name_of
+    from nextchar.storage import write_bytes
+
+    if language not in get_args(Language):
+        raise ConfigError(f"--language must be {' or '.join(get_args(Language))}; got {language}")
+    _require_place(out, force=force)
+    model = load_model(run, device="cpu", checkpoint=checkpoint)
+    with part_display("exporting", quiet=False):
+        page = model_page(
+            model,
+            run_facts(run),
+            title=title or name_of(run),
+            prompt=prompt,
+            language=cast("Language", language),
+        ).encode()
+    write_bytes(out, page)
+    values: dict[str, Any] = {"page": str(out), "bytes": len(page), "title": title or name_of(run)}
+    if as_json:
+        print_json(values)
+    else:
+        print_rows([("page", f"{out}, {len(page):,} bytes"), ("opens", "by double-click, offline")])
+
+
+def _require_place(out: Path, *, force: bool) -> None:
+    """Raise ``ConfigError`` if the file cannot or must not be written."""
+    from nextchar.cli.options import require_folder
+    from nextchar.errors import ConfigError
+
+    if out.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(f"OUT is a file that ends in .html; got {out}")
+    require_folder(out, "OUT")
+    if out.exists() and not force:
+        raise ConfigError(f"{out} exists: --force replaces it")
+
+
+add_to = app.add_to

@@ -1,0 +1,121 @@
+"""A model as one HTML file that writes, measures and shows its units in any browser.
+
+The file has no address in it and asks for nothing: styles and scripts are part of it, and its
+policy allows nothing else. The sources of the page are in ``page/``.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib.resources
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+import nextchar
+from nextchar.errors import ConfigError
+from nextchar.export.modules import join_modules
+from nextchar.export.packing import PackedTensor, describe, pack
+from nextchar.language_model.model import LanguageModel
+from nextchar.rendering.policy import content_policy
+from nextchar.visible import printable_text
+
+Language = Literal["en", "ko"]
+FORMAT = 1
+
+_ASSETS = importlib.resources.files(__package__) / "page"
+_PLACEHOLDER = re.compile(r"\{\{(?P<name>\w+)\}\}")
+_MAIN, _WORKER = "view/main.js", "engine/worker.js"
+
+
+def model_page(
+    model: LanguageModel,
+    about: Mapping[str, Any],
+    *,
+    title: str,
+    prompt: str = "",
+    language: Language = "en",
+) -> str:
+    """Return the page of a model, as text for a file in UTF-8.
+
+    Parameters
+    ----------
+    model
+        The model, on the CPU and in float32.
+    about
+        What is known of it: rows of the page's last part; see ``run_facts``.
+    title
+        The name of the model on the page.
+    prompt
+        The text that the page begins with.
+    language
+        The language of the page when it is opened.
+
+    Raises
+    ------
+    ConfigError
+        The weights are not finite: training has diverged.
+    """
+    tensors = pack(model.network)
+    if not all(np.isfinite(each.factors if each.factors is not None else each.values).all()
+               for each in tensors):  # fmt: skip
+        raise ConfigError("the weights are not finite numbers: the run has diverged")
+    manifest = {
+        "format": FORMAT,
+        "title": printable_text(title),
+        "prompt": prompt,
+        "language": language,
+        "about": {"version": nextchar.__version__, **_facts(model), **about},
+        "network": describe(model.network),
+        "vocabulary": model.vocabulary.to_dict(),
+        "composes": model.config.text.normalization == "nfc",
+        "tensors": [each.entry for each in tensors],
+        "kernel": base64.b64encode((_ASSETS / "kernel.wasm").read_bytes()).decode(),
+    }
+    style, script = f"\n{_asset('page.css')}", f"\n{join_modules(_MAIN, _asset)}"
+    parts = {
+        "language": language,
+        "policy": content_policy(style=style, script=script, worker=True),
+        "title": html.escape(printable_text(title)),
+        "style": style,
+        "manifest": _embedded(json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))),
+        "worker": _packed(join_modules(_WORKER, _asset).encode()),
+        "weights": compressed(tensors),
+        "script": script,
+    }
+    return _PLACEHOLDER.sub(lambda found: parts[found["name"]], _asset("index.html"))
+
+
+def _asset(path: str) -> str:
+    return (_ASSETS / path).read_text(encoding="utf-8")
+
+
+def _embedded(text: str) -> str:
+    """Return JSON that cannot end the element it stands in."""
+    return text.replace("<", "\\u003c")
+
+
+def compressed(tensors: list[PackedTensor]) -> str:
+    """Return the weights of a page: the data of its tensors, compressed, in base64."""
+    return _packed(b"".join(each.data for each in tensors))
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+def _facts(model: LanguageModel) -> dict[str, Any]:
+    """Return what a model itself tells."""
+    network = model.config.network
+    layers = "layer" if network.layers == 1 else "layers"
+    return {
+        "network": f"{network.cell}, {network.layers} {layers} of {network.hidden_size} units",
+        "parameters": model.parameters,
+        "symbols": len(model.vocabulary),
+        "kind": model.vocabulary.kind,
+    }

@@ -1,0 +1,48 @@
+import { find, make } from "./dom.js";
+import { number, onLanguage, say } from "./language.js";
+
+/**
+ * What the page is told of the model.
+ * @typedef {object} Manifest
+ * @property {string} prompt
+ * @property {string} language
+ * @property {{ trainedOn: string | null, characters: number | null, symbols: number,
+ *   kind: "char" | "byte" | "jamo", network: string, parameters: number, steps: number | null,
+ *   minutes: number | null, bits: number | null, license: string | null, version: string,
+ *   command: string }} about
+ * @property {{ cell: string, layers: number, hidden: number, quantities: string[] }} network
+ */
+
+/** Where the model comes from, and how to make another.
+ *  @param {Manifest} manifest */
+export function startAbout({ about, network: { cell, layers, hidden } }) {
+  const command = find("command");
+  command.textContent = `pip install nextchar\n${about.command}`;
+  find("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(command.textContent);
+      find("copied").textContent = say("copied");
+    } catch {
+      getSelection()?.selectAllChildren(command);
+      find("copied").textContent = say("selected");
+    }
+  });
+
+  onLanguage(() => {
+    const { trainedOn, characters, symbols, kind, parameters, steps, minutes, bits, license, version } = about;
+    /** @type {[import("./language.js").Key, string | null | false][]} */
+    const rows = [
+      ["trainedOn", [trainedOn, characters !== null && say("charactersOf", { n: characters })].filter(Boolean).join(", ")],
+      ["network", say("networkIs", { words: about.network, cell: cell.toUpperCase(), layers, hidden, n: parameters })],
+      ["symbols", say(kind, { n: symbols })],
+      ["training", [
+        steps !== null && say("steps", { n: steps }),
+        minutes !== null && say("minutes", { n: number(minutes, 1) }),
+      ].filter(Boolean).join(", ")],
+      ["quality", bits !== null && say("qualityIs", { n: number(bits, 2) })],
+      ["license", license],
+      ["version", `nextchar ${version}`],
+    ];
+    find("facts").replaceChildren(...rows.flatMap(([key, value]) => value ? [make("dt", say(key)), make("dd", value)] : []));
+  });
+}

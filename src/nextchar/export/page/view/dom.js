@@ -1,0 +1,38 @@
+/** The element of index.html with an id; loosely typed, since the template says what it is.
+ *  @param {string} id @returns {any} */
+export function find(id) {
+  return document.getElementById(id);
+}
+
+/** A new element; whatever the text holds, it stays text.
+ *  @template {keyof HTMLElementTagNameMap} K
+ *  @param {K} tag @param {string} [text] @param {string} [className] */
+export function make(tag, text = "", className = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  element.className = className;
+  return element;
+}
+
+/** An item of a list that holds a button. @param {string} text @param {() => void} action */
+export function makeChoice(text, action) {
+  const item = make("li");
+  const button = item.appendChild(make("button", text));
+  button.addEventListener("click", action);
+  return item;
+}
+
+/** Calls the action once it has not been asked for during a while.
+ *  @param {number} milliseconds @param {() => void} action */
+export function debounce(milliseconds, action) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, milliseconds);
+  };
+}
+
+/** A symbol by a name that can be seen. @param {string} symbol */
+export function visible(symbol) {
+  return { "\n": "↵", "\t": "→", " ": "␣" }[symbol] ?? symbol;
+}

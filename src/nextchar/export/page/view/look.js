@@ -1,0 +1,193 @@
+import { colourOf, darkness, inkOn } from "./colours.js";
+import { find, make, makeChoice } from "./dom.js";
+import { number, onLanguage, say } from "./language.js";
+import { startStrip } from "./strip.js";
+
+const MOST_SYMBOLS = 4000;
+
+/** What the units hold after each symbol of the text; returns what to do when the section is seen or hidden.
+ *  @param {import("../engine/client.js").Engine} engine @param {import("./write.js").Writer} writer
+ *  @param {import("./about.js").Manifest["network"]} network */
+export function startLook(engine, writer, { layers, hidden, quantities }) {
+  const strip = startStrip(point);
+  const [layer, quantity, order, field, text] = ["layer", "quantity", "order", "unit", "look-text"].map(find);
+  /** The text and the quantity in the picture. */
+  let shown = "";
+  /** Whether a click holds the unit. */
+  let held = false;
+  let seen = false;
+  let tracing = false;
+  /** @type {HTMLElement[]} */
+  let cells = [];
+
+  /** @param {string} content */
+  function keyOf(content) {
+    return `${layer.value} ${quantity.value} ${content}`;
+  }
+
+  function newest() {
+    return Math.max(0, strip.columns.length - 1);
+  }
+
+  /** Bring the picture up to the text, and again if it went on meanwhile. */
+  async function refresh() {
+    writer.watch = { layer: Number(layer.value), quantity: quantity.value };
+    const key = keyOf(writer.text);
+    if (!seen || tracing || key === shown) return;
+    tracing = true;
+    const characters = [...writer.text].slice(-MOST_SYMBOLS);
+    const follows = strip.column >= newest();
+    try {
+      const trace = await engine.trace(characters.join(""), writer.watch);
+      if (trace) {
+        shown = key;
+        strip.columns = [];
+        strip.symbols = [];
+        cells = [];
+        text.replaceChildren();
+        strip.signed = "hcgn".includes(quantity.value);
+        // A state without a limit (relu) is coloured by the largest value that it took.
+        strip.range = trace.values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+        add(trace.symbols, trace.values);
+        sort();
+        choose(strip.unit, follows ? newest() : Math.min(strip.column, newest()));
+        strip.reveal();
+      }
+    } finally {
+      tracing = false;
+    }
+    refresh();
+  }
+
+  /** @param {string[]} symbols @param {Float32Array} values */
+  function add(symbols, values) {
+    symbols.forEach((symbol, place) => {
+      strip.columns.push(values.subarray(place * hidden, (place + 1) * hidden));
+      strip.symbols.push(symbol);
+      cells.push(text.appendChild(make("i", { "␣": " ", "↵": "↵\n" }[symbol] ?? symbol)));
+      colour(newest());
+    });
+  }
+
+  function sort() {
+    const { columns } = strip;
+    const change = new Float64Array(hidden);
+    columns.slice(1).forEach((values, place) => {
+      for (let unit = 0; unit < hidden; unit++) change[unit] += Math.abs(values[unit] - columns[place][unit]);
+    });
+    strip.order = [...change.keys()];
+    if (order.value === "change") strip.order.sort((one, other) => change[other] - change[one]);
+  }
+
+  /** Colour the symbol of a column by the chosen unit. @param {number} column */
+  function colour(column) {
+    const shade = colourOf(strip.columns[column][strip.unit] / strip.range, strip.signed);
+    cells[column].style.background = `rgb(${shade})`;
+    cells[column].style.color = inkOn(shade);
+  }
+
+  function colourAll() {
+    cells.forEach((_, column) => colour(column));
+    strip.draw();
+  }
+
+  /** @param {number} unit @param {number} column @param {boolean} click */
+  function point(unit, column, click) {
+    if (click) held = !held;
+    choose(held && !click ? strip.unit : unit, column);
+  }
+
+  /** @param {number} unit @param {number} column */
+  function choose(unit, column) {
+    const other = unit !== strip.unit;
+    cells[strip.column]?.classList.remove("here");
+    cells[column]?.classList.add("here");
+    strip.unit = unit;
+    strip.column = column;
+    if (other) colourAll();
+    strip.draw();
+    describe();
+  }
+
+  function describe() {
+    const { unit, column, columns } = strip;
+    const symbol = strip.symbols[column];
+    const now = columns[column];
+    const last = columns[column - 1] ?? now;
+    find("look-notes").textContent = !now ? say("nothing") : columns.length >= MOST_SYMBOLS ? say("part", { n: columns.length }) : "";
+    find("value").textContent = now ? say("value", {
+      unit: unit + 1,
+      layer: Number(layer.value) + 1,
+      quantity: quantity.selectedOptions[0].text,
+      value: number(now[unit], 2),
+      symbol,
+    }) : "";
+    /** @param {number} place */
+    const change = (place) => Math.abs(now[place] - last[place]);
+    strip.marked = now === last ? [] : [...now.keys()].sort((one, other) => change(other) - change(one)).slice(0, 5);
+    find("changed-at").textContent = strip.marked.length ? say("changed", { symbol }) : "";
+    find("changed").replaceChildren(...strip.marked.map((changed) => {
+      const phrase = say("change", { unit: changed + 1, from: number(last[changed], 2), to: number(now[changed], 2) });
+      return makeChoice(phrase, () => hold(changed));
+    }));
+    if (document.activeElement !== field) field.value = unit + 1;
+  }
+
+  /** @param {number} unit */
+  function hold(unit) {
+    held = true;
+    choose(unit, strip.column);
+    strip.reveal();
+  }
+
+  writer.onEnd = refresh;
+  writer.onPiece = (piece, before) => {
+    if (shown !== keyOf(before) || !piece.values) {
+      refresh();
+      return;
+    }
+    const follows = strip.column >= newest();
+    shown = keyOf(writer.text);
+    add(piece.symbols, piece.values);
+    if (follows) choose(strip.unit, newest());
+    if (follows) strip.reveal();
+  };
+  layer.append(...Array.from({ length: layers }, (_, place) => new Option(String(place + 1), String(place))));
+  quantity.append(...quantities.map((name) => new Option("", name)));
+  for (const choice of [layer, quantity]) choice.addEventListener("change", refresh);
+  order.addEventListener("change", () => {
+    sort();
+    strip.reveal();
+    strip.draw();
+  });
+  field.max = hidden;
+  field.addEventListener("input", () => {
+    if (field.validity.valid && field.value) hold(field.value - 1);
+  });
+  find("strip").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    const step = {
+      ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0],
+    }[event.key];
+    if (!step || !cells.length) return;
+    event.preventDefault();
+    const row = Math.min(hidden - 1, Math.max(0, strip.order.indexOf(strip.unit) + step[1]));
+    choose(strip.order[row], Math.min(newest(), Math.max(0, strip.column + step[0])));
+    strip.reveal();
+  });
+  for (const type of ["pointerover", "click"]) {
+    text.addEventListener(type, (/** @type {any} */ { target }) => {
+      const column = cells.indexOf(target);
+      if (column >= 0) choose(strip.unit, column);
+    });
+  }
+  darkness.addEventListener("change", colourAll);
+  onLanguage(() => {
+    for (const option of quantity.options) option.text = say(option.value);
+    describe();
+  });
+
+  return (/** @type {boolean} */ visible) => {
+    seen = visible;
+    refresh();
+  };
+}

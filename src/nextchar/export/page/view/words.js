@@ -1,0 +1,20 @@
+/** The ten words that cost most bits, dearest first.
+ *  @param {string[]} characters @param {Float64Array} bits */
+export function surprisingWords(characters, bits) {
+  const text = characters.join("");
+  // Places in a string count UTF-16 units, those of the model code points.
+  const places = characters.flatMap((character, place) => Array(character.length).fill(place));
+  const words = "Segmenter" in Intl
+    ? [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)].filter((word) => word.isWordLike)
+    : [...text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)].map((word) => ({ segment: word[0], index: word.index ?? 0 }));
+  return words
+    .map(({ segment, index }) => {
+      const start = places[index];
+      const end = start + [...segment].length;
+      // What the model does not know costs nothing here.
+      const total = bits.slice(start, end).reduce((sum, cost) => sum + (cost || 0), 0);
+      return { segment, start, end, total };
+    })
+    .sort((one, other) => other.total - one.total)
+    .slice(0, 10);
+}
