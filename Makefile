@@ -1,6 +1,7 @@
 # make demo   set up, train about a minute on the built-in corpus, write text
 # make test   set up, run the tests (under eight minutes on two cores)
 # make check  formatting, lint, types, import directions
+# make check-page  lint and types of the exported page's JavaScript (needs npm)
 # make bench  measurements against baselines; nothing is asserted (TEXT=shakespeare downloads it)
 # make clean  remove what the other targets made, runs excepted
 
@@ -9,7 +10,7 @@ TEXT ?= python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow check check-page bench clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -36,6 +37,13 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+check-page: node_modules
+	npm run --silent check
+
+node_modules: package.json
+	npm install --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
 # each table is printed and kept as JSON in bench/; about half an hour on a quiet machine
 bench: $(READY)
 	@mkdir -p bench
@@ -56,5 +64,5 @@ bench: $(READY)
 	$(BIN)/python benchmarks/defaults.py "$$text" --minutes 1.5 5 --json bench/defaults.json
 
 clean:
-	rm -rf .venv bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv node_modules bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

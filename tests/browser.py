@@ -91,7 +91,7 @@ class Page:
             case "Log.entryAdded" if parameters["entry"]["level"] == "error":
                 self.problems.append(parameters["entry"]["text"])
 
-    def value(self, expression: str) -> Any:  # noqa: ANN401  (any JSON value)
+    def value(self, expression: str) -> Any:
         """Return the value of an expression in the page, or of its promise."""
         outcome = self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True

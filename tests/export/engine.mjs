@@ -30,7 +30,12 @@ const answers = {
     return Array.from({ length: count }, () => uniforms.next());
   },
   choose: ({ logits, options, uniform, excluded }) =>
-    choose(Float32Array.from(logits), { ...sampling, ...options }, uniform, Uint8Array.from(excluded)),
+    choose(
+      Float32Array.from(logits),
+      { ...sampling, ...options },
+      uniform,
+      Uint8Array.from(excluded),
+    ),
   encode: ({ vocabulary, composes, text }) => new Vocabulary(vocabulary, composes).encode(text),
   decode: ({ vocabulary, pieces }) => {
     const decoder = new Vocabulary(vocabulary, false).decoder();
@@ -57,7 +62,10 @@ const answers = {
   write: ({ text, options }, model) => {
     const ids = model.vocabulary.encode(text).ids.flat();
     const reader = read(model, ids.length > 0 ? ids : model.vocabulary.context);
-    const writer = new Writer(model.network, model.vocabulary, reader.position(), { ...sampling, ...options });
+    const writer = new Writer(model.network, model.vocabulary, reader.position(), {
+      ...sampling,
+      ...options,
+    });
     const symbols = [];
     let written = "";
     const began = performance.now();
@@ -82,4 +90,6 @@ const answers = {
 };
 
 const model = requests.manifest ? await openModel(requests.manifest, requests.weights) : null;
-stdout.write(JSON.stringify(requests.calls.map(({ call, ...given }) => answers[call](given, model))));
+stdout.write(
+  JSON.stringify(requests.calls.map(({ call, ...given }) => answers[call](given, model))),
+);

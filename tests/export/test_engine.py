@@ -245,7 +245,9 @@ def test_choices_are_those_of_the_package(engine: Engine) -> None:
 
 @pytest.mark.parametrize("unknown", [False, True])
 @pytest.mark.parametrize("kind", TEXTS)
-def test_text_becomes_the_same_ids_and_back(kind: SymbolKind, unknown: bool, engine: Engine) -> None:
+def test_text_becomes_the_same_ids_and_back(
+    kind: SymbolKind, unknown: bool, engine: Engine
+) -> None:
     if unknown and kind == "byte":
         return  # no byte is unknown
     vocabulary = made_model(text="가각갂한글ㅋㅏ각 aé\n", kind=kind, unknown=unknown).vocabulary

@@ -19,7 +19,7 @@ import numpy as np
 
 import nextchar
 from nextchar.errors import ConfigError
-from nextchar.export.modules import join_modules
+from nextchar.export.modules import compact_style, join_modules, without_indentation
 from nextchar.export.packing import PackedTensor, describe, pack
 from nextchar.language_model.model import LanguageModel
 from nextchar.rendering.policy import content_policy
@@ -77,7 +77,7 @@ def model_page(
         "tensors": [each.entry for each in tensors],
         "kernel": base64.b64encode((_ASSETS / "kernel.wasm").read_bytes()).decode(),
     }
-    style, script = f"\n{_asset('page.css')}", f"\n{join_modules(_MAIN, _asset)}"
+    style, script = compact_style(_asset("page.css")), join_modules(_MAIN, _asset)
     parts = {
         "language": language,
         "policy": content_policy(style=style, script=script, worker=True),
@@ -88,7 +88,9 @@ def model_page(
         "weights": compressed(tensors),
         "script": script,
     }
-    return _PLACEHOLDER.sub(lambda found: parts[found["name"]], _asset("index.html"))
+    return _PLACEHOLDER.sub(
+        lambda found: parts[found["name"]], without_indentation(_asset("index.html"))
+    )
 
 
 def _asset(path: str) -> str:

@@ -1,7 +1,8 @@
 """ES modules joined to one script, so that a page needs no other file.
 
 The modules keep to what can be joined line by line: named imports and exports, none of them
-renamed, and names of their own at the top level.
+renamed, names of their own at the top level, comments on lines of their own, and no string over
+several lines.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-_IMPORT = re.compile(r'^import \{[^}]*\} from "(?P<path>\./|\.\./)(?P<rest>[^"]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(
+    r'^import \{[^}]*\} from "(?P<path>\./|\.\./)(?P<rest>[^"]+)";\n', re.MULTILINE
+)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
 _COMMENTS = re.compile(r"^[ ]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+_NEEDLESS_BREAK = re.compile(r"(?<=[{;,(\[])\n")
+_STYLE_SPACE = re.compile(r"/\*.*?\*/|\n\s*", re.DOTALL)
 
 
 def join_modules(entry: str, read: Callable[[str], str]) -> str:
@@ -28,8 +33,18 @@ def join_modules(entry: str, read: Callable[[str], str]) -> str:
     parts = ['"use strict";\n']
     for path in _in_order(entry, read, set()):
         source = _EXPORT.sub("", _IMPORT.sub("", read(path)))
-        parts.append(_INDENTATION.sub("", _COMMENTS.sub("", source)))
+        parts.append(_NEEDLESS_BREAK.sub("", without_indentation(_COMMENTS.sub("", source))))
     return "".join(parts)
+
+
+def without_indentation(source: str) -> str:
+    """Return a text without spaces at the beginning of lines, and without empty lines."""
+    return _INDENTATION.sub("", source)
+
+
+def compact_style(source: str) -> str:
+    """Return a style sheet without comments and line breaks."""
+    return _STYLE_SPACE.sub("", source)
 
 
 def _in_order(path: str, read: Callable[[str], str], seen: set[str]) -> Iterator[str]:

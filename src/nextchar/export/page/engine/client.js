@@ -6,13 +6,12 @@
  * @typedef {{ text: string, symbols: string[], values: Float32Array | null, speed: number }} Piece
  *   Values of the watched units for each symbol; characters per second.
  * @typedef {{ text: string, stopped: boolean, speed: number }} Written
- * @typedef {{ likely: { text: string, shown: string, probability: number }[], ghost: string, entropy: number }} Prediction
+ * @typedef {{ likely: { text: string, shown: string, probability: number }[], ghost: string, unknown: string[] }} Prediction
  * @typedef {{ symbols: string[], values: Float32Array, units: number }} Trace
  *
  * @typedef {object} Score
  * @property {string[]} characters
  * @property {Float64Array} bits NaN for a character that was left out; 0 for the first.
- * @property {Float64Array} expected The entropy of each prediction.
  * @property {string[][]} likely The likeliest symbols at each place.
  * @property {Uint8Array} unknown 1 for a character that was read as <unk>.
  * @property {number} total
@@ -93,7 +92,8 @@ export class Engine {
    * @returns {Promise<any>}
    */
   _call(kind, given, onEvent = () => {}) {
-    const id = (this._last += 1);
+    this._last += 1;
+    const id = this._last;
     this._worker.postMessage({ id, kind, given });
     return new Promise((resolve, reject) => this._calls.set(id, { resolve, reject, onEvent }));
   }

@@ -1,9 +1,10 @@
 // Exponentials, of additions, products and comparisons alone: every browser computes the same bits.
 
-const LOG2_E = 1.4426950408889634;
-const LN2_HIGH = 0.6931471803691238; // the upper 33 bits of ln 2, so that n · LN2_HIGH is exact
+// The upper 33 bits of ln 2, so that n · LN2_HIGH is exact.
+const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
-const LOWEST = -708; // e^x below is no normal number
+// e^x below is no normal number.
+const LOWEST = -708;
 const HIGHEST = 709;
 const BIAS = 1023;
 const POWERS = new Float64Array(2047).map((_, place) => 2 ** (place - BIAS));
@@ -15,7 +16,7 @@ const POWERS = new Float64Array(2047).map((_, place) => 2 ** (place - BIAS));
  */
 export function exp(x) {
   if (!(x >= LOWEST)) return 0;
-  const power = Math.floor(Math.min(x, HIGHEST) * LOG2_E + 0.5);
+  const power = Math.floor(Math.min(x, HIGHEST) * Math.LOG2E + 0.5);
   const r = Math.min(x, HIGHEST) - power * LN2_HIGH - power * LN2_LOW;
   // The series of e^r for |r| ≤ ln 2 / 2; the first omitted term is below 1e-16.
   let sum = 1 / 6227020800;

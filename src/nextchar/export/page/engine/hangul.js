@@ -8,7 +8,8 @@ const MEDIAL = INITIAL + 19;
 const FINAL = MEDIAL + MEDIALS;
 const FIRST_SYLLABLE = 0xac00;
 const LAST_SYLLABLE = 0xd7a3;
-const CONJOINING = [0x1100, 0x1161, 0x11a8]; // first initial, medial and final letter in Unicode
+// First initial, medial and final letter in Unicode.
+const CONJOINING = [0x1100, 0x1161, 0x11a8];
 const COMPATIBILITY =
   "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ" +
   "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ" +
@@ -53,8 +54,8 @@ export function composed(codes) {
     const code = codes[n];
     if (isInitial(code) && isMedial(codes[n + 1])) {
       const pair = (code - INITIAL) * MEDIALS + codes[n + 1] - MEDIAL;
-      n += 1;
-      const final = isFinal(codes[n + 1]) ? codes[(n += 1)] - FINAL + 1 : 0;
+      const final = isFinal(codes[n + 2]) ? codes[n + 2] - FINAL + 1 : 0;
+      n += final > 0 ? 2 : 1;
       text += String.fromCodePoint(FIRST_SYLLABLE + pair * (FINALS + 1) + final);
     } else {
       text += code >= INITIAL ? COMPATIBILITY[code - INITIAL] : String.fromCodePoint(code);

@@ -5,13 +5,14 @@
 
 const ROWS = 4;
 const COLUMNS = 8;
-const PAGE = 1 << 16; // bytes of a page of WebAssembly's memory
+// Bytes of a page of WebAssembly's memory.
+const PAGE = 1 << 16;
 const LARGEST_SUM = 2 ** 31 - 1;
 const LARGEST_VALUE = 2 ** 15 - 1;
 
 /**
  * @typedef {(weights: number, vector: number, sums: number, rows: number, columns: number) => void} Multiply
- *   Adds nothing: overwrites the sums. All but the sizes are addresses in bytes.
+ *   Overwrites the sums. All but the sizes are addresses in bytes.
  */
 
 /** Matrices in one memory, and their products. */
@@ -38,9 +39,9 @@ export class Matrices {
     this._scales = [];
     /** @type {number[]} */
     this._largest = [];
-    this._use(new ArrayBuffer(rounded(place, PAGE)));
+    this._memory = viewsOf(new ArrayBuffer(rounded(place, PAGE)));
     /** @type {Multiply} */
-    this._multiply = (...where) => multiplyPlainly(this._bytes, this._values, this._results, ...where);
+    this._multiply = (...where) => multiplyPlainly(this._memory, ...where);
     this.simd = false;
   }
 
@@ -54,19 +55,12 @@ export class Matrices {
       const { instance } = await WebAssembly.instantiate(/** @type {BufferSource} */ (module), {
         env: { __linear_memory: memory },
       });
-      this._use(memory.buffer);
+      this._memory = viewsOf(memory.buffer);
       this._multiply = /** @type {Multiply} */ (instance.exports.multiply);
       this.simd = true;
     } catch {
       // No WebAssembly, no SIMD, or too little memory: plain JavaScript computes the same.
     }
-  }
-
-  /** @param {ArrayBuffer} buffer */
-  _use(buffer) {
-    this._bytes = new Int8Array(buffer);
-    this._values = new Int16Array(buffer);
-    this._results = new Int32Array(buffer);
   }
 
   /**
@@ -81,7 +75,7 @@ export class Matrices {
     let largest = 1;
     for (let row = 0; row < scales.length; row++) {
       const line = values.subarray(row * columns, (row + 1) * columns);
-      this._bytes.set(line, this._places[which] + row * shape.columns);
+      this._memory.bytes.set(line, this._places[which] + row * shape.columns);
       let sum = 0;
       for (const value of line) sum += Math.abs(value);
       largest = Math.max(largest, sum);
@@ -101,7 +95,7 @@ export class Matrices {
   addProduct(which, vector, sums, start) {
     const { rows, columns } = this._shapes[which];
     const length = vector.length;
-    const values = this._values;
+    const { values, sums: results } = this._memory;
     let highest = 0;
     for (let k = 0; k < length; k++) highest = Math.max(highest, Math.abs(vector[k]));
     if (highest === 0) return;
@@ -111,7 +105,6 @@ export class Matrices {
     for (let k = length; k < columns; k++) values[k] = 0;
     this._multiply(this._places[which], this._vector, this._sums, rows, columns);
     const scales = this._scales[which];
-    const results = this._results;
     const first = this._sums >> 2;
     for (let row = 0; row < scales.length; row++) {
       sums[start + row] += results[first + row] * scales[row] * unit;
@@ -120,17 +113,28 @@ export class Matrices {
 }
 
 /**
+ * @typedef {ReturnType<typeof viewsOf>} Views
+ * @param {ArrayBuffer} buffer
+ */
+function viewsOf(buffer) {
+  return {
+    bytes: new Int8Array(buffer),
+    values: new Int16Array(buffer),
+    sums: new Int32Array(buffer),
+  };
+}
+
+/**
  * Do in plain JavaScript what the module does.
- * @param {Int8Array} bytes
- * @param {Int16Array} values
- * @param {Int32Array} results
+ * @param {Views} memory
  * @param {number} weights
  * @param {number} vector
  * @param {number} sums
  * @param {number} rows
  * @param {number} columns
  */
-function multiplyPlainly(bytes, values, results, weights, vector, sums, rows, columns) {
+function multiplyPlainly(memory, weights, vector, sums, rows, columns) {
+  const { bytes, values } = memory;
   const first = vector >> 1;
   for (let row = 0; row < rows; row += ROWS) {
     let place = weights + row * columns;
@@ -146,10 +150,10 @@ function multiplyPlainly(bytes, values, results, weights, vector, sums, rows, co
       four = (four + bytes[place + 3 * columns] * value) | 0;
     }
     const target = (sums >> 2) + row;
-    results[target] = one;
-    results[target + 1] = two;
-    results[target + 2] = three;
-    results[target + 3] = four;
+    memory.sums[target] = one;
+    memory.sums[target + 1] = two;
+    memory.sums[target + 2] = three;
+    memory.sums[target + 3] = four;
   }
 }
 

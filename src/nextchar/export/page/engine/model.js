@@ -48,13 +48,18 @@ function tensorsOf(entries, bytes) {
     const kind = TYPES[type];
     const start = place;
     place += length * kind.BYTES_PER_ELEMENT;
-    return new kind(bytes.slice(start, place)); // a copy, since places are not aligned
+    // A copy, since places are not aligned.
+    return new kind(bytes.slice(start, place));
   };
   /** @type {Map<string, import("./network.js").Tensor>} */
   const tensors = new Map();
   for (const { name, type, shape } of entries) {
-    const scales = type === "float32" ? null : /** @type {Float32Array} */ (take("float32", shape[0]));
-    const values = take(type, shape.reduce((a, b) => a * b, 1));
+    const scales =
+      type === "float32" ? null : /** @type {Float32Array} */ (take("float32", shape[0]));
+    const values = take(
+      type,
+      shape.reduce((a, b) => a * b, 1),
+    );
     tensors.set(name, { values, shape, scales });
   }
   return tensors;

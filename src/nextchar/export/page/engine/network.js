@@ -8,7 +8,8 @@ import { exp, sigmoid, tanh } from "./elementary.js";
 import { Matrices } from "./kernel.js";
 
 const EPSILON = 1e-5;
-const CACHED_VALUES = 1 << 24; // of projected symbols
+// Of projected symbols.
+const CACHED_VALUES = 1 << 24;
 const GATES = { rnn: 1, lstm: 4, gru_after: 3, gru_before: 3, min_gru: 2, min_lstm: 3 };
 /** The place of each quantity that is a gate. @type {Record<string, Record<string, number>>} */
 const PLACES = {
@@ -51,6 +52,14 @@ export class State {
     this.c = Array.from({ length: layers }, () => new Float32Array(hidden));
   }
 
+  /** Return a copy. */
+  copy() {
+    const { length } = this.h;
+    const copy = new State(length, this.h[0].length);
+    copy.copyFrom(this);
+    return copy;
+  }
+
   /** @param {State} other */
   copyFrom(other) {
     for (let layer = 0; layer < this.h.length; layer++) {
@@ -72,11 +81,15 @@ export class Network {
     this._tensors = tensors;
     this._rows = GATES[cell] * hidden;
     /** @type {string[]} */
-    this._order = Array.from(tensors.keys()).filter((name) => tensors.get(name)?.values instanceof Int8Array);
-    this._matrices = new Matrices(this._order.map((name) => {
-      const [rows, columns] = this._tensor(name).shape;
-      return { rows, columns };
-    }));
+    this._order = Array.from(tensors.keys()).filter(
+      (name) => tensors.get(name)?.values instanceof Int8Array,
+    );
+    this._matrices = new Matrices(
+      this._order.map((name) => {
+        const [rows, columns] = this._tensor(name).shape;
+        return { rows, columns };
+      }),
+    );
     this._gates = Array.from({ length: layers }, () => new Float32Array(this._rows));
     this._recurrent = new Float32Array(this._rows);
     this._before = new State(1, hidden);
@@ -96,8 +109,14 @@ export class Network {
     if (module !== null) await this._matrices.accelerate(module);
     this._order.forEach((name, which) => {
       const { values, scales, shape } = this._tensor(name);
-      this._matrices.set(which, /** @type {Int8Array} */ (values), /** @type {Float32Array} */ (scales), shape[1]);
-      this._tensors.delete(name); // they are in the matrices now
+      this._matrices.set(
+        which,
+        /** @type {Int8Array} */ (values),
+        /** @type {Float32Array} */ (scales),
+        shape[1],
+      );
+      // They are in the matrices now.
+      this._tensors.delete(name);
     });
     this.simd = this._matrices.simd;
   }
@@ -257,7 +276,9 @@ export class Network {
   _lstm(layer, h, c) {
     const H = h.length;
     const gates = this._gates[layer];
-    const lines = this._tensors.has(`peepholes.${layer}`) ? this._floats(`peepholes.${layer}`) : null;
+    const lines = this._tensors.has(`peepholes.${layer}`)
+      ? this._floats(`peepholes.${layer}`)
+      : null;
     const isMatrix = this._order.includes(`peepholes_if.${layer}`);
     if (isMatrix) this._add(`peepholes_if.${layer}`, c, gates, 0);
     for (let j = 0; j < H; j++) {

@@ -2,7 +2,10 @@
 
 import { State } from "./network.js";
 
-const KEPT_EVERY = 64; // symbols between two states that are kept
+/** @typedef {{ state: State, logits: Float32Array }} Position */
+
+// Symbols between two states that are kept.
+const KEPT_EVERY = 64;
 
 /**
  * Reads one text after another. A text that begins like the one before, as while a person types,
@@ -56,21 +59,18 @@ export class Reader {
    */
   read(id) {
     if (this._ids.length % KEPT_EVERY === 0) {
-      const { layers, hidden } = this.network.description;
-      const kept = new State(layers, hidden);
-      kept.copyFrom(this.state);
-      this._kept.push(kept);
+      this._kept.push(this.state.copy());
     }
     this._ids.push(id);
     this.network.step(this.state, id);
     this.logits.set(this.network.logits);
   }
 
-  /** Return a copy of the state and the logits after the text. */
+  /**
+   * Return a copy of the state and the logits after the text.
+   * @returns {Position}
+   */
   position() {
-    const { layers, hidden } = this.network.description;
-    const state = new State(layers, hidden);
-    state.copyFrom(this.state);
-    return { state, logits: this.logits.slice() };
+    return { state: this.state.copy(), logits: this.logits.slice() };
   }
 }

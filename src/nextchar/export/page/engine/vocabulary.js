@@ -5,7 +5,13 @@ import { composed, continues, decomposed, letterCode, unfinished } from "./hangu
 const LITERAL = "literal ";
 const UNKNOWN = "<unk>";
 const REPLACEMENT = 0xfffd;
-const NAMES = new Map([["\n", "↵"], ["\t", "→"], [" ", "␣"], ["\r", "␍"], ["\x1e", "␞"]]);
+const NAMES = new Map([
+  ["\n", "↵"],
+  ["\t", "→"],
+  [" ", "␣"],
+  ["\r", "␍"],
+  ["\x1e", "␞"],
+]);
 
 /**
  * @typedef {object} Description A vocabulary as it is stored with the model.
@@ -37,7 +43,8 @@ export class Vocabulary {
       Number(this._isByte ? (code & 0xc0) !== 0x80 : !continues(code)),
     );
     /** The id that separates texts; −1 if there is none. */
-    this.separator = ["\x1e", "\n", " "].map((c) => this._idsOf(c)[0] ?? -1).find((id) => id >= 0) ?? -1;
+    this.separator =
+      ["\x1e", "\n", " "].map((c) => this._idsOf(c)[0] ?? -1).find((id) => id >= 0) ?? -1;
   }
 
   /** @param {string} symbol */
@@ -102,7 +109,9 @@ export class Vocabulary {
 
   /** @param {string} text */
   _knows(text) {
-    return Array.from(new Set(text)).every((character) => this._idsOf(character).every((id) => id >= 0));
+    return Array.from(new Set(text)).every((character) =>
+      this._idsOf(character).every((id) => id >= 0),
+    );
   }
 
   /** Return a decoder of ids that arrive in pieces. */
@@ -151,7 +160,9 @@ export function visible(text) {
   return Array.from(text, (character) => {
     const code = /** @type {number} */ (character.codePointAt(0));
     const control = code < 0x20 || (code >= 0x7f && code < 0xa0);
-    return NAMES.get(character) ?? (control ? `U+${code.toString(16).padStart(4, "0")}` : character);
+    return (
+      NAMES.get(character) ?? (control ? `U+${code.toString(16).padStart(4, "0")}` : character)
+    );
   }).join("");
 }
 
@@ -168,7 +179,10 @@ class CodeDecoder {
    * @param {number[]} ids
    */
   feed(ids) {
-    const codes = [...this._held, ...ids.map((id) => (this._codes[id] === -1 ? REPLACEMENT : this._codes[id]))];
+    const codes = [
+      ...this._held,
+      ...ids.map((id) => (this._codes[id] === -1 ? REPLACEMENT : this._codes[id])),
+    ];
     const end = codes.length - unfinished(codes);
     this._held = codes.slice(end);
     return composed(codes.slice(0, end));

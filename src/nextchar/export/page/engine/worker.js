@@ -4,11 +4,14 @@ import { openModel } from "./model.js";
 import { Reader } from "./reader.js";
 import { probabilities, ranked } from "./sampling.js";
 import { visible } from "./vocabulary.js";
-import { entropyOf, likelyCharacters, Writer } from "./writing.js";
+import { likelyCharacters, Writer } from "./writing.js";
 
-const SLICE = 25; // ms between two looks at the messages
-const GHOST = 24; // characters
-const LIKELY = 3; // symbols named at each place of a scored text
+// Ms between two looks at the messages.
+const SLICE = 25;
+// Characters.
+const GHOST = 24;
+// Symbols named at each place of a scored text.
+const LIKELY = 3;
 
 /** The newest call of each kind; older ones are given up. @type {Record<string, number>} */
 const newest = {};
@@ -65,8 +68,12 @@ class Service {
   constructor({ network, vocabulary }) {
     this._network = network;
     this._vocabulary = vocabulary;
-    this._readers = { write: new Reader(network), predict: new Reader(network), score: new Reader(network) };
-    /** Of each symbol that the reader of `score` knows. @type {{ bits: number, expected: number, likely: string[] }[]} */
+    this._readers = {
+      write: new Reader(network),
+      predict: new Reader(network),
+      score: new Reader(network),
+    };
+    /** Of each symbol that the reader of `score` knows. @type {{ bits: number, likely: string[] }[]} */
     this._scored = [];
   }
 
@@ -98,10 +105,17 @@ class Service {
    * @param {number} place
    */
   _measured(logits, id, place) {
-    if (place === 0) return { bits: 0, expected: 0, likely: [] };
+    if (place === 0) return { bits: 0, likely: [] };
     const shares = probabilities(logits);
-    const likely = ranked(shares).slice(0, LIKELY).map((each) => this._vocabulary.name(each));
-    return { bits: -Math.log2(shares[id]), expected: entropyOf(logits), likely };
+    const likely = ranked(shares)
+      .slice(0, LIKELY)
+      .map((each) => this._vocabulary.name(each));
+    return { bits: -Math.log2(shares[id]), likely };
+  }
+
+  /** @param {number[]} ids Of one character. */
+  _isUnknown(ids) {
+    return ids.length === 0 || ids[0] === this._vocabulary.unknown;
   }
 
   /** @param {string} text */
@@ -116,13 +130,18 @@ class Service {
    */
   async write(call, { text, options }) {
     const reader = this._readers.write;
-    if (!(await this._read(call, "write", this._ids(text)))) return { text: "", stopped: true, speed: 0 };
+    if (!(await this._read(call, "write", this._ids(text))))
+      return { text: "", stopped: true, speed: 0 };
     const writer = new Writer(this._network, this._vocabulary, reader.position(), options);
     const began = performance.now();
     let written = "";
     let count = 0;
     let isNewest = true;
-    let piece = { text: "", symbols: /** @type {string[]} */ ([]), values: /** @type {Float32Array[]} */ ([]) };
+    let piece = {
+      text: "",
+      symbols: /** @type {string[]} */ ([]),
+      values: /** @type {Float32Array[]} */ ([]),
+    };
     while (!writer.ended && isNewest) {
       const { id, text: more } = writer.next();
       count += 1;
@@ -134,13 +153,21 @@ class Service {
       }
       if (!call.isDue && !writer.ended) continue;
       written += piece.text;
-      call.tell({ ...piece, values: joined(piece.values), speed: (1000 * count) / (performance.now() - began) });
+      call.tell({
+        ...piece,
+        values: joined(piece.values),
+        speed: (1000 * count) / (performance.now() - began),
+      });
       piece = { text: "", symbols: [], values: [] };
       isNewest = await call.rest();
     }
     const rest = writer.flush();
     if (rest !== "") call.tell({ text: rest, symbols: [], values: null, speed: 0 });
-    return { text: written + rest, stopped: !writer.ended, speed: (1000 * count) / (performance.now() - began) };
+    return {
+      text: written + rest,
+      stopped: !writer.ended,
+      speed: (1000 * count) / (performance.now() - began),
+    };
   }
 
   /**
@@ -150,15 +177,25 @@ class Service {
   async predict(call, { text, options }) {
     const reader = this._readers.predict;
     if (!(await this._read(call, "predict", this._ids(text)))) return null;
+    const { characters, ids } = this._vocabulary.encode(text);
+    const unknown = characters.filter((_, place) => this._isUnknown(ids[place]));
     const found = likelyCharacters(this._network, this._vocabulary, reader, options);
     const likely = found.map((each) => ({ ...each, shown: visible(each.text) }));
     let ghost = "";
     if (options.ghost) {
-      const greedy = { length: GHOST, temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, until: /** @type {"words"} */ ("words") };
+      const greedy = {
+        length: GHOST,
+        temperature: 0,
+        topK: 0,
+        topP: 1,
+        minP: 0,
+        seed: 0,
+        until: /** @type {"words"} */ ("words"),
+      };
       const writer = new Writer(this._network, this._vocabulary, reader.position(), greedy);
       while (!writer.ended) ghost += writer.next().text;
     }
-    return { likely, ghost, entropy: entropyOf(reader.logits) };
+    return { likely, ghost, unknown };
   }
 
   /**
@@ -170,16 +207,14 @@ class Service {
     const flat = ids.flat();
     const progress = (/** @type {number} */ share) => call.tell({ share });
     if (flat.length > 0 && !(await this._read(call, "score", flat, progress))) return null;
-    const { unknown, begins } = this._vocabulary;
+    const { begins } = this._vocabulary;
     const bits = new Float64Array(characters.length);
-    const expected = new Float64Array(characters.length);
     /** @type {string[][]} */
     const likely = [];
     let place = 0;
     ids.forEach((each, character) => {
       const scored = this._scored.slice(place, place + each.length);
       bits[character] = each.length > 0 ? sumOf(scored.map((symbol) => symbol.bits)) : NaN;
-      expected[character] = each.length > 0 ? sumOf(scored.map((symbol) => symbol.expected)) : NaN;
       likely.push(scored.length > 0 ? scored[0].likely : []);
       place += each.length;
     });
@@ -188,9 +223,8 @@ class Service {
     return {
       characters,
       bits,
-      expected,
       likely,
-      unknown: Uint8Array.from(ids, (each) => Number(unknown >= 0 && each.includes(unknown))),
+      unknown: Uint8Array.from(ids, (each) => Number(this._isUnknown(each))),
       total,
       perCharacter: total / measured,
       measured,
@@ -220,7 +254,7 @@ class Service {
 function joined(lines) {
   if (lines.length === 0) return null;
   const all = new Float32Array(lines.length * lines[0].length);
-  lines.forEach((line, place) => all.set(line, place * line.length));
+  for (const [place, line] of lines.entries()) all.set(line, place * line.length);
   return all;
 }
 
@@ -232,8 +266,7 @@ function sumOf(values) {
 /** @type {Promise<Service> | null} */
 let service = null;
 
-/** @param {MessageEvent} message */
-onmessage = async ({ data: { id, kind, given } }) => {
+addEventListener("message", async ({ data: { id, kind, given } }) => {
   try {
     if (kind === "open") {
       const began = performance.now();
@@ -250,10 +283,8 @@ onmessage = async ({ data: { id, kind, given } }) => {
       return;
     }
     const model = /** @type {Service} */ (await service);
-    const answers = { write: model.write, predict: model.predict, score: model.score, trace: model.trace };
-    const answer = answers[/** @type {keyof typeof answers} */ (kind)];
-    postMessage({ id, result: await answer.call(model, call, given) });
+    postMessage({ id, result: await model[/** @type {"write"} */ (kind)](call, given) });
   } catch (error) {
     postMessage({ id, error: String(error) });
   }
-};
+});

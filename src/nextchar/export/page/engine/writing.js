@@ -3,10 +3,14 @@
 import { probabilities, choose, ranked } from "./sampling.js";
 import { Uniforms } from "./uniforms.js";
 
-const LIKELY_STEPS = 64; // at most, to find the likeliest characters
+// At most, to find the likeliest characters.
+const LIKELY_STEPS = 64;
 const GHOST_WORDS = 2;
-const PARAGRAPH = 80; // characters that a paragraph has at least
+// Characters that a paragraph has at least.
+const PARAGRAPH = 80;
 const SPACE = /\s/u;
+
+/** @typedef {import("./reader.js").Position} Position */
 
 /**
  * @typedef {object} WritingOptions
@@ -24,7 +28,7 @@ export class Writer {
   /**
    * @param {import("./network.js").Network} network
    * @param {import("./vocabulary.js").Vocabulary} vocabulary
-   * @param {{ state: import("./network.js").State, logits: Float32Array }} position
+   * @param {Position} position
    * @param {WritingOptions} options
    */
   constructor(network, vocabulary, position, options) {
@@ -76,7 +80,9 @@ export class Writer {
   _isComplete() {
     const { until } = this._options;
     if (until === "paragraph") {
-      return this._text.endsWith("\n\n") || (this._text.endsWith("\n") && this._text.length > PARAGRAPH);
+      return (
+        this._text.endsWith("\n\n") || (this._text.endsWith("\n") && this._text.length > PARAGRAPH)
+      );
     }
     if (until !== "words") return false;
     return this._text.endsWith("\n") || this._text.trimEnd().split(SPACE).length > GHOST_WORDS;
@@ -94,14 +100,14 @@ export class Writer {
  */
 export function likelyCharacters(network, vocabulary, reader, { count, temperature }) {
   const { begins } = vocabulary;
-  /** @type {{ ids: number[], probability: number, position: ReturnType<typeof reader.position> }[]} */
+  /** @type {{ ids: number[], probability: number, position: Position }[]} */
   const beginnings = [];
   /** @type {{ text: string, probability: number }[]} */
   const found = [];
   /**
    * @param {number[]} ids
    * @param {number} probability
-   * @param {() => ReturnType<typeof reader.position>} positionBefore
+   * @param {() => Position} positionBefore
    */
   const add = (ids, probability, positionBefore) => {
     if (vocabulary.mayGrow(ids)) beginnings.push({ ids, probability, position: positionBefore() });
@@ -124,20 +130,13 @@ export function likelyCharacters(network, vocabulary, reader, { count, temperatu
     let ends = 0;
     for (let id = 0; id < next.length; id++) {
       if (begins[id] === 1) ends += next[id];
-      else add([...ids, id], probability * next[id], () => copyOf(position, logits));
+      else
+        add([...ids, id], probability * next[id], () => ({ state: position.state.copy(), logits }));
     }
     found.push({ text: vocabulary.decode(ids), probability: probability * ends });
   }
   found.sort((a, b) => b.probability - a.probability);
   return found.slice(0, count);
-}
-
-/**
- * Return the entropy of the next symbol in bits.
- * @param {Float32Array} logits
- */
-export function entropyOf(logits) {
-  return probabilities(logits).reduce((sum, p) => (p > 0 ? sum - p * Math.log2(p) : sum), 0);
 }
 
 /**
@@ -149,17 +148,4 @@ function allowed(shares, isAllowed) {
   const kept = shares.map((share, id) => (isAllowed(id) ? share : 0));
   const total = kept.reduce((a, b) => a + b, 0);
   return kept.map((share) => share / total);
-}
-
-/**
- * @param {{ state: import("./network.js").State }} position
- * @param {Float32Array} logits
- */
-function copyOf(position, logits) {
-  const { h, c } = position.state;
-  const state = Object.assign(Object.create(Object.getPrototypeOf(position.state)), {
-    h: h.map((line) => line.slice()),
-    c: c.map((line) => line.slice()),
-  });
-  return { state, logits };
 }

@@ -1,4 +1,4 @@
-import { find, make } from "./dom.js";
+import { find, make, put } from "./dom.js";
 import { number, onLanguage, say } from "./language.js";
 
 /**
@@ -21,28 +21,60 @@ export function startAbout({ about, network: { cell, layers, hidden } }) {
   find("copy").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(command.textContent);
-      find("copied").textContent = say("copied");
+      put("copied", say("copied"));
     } catch {
       getSelection()?.selectAllChildren(command);
-      find("copied").textContent = say("selected");
+      put("copied", say("selected"));
     }
   });
 
   onLanguage(() => {
-    const { trainedOn, characters, symbols, kind, parameters, steps, minutes, bits, license, version } = about;
+    const {
+      trainedOn,
+      characters,
+      symbols,
+      kind,
+      parameters,
+      steps,
+      minutes,
+      bits,
+      license,
+      version,
+    } = about;
     /** @type {[import("./language.js").Key, string | null | false][]} */
     const rows = [
-      ["trainedOn", [trainedOn, characters !== null && say("charactersOf", { n: characters })].filter(Boolean).join(", ")],
-      ["network", say("networkIs", { words: about.network, cell: cell.toUpperCase(), layers, hidden, n: parameters })],
+      [
+        "trainedOn",
+        [trainedOn, characters !== null && say("charactersOf", { n: characters })]
+          .filter(Boolean)
+          .join(", "),
+      ],
+      [
+        "network",
+        say("networkIs", {
+          words: about.network,
+          cell: cell.toUpperCase(),
+          layers,
+          hidden,
+          n: parameters,
+        }),
+      ],
       ["symbols", say(kind, { n: symbols })],
-      ["training", [
-        steps !== null && say("steps", { n: steps }),
-        minutes !== null && say("minutes", { n: number(minutes, 1) }),
-      ].filter(Boolean).join(", ")],
+      [
+        "training",
+        [
+          steps !== null && say("steps", { n: steps }),
+          minutes !== null && say("minutes", { n: number(minutes, 1) }),
+        ]
+          .filter(Boolean)
+          .join(", "),
+      ],
       ["quality", bits !== null && say("qualityIs", { n: number(bits, 2) })],
       ["license", license],
       ["version", `nextchar ${version}`],
     ];
-    find("facts").replaceChildren(...rows.flatMap(([key, value]) => value ? [make("dt", say(key)), make("dd", value)] : []));
+    find("facts").replaceChildren(
+      ...rows.flatMap(([key, value]) => (value ? [make("dt", say(key)), make("dd", value)] : [])),
+    );
   });
 }

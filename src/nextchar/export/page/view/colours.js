@@ -1,6 +1,14 @@
 /** Blue, the paper, orange: told apart with every kind of colour vision. */
-const LIGHT = [[33, 102, 172], [255, 255, 255], [204, 92, 10]];
-const DARK = [[92, 170, 255], [27, 30, 36], [255, 160, 80]];
+const LIGHT = [
+  [33, 102, 172],
+  [255, 255, 255],
+  [204, 92, 10],
+];
+const DARK = [
+  [92, 170, 255],
+  [27, 30, 36],
+  [255, 160, 80],
+];
 
 export const darkness = matchMedia("(prefers-color-scheme: dark)");
 

@@ -4,6 +4,13 @@ export function find(id) {
   return document.getElementById(id);
 }
 
+/** Show a text in an element. What is shown already is left alone, which costs and says nothing.
+ *  @param {string} id @param {string} text */
+export function put(id, text) {
+  const element = find(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** A new element; whatever the text holds, it stays text.
  *  @template {keyof HTMLElementTagNameMap} K
  *  @param {K} tag @param {string} [text] @param {string} [className] */

@@ -1,4 +1,4 @@
-import { find } from "./dom.js";
+import { put } from "./dom.js";
 import { strings } from "./strings.js";
 
 /** @typedef {keyof typeof strings.en} Key */
@@ -33,7 +33,7 @@ export function say(key, values = {}) {
 /** Say how the model is. @param {Key} key @param {Values} [values] */
 export function tell(key, values) {
   state = [key, values];
-  find("state").textContent = say(key, values);
+  put("state", say(key, values));
 }
 
 /** Calls back at each change of language. @param {() => void} listener */

@@ -1,5 +1,5 @@
 import { colourOf, darkness, inkOn } from "./colours.js";
-import { find, make, makeChoice } from "./dom.js";
+import { find, make, makeChoice, put } from "./dom.js";
 import { number, onLanguage, say } from "./language.js";
 import { startStrip } from "./strip.js";
 
@@ -10,7 +10,13 @@ const MOST_SYMBOLS = 4000;
  *  @param {import("./about.js").Manifest["network"]} network */
 export function startLook(engine, writer, { layers, hidden, quantities }) {
   const strip = startStrip(point);
-  const [layer, quantity, order, field, text] = ["layer", "quantity", "order", "unit", "look-text"].map(find);
+  const [layer, quantity, order, field, text] = [
+    "layer",
+    "quantity",
+    "order",
+    "unit",
+    "look-text",
+  ].map(find);
   /** The text and the quantity in the picture. */
   let shown = "";
   /** Whether a click holds the unit. */
@@ -31,13 +37,13 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
 
   /** Bring the picture up to the text, and again if it went on meanwhile. */
   async function refresh() {
-    writer.watch = { layer: Number(layer.value), quantity: quantity.value };
     const key = keyOf(writer.text);
     if (!seen || tracing || key === shown) return;
     tracing = true;
-    const characters = [...writer.text].slice(-MOST_SYMBOLS);
-    const follows = strip.column >= newest();
     try {
+      await engine.opened;
+      const characters = [...writer.text].slice(-MOST_SYMBOLS);
+      const follows = strip.column >= newest();
       const trace = await engine.trace(characters.join(""), writer.watch);
       if (trace) {
         shown = key;
@@ -50,13 +56,19 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
         strip.range = trace.values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
         add(trace.symbols, trace.values);
         sort();
-        choose(strip.unit, follows ? newest() : Math.min(strip.column, newest()));
-        strip.reveal();
+        choose(strip.unit, Math.min(strip.column, newest()));
+        if (follows) follow();
       }
     } finally {
       tracing = false;
     }
     refresh();
+  }
+
+  function follow() {
+    choose(strip.unit, newest());
+    strip.reveal();
+    text.scrollTop = text.scrollHeight;
   }
 
   /** @param {string[]} symbols @param {Float32Array} values */
@@ -73,7 +85,8 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     const { columns } = strip;
     const change = new Float64Array(hidden);
     columns.slice(1).forEach((values, place) => {
-      for (let unit = 0; unit < hidden; unit++) change[unit] += Math.abs(values[unit] - columns[place][unit]);
+      for (let unit = 0; unit < hidden; unit++)
+        change[unit] += Math.abs(values[unit] - columns[place][unit]);
     });
     strip.order = [...change.keys()];
     if (order.value === "change") strip.order.sort((one, other) => change[other] - change[one]);
@@ -87,7 +100,7 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
   }
 
   function colourAll() {
-    cells.forEach((_, column) => colour(column));
+    for (const column of cells.keys()) colour(column);
     strip.draw();
   }
 
@@ -114,22 +127,43 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     const symbol = strip.symbols[column];
     const now = columns[column];
     const last = columns[column - 1] ?? now;
-    find("look-notes").textContent = !now ? say("nothing") : columns.length >= MOST_SYMBOLS ? say("part", { n: columns.length }) : "";
-    find("value").textContent = now ? say("value", {
-      unit: unit + 1,
-      layer: Number(layer.value) + 1,
-      quantity: quantity.selectedOptions[0].text,
-      value: number(now[unit], 2),
-      symbol,
-    }) : "";
+    put(
+      "look-notes",
+      !now
+        ? say("nothing")
+        : columns.length >= MOST_SYMBOLS
+          ? say("part", { n: columns.length })
+          : "",
+    );
+    put(
+      "value",
+      now
+        ? say("value", {
+            unit: unit + 1,
+            layer: Number(layer.value) + 1,
+            quantity: quantity.selectedOptions[0].text,
+            value: number(now[unit], 2),
+            symbol,
+          })
+        : "",
+    );
     /** @param {number} place */
     const change = (place) => Math.abs(now[place] - last[place]);
-    strip.marked = now === last ? [] : [...now.keys()].sort((one, other) => change(other) - change(one)).slice(0, 5);
-    find("changed-at").textContent = strip.marked.length ? say("changed", { symbol }) : "";
-    find("changed").replaceChildren(...strip.marked.map((changed) => {
-      const phrase = say("change", { unit: changed + 1, from: number(last[changed], 2), to: number(now[changed], 2) });
-      return makeChoice(phrase, () => hold(changed));
-    }));
+    strip.marked =
+      now === last
+        ? []
+        : [...now.keys()].sort((one, other) => change(other) - change(one)).slice(0, 5);
+    put("changed-at", strip.marked.length ? say("changed", { symbol }) : "");
+    find("changed").replaceChildren(
+      ...strip.marked.map((changed) => {
+        const phrase = say("change", {
+          unit: changed + 1,
+          from: number(last[changed], 2),
+          to: number(now[changed], 2),
+        });
+        return makeChoice(phrase, () => hold(changed));
+      }),
+    );
     if (document.activeElement !== field) field.value = unit + 1;
   }
 
@@ -141,20 +175,26 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
   }
 
   writer.onEnd = refresh;
-  writer.onPiece = (piece, before) => {
-    if (shown !== keyOf(before) || !piece.values) {
+  writer.onPiece = ({ symbols, values }, before) => {
+    if (shown !== keyOf(before) || !values) {
       refresh();
       return;
     }
     const follows = strip.column >= newest();
     shown = keyOf(writer.text);
-    add(piece.symbols, piece.values);
-    if (follows) choose(strip.unit, newest());
-    if (follows) strip.reveal();
+    add(symbols, values);
+    if (follows) follow();
   };
-  layer.append(...Array.from({ length: layers }, (_, place) => new Option(String(place + 1), String(place))));
+  layer.append(
+    ...Array.from({ length: layers }, (_, place) => new Option(String(place + 1), String(place))),
+  );
   quantity.append(...quantities.map((name) => new Option("", name)));
-  for (const choice of [layer, quantity]) choice.addEventListener("change", refresh);
+  for (const choice of [layer, quantity]) {
+    choice.addEventListener("change", () => {
+      writer.watch = { layer: Number(layer.value), quantity: quantity.value };
+      refresh();
+    });
+  }
   order.addEventListener("change", () => {
     sort();
     strip.reveal();
@@ -166,7 +206,12 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
   });
   find("strip").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const step = {
-      ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], Home: [-Infinity, 0], End: [Infinity, 0],
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+      Home: [-Infinity, 0],
+      End: [Infinity, 0],
     }[event.key];
     if (!step || !cells.length) return;
     event.preventDefault();

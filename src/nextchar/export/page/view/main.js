@@ -1,4 +1,5 @@
 import { Engine } from "../engine/client.js";
+import { unpacked } from "../engine/packed.js";
 import { startAbout } from "./about.js";
 import { find } from "./dom.js";
 import { setLanguage, tell } from "./language.js";
@@ -8,7 +9,8 @@ import { startTabs } from "./tabs.js";
 import { startWrite } from "./write.js";
 
 async function open() {
-  const engine = new Engine(find("worker").textContent, manifest, find("weights").textContent);
+  const script = await unpacked(find("worker").textContent);
+  const engine = new Engine(script, manifest, find("weights").textContent);
   const writer = startWrite(engine, manifest.prompt);
   const measure = startMeasure(engine);
   const look = startLook(engine, writer, manifest.network);
@@ -33,7 +35,9 @@ setLanguage(manifest.language);
 for (const button of document.querySelectorAll("button[lang]")) {
   button.addEventListener("click", () => setLanguage(button.getAttribute("lang")));
 }
-addEventListener("unhandledrejection", (event) => tell("failed", { why: String(event.reason?.message ?? event.reason) }));
+addEventListener("unhandledrejection", (event) =>
+  tell("failed", { why: String(event.reason?.message ?? event.reason) }),
+);
 const lacking = ["Worker", "DecompressionStream"].filter((name) => !(name in globalThis));
 if (lacking.length) tell("old", { what: lacking.join(", ") });
 else open();

@@ -1,4 +1,4 @@
-import { debounce, find, make, makeChoice, visible } from "./dom.js";
+import { debounce, find, make, makeChoice, put, visible } from "./dom.js";
 import { number, onLanguage, percent, say } from "./language.js";
 import { surprisingWords } from "./words.js";
 
@@ -28,10 +28,11 @@ export function startMeasure(engine) {
   }
 
   async function measure() {
+    await engine.opened;
     const mine = ++version;
     const text = [...area.value].slice(0, MOST_CHARACTERS).join("");
     const latest = await engine.score(text, (share) => {
-      if (mine === version) find("notes").textContent = say("measuring", { p: percent(share) });
+      if (mine === version) put("notes", say("measuring", { p: percent(share) }));
     });
     if (!latest || mine !== version) return;
     score = latest;
@@ -47,7 +48,11 @@ export function startMeasure(engine) {
       }
       const character = score.characters[place];
       const level = LEVELS.filter((lowest) => score && score.bits[place] >= lowest).length;
-      const cell = make("i", character === "\n" ? "" : character, isUnknown(place) ? "unknown" : `b${level}`);
+      const cell = make(
+        "i",
+        character === "\n" ? "" : character,
+        isUnknown(place) ? "unknown" : `b${level}`,
+      );
       // Shown before the character by the style sheet.
       if ("\n\t".includes(character)) cell.dataset.name = visible(character);
       line.append(cell);
@@ -62,22 +67,27 @@ export function startMeasure(engine) {
     const { characters, bits } = score;
     const lost = characters.filter((_, place) => isUnknown(place));
     const list = [...new Set(lost)].slice(0, 20).map(visible).join(" ");
-    find("notes").textContent = [
-      characters.length ? "" : say("nothing"),
-      area.value.length > characters.join("").length ? say("part", { n: characters.length }) : "",
-      list ? say("unknown", { n: lost.length, list }) : "",
-    ].join(" ");
-    find("per-character").textContent = score.measured ? number(score.perCharacter, 2) : "–";
-    find("total").textContent = number(score.total);
-    find("count").textContent = number(score.measured);
-    find("words").replaceChildren(...surprisingWords(characters, bits).map(({ segment, start, end, total }) => {
-      const item = makeChoice(segment, () => {
-        select(start, end);
-        result.focus({ preventScroll: true });
-      });
-      item.append(make("small", number(total, 1)));
-      return item;
-    }));
+    put(
+      "notes",
+      [
+        characters.length ? "" : say("nothing"),
+        area.value.length > characters.join("").length ? say("part", { n: characters.length }) : "",
+        list ? say("unknown", { n: lost.length, list }) : "",
+      ].join(" "),
+    );
+    put("per-character", score.measured ? number(score.perCharacter, 2) : "–");
+    put("total", number(score.total));
+    put("count", number(score.measured));
+    find("words").replaceChildren(
+      ...surprisingWords(characters, bits).map(({ segment, start, end, total }) => {
+        const item = makeChoice(segment, () => {
+          select(start, end);
+          result.focus({ preventScroll: true });
+        });
+        item.append(make("small", number(total, 1)));
+        return item;
+      }),
+    );
     describeHere();
   }
 
@@ -86,11 +96,12 @@ export function startMeasure(engine) {
     if (score && here >= 0) {
       const text = visible(score.characters[here]);
       const likely = score.likely[here];
-      said = likely?.length && !Number.isNaN(score.bits[here])
-        ? say("cost", { text, n: number(score.bits[here], 2), list: likely.join("  ") })
-        : say(here ? "skipped" : "first", { text });
+      said =
+        likely?.length && !Number.isNaN(score.bits[here])
+          ? say("cost", { text, n: number(score.bits[here], 2), list: likely.join("  ") })
+          : say(here ? "skipped" : "first", { text });
     }
-    find("here").textContent = said;
+    put("here", said);
   }
 
   /** Mark the characters from start to end, and tell of the first. @param {number} start @param {number} [end] */
@@ -116,10 +127,16 @@ export function startMeasure(engine) {
     select(Math.min(last, Math.max(0, next)));
     cells[here]?.scrollIntoView({ block: "nearest" });
   });
-  find("legend").append(...[0, ...LEVELS].map((lowest, level) => {
-    const next = LEVELS[level];
-    return make("li", !level ? `<${next}` : next ? `${lowest}–${next}` : `≥${lowest}`, `b${level}`);
-  }));
+  find("legend").append(
+    ...[0, ...LEVELS].map((lowest, level) => {
+      const next = LEVELS[level];
+      return make(
+        "li",
+        !level ? `<${next}` : next ? `${lowest}–${next}` : `≥${lowest}`,
+        `b${level}`,
+      );
+    }),
+  );
   onLanguage(describe);
 
   /** The text of Write, until the visitor has changed it. @param {string} text */

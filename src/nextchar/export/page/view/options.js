@@ -1,4 +1,4 @@
-import { find } from "./dom.js";
+import { find, put } from "./dom.js";
 import { number } from "./language.js";
 
 /** The number in a field, within its limits; the one it began with where there is none.
@@ -30,13 +30,15 @@ export function nextOptions() {
 
 /** @param {() => void} onTemperature */
 export function startOptions(onTemperature) {
-  find("seed").addEventListener("input", () => { drawn = 0; });
+  find("seed").addEventListener("input", () => {
+    drawn = 0;
+  });
   find("fresh").addEventListener("click", () => {
     find("seed").value = Math.floor(Math.random() * 1e6);
     drawn = 0;
   });
   find("temperature").addEventListener("input", () => {
-    find("warmth").textContent = number(temperature(), 2);
+    put("warmth", number(temperature(), 2));
     onTemperature();
   });
 }

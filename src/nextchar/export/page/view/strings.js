@@ -27,7 +27,8 @@ export const strings = {
     length: "Length at most",
     seed: "Seed",
     fresh: "New seed",
-    seedHint: "The first paragraph uses the seed, the next one seed + 1, and so on: after a reload, the same seed writes the same text.",
+    seedHint:
+      "The first paragraph uses the seed, the next one seed + 1, and so on: after a reload, the same seed writes the same text.",
     likely: "Likeliest next characters",
     insert: "Insert {shown}, {p}",
     measured: "Text to measure",
@@ -45,7 +46,8 @@ export const strings = {
     first: "“{text}” comes first; nothing predicts it.",
     skipped: "“{text}” is unknown to the model and skipped.",
     words: "Most surprising words",
-    lookHint: "A unit is one number that the model carries from character to character; some learn to follow one thing, such as the end of a line.",
+    lookHint:
+      "A unit is one number that the model carries from character to character; some learn to follow one thing, such as the end of a line.",
     layer: "Layer",
     quantity: "Quantity",
     unit: "Unit",
@@ -61,7 +63,8 @@ export const strings = {
     z: "update gate z",
     r: "reset gate r",
     n: "candidate n",
-    strip: "One row a unit, one column a symbol. Point, or use the arrow keys; a click holds the unit, the next one lets go.",
+    strip:
+      "One row a unit, one column a symbol. Point, or use the arrow keys; a click holds the unit, the next one lets go.",
     value: "Unit {unit} of layer {layer}: {quantity} = {value} after “{symbol}”",
     changed: "Changed most at “{symbol}”",
     change: "unit {unit}: {from} → {to}",
@@ -80,7 +83,8 @@ export const strings = {
     qualityIs: "{n} bits per character on text that it has not seen",
     license: "Licence",
     version: "Made with",
-    limits: "It knows spelling and style, not facts, and it may repeat pieces of its training text.",
+    limits:
+      "It knows spelling and style, not facts, and it may repeat pieces of its training text.",
     make: "Make one yourself",
     copy: "Copy",
     copied: "Copied.",
@@ -113,7 +117,8 @@ export const strings = {
     length: "최대 길이",
     seed: "시드",
     fresh: "새 시드",
-    seedHint: "첫 문단에는 이 시드를, 다음 문단에는 시드 + 1을 씁니다. 시드가 같으면 페이지를 다시 열어도 같은 글이 나옵니다.",
+    seedHint:
+      "첫 문단에는 이 시드를, 다음 문단에는 시드 + 1을 씁니다. 시드가 같으면 페이지를 다시 열어도 같은 글이 나옵니다.",
     likely: "다음에 올 만한 문자",
     insert: "{shown} 넣기, {p}",
     measured: "측정할 글",
@@ -131,7 +136,8 @@ export const strings = {
     first: "‘{text}’: 첫 문자라 예측이 없습니다.",
     skipped: "‘{text}’: 모델이 모르는 문자라 건너뜁니다.",
     words: "가장 뜻밖인 단어",
-    lookHint: "유닛은 모델이 문자를 읽을 때마다 고쳐서 다음으로 넘기는 수 하나입니다. 줄 끝처럼 한 가지를 따라가게 된 유닛도 있습니다.",
+    lookHint:
+      "유닛은 모델이 문자를 읽을 때마다 고쳐서 다음으로 넘기는 수 하나입니다. 줄 끝처럼 한 가지를 따라가게 된 유닛도 있습니다.",
     layer: "층",
     quantity: "값",
     unit: "유닛",
@@ -147,7 +153,8 @@ export const strings = {
     z: "업데이트 게이트 z",
     r: "리셋 게이트 r",
     n: "후보 값 n",
-    strip: "한 행이 유닛 하나, 한 열이 기호 하나입니다. 가리키거나 화살표 키를 누르세요. 클릭하면 유닛이 고정되고 다시 클릭하면 풀립니다.",
+    strip:
+      "한 행이 유닛 하나, 한 열이 기호 하나입니다. 가리키거나 화살표 키를 누르세요. 클릭하면 유닛이 고정되고 다시 클릭하면 풀립니다.",
     value: "{layer}층 유닛 {unit}: ‘{symbol}’ 다음의 {quantity} = {value}",
     changed: "‘{symbol}’에서 가장 크게 변한 유닛",
     change: "유닛 {unit}: {from} → {to}",

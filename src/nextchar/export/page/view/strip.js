@@ -42,8 +42,14 @@ export function startStrip(onPoint) {
       resize();
       const left = strip.column * COLUMN;
       const top = strip.order.indexOf(strip.unit) * row;
-      frame.scrollLeft = Math.min(left, Math.max(frame.scrollLeft, left + 2 * COLUMN - frame.clientWidth));
-      frame.scrollTop = Math.min(top, Math.max(frame.scrollTop, top + HEAD + 2 * row - frame.clientHeight));
+      frame.scrollLeft = Math.min(
+        left,
+        Math.max(frame.scrollLeft, left + 2 * COLUMN - frame.clientWidth),
+      );
+      frame.scrollTop = Math.min(
+        top,
+        Math.max(frame.scrollTop, top + HEAD + 2 * row - frame.clientHeight),
+      );
     },
   };
 
@@ -75,12 +81,22 @@ export function startStrip(onPoint) {
     pixels.width = columns.length;
     pixels.height = units.length;
     const image = new ImageData(columns.length, units.length);
-    image.data.set(units.flatMap((unit) => columns.flatMap((values) => [...colourOf(values[unit] / strip.range, strip.signed), 255])));
+    image.data.set(
+      units.flatMap((unit) =>
+        columns.flatMap((values) => [...colourOf(values[unit] / strip.range, strip.signed), 255]),
+      ),
+    );
     pixels.getContext("2d")?.putImageData(image, 0, 0);
     const context = canvas.getContext("2d");
     context.scale(devicePixelRatio, devicePixelRatio);
     context.imageSmoothingEnabled = false;
-    context.drawImage(pixels, first * COLUMN - scrollLeft, HEAD + top * row - scrollTop, columns.length * COLUMN, units.length * row);
+    context.drawImage(
+      pixels,
+      first * COLUMN - scrollLeft,
+      HEAD + top * row - scrollTop,
+      columns.length * COLUMN,
+      units.length * row,
+    );
 
     // The chosen unit and column, and the units that changed most.
     const { color, backgroundColor, fontFamily } = getComputedStyle(frame);
@@ -114,8 +130,10 @@ export function startStrip(onPoint) {
     canvas.addEventListener(type, (/** @type {MouseEvent} */ event) => {
       const box = canvas.getBoundingClientRect();
       const column = Math.floor((event.clientX - box.left + frame.scrollLeft) / COLUMN);
-      const unit = strip.order[Math.floor((event.clientY - box.top + frame.scrollTop - HEAD) / row)];
-      if (unit !== undefined && column < strip.columns.length) onPoint(unit, column, type === "click");
+      const unit =
+        strip.order[Math.floor((event.clientY - box.top + frame.scrollTop - HEAD) / row)];
+      if (unit !== undefined && column < strip.columns.length)
+        onPoint(unit, column, type === "click");
     });
   }
   frame.addEventListener("scroll", strip.draw);

@@ -27,7 +27,12 @@ export function startTabs(onShow) {
     const last = tabs.length - 1;
     tab.addEventListener("click", () => show(place));
     tab.addEventListener("keydown", (event) => {
-      const next = { ArrowLeft: place ? place - 1 : last, ArrowRight: place < last ? place + 1 : 0, Home: 0, End: last }[event.key];
+      const next = {
+        ArrowLeft: place ? place - 1 : last,
+        ArrowRight: place < last ? place + 1 : 0,
+        Home: 0,
+        End: last,
+      }[event.key];
       if (next === undefined) return;
       event.preventDefault();
       tabs[next].focus();

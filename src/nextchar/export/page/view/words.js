@@ -4,9 +4,15 @@ export function surprisingWords(characters, bits) {
   const text = characters.join("");
   // Places in a string count UTF-16 units, those of the model code points.
   const places = characters.flatMap((character, place) => Array(character.length).fill(place));
-  const words = "Segmenter" in Intl
-    ? [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)].filter((word) => word.isWordLike)
-    : [...text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)].map((word) => ({ segment: word[0], index: word.index ?? 0 }));
+  const words =
+    "Segmenter" in Intl
+      ? [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)].filter(
+          (word) => word.isWordLike,
+        )
+      : [...text.matchAll(/[\p{L}\p{M}\p{N}]+/gu)].map((word) => ({
+          segment: word[0],
+          index: word.index ?? 0,
+        }));
   return words
     .map(({ segment, index }) => {
       const start = places[index];
@@ -15,6 +21,7 @@ export function surprisingWords(characters, bits) {
       const total = bits.slice(start, end).reduce((sum, cost) => sum + (cost || 0), 0);
       return { segment, start, end, total };
     })
+    .filter(({ total }) => total > 0)
     .sort((one, other) => other.total - one.total)
     .slice(0, 10);
 }

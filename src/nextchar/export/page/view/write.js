@@ -1,4 +1,4 @@
-import { debounce, find } from "./dom.js";
+import { debounce, find, put, visible } from "./dom.js";
 import { onLanguage, say, tell } from "./language.js";
 import { startLikely } from "./likely.js";
 import { nextOptions, startOptions, temperature } from "./options.js";
@@ -18,6 +18,8 @@ export function startWrite(engine, prompt) {
   /** The text as a program last left it. */
   let shown = prompt;
   let ghost = "";
+  /** Characters of the text that the model does not know. @type {string[]} */
+  let lost = [];
   /** Counts changes: a prediction for an older text is void. */
   let version = 0;
   let composing = false;
@@ -34,7 +36,7 @@ export function startWrite(engine, prompt) {
     onEnd() {},
     start() {
       ready = true;
-      show(prompt);
+      changed();
     },
     /** The section is seen again, and hidden elements forget how far they were scrolled. */
     reveal() {
@@ -48,9 +50,11 @@ export function startWrite(engine, prompt) {
   }
 
   function render() {
-    find("before").textContent = area.value;
+    put("before", area.value);
     // The zero-width space makes an empty last line as high as the text area has it.
-    find("ghost").textContent = `${visibleGhost()}\u200b`;
+    put("ghost", `${visibleGhost()}\u200b`);
+    const list = [...new Set(lost)].slice(0, 20).map(visible).join(" ");
+    put("lost", list ? say("unknown", { n: lost.length, list }) : "");
     find("back").disabled = run || !history.length;
     for (const button of document.querySelectorAll(".paragraph")) {
       button.textContent = say(run ? "stop" : "paragraph");
@@ -66,6 +70,7 @@ export function startWrite(engine, prompt) {
     const prediction = await engine.predict(area.value, options);
     if (!prediction || asked !== version) return;
     showLikely(prediction.likely);
+    lost = prediction.unknown;
     ghost = prediction.ghost;
     render();
   }
@@ -90,7 +95,7 @@ export function startWrite(engine, prompt) {
   function insert(text) {
     const before = area.value;
     if (!text || run) return;
-    history.push({ before, after: engine.append(before, text) });
+    history.push({ before, after: before + text });
     show(history[history.length - 1].after);
   }
 
@@ -106,22 +111,25 @@ export function startWrite(engine, prompt) {
   async function write() {
     if (run) return engine.stop();
     const before = area.value;
-    const mine = run = { before };
+    const mine = { before };
+    run = mine;
     tell("writing");
     changed();
     let written = "";
     try {
-      const options = { ...nextOptions(), until: "paragraph", watch: writer.watch };
+      const { watch } = writer;
+      const options = { ...nextOptions(), until: /** @type {"paragraph"} */ ("paragraph"), watch };
       const result = await engine.write(before, options, (piece) => {
         if (run !== mine) return;
         const last = area.value;
         written += piece.text;
-        show(engine.append(before, written));
-        find("speed").textContent = say("speed", { n: piece.speed });
-        writer.onPiece(piece, last);
+        show(before + written);
+        put("speed", say("speed", { n: piece.speed }));
+        // Values of a quantity that is no longer looked at are of no use.
+        writer.onPiece(watch === writer.watch ? piece : { ...piece, values: null }, last);
       });
       if (run !== mine) return;
-      const after = engine.append(before, result.text);
+      const after = before + result.text;
       end(result.stopped ? "stopped" : "written", after);
       show(after);
       writer.onEnd();
@@ -139,27 +147,26 @@ export function startWrite(engine, prompt) {
     while (same < now.length && now[same] === after[same]) same++;
     if (same >= before.length) show(before + now.slice(same));
     else show(now.endsWith(written) ? now.slice(0, -written.length) : before);
+    if (!history.length) area.focus();
     writer.onEnd();
   }
 
   const predictSoon = debounce(120, predict);
   const showLikely = startLikely(insert);
   startOptions(predictSoon);
-  area.addEventListener("input", () => {
-    if (run) {
-      engine.stop();
-      end("stopped", shown);
-    }
-    changed();
-  });
-  for (const type of ["compositionstart", "compositionend"]) {
+  for (const type of ["input", "compositionstart", "compositionend"]) {
     area.addEventListener(type, () => {
-      composing = type === "compositionstart";
+      if (type !== "input") composing = type === "compositionstart";
+      if (run) {
+        engine.stop();
+        end("stopped", shown);
+      }
       changed();
     });
   }
   area.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.isComposing || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.isComposing || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey)
+      return;
     if (event.key === "Tab" && visibleGhost()) {
       event.preventDefault();
       insert(ghost);
@@ -170,13 +177,14 @@ export function startWrite(engine, prompt) {
     }
   });
   document.addEventListener("selectionchange", render);
-  for (const button of document.querySelectorAll(".paragraph")) button.addEventListener("click", write);
+  for (const button of document.querySelectorAll(".paragraph"))
+    button.addEventListener("click", write);
   find("back").addEventListener("click", takeBack);
   find("ghost").addEventListener("click", () => insert(ghost));
   onLanguage(() => {
     showLikely();
     render();
   });
-  area.value = prompt;
+  show(prompt);
   return writer;
 }
