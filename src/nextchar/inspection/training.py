@@ -30,7 +30,7 @@ from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE
 from nextchar.training.extension import current, is_finished, progress_of
-from nextchar.training.metrics import read_history
+from nextchar.training.metrics import NORM_OF, read_history
 
 _CORPUS = "corpus"
 _SYMBOLS = 2000  # read for the idle units
@@ -52,6 +52,9 @@ class Curves:
         validation part. NaN without a validation part.
     learning_rate, gradient_norm
         Of that step, [R]; the norm is that before clipping, and NaN if it is not known.
+    parameter_norms
+        The norm of each parameter's gradient by its name, likewise; empty for a run without this
+        record.
     """
 
     steps: NDArray[np.int64]
@@ -59,6 +62,7 @@ class Curves:
     validation: _Floats
     learning_rate: _Floats
     gradient_norm: _Floats
+    parameter_norms: Mapping[str, _Floats]
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> Self:
@@ -73,6 +77,11 @@ class Curves:
             validation=column("validation_nats_per_char"),
             learning_rate=column("learning_rate"),
             gradient_norm=column("gradient_norm"),
+            parameter_norms={
+                key.removeprefix(NORM_OF): column(key)
+                for key in dict.fromkeys(key for row in rows for key in row)
+                if key.startswith(NORM_OF)
+            },
         )
 
     @property
@@ -93,6 +102,9 @@ class Curves:
             "validation_nats_per_char": _known(self.validation),
             "learning_rate": _known(self.learning_rate),
             "gradient_norm": _known(self.gradient_norm),
+            "gradient_norm_by_parameter": {
+                name: _known(norms) for name, norms in self.parameter_norms.items()
+            },
         }
 
 
@@ -176,7 +188,7 @@ class TrainingCourse:
         return course_lines(self)
 
     def plot(self) -> Any:  # noqa: ANN401  (matplotlib's own type)
-        """Draw the losses, the learning rate and the gradient norm by step.
+        """Draw the losses, the learning rate and the gradient norms by step.
 
         Returns
         -------
