@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_healthy_run_is_told_so_and_nothing_else(
     tmp_path: Path, cell: str, hidden_size: int, seed: int
 ) -> None:
     course = course_of(tmp_path, cell=cell, hidden_size=hidden_size, seed=seed)
-    assert course.lines()[-2:] == ["", "healthy"], course.lines()
+    assert course.lines()[-1].startswith("healthy"), course.lines()
     assert course.is_healthy
     assert course.to_dict()["diagnoses"] == []
 
@@ -183,6 +184,28 @@ def test_the_parameter_whose_gradient_changed_most_is_named() -> None:
     assert curves.to_dict()["gradient_norm_by_parameter"] == {"a": [0.1, 0.02], "b": [0.3, 0.2]}
     alike = Curves.of([row(10, 0.4, a=0.1, b=0.3), row(20, 0.2, a=0.05, b=0.1)])
     assert list(most_changed(alike)) == []
+
+
+def test_a_healthy_run_whose_loss_still_falls_has_not_finished_learning(finished: Path) -> None:
+    course = inspect_training(finished)
+    rows = [row(10 * number, 0.2) for number in range(1, 11)]
+    for each, loss in zip(
+        rows, [3.0, 2.6, 2.4, 2.3, 2.25, 2.2, 2.17, 2.15, 2.11, 2.1], strict=True
+    ):
+        each |= {"train_nats_per_char": 0.8 * loss, "validation_nats_per_char": loss}
+    falling = dataclasses.replace(course, curves=Curves.of(rows), baselines=None)
+    assert falling.is_healthy
+    assert falling.curves.late_fall == pytest.approx(1 - 2.1 / 2.15)
+    steps = 2 * course.planned_steps
+    assert falling.lines()[-1] == (
+        "healthy, but it has not finished learning: the loss still fell by 2.3% in the last fifth "
+        f"of the steps, and more steps would lower it further: --steps {steps}"
+    )
+    assert "not finished learning" in falling.plot().get_suptitle()
+    rows[-1]["validation_nats_per_char"] = 2.13
+    ended = dataclasses.replace(course, curves=Curves.of(rows), baselines=None)
+    assert ended.lines()[-1] == "healthy"
+    assert (falling.to_dict()["still_learns"], ended.to_dict()["still_learns"]) == (True, False)
 
 
 def test_a_record_that_begins_later_is_not_known_before() -> None:

@@ -162,6 +162,7 @@ def _explorer(text: TextToExplore) -> str:
 <h2 id="explore">Units over the text</h2>
 <p class="question">Which unit follows which property of the text, and on which symbols does a
 prediction depend?</p>
+<p class="note">{_naming(text)}</p>
 <fieldset><legend>Colour the text by</legend>
 <label>Show <select id="colouring"><option value="unit">a unit</option>
 <option value="memory">the memory of a prediction</option></select></label>
@@ -177,6 +178,15 @@ prediction depend?</p>
 previous and the next unit, Home and End to the ends.</p>
 </section>
 """
+
+
+def _naming(text: TextToExplore) -> str:
+    """Explain the names of units."""
+    memory = "; 1.c.24 is its memory c, shown as tanh(c)" if "1.c." in text.series else ""
+    return (
+        "A unit is named by its layer and its number in it, both counted from 1: 1.24 is the "
+        f"output h of unit 24 in layer 1{memory}."
+    )
 
 
 def _quantity(start: str) -> str:

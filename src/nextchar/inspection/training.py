@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nextchar.config import Config, NetworkConfig
 from nextchar.generation.prompts import separator_of
 from nextchar.inspection.baselines import MOST_COUNTED, MOST_MEASURED, Baselines
-from nextchar.inspection.diagnosis import Diagnosis, diagnose
+from nextchar.inspection.diagnosis import LATE_FALL, Diagnosis, diagnose
 from nextchar.inspection.gradients import measure_gradients
 from nextchar.inspection.idle_units import IdleUnits
 from nextchar.inspection.recording import longest, record
@@ -94,6 +94,12 @@ class Curves:
         """The row of the lowest loss."""
         return int(self.held_out.argmin())
 
+    @property
+    def late_fall(self) -> float:
+        """The share of the loss by which it fell in the last fifth of the steps."""
+        earlier = self.held_out[int(np.argmin(np.abs(self.steps - 0.8 * self.steps[-1])))]
+        return float(1 - self.held_out[-1] / earlier)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the curves by name; a figure that is not known is null."""
         return {
@@ -156,6 +162,11 @@ class TrainingCourse:
         return not self.diagnoses
 
     @property
+    def still_learns(self) -> bool:
+        """Whether a healthy training would gain from more steps: its loss fell until the end."""
+        return self.is_healthy and len(self.curves.steps) > 0 and self.curves.late_fall > LATE_FALL
+
+    @property
     def clipped(self) -> int | None:
         """The number of validations whose step was clipped by norm; ``None`` without clipping."""
         limit = self.config.training.clip_norm
@@ -171,6 +182,7 @@ class TrainingCourse:
             "planned_steps": self.planned_steps,
             "is_finished": self.is_finished,
             "is_healthy": self.is_healthy,
+            "still_learns": self.still_learns,
             "diagnoses": [each.to_dict() for each in self.diagnoses],
             "clip_norm": self.config.training.clip_norm,
             "clipped_validations": self.clipped,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.errors import in_command_line_terms
+from nextchar.inspection.training_words import verdict
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure, show_decades
 
 if TYPE_CHECKING:
@@ -48,9 +49,8 @@ def plot_course(course: TrainingCourse) -> Any:  # noqa: ANN401  (matplotlib's o
 
 
 def _title(course: TrainingCourse) -> str:
-    words = [f"{each.fault}: {each.evidence}. {each.advice}" for each in course.diagnoses]
     lines = [f"{course.run.name}: {course.config.network.summary}"]
-    for each in words or ["healthy"]:
+    for each in verdict(course):
         lines += textwrap.wrap(in_command_line_terms(each), _COLUMNS)
     return "\n".join(lines)
 

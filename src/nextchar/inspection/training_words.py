@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextchar.errors import as_option, in_command_line_terms
+
 if TYPE_CHECKING:
     from nextchar.inspection.training import Curves, TrainingCourse
 
@@ -24,7 +26,7 @@ def course_lines(course: TrainingCourse) -> list[str]:
         *(_figures(course) if rows else ()),
         *_units(course),
         "",
-        *(_diagnoses(course)),
+        *map(in_command_line_terms, verdict(course)),
     ]
 
 
@@ -89,5 +91,15 @@ def _units(course: TrainingCourse) -> Iterator[str]:
         yield f"units{layer}: {each.units}, {each.dead} dead, {each.saturated} saturated"
 
 
-def _diagnoses(course: TrainingCourse) -> list[str]:
-    return ["healthy"] if course.is_healthy else [each.line for each in course.diagnoses]
+def verdict(course: TrainingCourse) -> list[str]:
+    """Return the diagnosis, a line for each fault, with options named by ``as_option``."""
+    if not course.is_healthy:
+        return [f"{each.fault}: {each.evidence}. {each.advice}" for each in course.diagnoses]
+    if not course.still_learns:
+        return ["healthy"]
+    steps = as_option("steps", 2 * course.planned_steps)
+    return [
+        f"healthy, but it has not finished learning: the loss still fell by "
+        f"{course.curves.late_fall:.1%} in the last fifth of the steps, and more steps would lower "
+        f"it further: {steps}"
+    ]
