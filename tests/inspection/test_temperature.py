@@ -105,6 +105,7 @@ def test_hangul_letters_have_the_names_of_the_embeddings() -> None:
     model = model_on("나는 간다 신문\n", "jamo")
     report = model.inspect.temperature("나", temperatures=[1.0], length=0)
     assert {"ㄴ", "ㅏ", "-ㄴ", "␣"} <= set(report.names)
+    assert "line break" not in report.names
     shown = "\n".join(report.lines()[:3])
     ticks = [text.get_text() for text in report.plot().axes[-1].get_xticklabels()]
     assert set(ticks) <= set(report.names)

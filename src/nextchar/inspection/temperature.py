@@ -22,7 +22,7 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.generation.engine import TextGenerator
 from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling, filtered_logits
-from nextchar.inspection.symbol_kinds import symbol_names
+from nextchar.inspection.symbol_kinds import JAMO_KINDS, symbol_kinds, symbol_names
 from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
 from nextchar.rendering.characters import symbol_name
@@ -149,8 +149,10 @@ def report_temperatures(
         prompt=prompt,
         symbols=tuple(vocabulary.symbols),
         names=tuple(
-            symbol_name(symbol) if symbol.isspace() else name
-            for symbol, name in zip(vocabulary.symbols, symbol_names(vocabulary), strict=True)
+            name if kind in JAMO_KINDS else symbol_name(symbol)
+            for symbol, name, kind in zip(
+                vocabulary.symbols, symbol_names(vocabulary), symbol_kinds(vocabulary), strict=True
+            )
         ),
         texts=tuple(texts),
     )
