@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shutil
@@ -18,9 +19,10 @@ from nextchar.config import Config, NetworkConfig
 from nextchar.errors import TextError
 from nextchar.experts.mixing import mix
 from nextchar.inspection.counts import ORDER, WordReader, training_counts
+from nextchar.inspection.error_plots import FEW, plot_errors
 from nextchar.inspection.error_report import KINDS, MEMORY, ErrorReport, Kind
 from nextchar.inspection.errors import kinds_of
-from nextchar.inspection.pairs import by_distance, closing_marks
+from nextchar.inspection.pairs import Distance, by_distance, closing_marks
 from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import Vocabulary, learn
 from tests.conftest import TINY_OPTIONS, Run, korean
@@ -204,9 +206,23 @@ def test_a_run_without_experts_has_its_text_counted(texts: Path, tmp_path: Path)
     assert left.notes == ("the run has no training text to count",)
 
 
-def test_a_text_of_one_symbol_is_too_short(finished: Path) -> None:
-    with pytest.raises(TextError, match="a prediction needs 2 known symbols; got 1"):
-        LanguageModel.load(finished).inspect.errors("T")
+def test_a_text_of_three_symbols_is_too_short(finished: Path) -> None:
+    with pytest.raises(TextError, match="a classification of errors needs 10 known symbols; got 3"):
+        LanguageModel.load(finished).inspect.errors("The")
+
+
+def test_a_mean_of_few_pairs_is_hollow_and_not_joined(finished: Path) -> None:
+    report = LanguageModel.load(finished).inspect.errors("The dog sees the cat.")
+    distances = tuple(
+        Distance(first=10 * pairs, last=None, pairs=pairs, network=-1.0, ngram=-2.0)
+        for pairs in (FEW - 1, FEW, 1)
+    )
+    axes = plot_errors([dataclasses.replace(report, distances=distances)]).axes[1]
+    joined, hollow, *_ = axes.lines
+    assert np.isfinite(joined.get_ydata()).tolist() == [False, False, True]
+    assert hollow.get_xdata().tolist() == [0, 1]
+    assert hollow.get_markerfacecolor() == hollow.get_linestyle().lower() == "none"
+    assert f"fewer than {FEW} pairs" in axes.get_title()
 
 
 def test_the_command_compares_runs_in_tables_and_a_picture(

@@ -17,6 +17,7 @@ from nextchar.inspection.gradient_flow import GradientFlow, PartGradients, Train
 from nextchar.inspection.gradient_words import verdict_words
 from nextchar.inspection.gradients import PLACES, measure_gradients
 from nextchar.inspection.jacobians import spectral_radii
+from nextchar.inspection.recording import record
 from nextchar.inspection.sample import Sample
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.cells import MinGRUCell, RNNCell
@@ -290,11 +291,45 @@ def test_the_picture_of_a_network_has_all_its_curves() -> None:
     flow = measured(network_of(cell="lstm"), history=rows, clip_norm=1.0)
     norms, values, parameters, training = flow.plot().axes
     assert [text.get_text() for text in norms.get_legend().get_texts()] == [
-        "layer 1 h", "layer 1 c", "layer 2 h", "layer 2 c",
+        "layer 1 h", "layer 1 c", "layer 1, forget gates alone",
+        "layer 2 h", "layer 2 c", "layer 2, forget gates alone",
     ]  # fmt: skip
     assert values.get_yscale() == norms.get_yscale() == "log"
     assert len(parameters.get_yticks()) == len(flow.parameters)
     assert training.get_ylim() == pytest.approx((0.1, 10))
+
+
+def test_the_picture_marks_where_training_cuts_the_gradient_off() -> None:
+    network = network_of(cell="gru")
+    inside = measured(network, sequence_length=9).plot().axes[0]
+    assert "training cuts off at 9" in [t.get_text() for t in inside.get_legend().get_texts()]
+    assert [9, 9] in [list(line.get_xdata()) for line in inside.lines]
+    beyond = measured(network, sequence_length=64).plot().axes[0]
+    assert beyond.get_xlabel() == "lag k in characters (training cuts it off at 64)"
+    flow = LanguageModel.create(Config(), learn("char", ["abc"], 1)).inspect.gradients("abc" * 9)
+    assert flow.to_dict()["training_sequence_length"] == Config().training.sequence_length
+
+
+@pytest.mark.parametrize("cell", ["lstm", "peephole_lstm"])
+def test_the_product_of_forget_gates_is_that_of_the_recording(cell: Any) -> None:
+    network = network_of(cell=cell, layers=2).double()
+    flow = measured(network)
+    for number, layer in enumerate(record(network, IDS).layers):
+        found = flow.layers[number].forget_products
+        assert found is not None
+        assert found.shape == (LAGS + 1, flow.places)
+        assert np.all(found[0] == 1)
+        for place, end in enumerate(range(LAGS, len(IDS) - 1)):
+            gates = layer.gates["f"][end - 4 : end + 1].prod(axis=0)
+            assert found[5, place] == pytest.approx(np.sqrt((gates**2).mean()), rel=1e-4)
+        shown = flow.to_dict()["layers"][number]["forget_gate_product"]
+        assert shown == np.median(found, axis=1).tolist()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "min_lstm"])
+def test_a_cell_without_memory_has_no_product_of_forget_gates(cell: Any) -> None:
+    flow = measured(network_of(cell=cell))
+    assert [layer.forget_products for layer in flow.layers] == [None] * len(flow.layers)
 
 
 def test_several_networks_share_a_picture_and_a_table() -> None:

@@ -143,7 +143,9 @@ def test_the_command_shows_the_text_before_a_symbol(
     assert "symbols read" in outcome.err
     assert "at 40: " in out
     assert "inside words, by the characters of the word already seen" in out
-    assert "accuracy inside words" in picture.read_text()
+    drawn = picture.read_text()
+    assert "accuracy inside words" in drawn
+    assert drawn.count("rotate(-90)") > 2  # the numbers of predictions, and the labels of the axes
     values = nextchar("inspect", "memory", finished, "--lags", 5, "--json").values()
     assert len(values["mean_gradient_norm_by_lag"]) == 6
     assert len(values["predictions"]) == 3

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -44,7 +47,19 @@ def test_a_page_has_every_inspection_and_asks_for_nothing(cell: str, tmp_path: P
         assert f'<h2 id="{name}">' in page
         assert f"nextchar inspect {name} RUN" in page
     assert "default-src 'none'" in page
-    assert not re.search(r'(src|href)="(?!data:image/|#)', page)
+    pictures = re.findall(r"src='data:image/svg\+xml,([^']*)'", page)
+    assert len(pictures) == (7 if cell == "rnn" else 8)
+    for each in pictures:
+        root = ElementTree.fromstring(unquote(html.unescape(each)))
+        assert root.tag.endswith("}svg")
+        assert "#" not in html.unescape(each)
+        links = [link for part in root.iter() for key, link in part.items() if "href" in key]
+        assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    alone = re.sub(r"src='data:image/svg\+xml,[^']*'", "", page)
+    assert not re.search(r"""(src|href)=["'](?!#)""", alone)
+    assert len(page) - len(json.dumps(data_of(page))) < 300_000
+    assert ("1.c.24 is its memory c" in page) == (cell == "lstm")
+    assert "1.24 is the output h of unit 24 in layer 1" in page
     assert str(tmp_path) not in page
     assert ("has no gates to inspect" in page) == (cell == "rnn")
 

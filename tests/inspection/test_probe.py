@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from nextchar.config import Config, NetworkConfig
 from nextchar.errors import ConfigError, TextError
-from nextchar.inspection.probe import StateKind, read_states
+from nextchar.inspection.probe import StateKind, read_states, wilson_interval
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.sparse_regression import SparseSolution, regress_sparsely, strongest_penalty
 from nextchar.text.vocabulary import learn
@@ -66,6 +67,25 @@ def test_a_label_in_the_state_is_found_and_a_shuffled_one_is_not() -> None:
     assert str(probe.unit).startswith("2.")
     assert probe.majority < 0.7
     assert "knows the label better than chance" in probe.lines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "low", "high"),
+    # Agresti & Coull 1998; R's prop.test(x, n, correct = FALSE).
+    [(1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775), (0.5, 100, 0.4038, 0.5962)],
+)
+def test_the_interval_is_that_of_wilson(share: float, count: int, low: float, high: float) -> None:
+    assert wilson_interval(share, count) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_perfect_accuracy_has_an_interval_too() -> None:
+    probe = _model().inspect.probe(*_labelled(100))
+    perfect = dataclasses.replace(probe, accuracy=1.0, held_out=20)
+    assert any("100.0% (83.9% to 100.0%)" in line for line in perfect.lines())
+    assert perfect.to_dict()["accuracy_interval_95"] == pytest.approx([0.8389, 1.0], abs=1e-4)
+    assert "better than chance" in perfect.lines()[-1]
+    few = dataclasses.replace(perfect, held_out=3, majority=0.5)
+    assert "no better than chance" in few.lines()[-1]
 
 
 def test_a_label_by_chance_is_not_found() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,14 @@ def test_the_command_prints_the_distribution_and_a_text_for_each_temperature(
     values = nextchar("inspect", "temperature", finished, "--json", "--length", 3).values()
     assert [each["temperature"] for each in values["temperatures"]] == [0.2, 0.5, 0.8, 1, 1.2, 1.5]
     assert len(values["temperatures"][0]["next_symbols"]) == 5
+
+
+def test_hangul_letters_have_the_names_of_the_embeddings() -> None:
+    model = model_on("나는 간다 신문\n", "jamo")
+    report = model.inspect.temperature("나", temperatures=[1.0], length=0)
+    assert {"ㄴ", "ㅏ", "-ㄴ", "␣"} <= set(report.names)
+    assert "line break" not in report.names
+    shown = "\n".join(report.lines()[:3])
+    ticks = [text.get_text() for text in report.plot().axes[-1].get_xticklabels()]
+    assert set(ticks) <= set(report.names)
+    assert not re.search("[\u1100-\u11ff]", shown + "".join(ticks))

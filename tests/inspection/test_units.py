@@ -120,6 +120,14 @@ def test_phrases_are_passages_where_the_same_units_are_on() -> None:
     assert found[1].share == pytest.approx(2 / 3)
 
 
+def test_passages_of_four_symbols_are_left_out() -> None:
+    values = np.full((60, 2), -1.0, np.float32)
+    for start in (10, 30):
+        values[start : start + 5] = 1
+    assert len(similar_phrases(values, 10, 15, 5)) == 1
+    assert similar_phrases(values, 10, 14, 5) == []
+
+
 def test_a_unit_that_never_changes_has_a_passage_of_one_symbol() -> None:
     assert brightest_passage(np.zeros(9)) == (0, 1)
 

@@ -14,7 +14,7 @@ from nextchar.errors import NextcharError, NonFiniteLossError
 from nextchar.training import stepper
 from nextchar.training.checkpoint import load_tensors
 from nextchar.training.loss import Loss
-from nextchar.training.optimization import clip_gradients
+from nextchar.training.optimization import GradientNorms, clip_gradients
 from nextchar.training.stepper import Stepper
 from tests.conftest import TINY_OPTIONS, Run
 
@@ -50,7 +50,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, what: str, step: int, value: float, s
         usual_step(self, *arguments)
 
     def spoiled_clip(self: Stepper) -> Any:
-        def clip(parameters: Any, config: Any) -> torch.Tensor:
+        def clip(parameters: Any, config: Any) -> GradientNorms:
             listed = list(parameters)
             if self.state.step == step and what == "gradient":
                 into_one([each.grad for each in listed if each.grad is not None])

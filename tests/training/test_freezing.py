@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -19,6 +20,7 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.nn.network import Network
 from nextchar.training.events import Event, StepDone
 from nextchar.training.freezing import Freezing
+from nextchar.training.metrics import NORM_OF
 from tests.conftest import TINY_OPTIONS, english, require_same_training, rows_of
 
 OPTIMIZERS = ["adamw", "adam", "rmsprop", "sgd"]
@@ -94,12 +96,17 @@ def test_no_level_freezes_again(freeze: int, every: int, step: int) -> None:
 
 
 def test_the_gradient_norm_counts_only_what_learns(text: Path, tmp_path: Path) -> None:
-    norms = []
+    every: list[str] = []
+    head: list[str] = []
     for freeze in (0, 2):
         options = {**TINY_OPTIONS, "steps": 1, "freeze": freeze}
         nextchar.train(text, tmp_path / str(freeze), **options)
-        norms.append(rows_of(tmp_path / str(freeze))[0]["gradient_norm"])
-    assert 0 < norms[1] < norms[0]
+        row = rows_of(tmp_path / str(freeze))[0]
+        each = {name: value for name, value in row.items() if name.startswith(NORM_OF)}
+        assert row["gradient_norm"] == pytest.approx(math.hypot(*each.values()))
+        (every if freeze == 0 else head).extend(each)
+    assert head == [f"{NORM_OF}head.weight", f"{NORM_OF}head.bias"] == every[-2:]
+    assert len(every) == 6
 
 
 def test_a_network_frozen_to_its_head_computes_no_backward_pass_below(text: Path) -> None:

@@ -66,7 +66,7 @@ def with_gradient(*values: float) -> nn.Parameter:
 
 def test_clipping_by_norm_keeps_the_direction() -> None:
     parameter = with_gradient(3.0, 4.0)
-    assert clip_gradients([parameter], config(clip_norm=1.0)).item() == pytest.approx(5.0)
+    assert clip_gradients([parameter], config(clip_norm=1.0)).total.item() == pytest.approx(5.0)
     assert parameter.grad is not None
     assert parameter.grad.tolist() == pytest.approx([0.6, 0.8])
 
@@ -86,8 +86,20 @@ def test_a_small_gradient_is_left_alone() -> None:
 
 
 def test_a_gradient_that_is_not_finite_has_a_norm_that_is_not_finite() -> None:
-    assert not clip_gradients([with_gradient(math.nan, 1.0)], config()).isfinite()
-    assert not clip_gradients([with_gradient(math.inf)], config()).isfinite()
+    assert not clip_gradients([with_gradient(math.nan, 1.0)], config()).total.isfinite()
+    assert not clip_gradients([with_gradient(math.inf)], config()).total.isfinite()
+
+
+@pytest.mark.parametrize("limits", [{"clip_norm": 1.0}, {"clip_norm": 0.0, "clip_value": 0.1}])
+def test_the_norms_are_those_before_clipping_to_the_last_bit(limits: dict[str, float]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    parameters = [nn.Parameter(torch.zeros(size)) for size in (400, 3, 70, 1)]
+    for each in parameters[:-1]:
+        each.grad = torch.randn(each.shape, generator=generator)
+    gradients = [each.grad.clone() for each in parameters if each.grad is not None]
+    norms = clip_gradients(parameters, config(**limits))
+    assert norms.each.tolist() == [each.norm().item() for each in gradients]
+    assert norms.total.item() == nn.utils.get_total_norm(gradients).item()
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "rmsprop", "sgd"])

@@ -24,6 +24,7 @@ from nextchar.run_files.model_files import load_config, load_vocabulary
 from nextchar.tasks.language_modeling.data import open_corpus, training_streams
 from nextchar.training.checkpoint import load_tensors, save_tensors
 from nextchar.training.events import Event, Noticed
+from nextchar.training.metrics import NORM_OF
 from nextchar.training.objective import StreamObjective
 from nextchar.training.processes import together
 from nextchar.training.torchrun import is_first_process
@@ -157,7 +158,8 @@ def largest_difference(left: Path, right: Path) -> float:
     pairs = [
         (float(a[key]), float(b[key]))
         for a, b in zip(rows_of(left), rows_of(right), strict=True)
-        for key in ("train_nats_per_char", "validation_nats_per_char", "gradient_norm")
+        for key in a
+        if key.startswith(("train_nats", "validation_nats", "gradient_norm"))
     ]
     return max(abs(a - b) / a for a, b in pairs)
 
@@ -167,6 +169,8 @@ def test_two_processes_have_the_loss_curve_of_one_with_dropout_and_over_the_end_
 ) -> None:
     assert len(rows_of(pair.together)) == OPTIONS["steps"]
     assert largest_difference(pair.alone, pair.together) < CLOSE
+    norms = [name for name in rows_of(pair.together)[0] if name.startswith(NORM_OF)]
+    assert len(norms) == len(list(nextchar.load(pair.together).network.named_parameters()))
     # The last window of the text is shorter; in some step, only one of the two processes reads it.
     streams = training_streams(open_corpus(pair.alone), load_config(pair.alone), world=2)
     assert {streams.batch(step).target_share == 0.5 for step in range(30)} == {True, False}

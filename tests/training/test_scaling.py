@@ -54,6 +54,8 @@ def test_a_step_whose_gradient_overflows_is_not_taken_and_halves_the_factor() ->
     after, scale = scaled_step(1e38)
     assert after == 1.0
     assert scale.scaled(torch.ones(())).item() == START / 2
+    assert scale.counted(torch.tensor([0.5, math.inf])).tolist() == [0.0, 0.0]
+    assert scale.counted(torch.tensor([0.5, 0.25])).tolist() == [0.5, 0.25]
 
 
 def test_training_in_half_precision_learns_as_in_float32(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ class _Examination:
             return f"the loss rose by {bounce:.1%} until step {step:,}, and fell again"
         if not is_high or not self._course.is_finished:
             return None
-        fall = self._late_fall()
+        fall = self._curves.late_fall
         if self._training.schedule in ("linear", "cosine") and fall > LATE_FALL:
             return (
                 f"the loss fell by {fall:.1%} in the last fifth of the steps, when the rate was "
@@ -192,12 +192,6 @@ class _Examination:
                 rise = min(top / before, top / after) - 1
                 found = max(found, (float(rise), int(self._curves.steps[row])))
         return found
-
-    def _late_fall(self) -> float:
-        """Return the share of the loss by which it fell in the last fifth of the steps."""
-        steps, losses = self._curves.steps, self._curves.held_out
-        earlier = losses[int(np.argmin(np.abs(steps - 0.8 * steps[-1])))]
-        return float(1 - losses[-1] / earlier)
 
     def _is_above_pairs(self) -> bool:
         """Return whether the loss ended above that of pairs of symbols."""
@@ -252,7 +246,7 @@ class _Examination:
         rise = validation / curves.validation[best] - 1
         gap = 1 - train / validation
         has_risen = rise > RISE and train < curves.train[best]
-        if not has_risen and not (gap > GAP and self._late_fall() < LATE_FALL):
+        if not has_risen and not (gap > GAP and self._curves.late_fall < LATE_FALL):
             return None
         way = (
             f"the validation loss rose by {rise:.1%} from step {curves.steps[best]:,} on"
@@ -271,7 +265,7 @@ class _Examination:
 
     def _too_low(self) -> Diagnosis | None:
         is_low = self._rate < LOW_RATE * self._usual
-        if not is_low or not (self._is_above_pairs() or self._late_fall() > LATE_FALL):
+        if not is_low or not (self._is_above_pairs() or self._curves.late_fall > LATE_FALL):
             return None
         losses = self._curves.held_out
         return Diagnosis(
@@ -302,11 +296,11 @@ class _Examination:
         curves, counts = self._curves, self._course.baselines
         train, loss = curves.train[-1], curves.held_out[-1]
         steps = as_option("steps", 4 * self._course.planned_steps)
-        if self._late_fall() > STILL_FALLING and train > 0.9 * loss:
+        if self._curves.late_fall > STILL_FALLING and train > 0.9 * loss:
             return Diagnosis(
                 fault="underfitting",
-                evidence=f"the loss still fell by {self._late_fall():.1%} in the last fifth of the "
-                f"steps, and that of training, {train:.3g}, is close to it",
+                evidence=f"the loss still fell by {self._curves.late_fall:.1%} in the last fifth "
+                f"of the steps, and that of training, {train:.3g}, is close to it",
                 advice=f"Train longer: {steps}",
             )
         if counts is None or not self._is_above_pairs():

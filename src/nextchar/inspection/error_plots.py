@@ -11,6 +11,7 @@ from nextchar.inspection.error_report import THRESHOLD, ErrorReport
 from nextchar.inspection.error_words import network_names, shown_kinds
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure
 
+FEW = 5  # pairs: a mean of fewer is drawn hollow, and not joined to the others
 _WIDTH = 0.8  # of the bars of a kind together
 
 
@@ -55,7 +56,7 @@ def _draw_distances(axes: Any, reports: Sequence[ErrorReport], names: Sequence[s
     pairs: dict[int, int] = {}
     for number, (name, report) in enumerate(zip(names, reports, strict=True)):
         known = [
-            (place, value)
+            (place, value, each.pairs)
             for place, (first, _) in enumerate(bins)
             for each in report.distances
             if each.first == first
@@ -64,14 +65,18 @@ def _draw_distances(axes: Any, reports: Sequence[ErrorReport], names: Sequence[s
         ]
         pairs.update({each.first: each.pairs for each in report.distances})
         color = COLORS[number % len(COLORS)]
-        axes.plot(*np.reshape(known, (-1, 2)).T, marker="o", color=color, label=name)
+        places, values, counts = np.reshape(known, (-1, 3)).T
+        is_few = counts < FEW
+        joined = np.where(is_few, np.nan, values)
+        axes.plot(places, joined, marker="o", color=color, label=name)
+        axes.plot(places[is_few], values[is_few], "o", mfc="none", color=color)
     if has_ngram:
         axes.axhline(0, color="0.45", lw=1, ls=":")
     labels = [f"{name}\n({pairs[first]:,})" for first, name in bins]
     axes.set_xticks(range(len(bins)), labels)
     axes.set_xlabel(f"distance to the opening mark in {reports[0].unit} (pairs)")
     axes.set_ylabel("bits better than the n-gram" if has_ngram else "mean log2 probability")
-    axes.set_title("closing brackets and quotes")
+    axes.set_title(f"closing brackets and quotes; hollow: fewer than {FEW} pairs")
     axes.grid(alpha=0.3)
     _legend(axes)
 

@@ -10,6 +10,7 @@ import numpy as np
 from nextchar.inspection.gates import CLOSED, OPEN, GateFractions, GateReport
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure
 
+_SHADES = 10  # of a gate from 0 to 1
 _STRIP_HEIGHT, _SCATTER_HEIGHT = 2.3, 3.2  # inches
 
 
@@ -41,8 +42,9 @@ def plot_gates(report: GateReport) -> Any:  # noqa: ANN401  (matplotlib's own ty
 def _draw_strip(axes: Any, report: GateReport, letter: str) -> Any:  # noqa: ANN401
     layer = report.layers[report.layer]
     order = np.argsort(-layer.gates[letter].mean, kind="stable")
+    colors = importlib.import_module("matplotlib").colormaps["cividis"].resampled(_SHADES)
     drawn = axes.imshow(
-        layer.strips[letter][:, order].T, cmap="cividis", vmin=0, vmax=1, aspect="auto",
+        layer.strips[letter][:, order].T, cmap=colors, vmin=0, vmax=1, aspect="auto",
         interpolation="nearest",
     )  # fmt: skip
     axes.set_ylabel(letter, rotation=0, fontsize=14, labelpad=12, va="center")
@@ -64,7 +66,8 @@ def _name_symbols(axes: Any, report: GateReport) -> None:  # noqa: ANN401
 
 
 def _draw_fractions(axes: Any, gate: GateFractions, column: int) -> None:  # noqa: ANN401
-    axes.scatter(gate.left, gate.right, s=14, color=COLORS[column], alpha=0.5, lw=0)
+    axes.scatter(gate.left, gate.right, s=14, color=COLORS[column], alpha=0.5, lw=0,
+                 rasterized=True)  # fmt: skip
     line = importlib.import_module("matplotlib.lines").Line2D
     axes.add_artist(line([0, 1], [1, 0], color="0.6", lw=1, ls=":"))
     axes.set_xlim(-0.03, 1.03)

@@ -114,17 +114,27 @@ class LayerGradients:
         The spectral radius of the recurrent weights of each gate; see ``spectral_radii``.
     singular_values
         Of the Jacobians by lag; ``None`` if the layer is too wide.
+    forget_products
+        The product of the forget gates alone by lag, float64[K + 1, S], for a layer with a memory
+        c; see ``forget_gates``.
     """
 
     parts: dict[str, PartGradients]
     radii: dict[str, float]
     singular_values: SingularValues | None
+    forget_products: NDArray[np.float64] | None
+
+    @property
+    def forget_median(self) -> NDArray[np.float64] | None:
+        """The median of ``forget_products`` over the places, [K + 1]."""
+        return None if self.forget_products is None else np.median(self.forget_products, axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures by name."""
-        values = self.singular_values
+        values, forgotten = self.singular_values, self.forget_median
         return {
             **{name: part.to_dict() for name, part in self.parts.items()},
+            "forget_gate_product": None if forgotten is None else forgotten.tolist(),
             "spectral_radius": self.radii,
             "singular_values": None
             if values is None
@@ -204,6 +214,9 @@ class GradientFlow:
         is the mean over all symbols of the windows, in nats.
     training
         The norms through training; ``None`` if they are not known.
+    sequence_length
+        The number of symbols after which training cuts the gradient off; ``None`` if it is not
+        known.
     """
 
     name: str
@@ -214,6 +227,7 @@ class GradientFlow:
     layers: tuple[LayerGradients, ...]
     parameters: dict[str, tuple[float, float]]
     training: TrainingNorms | None
+    sequence_length: int | None = None
 
     @property
     def lags(self) -> int:
@@ -240,6 +254,7 @@ class GradientFlow:
             "unit_of_lags": self.unit,
             "lags": self.lags,
             "places": self.places,
+            "training_sequence_length": self.sequence_length,
             "layers": [layer.to_dict() for layer in self.layers],
             "parameters": {
                 name: {"gradient_norm": gradient, "norm": norm}

@@ -23,7 +23,11 @@ def plot_flow(flow: GradientFlow) -> Any:  # noqa: ANN401  (matplotlib's own typ
     for color, (number, name) in enumerate(_states(flow)):
         part = flow.layers[number].parts[name]
         _curve(axes[0, 0], part, f"layer {number + 1} {name}", color, name)
+        if name == "c" and (products := flow.layers[number].forget_median) is not None:
+            axes[0, 0].plot(np.maximum(products, _LEAST), ":", color=COLORS[color % len(COLORS)],
+                            lw=1.8, label=f"layer {number + 1}, forget gates alone")  # fmt: skip
     _finish_norms(axes[0, 0], flow.unit)
+    _draw_cut(axes[0, 0], flow)
     axes[0, 0].set_ylabel("gradient norm, lag 0 = 1")
     axes[0, 0].set_title("reach of the loss: median and quartiles")
     _draw_values(axes[0, 1], flow)
@@ -97,6 +101,18 @@ def _finish_norms(axes: Any, unit: str) -> None:  # noqa: ANN401
               color="0.35", fontsize=9)  # fmt: skip
     axes.set_xlabel(f"lag k in {unit}")
     axes.grid(alpha=0.3)
+    axes.legend(loc="best")
+
+
+def _draw_cut(axes: Any, flow: GradientFlow) -> None:  # noqa: ANN401
+    """Mark the lag at which training cuts the gradient off."""
+    length = flow.sequence_length
+    if length is None or not axes.lines:
+        return
+    if length > flow.lags:
+        axes.set_xlabel(f"{axes.get_xlabel()} (training cuts it off at {length:,})")
+        return
+    axes.axvline(length, color="0.3", lw=1.2, ls="-.", label=f"training cuts off at {length:,}")
     axes.legend(loc="best")
 
 

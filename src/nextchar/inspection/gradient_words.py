@@ -127,6 +127,7 @@ def _training_lines(training: TrainingNorms) -> Iterator[str]:
             f"clipping at {training.clip_norm:g} fires at {share:.0%} of the {len(steps):,} steps "
             "on record"
         )
+    yield "by parameter through training: nextchar inspect training RUN"
 
 
 def _number(value: float) -> str:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextchar.errors import ConfigError, as_option
+from nextchar.inspection.forget_gates import forget_products
 from nextchar.inspection.gradient_flow import (
     GradientFlow,
     LayerGradients,
@@ -51,6 +52,7 @@ def measure_gradients(
     history: Sequence[Mapping[str, Any]] = (),
     clip_norm: float = 0.0,
     is_trained: bool = True,
+    sequence_length: int | None = None,
 ) -> GradientFlow:
     """Measure the gradients of a network on a text by lag.
 
@@ -60,7 +62,7 @@ def measure_gradients(
         Switched to evaluation mode.
     sample
         The text, of at least four symbols, or K + 2 if ``lags`` is given.
-    name, unit, is_trained
+    name, unit, is_trained, sequence_length
         See ``GradientFlow``.
     lags
         The largest lag K, from 1 to ``MAX_LAGS``; by default ``LAGS``, or less for a short text.
@@ -83,13 +85,15 @@ def measure_gradients(
         norms, parameters = _norms(double, windows)
         values = singular_values(double, windows)
         radii = [spectral_radii(cell) for cell in network.stack.cells]
+        forgotten = forget_products(double, windows)
     layers = tuple(
         LayerGradients(
             parts={name: PartGradients(norms=part) for name, part in parts.items()},
             radii=of_gates,
             singular_values=largest,
+            forget_products=products,
         )
-        for parts, of_gates, largest in zip(norms, radii, values, strict=True)
+        for parts, of_gates, largest, products in zip(norms, radii, values, forgotten, strict=True)
     )
     return GradientFlow(
         name=name,
@@ -100,6 +104,7 @@ def measure_gradients(
         layers=layers,
         parameters=parameters,
         training=TrainingNorms.of(history, clip_norm),
+        sequence_length=sequence_length,
     )
 
 

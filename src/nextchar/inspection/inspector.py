@@ -101,6 +101,7 @@ class Inspector(WeightsInspector):
             history=history,
             clip_norm=self.config.training.clip_norm,
             is_trained=not untrained,
+            sequence_length=self.config.training.sequence_length,
         )
 
     @checked
@@ -298,7 +299,7 @@ class Inspector(WeightsInspector):
         Parameters
         ----------
         text
-            The text, of at least two symbols.
+            The text, of at least 10 symbols.
 
         Raises
         ------

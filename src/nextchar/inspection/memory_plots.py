@@ -53,9 +53,11 @@ def _draw_words(axes: Any, report: MemoryReport) -> None:  # noqa: ANN401
     accuracies = [100 * each.accuracy for each in report.words]
     axes.bar(places, accuracies, color=COLORS[0])
     for place, each, height in zip(places, report.words, accuracies, strict=True):
-        axes.text(place, height + 1, f"{each.predictions:,}", ha="center", fontsize=8)
+        axes.text(place, height + 1.5, f"{each.predictions:,}", ha="center", va="bottom",
+                  rotation=90, fontsize=8)  # fmt: skip
     axes.set_xticks(places, [each.name for each in report.words])
-    axes.set_ylim(0, 109)
+    axes.set_ylim(0, 128)
+    axes.set_yticks(range(0, 101, 20))
     axes.text(0.02, 0.97, "above each bar: predictions", transform=axes.transAxes, va="top",
               fontsize=8, color="0.35")  # fmt: skip
 

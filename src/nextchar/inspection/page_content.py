@@ -21,6 +21,7 @@ from nextchar.inspection.threads import one_thread
 from nextchar.inspection.units import UnitReport
 from nextchar.inspection.windows import draw_windows, in_float64
 from nextchar.nn.network import Network
+from nextchar.rendering.compact_svg import compact_svg
 from nextchar.rendering.figures import saved_picture
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MAX_VALUES = 300_000  # of units, one byte each: the text to explore has as many symbols as fit
 LONGEST_TEXT, LAGS = 1000, 30  # symbols
 _WINDOWS_AT_ONCE = 128
-_LARGEST_SVG, _PNG_DPI = 150_000, 75  # bytes; dots per inch
+_RASTER_DPI = 100  # of what is drawn in pixels inside a picture
 
 # The inspections in order: the name of the command, the title, and the question.
 _INSPECTIONS = (
@@ -98,10 +99,8 @@ def _inspected(
 
 
 def _picture(result: Any) -> bytes:  # noqa: ANN401  (any result of an inspection)
-    """Return the picture of a result as SVG, or as PNG where thousands of points make it large."""
-    figure = result.plot()
-    drawn = saved_picture(figure, "svg")
-    return drawn if len(drawn) <= _LARGEST_SVG else saved_picture(figure, "png", dpi=_PNG_DPI)
+    """Return the picture of a result as a small SVG."""
+    return compact_svg(saved_picture(result.plot(), "svg", dpi=_RASTER_DPI))
 
 
 def _text(inspector: Inspector, sample: Sample, units: UnitReport | None) -> TextToExplore:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ON = 0.75  # quantile
+SHORTEST_PASSAGE = 5  # symbols: shorter ones are alike by chance
 _LONGEST = 40  # symbols
 
 
@@ -65,7 +66,8 @@ def similar_phrases(values: NDArray[np.float32], start: int, end: int, count: in
     values
         The units, [T, U] with U ≥ 1: those of ``units_on``.
     start, end
-        The chosen passage. Others have its length and do not touch it.
+        The chosen passage. Others have its length and do not touch it; there are none of fewer
+        than ``SHORTEST_PASSAGE`` symbols.
     count
         The maximum number of passages.
 
@@ -75,6 +77,8 @@ def similar_phrases(values: NDArray[np.float32], start: int, end: int, count: in
         The passages, best first, at least half of the units on; they do not overlap.
     """
     length = end - start
+    if length < SHORTEST_PASSAGE:
+        return []
     shares = (values > np.quantile(values, _ON, axis=0)).mean(1)
     sums = np.cumsum(np.r_[0.0, shares])
     means = (sums[length:] - sums[:-length]) / length

@@ -31,6 +31,7 @@ StateKind = Literal["mean", "final"]
 MOST_TEXTS = 10_000
 SHUFFLES = 3
 _LEAST = 20  # texts
+_NORMAL = 1.96  # standard deviations on either side of the mean that hold 95 %
 _HELD_OUT = 0.2
 _PENALTIES = tuple(0.5**step for step in range(1, 10))  # shares of the strongest one
 _INTERVALS = 16
@@ -89,9 +90,9 @@ class Probe:
         return int((self.weights != 0).any(1).sum())
 
     @property
-    def error(self) -> float:
-        """The standard error of the accuracy."""
-        return math.sqrt(self.accuracy * (1 - self.accuracy) / self.held_out)
+    def interval(self) -> tuple[float, float]:
+        """The interval of the accuracy with 95 % confidence (Wilson 1927)."""
+        return wilson_interval(self.accuracy, self.held_out)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures; the weights are those of units that have any."""
@@ -103,7 +104,7 @@ class Probe:
             "held_out_texts": self.held_out,
             "state": self.state,
             "accuracy": self.accuracy,
-            "accuracy_standard_error": self.error,
+            "accuracy_interval_95": list(self.interval),
             "train_accuracy": self.train_accuracy,
             "majority_accuracy": self.majority,
             "control_accuracy_mean": float(self.controls.mean()),
@@ -119,11 +120,15 @@ class Probe:
 
     def lines(self) -> list[str]:
         """Return the figures in words."""
+        low, high = self.interval
         rows = [
             ("texts", f"{self.texts:,}, {self.held_out:,} of them held out"),
             ("labels", f"{len(self.labels):,}: {', '.join(self.labels[:10])}"),
             ("state", f"{self.state} of the last layer, {len(self.weights):,} units"),
-            ("probe", f"{self.accuracy:.1%} ± {self.error:.1%}, {self.nonzero:,} units used"),
+            (
+                "probe",
+                f"{self.accuracy:.1%} ({low:.1%} to {high:.1%}), {self.nonzero:,} units used",
+            ),
             ("best unit", f"{self.unit_accuracy:.1%}, unit {self.unit}"),
             ("shuffled labels", f"{self.controls.mean():.1%}, at most {self.controls.max():.1%}"),
             ("largest label", f"{self.majority:.1%}"),
@@ -134,7 +139,7 @@ class Probe:
     @property
     def _verdict(self) -> str:
         chance = max(self.majority, float(self.controls.max()))
-        if self.accuracy > chance + 2 * self.error:
+        if self.interval[0] > chance:
             return "the state knows the label better than chance."
         return "no better than chance: the state does not know the label in a linear way."
 
@@ -154,6 +159,17 @@ class Probe:
         from nextchar.inspection.probe_plots import plot_probe
 
         return plot_probe(self)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share that was observed in ``count`` trials (Wilson 1927).
+
+    It lies within 0 to 1, and is not empty where all trials agree.
+    """
+    square = _NORMAL**2 / count
+    centre = (share + square / 2) / (1 + square)
+    half = _NORMAL / (1 + square) * math.sqrt((share * (1 - share) + square / 4) / count)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def probe_states(

@@ -22,8 +22,11 @@ def plot_probe(probe: Probe) -> Any:  # noqa: ANN401  (matplotlib's own type)
     names = ["probe", f"unit {probe.unit}", "shuffled labels", "largest label"]
     shares = [probe.accuracy, probe.unit_accuracy, float(probe.controls.mean()), probe.majority]
     bars.bar(names, shares, color=[COLORS[0], COLORS[4], COLORS[1], COLORS[1]])
-    for place, share in enumerate(shares):
-        bars.text(place, share + 0.01, f"{share:.1%}", ha="center")
+    low, high = probe.interval
+    bars.vlines(0, low, high, color="0.2", lw=2)
+    tops = [high, *shares[1:]]
+    for place, (share, top) in enumerate(zip(shares, tops, strict=True)):
+        bars.text(place, top + 0.01, f"{share:.1%}", ha="center")
     bars.set_ylim(0, 1.08)
     bars.set_ylabel("accuracy on texts held out")
     bars.grid(alpha=0.3, axis="y")

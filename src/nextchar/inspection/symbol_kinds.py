@@ -34,6 +34,7 @@ KINDS = (
     "other",
 )
 
+JAMO_KINDS = ("initial", "medial", "final", "single jamo")
 _NAMED = {" ": "space", "\n": "line break", "\t": "tab", "\r": "return"}
 _VOWELS = frozenset("aeiou")
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz")

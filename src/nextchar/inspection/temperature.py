@@ -22,8 +22,10 @@ from nextchar.errors import ConfigError, as_option
 from nextchar.generation.engine import TextGenerator
 from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling, filtered_logits
+from nextchar.inspection.symbol_kinds import JAMO_KINDS, symbol_kinds, symbol_names
 from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
+from nextchar.rendering.characters import symbol_name
 from nextchar.text.vocabulary import Vocabulary
 
 TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.2, 1.5)
@@ -70,14 +72,16 @@ class TemperatureReport:
     ----------
     prompt
         The prompt.
-    symbols
-        The names of all symbols, V.
+    symbols, names
+        All symbols, V, and what they are called in the table and the picture: a Hangul letter of a
+        jamo vocabulary is ``ㅈ`` at the beginning of a syllable, and ``-ㄴ`` at its end.
     texts
         One for each temperature.
     """
 
     prompt: str
     symbols: tuple[str, ...]
+    names: tuple[str, ...]
     texts: tuple[TemperedText, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,6 +148,12 @@ def report_temperatures(
     return TemperatureReport(
         prompt=prompt,
         symbols=tuple(vocabulary.symbols),
+        names=tuple(
+            name if kind in JAMO_KINDS else symbol_name(symbol)
+            for symbol, name, kind in zip(
+                vocabulary.symbols, symbol_names(vocabulary), symbol_kinds(vocabulary), strict=True
+            )
+        ),
         texts=tuple(texts),
     )
 

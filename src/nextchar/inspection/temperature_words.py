@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextchar.rendering.characters import symbol_name
 from nextchar.rendering.characters import width as text_width
 from nextchar.rendering.figures import COLORS, label_fonts, new_figure
 from nextchar.visible import printable_text
@@ -21,9 +20,7 @@ def temperature_lines(report: TemperatureReport, count: int) -> list[str]:
     """Return the distributions after the prompt, and the text at each temperature."""
     lines = [_question(report), "temperature  entropy    most probable"]
     for each in report.texts:
-        cells = [
-            f"{symbol_name(report.symbols[i])} {each.probabilities[i]:.2f}" for i in each.top(count)
-        ]
+        cells = [f"{report.names[i]} {each.probabilities[i]:.2f}" for i in each.top(count)]
         shown = "   ".join(cell + " " * (6 - text_width(cell)) for cell in cells).rstrip()
         lines.append(f"{each.temperature:11g}  {each.entropy_bits:.2f} bits  {shown}")
     for each in report.texts:
@@ -51,7 +48,7 @@ def plot_temperatures(report: TemperatureReport) -> Any:  # noqa: ANN401  (matpl
         )  # fmt: skip
         axes.grid(alpha=0.3, axis="y")
     every[0].set_ylim(0, 1.12 * highest)
-    names = [symbol_name(report.symbols[i]) for i in chosen]
+    names = [report.names[i] for i in chosen]
     every[-1].set_xticks(places, names, fontfamily=label_fonts(), parse_math=False, fontsize=11)
     figure.supylabel("probability")
     return figure

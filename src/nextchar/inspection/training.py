@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nextchar.config import Config, NetworkConfig
 from nextchar.generation.prompts import separator_of
 from nextchar.inspection.baselines import MOST_COUNTED, MOST_MEASURED, Baselines
-from nextchar.inspection.diagnosis import Diagnosis, diagnose
+from nextchar.inspection.diagnosis import LATE_FALL, Diagnosis, diagnose
 from nextchar.inspection.gradients import measure_gradients
 from nextchar.inspection.idle_units import IdleUnits
 from nextchar.inspection.recording import longest, record
@@ -30,7 +30,7 @@ from nextchar.text.corpus import Corpus
 from nextchar.text.vocabulary import Vocabulary
 from nextchar.training.checkpoint import LAST_FILE
 from nextchar.training.extension import current, is_finished, progress_of
-from nextchar.training.metrics import read_history
+from nextchar.training.metrics import NORM_OF, read_history
 
 _CORPUS = "corpus"
 _SYMBOLS = 2000  # read for the idle units
@@ -52,6 +52,9 @@ class Curves:
         validation part. NaN without a validation part.
     learning_rate, gradient_norm
         Of that step, [R]; the norm is that before clipping, and NaN if it is not known.
+    parameter_norms
+        The norm of each parameter's gradient by its name, likewise; empty for a run without this
+        record.
     """
 
     steps: NDArray[np.int64]
@@ -59,6 +62,7 @@ class Curves:
     validation: _Floats
     learning_rate: _Floats
     gradient_norm: _Floats
+    parameter_norms: Mapping[str, _Floats]
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> Self:
@@ -73,6 +77,11 @@ class Curves:
             validation=column("validation_nats_per_char"),
             learning_rate=column("learning_rate"),
             gradient_norm=column("gradient_norm"),
+            parameter_norms={
+                key.removeprefix(NORM_OF): column(key)
+                for key in dict.fromkeys(key for row in rows for key in row)
+                if key.startswith(NORM_OF)
+            },
         )
 
     @property
@@ -85,6 +94,12 @@ class Curves:
         """The row of the lowest loss."""
         return int(self.held_out.argmin())
 
+    @property
+    def late_fall(self) -> float:
+        """The share of the loss by which it fell in the last fifth of the steps."""
+        earlier = self.held_out[int(np.argmin(np.abs(self.steps - 0.8 * self.steps[-1])))]
+        return float(1 - self.held_out[-1] / earlier)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the curves by name; a figure that is not known is null."""
         return {
@@ -93,6 +108,9 @@ class Curves:
             "validation_nats_per_char": _known(self.validation),
             "learning_rate": _known(self.learning_rate),
             "gradient_norm": _known(self.gradient_norm),
+            "gradient_norm_by_parameter": {
+                name: _known(norms) for name, norms in self.parameter_norms.items()
+            },
         }
 
 
@@ -144,6 +162,11 @@ class TrainingCourse:
         return not self.diagnoses
 
     @property
+    def still_learns(self) -> bool:
+        """Whether a healthy training would gain from more steps: its loss fell until the end."""
+        return self.is_healthy and len(self.curves.steps) > 0 and self.curves.late_fall > LATE_FALL
+
+    @property
     def clipped(self) -> int | None:
         """The number of validations whose step was clipped by norm; ``None`` without clipping."""
         limit = self.config.training.clip_norm
@@ -159,6 +182,7 @@ class TrainingCourse:
             "planned_steps": self.planned_steps,
             "is_finished": self.is_finished,
             "is_healthy": self.is_healthy,
+            "still_learns": self.still_learns,
             "diagnoses": [each.to_dict() for each in self.diagnoses],
             "clip_norm": self.config.training.clip_norm,
             "clipped_validations": self.clipped,
@@ -176,7 +200,7 @@ class TrainingCourse:
         return course_lines(self)
 
     def plot(self) -> Any:  # noqa: ANN401  (matplotlib's own type)
-        """Draw the losses, the learning rate and the gradient norm by step.
+        """Draw the losses, the learning rate and the gradient norms by step.
 
         Returns
         -------

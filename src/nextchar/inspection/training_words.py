@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextchar.errors import as_option, in_command_line_terms
+
 if TYPE_CHECKING:
-    from nextchar.inspection.training import TrainingCourse
+    from nextchar.inspection.training import Curves, TrainingCourse
+
+MUCH = 1.5  # change of a parameter's gradient norm, relative to that of the whole gradient
 
 
 def course_lines(course: TrainingCourse) -> list[str]:
@@ -22,7 +26,7 @@ def course_lines(course: TrainingCourse) -> list[str]:
         *(_figures(course) if rows else ()),
         *_units(course),
         "",
-        *(_diagnoses(course)),
+        *map(in_command_line_terms, verdict(course)),
     ]
 
 
@@ -49,6 +53,29 @@ def _figures(course: TrainingCourse) -> Iterator[str]:
     norms = curves.gradient_norm[np.isfinite(curves.gradient_norm)]
     if len(norms):
         yield f"gradient norm: {norms.min():.3g} to {norms.max():.3g}; {_clipping(course)}"
+    yield from most_changed(course.curves)
+
+
+def most_changed(curves: Curves) -> Iterator[str]:
+    """Name the parameter whose gradient changed most beside the whole one, if it did by much."""
+    known = np.flatnonzero(curves.gradient_norm > 0)
+    if len(known) < 2:
+        return
+    ends = known[[0, -1]]
+    whole = curves.gradient_norm[ends]
+    beside = {
+        name: abs(math.log(norms[ends[1]] / norms[ends[0]] * whole[0] / whole[1]))
+        for name, norms in curves.parameter_norms.items()
+        if (norms[ends] > 0).all()
+    }
+    name = max(beside, key=beside.__getitem__, default="")
+    if name and beside[name] >= math.log(MUCH):
+        first, last = curves.parameter_norms[name][ends]
+        yield (
+            f"gradient norm by parameter: {name} changed most, ×{last / first:.2g} from step "
+            f"{curves.steps[ends[0]]:,} on ({first:.2g} to {last:.2g}); the whole gradient, "
+            f"×{whole[1] / whole[0]:.2g}"
+        )
 
 
 def _clipping(course: TrainingCourse) -> str:
@@ -64,5 +91,15 @@ def _units(course: TrainingCourse) -> Iterator[str]:
         yield f"units{layer}: {each.units}, {each.dead} dead, {each.saturated} saturated"
 
 
-def _diagnoses(course: TrainingCourse) -> list[str]:
-    return ["healthy"] if course.is_healthy else [each.line for each in course.diagnoses]
+def verdict(course: TrainingCourse) -> list[str]:
+    """Return the diagnosis, a line for each fault, with options named by ``as_option``."""
+    if not course.is_healthy:
+        return [f"{each.fault}: {each.evidence}. {each.advice}" for each in course.diagnoses]
+    if not course.still_learns:
+        return ["healthy"]
+    steps = as_option("steps", 2 * course.planned_steps)
+    return [
+        f"healthy, but it has not finished learning: the loss still fell by "
+        f"{course.curves.late_fall:.1%} in the last fifth of the steps, and more steps would lower "
+        f"it further: {steps}"
+    ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextchar.inspection.phrases import SHORTEST_PASSAGE
 from nextchar.rendering.contributions import contribution_lines
 from nextchar.visible import printable_text
 
@@ -98,7 +99,10 @@ def _phrase_lines(report: UnitReport) -> list[str]:
         f"on throughout it: {named}{f' and {more:,} more' if more > 0 else ''}",
     ]
     if not report.phrases:
-        return [*lines, "nowhere else are half of these units on."]
+        return [
+            *lines,
+            f"no other passage of {SHORTEST_PASSAGE} symbols or more has half of these units on.",
+        ]
     lines.append("other passages, and the share of these units that is on:")
     for phrase in report.phrases:
         before = report.text[max(0, phrase.start - _AROUND) : phrase.start]

@@ -127,7 +127,8 @@ class UnitReport:
     together
         The units that are on throughout that passage, and so is the unit shown.
     phrases
-        The passages elsewhere in which most of these units are on, in characters.
+        The passages elsewhere in which most of these units are on, in characters; none if the
+        passage has fewer than ``SHORTEST_PASSAGE`` symbols.
     """
 
     sample: Sample

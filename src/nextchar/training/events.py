@@ -77,6 +77,8 @@ class Validated:
         Learning rate of the newest step.
     gradient_norm
         Global norm of the newest gradient, before clipping.
+    gradient_norms
+        The norm of each parameter's gradient by its name, likewise.
     chars_per_second
         Training speed since this process started, excluding validation.
     seconds
@@ -95,6 +97,7 @@ class Validated:
     figures: Mapping[str, float]
     learning_rate: float
     gradient_norm: float
+    gradient_norms: Mapping[str, float]
     chars_per_second: float
     seconds: float
     is_best: bool

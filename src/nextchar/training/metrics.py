@@ -17,6 +17,7 @@ from nextchar.storage import appending, parse_json, read_regular
 from nextchar.training.checkpoint import LAST_FILE, METRICS_FILE, load_content
 from nextchar.training.events import Validated
 
+NORM_OF = "gradient_norm_of."  # and the name of a parameter: a key of a row
 MAX_BYTES = 256 << 20
 _DIGEST_DIGITS = 8
 _DIGEST = re.compile(rb', "check": "([0-9a-f]{8})"\}$')
@@ -34,6 +35,7 @@ def row_of(event: Validated, *, epochs: float) -> dict[str, float]:
     return {**row, **figures} | {
         "learning_rate": event.learning_rate,
         "gradient_norm": event.gradient_norm,
+        **{f"{NORM_OF}{name}": norm for name, norm in event.gradient_norms.items()},
         "seconds": round(event.seconds, 3),
         "chars_per_second": round(event.chars_per_second, 1),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -188,24 +188,34 @@ def add_penalties(parameters: Iterable[Tensor], config: TrainingConfig) -> None:
         torch._foreach_add_(gradients, values, alpha=config.l2_penalty)
 
 
-def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> Tensor:
-    """Clip gradients in place, first by value and then by global norm; return the norm.
+class GradientNorms(NamedTuple):
+    """The L2 norms of the gradients before clipping, on their device.
 
-    Clipping by norm: Pascanu, Mikolov & Bengio 2013. The norm stays on the device, so this does not
-    wait for a GPU.
+    Attributes
+    ----------
+    total
+        The global norm, shape []. It is not finite if any gradient is not.
+    each
+        The norm of each parameter that has a gradient, in order.
+    """
 
-    Returns
-    -------
-    Tensor
-        The global L2 norm before clipping, shape []. It is not finite if any gradient is not;
-        the clipped gradients are then unusable.
+    total: Tensor
+    each: Tensor
+
+
+def clip_gradients(parameters: Iterable[Tensor], config: TrainingConfig) -> GradientNorms:
+    """Clip gradients in place, first by value and then by global norm; return the norms before.
+
+    Clipping by norm: Pascanu, Mikolov & Bengio 2013. The norms stay on the device, so this does not
+    wait for a GPU. If the global norm is not finite, the clipped gradients are unusable.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = clipped_norm = nn.utils.get_total_norm(gradients)
+    each = torch.stack(torch._foreach_norm(gradients))  # noqa: SLF001  (one call for all)
+    norm = clipped_norm = torch.linalg.vector_norm(each)
     if config.clip_value > 0:
         torch._foreach_clamp_min_(gradients, -config.clip_value)
         torch._foreach_clamp_max_(gradients, config.clip_value)
         clipped_norm = nn.utils.get_total_norm(gradients)
     if config.clip_norm > 0:
         torch._foreach_mul_(gradients, torch.clamp(config.clip_norm / clipped_norm, max=1.0))
-    return norm
+    return GradientNorms(norm, each)

@@ -54,9 +54,9 @@ class LossScale:
         self._scaler.step(optimizer)
         self._scaler.update()
 
-    def counted(self, norm: Tensor) -> Tensor:
-        """Return a gradient norm for the divergence check; that of a skipped step is 0."""
-        return torch.where(norm.isfinite(), norm, 0.0) if self.is_used else norm
+    def counted(self, norms: Tensor) -> Tensor:
+        """Return gradient norms for the divergence check; those of a skipped step are 0."""
+        return torch.where(norms.isfinite().all(), norms, 0.0) if self.is_used else norms
 
     def is_lost(self) -> bool:
         """Return whether the gradients are non-finite at every scale; waits for the device."""

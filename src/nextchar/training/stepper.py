@@ -109,6 +109,7 @@ class Stepper:
         )
         self._scale = LossScale(config, self._device)
         self._pending = PendingMetrics(self._device)
+        self._norms = torch.empty(0)
         self._checkpointed_in = checkpointed_in
 
     @property
@@ -145,8 +146,9 @@ class Stepper:
         self._scale.undo(self._optimizer)
         add_penalties(self.network.parameters(), self.config)
         self._freezing.clear_known(number)
-        norm = clip_gradients(self.network.parameters(), self.config)
-        self._pending.add(metrics, self._scale.counted(norm))
+        norms = clip_gradients(self.network.parameters(), self.config)
+        self._norms = self._scale.counted(norms.each)
+        self._pending.add(metrics, self._scale.counted(norms.total))
         if self._device.type == "cpu":
             self.read()
         self._scale.step(self._optimizer)
@@ -192,6 +194,11 @@ class Stepper:
     def train_nats(self) -> float:
         """Return the mean training loss since the last validation, in nats per unit."""
         return self.state.loss_sum / self.state.loss_count * self.objective.targets_per_unit
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of each parameter's newest gradient, before clipping, by its name."""
+        learning = (name for name, each in self.network.named_parameters() if each.grad is not None)
+        return dict(zip(learning, self._norms.tolist(), strict=True))
 
     def snapshot(self) -> dict[str, Tensor]:
         """Update ``state``, and return all tensors that the next step depends on."""

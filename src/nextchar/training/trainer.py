@@ -423,6 +423,7 @@ class Trainer:
             figures={} if result is None else result.figures,
             learning_rate=self._stepper.learning_rate,
             gradient_norm=self._stepper.gradient_norm,
+            gradient_norms=self._stepper.gradient_norms(),
             chars_per_second=self._clock.symbols_per_second() / self.objective.symbols_per_char,
             seconds=self._clock.seconds(),
             is_best=is_best,
