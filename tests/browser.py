@@ -137,7 +137,7 @@ def open_browser(profile: Path) -> Iterator[Page]:
                f"--user-data-dir={profile}"]  # fmt: skip
     # The browser reads commands from descriptor 3, and writes answers to 4.
     process = subprocess.Popen(
-        ["sh", "-c", f'exec "$@" 3<&{take} 4>&{give}', "sh", *command],
+        ["bash", "-c", f'exec "$@" 3<&{take} 4>&{give}', "bash", *command],
         pass_fds=[take, give], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(take)

@@ -19,6 +19,7 @@ from nextchar.generation.uniforms import Uniforms
 from nextchar.language_model.model import LanguageModel
 from nextchar.nn.quantization import with_int8_weights
 from nextchar.text.normal_forms import NormalForm
+from nextchar.text.vocabulary import Unknown
 from tests.export.conftest import (
     ENGLISH,
     KOREAN,
@@ -75,7 +76,8 @@ def _logits(model: LanguageModel, ids: list[int]) -> np.ndarray[Any, Any]:
     with torch.inference_mode():
         begin = network.initial_state(1, ids[0])
         logits, _ = network(torch.tensor(ids).unsqueeze(1), begin)
-    return logits.squeeze(1).numpy()
+    values: np.ndarray[Any, Any] = logits.squeeze(1).numpy()
+    return values
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_it_writes_what_the_compiled_engine_writes(
     name: str, kind: SymbolKind, engine: Engine
 ) -> None:
     model = made_model(text=TEXTS[kind], kind=kind, **NETWORKS[name])
-    options = {"length": LENGTH, "temperature": 0.8, "seed": 5}
+    options: dict[str, Any] = {"length": LENGTH, "temperature": 0.8, "seed": 5}
     written = engine([{"call": "write", "text": "", "options": options}], model)[0]
     part = {"call": "write", "text": "", "options": {**options, "length": LENGTH // 5}}
     plain = engine([part], model, simd=False)[0]
@@ -146,7 +148,7 @@ def test_most_texts_are_the_same_to_the_last_character(engine: Engine) -> None:
     same = 0
     model = made_model(cell="lstm")
     for seed in range(8):
-        options = {"length": 2000, "temperature": 1, "seed": seed}
+        options: dict[str, Any] = {"length": 2000, "temperature": 1, "seed": seed}
         written = engine([{"call": "write", "text": "The ", "options": options}], model)[0]
         text = model.generate("The ", **options, weights="int8", experts="none")
         same += "The " + written["text"] == text
@@ -262,7 +264,7 @@ def test_text_becomes_the_same_ids_and_back(
     ]
     for text, found in zip(texts, engine(calls), strict=True):
         ids = [each for ids in found["ids"] for each in ids]
-        treatment = "skip" if vocabulary.unknown_id is None else "replace"
+        treatment: Unknown = "skip" if vocabulary.unknown_id is None else "replace"
         assert ids == vocabulary.encode(form.of(text), unknown=treatment).tolist()
         assert "".join(found["characters"]) == form.of(text)
 

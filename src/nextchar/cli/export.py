@@ -37,6 +37,7 @@ def _page(
     The page is one file that opens by double-click. It has the weights in int8, and no text that
     the model was trained on.
     """
+    import nextchar
     from nextchar.errors import ConfigError
     from nextchar.export.document import Language, model_page
     from nextchar.export.facts import run_facts
@@ -50,7 +51,7 @@ def _page(
     with part_display("exporting", quiet=False):
         page = model_page(
             model,
-            run_facts(run),
+            {"version": nextchar.__version__, **run_facts(run)},
             title=title or name_of(run),
             prompt=prompt,
             language=cast("Language", language),

@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-import nextchar
 from nextchar.errors import ConfigError
 from nextchar.export.modules import compact_style, join_modules, without_indentation
 from nextchar.export.packing import PackedTensor, describe, pack
@@ -70,7 +69,7 @@ def model_page(
         "title": printable_text(title),
         "prompt": prompt,
         "language": language,
-        "about": {"version": nextchar.__version__, **_facts(model), **about},
+        "about": {**_facts(model), **about},
         "network": describe(model.network),
         "vocabulary": model.vocabulary.to_dict(),
         "composes": model.config.text.normalization == "nfc",

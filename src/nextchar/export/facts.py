@@ -25,7 +25,8 @@ def run_facts(run: Path) -> dict[str, Any]:
         facts |= {"trainedOn": ", ".join(corpus.names), "characters": corpus.characters}
     rows = history(run)
     if rows:
-        best_step = progress_of(run).best_step
+        progress = progress_of(run)
+        best_step = None if progress is None else progress.best_step
         best = next((row for row in rows if row["step"] == best_step), rows[-1])
         facts |= {"steps": rows[-1]["step"], "minutes": rows[-1]["seconds"] / 60}
         facts |= {"bits": best.get("validation_bits_per_char")}

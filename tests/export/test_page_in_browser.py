@@ -1,0 +1,249 @@
+"""The page in Chromium: it writes what the package writes, measures, shows units, asks for nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nextchar
+from nextchar.export.document import model_page
+from nextchar.language_model.model import LanguageModel
+from nextchar.nn.quantization import with_int8_weights
+from tests.browser import Page, open_browser
+from tests.conftest import TINY_OPTIONS
+from tests.export.conftest import ENGLISH, KOREAN, made_model
+
+HOSTILE = '</script><script>globalThis.broken = 1</script><img src=x onerror="broken = 1">'
+PROMPT = "The "
+STARTED = "!document.querySelector('.paragraph').disabled && !document.getElementById('ghost').hidden"
+TEXT = "document.getElementById('text').value"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with open_browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    """Return a model that has hardly learned: five steps."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text.txt").write_text(ENGLISH * 40)
+    options = {**TINY_OPTIONS, "experts": "none", "cell": "lstm", "layers": 2, "steps": 5}
+    nextchar.train(folder / "text.txt", folder / "run", **options)
+    return LanguageModel.load(folder / "run")
+
+
+def opened(browser: Page, model: LanguageModel, folder: Path, **options: Any) -> Page:
+    """Open the page of a model, and wait until it can write."""
+    path = folder / "page.html"
+    path.write_text(model_page(model, {}, **{"title": "A", "prompt": PROMPT, **options}))
+    browser.requests.clear()
+    browser.problems.clear()
+    browser.open(path)
+    browser.wait(STARTED)
+    return browser
+
+
+def ask(page: Page, call: str) -> Any:
+    """Return the answer of an engine of its own to a call."""
+    return page.value(
+        f"""(async () => {{
+            const text = (id) => document.getElementById(id).textContent;
+            const script = await unpacked(text("worker"));
+            const engine = new Engine(script, JSON.parse(text("manifest")), text("weights"));
+            return engine.{call};
+        }})()"""
+    )
+
+
+def test_it_opens_alone_and_writes_what_the_package_writes(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.click(".paragraph")
+    page.wait(f"{TEXT} !== {PROMPT!r} && !document.getElementById('back').disabled")
+    written = page.value(TEXT)
+    expected = model.generate(PROMPT, length=300, temperature=0.8, seed=1, weights="int8")
+    assert expected.startswith(written)
+    assert len(written) > 40
+    page.click("#back")
+    assert page.value(TEXT) == PROMPT
+    assert [address.partition(":")[0] for address in page.requests] == ["file", "blob"]
+    assert page.problems == []
+
+
+def test_writing_can_be_stopped_and_goes_on_after_typing(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.value("document.getElementById('length').value = 5000")
+    page.value("document.getElementById('text').focus()")
+    page.click(".paragraph")
+    page.wait(f"{TEXT} !== {PROMPT!r}")
+    page.write("x")
+    page.wait("document.querySelector('.paragraph').textContent === 'Write a paragraph'")
+    stopped = page.value(TEXT)
+    assert len(stopped) < 5000
+    assert "x" in stopped
+    assert page.problems == []
+
+
+def test_a_suggestion_is_taken_with_tab_and_dismissed_with_escape(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.value("document.getElementById('text').focus()")
+    page.write("q")
+    page.wait("document.getElementById('ghost').textContent.length > 1")
+    ghost = page.value("document.getElementById('ghost').textContent").rstrip("\u200b")
+    page.press("Tab")
+    page.wait(f"{TEXT} === {json.dumps(PROMPT + 'q' + ghost)}")
+    page.wait("document.getElementById('ghost').textContent.length > 1")
+    page.press("Escape")
+    page.press("Tab")
+    assert page.value("document.activeElement.id") != "text"
+    assert page.value(TEXT) == PROMPT + "q" + ghost
+
+
+def test_a_likely_character_is_inserted(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.wait("document.querySelectorAll('#likely button').length === 5")
+    page.wait("document.querySelector('#likely b').textContent !== ''")
+    page.click("#likely button")
+    page.wait(f"{TEXT}.length === {len(PROMPT) + 1}")
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "jamo"])
+def test_the_bits_are_those_of_a_score(browser: Page, tmp_path: Path, kind: Any) -> None:
+    text = (ENGLISH if kind == "char" else KOREAN) * 3
+    model = made_model(text=text, kind=kind, cell="gru")
+    page = opened(browser, model, tmp_path, prompt="")
+    known = text.replace("é", "")
+    answer = ask(page, f"""score({json.dumps(known)}, () => {{}}).then(
+        ({{ bits, ...rest }}) => ({{ ...rest, bits: [...bits] }}))""")
+    model.network = with_int8_weights(model.network)
+    score = model.score(known, experts="none")
+    assert np.abs(np.array(answer["bits"]) - score.bits).max() < 1e-3 * score.bits.max()
+    assert answer["perCharacter"] == pytest.approx(score.bits_per_char, abs=1e-3)
+    assert (answer["measured"], answer["skipped"]) == (score.characters, 0)
+
+
+def test_a_text_is_shaded_and_its_words_are_listed(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path, prompt="The lazy dog.\nThe ☃ fox.")
+    page.click("#tab-measure")
+    page.wait("document.querySelectorAll('#words li').length === 5")
+    assert page.value("document.querySelectorAll('#result i').length") == 24
+    assert page.value("document.querySelector('#result .unknown').textContent") == "☃"
+    assert "☃" in page.value("document.getElementById('notes').textContent")
+    known = LanguageModel(model.config, model.vocabulary, with_int8_weights(model.network))
+    bits = known.score("The lazy dog.\nThe ☃ fox.").bits_per_char
+    shown = float(page.value("document.getElementById('per-character').textContent"))
+    assert shown == pytest.approx(bits, abs=0.006)
+    page.value("document.getElementById('result').focus()")
+    page.press("ArrowRight")
+    page.press("ArrowRight")
+    assert page.value("document.getElementById('here').textContent").startswith("“h”: ")
+
+
+def test_units_are_shown_and_chosen_by_keys(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path, prompt="The lazy dog.")
+    page.click("#tab-look")
+    page.wait("document.querySelectorAll('#look-text i').length === 13")
+    page.value("document.getElementById('strip').focus()")
+    page.press("ArrowDown")
+    page.press("ArrowLeft")
+    said = page.value("document.getElementById('value').textContent")
+    assert said.startswith("Unit 2 of layer 1: hidden state h = ")
+    assert said.endswith("after “g”")
+    value = float(said.partition("= ")[2].partition(" ")[0].replace("−", "-"))
+    known = LanguageModel(model.config, model.vocabulary, with_int8_weights(model.network))
+    recorded = known.inspect.record("The lazy dog.").layers[0].h[11, 1]
+    assert value == pytest.approx(float(recorded), abs=0.006)
+    assert page.value("document.querySelectorAll('#changed button').length") == 5
+    assert page.value("document.getElementById('quantity').options.length") == 6
+
+
+def test_tabs_are_reached_by_arrows(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    page = opened(browser, model, tmp_path)
+    page.value("document.getElementById('tab-write').focus()")
+    page.press("ArrowRight")
+    assert page.value("document.activeElement.id") == "tab-measure"
+    assert page.value("document.getElementById('write').hidden")
+
+
+def test_markup_is_inert(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    page = opened(browser, model, tmp_path, title=HOSTILE, prompt=HOSTILE)
+    assert page.value("document.querySelector('h1').textContent").startswith("</script>")
+    assert page.value(TEXT) == HOSTILE
+    page.click("#tab-measure")
+    page.wait("document.querySelectorAll('#result i').length > 0")
+    page.click("#tab-look")
+    page.wait("document.querySelectorAll('#look-text i').length > 0")
+    assert page.value("typeof broken") == "undefined"
+    assert page.value("document.images.length") == 0
+    assert page.problems == []
+
+
+def test_korean_is_typed_letter_by_letter(browser: Page, tmp_path: Path) -> None:
+    model = made_model(text=KOREAN * 5, kind="jamo", cell="lstm")
+    page = opened(browser, model, tmp_path, prompt="", language="ko")
+    assert page.value("document.documentElement.lang") == "ko"
+    assert page.value("document.querySelector('.paragraph').textContent") == "한 문단 쓰기"
+    page.value("document.getElementById('text').focus()")
+    for composed in ("ㅎ", "하", "한"):
+        page.call("Input.imeSetComposition", text=composed, selectionStart=1, selectionEnd=1)
+        assert page.value("document.getElementById('ghost').textContent") == "\u200b"
+    page.write("한")
+    assert page.value(TEXT) == "한"
+    page.wait("document.getElementById('ghost').textContent.length > 1")
+    page.click(".paragraph")
+    page.wait(f"{TEXT}.length > 20")
+    page.wait("!document.getElementById('back').disabled")
+    assert page.value(TEXT).startswith("한")
+    page.click("button[lang=en]")
+    assert page.value("document.querySelector('.paragraph').textContent") == "Write a paragraph"
+
+
+def test_plain_javascript_writes_the_same(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    call = """write("The ", { length: 400, temperature: 1, topK: 20, topP: 0.95, minP: 0.01, seed: 3,
+        until: "" }, () => {})"""
+    fast = ask(page, call)["text"]
+    text = model_page(model, {}, title="A").replace('"kernel":"', '"kernel":null,"unused":"')
+    (tmp_path / "plain.html").write_text(text)
+    page.open(tmp_path / "plain.html")
+    page.wait(STARTED)
+    assert not ask(page, "opened")["simd"]
+    assert ask(page, call)["text"] == fast
+    options = {"temperature": 1, "top_k": 20, "top_p": 0.95, "min_p": 0.01, "seed": 3}
+    expected = model.generate("The ", length=400, weights="int8", **options)
+    assert "The " + fast == expected
+
+
+def test_an_old_browser_is_told(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    removal = browser.call(
+        "Page.addScriptToEvaluateOnNewDocument", source="delete globalThis.DecompressionStream"
+    )
+    try:
+        path = tmp_path / "page.html"
+        path.write_text(model_page(model, {}, title="A"))
+        browser.open(path)
+        state = browser.value("document.getElementById('state').textContent")
+        assert state == "This browser is too old for this page: it lacks DecompressionStream."
+    finally:
+        browser.call("Page.removeScriptToEvaluateOnNewDocument", **removal)
