@@ -113,9 +113,12 @@ def test_a_model_that_has_diverged_has_no_page() -> None:
 
 def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
-    values = nextchar("export", "page", run, out, "--title", "Plays", "--json").values()
+    values = nextchar(
+        "export", "page", run, out, "--title", "Plays", "--licence", "CC0", "--json"
+    ).values()
     assert values == {"page": str(out), "bytes": out.stat().st_size, "title": "Plays"}
     assert "<title>Plays</title>" in out.read_text()
+    assert json.loads(element(out.read_text(), "manifest"))["about"]["license"] == "CC0"
     line = nextchar("export", "page", run, out).problem()
     assert f"{out} exists: --force replaces it" in line
     nextchar("export", "page", run, out, "--force").succeeded()
@@ -144,5 +147,5 @@ def test_a_run_without_its_corpus_has_a_page(run: Path, tmp_path: Path, nextchar
         (published / name).write_bytes((run / name).read_bytes())
     nextchar("export", "page", published, tmp_path / "page.html").succeeded()
     manifest: dict[str, Any] = json.loads(element((tmp_path / "page.html").read_text(), "manifest"))
-    assert "trainedOn" not in manifest["about"]
-    assert "steps" not in manifest["about"]
+    assert manifest["about"]["trainedOn"] is None
+    assert manifest["about"]["steps"] is None

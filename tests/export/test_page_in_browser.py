@@ -20,7 +20,9 @@ from tests.export.conftest import ENGLISH, KOREAN, made_model
 
 HOSTILE = '</script><script>globalThis.broken = 1</script><img src=x onerror="broken = 1">'
 PROMPT = "The "
-STARTED = "!document.querySelector('.paragraph').disabled && !document.getElementById('ghost').hidden"
+STARTED = (
+    "!document.querySelector('.paragraph').disabled && !document.getElementById('ghost').hidden"
+)
 TEXT = "document.getElementById('text').value"
 
 
@@ -128,8 +130,11 @@ def test_the_bits_are_those_of_a_score(browser: Page, tmp_path: Path, kind: Any)
     model = made_model(text=text, kind=kind, cell="gru")
     page = opened(browser, model, tmp_path, prompt="")
     known = text.replace("é", "")
-    answer = ask(page, f"""score({json.dumps(known)}, () => {{}}).then(
-        ({{ bits, ...rest }}) => ({{ ...rest, bits: [...bits] }}))""")
+    answer = ask(
+        page,
+        f"""score({json.dumps(known)}, () => {{}}).then(
+        ({{ bits, ...rest }}) => ({{ ...rest, bits: [...bits] }}))""",
+    )
     model.network = with_int8_weights(model.network)
     score = model.score(known, experts="none")
     assert np.abs(np.array(answer["bits"]) - score.bits).max() < 1e-3 * score.bits.max()
@@ -174,6 +179,15 @@ def test_units_are_shown_and_chosen_by_keys(
     assert value == pytest.approx(float(recorded), abs=0.006)
     assert page.value("document.querySelectorAll('#changed button').length") == 5
     assert page.value("document.getElementById('quantity').options.length") == 6
+
+
+def test_only_what_is_known_is_told(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    page = opened(browser, model, tmp_path)
+    page.click("#tab-about")
+    told = page.value("document.getElementById('facts').textContent")
+    assert told.startswith("Networklstm, 2 layers of 16 units")
+    assert "undefined" not in page.value("document.body.textContent")
+    assert page.value("document.querySelectorAll('#facts dt').length") == 2
 
 
 def test_tabs_are_reached_by_arrows(browser: Page, model: LanguageModel, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from nextchar.cli.commands import Commands
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.prompts import ESCAPES_HELP, unescaped
 from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def _page(
     title: str | None = typer.Option(
         None, help="The title of the page.", show_default="the name of RUN"
     ),
-    prompt: str = typer.Option("", help="The text that the page begins with."),
+    prompt: str = typer.Option("", help=f"The text that the page begins with: {ESCAPES_HELP}."),
     language: str = typer.Option("en", help="The language of the page when it opens: en or ko."),
+    licence: str | None = typer.Option(None, help="The licence of the page, shown on it."),
     force: bool = typer.Option(False, help="Replace an existing file."),
     checkpoint: str = CHECKPOINT,
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -51,9 +53,9 @@ def _page(
     with part_display("exporting", quiet=False):
         page = model_page(
             model,
-            {"version": nextchar.__version__, **run_facts(run)},
+            {"version": nextchar.__version__, "license": licence, **run_facts(run)},
             title=title or name_of(run),
-            prompt=prompt,
+            prompt=unescaped(prompt),
             language=cast("Language", language),
         ).encode()
     write_bytes(out, page)

@@ -29,6 +29,10 @@ FORMAT = 1
 
 _ASSETS = importlib.resources.files(__package__) / "page"
 _PLACEHOLDER = re.compile(r"\{\{(?P<name>\w+)\}\}")
+# What a page tells of a model, unless it is known.
+_UNKNOWN: dict[str, Any] = dict.fromkeys(
+    ("trainedOn", "characters", "steps", "minutes", "bits", "license", "version")
+)
 _MAIN, _WORKER = "view/main.js", "engine/worker.js"
 
 
@@ -69,7 +73,7 @@ def model_page(
         "title": printable_text(title),
         "prompt": prompt,
         "language": language,
-        "about": {**_facts(model), **about},
+        "about": {**_UNKNOWN, **_facts(model), **about},
         "network": describe(model.network),
         "vocabulary": model.vocabulary.to_dict(),
         "composes": model.config.text.normalization == "nfc",

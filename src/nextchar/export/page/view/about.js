@@ -8,8 +8,8 @@ import { number, onLanguage, say } from "./language.js";
  * @property {string} language
  * @property {{ trainedOn: string | null, characters: number | null, symbols: number,
  *   kind: "char" | "byte" | "jamo", network: string, parameters: number, steps: number | null,
- *   minutes: number | null, bits: number | null, license: string | null, version: string,
- *   command: string }} about
+ *   minutes: number | null, bits: number | null, license: string | null,
+ *   version: string | null }} about
  * @property {{ cell: string, layers: number, hidden: number, quantities: string[] }} network
  */
 
@@ -17,7 +17,6 @@ import { number, onLanguage, say } from "./language.js";
  *  @param {Manifest} manifest */
 export function startAbout({ about, network: { cell, layers, hidden } }) {
   const command = find("command");
-  command.textContent = `pip install nextchar\n${about.command}`;
   find("copy").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(command.textContent);
@@ -71,7 +70,7 @@ export function startAbout({ about, network: { cell, layers, hidden } }) {
       ],
       ["quality", bits !== null && say("qualityIs", { n: number(bits, 2) })],
       ["license", license],
-      ["version", `nextchar ${version}`],
+      ["version", version && `nextchar ${version}`],
     ];
     find("facts").replaceChildren(
       ...rows.flatMap(([key, value]) => (value ? [make("dt", say(key)), make("dd", value)] : [])),
