@@ -1,4 +1,4 @@
-"""The page in Chromium: it writes what the package writes, measures, shows units, asks for nothing."""
+"""The page in Chromium: it writes as the package does, measures, and asks for nothing."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_only_what_is_known_is_told(browser: Page, model: LanguageModel, tmp_pat
     page.click("#tab-about")
     told = page.value("document.getElementById('facts').textContent")
     assert told.startswith("Networklstm, 2 layers of 16 units")
-    assert "undefined" not in page.value("document.body.textContent")
+    assert "undefined" not in page.value("document.querySelector('main').textContent")
     assert page.value("document.querySelectorAll('#facts dt').length") == 2
 
 
@@ -235,8 +235,8 @@ def test_plain_javascript_writes_the_same(
     browser: Page, model: LanguageModel, tmp_path: Path
 ) -> None:
     page = opened(browser, model, tmp_path)
-    call = """write("The ", { length: 400, temperature: 1, topK: 20, topP: 0.95, minP: 0.01, seed: 3,
-        until: "" }, () => {})"""
+    call = """write("The ", { length: 400, temperature: 1, topK: 20, topP: 0.95, minP: 0.01,
+        seed: 3, until: "" }, () => {})"""
     fast = ask(page, call)["text"]
     text = model_page(model, {}, title="A").replace('"kernel":"', '"kernel":null,"unused":"')
     (tmp_path / "plain.html").write_text(text)

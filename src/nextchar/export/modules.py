@@ -14,7 +14,7 @@ _IMPORT = re.compile(
     r'^import \{[^}]*\} from "(?P<path>\./|\.\./)(?P<rest>[^"]+)";\n', re.MULTILINE
 )
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const)\b)", re.MULTILINE)
-_COMMENTS = re.compile(r"^[ ]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+_COMMENTS = re.compile(r"/\*\*.*?\*/|^[ ]*//[^\n]*", re.MULTILINE | re.DOTALL)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 _NEEDLESS_BREAK = re.compile(r"(?<=[{;,(\[])\n")
 _STYLE_SPACE = re.compile(r"/\*.*?\*/|\n\s*", re.DOTALL)
