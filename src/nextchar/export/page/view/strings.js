@@ -147,7 +147,7 @@ export const strings = {
     h: "은닉 상태 h",
     c: "셀 상태 tanh c",
     i: "입력 게이트 i",
-    f: "망각 게이트(forget gate) f",
+    f: "포겟 게이트 f",
     o: "출력 게이트 o",
     g: "후보 값 g",
     z: "업데이트 게이트 z",
