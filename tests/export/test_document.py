@@ -114,7 +114,8 @@ def test_a_model_that_has_diverged_has_no_page() -> None:
 def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     values = nextchar("export", "page", run, out, "--title", "Plays", "--json").values()
-    assert values == {"page": str(out), "bytes": out.stat().st_size, "title": "Plays"}
+    size = out.stat().st_size
+    assert values == {"page": str(out), "bytes": size, "title": "Plays", "experts": "none"}
     assert "<title>Plays</title>" in out.read_text()
     line = nextchar("export", "page", run, out).problem()
     assert f"{out} exists: --force replaces it" in line
