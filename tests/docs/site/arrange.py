@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.docs.markdown import (
-    ROOT,
     TRANSLATED,
     english_pages,
     original_of,
@@ -34,10 +33,11 @@ _UNTRANSLATED = "아직 한국어로 옮기지 않은 글이다."
 
 def arrange(docs: Path, language: str, source: Path) -> None:
     """Write the pages of a language, with what they show and link to, into a new folder."""
+    docs = docs.resolve()
     shutil.copytree(docs, source, ignore=shutil.ignore_patterns("*.md"))
     for page in english_pages(docs):
         name = page.relative_to(docs)
-        text = _Text(docs, source, language, page).written()
+        text = _Text(docs, source, language, page, name).written()
         if str(name) == HOME:
             text += "".join(_navigation(docs, language))
         target = source / name
@@ -62,7 +62,7 @@ def _navigation(docs: Path, language: str) -> Iterator[str]:
             group, names = line.removeprefix("## "), []
         for target in _TARGET.findall(line):
             name = target.removesuffix(TRANSLATED).removesuffix(".md")
-            if name not in names:
+            if group and name not in names:
                 names.append(name)
 
 
@@ -77,11 +77,10 @@ class _Text:
     Files outside of the pages' folder that it links to are copied beside the pages.
     """
 
-    def __init__(self, docs: Path, source: Path, language: str, page: Path) -> None:
+    def __init__(self, docs: Path, source: Path, language: str, page: Path, name: Path) -> None:
         self._docs, self._source, self._language = docs, source, language
-        self._page = page
+        self._page, self._name = page, name
         self._path = version(page, language)
-        self._name = page.relative_to(docs)
 
     def written(self) -> str:
         """Return the text with links as they are between the pages of the source."""
@@ -102,7 +101,7 @@ class _Text:
         if not name or _ELSEWHERE.match(target):
             return target
         file = (self._path.parent / name).resolve()
-        if file == ROOT / "README.md":
+        if file == self._docs.parent / "README.md":
             return self._relative(Path(HOME))
         if not file.is_relative_to(self._docs):
             return self._relative(self._copied(file))
@@ -117,11 +116,15 @@ class _Text:
         return self._pair(page.relative_to(self._docs))
 
     def _copied(self, file: Path) -> Path:
-        """Copy a file, and return its name in the source."""
-        name = file.relative_to(ROOT)
+        """Copy a file that is no page of the folder, and return its name in the source."""
+        name = file.relative_to(self._docs.parent)
         copy = self._source / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, copy)
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
+            if file.suffix == ".md":
+                page = _Text(self._docs, self._source, self._language, file, name).written()
+                copy.write_text(f"---\norphan: true\n---\n\n{page}", encoding="utf-8")
         return name
 
     def _relative(self, name: Path) -> str:
