@@ -1,4 +1,4 @@
-# make demo   set up, train about a minute on the built-in corpus, write text
+# make demo   set up, train about a minute on the built-in corpus, write text and demo.html
 # make test   set up, run the tests (under eight minutes on two cores)
 # make check  formatting, lint, types, import directions, translations
 # make docs   build the pages of docs/ as a site, in English and Korean: build/site/index.html
@@ -25,6 +25,9 @@ demo: $(READY)
 	else $(BIN)/nextchar train "$$text" --out runs/demo --minutes 1; fi
 	@echo
 	@$(BIN)/nextchar generate runs/demo --prompt 'def ' --length 700 --temperature 0.8 --seed 1
+	@echo
+	@$(BIN)/nextchar export page runs/demo demo.html --title 'Python code' --prompt 'def ' --force > /dev/null
+	@echo 'demo.html has this model in it: open it in a browser, it needs no network'
 
 test: $(READY)
 	$(BIN)/python -m pytest --quiet --numprocesses auto --maxprocesses 4

@@ -82,20 +82,9 @@ _KOREAN = [
     "좋다",
 ]
 
-# The processes of commands are forked from a server that has imported already what takes long:
-# torch, what its optimisers import, and the loops that are compiled.
+# The processes of commands are forked from a server that has imported what they need.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    [
-        "pytest",
-        "torch",
-        "torch._dynamo",
-        "nextchar.cli",
-        "nextchar.runs.training",
-        "nextchar.nn.kernels.table",
-        "tests.conftest",
-    ]
-)
+PROCESSES.set_forkserver_preload(["pytest", "tests.preloaded", "tests.conftest"])
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def test_a_reader_that_goes_away_ends_every_command_alike_and_in_silence(
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_ends_one_long_write_too(unbuffered: str) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "transduce", "dates", "--count", "60000"],
+        [*COMMAND, "transduce", "dates", "--count", "10000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": unbuffered},

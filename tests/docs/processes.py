@@ -1,7 +1,7 @@
 """The processes in which documented commands and snippets run, each forked from a warm one.
 
 Nothing of a command line is changed but the counts in ``MOST``; training loops end after a few
-steps, and what is tried to plan them takes a moment.
+steps of a small network, and what is tried to plan them takes a moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,17 @@ MOST = {
     "--length": 200, "--samples": 2, "--trials": 2, "--seeds": 1, "--folds": 2, "--count": 300,
     "--best": 3, "--beam": 4,
 }  # fmt: skip
-_PROBE_SECONDS = 0.01
+MOST_UNITS = 32
+# What is tried before a training begins: for how long, how many steps, and on how many symbols.
+_PROBES = {
+    "PROBE_SECONDS": 0.01,
+    "LEAST_PROBE_SECONDS": 0.01,
+    "MOST_PROBE_SECONDS": 0.01,
+    "PROBE_STEPS": 1,
+    "VALIDATED_SYMBOLS": 256,
+    "_SECONDS": 0.0,
+    "_STEPS": 2,
+}
 _LENGTH = struct.Struct("!I")
 
 
@@ -105,24 +115,27 @@ def _work(request: dict[str, Any], streams: Sequence[int]) -> int:
 
 
 def shorten() -> None:
-    """Let trainings of this process end after a few steps, and their trials after a moment."""
+    """Let trainings of this process end soon, compute in one thread, and plan in a moment."""
+    import torch
+
     from nextchar.nn import autotune
     from nextchar.runs import training as run_training
     from nextchar.tasks import budget, item_task
-    from nextchar.tasks.language_modeling import cost
-    from nextchar.tasks.language_modeling.creation import NewLanguageModel
+    from nextchar.tasks.language_modeling import cost, creation
     from nextchar.training import extension
 
-    for module, name in (
-        (cost, "PROBE_SECONDS"),
-        (budget, "LEAST_PROBE_SECONDS"),
-        (budget, "MOST_PROBE_SECONDS"),
-        (autotune, "_SECONDS"),
+    torch.set_num_threads(1)  # Another page is run beside this one.
+    for module, names in (
+        (creation, ["PROBE_SECONDS"]),
+        (cost, ["PROBE_STEPS", "VALIDATED_SYMBOLS"]),
+        (budget, ["LEAST_PROBE_SECONDS", "MOST_PROBE_SECONDS"]),
+        (autotune, ["_SECONDS", "_STEPS"]),
     ):
-        assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
-        setattr(module, name, _PROBE_SECONDS)
-    decide = _with_few_steps(NewLanguageModel._decide)
-    NewLanguageModel._decide = decide  # type: ignore[method-assign]
+        for name in names:
+            assert hasattr(module, name), f"{module.__name__} has no {name} to shorten"
+            setattr(module, name, _PROBES[name])
+    decide = _with_few_steps(creation.NewLanguageModel._decide, _with_few_units)
+    creation.NewLanguageModel._decide = decide  # type: ignore[method-assign]
     item_task._decided = _with_few_steps(item_task._decided)
     run_training._seconds_of = lambda *_given: None  # The budget would be filled with steps.
     extension.Extension = _ShortExtension  # type: ignore[assignment, misc]
@@ -136,15 +149,25 @@ class _ShortExtension(Extension):
         super().__init__(first_step=first_step, steps=few, **others)
 
 
-def _with_few_steps(decide: Callable[..., Any]) -> Callable[..., Any]:
+def _with_few_steps(
+    decide: Callable[..., Any], shrink: Callable[[Any], Any] = lambda config: config
+) -> Callable[..., Any]:
     """Let what settles the config of a run settle for a few steps."""
 
     def decide_for_few(*given: Any, **named: Any) -> Any:
         config, validation_seconds = decide(*given, **named)
         few = min(config.training.steps, MOST_STEPS)
-        return config.with_options(steps=few), validation_seconds
+        return shrink(config).with_options(steps=few), validation_seconds
 
     return decide_for_few
+
+
+def _with_few_units(config: Any) -> Any:
+    """Make the layers of a network small."""
+    units = min(config.network.hidden_size, MOST_UNITS)
+    if config.network.tied:
+        return config.with_options(hidden_size=units, embedding_size=units)
+    return config.with_options(hidden_size=units)
 
 
 def abridged(words: Sequence[str]) -> list[str]:

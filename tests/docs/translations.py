@@ -58,6 +58,7 @@ LACKING: frozenset[str] = frozenset(
         "docs/how-to/long-runs.md",
         "docs/how-to/measure.md",
         "docs/how-to/overfitting.md",
+        "docs/how-to/page.md",
         "docs/how-to/tag.md",
         "docs/how-to/trackers.md",
         "docs/how-to/train.md",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:
     picture, lacks_glyphs = io.BytesIO(), False
     settings = {"svg.fonttype": "none", "svg.hashsalt": "nextchar"}
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(picture_format)
-    with importlib.import_module("matplotlib").rc_context(settings), warnings.catch_warnings():
+    plots = importlib.import_module("matplotlib")
+    with plots.rc_context(settings), warnings.catch_warnings(), _regular_for_bold():
         warnings.filterwarnings("error", message="Glyph .* missing from")
         try:
             _save(figure, picture, picture_format, dpi, metadata)
@@ -60,6 +62,18 @@ def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:
             "for Korean, install NanumGothic or Noto Sans CJK KR"
         )
     return picture.getvalue()
+
+
+@contextlib.contextmanager
+def _regular_for_bold() -> Iterator[None]:
+    """Let matplotlib draw bold letters in a font without them, and say nothing of it."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _save(
