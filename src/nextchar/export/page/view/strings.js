@@ -171,7 +171,7 @@ export const strings = {
     byte: "바이트 {n}개",
     jamo: "한글 자모와 그 밖의 문자 {n}개",
     training: "학습",
-    steps: "{n}단계",
+    steps: "{n}스텝",
     minutes: "{n}분",
     quality: "성능",
     qualityIs: "처음 보는 글에서 문자당 {n}비트",

@@ -1,0 +1,156 @@
+"""The check of translations, on made-up pages with one fault each, and on the real ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.generated import with_generated
+from tests.docs.translations import DOCS, LACKING, faults, record, sync
+
+ENGLISH = """# A page
+
+[한국어](a.ko.md)
+
+Run this, then [that](b.md#more):
+
+<!-- not run: takes long -->
+
+    nextchar train a.txt --out a    # ten minutes
+
+```python
+import nextchar
+```
+
+<!-- tree: python -m tests.docs.tree -->
+```
+a/
+```
+<!-- end of the tree -->
+"""
+KOREAN = (
+    ENGLISH.replace("# A page", "# 어떤 글")
+    .replace("[한국어](a.ko.md)", "[English](a.md)")
+    .replace("Run this, then [that](b.md#more):", "이것을 실행한 다음 [저것](b.md)을 본다.")
+)
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """A folder with a page and its current translation, and a page that lacks one."""
+    folder = tmp_path / "docs"
+    (folder / "in").mkdir(parents=True)
+    (folder / "in" / "a.md").write_text(ENGLISH, encoding="utf-8")
+    (folder / "in" / "a.ko.md").write_text(KOREAN, encoding="utf-8")
+    (folder / "in" / "b.md").write_text("# Another\n\n## More\n", encoding="utf-8")
+    record(folder / "in" / "a.md")
+    return folder
+
+
+def _change(page: Path, change: Callable[[str], str]) -> None:
+    before = page.read_text(encoding="utf-8")
+    page.write_text(change(before), encoding="utf-8")
+    assert page.read_text(encoding="utf-8") != before
+
+
+def _found(docs: Path) -> list[str]:
+    return list(faults(docs, frozenset({"docs/in/b.md"})))
+
+
+def test_the_translations_of_this_repository_are_current() -> None:
+    assert not list(faults(DOCS, LACKING))
+
+
+def test_a_current_translation_has_no_fault(docs: Path) -> None:
+    assert _found(docs) == []
+
+
+def test_the_recorded_hash_of_a_page_of_prose_is_that_of_its_bytes(docs: Path) -> None:
+    page = docs / "in" / "a.md"
+    text = "# A page\n\n[한국어](a.ko.md)\n\nProse.\n"
+    page.write_text(text, encoding="utf-8")
+    record(page)
+    first, _, rest = page.with_name("a.ko.md").read_text(encoding="utf-8").partition("\n")
+    assert first == f"<!-- of a.md {hashlib.sha256(text.encode()).hexdigest()[:16]} -->"
+    assert rest == f"\n{KOREAN}"
+
+
+@pytest.mark.parametrize(
+    ("page", "old", "new", "fault"),
+    [
+        (
+            "a.md",
+            "Run this",
+            "Read this",
+            "docs/in/a.ko.md: a.md has changed since it was translated: bring the translation up "
+            "to date, then python -m tests.docs.translations --record docs/in/a.md",
+        ),
+        ("a.ko.md", "<!-- of a.md", "<!-- of c.md", "docs/in/a.ko.md: its first line is not"),
+        ("a.ko.md", "[English](a.md)\n\n", "", "docs/in/a.ko.md: a.ko.md has no paragraph"),
+        ("a.ko.md", "# ten minutes", "# 십 분", "docs/in/a.ko.md: line 11: this block of code"),
+        ("a.ko.md", "```python", "```text", "docs/in/a.ko.md: line 14: this block of code"),
+        ("a.ko.md", "```python\nimport nextchar\n```\n", "", "docs/in/a.ko.md: has 2 blocks"),
+        ("a.ko.md", "takes long", "오래 걸린다", "docs/in/a.ko.md: its comments"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told(docs: Path, page: str, old: str, new: str, fault: str) -> None:
+    _change(docs / "in" / page, lambda text: text.replace(old, new))
+    found = _found(docs)
+    assert any(each.startswith(fault) for each in found), found
+
+
+def test_what_a_program_writes_makes_no_translation_stale(docs: Path) -> None:
+    for name in ("a.md", "a.ko.md"):
+        _change(docs / "in" / name, lambda text: with_generated(text, "tree", "```\nb/\n```\n"))
+    assert _found(docs) == []
+
+
+def test_a_part_that_a_page_does_not_have_is_not_written() -> None:
+    with pytest.raises(ValueError, match="commands"):
+        with_generated(ENGLISH, "commands", "")
+
+
+def test_a_page_without_a_translation_is_told_unless_it_is_listed(docs: Path) -> None:
+    assert list(faults(docs, frozenset())) == ["docs/in/b.md: has no translation b.ko.md"]
+
+
+def test_a_listed_page_with_a_translation_is_told(docs: Path) -> None:
+    found = list(faults(docs, frozenset({"docs/in/a.md", "docs/in/b.md", "docs/c.md"})))
+    assert found == [
+        "docs/c.md: is listed as lacking, but is no page",
+        "docs/in/a.md: has a translation; take it off the list LACKING",
+    ]
+
+
+def test_a_translation_without_a_page_is_told(docs: Path) -> None:
+    (docs / "c.ko.md").write_text("# 글\n", encoding="utf-8")
+    assert _found(docs) == ["docs/c.ko.md: there is no c.md"]
+
+
+def test_a_link_to_a_page_that_is_translated_is_told(docs: Path) -> None:
+    (docs / "in" / "b.ko.md").write_text("# 또 다른 글\n\n[English](b.md)\n\n", encoding="utf-8")
+    assert "docs/in/a.ko.md: links to b.md: link to its translation" in _found(docs)
+
+
+def test_blocks_of_code_are_copied_and_nothing_else(docs: Path) -> None:
+    page, translation = docs / "in" / "a.md", docs / "in" / "a.ko.md"
+    before = translation.read_text(encoding="utf-8")
+    _change(page, lambda text: text.replace("--out a  ", "--out b\n    nextchar info b  "))
+    _change(page, lambda text: text.replace("```python\nimport", "```py\nfrom a import"))
+    sync(page)
+    assert translation.read_text(encoding="utf-8") == before.replace(
+        "--out a  ", "--out b\n    nextchar info b  "
+    ).replace("```python\nimport", "```py\nfrom a import")
+    record(page)
+    assert _found(docs) == []
+
+
+def test_no_blocks_are_copied_where_their_number_differs(docs: Path) -> None:
+    _change(docs / "in" / "a.md", lambda text: text + "\n```\nmore\n```\n")
+    before = (docs / "in" / "a.ko.md").read_bytes()
+    with pytest.raises(ValueError, match=r"a\.ko\.md has 3 blocks of code, a\.md has 4"):
+        sync(docs / "in" / "a.md")
+    assert (docs / "in" / "a.ko.md").read_bytes() == before
