@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.docs.markdown import ROOT, TRANSLATED, original_of, prose_of
-from tests.docs.translations import LACKING
+from tests.docs.markdown import ROOT, prose_of
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"#{1,6}\s+(.+?)\s*#*")
@@ -34,16 +33,10 @@ def _fault(path: Path, target: str) -> str:
     name, _, anchor = target.partition("#")
     file = (path.parent / name).resolve() if name else path
     if not file.exists():
-        return "" if _is_lacking(file) else f"there is no {name}"
+        return f"there is no {name}"
     if anchor and anchor not in _anchors(file):
         return f"{file.name} has no heading with this anchor"
     return ""
-
-
-def _is_lacking(file: Path) -> bool:
-    """Say whether a file is a translation that is still to come."""
-    is_translation = file.name.endswith(TRANSLATED)
-    return is_translation and str(original_of(file).relative_to(ROOT)) in LACKING
 
 
 @cache

@@ -30,49 +30,6 @@ from tests.docs.markdown import (
 
 DOCS = ROOT / "docs"
 
-# Pages without a translation so far: the list only gets shorter.
-LACKING: frozenset[str] = frozenset(
-    {
-        "docs/README.md",
-        "docs/benchmarks.md",
-        "docs/explanation/architecture.md",
-        "docs/explanation/cells.md",
-        "docs/explanation/experts.md",
-        "docs/explanation/measuring.md",
-        "docs/explanation/performance.md",
-        "docs/explanation/recipe.md",
-        "docs/explanation/regularisation.md",
-        "docs/explanation/reliability.md",
-        "docs/explanation/strangers.md",
-        "docs/explanation/tasks.md",
-        "docs/explanation/training.md",
-        "docs/how-to/augment.md",
-        "docs/how-to/classify.md",
-        "docs/how-to/compress.md",
-        "docs/how-to/condition.md",
-        "docs/how-to/embeddings.md",
-        "docs/how-to/experiments.md",
-        "docs/how-to/generate.md",
-        "docs/how-to/inspect.md",
-        "docs/how-to/install.md",
-        "docs/how-to/long-runs.md",
-        "docs/how-to/measure.md",
-        "docs/how-to/overfitting.md",
-        "docs/how-to/page.md",
-        "docs/how-to/tag.md",
-        "docs/how-to/trackers.md",
-        "docs/how-to/train.md",
-        "docs/how-to/transduce.md",
-        "docs/how-to/transfer.md",
-        "docs/reference/files.md",
-        "docs/reference/output.md",
-        "docs/reference/python.md",
-        "docs/reference/text.md",
-        "docs/tutorials/first-model.md",
-        "docs/tutorials/korean.md",
-        "docs/tutorials/one-symbol-to-lstm.md",
-    }
-)
 
 _RECORD = re.compile(r"<!-- of (\S+) ([0-9a-f]{16}) -->\n")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -85,20 +42,13 @@ def hash_of(page: str) -> str:
     return hashlib.sha256(without_generated(page).encode()).hexdigest()[:16]
 
 
-def faults(docs: Path, lacking: frozenset[str]) -> Iterator[str]:
-    """Yield what is wrong with the translations of a folder of pages.
-
-    ``lacking`` names the pages that have none so far, with the folder's own name.
-    """
+def faults(docs: Path) -> Iterator[str]:
+    """Yield what is wrong with the translations of a folder of pages."""
     pages = {_name(page, docs): page for page in english_pages(docs)}
-    yield from (f"{name}: is listed as lacking, but is no page" for name in lacking - pages.keys())
     for name, page in pages.items():
         translation = translation_of(page)
         if not translation.exists():
-            if name not in lacking:
-                yield f"{name}: has no translation {translation.name}"
-        elif name in lacking:
-            yield f"{name}: has a translation; take it off the list LACKING"
+            yield f"{name}: has no translation {translation.name}"
         else:
             for fault in _faults(page, translation, name):
                 yield f"{_name(translation, docs)}: {fault}"
@@ -194,7 +144,7 @@ def main() -> int:
         record(page)
     if args.sync or args.record:
         return 0
-    found = list(faults(DOCS, LACKING))
+    found = list(faults(DOCS))
     print("\n".join(found) or "Every translation is current")
     return 1 if found else 0
 
