@@ -20,6 +20,7 @@ PICTURE_FORMATS = ("png", "svg", "pdf")
 # Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without black and yellow.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARGIN = 0.05  # in decades
+_FEW_COLORS = 64
 
 # Common fonts with Hangul, which the default font of matplotlib lacks.
 _MORE_FONTS = (
@@ -84,6 +85,14 @@ def _save(
     metadata: Mapping[str, None] | None,
 ) -> None:
     figure.savefig(picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata)
+
+
+def in_few_colors(png: bytes) -> bytes:
+    """Return a PNG picture with a palette of 64 colours, in a third of the bytes."""
+    images = importlib.import_module("PIL.Image")  # matplotlib depends on it
+    drawn, found = images.open(io.BytesIO(png)), io.BytesIO()
+    drawn.quantize(_FEW_COLORS, images.Quantize.FASTOCTREE).save(found, "PNG", optimize=True)
+    return found.getvalue()
 
 
 def label_fonts() -> list[str]:
