@@ -33,16 +33,20 @@ def english_pages(folder: Path) -> list[Path]:
     return sorted(page for page in folder.rglob("*.md") if not page.name.endswith(TRANSLATED))
 
 
+def translated_pages(root: Path) -> list[Path]:
+    """Return the pages of a repository that have a translation: README.md and those of docs/."""
+    return [root / "README.md", *english_pages(root / "docs")]
+
+
 PAGES = (
-    ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *(page for page in english_pages(ROOT / "docs") if page != GENERATED),
+    *(page for page in translated_pages(ROOT) if page != GENERATED),
 )
 # Their commands and snippets are those of the English pages; tests.docs.translations sees to it.
 TRANSLATIONS = tuple(
-    page
-    for page in sorted((ROOT / "docs").rglob(f"*{TRANSLATED}"))
-    if page != translation_of(GENERATED)
+    translation
+    for translation in map(translation_of, translated_pages(ROOT))
+    if translation.exists() and translation != translation_of(GENERATED)
 )
 
 _FENCE = re.compile(r" {0,3}```\s*(\w*)")

@@ -1,4 +1,4 @@
-"""Every page under docs/ has a Korean translation beside it that is current.
+"""README.md and every page under docs/ have a Korean translation beside them that is current.
 
     python -m tests.docs.translations                     check all pages
     python -m tests.docs.translations --sync PAGE …       copy code blocks of English pages
@@ -22,14 +22,11 @@ from tests.docs.markdown import (
     ROOT,
     TRANSLATED,
     Block,
-    english_pages,
     original_of,
     parse,
+    translated_pages,
     translation_of,
 )
-
-DOCS = ROOT / "docs"
-
 
 _RECORD = re.compile(r"<!-- of (\S+) ([0-9a-f]{16}) -->\n")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -42,23 +39,23 @@ def hash_of(page: str) -> str:
     return hashlib.sha256(without_generated(page).encode()).hexdigest()[:16]
 
 
-def faults(docs: Path) -> Iterator[str]:
-    """Yield what is wrong with the translations of a folder of pages."""
-    pages = {_name(page, docs): page for page in english_pages(docs)}
-    for name, page in pages.items():
+def faults(root: Path) -> Iterator[str]:
+    """Yield what is wrong with the translations of a repository."""
+    for page in translated_pages(root):
+        name = _name(page, root)
         translation = translation_of(page)
         if not translation.exists():
             yield f"{name}: has no translation {translation.name}"
         else:
             for fault in _faults(page, translation, name):
-                yield f"{_name(translation, docs)}: {fault}"
-    for translation in sorted(docs.rglob(f"*{TRANSLATED}")):
+                yield f"{_name(translation, root)}: {fault}"
+    for translation in sorted((root / "docs").rglob(f"*{TRANSLATED}")):
         if not original_of(translation).exists():
-            yield f"{_name(translation, docs)}: there is no {original_of(translation).name}"
+            yield f"{_name(translation, root)}: there is no {original_of(translation).name}"
 
 
-def _name(page: Path, docs: Path) -> str:
-    return str(page.relative_to(docs.parent))
+def _name(page: Path, root: Path) -> str:
+    return str(page.relative_to(root))
 
 
 def _faults(page: Path, translation: Path, name: str) -> Iterator[str]:
@@ -144,7 +141,7 @@ def main() -> int:
         record(page)
     if args.sync or args.record:
         return 0
-    found = list(faults(DOCS))
+    found = list(faults(ROOT))
     print("\n".join(found) or "Every translation is current")
     return 1 if found else 0
 

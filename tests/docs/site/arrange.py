@@ -101,12 +101,12 @@ class _Text:
         if not name or _ELSEWHERE.match(target):
             return target
         file = (self._path.parent / name).resolve()
-        if file == self._docs.parent / "README.md":
-            return self._relative(Path(HOME))
-        if not file.is_relative_to(self._docs):
-            return self._relative(self._copied(file))
         is_korean = name.endswith(TRANSLATED)
         page = original_of(file) if is_korean else file
+        if page == self._docs.parent / "README.md":
+            page, hash_, anchor = self._docs / HOME, "", ""
+        if not page.is_relative_to(self._docs):
+            return self._relative(self._copied(file))
         wanted = version(page, "ko" if is_korean else "en")
         if wanted == version(page, self._language):
             return f"{self._relative(page.relative_to(self._docs))}{hash_}{anchor}"

@@ -32,12 +32,14 @@ PAGES = {
     ),
     "docs/in/gates.ko.md": (
         "<!-- of gates.md 0123456789abcdef -->\n\n# 관문\n\n[English](gates.md)\n\n"
-        "게이트는 LSTM에 있다.\n\n## 더\n\n    [no](link.md)\n\n[학습률](../rates.ko.md)\n"
+        "게이트는 LSTM에 있다.\n\n## 더\n\n    [no](link.md)\n\n[학습률](../rates.ko.md), "
+        "[저장소](../../README.ko.md#더)\n"
     ),
     "docs/rates.md": "# Rates\n\nAs [gates](in/gates.md#more), in [Korean](in/gates.ko.md).\n",
     "docs/images/dot.svg": '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
     "README.md": "# Of the repository\n",
-    "CHANGES.md": "# Changes\n\n[Gates](docs/in/gates.md)\n",
+    "README.ko.md": "# 저장소\n",
+    "CHANGES.md": "# Changes\n\n[Gates](docs/in/gates.md), [Korean](README.ko.md)\n",
     "src/a.py": "a = 1\n",
 }  # fmt: skip
 
@@ -93,7 +95,9 @@ def test_the_root_leads_to_both_languages(site: Path) -> None:
         ("ko/in/gates.html", "학습률", "../rates.html"),
         ("en/in/gates.html", "home", "../index.html"),
         ("en/in/gates.html", "changes", "../CHANGES.html"),
+        ("ko/in/gates.html", "저장소", "../index.html"),
         ("en/CHANGES.html", "Gates", "in/gates.html"),
+        ("en/CHANGES.html", "Korean", "../ko/index.html"),
         ("en/rates.html", "Korean", "../ko/in/gates.html"),
     ],
 )
