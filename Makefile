@@ -1,6 +1,7 @@
 # make demo   set up, train about a minute on the built-in corpus, write text and demo.html
 # make test   set up, run the tests (under eight minutes on two cores)
-# make check  formatting, lint, types, import directions
+# make check  formatting, lint, types, import directions, translations
+# make docs   build the pages of docs/ as a site, in English and Korean: build/site/index.html
 # make check-page  lint and types of the exported page's JavaScript (needs npm)
 # make bench  measurements against baselines; nothing is asserted (TEXT=shakespeare downloads it)
 # make clean  remove what the other targets made, runs excepted
@@ -10,7 +11,7 @@ TEXT ?= python
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow check check-page bench clean
+.PHONY: demo test test-slow check check-page docs bench clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -39,6 +40,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.docs.translations
+
+docs: $(READY)
+	$(BIN)/python -m tests.docs.site
 
 check-page: node_modules
 	npm run --silent check

@@ -1,6 +1,7 @@
 """The page of a run in Chromium: size, time to the first character, speed, and the same text.
 
     python -m benchmarks.page runs/plays runs/names --json page.json
+    python -m benchmarks.page runs/plays --experts fixed
 
 Each run is exported, and its page opened in Chromium. ``first`` is the time in milliseconds from
 the opening of the file to the first character written: parsing, unpacking, starting the worker, and
@@ -24,7 +25,7 @@ from typing import Any
 
 from tests.browser import Page, open_browser
 
-from nextchar.export.document import model_page
+from nextchar.export.document import PageExperts, model_page
 from nextchar.language_model.model import LanguageModel
 
 TEMPERATURE = 0.8
@@ -43,7 +44,7 @@ START = """
   await globalThis.simd.write("", options(1, 1), () => {});
   const first = performance.now() - began + performance.timing.domComplete
     - performance.timing.navigationStart;
-  globalThis.plain = await start({ ...manifest, kernel: null });
+  globalThis.plain = await start({ ...manifest, simd: false });
   return first;
   function options(length, seed) {
     return { length, seed, temperature: 0.8, topK: 0, topP: 1, minP: 0, until: "" };
@@ -68,22 +69,34 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=10_000, help="Characters of a text.")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--turns", type=int, default=5, help="Turns of each engine.")
+    parser.add_argument("--experts", choices=("none", "fixed"), default="none")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    columns = ("network", "kB", "first", "simd", "plain", "python", "ratio", "same", "texts")
+    columns = (
+        "network",
+        "experts",
+        "kB",
+        "first",
+        "simd",
+        "plain",
+        "python",
+        "ratio",
+        "same",
+        "texts",
+    )
     print("  ".join(f"{name:>12}" for name in columns))
     reports = []
     for run in given.runs:
-        reports.append(measure(run, given.length, given.seeds, given.turns))
+        reports.append(measure(run, given.length, given.seeds, given.turns, given.experts))
         print("  ".join(f"{reports[-1][name]:>12}" for name in columns), flush=True)
     if given.json:
         given.json.write_text(json.dumps(reports, indent=2))
 
 
-def measure(run: Path, length: int, seeds: int, turns: int) -> dict[str, Any]:
+def measure(run: Path, length: int, seeds: int, turns: int, experts: PageExperts) -> dict[str, Any]:
     """Return the figures of a run's page."""
     model = LanguageModel.load(run)
-    page = model_page(model, {}, title="benchmark")
+    page = model_page(model, {}, title="benchmark", experts=experts)
     speeds: dict[str, float] = {"simd": 0, "plain": 0, "python": 0}
     with tempfile.TemporaryDirectory() as folder, open_browser(Path(folder) / "profile") as browser:
         path = Path(folder) / "page.html"
@@ -95,15 +108,16 @@ def measure(run: Path, length: int, seeds: int, turns: int) -> dict[str, Any]:
                 part = length if engine == "simd" else length // 10
                 speeds[engine] = max(speeds[engine], written(browser, engine, part, seed)["speed"])
             began = time.perf_counter()
-            write(model, length, seed)
+            write(model, length, seed, experts)
             speeds["python"] = max(speeds["python"], length / (time.perf_counter() - began))
         texts = [
-            (written(browser, "simd", length, seed)["text"], write(model, length, seed))
+            (written(browser, "simd", length, seed)["text"], write(model, length, seed, experts))
             for seed in range(1, seeds + 1)
         ]
     network = model.config.network
     return {
         "network": f"{network.cell} {network.hidden_size}x{network.layers}",
+        "experts": experts,
         "kB": len(page.encode()) // 1000,
         "first": round(first),
         **{name: round(speed) for name, speed in speeds.items()},
@@ -119,10 +133,10 @@ def written(browser: Page, engine: str, length: int, seed: int) -> dict[str, Any
     return answer
 
 
-def write(model: LanguageModel, length: int, seed: int) -> str:
+def write(model: LanguageModel, length: int, seed: int, experts: PageExperts) -> str:
     """Return the text that the package writes with int8 weights."""
     return model.generate(
-        length=length, seed=seed, temperature=TEMPERATURE, weights="int8", experts="none"
+        length=length, seed=seed, temperature=TEMPERATURE, weights="int8", experts=experts
     )
 
 

@@ -7,12 +7,13 @@
     print(model.generate("KING:", length=300, temperature=0.8, seed=1))
 
 Names are imported on first use, which keeps ``import nextchar`` fast and ``--help`` independent of
-torch.
+torch. In a notebook, results have displays (``nextchar.notebook``).
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nextchar.language_model.result import TrainingResult as TrainingResult
     from nextchar.language_model.searching import Continuation as Continuation
     from nextchar.language_model.training import train as train
+    from nextchar.notebook.progress import NotebookProgress as NotebookProgress
     from nextchar.runs import load as load
     from nextchar.runs import resume as resume
     from nextchar.tasks.classification.estimator import CharClassifier as CharClassifier
@@ -52,6 +54,7 @@ _MODULES = {
     "Evaluation": "nextchar.evaluation",
     "LanguageModel": "nextchar.language_model.model",
     "NextcharError": "nextchar.errors",
+    "NotebookProgress": "nextchar.notebook.progress",
     "Score": "nextchar.evaluation.score",
     "SymbolVectors": "nextchar.embeddings",
     "Transducer": "nextchar.tasks.transduction.model",
@@ -81,6 +84,7 @@ __all__ = [
     "ItemResult",
     "LanguageModel",
     "NextcharError",
+    "NotebookProgress",
     "Score",
     "SymbolVectors",
     "Tagger",
@@ -108,3 +112,15 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES])
+
+
+def _register_displays() -> None:
+    """Register the displays of results if IPython is running."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        from nextchar.notebook.registration import register
+
+        register(shell)
+
+
+_register_displays()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tests.docs.markdown import PAGES, Block, Page, read_page
+from tests.docs.markdown import PAGES, TRANSLATIONS, Block, Page, read_page
 
 # A line of a block is a command if its first word is one of these, or if it has a prompt.
 _SHELL = ("cp", "echo", "head", "ls", "tail", "time")
@@ -89,5 +89,11 @@ def is_command(line: str) -> bool:
 
 @cache
 def pages() -> tuple[Page, ...]:
-    """Read all pages."""
+    """Read all pages in English."""
     return tuple(read_page(path) for path in PAGES)
+
+
+@cache
+def translations() -> tuple[Page, ...]:
+    """Read all translations."""
+    return tuple(read_page(path) for path in TRANSLATIONS)

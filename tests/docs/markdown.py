@@ -15,10 +15,38 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "docs" / "reference" / "command-line.md"  # usages, not commands to run
+TRANSLATED = ".ko.md"  # how the name of a page in Korean ends
+
+
+def translation_of(page: Path) -> Path:
+    """Return the place of a page's translation."""
+    return page.with_name(page.name.removesuffix(".md") + TRANSLATED)
+
+
+def original_of(translation: Path) -> Path:
+    """Return the English page of a translation."""
+    return translation.with_name(translation.name.removesuffix(TRANSLATED) + ".md")
+
+
+def english_pages(folder: Path) -> list[Path]:
+    """Return the pages below a folder that are no translations."""
+    return sorted(page for page in folder.rglob("*.md") if not page.name.endswith(TRANSLATED))
+
+
+def translated_pages(root: Path) -> list[Path]:
+    """Return the pages of a repository that have a translation: README.md and those of docs/."""
+    return [root / "README.md", *english_pages(root / "docs")]
+
+
 PAGES = (
-    ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted(page for page in (ROOT / "docs").rglob("*.md") if page != GENERATED),
+    *(page for page in translated_pages(ROOT) if page != GENERATED),
+)
+# Their commands and snippets are those of the English pages; tests.docs.translations sees to it.
+TRANSLATIONS = tuple(
+    translation
+    for translation in map(translation_of, translated_pages(ROOT))
+    if translation.exists() and translation != translation_of(GENERATED)
 )
 
 _FENCE = re.compile(r" {0,3}```\s*(\w*)")

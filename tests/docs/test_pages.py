@@ -1,5 +1,7 @@
 """Every command and every snippet of the documentation runs, on small stand-ins of its files.
 
+Translations have the same ones, so only what their prose links to and mentions is tested.
+
 ``python -m tests.docs`` lists them; CONTRIBUTING.md says how to mark what cannot be run.
 """
 
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.commands import Step, pages, steps_of
+from tests.docs.commands import Step, pages, steps_of, translations
 from tests.docs.links import broken
 from tests.docs.markdown import Page
 from tests.docs.mentions import unknown
@@ -36,7 +38,7 @@ def test_every_command_and_every_snippet_runs(page: Page, tmp_path: Path) -> Non
     assert not failures, "\n" + "\n\n".join(failures)
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*pages(), *translations()], ids=lambda page: page.name)
 def test_every_command_option_and_name_that_is_mentioned_exists(page: Page) -> None:
     faults = [f"{page.name}:{line}: {fault}" for line, fault in unknown(page)]
     assert not faults, "\n" + "\n".join(faults)
@@ -53,7 +55,9 @@ def test_snippets_of_python_are_fenced_as_such(page: Page) -> None:
     assert not overlooked, "\n" + "\n".join(overlooked)
 
 
-@pytest.mark.parametrize("page", [*(page.name for page in pages()), "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "page", [*(page.name for page in (*pages(), *translations())), "CHANGELOG.md"]
+)
 def test_every_relative_link_and_anchor_exists(page: str) -> None:
     faults = [f"{page}:{line}: {fault}" for line, fault in broken(page)]
     assert not faults, "\n" + "\n".join(faults)

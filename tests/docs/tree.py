@@ -2,7 +2,8 @@
 
     python -m tests.docs.tree
 
-writes it between the marks of that page; a test compares the page with the files of today.
+writes it between the marks of that page and of its translation; a test compares both with the files
+of today.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.markdown import ROOT
+from tests.docs.generated import with_generated
+from tests.docs.markdown import ROOT, translation_of
 
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
+PAGES = tuple(page for page in (PAGE, translation_of(PAGE)) if page.exists())
 PACKAGE = ROOT / "src" / "nextchar"
-BEGIN, END = "<!-- tree: python -m tests.docs.tree -->\n", "<!-- end of the tree -->\n"
 _WIDTH = 24  # of a name
 
 
@@ -27,9 +29,7 @@ def tree() -> str:
 
 def with_tree(page: str) -> str:
     """Return a page with the tree of today between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{tree()}{END}{after}"
+    return with_generated(page, "tree", tree())
 
 
 def _inside(folder: Path, depth: int) -> Iterator[str]:
@@ -52,4 +52,5 @@ def _summary(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tree(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(with_tree(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import subprocess
@@ -15,8 +14,7 @@ import torch
 
 import nextchar
 from nextchar.config import Config, SymbolKind
-from nextchar.export.document import compressed
-from nextchar.export.packing import describe, pack
+from nextchar.export.document import PageExperts, packed_model
 from nextchar.language_model.model import LanguageModel
 from nextchar.text.vocabulary import learn
 
@@ -45,7 +43,11 @@ def made_model(
 
 
 def run_engine(
-    calls: list[dict[str, Any]], model: LanguageModel | None = None, *, simd: bool = True
+    calls: list[dict[str, Any]],
+    model: LanguageModel | None = None,
+    *,
+    simd: bool = True,
+    experts: PageExperts = "none",
 ) -> list[Any]:
     """Return the answers of the engine, in plain JavaScript without ``simd``."""
     node = shutil.which("node")
@@ -53,16 +55,8 @@ def run_engine(
         pytest.skip("needs node")
     given: dict[str, Any] = {"calls": calls}
     if model is not None:
-        tensors = pack(model.network)
-        kernel = base64.b64encode((PAGE / "kernel.wasm").read_bytes()).decode()
-        given["manifest"] = {
-            "network": describe(model.network),
-            "vocabulary": model.vocabulary.to_dict(),
-            "composes": model.config.text.normalization == "nfc",
-            "tensors": [each.entry for each in tensors],
-            "kernel": kernel if simd else None,
-        }
-        given["weights"] = compressed(tensors)
+        description, given["weights"] = packed_model(model, experts)
+        given["manifest"] = {**description, "simd": simd}
     outcome = subprocess.run(
         [node, Path(__file__).with_name("engine.mjs"), PAGE.as_uri()],
         input=json.dumps(given), capture_output=True, text=True, timeout=120, check=False,

@@ -8,7 +8,7 @@ const at = (name) => import(`${argv[2]}/engine/${name}.js`);
 const { openModel } = await at("model");
 const { Reader } = await at("reader");
 const { Uniforms } = await at("uniforms");
-const { exp } = await at("elementary");
+const { exp, log } = await at("elementary");
 const { choose, probabilities } = await at("sampling");
 const { Vocabulary } = await at("vocabulary");
 const { Writer, likelyCharacters } = await at("writing");
@@ -16,8 +16,8 @@ const { Writer, likelyCharacters } = await at("writing");
 const sampling = { temperature: 1, topK: 0, topP: 1, minP: 0, until: "" };
 
 /** Read ids, and return the reader. */
-function read({ network }, ids) {
-  const reader = new Reader(network);
+function read(model, ids) {
+  const reader = new Reader(model);
   reader.rewind(ids, 0);
   for (const id of ids) reader.read(id);
   return reader;
@@ -25,6 +25,7 @@ function read({ network }, ids) {
 
 const answers = {
   exp: ({ values }) => values.map(exp),
+  log: ({ values }) => values.map(log),
   uniforms: ({ seed, count }) => {
     const uniforms = new Uniforms(seed);
     return Array.from({ length: count }, () => uniforms.next());
@@ -43,7 +44,7 @@ const answers = {
   },
   simd: (_, model) => model.network.simd,
   logits: ({ ids }, model) => {
-    const reader = new Reader(model.network);
+    const reader = new Reader(model);
     reader.rewind(ids, 0);
     return ids.map((id) => {
       reader.read(id);
@@ -51,7 +52,7 @@ const answers = {
     });
   },
   reread: ({ texts }, model) => {
-    const reader = new Reader(model.network);
+    const reader = new Reader(model);
     return texts.map((ids) => {
       const known = reader.known(ids);
       reader.rewind(ids, known);
@@ -62,7 +63,7 @@ const answers = {
   write: ({ text, options }, model) => {
     const ids = model.vocabulary.encode(text).ids.flat();
     const reader = read(model, ids.length > 0 ? ids : model.vocabulary.context);
-    const writer = new Writer(model.network, model.vocabulary, reader.position(), {
+    const writer = new Writer(model.vocabulary, reader.copy(), {
       ...sampling,
       ...options,
     });
@@ -85,7 +86,13 @@ const answers = {
     });
   },
   likely: ({ ids, options }, model) =>
-    likelyCharacters(model.network, model.vocabulary, read(model, ids), options),
+    likelyCharacters(model.vocabulary, read(model, ids), options),
+  mixtures: ({ ids, logits }, { experts }) =>
+    logits.map((each, place) => {
+      const mixed = new Float32Array(each.length);
+      experts.predict(ids.slice(0, place + 1), Float32Array.from(each), mixed);
+      return Array.from(mixed);
+    }),
   probabilities: ({ logits }) => Array.from(probabilities(Float32Array.from(logits))),
 };
 

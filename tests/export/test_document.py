@@ -116,7 +116,8 @@ def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> 
     values = nextchar(
         "export", "page", run, out, "--title", "Plays", "--licence", "CC0", "--json"
     ).values()
-    assert values == {"page": str(out), "bytes": out.stat().st_size, "title": "Plays"}
+    size = out.stat().st_size
+    assert values == {"page": str(out), "bytes": size, "title": "Plays", "experts": "none"}
     assert "<title>Plays</title>" in out.read_text()
     assert json.loads(element(out.read_text(), "manifest"))["about"]["license"] == "CC0"
     line = nextchar("export", "page", run, out).problem()

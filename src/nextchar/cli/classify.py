@@ -21,12 +21,12 @@ from nextchar.cli.output import (
     print_json,
     write_note,
 )
-from nextchar.cli.result_rows import item_rows
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import ClassifierRunConfig, TextConfig
 from nextchar.errors import ConfigError
+from nextchar.tasks.result_rows import item_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,13 +20,13 @@ from nextchar.cli.output import (
     print_json,
     write_note,
 )
-from nextchar.cli.result_rows import item_rows
 from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.cli.writing import Writer, write
 from nextchar.cli.writing_options import writing_parameters
 from nextchar.config.condition import ConditionRunConfig
 from nextchar.errors import ConfigError
+from nextchar.tasks.result_rows import item_rows
 from nextchar.text.labelled import Layout
 
 if TYPE_CHECKING:

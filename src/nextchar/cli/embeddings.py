@@ -12,11 +12,12 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.options import require_folder
-from nextchar.cli.output import JSON_HELP, duration, print_json
+from nextchar.cli.output import JSON_HELP, print_json
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config.embeddings import EmbeddingRunConfig
+from nextchar.rendering.training_words import duration
 from nextchar.visible import printable_text
 
 if TYPE_CHECKING:

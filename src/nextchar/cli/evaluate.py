@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from nextchar.evaluation import Evaluation
     from nextchar.language_model.model import LanguageModel
     from nextchar.text.reading import TextSource
-
-_EXPERTS = {
-    "fixed": "fixed: counts of the training text",
-    "learning": "learning: counts of the training text, with weights that learn from this text",
-    "adaptive": "adaptive: counts of the training text and of the text already measured",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,6 +75,7 @@ def _evaluate(
     """Measure bits per character and perplexity on a text."""
     from nextchar.cli.options import adaptation_of, reading_config
     from nextchar.errors import ConfigError
+    from nextchar.rendering.evaluation_rows import evaluation_rows
 
     if text and part is not None:
         raise ConfigError(f"--part {part} belongs to the run's own text, and TEXT names another")
@@ -101,7 +95,7 @@ def _evaluate(
     if as_json:
         print_json({"text": measured, **result.to_dict(), "parameters": model.parameters})
     else:
-        _print(measured, result)
+        print_rows(evaluation_rows(measured, result))
 
 
 def _on_text(
@@ -144,49 +138,3 @@ def _size(source: TextSource, model: LanguageModel) -> int:
     """Return the symbols of a text."""
     encode = model.vocabulary.encode
     return sum(len(encode(chunk, unknown="skip")) for chunk in source.chunks())
-
-
-def _print(measured: str, result: Evaluation) -> None:
-    from nextchar.rendering.lists import left_out
-
-    rows = [
-        ("text", f"{measured}: {result.characters:,} characters predicted"),
-        ("nats/char", f"{result.nats_per_char:.4f}"),
-        ("bits/char", f"{result.bits_per_char:.4f}"),
-        ("perplexity", f"{result.perplexity:.3f}"),
-    ]
-    if result.network_nats is not None:
-        alone = result.network_nats / result.characters
-        rows += [
-            ("network", f"{alone:.4f} nats/char, {alone / math.log(2):.4f} bits/char alone"),
-            ("experts", _EXPERTS[result.experts]),
-        ]
-    if result.unit != "char":
-        rows.append((f"bits/{result.unit}", f"{result.bits_per_symbol:.4f}"))
-    if result.adaptation is not None:
-        rows.append(
-            (
-                "dynamic",
-                f"learning from the text at a rate of {result.adaptation.rate:g}, every "
-                f"{result.adaptation.segment} symbols",
-            )
-        )
-    if result.unknown_symbols:
-        rows.append(
-            (
-                "<unk>",
-                f"{result.unknown_symbols:,} predictions of <unk>, which counts as one symbol",
-            )
-        )
-    if result.skipped_symbols:
-        what = left_out(result.skipped_symbols, result.characters, result.first_skipped)
-        rows.append(("skipped", what))
-    # The first symbol is compressed, but not predicted.
-    is_part = result.compressed_characters < result.characters
-    on = f" on the first {result.compressed_characters:,} characters" if is_part else ""
-    rows += [
-        (name, f"{bits:.4f} bits/char{on}")
-        for name, bits in result.compressed_bits_per_char.items()
-    ]
-    rows.append(("speed", f"{result.to_dict()['chars_per_second']:,.0f} chars/s"))
-    print_rows(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import typer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 app = Commands("export", "Turn a run into a page that writes in the browser.")
 _SUFFIXES = (".html", ".htm")
+_EXPERTS_NOTE = (
+    "counts that contain pieces of the training text: do not publish the page of a private text"
+)
 
 
 @app.command("page")
@@ -30,6 +33,9 @@ def _page(
     prompt: str = typer.Option("", help=f"The text that the page begins with: {ESCAPES_HELP}."),
     language: str = typer.Option("en", help="The language of the page when it opens: en or ko."),
     licence: str | None = typer.Option(None, help="The licence of the page, shown on it."),
+    experts: Literal["none", "fixed"] = typer.Option(
+        "none", help="fixed: the page has the counts of the training text, and predicts with them."
+    ),
     force: bool = typer.Option(False, help="Replace an existing file."),
     checkpoint: str = CHECKPOINT,
     as_json: bool = typer.Option(False, "--json", help=JSON_HELP),
@@ -37,7 +43,8 @@ def _page(
     """Write a page with the model in it: it writes, measures texts and shows its units offline.
 
     The page is one file that opens by double-click. It has the weights in int8, and no text that
-    the model was trained on.
+    the model was trained on. With --experts fixed, it also has the counts of that text, which
+    contain pieces of it.
     """
     import nextchar
     from nextchar.errors import ConfigError
@@ -57,13 +64,22 @@ def _page(
             title=title or name_of(run),
             prompt=unescaped(prompt),
             language=cast("Language", language),
+            experts=experts,
         ).encode()
     write_bytes(out, page)
-    values: dict[str, Any] = {"page": str(out), "bytes": len(page), "title": title or name_of(run)}
+    values: dict[str, Any] = {
+        "page": str(out),
+        "bytes": len(page),
+        "title": title or name_of(run),
+        "experts": experts,
+    }
+    rows = [("page", f"{out}, {len(page):,} bytes"), ("opens", "by double-click, offline")]
+    if experts != "none":
+        rows.append(("experts", _EXPERTS_NOTE))
     if as_json:
         print_json(values)
     else:
-        print_rows([("page", f"{out}, {len(page):,} bytes"), ("opens", "by double-click, offline")])
+        print_rows(rows)
 
 
 def _require_place(out: Path, *, force: bool) -> None:

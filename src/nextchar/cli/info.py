@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from nextchar.cli.options import picture_format
-from nextchar.cli.output import JSON_HELP, duration, followed_display, print_json
+from nextchar.cli.output import JSON_HELP, followed_display, print_json
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.config import Config
+from nextchar.rendering.training_words import duration
 
 if TYPE_CHECKING:
     from nextchar.run_files.origin import Origin

@@ -18,6 +18,7 @@ from typing import Any
 from nextchar.cli.streams import CLEAR_LINE, Output, show_view, write_bytes
 from nextchar.errors import in_command_line_terms
 from nextchar.following import followed_by
+from nextchar.rendering.training_words import duration
 from nextchar.visible import JOINERS, printable, printable_text
 
 JSON_HELP = "Print the result as one JSON object."
@@ -98,16 +99,6 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     if isinstance(value, Mapping):
         return {name: _finite(each) for name, each in value.items()}
     return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def duration(seconds: float) -> str:
-    """Return a readable time: ``42 s``, ``3:05``, ``1:02:03``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    tail = f"{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
-    return f"{hours}:{tail}" if hours else tail
 
 
 def write_progress(text: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from nextchar.cli.notes import note_event
-from nextchar.cli.output import PartDisplay, ProgressLine, duration, write_progress
+from nextchar.cli.output import PartDisplay, ProgressLine, write_progress
+from nextchar.rendering.training_words import duration, speed, validation_line
 from nextchar.training.events import Event, Listener, Preparing, StepDone, Validated
 from nextchar.training.torchrun import is_first_process
 
@@ -38,7 +38,7 @@ class ProgressDisplay:
             self._preparing(event)
         elif isinstance(event, Validated):
             self._validation = event.validation_nats
-            self._line(_validated(event))
+            self._line(validation_line(event))
             if event.sample is not None:
                 self._line(f"{event.sample}\n")
         else:
@@ -70,29 +70,11 @@ class ProgressDisplay:
                 *([self.label] if self.label else []),
                 f"step {event.step}/{event.steps}",
                 f"{losses} nats",
-                f"{_speed(event.chars_per_second)} chars/s",
+                f"{speed(event.chars_per_second)} chars/s",
                 f"epoch {event.epochs:.1f}",
             ],
             event.step / max(event.steps, 1),
         )
-
-
-def _validated(event: Validated) -> str:
-    width = len(str(event.steps))
-    text = f"step {event.step:>{width}}/{event.steps}  train {_loss(event.train_nats)}"
-    if event.validation_nats is not None:
-        text += f"  val {_loss(event.validation_nats)}{' *' if event.is_best else '  '}"
-    for name, value in event.figures.items():
-        text += f"  {name.replace('_', ' ')} {value:.3f}"
-    return f"{text}  {_speed(event.chars_per_second)} chars/s  {duration(event.seconds)}"
-
-
-def _loss(nats: float) -> str:
-    return f"{nats:.3f} nats ({nats / math.log(2):.3f} bits)"
-
-
-def _speed(speed: float) -> str:
-    return f"{speed / 1000:.1f}k" if speed >= 1000 else f"{speed:.0f}"
 
 
 @contextlib.contextmanager

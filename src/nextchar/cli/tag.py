@@ -17,11 +17,11 @@ from nextchar.cli.output import (
     print_json,
     write_note,
 )
-from nextchar.cli.result_rows import item_rows
 from nextchar.cli.streams import write_bytes
 from nextchar.cli.tables import print_rows, print_table
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TaggerRunConfig
+from nextchar.tasks.result_rows import item_rows
 from nextchar.text.notes import counted
 
 if TYPE_CHECKING:

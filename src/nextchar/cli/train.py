@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from nextchar.cli.options import parameter
-from nextchar.cli.result_rows import language_model_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import Config
+from nextchar.tasks.result_rows import language_model_rows
 
 _HELP = """Train a language model on text.
 

@@ -19,12 +19,12 @@ from nextchar.cli.output import (
     print_json,
     write_note,
 )
-from nextchar.cli.result_rows import item_rows
 from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.cli.train_command import TrainCommand
 from nextchar.config import TransducerRunConfig
 from nextchar.errors import ConfigError
+from nextchar.tasks.result_rows import item_rows
 
 if TYPE_CHECKING:
     from nextchar.tasks.transduction.model import Transducer

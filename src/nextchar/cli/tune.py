@@ -20,7 +20,6 @@ from nextchar.cli.options import (
 from nextchar.cli.output import (
     JSON_HELP,
     QUIET_HELP,
-    duration,
     print_json,
     write_progress,
 )
@@ -28,6 +27,7 @@ from nextchar.cli.streams import write_view
 from nextchar.cli.tables import print_rows
 from nextchar.config import Pruning, SearchMethod
 from nextchar.errors import ConfigError
+from nextchar.rendering.training_words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

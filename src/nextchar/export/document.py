@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nextchar.errors import ConfigError
+from nextchar.export.expert_packing import describe_experts, pack_experts
 from nextchar.export.modules import compact_style, join_modules, without_indentation
 from nextchar.export.packing import PackedTensor, describe, pack
 from nextchar.language_model.model import LanguageModel
@@ -25,6 +26,7 @@ from nextchar.rendering.policy import content_policy
 from nextchar.visible import printable_text
 
 Language = Literal["en", "ko"]
+PageExperts = Literal["none", "fixed"]
 FORMAT = 1
 
 _ASSETS = importlib.resources.files(__package__) / "page"
@@ -33,6 +35,7 @@ _PLACEHOLDER = re.compile(r"\{\{(?P<name>\w+)\}\}")
 _UNKNOWN: dict[str, Any] = dict.fromkeys(
     ("trainedOn", "characters", "steps", "minutes", "bits", "license", "version")
 )
+_WEIGHTS_LEVEL = 6  # of zlib; the highest takes eight times as long on counts, for 1 % less
 _MAIN, _WORKER = "view/main.js", "engine/worker.js"
 
 
@@ -43,6 +46,7 @@ def model_page(
     title: str,
     prompt: str = "",
     language: Language = "en",
+    experts: PageExperts = "none",
 ) -> str:
     """Return the page of a model, as text for a file in UTF-8.
 
@@ -58,27 +62,26 @@ def model_page(
         The text that the page begins with.
     language
         The language of the page when it is opened.
+    experts
+        ``"fixed"``: the page has the experts of the run, and predicts with them. They are counts
+        of the training text, and so contain pieces of it.
 
     Raises
     ------
     ConfigError
-        The weights are not finite: training has diverged.
+        The weights are not finite: training has diverged. Or the run has no experts, and they were
+        requested.
+    RunError
+        The file of the experts is damaged.
     """
-    tensors = pack(model.network)
-    if not all(np.isfinite(each.factors if each.factors is not None else each.values).all()
-               for each in tensors):  # fmt: skip
-        raise ConfigError("the weights are not finite numbers: the run has diverged")
+    description, weights = packed_model(model, experts)
     manifest = {
         "format": FORMAT,
         "title": printable_text(title),
         "prompt": prompt,
         "language": language,
         "about": {**_UNKNOWN, **_facts(model), **about},
-        "network": describe(model.network),
-        "vocabulary": model.vocabulary.to_dict(),
-        "composes": model.config.text.normalization == "nfc",
-        "tensors": [each.entry for each in tensors],
-        "kernel": base64.b64encode((_ASSETS / "kernel.wasm").read_bytes()).decode(),
+        **description,
     }
     style, script = compact_style(_asset("page.css")), join_modules(_MAIN, _asset)
     parts = {
@@ -88,12 +91,39 @@ def model_page(
         "style": style,
         "manifest": _embedded(json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))),
         "worker": _packed(join_modules(_WORKER, _asset).encode()),
-        "weights": compressed(tensors),
+        "weights": weights,
         "script": script,
     }
     return _PLACEHOLDER.sub(
         lambda found: parts[found["name"]], without_indentation(_asset("index.html"))
     )
+
+
+def packed_model(model: LanguageModel, experts: PageExperts = "none") -> tuple[dict[str, Any], str]:
+    """Return what the engine of a page opens: the model's part of the manifest, and its weights.
+
+    The weights are the data of the tensors, compressed, in base64. Errors are those of
+    ``model_page``.
+    """
+    counted, _ = model.mixture_of(experts)
+    tensors = pack(model.network)
+    if not all(np.isfinite(each.factors if each.factors is not None else each.values).all()
+               for each in tensors):  # fmt: skip
+        raise ConfigError("the weights are not finite numbers: the run has diverged")
+    module = (_ASSETS / "kernel.wasm").read_bytes()
+    tensors.append(PackedTensor(name="kernel", values=np.frombuffer(module, np.uint8)))
+    if counted is not None:
+        tensors += pack_experts(counted)
+    description = {
+        "network": describe(model.network),
+        "vocabulary": model.vocabulary.to_dict(),
+        "composes": model.config.text.normalization == "nfc",
+        "tensors": [each.entry for each in tensors],
+        "simd": True,
+        "experts": None if counted is None else describe_experts(counted),
+    }
+    data = b"".join(each.data for each in tensors)
+    return description, _packed(data, _WEIGHTS_LEVEL)
 
 
 def _asset(path: str) -> str:
@@ -105,13 +135,8 @@ def _embedded(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def compressed(tensors: list[PackedTensor]) -> str:
-    """Return the weights of a page: the data of its tensors, compressed, in base64."""
-    return _packed(b"".join(each.data for each in tensors))
-
-
-def _packed(data: bytes) -> str:
-    return base64.b64encode(zlib.compress(data, 9)).decode()
+def _packed(data: bytes, level: int = zlib.Z_BEST_COMPRESSION) -> str:
+    return base64.b64encode(zlib.compress(data, level)).decode()
 
 
 def _facts(model: LanguageModel) -> dict[str, Any]:

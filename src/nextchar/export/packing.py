@@ -43,9 +43,9 @@ class PackedTensor:
     name
         Its name, with the number of the layer from 0.
     values
-        int8 or int16 [rows, columns], or float32 of any shape.
+        int8 or int16 [rows, columns], or of any shape and another type.
     factors
-        A factor for each row, float32[rows]; ``None`` for float32 values.
+        A factor for each row, float32[rows]; ``None`` for values of other types.
     """
 
     name: str

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import importlib
-import io
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-_COLORS = 64  # of a picture inside
+from nextchar.rendering.figures import in_few_colors
+
 _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+\.\d+(?![\de])")
 _REFERENCE = re.compile(r"#([\w-]+)")
@@ -45,11 +44,8 @@ def compact_svg(picture: bytes) -> bytes:
 
 def _in_few_colors(link: str) -> str:
     """Return a PNG picture, given as a data URL, with a palette."""
-    images = importlib.import_module("PIL.Image")  # matplotlib depends on it
     head, data = link.split(",", 1)
-    drawn, found = images.open(io.BytesIO(base64.b64decode(data))), io.BytesIO()
-    drawn.quantize(_COLORS, images.Quantize.FASTOCTREE).save(found, "PNG", optimize=True)
-    return f"{head},{base64.b64encode(found.getvalue()).decode()}"
+    return f"{head},{base64.b64encode(in_few_colors(base64.b64decode(data))).decode()}"
 
 
 def _round(element: ElementTree.Element) -> None:

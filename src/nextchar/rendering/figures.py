@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ PICTURE_FORMATS = ("png", "svg", "pdf")
 # Colours that colour-blind readers can tell apart (Okabe & Ito 2008), without black and yellow.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARGIN = 0.05  # in decades
+_FEW_COLORS = 64
 
 # Common fonts with Hangul, which the default font of matplotlib lacks.
 _MORE_FONTS = (
@@ -45,7 +47,8 @@ def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:
     picture, lacks_glyphs = io.BytesIO(), False
     settings = {"svg.fonttype": "none", "svg.hashsalt": "nextchar"}
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(picture_format)
-    with importlib.import_module("matplotlib").rc_context(settings), warnings.catch_warnings():
+    plots = importlib.import_module("matplotlib")
+    with plots.rc_context(settings), warnings.catch_warnings(), _regular_for_bold():
         warnings.filterwarnings("error", message="Glyph .* missing from")
         try:
             _save(figure, picture, picture_format, dpi, metadata)
@@ -62,6 +65,18 @@ def saved_picture(figure: Any, picture_format: str, *, dpi: int = 150) -> bytes:
     return picture.getvalue()
 
 
+@contextlib.contextmanager
+def _regular_for_bold() -> Iterator[None]:
+    """Let matplotlib draw bold letters in a font without them, and say nothing of it."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _save(
     figure: Any,  # noqa: ANN401
     picture: io.BytesIO,
@@ -70,6 +85,14 @@ def _save(
     metadata: Mapping[str, None] | None,
 ) -> None:
     figure.savefig(picture, format=picture_format, dpi=dpi, bbox_inches="tight", metadata=metadata)
+
+
+def in_few_colors(png: bytes) -> bytes:
+    """Return a PNG picture with a palette of 64 colours, in a third of the bytes."""
+    images = importlib.import_module("PIL.Image")  # matplotlib depends on it
+    drawn, found = images.open(io.BytesIO(png)), io.BytesIO()
+    drawn.quantize(_FEW_COLORS, images.Quantize.FASTOCTREE).save(found, "PNG", optimize=True)
+    return found.getvalue()
 
 
 def label_fonts() -> list[str]:

@@ -18,13 +18,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextchar.evaluation.score import Anomaly, Score
 from nextchar.rendering.characters import clipped, symbol_name
 from nextchar.rendering.lists import NO_ANOMALIES, counting_notes
 from nextchar.rendering.policy import content_policy
-from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, level_names, levels
+from nextchar.rendering.scale import UNMEASURED, VISIBLE_BREAK, cluster_sums, level_names, levels
 from nextchar.visible import printable_text
 
 # Background and text colours of levels 2 to 8, with a contrast of at least 4.5. Each level is
@@ -156,7 +155,7 @@ def _legend() -> str:
 
 def _overview(score: Score) -> str:
     """Return a bar chart of the mean bits of equal segments of the text; each bar is a link."""
-    bits = _summed(score, score.bits)
+    bits = cluster_sums(score, score.bits)
     count = min(_OVERVIEW_BARS, len(bits))
     starts = [bar * len(bits) // count for bar in range(count)]
     measured = np.add.reduceat(~np.isnan(bits), starts)
@@ -186,7 +185,7 @@ def _text(score: Score, anomalies: Sequence[Anomaly]) -> Iterator[str]:
     breaks. The first character of a listed anomaly has an id.
     """
     names = {anomaly.start: f" id=s{number}" for number, anomaly in enumerate(anomalies, 1)}
-    found = levels(_summed(score, score.bits)).tolist()
+    found = levels(cluster_sums(score, score.bits)).tolist()
     unknown = np.logical_or.reduceat(score.unknown, score.borders[:-1]).tolist()
     borders = score.borders.tolist()
     for line in score.lines():
@@ -253,8 +252,8 @@ def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
         names.append([numbers.setdefault(name, len(numbers)) for name, _ in pairs])
         probabilities.append([round(1000 * probability) for _, probability in pairs])
     data: dict[str, Any] = {
-        "bits": _hundredths(_summed(score, score.bits).tolist()),
-        "expected": _hundredths(_summed(score, score.expected_bits).tolist()),
+        "bits": _hundredths(cluster_sums(score, score.bits).tolist()),
+        "expected": _hundredths(cluster_sums(score, score.expected_bits).tolist()),
         "names": [symbol_name(name) for name in numbers],
         "alternatives": names,
         "probabilities": probabilities,
@@ -267,15 +266,6 @@ def _data(score: Score, anomalies: Sequence[Anomaly]) -> str:
     # Without "<", nothing in the data can end the script element or start a comment.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
-
-
-def _summed(score: Score, bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of bits over each grapheme cluster, float64[N]; NaN if it has none."""
-    if not score.text:
-        return bits
-    starts = score.borders[:-1]
-    sums = np.add.reduceat(np.nan_to_num(bits), starts)
-    return np.where(np.logical_and.reduceat(np.isnan(bits), starts), np.nan, sums)
 
 
 def _number_at(score: Score, place: int) -> int:

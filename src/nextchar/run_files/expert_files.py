@@ -169,6 +169,7 @@ def _words(arrays: dict[str, NDArray[Any]], V: int) -> Words:
     inside = _array(arrays, "words_inside", np.bool_)
     folded = _array(arrays, "words_folded", np.uint64)
     _require(inside.shape == folded.shape == (V,), "words")
+    _require(bool((folded < V).all()), "words")
     return Words(inside, folded)
 
 

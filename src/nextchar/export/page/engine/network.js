@@ -36,7 +36,7 @@ const PLACES = {
 
 /**
  * @typedef {object} Tensor
- * @property {Int8Array | Int16Array | Float32Array} values
+ * @property {Int8Array | Int16Array | Uint8Array | Uint16Array | Uint32Array | Float32Array | Float64Array} values
  * @property {number[]} shape
  * @property {Float32Array | null} scales A factor for each row.
  */

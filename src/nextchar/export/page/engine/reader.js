@@ -1,8 +1,6 @@
-// A network that reads texts, and remembers where they began alike.
+// A model that reads texts, and remembers where they began alike.
 
-import { State } from "./network.js";
-
-/** @typedef {{ state: State, logits: Float32Array }} Position */
+import { Position } from "./position.js";
 
 // Symbols between two states that are kept.
 const KEPT_EVERY = 64;
@@ -11,17 +9,12 @@ const KEPT_EVERY = 64;
  * Reads one text after another. A text that begins like the one before, as while a person types,
  * is read from where they differ.
  */
-export class Reader {
-  /** @param {import("./network.js").Network} network */
-  constructor(network) {
-    this.network = network;
-    /** @type {number[]} */
-    this._ids = [];
-    /** States before the symbols 0, KEPT_EVERY, 2 · KEPT_EVERY, … @type {State[]} */
+export class Reader extends Position {
+  /** @param {Pick<import("./model.js").Model, "network" | "experts">} model */
+  constructor(model) {
+    super(model);
+    /** States before the symbols 0, KEPT_EVERY, 2 · KEPT_EVERY, … @type {import("./network.js").State[]} */
     this._kept = [];
-    this.state = new State(network.description.layers, network.description.hidden);
-    /** The logits after the text. */
-    this.logits = new Float32Array(network.description.symbols);
   }
 
   /**
@@ -29,10 +22,10 @@ export class Reader {
    * @param {number[]} ids
    */
   known(ids) {
-    const most = Math.min(ids.length, this._ids.length);
+    const most = Math.min(ids.length, this.ids.length);
     let same = 0;
-    while (same < most && ids[same] === this._ids[same]) same += 1;
-    if (same === this._ids.length) return same;
+    while (same < most && ids[same] === this.ids[same]) same += 1;
+    if (same === this.ids.length) return same;
     // The last symbol is read again, for the logits after it.
     return Math.floor(Math.min(same, ids.length - 1) / KEPT_EVERY) * KEPT_EVERY;
   }
@@ -45,12 +38,12 @@ export class Reader {
   rewind(ids, length) {
     if (length === 0) {
       this._kept = [];
-      this.state = this.network.begin(ids[0]);
-    } else if (length < this._ids.length) {
+      this.begin(ids[0]);
+    } else if (length < this.ids.length) {
       this.state.copyFrom(this._kept[length / KEPT_EVERY]);
       this._kept.length = length / KEPT_EVERY;
     }
-    this._ids.length = length;
+    this.ids.length = length;
   }
 
   /**
@@ -58,19 +51,9 @@ export class Reader {
    * @param {number} id
    */
   read(id) {
-    if (this._ids.length % KEPT_EVERY === 0) {
+    if (this.ids.length % KEPT_EVERY === 0) {
       this._kept.push(this.state.copy());
     }
-    this._ids.push(id);
-    this.network.step(this.state, id);
-    this.logits.set(this.network.logits);
-  }
-
-  /**
-   * Return a copy of the state and the logits after the text.
-   * @returns {Position}
-   */
-  position() {
-    return { state: this.state.copy(), logits: this.logits.slice() };
+    super.read(id);
   }
 }

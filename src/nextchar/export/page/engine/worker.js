@@ -64,14 +64,14 @@ class Call {
 
 /** Everything that a call may ask of a model. */
 class Service {
-  /** @param {Awaited<ReturnType<typeof openModel>>} model */
-  constructor({ network, vocabulary }) {
-    this._network = network;
-    this._vocabulary = vocabulary;
+  /** @param {import("./model.js").Model} model */
+  constructor(model) {
+    this._network = model.network;
+    this._vocabulary = model.vocabulary;
     this._readers = {
-      write: new Reader(network),
-      predict: new Reader(network),
-      score: new Reader(network),
+      write: new Reader(model),
+      predict: new Reader(model),
+      score: new Reader(model),
     };
     /** Of each symbol that the reader of `score` knows. @type {{ bits: number, likely: string[] }[]} */
     this._scored = [];
@@ -132,7 +132,7 @@ class Service {
     const reader = this._readers.write;
     if (!(await this._read(call, "write", this._ids(text))))
       return { text: "", stopped: true, speed: 0 };
-    const writer = new Writer(this._network, this._vocabulary, reader.position(), options);
+    const writer = new Writer(this._vocabulary, reader.copy(), options);
     const began = performance.now();
     let written = "";
     let count = 0;
@@ -149,7 +149,7 @@ class Service {
       piece.symbols.push(this._vocabulary.name(id));
       if (options.watch) {
         const { quantity, layer } = options.watch;
-        piece.values.push(this._network.values(quantity, layer, writer.state));
+        piece.values.push(this._network.values(quantity, layer, writer.position.state));
       }
       if (!call.isDue && !writer.ended) continue;
       written += piece.text;
@@ -179,7 +179,7 @@ class Service {
     if (!(await this._read(call, "predict", this._ids(text)))) return null;
     const { characters, ids } = this._vocabulary.encode(text);
     const unknown = characters.filter((_, place) => this._isUnknown(ids[place]));
-    const found = likelyCharacters(this._network, this._vocabulary, reader, options);
+    const found = likelyCharacters(this._vocabulary, reader, options);
     const likely = found.map((each) => ({ ...each, shown: visible(each.text) }));
     let ghost = "";
     if (options.ghost) {
@@ -192,7 +192,7 @@ class Service {
         seed: 0,
         until: /** @type {"words"} */ ("words"),
       };
-      const writer = new Writer(this._network, this._vocabulary, reader.position(), greedy);
+      const writer = new Writer(this._vocabulary, reader.copy(), greedy);
       while (!writer.ended) ghost += writer.next().text;
     }
     return { likely, ghost, unknown };

@@ -10,7 +10,7 @@ const GHOST_WORDS = 2;
 const PARAGRAPH = 80;
 const SPACE = /\s/u;
 
-/** @typedef {import("./reader.js").Position} Position */
+/** @typedef {import("./position.js").Position} Position */
 
 /**
  * @typedef {object} WritingOptions
@@ -26,14 +26,12 @@ const SPACE = /\s/u;
 /** One text that the model goes on with. */
 export class Writer {
   /**
-   * @param {import("./network.js").Network} network
    * @param {import("./vocabulary.js").Vocabulary} vocabulary
-   * @param {Position} position
+   * @param {Position} position The end of the text before; it moves on.
    * @param {WritingOptions} options
    */
-  constructor(network, vocabulary, position, options) {
-    this._network = network;
-    this._position = position;
+  constructor(vocabulary, position, options) {
+    this.position = position;
     this._options = options;
     this._uniforms = new Uniforms(options.seed);
     this._decoder = vocabulary.decoder();
@@ -43,7 +41,6 @@ export class Writer {
     this._excluded = this._never.map((never, id) => (vocabulary.begins[id] ? never : 1));
     this._left = options.length;
     this._text = "";
-    this.state = position.state;
     this.ended = options.length === 0;
   }
 
@@ -52,10 +49,9 @@ export class Writer {
    * @returns {{ id: number, text: string }}
    */
   next() {
-    const id = choose(this._position.logits, this._options, this._uniforms.next(), this._excluded);
+    const id = choose(this.position.logits, this._options, this._uniforms.next(), this._excluded);
     this._excluded = this._never;
-    this._network.step(this.state, id);
-    this._position.logits.set(this._network.logits);
+    this.position.read(id);
     return { id, text: this._take(this._decoder.feed([id])) };
   }
 
@@ -93,45 +89,42 @@ export class Writer {
  * Return the likeliest next characters with their probabilities, the likeliest first.
  *
  * A character of several symbols is searched for, the likeliest beginning first.
- * @param {import("./network.js").Network} network
  * @param {import("./vocabulary.js").Vocabulary} vocabulary
- * @param {import("./reader.js").Reader} reader
+ * @param {Position} position The end of the text; it stays.
  * @param {{ count: number, temperature: number }} options
  */
-export function likelyCharacters(network, vocabulary, reader, { count, temperature }) {
+export function likelyCharacters(vocabulary, position, { count, temperature }) {
   const { begins } = vocabulary;
-  /** @type {{ ids: number[], probability: number, position: Position }[]} */
+  /** @type {{ ids: number[], probability: number, before: Position }[]} */
   const beginnings = [];
   /** @type {{ text: string, probability: number }[]} */
   const found = [];
   /**
    * @param {number[]} ids
    * @param {number} probability
-   * @param {() => Position} positionBefore
+   * @param {Position} before
    */
-  const add = (ids, probability, positionBefore) => {
-    if (vocabulary.mayGrow(ids)) beginnings.push({ ids, probability, position: positionBefore() });
+  const add = (ids, probability, before) => {
+    if (vocabulary.mayGrow(ids)) beginnings.push({ ids, probability, before: before.copy() });
     else found.push({ text: vocabulary.decode(ids), probability });
   };
-  const shares = probabilities(reader.logits, temperature);
+  const shares = probabilities(position.logits, temperature);
   const first = allowed(shares, (id) => id !== vocabulary.unknown && begins[id] === 1);
   for (const id of ranked(first)) {
-    if (first[id] > 0) add([id], first[id], () => reader.position());
+    if (first[id] > 0) add([id], first[id], position);
     if (beginnings.length + found.length >= LIKELY_STEPS) break;
   }
   for (let steps = 0; steps < LIKELY_STEPS && beginnings.length > 0; steps++) {
     beginnings.sort((a, b) => b.probability - a.probability);
     found.sort((a, b) => b.probability - a.probability);
     if (found.length >= count && found[count - 1].probability >= beginnings[0].probability) break;
-    const { ids, probability, position } = /** @type {typeof beginnings[0]} */ (beginnings.shift());
-    network.step(position.state, ids[ids.length - 1]);
-    const logits = network.logits.slice();
-    const next = probabilities(logits, temperature);
+    const { ids, probability, before } = /** @type {typeof beginnings[0]} */ (beginnings.shift());
+    before.read(ids[ids.length - 1]);
+    const next = probabilities(before.logits, temperature);
     let ends = 0;
     for (let id = 0; id < next.length; id++) {
       if (begins[id] === 1) ends += next[id];
-      else
-        add([...ids, id], probability * next[id], () => ({ state: position.state.copy(), logits }));
+      else add([...ids, id], probability * next[id], before);
     }
     found.push({ text: vocabulary.decode(ids), probability: probability * ends });
   }

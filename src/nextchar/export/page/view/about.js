@@ -11,11 +11,12 @@ import { number, onLanguage, say } from "./language.js";
  *   minutes: number | null, bits: number | null, license: string | null,
  *   version: string | null }} about
  * @property {{ cell: string, layers: number, hidden: number, quantities: string[] }} network
+ * @property {object | null} experts
  */
 
 /** Where the model comes from, and how to make another.
  *  @param {Manifest} manifest */
-export function startAbout({ about, network: { cell, layers, hidden } }) {
+export function startAbout({ about, network: { cell, layers, hidden }, experts }) {
   const command = find("command");
   find("copy").addEventListener("click", async () => {
     try {
@@ -58,6 +59,7 @@ export function startAbout({ about, network: { cell, layers, hidden } }) {
           n: parameters,
         }),
       ],
+      ["counts", experts && say("countsAre")],
       ["symbols", say(kind, { n: symbols })],
       [
         "training",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nextchar.cli.output import duration
+from nextchar.rendering.training_words import duration
 
 if TYPE_CHECKING:
     from nextchar.language_model.result import TrainingResult
