@@ -99,6 +99,10 @@ def test_the_command_prints_the_distribution_and_a_text_for_each_temperature(
     values = nextchar("inspect", "temperature", finished, "--json", "--length", 3).values()
     assert [each["temperature"] for each in values["temperatures"]] == [0.2, 0.5, 0.8, 1, 1.2, 1.5]
     assert len(values["temperatures"][0]["next_symbols"]) == 5
+    out = nextchar(
+        "inspect", "temperature", finished, "--prompt", r"The\n", "--length", 3
+    ).succeeded()
+    assert out.startswith("the next symbol after «The↵»\n")
 
 
 def test_hangul_letters_have_the_names_of_the_embeddings() -> None:

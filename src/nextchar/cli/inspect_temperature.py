@@ -9,6 +9,7 @@ import typer
 from nextchar.cli.inspected import PICTURE, RUN, write_picture
 from nextchar.cli.loading import CHECKPOINT, load_model
 from nextchar.cli.output import JSON_HELP, print_json
+from nextchar.cli.prompts import ESCAPES_HELP, unescaped
 from nextchar.cli.streams import write_view
 
 
@@ -19,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _temperature(
     run: Path = RUN,
-    prompt: str = typer.Option("", help="The beginning of the text."),
+    prompt: str = typer.Option("", help=f"The beginning of the text: {ESCAPES_HELP}."),
     temperatures: list[float] | None = typer.Option(
         None,
         "--temperature",
@@ -39,7 +40,7 @@ def _temperature(
     drawn_as = picture_format(picture)
     model = load_model(run, device="cpu", checkpoint=checkpoint)
     report = model.inspect.temperature(
-        prompt, temperatures=temperatures or TEMPERATURES, length=length, seed=seed
+        unescaped(prompt), temperatures=temperatures or TEMPERATURES, length=length, seed=seed
     )
     if picture is not None:
         write_picture(report.plot(), picture, drawn_as)
