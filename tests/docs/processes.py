@@ -33,7 +33,7 @@ MOST = {
     "--length": 200, "--samples": 2, "--trials": 2, "--seeds": 1, "--folds": 2, "--count": 300,
     "--best": 3, "--beam": 4,
 }  # fmt: skip
-MOST_UNITS = 32
+MOST_UNITS, FEW_UNITS = 192, 32  # a layer of more units than the most is made one of few
 # What is tried before a training begins: for how long, how many steps, and on how many symbols.
 _PROBES = {
     "PROBE_SECONDS": 0.01,
@@ -164,7 +164,9 @@ def _with_few_steps(
 
 def _with_few_units(config: Any) -> Any:
     """Make the layers of a network small."""
-    units = min(config.network.hidden_size, MOST_UNITS)
+    units = config.network.hidden_size
+    if units > MOST_UNITS:
+        units = FEW_UNITS
     if config.network.tied:
         return config.with_options(hidden_size=units, embedding_size=units)
     return config.with_options(hidden_size=units)
