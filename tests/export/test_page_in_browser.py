@@ -263,7 +263,7 @@ def test_an_old_browser_is_told(browser: Page, model: LanguageModel, tmp_path: P
         path = tmp_path / "page.html"
         path.write_text(model_page(model, {}, title="A"))
         browser.open(path)
-        state = browser.value("document.getElementById('state').textContent")
-        assert state == "This browser is too old for this page: it lacks DecompressionStream."
+        said = browser.value("document.body.textContent.trim().split('\\n')[0]")
+        assert said == "This browser is too old for this page. It lacks: DecompressionStream"
     finally:
         browser.call("Page.removeScriptToEvaluateOnNewDocument", **removal)

@@ -38,6 +38,4 @@ for (const button of document.querySelectorAll("button[lang]")) {
 addEventListener("unhandledrejection", (event) =>
   tell("failed", { why: String(event.reason?.message ?? event.reason) }),
 );
-const lacking = ["Worker", "DecompressionStream"].filter((name) => !(name in globalThis));
-if (lacking.length) tell("old", { what: lacking.join(", ") });
-else open();
+open();
