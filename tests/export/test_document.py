@@ -134,6 +134,7 @@ def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> 
     [
         ("page.txt", [], "OUT is a file that ends in .html"),
         ("nowhere/page.html", [], "the folder of OUT must exist"),
+        ("page.html", ["--title", " "], "--title must not be empty: by default, it is the name of"),
         ("page.html", ["--language", "fr"], "--language must be en or ko; got fr"),
     ],
 )
@@ -142,6 +143,16 @@ def test_bad_arguments_are_one_line(
 ) -> None:
     assert problem in nextchar("export", "page", run, tmp_path / out, *options).problem()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_notes_what_the_model_does_not_know(
+    run: Path, nextchar: Run, tmp_path: Path
+) -> None:
+    given = ["export", "page", run, tmp_path / "page.html", "--language", "KO", "--prompt", "Q\\n☃"]
+    outcome = nextchar(*given)
+    outcome.succeeded()
+    assert "note: 1 character is not in the vocabulary and skipped: '☃'" in outcome.err
+    assert '<html lang="ko">' in (tmp_path / "page.html").read_text()
 
 
 def test_a_run_without_its_corpus_has_a_page(run: Path, tmp_path: Path, nextchar: Run) -> None:

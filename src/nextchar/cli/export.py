@@ -9,7 +9,7 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
 from nextchar.cli.prompts import ESCAPES_HELP, unescaped
 from nextchar.cli.tables import print_rows
 
@@ -52,21 +52,31 @@ def _page(
     from nextchar.export.facts import run_facts
     from nextchar.run_files.origin import name_of
     from nextchar.storage import write_bytes
+    from nextchar.text.normal_forms import NormalForm
+    from nextchar.text.unknown import UnknownSymbols, default_treatment
 
-    if language not in get_args(Language):
+    if language.lower() not in get_args(Language):
         raise ConfigError(f"--language must be {' or '.join(get_args(Language))}; got {language}")
+    if title is not None and not title.strip():
+        raise ConfigError("--title must not be empty: by default, it is the name of RUN")
     _require_place(out, force=force)
+    prompt = unescaped(prompt)
     model = load_model(run, device="cpu", checkpoint=checkpoint)
     with part_display("exporting", quiet=False):
         page = model_page(
             model,
             {"version": nextchar.__version__, "license": licence, **run_facts(run)},
             title=title or name_of(run),
-            prompt=unescaped(prompt),
-            language=cast("Language", language),
+            prompt=prompt,
+            language=cast("Language", language.lower()),
             experts=experts,
         ).encode()
     write_bytes(out, page)
+    unknown = UnknownSymbols(model.vocabulary)
+    form = NormalForm(model.vocabulary, model.config.text.normalization)
+    unknown.read(form.of(prompt), "the prompt")
+    if unknown.count:
+        write_note(unknown.note(unknown=default_treatment(model.vocabulary, None)))
     values: dict[str, Any] = {
         "page": str(out),
         "bytes": len(page),

@@ -146,8 +146,9 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
     """Return what a model itself tells."""
     network = model.config.network
     layers = "layer" if network.layers == 1 else "layers"
+    sizes = f"{network.layers} {layers} of {network.hidden_size} units"
     return {
-        "network": f"{network.cell}, {network.layers} {layers} of {network.hidden_size} units",
+        "network": f"{network.cell.upper()}, {sizes}",
         "parameters": model.parameters,
         "symbols": len(model.vocabulary),
         "kind": model.vocabulary.kind,
