@@ -289,7 +289,7 @@ def test_any_ids_become_the_same_text_in_pieces(kind: SymbolKind, engine: Engine
             assert found[:-1] == [decoder.feed(ids) for ids in each]
 
 
-LINES = "The third of them was known to everybody\nwho had lived beside the river in those years,\nsaying:"
+LINES = "\n".join(["This line has some thirty letters, and no end"] * 3)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,8 @@ def test_writing_can_be_stopped_and_goes_on_after_typing(
     stopped = page.value(TEXT)
     assert len(stopped) < 5000
     assert "x" in stopped
+    page.click("#back")
+    assert page.value(TEXT) == PROMPT + "x"
     assert page.problems == []
 
 
