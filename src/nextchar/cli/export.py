@@ -15,6 +15,7 @@ from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.export.document import Language
+    from nextchar.language_model.model import LanguageModel
 
 app = Commands("export", "Turn a run into a page that writes in the browser.")
 _SUFFIXES = (".html", ".htm")
@@ -52,8 +53,6 @@ def _page(
     from nextchar.export.facts import run_facts
     from nextchar.run_files.origin import name_of
     from nextchar.storage import write_bytes
-    from nextchar.text.normal_forms import NormalForm
-    from nextchar.text.unknown import UnknownSymbols, default_treatment
 
     if language.lower() not in get_args(Language):
         raise ConfigError(f"--language must be {' or '.join(get_args(Language))}; got {language}")
@@ -72,11 +71,7 @@ def _page(
             experts=experts,
         ).encode()
     write_bytes(out, page)
-    unknown = UnknownSymbols(model.vocabulary)
-    form = NormalForm(model.vocabulary, model.config.text.normalization)
-    unknown.read(form.of(prompt), "the prompt")
-    if unknown.count:
-        write_note(unknown.note(unknown=default_treatment(model.vocabulary, None)))
+    _note_unknown(prompt, model)
     values: dict[str, Any] = {
         "page": str(out),
         "bytes": len(page),
@@ -102,6 +97,21 @@ def _require_place(out: Path, *, force: bool) -> None:
     require_folder(out, "OUT")
     if out.exists() and not force:
         raise ConfigError(f"{out} exists: --force replaces it")
+
+
+def _note_unknown(prompt: str, model: LanguageModel) -> None:
+    """Write a note if the page cannot read all of its prompt."""
+    from nextchar.text.hangul import COMPATIBILITY
+    from nextchar.text.normal_forms import NormalForm
+    from nextchar.text.unknown import UnknownSymbols, default_treatment
+
+    vocabulary = model.vocabulary
+    # The page reads a letter that stands alone as the model writes it.
+    letters = COMPATIBILITY if vocabulary.kind == "jamo" else ""
+    unknown = UnknownSymbols(vocabulary, knows=lambda one: one in letters or vocabulary.knows(one))
+    unknown.read(NormalForm(vocabulary, model.config.text.normalization).of(prompt), "the prompt")
+    if unknown.count:
+        write_note(unknown.note(unknown=default_treatment(vocabulary, None)))
 
 
 add_to = app.add_to
