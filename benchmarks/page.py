@@ -40,6 +40,8 @@ START = """
     await engine.opened;
     return engine;
   };
+  // The page unpacks its script after it is complete.
+  await unpacked(text("main"));
   globalThis.simd = await start(manifest);
   await globalThis.simd.write("", options(1, 1), () => {});
   const first = performance.now() - began + performance.timing.domComplete
@@ -102,6 +104,7 @@ def measure(run: Path, length: int, seeds: int, turns: int, experts: PageExperts
         path = Path(folder) / "page.html"
         path.write_text(page, encoding="utf-8")
         browser.open(path)
+        browser.wait("typeof Engine === 'function'")
         first = browser.value(START)
         for seed in range(1, turns + 1):
             for engine in ("simd", "plain"):

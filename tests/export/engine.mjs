@@ -11,7 +11,7 @@ const { Uniforms } = await at("uniforms");
 const { exp, log } = await at("elementary");
 const { choose, probabilities } = await at("sampling");
 const { Vocabulary } = await at("vocabulary");
-const { Writer, likelyCharacters } = await at("writing");
+const { isComplete, likelyCharacters, wholeWords, Writer } = await at("writing");
 
 const sampling = { temperature: 1, topK: 0, topP: 1, minP: 0, until: "" };
 
@@ -42,6 +42,12 @@ const answers = {
     const decoder = new Vocabulary(vocabulary, false).decoder();
     return [...pieces.map((ids) => decoder.feed(ids)), decoder.flush()];
   },
+  // The lengths at which a text is complete.
+  ends: ({ text, until }) =>
+    Array.from(text, (_, place) => place + 1).filter((end) =>
+      isComplete(text.slice(0, end), until),
+    ),
+  words: ({ text }) => wholeWords(text),
   simd: (_, model) => model.network.simd,
   logits: ({ ids }, model) => {
     const reader = new Reader(model);

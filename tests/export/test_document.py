@@ -42,10 +42,13 @@ def element(page: str, name: str) -> str:
     return found[1]
 
 
+def unpacked(page: str, name: str) -> str:
+    return zlib.decompress(base64.b64decode(element(page, name))).decode()
+
+
 def test_a_page_has_nothing_of_the_machine_or_the_text(run: Path) -> None:
     page = model_page(LanguageModel.load(run), run_facts(run), title="run")
-    worker = zlib.decompress(base64.b64decode(element(page, "worker"))).decode()
-    for text in (page, worker):
+    for text in (page, unpacked(page, "worker"), unpacked(page, "main")):
         assert str(run.parent) not in text
         assert str(Path.home()) + "/" not in text
         for start in range(0, len(SENTENCE) - 12, 6):
@@ -59,14 +62,14 @@ def test_the_policy_allows_the_page_alone(run: Path) -> None:
     assert policy is not None
     rules = policy[1].split("; ")
     assert rules[:3] == ["default-src 'none'", "base-uri 'none'", "form-action 'none'"]
-    for tag, rule in (
-        ("style", "style-src '{}'"),
-        ("script", "script-src '{}' 'wasm-unsafe-eval'"),
-    ):
-        found = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        assert found is not None
-        digest = base64.b64encode(hashlib.sha256(found[1].encode()).digest()).decode()
-        assert rule.format(f"sha256-{digest}") in rules
+    texts = [re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL) for tag in ("style", "script")]
+    assert [len(found) for found in texts] == [1, 1]
+    style, script, main = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (texts[0][0], texts[1][0], unpacked(page, "main"))
+    )
+    assert f"style-src 'sha256-{style}'" in rules
+    assert f"script-src 'sha256-{script}' 'sha256-{main}' 'wasm-unsafe-eval'" in rules
     assert not re.search(r"<[^>]+\s(on\w+|style|src|href)=", page)
 
 
@@ -131,6 +134,7 @@ def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> 
     [
         ("page.txt", [], "OUT is a file that ends in .html"),
         ("nowhere/page.html", [], "the folder of OUT must exist"),
+        ("page.html", ["--title", " "], "--title must not be empty: by default, it is the name of"),
         ("page.html", ["--language", "fr"], "--language must be en or ko; got fr"),
     ],
 )
@@ -139,6 +143,16 @@ def test_bad_arguments_are_one_line(
 ) -> None:
     assert problem in nextchar("export", "page", run, tmp_path / out, *options).problem()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_notes_what_the_model_does_not_know(
+    run: Path, nextchar: Run, tmp_path: Path
+) -> None:
+    given = ["export", "page", run, tmp_path / "page.html", "--language", "KO", "--prompt", "Q\\n☃"]
+    outcome = nextchar(*given)
+    outcome.succeeded()
+    assert "note: 1 character is not in the vocabulary and skipped: '☃'" in outcome.err
+    assert '<html lang="ko">' in (tmp_path / "page.html").read_text()
 
 
 def test_a_run_without_its_corpus_has_a_page(run: Path, tmp_path: Path, nextchar: Run) -> None:

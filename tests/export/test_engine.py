@@ -287,3 +287,39 @@ def test_any_ids_become_the_same_text_in_pieces(kind: SymbolKind, engine: Engine
         # What may still change is held back, but for bytes that are no UTF-8.
         if kind != "byte":
             assert found[:-1] == [decoder.feed(ids) for ids in each]
+
+
+LINES = "\n".join(["This line has some thirty letters, and no end"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("\n\nA beginning of this kind.\n\nMore", [len("\n\nA beginning of this kind.\n\n")]),
+        ("A short line.\nAnother one.\n \n", [len("A short line.\nAnother one.\n \n")]),
+        (f"{LINES}\n“No.”\nNo", [len(f"{LINES}\n“No.”\n")]),
+        (f"{LINES}\n아니다。 \n", [len(f"{LINES}\n아니다。 \n")]),
+        (f"{LINES}\nno end\n", []),
+    ],
+)
+def test_a_paragraph_ends_at_a_blank_line_or_after_a_sentence(
+    engine: Engine, text: str, ends: list[int]
+) -> None:
+    assert engine([{"call": "ends", "text": text, "until": "paragraph"}]) == [ends]
+
+
+def test_a_suggestion_has_whole_words(engine: Engine) -> None:
+    call = {"call": "ends", "until": "words"}
+    assert engine([{**call, "text": " not be n"}, {**call, "text": "n\n"}]) == [[8], [2]]
+    texts = [" not be ", " 오늘 학교 ", "unendingly", " a longer beginni", "    ", "word\n"]
+    assert engine([{"call": "words", "text": text} for text in texts]) == [
+        " not be", " 오늘 학교", "unendingly", " a longer", "    ", "word\n",
+    ]  # fmt: skip
+
+
+def test_a_letter_that_is_shown_alone_is_read_as_it_was_written(engine: Engine) -> None:
+    model = made_model(text="크게 앉아\n", kind="jamo")
+    ids = model.vocabulary.encode("앉").tolist()
+    given = {"call": "encode", "vocabulary": model.vocabulary.to_dict(), "composes": False}
+    letters = engine([{**given, "text": model.vocabulary.decode([each])} for each in ids])
+    assert [each["ids"] for each in letters] == [[[each]] for each in ids]

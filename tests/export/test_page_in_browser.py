@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ STARTED = (
     "!document.querySelector('.paragraph').disabled && !document.getElementById('ghost').hidden"
 )
 TEXT = "document.getElementById('text').value"
+STATE = "document.getElementById('state').textContent"
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,8 @@ def test_writing_can_be_stopped_and_goes_on_after_typing(
     stopped = page.value(TEXT)
     assert len(stopped) < 5000
     assert "x" in stopped
+    page.click("#back")
+    assert page.value(TEXT) == PROMPT + "x"
     assert page.problems == []
 
 
@@ -102,11 +106,20 @@ def test_a_suggestion_is_taken_with_tab_and_dismissed_with_escape(
 ) -> None:
     page = opened(browser, model, tmp_path)
     page.value("document.getElementById('text').focus()")
+    page.wait("document.getElementById('ghost').textContent.length > 1")
+    page.press("Tab")
+    assert page.value("document.activeElement.id") != "text"
+    assert page.value(TEXT) == PROMPT
+    page.value("document.getElementById('text').focus()")
     page.write("q")
     page.wait("document.getElementById('ghost').textContent.length > 1")
     ghost = page.value("document.getElementById('ghost').textContent").rstrip("\u200b")
     page.press("Tab")
     page.wait(f"{TEXT} === {json.dumps(PROMPT + 'q' + ghost)}")
+    page.value("document.execCommand('undo')")
+    assert page.value(TEXT) == PROMPT + "q"
+    assert page.value("document.getElementById('back').disabled")
+    page.value("document.execCommand('redo')")
     page.wait("document.getElementById('ghost').textContent.length > 1")
     page.press("Escape")
     page.press("Tab")
@@ -147,7 +160,10 @@ def test_a_text_is_shaded_and_its_words_are_listed(
 ) -> None:
     page = opened(browser, model, tmp_path, prompt="The lazy dog.\nThe ☃ fox.")
     page.click("#tab-measure")
-    page.wait("document.querySelectorAll('#words li').length === 5")
+    page.wait("document.querySelectorAll('#words li').length === 4")
+    words = page.value("document.getElementById('words').textContent")
+    assert words.count("The") == 1
+    assert "The ×2" in words
     assert page.value("document.querySelectorAll('#result i').length") == 24
     assert page.value("document.querySelector('#result .unknown').textContent") == "☃"
     assert "☃" in page.value("document.getElementById('notes').textContent")
@@ -167,16 +183,23 @@ def test_units_are_shown_and_chosen_by_keys(
     page = opened(browser, model, tmp_path, prompt="The lazy dog.")
     page.click("#tab-look")
     page.wait("document.querySelectorAll('#look-text i').length === 13")
+    known = LanguageModel(model.config, model.vocabulary, with_int8_weights(model.network))
+    states = known.inspect.record("The lazy dog.").layers[0].h
+    liveliest = int(np.abs(np.diff(states, axis=0)).sum(axis=0).argmax())
+    assert page.value("document.getElementById('unit').value") == str(liveliest + 1)
+    assert page.value("document.getElementById('scale').textContent") == "−1.00−0.500.000.501.00"
     page.value("document.getElementById('strip').focus()")
+    for _ in range(liveliest):
+        page.press("ArrowUp")
     page.press("ArrowDown")
     page.press("ArrowLeft")
     said = page.value("document.getElementById('value').textContent")
     assert said.startswith("Unit 2 of layer 1: hidden state h = ")
     assert said.endswith("after “g”")
     value = float(said.partition("= ")[2].partition(" ")[0].replace("−", "-"))
-    known = LanguageModel(model.config, model.vocabulary, with_int8_weights(model.network))
-    recorded = known.inspect.record("The lazy dog.").layers[0].h[11, 1]
-    assert value == pytest.approx(float(recorded), abs=0.006)
+    assert value == pytest.approx(float(states[11, 1]), abs=0.006)
+    page.click("#changed button")
+    assert page.value("document.getElementById('value').textContent").endswith(" · held")
     assert page.value("document.querySelectorAll('#changed button').length") == 5
     assert page.value("document.getElementById('quantity').options.length") == 6
 
@@ -185,7 +208,7 @@ def test_only_what_is_known_is_told(browser: Page, model: LanguageModel, tmp_pat
     page = opened(browser, model, tmp_path)
     page.click("#tab-about")
     told = page.value("document.getElementById('facts').textContent")
-    assert told.startswith("Networklstm, 2 layers of 16 units")
+    assert told.startswith("NetworkLSTM, 2 layers of 16 units")
     assert "undefined" not in page.value("document.querySelector('main').textContent")
     assert page.value("document.querySelectorAll('#facts dt').length") == 2
 
@@ -263,7 +286,191 @@ def test_an_old_browser_is_told(browser: Page, model: LanguageModel, tmp_path: P
         path = tmp_path / "page.html"
         path.write_text(model_page(model, {}, title="A"))
         browser.open(path)
-        state = browser.value("document.getElementById('state').textContent")
-        assert state == "This browser is too old for this page: it lacks DecompressionStream."
+        said = browser.value("document.body.textContent.trim().split('\\n')[0]")
+        assert said == "This browser is too old for this page. It lacks: DecompressionStream"
     finally:
         browser.call("Page.removeScriptToEvaluateOnNewDocument", **removal)
+
+
+def test_what_is_typed_before_the_model_writes_is_kept(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path, prompt="")
+    page.value("document.getElementById('text').focus()")
+    page.write("A text of my own")
+    # Typed before the first piece can arrive.
+    page.value(
+        """document.querySelector('.paragraph').click();
+        document.execCommand('insertText', false, ', and more')"""
+    )
+    assert page.value(TEXT) == "A text of my own, and more"
+    assert ": 0 (" in page.value(STATE)
+    assert page.value("document.getElementById('back').disabled")
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "at", "left"),
+    [
+        ("x", 2, "Thxe "),
+        ("x", 12, "The x"),
+        ("x", None, "The x"),
+        ("", 2, "Te "),
+    ],
+)
+def test_taking_back_removes_all_of_the_model_s_text(
+    browser: Page, model: LanguageModel, tmp_path: Path, typed: str, at: int | None, left: str
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.value("document.getElementById('length').value = 30")
+    page.click(".paragraph")
+    page.wait(f"{TEXT}.length === {len(PROMPT) + 30}")
+    page.wait("!document.getElementById('back').disabled")
+    assert page.value(STATE) == "Characters written: 30 (seed 1)."
+    place = f"{TEXT}.length" if at is None else str(at)
+    page.value(
+        f"""document.getElementById('text').focus();
+        document.getElementById('text').setSelectionRange({place} - {int(not typed)}, {place});
+        document.execCommand({"'insertText', false, '" + typed + "'" if typed else "'delete'"})"""
+    )
+    page.click("#back")
+    assert page.value(TEXT) == left
+    assert page.value(STATE) == "Ready."
+    assert page.value("document.getElementById('speed').textContent") == ""
+
+
+def test_a_long_text_is_read_once_and_the_reading_is_told(browser: Page, tmp_path: Path) -> None:
+    page = opened(browser, made_model(hidden_size=256), tmp_path)
+    told, again, other = page.value(
+        f"""(async () => {{
+            const text = (id) => document.getElementById(id).textContent;
+            const script = await unpacked(text("worker"));
+            const engine = new Engine(script, JSON.parse(text("manifest")), text("weights"));
+            const long = {json.dumps(ENGLISH * 600)};
+            const told = [], again = [], other = [];
+            await engine.predict(long, {{ count: 5, temperature: 1 }}, (p) => told.push(p));
+            const options = {{ length: 1, temperature: 1, topK: 0, topP: 1, minP: 0, seed: 1 }};
+            await engine.write(long, options, () => {{}}, (p) => again.push(p));
+            await engine.write("q" + long, options, () => {{}}, (p) => other.push(p));
+            return [told, again, other];
+        }})()"""
+    )
+    assert told == sorted(told)
+    assert 0 < told[0] < told[-1] < 1
+    assert again == []
+    assert len(other) > 0
+
+
+def test_a_surprising_word_is_scrolled_to(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path, prompt="The \n" * 200 + "zebra")
+    page.click("#tab-measure")
+    page.wait("document.querySelectorAll('#words li').length === 2")
+    page.wait("document.querySelectorAll('#result i').length === 1005")
+    page.value(
+        "[...document.querySelectorAll('#words button')].find((b) => b.textContent === 'zebra')"
+        ".click()"
+    )
+    page.wait(
+        """(() => { const { top } = document.querySelector('.here').getBoundingClientRect();
+        return top > 0 && top < innerHeight })()"""
+    )
+    wraps = page.value("getComputedStyle(document.querySelector('#words small')).whiteSpace")
+    assert wraps == "nowrap"
+
+
+def test_the_text_of_write_can_be_measured_again(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    page.click("#tab-measure")
+    assert page.value("document.getElementById('take').hidden")
+    assert page.value("getComputedStyle(document.getElementById('status')).visibility") == "hidden"
+    page.value("document.getElementById('measured').select()")
+    page.write("dog")
+    page.wait("!document.getElementById('take').hidden")
+    page.click("#take")
+    assert page.value("document.getElementById('measured').value") == PROMPT
+    page.wait("document.getElementById('take').hidden")
+
+
+def test_decomposed_hangul_is_all_shown_and_symbols_are_named_so(
+    browser: Page, tmp_path: Path
+) -> None:
+    model = made_model(text=KOREAN * 3, kind="jamo", cell="gru")
+    page = opened(browser, model, tmp_path, prompt=unicodedata.normalize("NFD", "나는 오늘 ☃"))
+    page.click("#tab-measure")
+    page.wait("document.querySelectorAll('#result i').length === 7")
+    notes = page.value("document.getElementById('notes').textContent")
+    assert notes.strip() == "Unknown to the model (1): ☃"
+    page.value("document.getElementById('result').focus()")
+    page.press("ArrowRight")
+    page.press("ArrowRight")
+    assert "Likeliest symbols" in page.value("document.getElementById('here').textContent")
+    page.click("#tab-look")
+    page.wait("document.querySelectorAll('#look-text i').length === 12")
+    notes = page.value("document.getElementById('look-notes').textContent")
+    assert notes.strip() == "Unknown to the model (1): ☃"
+    assert page.value("document.querySelectorAll('#look-text .first').length") == 6
+
+
+def test_letters_that_stand_alone_are_read_as_they_are_written(
+    browser: Page, tmp_path: Path
+) -> None:
+    model = made_model(text="나는 오늘 학교에 가요. 크게 웃어요.\n", kind="jamo", cell="gru")
+    page = opened(browser, model, tmp_path, prompt="ㅋㅏㅋ")
+    page.wait("document.querySelector('#likely b').textContent !== ''")
+    assert page.value("document.getElementById('lost').textContent") == ""
+    page.click("#tab-look")
+    page.wait("document.querySelectorAll('#look-text i').length === 3")
+
+
+def test_only_the_end_of_a_long_text_is_looked_at(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path, prompt="The " * 1001)
+    page.click("#tab-look")
+    page.wait("document.querySelectorAll('#look-text i').length === 4000")
+    notes = page.value("document.getElementById('look-notes').textContent")
+    assert notes.strip() == "Only the last 4,000 symbols are shown."
+
+
+def test_an_option_is_shown_as_it_is_used(
+    browser: Page, model: LanguageModel, tmp_path: Path
+) -> None:
+    page = opened(browser, model, tmp_path)
+    for field, given, used in (("top-p", "7", "1"), ("length", "", "300"), ("top-k", "2.6", "3")):
+        page.value(
+            f"""(() => {{ const field = document.getElementById({field!r});
+            field.value = {given!r}; field.dispatchEvent(new Event("change")); }})()"""
+        )
+        assert page.value(f"document.getElementById({field!r}).value") == used
+
+
+def test_whole_texts_are_printed_once(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    page = opened(browser, model, tmp_path, prompt="The lazy dog.\n" * 200)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        style = "getComputedStyle(document.getElementById({}))"
+        assert page.value(style.format("'text'") + ".display") == "none"
+        assert page.value(style.format("'before'") + ".visibility") == "visible"
+        height = page.value("document.getElementById('field').clientHeight")
+        assert height == page.value("document.getElementById('field').scrollHeight") > 3000
+        page.click("#tab-measure")
+        assert page.value(style.format("'measured'") + ".display") == "none"
+        page.click("#tab-look")
+        assert page.value(style.format("'strip'") + ".display") == "none"
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_code_has_letters_of_one_width(browser: Page, model: LanguageModel, tmp_path: Path) -> None:
+    family = "getComputedStyle(document.getElementById('text')).fontFamily.includes('monospace')"
+    page = opened(browser, made_model(text="plain\n"), tmp_path, prompt="plain\n")
+    assert not page.value(family)
+    page.value("document.getElementById('text').focus()")
+    page.write("  plain")
+    assert page.value(family)
+    opened(browser, made_model(text="a\ttable\n"), tmp_path)
+    assert page.value(family)

@@ -9,12 +9,13 @@ import typer
 
 from nextchar.cli.commands import Commands
 from nextchar.cli.loading import CHECKPOINT, load_model
-from nextchar.cli.output import JSON_HELP, part_display, print_json
+from nextchar.cli.output import JSON_HELP, part_display, print_json, write_note
 from nextchar.cli.prompts import ESCAPES_HELP, unescaped
 from nextchar.cli.tables import print_rows
 
 if TYPE_CHECKING:
     from nextchar.export.document import Language
+    from nextchar.language_model.model import LanguageModel
 
 app = Commands("export", "Turn a run into a page that writes in the browser.")
 _SUFFIXES = (".html", ".htm")
@@ -53,20 +54,24 @@ def _page(
     from nextchar.run_files.origin import name_of
     from nextchar.storage import write_bytes
 
-    if language not in get_args(Language):
+    if language.lower() not in get_args(Language):
         raise ConfigError(f"--language must be {' or '.join(get_args(Language))}; got {language}")
+    if title is not None and not title.strip():
+        raise ConfigError("--title must not be empty: by default, it is the name of RUN")
     _require_place(out, force=force)
+    prompt = unescaped(prompt)
     model = load_model(run, device="cpu", checkpoint=checkpoint)
     with part_display("exporting", quiet=False):
         page = model_page(
             model,
             {"version": nextchar.__version__, "license": licence, **run_facts(run)},
             title=title or name_of(run),
-            prompt=unescaped(prompt),
-            language=cast("Language", language),
+            prompt=prompt,
+            language=cast("Language", language.lower()),
             experts=experts,
         ).encode()
     write_bytes(out, page)
+    _note_unknown(prompt, model)
     values: dict[str, Any] = {
         "page": str(out),
         "bytes": len(page),
@@ -92,6 +97,21 @@ def _require_place(out: Path, *, force: bool) -> None:
     require_folder(out, "OUT")
     if out.exists() and not force:
         raise ConfigError(f"{out} exists: --force replaces it")
+
+
+def _note_unknown(prompt: str, model: LanguageModel) -> None:
+    """Write a note if the page cannot read all of its prompt."""
+    from nextchar.text.hangul import COMPATIBILITY
+    from nextchar.text.normal_forms import NormalForm
+    from nextchar.text.unknown import UnknownSymbols, default_treatment
+
+    vocabulary = model.vocabulary
+    # The page reads a letter that stands alone as the model writes it.
+    letters = COMPATIBILITY if vocabulary.kind == "jamo" else ""
+    unknown = UnknownSymbols(vocabulary, knows=lambda one: one in letters or vocabulary.knows(one))
+    unknown.read(NormalForm(vocabulary, model.config.text.normalization).of(prompt), "the prompt")
+    if unknown.count:
+        write_note(unknown.note(unknown=default_treatment(vocabulary, None)))
 
 
 add_to = app.add_to

@@ -36,7 +36,8 @@ _UNKNOWN: dict[str, Any] = dict.fromkeys(
     ("trainedOn", "characters", "steps", "minutes", "bits", "license", "version")
 )
 _WEIGHTS_LEVEL = 6  # of zlib; the highest takes eight times as long on counts, for 1 % less
-_MAIN, _WORKER = "view/main.js", "engine/worker.js"
+# The first script of the page unpacks the second, which starts the worker.
+_FIRST, _MAIN, _WORKER = "view/first.js", "view/main.js", "engine/worker.js"
 
 
 def model_page(
@@ -83,13 +84,15 @@ def model_page(
         "about": {**_UNKNOWN, **_facts(model), **about},
         **description,
     }
-    style, script = compact_style(_asset("page.css")), join_modules(_MAIN, _asset)
+    style, script = compact_style(_asset("page.css")), join_modules(_FIRST, _asset)
+    main = join_modules(_MAIN, _asset)
     parts = {
         "language": language,
-        "policy": content_policy(style=style, script=script, worker=True),
+        "policy": content_policy(style=style, script=script, added=main, worker=True),
         "title": html.escape(printable_text(title)),
         "style": style,
         "manifest": _embedded(json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))),
+        "main": _packed(main.encode()),
         "worker": _packed(join_modules(_WORKER, _asset).encode()),
         "weights": weights,
         "script": script,
@@ -143,8 +146,9 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
     """Return what a model itself tells."""
     network = model.config.network
     layers = "layer" if network.layers == 1 else "layers"
+    sizes = f"{network.layers} {layers} of {network.hidden_size} units"
     return {
-        "network": f"{network.cell}, {network.layers} {layers} of {network.hidden_size} units",
+        "network": f"{network.cell.upper()}, {sizes}",
         "parameters": model.parameters,
         "symbols": len(model.vocabulary),
         "kind": model.vocabulary.kind,

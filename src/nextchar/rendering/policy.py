@@ -7,7 +7,7 @@ import hashlib
 
 
 def content_policy(
-    *, style: str, script: str = "", images: bool = False, worker: bool = False
+    *, style: str, script: str = "", added: str = "", images: bool = False, worker: bool = False
 ) -> str:
     """Return the element that lets a page use this style sheet and this script alone.
 
@@ -15,6 +15,8 @@ def content_policy(
     ----------
     style, script
         All text between the tags of ``<style>`` and of ``<script>``.
+    added
+        A further script, which the first one adds to the page.
     images
         Whether the page has pictures, which it contains as data.
     worker
@@ -25,7 +27,8 @@ def content_policy(
     if images:
         rules.append("img-src data:")
     if script:
-        rules.append(f"script-src '{_digest(script)}'" + (" 'wasm-unsafe-eval'" if worker else ""))
+        allowed = [f"'{_digest(each)}'" for each in (script, added) if each]
+        rules.append(" ".join(["script-src", *allowed, *(["'wasm-unsafe-eval'"] * worker)]))
     if worker:
         rules.append("worker-src blob:")
     return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'

@@ -3,11 +3,11 @@
 /**
  * @typedef {import("./writing.js").WritingOptions} WritingOptions
  * @typedef {{ layer: number, quantity: string }} Watched
- * @typedef {{ text: string, symbols: string[], values: Float32Array | null, speed: number }} Piece
- *   Values of the watched units for each symbol; characters per second.
+ * @typedef {{ text: string, symbols: string[], begins: boolean[], values: Float32Array | null, speed: number }} Piece
+ *   Whether each symbol begins a character. Values of the watched units for each symbol; characters per second.
  * @typedef {{ text: string, stopped: boolean, speed: number }} Written
  * @typedef {{ likely: { text: string, shown: string, probability: number }[], ghost: string, unknown: string[] }} Prediction
- * @typedef {{ symbols: string[], values: Float32Array, units: number }} Trace
+ * @typedef {{ symbols: string[], begins: boolean[], values: Float32Array, unknown: string[] }} Trace
  *
  * @typedef {object} Score
  * @property {string[]} characters
@@ -44,10 +44,13 @@ export class Engine {
    * @param {string} text
    * @param {WritingOptions & { watch?: Watched }} options
    * @param {(piece: Piece) => void} onPiece
+   * @param {(share: number) => void} [onProgress] The share of a long text that is read.
    * @returns {Promise<Written>}
    */
-  write(text, options, onPiece) {
-    return this._call("write", { text, options }, onPiece);
+  write(text, options, onPiece, onProgress) {
+    return this._call("write", { text, options }, (event) =>
+      event.share === undefined ? onPiece(event) : onProgress?.(event.share),
+    );
   }
 
   /** End the writing. */
@@ -58,11 +61,12 @@ export class Engine {
   /**
    * Return the likeliest next characters, and a continuation by argmax.
    * @param {string} text
-   * @param {{ count: number, temperature: number, ghost: boolean }} options
+   * @param {{ count: number, temperature: number }} options
+   * @param {(share: number) => void} [onProgress]
    * @returns {Promise<Prediction | null>} null if a newer call was made.
    */
-  predict(text, options) {
-    return this._call("predict", { text, options });
+  predict(text, options, onProgress) {
+    return this._call("predict", { text, options }, ({ share }) => onProgress?.(share));
   }
 
   /**

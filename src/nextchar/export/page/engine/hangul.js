@@ -31,6 +31,15 @@ export function letterCode(symbol) {
 }
 
 /**
+ * Return the code of the letter that is shown alone as a character; −1 if there is none.
+ * @param {string} character
+ */
+export function shownLetter(character) {
+  const place = COMPATIBILITY.indexOf(character);
+  return place < 0 ? -1 : INITIAL + place;
+}
+
+/**
  * Return the letter codes of a syllable, or the code point itself.
  * @param {number} code
  */

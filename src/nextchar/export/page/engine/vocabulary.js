@@ -1,6 +1,6 @@
 // Symbols and ids: characters, bytes, or characters with Hangul in letters.
 
-import { composed, continues, decomposed, letterCode, unfinished } from "./hangul.js";
+import { composed, continues, decomposed, letterCode, shownLetter, unfinished } from "./hangul.js";
 
 const LITERAL = "literal ";
 const UNKNOWN = "<unk>";
@@ -79,6 +79,10 @@ export class Vocabulary {
   _treated(character) {
     const ids = this._idsOf(character);
     if (ids.every((id) => id >= 0)) return ids;
+    // A letter that stands alone, as the model writes it: the page has only the text to go on, and
+    // must read what it wrote. Python, which keeps the ids, does not know this character.
+    const letter = this._isJamo ? this._ids.get(shownLetter(character)) : undefined;
+    if (letter !== undefined) return [letter];
     return this.unknown >= 0 ? [this.unknown] : [];
   }
 

@@ -4,12 +4,12 @@ import { openModel } from "./model.js";
 import { Reader } from "./reader.js";
 import { probabilities, ranked } from "./sampling.js";
 import { visible } from "./vocabulary.js";
-import { likelyCharacters, Writer } from "./writing.js";
+import { likelyCharacters, suggestion, Writer } from "./writing.js";
 
 // Ms between two looks at the messages.
 const SLICE = 25;
-// Characters.
-const GHOST = 24;
+// Ms of reading before its progress is told.
+const QUICK = 300;
 // Symbols named at each place of a scored text.
 const LIKELY = 3;
 
@@ -37,12 +37,17 @@ class Call {
   constructor(kind, id) {
     this._kind = kind;
     this._id = id;
-    this._since = performance.now();
+    this._began = performance.now();
+    this._since = this._began;
     newest[kind] = id;
   }
 
   get isNewest() {
     return newest[this._kind] === this._id;
+  }
+
+  get isLong() {
+    return performance.now() - this._began >= QUICK;
   }
 
   get isDue() {
@@ -68,32 +73,32 @@ class Service {
   constructor(model) {
     this._network = model.network;
     this._vocabulary = model.vocabulary;
-    this._readers = {
-      write: new Reader(model),
-      predict: new Reader(model),
-      score: new Reader(model),
-    };
-    /** Of each symbol that the reader of `score` knows. @type {{ bits: number, likely: string[] }[]} */
+    // What one call has read of the text that is written, another need not read again.
+    this._text = new Reader(model);
+    this._measuredText = new Reader(model);
+    /** The call that uses each reader; an older one is given up. @type {Map<Reader, Call>} */
+    this._users = new Map();
+    /** Of each symbol that the second reader knows. @type {{ bits: number, likely: string[] }[]} */
     this._scored = [];
   }
 
   /**
-   * Read a text; return whether the call was not given up.
+   * Read a text, and tell of the progress; return whether the call was not given up.
    * @param {Call} call
-   * @param {"write" | "predict" | "score"} kind
+   * @param {Reader} reader
    * @param {number[]} ids
-   * @param {(share: number) => void} [progress]
+   * @param {boolean} [scores] Whether to keep the bits of every symbol.
    */
-  async _read(call, kind, ids, progress) {
-    const reader = this._readers[kind];
+  async _read(call, reader, ids, scores) {
+    this._users.set(reader, call);
     const known = reader.known(ids);
     reader.rewind(ids, known);
     for (let place = known; place < ids.length; place++) {
-      if (kind === "score") this._scored[place] = this._measured(reader.logits, ids[place], place);
+      if (scores) this._scored[place] = this._measured(reader.logits, ids[place], place);
       reader.read(ids[place]);
       if (!call.isDue) continue;
-      progress?.(place / ids.length);
-      if (!(await call.rest())) return false;
+      if (call.isLong) call.tell({ share: place / ids.length });
+      if (!(await call.rest()) || this._users.get(reader) !== call) return false;
     }
     return true;
   }
@@ -118,6 +123,20 @@ class Service {
     return ids.length === 0 || ids[0] === this._vocabulary.unknown;
   }
 
+  /** The characters of a text that the model does not know. @param {string} text */
+  _unknown(text) {
+    const { characters, ids } = this._vocabulary.encode(text);
+    return characters.filter((_, place) => this._isUnknown(ids[place]));
+  }
+
+  /** Names of symbols, and whether each begins a character. @param {number[]} ids */
+  _named(ids) {
+    return {
+      symbols: ids.map((id) => this._vocabulary.name(id)),
+      begins: ids.map((id) => this._vocabulary.begins[id] === 1),
+    };
+  }
+
   /** @param {string} text */
   _ids(text) {
     const ids = this._vocabulary.encode(text).ids.flat();
@@ -129,40 +148,42 @@ class Service {
    * @param {{ text: string, options: import("./writing.js").WritingOptions & { watch?: { layer: number, quantity: string } } }} given
    */
   async write(call, { text, options }) {
-    const reader = this._readers.write;
-    if (!(await this._read(call, "write", this._ids(text))))
+    if (!(await this._read(call, this._text, this._ids(text))))
       return { text: "", stopped: true, speed: 0 };
-    const writer = new Writer(this._vocabulary, reader.copy(), options);
+    const writer = new Writer(this._vocabulary, this._text.copy(), options);
     const began = performance.now();
     let written = "";
     let count = 0;
     let isNewest = true;
-    let piece = {
-      text: "",
-      symbols: /** @type {string[]} */ ([]),
-      values: /** @type {Float32Array[]} */ ([]),
-    };
+    /** @type {number[]} */
+    let ids = [];
+    let more = "";
+    /** @type {Float32Array[]} */
+    let values = [];
     while (!writer.ended && isNewest) {
-      const { id, text: more } = writer.next();
+      const next = writer.next();
       count += 1;
-      piece.text += more;
-      piece.symbols.push(this._vocabulary.name(id));
+      more += next.text;
+      ids.push(next.id);
       if (options.watch) {
         const { quantity, layer } = options.watch;
-        piece.values.push(this._network.values(quantity, layer, writer.position.state));
+        values.push(this._network.values(quantity, layer, writer.position.state));
       }
       if (!call.isDue && !writer.ended) continue;
-      written += piece.text;
+      written += more;
       call.tell({
-        ...piece,
-        values: joined(piece.values),
+        text: more,
+        ...this._named(ids),
+        values: joined(values),
         speed: (1000 * count) / (performance.now() - began),
       });
-      piece = { text: "", symbols: [], values: [] };
+      ids = [];
+      more = "";
+      values = [];
       isNewest = await call.rest();
     }
     const rest = writer.flush();
-    if (rest !== "") call.tell({ text: rest, symbols: [], values: null, speed: 0 });
+    if (rest !== "") call.tell({ text: rest, ...this._named([]), values: null, speed: 0 });
     return {
       text: written + rest,
       stopped: !writer.ended,
@@ -172,30 +193,15 @@ class Service {
 
   /**
    * @param {Call} call
-   * @param {{ text: string, options: { count: number, temperature: number, ghost: boolean } }} given
+   * @param {{ text: string, options: { count: number, temperature: number } }} given
    */
   async predict(call, { text, options }) {
-    const reader = this._readers.predict;
-    if (!(await this._read(call, "predict", this._ids(text)))) return null;
-    const { characters, ids } = this._vocabulary.encode(text);
-    const unknown = characters.filter((_, place) => this._isUnknown(ids[place]));
+    const reader = this._text;
+    if (!(await this._read(call, reader, this._ids(text)))) return null;
+    const unknown = this._unknown(text);
     const found = likelyCharacters(this._vocabulary, reader, options);
     const likely = found.map((each) => ({ ...each, shown: visible(each.text) }));
-    let ghost = "";
-    if (options.ghost) {
-      const greedy = {
-        length: GHOST,
-        temperature: 0,
-        topK: 0,
-        topP: 1,
-        minP: 0,
-        seed: 0,
-        until: /** @type {"words"} */ ("words"),
-      };
-      const writer = new Writer(this._vocabulary, reader.copy(), greedy);
-      while (!writer.ended) ghost += writer.next().text;
-    }
-    return { likely, ghost, unknown };
+    return { likely, ghost: suggestion(this._vocabulary, reader.copy()), unknown };
   }
 
   /**
@@ -205,8 +211,7 @@ class Service {
   async score(call, { text }) {
     const { characters, ids } = this._vocabulary.encode(text);
     const flat = ids.flat();
-    const progress = (/** @type {number} */ share) => call.tell({ share });
-    if (flat.length > 0 && !(await this._read(call, "score", flat, progress))) return null;
+    if (flat.length > 0 && !(await this._read(call, this._measuredText, flat, true))) return null;
     const { begins } = this._vocabulary;
     const bits = new Float64Array(characters.length);
     /** @type {string[][]} */
@@ -246,7 +251,7 @@ class Service {
       values.set(this._network.values(quantity, layer, state), place * H);
       if (call.isDue && !(await call.rest())) return null;
     }
-    return { symbols: ids.map((id) => this._vocabulary.name(id)), values, units: H };
+    return { ...this._named(ids), values, unknown: this._unknown(text) };
   }
 }
 

@@ -5,10 +5,13 @@ import { Uniforms } from "./uniforms.js";
 
 // At most, to find the likeliest characters.
 const LIKELY_STEPS = 64;
+// Characters and words that a suggestion has at most.
+const GHOST = 24;
 const GHOST_WORDS = 2;
-// Characters that a paragraph has at least.
-const PARAGRAPH = 80;
-const SPACE = /\s/u;
+// Visible characters before a paragraph may end at a blank line, and at the end of a sentence.
+const FEWEST = 20;
+const USUAL = 80;
+const SENTENCE_ENDS = ".!?…。”’)\"'";
 
 /** @typedef {import("./position.js").Position} Position */
 
@@ -68,21 +71,60 @@ export class Writer {
       taken += character;
       this._text += character;
       this._left -= 1;
-      this.ended = this._left === 0 || this._isComplete();
+      this.ended = this._left === 0 || isComplete(this._text, this._options.until);
     }
     return taken;
   }
+}
 
-  _isComplete() {
-    const { until } = this._options;
-    if (until === "paragraph") {
-      return (
-        this._text.endsWith("\n\n") || (this._text.endsWith("\n") && this._text.length > PARAGRAPH)
-      );
-    }
-    if (until !== "words") return false;
-    return this._text.endsWith("\n") || this._text.trimEnd().split(SPACE).length > GHOST_WORDS;
+/**
+ * Return whether a text ends here: a paragraph at a blank line, or at the line break after a
+ * sentence; words at a line break, or after the space behind the last.
+ * @param {string} text
+ * @param {WritingOptions["until"]} until
+ */
+export function isComplete(text, until) {
+  const end = text[text.length - 1];
+  if (until === "words") {
+    const words = text.split(/\s+/u).filter(Boolean).length;
+    return end === "\n" || (words >= GHOST_WORDS && !end.trim());
   }
+  if (until !== "paragraph" || end !== "\n") return false;
+  const visible = text.replace(/\s/gu, "").length;
+  const line = text.trimEnd();
+  const isBlank = text.slice(line.length).split("\n").length > 2;
+  return isBlank
+    ? visible >= FEWEST
+    : visible >= USUAL && SENTENCE_ENDS.includes(line[line.length - 1]);
+}
+
+/**
+ * Return the likeliest continuation: whole words, or one that is longer than a suggestion may be.
+ * @param {import("./vocabulary.js").Vocabulary} vocabulary
+ * @param {Position} position The end of the text; it moves on.
+ */
+export function suggestion(vocabulary, position) {
+  const writer = new Writer(vocabulary, position, {
+    length: GHOST,
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    seed: 0,
+    until: "words",
+  });
+  let text = "";
+  while (!writer.ended) text += writer.next().text;
+  return wholeWords(text);
+}
+
+/**
+ * Return a text without the beginning of a word at its end, and without the space before that.
+ * @param {string} text
+ */
+export function wholeWords(text) {
+  if (text.endsWith("\n")) return text;
+  return text.replace(/\S+$/u, "").trimEnd() || text;
 }
 
 /**

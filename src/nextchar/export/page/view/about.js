@@ -12,23 +12,29 @@ import { number, onLanguage, say } from "./language.js";
  *   version: string | null }} about
  * @property {{ cell: string, layers: number, hidden: number, quantities: string[] }} network
  * @property {object | null} experts
+ * @property {{ symbols?: string[] }} vocabulary
  */
 
 /** Where the model comes from, and how to make another.
  *  @param {Manifest} manifest */
 export function startAbout({ about, network: { cell, layers, hidden }, experts }) {
   const command = find("command");
+  /** @type {import("./language.js").Key | null} */
+  let outcome = null;
+  const sayCopied = () => put("copied", outcome ? say(outcome) : "");
   find("copy").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(command.textContent);
-      put("copied", say("copied"));
+      outcome = "copied";
     } catch {
       getSelection()?.selectAllChildren(command);
-      put("copied", say("selected"));
+      outcome = "selected";
     }
+    sayCopied();
   });
 
   onLanguage(() => {
+    sayCopied();
     const {
       trainedOn,
       characters,

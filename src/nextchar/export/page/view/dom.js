@@ -29,6 +29,15 @@ export function makeChoice(text, action) {
   return item;
 }
 
+/** Give a section the type of code if its text is indented, as few other texts are.
+ *  @param {string} section @param {string} text */
+export function fitType(section, text) {
+  find(section).classList.toggle("code", /^(?:\t|\x20\x20)/m.test(text));
+}
+
+/** Whether the visitor touches the screen rather than points. */
+export const touch = matchMedia("(pointer: coarse)");
+
 /** Calls the action once it has not been asked for during a while.
  *  @param {number} milliseconds @param {() => void} action */
 export function debounce(milliseconds, action) {

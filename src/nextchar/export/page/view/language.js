@@ -1,4 +1,4 @@
-import { put } from "./dom.js";
+import { find, put, visible } from "./dom.js";
 import { strings } from "./strings.js";
 
 /** @typedef {keyof typeof strings.en} Key */
@@ -14,7 +14,9 @@ let state = ["opening"];
 /** @param {number} value @param {number} [digits] digits after the point */
 export function number(value, digits = 0) {
   const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(language, format).format(value).replace("-", "−");
+  // A number that rounds to zero has no sign.
+  const rounded = Number(value.toFixed(digits)) + 0;
+  return new Intl.NumberFormat(language, format).format(rounded).replace("-", "−");
 }
 
 /** @param {number} share */
@@ -33,7 +35,25 @@ export function say(key, values = {}) {
 /** Say how the model is. @param {Key} key @param {Values} [values] */
 export function tell(key, values) {
   state = [key, values];
-  put("state", say(key, values));
+  // The style sheet shows what belongs to a section there alone.
+  find("status").dataset.key = key;
+  tellAgain();
+}
+
+export function tellAgain() {
+  put("state", say(...state));
+}
+
+/** Say how much of a long text is read, in steps that a reader of the screen can follow.
+ *  @param {number} share */
+export function tellReading(share) {
+  put("state", say("reading", { p: `${5 * Math.floor(share * 20)} %` }));
+}
+
+/** Say which characters the model does not know. @param {string[]} characters */
+export function sayUnknown(characters) {
+  const list = [...new Set(characters)].slice(0, 20).map(visible).join(" ");
+  return list && say("unknown", { n: characters.length, list });
 }
 
 /** Calls back at each change of language. @param {() => void} listener */
@@ -53,6 +73,6 @@ export function setLanguage(chosen) {
   for (const button of document.querySelectorAll("button[lang]")) {
     button.setAttribute("aria-pressed", String(button.getAttribute("lang") === language));
   }
-  tell(...state);
+  tellAgain();
   for (const listener of listeners) listener();
 }

@@ -1,14 +1,15 @@
 import { colourOf, darkness, inkOn } from "./colours.js";
-import { find, make, makeChoice, put } from "./dom.js";
-import { number, onLanguage, say } from "./language.js";
+import { find, fitType, make, makeChoice, put } from "./dom.js";
+import { number, onLanguage, say, sayUnknown } from "./language.js";
 import { startStrip } from "./strip.js";
 
 const MOST_SYMBOLS = 4000;
 
 /** What the units hold after each symbol of the text; returns what to do when the section is seen or hidden.
  *  @param {import("../engine/client.js").Engine} engine @param {import("./write.js").Writer} writer
- *  @param {import("./about.js").Manifest["network"]} network */
-export function startLook(engine, writer, { layers, hidden, quantities }) {
+ *  @param {import("./about.js").Manifest["network"]} network
+ *  @param {import("./about.js").Manifest["about"]["kind"]} kind */
+export function startLook(engine, writer, { layers, hidden, quantities }, kind) {
   const strip = startStrip(point);
   const [layer, quantity, order, field, text] = [
     "layer",
@@ -19,12 +20,16 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
   ].map(find);
   /** The text and the quantity in the picture. */
   let shown = "";
-  /** Whether a click holds the unit. */
-  let held = false;
+  /** Whether the visitor has chosen a unit. */
+  let picked = false;
+  /** Characters of the text in the picture that the model does not know. @type {string[]} */
+  let lost = [];
+  let isPart = false;
   let seen = false;
   let tracing = false;
   /** @type {HTMLElement[]} */
   let cells = [];
+  let group = text;
 
   /** @param {string} content */
   function keyOf(content) {
@@ -42,21 +47,27 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     tracing = true;
     try {
       await engine.opened;
-      const characters = [...writer.text].slice(-MOST_SYMBOLS);
+      fitType("look", writer.text);
+      const all = [...writer.text];
+      const characters = all.slice(-MOST_SYMBOLS);
       const follows = strip.column >= newest();
       const trace = await engine.trace(characters.join(""), writer.watch);
       if (trace) {
         shown = key;
+        lost = trace.unknown;
+        isPart = all.length > MOST_SYMBOLS;
         strip.columns = [];
         strip.symbols = [];
         cells = [];
         text.replaceChildren();
+        group = text;
         strip.signed = "hcgn".includes(quantity.value);
         // A state without a limit (relu) is coloured by the largest value that it took.
         strip.range = trace.values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-        add(trace.symbols, trace.values);
-        sort();
-        choose(strip.unit, Math.min(strip.column, newest()));
+        add(trace.symbols, trace.begins, trace.values);
+        const [liveliest] = sort();
+        choose(picked ? strip.unit : liveliest, Math.min(strip.column, newest()));
+        colourScale();
         if (follows) follow();
       }
     } finally {
@@ -71,16 +82,21 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     text.scrollTop = text.scrollHeight;
   }
 
-  /** @param {string[]} symbols @param {Float32Array} values */
-  function add(symbols, values) {
+  /** @param {string[]} symbols @param {boolean[]} begins @param {Float32Array} values */
+  function add(symbols, begins, values) {
     symbols.forEach((symbol, place) => {
       strip.columns.push(values.subarray(place * hidden, (place + 1) * hidden));
       strip.symbols.push(symbol);
-      cells.push(text.appendChild(make("i", { "␣": " ", "↵": "↵\n" }[symbol] ?? symbol)));
+      // The symbols of one character stand together.
+      if (kind === "char") group = text;
+      else if (begins[place]) group = text.appendChild(make("span", "", "first"));
+      const content = { "␣": " ", "↵": "↵\n" }[symbol] ?? symbol;
+      cells.push(group.appendChild(make("i", content)));
       colour(newest());
     });
   }
 
+  /** Order the rows; return the units by how much they change over the text. */
   function sort() {
     const { columns } = strip;
     const change = new Float64Array(hidden);
@@ -88,8 +104,24 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
       for (let unit = 0; unit < hidden; unit++)
         change[unit] += Math.abs(values[unit] - columns[place][unit]);
     });
-    strip.order = [...change.keys()];
-    if (order.value === "change") strip.order.sort((one, other) => change[other] - change[one]);
+    const byChange = [...change.keys()].sort((one, other) => change[other] - change[one]);
+    strip.order = order.value === "change" ? byChange : [...change.keys()];
+    return byChange;
+  }
+
+  /** The colours of a few values. */
+  function colourScale() {
+    const low = strip.signed ? -1 : 0;
+    find("scale").replaceChildren(
+      ...[0, 0.25, 0.5, 0.75, 1].map((place) => {
+        const value = low + place * (1 - low);
+        const shade = colourOf(value, strip.signed);
+        const item = make("li", number(value * strip.range, 2));
+        item.style.background = `rgb(${shade})`;
+        item.style.color = inkOn(shade);
+        return item;
+      }),
+    );
   }
 
   /** Colour the symbol of a column by the chosen unit. @param {number} column */
@@ -104,10 +136,16 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     strip.draw();
   }
 
+  /** @param {boolean} held Whether the pointer leaves the unit as it is. */
+  function setHeld(held) {
+    picked = true;
+    strip.held = held;
+  }
+
   /** @param {number} unit @param {number} column @param {boolean} click */
   function point(unit, column, click) {
-    if (click) held = !held;
-    choose(held && !click ? strip.unit : unit, column);
+    setHeld(strip.held !== click);
+    choose(strip.held && !click ? strip.unit : unit, column);
   }
 
   /** @param {number} unit @param {number} column */
@@ -129,11 +167,11 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     const last = columns[column - 1] ?? now;
     put(
       "look-notes",
-      !now
-        ? say("nothing")
-        : columns.length >= MOST_SYMBOLS
-          ? say("part", { n: columns.length })
-          : "",
+      [
+        now ? "" : say("nothing"),
+        isPart ? say("lastPart", { n: columns.length }) : "",
+        sayUnknown(lost),
+      ].join(" "),
     );
     put(
       "value",
@@ -144,7 +182,7 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
             quantity: quantity.selectedOptions[0].text,
             value: number(now[unit], 2),
             symbol,
-          })
+          }) + (strip.held ? say("held") : "")
         : "",
     );
     /** @param {number} place */
@@ -169,20 +207,20 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
 
   /** @param {number} unit */
   function hold(unit) {
-    held = true;
+    setHeld(true);
     choose(unit, strip.column);
     strip.reveal();
   }
 
   writer.onEnd = refresh;
-  writer.onPiece = ({ symbols, values }, before) => {
+  writer.onPiece = ({ symbols, begins, values }, before) => {
     if (shown !== keyOf(before) || !values) {
       refresh();
       return;
     }
     const follows = strip.column >= newest();
     shown = keyOf(writer.text);
-    add(symbols, values);
+    add(symbols, begins, values);
     if (follows) follow();
   };
   layer.append(
@@ -216,6 +254,7 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
     if (!step || !cells.length) return;
     event.preventDefault();
     const row = Math.min(hidden - 1, Math.max(0, strip.order.indexOf(strip.unit) + step[1]));
+    picked = true;
     choose(strip.order[row], Math.min(newest(), Math.max(0, strip.column + step[0])));
     strip.reveal();
   });
@@ -225,9 +264,13 @@ export function startLook(engine, writer, { layers, hidden, quantities }) {
       if (column >= 0) choose(strip.unit, column);
     });
   }
-  darkness.addEventListener("change", colourAll);
+  darkness.addEventListener("change", () => {
+    colourAll();
+    colourScale();
+  });
   onLanguage(() => {
     for (const option of quantity.options) option.text = say(option.value);
+    colourScale();
     describe();
   });
 

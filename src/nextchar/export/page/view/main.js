@@ -12,32 +12,38 @@ async function open() {
   const script = await unpacked(find("worker").textContent);
   const engine = new Engine(script, manifest, find("weights").textContent);
   const writer = startWrite(engine, manifest.prompt);
-  const measure = startMeasure(engine);
-  const look = startLook(engine, writer, manifest.network);
+  const measure = startMeasure(engine, writer, about.kind);
+  const look = startLook(engine, writer, network, about.kind);
   show = (section) => {
     if (section === "write") writer.reveal();
-    if (section === "measure") measure(writer.text);
+    if (section === "measure") measure();
     look(section === "look");
   };
   setLanguage(manifest.language);
-  const { milliseconds } = await engine.opened;
-  tell("ready", { n: milliseconds });
+  await engine.opened;
+  tell("ready");
   writer.start();
 }
 
 /** @type {import("./about.js").Manifest} */
 const manifest = JSON.parse(find("manifest").textContent);
+const { about, network, vocabulary } = manifest;
 /** What a section does when it is seen. @type {(section: string) => void} */
 let show = () => {};
-startTabs((section) => show(section));
+startTabs((section) => {
+  find("status").dataset.section = section;
+  show(section);
+});
 startAbout(manifest);
 setLanguage(manifest.language);
 for (const button of document.querySelectorAll("button[lang]")) {
   button.addEventListener("click", () => setLanguage(button.getAttribute("lang")));
 }
+// A text with tabs is code, or a table.
+document.body.classList.toggle("code", Boolean(vocabulary.symbols?.includes("\t")));
 addEventListener("unhandledrejection", (event) =>
   tell("failed", { why: String(event.reason?.message ?? event.reason) }),
 );
-const lacking = ["Worker", "DecompressionStream"].filter((name) => !(name in globalThis));
-if (lacking.length) tell("old", { what: lacking.join(", ") });
-else open();
+for (const button of document.querySelectorAll("button:not(.paragraph,#back)"))
+  button.removeAttribute("disabled");
+open();

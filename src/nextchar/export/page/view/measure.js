@@ -1,5 +1,5 @@
-import { debounce, find, make, makeChoice, put, visible } from "./dom.js";
-import { number, onLanguage, percent, say } from "./language.js";
+import { debounce, find, fitType, make, makeChoice, put, visible } from "./dom.js";
+import { number, onLanguage, percent, say, sayUnknown } from "./language.js";
 import { surprisingWords } from "./words.js";
 
 const MOST_CHARACTERS = 20_000;
@@ -9,10 +9,12 @@ const CHUNK = 1500;
 const LEVELS = [1, 2, 3, 4, 6, 8, 10];
 
 /** How surprised the model is at each character of a text; returns what to do when the section is seen.
- *  @param {import("../engine/client.js").Engine} engine */
-export function startMeasure(engine) {
+ *  @param {import("../engine/client.js").Engine} engine @param {import("./write.js").Writer} writer
+ *  @param {import("./about.js").Manifest["about"]["kind"]} kind */
+export function startMeasure(engine, writer, kind) {
   const area = find("measured");
   const result = find("result");
+  const take = find("take");
   /** @type {Awaited<ReturnType<typeof engine.score>>} */
   let score = null;
   /** @type {HTMLElement[]} */
@@ -28,6 +30,8 @@ export function startMeasure(engine) {
   }
 
   async function measure() {
+    take.hidden = area.value === loaded;
+    fitType("measure", area.value);
     await engine.opened;
     const mine = ++version;
     const text = [...area.value].slice(0, MOST_CHARACTERS).join("");
@@ -66,23 +70,23 @@ export function startMeasure(engine) {
     if (!score) return;
     const { characters, bits } = score;
     const lost = characters.filter((_, place) => isUnknown(place));
-    const list = [...new Set(lost)].slice(0, 20).map(visible).join(" ");
     put(
       "notes",
       [
         characters.length ? "" : say("nothing"),
-        area.value.length > characters.join("").length ? say("part", { n: characters.length }) : "",
-        list ? say("unknown", { n: lost.length, list }) : "",
+        [...area.value].length > MOST_CHARACTERS ? say("part", { n: MOST_CHARACTERS }) : "",
+        sayUnknown(lost),
       ].join(" "),
     );
     put("per-character", score.measured ? number(score.perCharacter, 2) : "–");
     put("total", number(score.total));
     put("count", number(score.measured));
     find("words").replaceChildren(
-      ...surprisingWords(characters, bits).map(({ segment, start, end, total }) => {
-        const item = makeChoice(segment, () => {
+      ...surprisingWords(characters, bits).map(({ segment, start, end, total, times }) => {
+        const item = makeChoice(times > 1 ? `${segment} ×${number(times)}` : segment, () => {
           select(start, end);
           result.focus({ preventScroll: true });
+          cells[start]?.scrollIntoView({ block: "center" });
         });
         item.append(make("small", number(total, 1)));
         return item;
@@ -98,7 +102,11 @@ export function startMeasure(engine) {
       const likely = score.likely[here];
       said =
         likely?.length && !Number.isNaN(score.bits[here])
-          ? say("cost", { text, n: number(score.bits[here], 2), list: likely.join("  ") })
+          ? say(kind === "char" ? "cost" : "costSymbols", {
+              text,
+              n: number(score.bits[here], 2),
+              list: likely.join("  "),
+            })
           : say(here ? "skipped" : "first", { text });
     }
     put("here", said);
@@ -112,7 +120,13 @@ export function startMeasure(engine) {
     describeHere();
   }
 
+  function load() {
+    loaded = area.value = writer.text;
+    measure();
+  }
+
   area.addEventListener("input", debounce(400, measure));
+  take.addEventListener("click", load);
   for (const type of ["pointerover", "click"]) {
     result.addEventListener(type, (/** @type {any} */ { target }) => {
       const place = cells.indexOf(target);
@@ -139,10 +153,8 @@ export function startMeasure(engine) {
   );
   onLanguage(describe);
 
-  /** The text of Write, until the visitor has changed it. @param {string} text */
-  return (text) => {
-    if (area.value !== loaded) return;
-    loaded = area.value = text;
-    measure();
+  /** The text of Write, until the visitor has changed it. */
+  return () => {
+    if (area.value === loaded) load();
   };
 }

@@ -4,9 +4,11 @@ import { number } from "./language.js";
 /** The number in a field, within its limits; the one it began with where there is none.
  *  @param {string} id */
 function read(id) {
-  const { valueAsNumber, defaultValue, min, max } = find(id);
-  const value = Number.isNaN(valueAsNumber) ? Number(defaultValue) : valueAsNumber;
-  return Math.min(Number(max), Math.max(Number(min), value));
+  const { valueAsNumber, defaultValue, min, max, step } = find(id);
+  const given = Number.isNaN(valueAsNumber) ? Number(defaultValue) : valueAsNumber;
+  const value = Math.min(Number(max), Math.max(Number(min), given));
+  // Numbers with a step are shares, others are counted.
+  return step ? value : Math.round(value);
 }
 
 /** Paragraphs written with this seed. */
@@ -20,16 +22,21 @@ export function temperature() {
 export function nextOptions() {
   return {
     temperature: temperature(),
-    topK: Math.round(read("top-k")),
+    topK: read("top-k"),
     topP: read("top-p"),
     minP: read("min-p"),
-    length: Math.round(read("length")),
-    seed: Math.round(read("seed")) + drawn++,
+    length: read("length"),
+    seed: read("seed") + drawn++,
   };
 }
 
 /** @param {() => void} onTemperature */
 export function startOptions(onTemperature) {
+  for (const id of ["length", "top-k", "top-p", "min-p", "seed"]) {
+    find(id).addEventListener("change", () => {
+      find(id).value = read(id);
+    });
+  }
   find("seed").addEventListener("input", () => {
     drawn = 0;
   });

@@ -1,5 +1,5 @@
 import { colourOf } from "./colours.js";
-import { find } from "./dom.js";
+import { find, touch } from "./dom.js";
 
 /** Width of a column and height of the symbols above. */
 const COLUMN = 15;
@@ -27,6 +27,8 @@ export function startStrip(onPoint) {
     /** The value with the strongest colour. */
     range: 1,
     unit: 0,
+    /** Whether the pointer leaves the unit as it is. */
+    held: false,
     column: 0,
     /** Units to mark in the column. @type {number[]} */
     marked: [],
@@ -54,7 +56,7 @@ export function startStrip(onPoint) {
   };
 
   function resize() {
-    row = Math.min(10, Math.max(2, Math.floor(480 / strip.order.length)));
+    row = Math.min(10, Math.max(touch.matches ? 8 : 3, Math.floor(480 / strip.order.length)));
     const { style } = find("strip-size");
     style.width = `${(strip.columns.length + 1) * COLUMN}px`;
     style.height = `${HEAD + strip.order.length * row}px`;
@@ -104,7 +106,10 @@ export function startStrip(onPoint) {
     /** @param {number} unit */
     const topOf = (unit) => HEAD + strip.order.indexOf(unit) * row - scrollTop;
     context.strokeStyle = context.fillStyle = color;
-    context.strokeRect(-1, topOf(strip.unit) - 0.5, width + 2, row + 1);
+    // Between thicker lines if it is held.
+    context.lineWidth = strip.held ? 3 : 1;
+    context.strokeRect(-2, topOf(strip.unit) - 0.5, width + 4, row + 1);
+    context.lineWidth = 1;
     context.strokeRect(left - 0.5, 0, COLUMN + 1, height);
     for (const unit of strip.marked) {
       const middle = topOf(unit) + row / 2;

@@ -1,10 +1,13 @@
-import { debounce, find, put, visible } from "./dom.js";
-import { onLanguage, say, tell } from "./language.js";
+import { debounce, find, fitType, put, touch, visible } from "./dom.js";
+import { onLanguage, say, sayUnknown, tell, tellAgain, tellReading } from "./language.js";
 import { startLikely } from "./likely.js";
 import { nextOptions, startOptions, temperature } from "./options.js";
 
-/** @typedef {{ text: string, symbols: string[], values: Float32Array | null, speed: number }} Piece */
+/** @typedef {import("../engine/client.js").Piece} Piece */
 /** @typedef {ReturnType<typeof startWrite>} Writer */
+
+/** Characters that must be written before their speed is worth telling. */
+const TIMED = 100;
 
 /** The text that the visitor and the model write together.
  *  @param {import("../engine/client.js").Engine} engine @param {string} prompt */
@@ -13,10 +16,11 @@ export function startWrite(engine, prompt) {
   const field = find("field");
   /** The text before and after each thing that a program wrote. @type {{ before: string, after: string }[]} */
   const history = [];
-  /** The writing under way. @type {{ before: string } | null} */
+  /** The writing under way: the text before it, and up to now. @type {{ before: string, after: string, seed: number } | null} */
   let run = null;
-  /** The text as a program last left it. */
-  let shown = prompt;
+  let speed = 0;
+  /** Whether the visitor has done more in the text than to arrive there. */
+  let active = false;
   let ghost = "";
   /** Characters of the text that the model does not know. @type {string[]} */
   let lost = [];
@@ -52,9 +56,11 @@ export function startWrite(engine, prompt) {
   function render() {
     put("before", area.value);
     // The zero-width space makes an empty last line as high as the text area has it.
-    put("ghost", `${visibleGhost()}\u200b`);
-    const list = [...new Set(lost)].slice(0, 20).map(visible).join(" ");
-    put("lost", list ? say("unknown", { n: lost.length, list }) : "");
+    const grey = visibleGhost();
+    // White space alone would not be seen.
+    put("ghost", `${grey.trim() ? grey : [...grey].map(visible).join("")}\u200b`);
+    put("lost", sayUnknown(lost));
+    put("speed", speed ? say("speed", { n: speed }) : "");
     find("back").disabled = run || !history.length;
     for (const button of document.querySelectorAll(".paragraph")) {
       button.textContent = say(run ? "stop" : "paragraph");
@@ -66,9 +72,12 @@ export function startWrite(engine, prompt) {
     if (!ready || composing || run) return;
     const asked = version;
     // At a temperature of 0 the probabilities themselves would have no meaning.
-    const options = { count: 5, temperature: temperature() || 0.01, ghost: true };
-    const prediction = await engine.predict(area.value, options);
+    const options = { count: 5, temperature: temperature() || 0.01 };
+    const prediction = await engine.predict(area.value, options, (share) => {
+      if (asked === version) tellReading(share);
+    });
     if (!prediction || asked !== version) return;
+    tellAgain();
     showLikely(prediction.likely);
     lost = prediction.unknown;
     ghost = prediction.ghost;
@@ -78,6 +87,7 @@ export function startWrite(engine, prompt) {
   function changed() {
     version++;
     ghost = "";
+    fitType("write", area.value);
     render();
     predictSoon();
   }
@@ -85,7 +95,7 @@ export function startWrite(engine, prompt) {
   /** Show a text that a program wrote. @param {string} text */
   function show(text) {
     const follows = field.scrollHeight - field.scrollTop - field.clientHeight < 60;
-    shown = area.value = text;
+    area.value = text;
     area.setSelectionRange(text.length, text.length);
     changed();
     if (follows) writer.reveal();
@@ -96,14 +106,29 @@ export function startWrite(engine, prompt) {
     const before = area.value;
     if (!text || run) return;
     history.push({ before, after: before + text });
-    show(history[history.length - 1].after);
+    if (!type(text)) show(before + text);
   }
 
-  /** The writing is over. @param {"written" | "stopped"} how @param {string} after */
-  function end(how, after) {
-    const before = run?.before ?? "";
+  /** Insert a text at the end as if it were typed, so that the browser can undo it; return whether
+   *  it could. @param {string} text */
+  function type(text) {
+    const wanted = area.value + text;
+    const other = document.activeElement;
+    // Focus would open a keyboard on the screen.
+    if (other !== area && touch.matches) return false;
+    area.focus({ preventScroll: true });
+    area.setSelectionRange(area.value.length, area.value.length);
+    document.execCommand("insertText", false, text);
+    if (other !== area) /** @type {HTMLElement | null} */ (other)?.focus({ preventScroll: true });
+    if (area.value === wanted) writer.reveal();
+    return area.value === wanted;
+  }
+
+  /** The writing is over. @param {"written" | "stopped"} how */
+  function end(how) {
+    const { before, after, seed } = /** @type {NonNullable<typeof run>} */ (run);
     run = null;
-    tell(how, { n: [...after].length - [...before].length });
+    tell(how, { n: [...after].length - [...before].length, seed: String(seed) });
     if (after !== before) history.push({ before, after });
   }
 
@@ -111,42 +136,52 @@ export function startWrite(engine, prompt) {
   async function write() {
     if (run) return engine.stop();
     const before = area.value;
-    const mine = { before };
+    const { watch } = writer;
+    const options = { ...nextOptions(), until: /** @type {"paragraph"} */ ("paragraph"), watch };
+    const mine = { before, after: before, seed: options.seed };
     run = mine;
+    speed = 0;
     tell("writing");
     changed();
-    let written = "";
+    const goOn = (/** @type {Piece} */ piece) => {
+      if (run !== mine) return;
+      const last = area.value;
+      mine.after += piece.text;
+      if (mine.after.length - before.length >= TIMED && piece.speed) speed = piece.speed;
+      tellAgain();
+      show(mine.after);
+      // Values of a quantity that is no longer looked at are of no use.
+      writer.onPiece(watch === writer.watch ? piece : { ...piece, values: null }, last);
+    };
     try {
-      const { watch } = writer;
-      const options = { ...nextOptions(), until: /** @type {"paragraph"} */ ("paragraph"), watch };
-      const result = await engine.write(before, options, (piece) => {
-        if (run !== mine) return;
-        const last = area.value;
-        written += piece.text;
-        show(before + written);
-        put("speed", say("speed", { n: piece.speed }));
-        // Values of a quantity that is no longer looked at are of no use.
-        writer.onPiece(watch === writer.watch ? piece : { ...piece, values: null }, last);
+      const result = await engine.write(before, options, goOn, (share) => {
+        if (run === mine) tellReading(share);
       });
       if (run !== mine) return;
-      const after = before + result.text;
-      end(result.stopped ? "stopped" : "written", after);
-      show(after);
+      mine.after = before + result.text;
+      end(result.stopped ? "stopped" : "written");
+      show(mine.after);
       writer.onEnd();
     } finally {
-      if (run === mine) end("stopped", area.value);
+      if (run === mine) end("stopped");
     }
   }
 
-  /** Take away what was written last, and keep what the visitor has typed after it. */
+  /** Take away all that is left of what was written last, and keep what the visitor has typed:
+   *  before it, in it, and after it. */
   function takeBack() {
-    const { before, after } = /** @type {typeof history[0]} */ (history.pop());
-    const now = area.value;
-    const written = after.slice(before.length);
-    let same = 0;
-    while (same < now.length && now[same] === after[same]) same++;
-    if (same >= before.length) show(before + now.slice(same));
-    else show(now.endsWith(written) ? now.slice(0, -written.length) : before);
+    const texts = /** @type {typeof history[0]} */ (history.pop());
+    const [before, after, now] = [texts.before, texts.after, area.value].map((text) => [...text]);
+    const most = Math.min(now.length, after.length);
+    let head = 0;
+    while (head < most && now[head] === after[head]) head++;
+    let tail = 0;
+    while (tail < most - head && now[now.length - 1 - tail] === after[after.length - 1 - tail])
+      tail++;
+    const typed = now.slice(head, now.length - tail);
+    speed = 0;
+    tell("ready");
+    show([before.slice(0, head), typed, before.slice(after.length - tail)].flat().join(""));
     if (!history.length) area.focus();
     writer.onEnd();
   }
@@ -159,15 +194,26 @@ export function startWrite(engine, prompt) {
       if (type !== "input") composing = type === "compositionstart";
       if (run) {
         engine.stop();
-        end("stopped", shown);
+        end("stopped");
       }
+      active = true;
+      // Nothing is left of what was written: it was undone.
+      while (history.length && history[history.length - 1].before === area.value) history.pop();
       changed();
     });
   }
+  area.addEventListener("focus", () => {
+    active = false;
+  });
+  area.addEventListener("click", () => {
+    active = true;
+  });
   area.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.isComposing || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey)
       return;
-    if (event.key === "Tab" && visibleGhost()) {
+    // Who only passes with Tab changes nothing.
+    active ||= event.key !== "Tab";
+    if (event.key === "Tab" && active && visibleGhost()) {
       event.preventDefault();
       insert(ghost);
     } else if (event.key === "Escape") {
