@@ -86,6 +86,26 @@ DATASETS: tuple[AnyDataset, ...] = (
         file_names=("tinyshakespeare.txt", "shakespeare.txt", "tiny_shakespeare.txt"),
     ),
     Dataset(
+        name="sonnets",
+        description="the 154 sonnets of Shakespeare",
+        terms="public domain",
+        address="https://raw.githubusercontent.com/enerrio/Generate-Shakespeare-Sonnets/"
+        "82eb8e47e8726088127bd6d5feccc880631d0183/sonnets.txt",
+        sha256="4e5e5812959a59e06ebd719641be487c64b7496ace51a9e2594b8c0dca485562",
+        size=94_082,
+        file_names=("sonnets.txt",),
+    ),
+    Dataset(
+        name="irish",
+        description="804 Irish tunes in ABC notation",
+        terms="traditional tunes, as in aamini/introtodeeplearning (MIT)",
+        address="https://raw.githubusercontent.com/aamini/introtodeeplearning/"
+        "fd8023c7804bd352fc7212ac3aa587bd90912653/mitdeeplearning/data/irish.abc",
+        sha256="df3782d5f7b5a2f4c66aa7c13f13008d5f48757b3f5f51620cd6c1ceb2c53023",
+        size=197_618,
+        file_names=("irish.abc",),
+    ),
+    Dataset(
         name="names",
         description="32,000 first names given in the USA, one a line",
         terms="data of the US government (2018), as in karpathy/makemore (MIT)",
