@@ -62,7 +62,8 @@ def _navigation(docs: Path, language: str) -> Iterator[str]:
             group, names = line.removeprefix("## "), []
         for target in _TARGET.findall(line):
             name = target.removesuffix(TRANSLATED).removesuffix(".md")
-            if group and name not in names:
+            # A file that is no page, such as a notebook, is only linked.
+            if group and target.endswith(".md") and name not in names:
                 names.append(name)
 
 

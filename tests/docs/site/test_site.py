@@ -19,7 +19,7 @@ PAGES = {
     "docs/index.ko.md": "# 처음\n\n[English](index.md)\n\n[게이트](in/gates.ko.md#더)를 보라.\n",
     "docs/README.md": (
         "# Contents\n\n[한국어](README.ko.md)\n\n## Lessons\n\n| | |\n|---|---|\n"
-        "| gates | [page](in/gates.md) |\n\n## Facts\n\n[Rates](rates.md)\n"
+        "| gates | [page](in/gates.md), [notebook](in/gates.ipynb) |\n\n## Facts\n\n[Rates](rates.md)\n"
     ),
     "docs/README.ko.md": (
         "# 차례\n\n[English](README.md)\n\n## 배우기\n\n[관문](in/gates.ko.md)\n\n"
@@ -35,6 +35,7 @@ PAGES = {
         "게이트는 LSTM에 있다.\n\n## 더\n\n    [no](link.md)\n\n[학습률](../rates.ko.md), "
         "[저장소](../../README.ko.md#더)\n"
     ),
+    "docs/in/gates.ipynb": "{}\n",
     "docs/rates.md": "# Rates\n\nAs [gates](in/gates.md#more), in [Korean](in/gates.ko.md).\n",
     "docs/images/dot.svg": '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
     "README.md": "# Of the repository\n",
