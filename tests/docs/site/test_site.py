@@ -19,7 +19,8 @@ PAGES = {
     "docs/index.ko.md": "# 처음\n\n[English](index.md)\n\n[게이트](in/gates.ko.md#더)를 보라.\n",
     "docs/README.md": (
         "# Contents\n\n[한국어](README.ko.md)\n\n## Lessons\n\n| | |\n|---|---|\n"
-        "| gates | [page](in/gates.md), [notebook](in/gates.ipynb) |\n\n## Facts\n\n[Rates](rates.md)\n"
+        "| gates | [page](in/gates.md), [notebook](in/gates.ipynb) |\n\n"
+        "## Facts\n\n[Rates](rates.md)\n"
     ),
     "docs/README.ko.md": (
         "# 차례\n\n[English](README.md)\n\n## 배우기\n\n[관문](in/gates.ko.md)\n\n"
