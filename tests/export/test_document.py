@@ -136,6 +136,8 @@ def test_the_command_writes_a_page(run: Path, nextchar: Run, tmp_path: Path) -> 
         ("nowhere/page.html", [], "the folder of OUT must exist"),
         ("page.html", ["--title", " "], "--title must not be empty: by default, it is the name of"),
         ("page.html", ["--language", "fr"], "--language must be en or ko; got fr"),
+        ("page.html", ["--prompt", "a\udcc1"], "--prompt must be text in UTF-8"),
+        ("page.html", ["--title", "\udcff"], "--title must be text in UTF-8"),
     ],
 )
 def test_bad_arguments_are_one_line(

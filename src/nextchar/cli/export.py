@@ -58,6 +58,9 @@ def _page(
         raise ConfigError(f"--language must be {' or '.join(get_args(Language))}; got {language}")
     if title is not None and not title.strip():
         raise ConfigError("--title must not be empty: by default, it is the name of RUN")
+    for name, text in (("--title", title), ("--prompt", prompt), ("--licence", licence)):
+        if any("\ud800" <= character <= "\udfff" for character in text or ""):
+            raise ConfigError(f"{name} must be text in UTF-8; it has a byte that is none")
     _require_place(out, force=force)
     prompt = unescaped(prompt)
     model = load_model(run, device="cpu", checkpoint=checkpoint)

@@ -9,6 +9,7 @@ from nextchar.errors import CorpusError
 from nextchar.runs.training import history
 from nextchar.tasks.language_modeling.data import open_corpus
 from nextchar.training.extension import progress_of
+from nextchar.visible import printable_text
 
 
 def run_facts(run: Path) -> dict[str, Any]:
@@ -22,7 +23,10 @@ def run_facts(run: Path) -> dict[str, Any]:
     except CorpusError:
         pass
     else:
-        facts |= {"trainedOn": ", ".join(corpus.names), "characters": corpus.characters}
+        facts |= {
+            "trainedOn": printable_text(", ".join(corpus.names)),
+            "characters": corpus.characters,
+        }
     rows = history(run)
     if rows:
         progress = progress_of(run)
