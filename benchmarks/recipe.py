@@ -11,6 +11,7 @@ half of these options did not help and are not part of nextchar.
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 import math
@@ -25,18 +26,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from network_variants import Variant, VariantNetwork, nats
 from nextchar.config import NetworkConfig
-from nextchar.evaluation import nats_parallel
+from nextchar.nn.kernels.hardware import has_bfloat16
 from nextchar.nn.network import Network, clear, detach
 from nextchar.text.streams import NO_TARGET, Streams
 from nextchar.text.vocabulary import Ids, learn
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training recipe; the defaults are the baseline."""
 
-    network: dict[str, Any] = dataclasses.field(default_factory=dict)
+    network: dict[str, Any] | Variant = dataclasses.field(default_factory=dict)
     rate: float = 6e-3
     beta2: float = 0.99
     weight_decay: float = 0.1
@@ -44,7 +48,12 @@ class Recipe:
     streams: int = 32
     window: int = 64
     random_windows: bool = False  # T drawn from [T/2, 3T/2] at each step
-    growing: bool = False  # a quarter of the streams at first, then half, then all
+    growing: str = (
+        ""  # a quarter of the "streams", or of the "window", at first, then half, then all
+    )
+    growth: tuple[float, float] = (0.15, 0.4)  # where the quarter and the half end
+    decay_schedule: str = "constant"  # or it "rises" from 0 to twice its value, or "falls"
+    snapshots: int = 1  # networks of the last fifth whose probabilities are averaged
     averaged: float = 0.0  # decay of the average over the second half
     muon: bool = False  # orthogonalised momentum for the cells' matrices (Jordan et al. 2024)
 
@@ -64,7 +73,46 @@ RECIPES = {
     "16 streams": Recipe(network={"dropout": 0.1}, rate=1e-2, streams=16),
     "windows of 128": Recipe(network={"dropout": 0.1}, rate=1e-2, window=128),
     "random windows": Recipe(network={"dropout": 0.1}, rate=1e-2, random_windows=True),
-    "growing batch": Recipe(network={"dropout": 0.1}, rate=1e-2, growing=True),
+    "growing batch": Recipe(network={"dropout": 0.1}, rate=1e-2, growing="streams"),
+    "growing window": Recipe(network={"dropout": 0.1}, rate=1e-2, growing="window"),
+    "window grows later": Recipe(
+        network={"dropout": 0.1}, rate=1e-2, growing="window", growth=(0.3, 0.6)
+    ),
+    "window grows to the end": Recipe(
+        network={"dropout": 0.1}, rate=1e-2, growing="window", growth=(0.5, 1.0)
+    ),
+    "window grows to 80 %": Recipe(
+        network={"dropout": 0.1}, rate=1e-2, growing="window", growth=(0.4, 0.8)
+    ),
+    "window grows later, rate 1.6e-2": Recipe(
+        network={"dropout": 0.1}, rate=1.6e-2, growing="window", growth=(0.3, 0.6)
+    ),
+    "window grows later, cosine": Recipe(
+        network={"dropout": 0.1},
+        rate=1e-2,
+        schedule="cosine",
+        growing="window",
+        growth=(0.3, 0.6),
+    ),
+    "batch grows later": Recipe(
+        network={"dropout": 0.1}, rate=1e-2, growing="streams", growth=(0.3, 0.6)
+    ),
+    "window grows to 128": Recipe(
+        network={"dropout": 0.1}, rate=1e-2, growing="window", window=128
+    ),
+    "decay rises": Recipe(network={"dropout": 0.1}, rate=1e-2, decay_schedule="rises"),
+    "decay falls": Recipe(network={"dropout": 0.1}, rate=1e-2, decay_schedule="falls"),
+    "snapshots": Recipe(network={"dropout": 0.1}, rate=1e-2, snapshots=4),
+    "two layers": Recipe(
+        network={"hidden_size": 192, "layers": 2, "dropout": 0.1}, rate=1e-2
+    ),
+    "two layers, skip connections": Recipe(
+        network=Variant(kind="skip", hidden_size=192, layers=2), rate=1e-2
+    ),
+    "plain torch, no rounds": Recipe(network=Variant(kind="mogrifier", rounds=0), rate=1e-2),
+    "mogrifier, 2 rounds": Recipe(network=Variant(kind="mogrifier", rounds=2), rate=1e-2),
+    "mogrifier, 4 rounds": Recipe(network=Variant(kind="mogrifier", rounds=4), rate=1e-2),
+    "windows of 32": Recipe(network={"dropout": 0.1}, rate=1e-2, window=32),
     "muon": Recipe(network={"dropout": 0.2}, muon=True),
     "gru": Recipe(network={"cell": "gru", "dropout": 0.2}),
     "gru before": Recipe(network={"cell": "gru", "reset": "before", "dropout": 0.2}),
@@ -110,10 +158,10 @@ def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) 
     """Train a network with a recipe and evaluate it."""
     held_out = len(ids) // 10
     generator = torch.Generator().manual_seed(seed)
-    config = NetworkConfig.from_dict(recipe.network)
-    network = Network(symbols, config, generator=generator)
+    network = build(recipe, symbols, generator)
     optimizers = build_optimizers(network, recipe)
     average: list[Tensor] = []
+    snapshots: list[nn.Module] = []
     losses: list[float] = []
     read, state, began = 0, network.initial_state(0), time.process_time()
     for inputs, targets, fresh in batches(ids[:-held_out], recipe, characters, seed):
@@ -123,7 +171,9 @@ def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) 
         for optimizer, rate in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * scheduled(recipe.schedule, share)
-        with torch.autocast("cpu", torch.bfloat16):
+                if group["weight_decay"] > 0:
+                    group["weight_decay"] = decayed(recipe, share)
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16(CPU)):
             logits, state = network(inputs, clear(state, fresh), generator=generator)
         loss = functional.cross_entropy(
             logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET
@@ -135,6 +185,8 @@ def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) 
             optimizer.step()
         state, read = detach(state), read + inputs.numel()
         losses.append(float(loss.detach()))
+        if read / characters > 0.8 + 0.2 * len(snapshots) / recipe.snapshots:
+            snapshots.append(copy.deepcopy(network))
         if recipe.averaged and share > 0.5:
             weights = [weight.detach() for weight in network.parameters()]
             average = average or [weight.clone() for weight in weights]
@@ -143,11 +195,25 @@ def train(recipe: Recipe, ids: Ids, symbols: int, characters: float, seed: int) 
     with torch.no_grad():
         for weight, mean in zip(network.parameters(), average, strict=False):
             weight.copy_(mean)
-    nats = nats_parallel(network, [ids[-held_out:]]) / (held_out - 1)
+    measured = [*snapshots[1:], network]
+    held = torch.from_numpy(ids[-held_out:].astype(np.int64))
     return {
-        "nats_per_char": nats, "train_nats_per_char": float(np.mean(losses[-200:])),
+        "nats_per_char": nats(measured, held), "train_nats_per_char": float(np.mean(losses[-200:])),
         "seconds": seconds, "chars_per_second": read / seconds,
     }  # fmt: skip
+
+
+def build(recipe: Recipe, symbols: int, generator: torch.Generator) -> Network | VariantNetwork:
+    """Return the network of a recipe."""
+    if isinstance(recipe.network, Variant):
+        return recipe.network.build(symbols, generator)
+    return Network(symbols, NetworkConfig.from_dict(recipe.network), generator=generator)
+
+
+def decayed(recipe: Recipe, share: float) -> float:
+    """Return the weight decay at a share of the training."""
+    factors = {"constant": 1.0, "rises": 2 * share, "falls": 2 * (1 - share)}
+    return recipe.weight_decay * max(1e-6, factors[recipe.decay_schedule])
 
 
 def batches(
@@ -160,9 +226,10 @@ def batches(
     while read < characters:
         if recipe.random_windows or recipe.growing:
             share = read / characters
-            shares = 4 if share < 0.15 else 2 if share < 0.4 else 1
-            wanted = recipe.streams // (shares if recipe.growing else 1)
-            T = recipe.window
+            first, second = recipe.growth
+            parts = 4 if share < first else 2 if share < second else 1
+            wanted = recipe.streams // (parts if recipe.growing == "streams" else 1)
+            T = recipe.window // (parts if recipe.growing == "window" else 1)
             if recipe.random_windows:
                 T = int(generator.integers(T // 2, T * 3 // 2 + 1))
             length = (len(ids) - 1) // wanted
@@ -188,11 +255,15 @@ def scheduled(schedule: str, share: float) -> float:
     return 0.5 * (1 - math.cos(math.pi * left)) if schedule == "cosine" else left
 
 
-def build_optimizers(network: Network, recipe: Recipe) -> list[tuple[torch.optim.Optimizer, float]]:
+def build_optimizers(
+    network: Network | VariantNetwork, recipe: Recipe
+) -> list[tuple[torch.optim.Optimizer, float]]:
     """Return the optimisers, each with its peak rate."""
     parameters = list(network.parameters())
     optimizers: list[tuple[torch.optim.Optimizer, float]] = []
     if recipe.muon:
+        if not isinstance(network, Network):
+            raise TypeError("muon is for the networks of nextchar")
         gates = {id(cell.weight_ih): cell.gate_count for cell in network.stack.cells}
         matrices = [p for cell in network.stack.cells for p in cell.parameters() if p.ndim == 2]
         gate_count = next(iter(gates.values()))

@@ -25,7 +25,7 @@ EVERY = 5  # steps between two validations
 OPTIONS: dict[str, Any] = dict(TINY_OPTIONS) | {
     "steps": 60, "validate_every": EVERY, "layers": 2, "dropout": 0.3, "ema_decay": 0.9,
     "zoneout": 0.1, "schedule": "plateau", "plateau_patience": 1, "reset_probability": 0.1,
-    "keep_checkpoints": 2,
+    "window_growth": 0.8, "keep_checkpoints": 2,
 }  # fmt: skip
 POINTS = 50
 ROOT = Path(__file__).parents[2]

@@ -41,8 +41,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch, what: str, step: int, value: float, s
         if self.state.step == step and what == "loss":
             compute = self.objective.compute_loss
 
-            def lost(number: int) -> Loss:
-                loss = compute(number)
+            def lost(number: int, part: int, parts: int) -> Loss:
+                loss = compute(number, part, parts)
                 return Loss(loss.minimized, loss.nats * 0 + value)
 
             monkeypatch.setattr(self.objective, "compute_loss", lost)

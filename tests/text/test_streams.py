@@ -164,6 +164,48 @@ def test_state_is_reset_exactly_at_the_start_of_a_segment(
             assert after.inputs[0, column] == before.targets[-1, column]
 
 
+@given(segments(), st.integers(0, 300), st.integers(1, 8), st.data())
+def test_the_parts_of_a_batch_are_the_batch_in_pieces_of_time(
+    drawn: tuple[list[int], int, int], step: int, parts: int, data: st.DataObject
+) -> None:
+    lengths, batch_size, sequence_length = drawn
+    world = data.draw(st.sampled_from([each for each in (1, batch_size) if each > 0]))
+    ends = np.cumsum(lengths).tolist()
+    targets = []
+    for rank in range(world):
+        made = streams(
+            ends[-1],
+            batch_size,
+            sequence_length,
+            boundaries=tuple(ends[:-1]),
+            reset_probability=0.3,
+            rank=rank,
+            world=world,
+        )
+        parts = min(parts, made.most_parts(step))
+        whole = made.batch(step)
+        pieces = [made.batch(step, part, parts) for part in range(parts)]
+        assert predictions_by_stream(pieces) == predictions_by_stream([whole])
+        assert np.array_equal(pieces[0].reset, whole.reset)
+        assert not any(piece.reset.any() for piece in pieces[1:])
+        lasting = sum(len(piece.inputs) for piece in pieces)
+        assert lasting == (made.most_parts(step) if parts > 1 else sequence_length)
+        targets.append([int((piece.targets != NO_TARGET).sum()) for piece in pieces])
+        shares = [piece.target_share for piece in pieces]
+        assert all(0 <= share <= 1 for share in shares)
+    assert all(sum(counts) > 0 for counts in zip(*targets, strict=True))
+
+
+def predictions_by_stream(batches: list[Batch]) -> list[list[tuple[int, int]]]:
+    found: list[list[tuple[int, int]]] = [[] for _ in batches[0].reset]
+    for batch in batches:
+        for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
+            for column, target in enumerate(targets.tolist()):
+                if target != NO_TARGET:
+                    found[column].append((int(inputs[column]), target))
+    return found
+
+
 @given(segments())
 def test_a_text_too_small_counts_what_a_border_costs(drawn: tuple[list[int], int, int]) -> None:
     lengths, _, sequence_length = drawn

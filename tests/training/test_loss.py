@@ -45,6 +45,13 @@ def test_without_regularisers_the_mean_cross_entropy_over_real_targets_is_minimi
     assert value() == pytest.approx((expected, expected))
 
 
+def test_a_process_without_a_target_adds_nothing_to_the_loss() -> None:
+    none = torch.full_like(targets(), NO_TARGET)
+    config = TrainingConfig(label_smoothing=0.1)
+    loss = sequence_loss(reading(), none, config, target_share=0.0)
+    assert loss.minimized.item() == loss.nats.item() == 0.0
+
+
 def test_label_smoothing_mixes_the_target_with_all_symbols_and_reports_the_plain_loss() -> None:
     p = reading().logits.detach().log_softmax(-1).flatten(0, 1)
     kept = targets().flatten() != NO_TARGET

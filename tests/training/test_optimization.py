@@ -177,7 +177,7 @@ STATES: dict[str, tuple[dict[str, torch.Tensor | None], str]] = {
     "negative square": ({"1.exp_avg_sq": torch.tensor([1.0, -1.0])}, "damaged"),
     "no step": ({"1.step": torch.tensor(0.0)}, "damaged"),
     "negative step": ({"1.step": torch.tensor(-3.0)}, "damaged"),
-    "step of the future": ({"1.step": torch.tensor(4.0)}, "damaged"),
+    "step of the future": ({"1.step": torch.tensor(13.0)}, "damaged"),
 }
 
 

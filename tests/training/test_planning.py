@@ -6,7 +6,7 @@ import pytest
 
 from nextchar.config import Config
 from nextchar.errors import ConfigError
-from nextchar.training.planning import Cost, plan
+from nextchar.training.planning import WINDOW_GROWTH, Cost, plan
 
 
 def weights(config: Config) -> int:
@@ -37,6 +37,12 @@ def test_the_steps_fill_the_time_that_validations_leave() -> None:
     config = planned(100.0, 1_000_000, hidden_size=128)
     step = 6 * weights(config) * 32 * 64 / 1e11
     assert config.training.steps * step == pytest.approx(100.0 - 10 * 0.2, abs=2 * step)
+
+
+def test_windows_grow_unless_they_are_short_or_the_user_says_otherwise() -> None:
+    assert planned(60, 1_000_000).training.window_growth == WINDOW_GROWTH
+    assert planned(60, 1_000_000, window_growth=0.0).training.window_growth == 0
+    assert planned(60, 1_000_000, sequence_length=8).training.window_growth == 0
 
 
 def test_more_time_takes_a_larger_network() -> None:

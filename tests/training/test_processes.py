@@ -54,6 +54,7 @@ OPTIONS = dict(TINY_OPTIONS) | {
     "temporal_activation_regularization": 1.0,
     "l2_penalty": 1e-4,
     "ema_decay": 0.9,
+    "window_growth": 0.7,
     "schedule": "plateau",
     "steps": 30,
     "validate_every": 1,

@@ -37,7 +37,7 @@ def test_the_progress_of_any_version_is_read() -> None:
         ({"step": 10}, "best_step is 15, but step is 10"),
         ({"loss_sum": float("nan")}, "loss_sum must be finite"),
         ({"loss_count": -1}, "loss_count must be at least 0"),
-        ({"loss_count": 21}, "loss_count is 21, but step is 20"),
+        ({"loss_count": 81}, "loss_count is 81, but step is 20"),
         ({"rate_factor": 0}, "rate_factor must be above 0"),
         ({"rate_factor": 1.5}, "rate_factor must be above 0 and at most 1"),
         ({"seconds": -1}, "seconds must be at least 0"),

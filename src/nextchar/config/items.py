@@ -72,6 +72,7 @@ class ItemRunConfig(RunConfig):
             "sequence_length",
             "temporal_activation_regularization",
             "tied",
+            "window_growth",
         }
     )
 

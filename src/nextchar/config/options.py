@@ -147,6 +147,7 @@ class LanguageModelOptions(
     tied: bool
     batch_norm: bool
     sequence_length: int
+    window_growth: float
     reset_probability: float
     minutes: float | None
     activation_regularization: float
@@ -164,6 +165,7 @@ class TrialOptions(
     tied: bool
     batch_norm: bool
     sequence_length: int
+    window_growth: float
     reset_probability: float
     activation_regularization: float
     temporal_activation_regularization: float
@@ -179,6 +181,7 @@ class FoldOptions(
     tied: bool
     batch_norm: bool
     sequence_length: int
+    window_growth: float
     reset_probability: float
     minutes: float | None
     activation_regularization: float

@@ -32,6 +32,12 @@ class TrainingConfig(Section):
     sequence_length: int = option(
         64, "Length of truncated backpropagation through time, in symbols (T).", at_least=1
     )
+    window_growth: float = option(
+        0.0,
+        "Share of the steps that read a window in parts, with an update after each: first "
+        "quarters, then halves.",
+        at_least=0, at_most=1,
+    )  # fmt: skip
     reset_probability: float = option(
         0.03,
         "Probability of resetting a stream's state before a step, to train the network to start "

@@ -52,7 +52,7 @@ class ItemObjective(Objective):
             pool=items.pool,
         )
 
-    def compute_loss(self, step: int) -> Loss:
+    def compute_loss(self, step: int, part: int = 0, parts: int = 1) -> Loss:  # noqa: ARG002
         """Return the loss of a step's items, or of this process's share; see ``ItemBatches``."""
         training, items = self._model.config.training, self.batches.batch(step)
         batch = ItemBatch.share(items, rank=self._rank, world=self._world)

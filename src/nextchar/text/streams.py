@@ -119,39 +119,61 @@ class Streams:
         if self._predictions < self.batch_size * self.sequence_length:
             raise TextError(self._too_small())
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of a step ≥ 0, in constant time.
+    def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
+        """Return the batch of a step ≥ 0, or a part of it, in constant time.
+
+        The parts follow each other in time, and each has a target in at least one stream. A step
+        has at most ``most_parts`` of them.
 
         Raises
         ------
         CorpusError
             The file of the ids was modified, or cannot be read.
         """
+        firsts, counts, begins_segment = self._places(step)
+        longest = int(counts.max())
+        begin, end = part * longest // parts, (part + 1) * longest // parts
+        length = self.sequence_length if parts == 1 else end - begin
+        counts = np.clip(counts - begin, 0, length)
+        own = slice(self.rank * self._share, (self.rank + 1) * self._share)
+        counts_here = counts[own]
+        first = np.where(counts_here > 0, firsts[own] + begin, firsts[own])
+        ids, begins = self._read(first, first + counts_here + 1)
+        places = np.arange(length + 1)[:, None]
+        window = ids.take(begins + np.minimum(places, counts_here)).astype(np.int64)
+        inputs, targets = window[:-1], window[1:]
+        if counts_here.min() < length:
+            inside = places[:-1] < counts_here
+            last = np.maximum(counts_here - 1, 0)
+            inputs = np.where(inside, inputs, window[last, np.arange(self._share)])
+            targets = np.where(inside, targets, NO_TARGET)
+        fresh = begins_segment | self._resets(step) if part == 0 else np.zeros_like(begins_segment)
+        return Batch(
+            inputs=inputs,
+            targets=targets,
+            reset=fresh[own],
+            target_share=int(counts_here.sum()) / int(counts.sum()),
+        )
+
+    def most_parts(self, step: int) -> int:
+        """Return the largest number of parts of a step's batch."""
+        return int(self._places(step)[1].max())
+
+    def epoch(self, step: int) -> float:
+        """Return the number of epochs completed before a step."""
+        return step * self.batch_size / self._windows
+
+    def _places(self, step: int) -> tuple[Places, Places, NDArray[np.bool_]]:
+        """Return the first symbol and the number of targets of each stream's window, int64[B].
+
+        The third array marks windows at the start of a segment, bool[B].
+        """
         windows = (self._stream_starts + step) % self._windows
         segments = np.searchsorted(self._first_windows, windows, side="right") - 1
         offsets = (windows - self._first_windows[segments]) * self.sequence_length
         starts, lasts = self._bounds[:, segments]
         counts = np.minimum(lasts - starts - offsets, self.sequence_length)
-        own = slice(self.rank * self._share, (self.rank + 1) * self._share)
-        first, counts_here = (starts + offsets)[own], counts[own]
-        ids, begins = self._read(first, first + counts_here + 1)
-        places = np.arange(self.sequence_length + 1)[:, None]
-        window = ids.take(begins + np.minimum(places, counts_here)).astype(np.int64)
-        inputs, targets = window[:-1], window[1:]
-        if counts_here.min() < self.sequence_length:
-            inside = places[:-1] < counts_here
-            inputs = np.where(inside, inputs, window[counts_here - 1, np.arange(self._share)])
-            targets = np.where(inside, targets, NO_TARGET)
-        return Batch(
-            inputs=inputs,
-            targets=targets,
-            reset=((offsets == 0) | self._resets(step))[own],
-            target_share=int(counts_here.sum()) / int(counts.sum()),
-        )
-
-    def epoch(self, step: int) -> float:
-        """Return the number of epochs completed before a step."""
-        return step * self.batch_size / self._windows
+        return starts + offsets, counts, offsets == 0
 
     def _resets(self, step: int) -> NDArray[np.bool_]:
         """Draw the random resets of all streams before a step, bool[B]."""

@@ -104,6 +104,7 @@ class Extension:
             steps=self.steps,
             learning_rate=self.learning_rate,
             minutes=self.minutes,
+            window_growth=0.0,  # for the first steps of a network
             validate_every=self.validate_every or _given_interval(config),
         )
 

@@ -63,13 +63,19 @@ def sequence_loss(
         process's contribution to the means over the step.
     """
     logits, symbols = reading.logits.flatten(0, 1), targets.flatten()
+    # Without a target, the mean is not a number.
+    reduction = "mean" if target_share > 0 else "sum"
     minimized = target_share * functional.cross_entropy(
-        logits, symbols, ignore_index=NO_TARGET, label_smoothing=config.label_smoothing
+        logits,
+        symbols,
+        ignore_index=NO_TARGET,
+        reduction=reduction,
+        label_smoothing=config.label_smoothing,
     )
     nats = minimized.detach()
     if config.label_smoothing > 0:
         nats = target_share * functional.cross_entropy(
-            logits.detach(), symbols, ignore_index=NO_TARGET
+            logits.detach(), symbols, ignore_index=NO_TARGET, reduction=reduction
         )
     alpha = stream_share * config.activation_regularization
     beta = stream_share * config.temporal_activation_regularization

@@ -79,8 +79,12 @@ class Objective(ABC):
     symbols_per_char: float = 1.0
 
     @abstractmethod
-    def compute_loss(self, step: int) -> Loss:
-        """Return the loss on the batch of a step."""
+    def compute_loss(self, step: int, part: int = 0, parts: int = 1) -> Loss:
+        """Return the loss on the batch of a step, or on a part of it."""
+
+    def most_parts(self, step: int) -> int:  # noqa: ARG002  (items have no parts)
+        """Return the largest number of parts of a step's batch."""
+        return 1
 
     @abstractmethod
     def symbols(self, step: int) -> int:
@@ -145,15 +149,16 @@ class StreamObjective(Objective):
         self._state: State = network.initial_state(own)
         self._newest = self._state
 
-    def compute_loss(self, step: int) -> Loss:
+    def compute_loss(self, step: int, part: int = 0, parts: int = 1) -> Loss:
         """Return the loss on the windows of a step; see ``Streams.batch``."""
-        batch = self._streams.batch(step)
+        batch = self._streams.batch(step, part, parts)
         inputs, targets, fresh = (
             on_device(torch.from_numpy(values), self._device)
             for values in (batch.inputs, batch.targets, batch.reset)
         )
         state = clear(self._state, fresh) if batch.reset.any() else self._state
-        self._generator.manual_seed(seed_of(self._config.seed, step))
+        seed = seed_of(self._config.seed, step)
+        self._generator.manual_seed(seed if part == 0 else seed_of(seed, part))
         with computing_in(arithmetic_of(self._config.precision), self._device):
             reading = self._network.read(inputs, state, generator=self._generator)
         self._newest = detach(reading.state)
@@ -164,6 +169,10 @@ class StreamObjective(Objective):
             target_share=batch.target_share,
             stream_share=1 / self._streams.world,
         )
+
+    def most_parts(self, step: int) -> int:
+        """Return the number of targets of the longest window."""
+        return self._streams.most_parts(step)
 
     def symbols(self, step: int) -> int:  # noqa: ARG002  (the same for all steps)
         """Return B · T."""

@@ -1,6 +1,6 @@
 """Optimisers, learning-rate schedules, weight penalties and gradient clipping.
 
-A *step* is one update of the weights, counted from 0.
+A *step* is one batch, counted from 0; it updates the weights at most ``MOST_PARTS`` times.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from nextchar.config import TrainingConfig
 from nextchar.errors import RunError
 from nextchar.nn.parameters import TensorLayout, layouts_of, require_finite, require_layouts
+from nextchar.training.window_growth import MOST_PARTS
 
 _COUNTER = "step"  # in the state of a parameter: the number of its updates
 _SQUARES = ("exp_avg_sq", "square_avg")
@@ -129,7 +130,7 @@ def load_optimizer_tensors(
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, _, part = name.partition(".")
-        most = steps if part == _COUNTER else math.inf
+        most = MOST_PARTS * steps if part == _COUNTER else math.inf
         least = {_COUNTER: 1, **dict.fromkeys(_SQUARES, 0)}.get(part, -math.inf)
         if tensor.numel() and not least <= tensor.min() <= tensor.max() <= most:
             raise RunError(

@@ -7,6 +7,7 @@ The rules, in order; the experiments behind them are in docs/benchmarks.md:
   thousand symbols, the time is the tighter limit.
 - The learning rate is inversely proportional to the square root of the width.
 - The budget is filled with steps, up to a hundred epochs over the text.
+- Windows of 16 symbols or more grow during most of the steps (``training.window_growth``).
 - Dropout grows with the epochs and with the weights per symbol of text. It applies to the outputs
   and, at a quarter of the probability, to the embedding. Strong dropout also applies to the
   recurrent weights, with a probability that grows with the epochs to nearly that of the outputs.
@@ -30,6 +31,8 @@ MAX_EPOCHS = 100
 RATE_AT_256 = 1e-2
 STRONG_DROPOUT = 0.2
 EPOCHS_FOR_WEIGHT_DROPOUT = 70
+WINDOW_GROWTH = 0.6
+LEAST_WINDOW_TO_GROW = 16
 VALIDATIONS = 10
 VALIDATION_SHARE = 0.1
 TRAINING_SHARE = 0.2  # minimum share of the budget, even if preparation then makes it overrun
@@ -101,7 +104,7 @@ def plan(
     if regularized.network != config.network:  # Dropout makes a step slower.
         cost = measure(regularized)
         config = _with_steps(regularized, given, symbols, left(), cost)
-    return config, cost
+    return _with_growth(config, given), cost
 
 
 def most_steps(symbols: int, training: TrainingConfig) -> int:
@@ -164,6 +167,13 @@ def _with_rate(config: Config, given: Collection[str]) -> Config:
         return config
     rate = RATE_AT_256 * math.sqrt(256 / config.network.hidden_size)
     return config.with_options(learning_rate=float(f"{min(rate, RATE_AT_256):.2g}"))
+
+
+def _with_growth(config: Config, given: Collection[str]) -> Config:
+    """Return the configuration with windows that grow; the pace follows their slower steps."""
+    if "window_growth" in given or config.training.sequence_length < LEAST_WINDOW_TO_GROW:
+        return config
+    return config.with_options(window_growth=WINDOW_GROWTH)
 
 
 def _with_steps(

@@ -1,5 +1,8 @@
 """One training step: loss, gradients, penalties, clipping, optimiser, average.
 
+Early in the schedule a step may read its batch in parts, with an update after each
+(``training.window_growth``).
+
 This module writes no files. ``training.trainer`` adds validation, checkpoints and resuming; the
 planner uses the stepper alone to measure the time of a step.
 
@@ -38,8 +41,9 @@ from nextchar.training.scaling import LossScale
 from nextchar.training.snapshot import restore_tensors, tensors_of
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
+from nextchar.training.window_growth import parts_at
 
-READ_EVERY = 32  # steps on a GPU between two reads of the loss
+READ_EVERY = 32  # updates on a GPU between two reads of the loss
 
 
 def _nowhere() -> Path | None:
@@ -110,6 +114,7 @@ class Stepper:
         self._scale = LossScale(config, self._device)
         self._pending = PendingMetrics(self._device)
         self._norms = torch.empty(0)
+        self._part, self._parts = 0, 1
         self._checkpointed_in = checkpointed_in
 
     @property
@@ -118,10 +123,10 @@ class Stepper:
         return self._pending.count == 0
 
     def step(self, requests: Requests = NO_REQUESTS) -> None:
-        """Update the weights once.
+        """Update the weights from the batch of a step: once, or after each part of its windows.
 
         On a CPU the loss is read before the weights change. On a GPU the losses and requests of
-        ``READ_EVERY`` steps are read together, to avoid waiting for the device at each step.
+        at least ``READ_EVERY`` updates are read together, to avoid waiting for the device.
 
         Parameters
         ----------
@@ -139,7 +144,24 @@ class Stepper:
         self.learning_rate = scheduled * self.state.rate_factor
         set_learning_rate(self._optimizer, self.learning_rate)
         self._freezing.begin(number)
-        loss = self.objective.compute_loss(number)
+        parts = min(
+            parts_at(self.config, position, self.first_step), self.objective.most_parts(number)
+        )
+        for part in range(parts):
+            # Requests read with an earlier part would be lost.
+            self._update(part, parts, requests if part == parts - 1 else NO_REQUESTS)
+        if self.average is not None:
+            advance = position_of(number + 1, self.state, self.config) - position
+            self.average.update(self.network, number, position, advance)
+        self.state.step += 1
+        if self._pending.count >= READ_EVERY:
+            self.read()
+
+    def _update(self, part: int, parts: int, requests: Requests) -> None:
+        """Update the weights from a part of the batch."""
+        number = self.state.step
+        self._part, self._parts = part, parts
+        loss = self.objective.compute_loss(number, part, parts)
         self._optimizer.zero_grad(set_to_none=True)
         self._scale.scaled(loss.minimized).backward()  # type: ignore[no-untyped-call]
         metrics = self._all_reduce(loss.nats, requests)
@@ -153,12 +175,6 @@ class Stepper:
             self.read()
         self._scale.step(self._optimizer)
         self.objective.keep()
-        if self.average is not None:
-            advance = position_of(number + 1, self.state, self.config) - position
-            self.average.update(self.network, number, position, advance)
-        self.state.step += 1
-        if self._pending.count == READ_EVERY:
-            self.read()
 
     def read(self) -> None:
         """Copy the pending metrics to the host.
@@ -264,5 +280,7 @@ class Stepper:
     def _where(self) -> str:
         step = self.state.step
         if self._device.type == "cpu":
+            if self._part > 0:
+                return f"in part {self._part + 1} of {self._parts} of step {step + 1}"
             return f"at step {step + 1}, which did not change the weights"
-        return f"in the {self._pending.count} steps before step {step + 1}"
+        return f"in the {self._pending.count} updates before step {step + 1}"

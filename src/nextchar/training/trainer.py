@@ -25,32 +25,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from nextchar.config import TrainingConfig
-from nextchar.errors import Interrupted, RunError
+from nextchar.errors import Interrupted
 from nextchar.nn.parameters import named_tensors
 from nextchar.nn.trainable import Trainable
-from nextchar.storage import make_folder, storage_errors
 from nextchar.training.averaging import in_evaluation
-from nextchar.training.checkpoint import (
-    KEPT_FOLDER,
-    LAST_FILE,
-    METRICS_FILE,
-    MODEL_FILE,
-    PREVIOUS_FILE,
-    keep_previous,
-    kept_file,
-    kept_steps,
-    load_tensors,
-    save_tensors,
-)
+from nextchar.training.checkpoint import LAST_FILE, load_tensors
 from nextchar.training.clock import Clock
 from nextchar.training.events import Event, Listener, Noticed, StepDone, Validated, tell
 from nextchar.training.extension import is_finished, progress_from
 from nextchar.training.freezing import GrownWeight
 from nextchar.training.interruption import StopSignals
-from nextchar.training.metrics import append_row, cut_rows, row_of
+from nextchar.training.metrics import row_of
 from nextchar.training.objective import Objective, ValidationResult
 from nextchar.training.pacing import (
     Pace,
@@ -62,6 +48,7 @@ from nextchar.training.pacing import (
 )
 from nextchar.training.processes import Processes
 from nextchar.training.requests import Requests
+from nextchar.training.run_writer import RunWriter
 from nextchar.training.stepper import Stepper
 from nextchar.training.stopping import note_validation, reason_of, stops_early
 from nextchar.training.threads import ThreadTrials
@@ -147,7 +134,7 @@ class Trainer:
         self._command = command
         self._first_step = first_step
         self._most_steps = most_steps
-        self._seal = seal
+        self._writer = RunWriter(folder, seal)
         self._clock = Clock(config.checkpoint_seconds)
         self._pace: Pace | None = None
         self._threads: ThreadTrials | None = None
@@ -203,7 +190,7 @@ class Trainer:
         self._pace = self._new_pace()
         self._told_steps, self._told_at = self.steps, self._clock.seconds()
         with self._signals, self._trials_of_threads():
-            if not (self.folder / LAST_FILE).exists():
+            if not self._writer.has_state:
                 self.save()  # From here on the run can be resumed.
             while not self.is_finished:
                 self.step()
@@ -251,8 +238,7 @@ class Trainer:
         tensors = self._stepper.snapshot()
         self.progress.seconds = self._clock.seconds()
         if self._processes.is_first:
-            keep_previous(self.folder)
-            self._write(LAST_FILE, tensors, dataclasses.asdict(self.progress))
+            self._writer.save_state(tensors, self.progress)
         self._clock.saved()
 
     def restore(self) -> None:
@@ -266,20 +252,12 @@ class Trainer:
             The checkpoint is damaged or of another network, or it is missing although the run has
             results, which a new start would overwrite.
         """
-        metrics, results = self.folder / METRICS_FILE, (MODEL_FILE, PREVIOUS_FILE)
-        if (self.folder / LAST_FILE).exists():
+        if self._writer.has_state:
             self._restore_last()
-        elif any((self.folder / name).exists() for name in results) or (
-            metrics.exists() and metrics.stat().st_size
-        ):
-            raise RunError(
-                f"{self.folder} cannot be resumed: {LAST_FILE}, which holds the state of the "
-                "training, is missing"
-            )
+        else:
+            self._writer.require_startable()
         if self._processes.is_first:
-            cut_rows(metrics, self.progress.metrics_size)
-            lost = [step for step in kept_steps(self.folder) if step > self.progress.step]
-            self._forget(lost)
+            self._writer.cut_after(self.progress)
 
     def _restore_last(self) -> None:
         tensors, content = load_tensors(self.folder / LAST_FILE)
@@ -390,24 +368,11 @@ class Trainer:
         if is_best:
             name = f"validation_nats_per_{self.objective.unit}"
             content = {"step": progress.step, name: progress.best_nats}
-            self._write(MODEL_FILE, named_tensors(self.network), content)
+            self._writer.save_best(named_tensors(self.network), content)
         if self.config.keep_checkpoints:
-            kept = kept_file(progress.step)
-            with storage_errors(self.folder / kept):
-                make_folder(self.folder / KEPT_FOLDER)
-            self._write(kept, named_tensors(self.network), {"step": progress.step})
-            self._forget(kept_steps(self.folder)[: -self.config.keep_checkpoints])
+            most = self.config.keep_checkpoints
+            self._writer.keep(named_tensors(self.network), progress.step, most=most)
         return None if self._sample is None else self._sample(progress.step)
-
-    def _write(self, name: Path, tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> None:
-        save_tensors(self.folder / name, tensors, content, seal=self._seal)
-
-    def _forget(self, steps: Sequence[int]) -> None:
-        """Delete the kept weights of these steps."""
-        for step in steps:
-            path = self.folder / kept_file(step)
-            with storage_errors(path):
-                path.unlink()
 
     def _report(
         self, result: ValidationResult | None, *, is_best: bool, sample: str | None
@@ -430,7 +395,7 @@ class Trainer:
             sample=sample,
         )
         row = row_of(event, epochs=self.objective.epochs(event.step))
-        progress.metrics_size = append_row(self.folder / METRICS_FILE, row)
+        progress.metrics_size = self._writer.append(row)
         self._tell(event)
 
     def _follow_plateau(self, *, is_best: bool) -> None:
@@ -445,7 +410,7 @@ class Trainer:
             progress.stale_validations = 0
 
     def _checkpointed_in(self) -> Path | None:
-        return self.folder if (self.folder / LAST_FILE).exists() else None
+        return self.folder if self._writer.has_state else None
 
     def _tell(self, event: Event) -> None:
         tell(self._listeners, event)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from nextchar.config.records import bounded
+from nextchar.training.window_growth import MOST_PARTS
 
 # Missing in checkpoints of older versions.
 LATER_FIELDS = (
@@ -33,7 +34,8 @@ class TrainerState:
     step
         Optimiser steps done; also the position in the streams.
     loss_sum, loss_count
-        Sum and number of the training losses since the last validation, in nats per prediction.
+        Sum and number of the training losses since the last validation, in nats per prediction;
+        one for each update.
     best_nats, best_value, best_step
         The validation loss of the best weights (nats per unit), their value of the criterion
         (``objective.ValidationResult``), and their step.
@@ -90,8 +92,9 @@ class TrainerState:
     @property
     def contradiction(self) -> str | None:
         """A value that cannot be, given the others; ``None`` if there is none."""
+        if self.loss_count > MOST_PARTS * self.step:
+            return f"loss_count is {self.loss_count}, but step is {self.step}"
         counts = {
-            "loss_count": self.loss_count,
             "stale_validations": self.stale_validations,
             "validations_waited": self.validations_waited,
             "best_step": self.best_step or 0,

@@ -168,7 +168,7 @@ class NewLanguageModel:
 
         planned, cost = plan(
             config,
-            self.given | self._sizes_kept,
+            self.given | self._not_planned,
             symbols=len(corpus.original),  # Augmented copies do not count as new text.
             seconds_left=seconds_left,
             measure=measure,
@@ -181,9 +181,9 @@ class NewLanguageModel:
         return planned, cost.validation_seconds
 
     @property
-    def _sizes_kept(self) -> set[str]:
-        """The sizes fixed by the pretrained run or the vectors."""
-        kept = {"hidden_size"} if self.source is not None else set()
+    def _not_planned(self) -> set[str]:
+        """The options fixed by the pretrained run or the vectors."""
+        kept = {"hidden_size", "window_growth"} if self.source is not None else set()
         return kept | ({"embedding_size"} if self.vectors is not None else set())
 
     def _initial_network(self, folder: Path, config: Config, vocabulary: Vocabulary) -> Network:
