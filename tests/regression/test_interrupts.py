@@ -15,10 +15,12 @@ from typing import NoReturn
 
 import pytest
 
+from nextchar.errors import Interrupted
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.training import train
 from nextchar.runs import training as runs
 from nextchar.training.checkpoint import load_tensors
+from nextchar.training.events import Event, Preparing
 from nextchar.training.metrics import append_row
 from nextchar.training.trainer import Trainer
 from tests.conftest import (
@@ -81,6 +83,26 @@ def test_a_signal_stops_training_after_a_save_and_resume_makes_it_whole(
     nextchar("info", out).succeeded()
     nextchar("train", "--resume", out).succeeded()
     require_same_training(out, uninterrupted)
+
+
+def test_ctrl_c_while_the_text_is_counted_names_the_way_on(
+    texts: Path, tmp_path: Path, short: Path
+) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Preparing) and event.stage == "counting the text":
+            raise KeyboardInterrupt
+
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match="is trained, but not complete") as caught:
+        train(texts / "english.txt", out, listeners=[interrupt], **SHORT_OPTIONS)
+    assert str(caught.value).endswith(f"Complete it with: nextchar train --resume {out}")
+    assert not (out / "experts.safetensors").exists()
+    LanguageModel.load(out).generate(length=5, seed=1)
+    runs.resume(out)
+    assert (out / "README.md").exists()
+    assert (out / "experts.safetensors").read_bytes() == (
+        short / "experts.safetensors"
+    ).read_bytes()
 
 
 def test_resume_goes_on_as_often_as_it_is_stopped(

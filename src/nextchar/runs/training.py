@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, TypedDict
 
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
-from nextchar.errors import RunError
+from nextchar.errors import Interrupted, RunError
 from nextchar.run_files.seals import next_seal
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
@@ -267,7 +268,14 @@ def _fit(task: Task, opened: OpenRun, folder: Path, start: Start) -> Result:
         trainer.fit(_seconds_of(training, opened, start))
 
         def finish() -> dict[str, Any]:
-            opened.complete(listeners, trained=not was_finished)
+            try:
+                opened.complete(listeners, trained=not was_finished)
+            except KeyboardInterrupt as error:
+                raise Interrupted(
+                    f"{folder} is trained, but not complete. Complete it with: "
+                    f"{task.command} --resume {folder}",
+                    signal.SIGINT,
+                ) from error
             result = opened.result(trainer)
             card = opened.card(result, trainer).encode("utf-8", "backslashreplace")
             write_bytes(folder / CARD_FILE, card)
