@@ -215,8 +215,8 @@ def measure_nextchar(source: Path, held_out: str, seconds: float, seed: int) -> 
         result = nextchar.train(source, run, minutes=seconds / 60, seed=seed)
         took = time.perf_counter() - began
         model = nextchar.LanguageModel.load(run)
+        found = model.evaluate(held_out, exact=True, experts="fixed")  # reads the run's experts
     network, training = model.config.network, model.config.training
-    found = model.evaluate(held_out, exact=True, experts="fixed")
     return {
         "cell": network.cell, "hidden_size": network.hidden_size, "layers": network.layers,
         "parameters": result.parameters, "precision": training.precision, "steps": result.steps,
