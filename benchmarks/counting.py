@@ -49,7 +49,7 @@ def main() -> None:
     options = parser.parse_args()
     characters = options.megabytes * MEGABYTE
     text = source(characters) if options.text is None else options.text.read_text(encoding="utf-8")
-    vocabulary = learn("char", [text], 100)
+    vocabulary = learn("char", [text], 1)
     ids = vocabulary.encode(text)
     del text
     Experts.count(ids[:4096], vocabulary, 8, most_bytes=MOST_BYTES)  # compiles

@@ -38,6 +38,9 @@ def _micro_kernel_shape() -> tuple[int, int, int]:
 
 
 VECTOR_BYTES, ROWS, VECTORS = _micro_kernel_shape()
+# Lines of weights that are packed together. Lines a power of two apart share few sets of the cache,
+# so more of them would exclude each other.
+_LINES_TOGETHER = 8
 # For a single row: enough independent sums to hide the latency of an addition.
 VECTORS_OF_A_ROW = min(8, 256 // VECTOR_BYTES)
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
@@ -209,11 +212,13 @@ def pack_columns(weight: Array, units: Units, panels: Array) -> None:
     """Pack the columns of some units of weight [K, H], for x · W."""
     K = len(weight)
     C = panels.shape[1] // K
-    for place in range(len(panels)):
-        panel, start = panels[place], units[0] + place * C
-        count = max(0, min(C, units[1] - start))
-        for k in range(K):
-            for column in range(count):
-                panel[k * C + column] = weight[k, start + column]
-            for column in range(count, C):
-                panel[k * C + column] = 0
+    for begin in range(0, K, _LINES_TOGETHER):
+        end = min(K, begin + _LINES_TOGETHER)
+        for place in range(len(panels)):
+            panel, start = panels[place], units[0] + place * C
+            count = max(0, min(C, units[1] - start))
+            for k in range(begin, end):
+                for column in range(count):
+                    panel[k * C + column] = weight[k, start + column]
+                for column in range(count, C):
+                    panel[k * C + column] = 0
