@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import nextchar
+from nextchar.config import NetworkConfig
 from nextchar.errors import ConfigError
+from nextchar.nn import autotune
 from nextchar.nn.kernels import gemm_int16
 from nextchar.nn.precision import has_int16
 from nextchar.runs.training import resume
@@ -61,3 +63,13 @@ def test_a_run_of_another_processor_goes_on_in_float32_and_says_so(
     assert resumed.steps == trained.steps
     there = nextchar.LanguageModel.load(run).evaluate(text.read_text(encoding="utf-8"))
     assert there.nats_per_char == pytest.approx(here.nats_per_char, rel=1e-4)
+
+
+def test_auto_is_float32_on_a_processor_without_fast_products(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("has_bfloat16", "has_int16"):
+        monkeypatch.setattr(autotune, name, lambda _device: False)
+    for hidden_size in (8, 64):  # the trial of a product this small is noise
+        config = NetworkConfig(hidden_size=hidden_size)
+        assert autotune.fastest_arithmetic(config, 4, torch.device("cpu")) == "float32"

@@ -39,6 +39,8 @@ def fastest_arithmetic(
     """
     layer = build_cell(config, config.hidden_size)
     if not supports_integers(layer) or not has_int16(device):
+        if not has_bfloat16(device):
+            return "float32"
         low, usual = (_product(batch, config.hidden_size, device, each) for each in _DTYPES)
         return "bfloat16" if _seconds(low) * _CLEARLY < _seconds(usual) else "float32"
     if not has_bfloat16(device):

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from nextchar.nn.cell import Cell, CellState, Embedded, GatedCell, Inputs, LinearCell, positions
 from nextchar.nn.cells import GRUCell, LSTMCell, RNNCell
-from nextchar.nn.kernels.hardware import INTEGER_LANES
+from nextchar.nn.kernels.hardware import INTEGER_LANES, has_bfloat16
 from nextchar.nn.precision import are_integers_wanted
 from nextchar.nn.scan import linear_recurrence
 
@@ -61,8 +61,13 @@ def choose_path(cell: Cell, inputs: Inputs) -> Path:
 
 
 def _fused_is_faster(cell: Cell) -> bool:
-    """Return True for an lstm in bfloat16, unless it is wide and trains, as measured on CPUs."""
+    """Return True for an lstm in bfloat16, unless it is wide and trains, as measured on CPUs.
+
+    oneDNN has no lstm in bfloat16 for a processor without bfloat16 products.
+    """
     if not isinstance(cell, LSTMCell) or _product_dtype(cell.bias) != torch.bfloat16:
+        return False
+    if not has_bfloat16(cell.bias.device):
         return False
     return not (torch.is_grad_enabled() and cell.hidden_size > LARGEST_FUSED_LSTM)
 
