@@ -226,7 +226,7 @@ def test_a_crash_in_the_middle_of_a_row_is_healed(
         return append_row(path, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr("nextchar.training.trainer.append_row", write_or_crash)
+        patch.setattr("nextchar.training.run_writer.append_row", write_or_crash)
         with pytest.raises(Crash):
             train(texts / "english.txt", out, **SHORT_OPTIONS)
     nextchar("info", out).succeeded()
