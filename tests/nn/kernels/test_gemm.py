@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextchar.compilation.jit import compiled_for_threads
-from nextchar.nn.kernels.gemm import multiply, pack_columns, pack_rows, panel_columns
+from nextchar.nn.kernels.gemm import (
+    multiply,
+    multiply_columns,
+    multiply_rows,
+    pack_columns,
+    pack_rows,
+    panel_columns,
+)
 from nextchar.nn.kernels.slices import Array, Units
 
 
@@ -44,7 +51,7 @@ def product(xs: Array, panels: Array, columns: int) -> Array:
     dtype=st.sampled_from([np.float32, np.float64]),
     seed=st.integers(0, 99),
 )
-def test_packed_weights_multiply_like_the_weights(
+def test_products_with_packed_weights_and_in_place_are_those_of_the_weights(
     rows: int, inner: int, hidden: int, gates: int, cut: tuple[float, float], dtype: type, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -57,6 +64,9 @@ def test_packed_weights_multiply_like_the_weights(
     packed_rows(weight, gates, units, panels)
     own = weight.reshape(gates, hidden, inner)[:, first:last].reshape(-1, inner)
     np.testing.assert_allclose(product(xs, panels, gates * count), xs @ own.T, rtol=0, atol=1e-4)
+    out: Array = np.full(gates * count, np.nan, dtype)
+    multiply_rows(xs[0], weight, gates, units, out)
+    np.testing.assert_allclose(out, own @ xs[0], rtol=0, atol=1e-4)
 
     square: Array = random.standard_normal((inner, hidden)).astype(dtype)
     panels = empty_panels(count, inner, dtype)
@@ -64,6 +74,9 @@ def test_packed_weights_multiply_like_the_weights(
     np.testing.assert_allclose(
         product(xs, panels, count), xs @ square[:, first:last], rtol=0, atol=1e-4
     )
+    out = np.full(count, np.nan, dtype)
+    multiply_columns(xs[0], square, units, out)
+    np.testing.assert_allclose(out, xs[0] @ square[:, first:last], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -1,12 +1,16 @@
 """Matrix products with weights that are used many times, in compiled code.
 
-The weights are packed into *panels* of a few columns. A *micro-kernel* computes some rows of the
-result for one panel and keeps their sums in vector registers over the whole inner dimension (Goto
-& van de Geijn 2008). A value of the result is the sum of its products in their order, for any
-number of rows, panels and threads.
+For several rows the weights are packed into *panels* of a few columns. A *micro-kernel* computes
+some rows of the result for one panel and keeps their sums in vector registers over the whole inner
+dimension (Goto & van de Geijn 2008). A value of the result is the sum of its products in their
+order, for any number of rows, panels and threads.
 
 LLVM does not generate such a loop from plain ones, so the micro-kernel is written in LLVM IR. On
 processors without the vectors below, LLVM splits each into narrower ones.
+
+A single row is too little work for packing: ``multiply_rows`` and ``multiply_columns`` read the
+weights in place. Their sums do not depend on the number of threads either, but are in another order
+than those of panels.
 
 Shapes: B rows, K inner dimension, N columns, C columns of a panel. float32 or float64.
 """
@@ -22,8 +26,13 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from nextchar.compilation.jit import compiled_for_threads, inlined, processor_has
-from nextchar.nn.kernels.slices import Array, Units
+from nextchar.compilation.jit import (
+    compiled_for_threads,
+    inlined,
+    processor_has,
+    use_widest_vectors,
+)
+from nextchar.nn.kernels.slices import Array, Units, of
 
 
 def _micro_kernel_shape() -> tuple[int, int, int]:
@@ -187,6 +196,38 @@ def multiply(xs: Array, panels: Array, out: Array) -> None:
         while row < B:
             _one(xs, row, panel, 0, C, out, place * C)
             row += 1
+
+
+@compiled_for_threads
+def multiply_rows(x: Array, weight: Array, gates: int, units: Units, out: Array) -> None:
+    """Multiply the rows of some units of each gate of weight [G·H, K] with x [K], in place."""
+    use_widest_vectors()
+    H, count = len(weight) // gates, units[1] - units[0]
+    for place in range(gates * count):
+        line = weight[place // count * H + units[0] + place % count]
+        total = x.dtype.type(0)
+        for k in range(len(x)):
+            total += x[k] * line[k]
+        out[place] = total
+
+
+@compiled_for_threads
+def multiply_columns(x: Array, weight: Array, units: Units, out: Array) -> None:
+    """Multiply x [K] with the columns of some units of weight [K, H], in place."""
+    use_widest_vectors()
+    count, fours = units[1] - units[0], len(x) // 4 * 4
+    for j in range(count):
+        out[j] = 0
+    for k in range(0, fours, 4):
+        a, b, c, d = x[k], x[k + 1], x[k + 2], x[k + 3]
+        of_a, of_b = of(weight[k], units), of(weight[k + 1], units)
+        of_c, of_d = of(weight[k + 2], units), of(weight[k + 3], units)
+        for j in range(count):
+            out[j] += a * of_a[j] + b * of_b[j] + c * of_c[j] + d * of_d[j]
+    for k in range(fours, len(x)):
+        a, of_a = x[k], of(weight[k], units)
+        for j in range(count):
+            out[j] += a * of_a[j]
 
 
 @inlined

@@ -40,7 +40,6 @@ from nextchar.nn.kernels.matmul import (
     load_rows,
     multiply_gradients,
     multiply_states,
-    space_of,
     store_gradients,
     store_states,
     write_product,
@@ -203,8 +202,8 @@ def gru_reset_after_sequence(
     worker, workers = join_pool(signals)
     if worker >= workers:
         return
-    units, own = share_of(arrays.hidden.shape[2], worker, workers), space_of(workspace, worker)
-    load_rows(weight, 3, units, own)
+    units = share_of(arrays.hidden.shape[2], worker, workers)
+    own = load_rows(workspace, worker, weight, 3, units)
     for t in range(len(arrays.row_index)):
         multiply_states(t, arrays.hidden, states, own)
         gru_reset_after_step(t, units, own.product, arrays)
@@ -228,9 +227,9 @@ def gru_reset_after_sequence_backward(
     worker, workers = join_pool(signals)
     if worker >= workers:
         return
-    units, own = share_of(d_initial.shape[1], worker, workers), space_of(workspace, worker)
+    units = share_of(d_initial.shape[1], worker, workers)
     d_recurrent, T = arrays.d_recurrent, len(arrays.d_outputs)
-    load_columns(weight, 3, units, own)
+    own = load_columns(workspace, worker, weight, 3, units)
     own.product[:] = 0
     for t in range(T - 1, -1, -1):
         gru_reset_after_step_backward(t, units, own.product, arrays)

@@ -43,7 +43,6 @@ from nextchar.nn.kernels.matmul import (
     load_rows,
     multiply_gradients,
     multiply_states,
-    space_of,
     store_gradients,
     store_states,
     write_product,
@@ -301,9 +300,8 @@ def gru_reset_before_sequence(
         return
     hidden, reset_hidden = arrays.hidden, arrays.reset_hidden
     units = share_of(hidden.shape[2], worker, workers)
-    own_rz, own_n = space_of(workspace_rz, worker), space_of(workspace_n, worker)
-    load_rows(weight_rz, 2, units, own_rz)
-    load_rows(weight_n, 1, units, own_n)
+    own_rz = load_rows(workspace_rz, worker, weight_rz, 2, units)
+    own_n = load_rows(workspace_n, worker, weight_n, 1, units)
     for t in range(len(arrays.row_index)):
         multiply_states(t, hidden, states, own_rz)
         gates_step(t, units, own_rz.product, arrays)
@@ -335,10 +333,9 @@ def gru_reset_before_sequence_backward(
     if worker >= workers:
         return
     units = share_of(d_initial.shape[1], worker, workers)
-    own_rz, own_n = space_of(workspace_rz, worker), space_of(workspace_n, worker)
     d_n, d_rz, T = arrays.d_candidate, arrays.d_reset_update, len(arrays.d_outputs)
-    load_columns(weight_rz, 2, units, own_rz)
-    load_columns(weight_n, 1, units, own_n)
+    own_rz = load_columns(workspace_rz, worker, weight_rz, 2, units)
+    own_n = load_columns(workspace_n, worker, weight_n, 1, units)
     own_rz.product[:] = 0
     for t in range(T - 1, -1, -1):
         candidate_step_backward(t, units, own_rz.product, arrays)

@@ -2,7 +2,8 @@
 
 With panels of int16 they are those of ``fixed_point``, which reads states and gradients as
 integers. Otherwise they are those of ``gemm``, which reads them as they are: the arrays of integers
-are then empty, and torch computes the gradient of the weights.
+are then empty, and torch computes the gradient of the weights. For a single stream, ``gemm`` reads
+the weights in place: there is no panel.
 
 Shapes are those of ``pointwise``, ``gemm`` and ``fixed_point``.
 """
@@ -28,7 +29,14 @@ from nextchar.nn.kernels.fixed_point import (
     quantize_gradients,
     quantize_states,
 )
-from nextchar.nn.kernels.gemm import multiply, pack_columns, pack_rows, panel_columns
+from nextchar.nn.kernels.gemm import (
+    multiply,
+    multiply_columns,
+    multiply_rows,
+    pack_columns,
+    pack_rows,
+    panel_columns,
+)
 from nextchar.nn.kernels.pointwise import Index
 from nextchar.nn.kernels.slices import Array, Units, add, copy, of, of_gate
 from nextchar.nn.kernels.threads import largest_share
@@ -40,9 +48,10 @@ class Workspace(NamedTuple):
     Attributes
     ----------
     panels
-        The packed weights, [W, P, inner · C]: P panels of C columns.
+        The packed weights, [W, P, inner · C]: P panels of C columns; [W, 0, inner · C] if the
+        weights are read in place.
     products
-        The results, [W, B, P · C].
+        The results, [W, B, N]. N is P · C, or the number of columns.
     factors
         The scale of each column of integers, [W, P · C], or [W, 0].
     """
@@ -53,11 +62,18 @@ class Workspace(NamedTuple):
 
 
 class WorkerSpace(NamedTuple):
-    """The part of a ``Workspace`` that belongs to one worker."""
+    """The part of a ``Workspace`` that belongs to one worker, and its part of the weights.
+
+    ``weight`` is [G·H, K]; the part is some units of each of the ``gates`` G in the forward pass,
+    and some columns in the backward pass.
+    """
 
     panels: Array
     product: Array
     factors: Array
+    weight: Array
+    gates: int
+    units: Units
 
 
 class QuantizedStates(NamedTuple):
@@ -147,38 +163,40 @@ def make_workspace(
         Whether it is a product of integers.
     """
     columns = COLUMNS if integers else panel_columns(like.itemsize)
-    count = -(-gates * largest_share(hidden_size, workers) // columns)
-    shape = (workers, count, inner * columns)
+    width = gates * largest_share(hidden_size, workers)
+    count = -(-width // columns)
+    in_place = streams == 1 and not integers
+    shape = (workers, 0 if in_place else count, inner * columns)
     panels = np.empty(shape, np.int16 if integers else like.dtype)
-    products = np.empty((workers, streams, count * columns), like.dtype)
+    products = np.empty((workers, streams, width if in_place else count * columns), like.dtype)
     factors = np.empty((workers, count * columns if integers else 0), np.float32)
     return Workspace(panels, products, factors)
 
 
 @inlined
-def space_of(workspace: Workspace, worker: int) -> WorkerSpace:
-    """Return the part of a worker."""
-    return WorkerSpace(
-        workspace.panels[worker], workspace.products[worker], workspace.factors[worker]
-    )
+def load_rows(
+    workspace: Workspace, worker: int, weight: Array, gates: int, units: Units
+) -> WorkerSpace:
+    """Return a worker's space, with its part of the weights [G·H, K] for the forward pass."""
+    panels, factors = workspace.panels[worker], workspace.factors[worker]
+    if panels.itemsize == INT16_BYTES:
+        pack_integer_rows(weight, gates, units, panels, factors)
+    else:
+        pack_rows(weight, gates, units, panels)
+    return WorkerSpace(panels, workspace.products[worker], factors, weight, gates, units)
 
 
 @inlined
-def load_rows(weight: Array, gates: int, units: Units, own: WorkerSpace) -> None:
-    """Pack a worker's part of the weights [G·H, K] for the forward pass."""
-    if own.panels.itemsize == INT16_BYTES:
-        pack_integer_rows(weight, gates, units, own.panels, own.factors)
+def load_columns(
+    workspace: Workspace, worker: int, weight: Array, gates: int, units: Units
+) -> WorkerSpace:
+    """Return a worker's space, with its columns of the weights [G·H, I] for the backward pass."""
+    panels, factors = workspace.panels[worker], workspace.factors[worker]
+    if panels.itemsize == INT16_BYTES:
+        pack_integer_columns(weight, gates, units, panels, factors)
     else:
-        pack_rows(weight, gates, units, own.panels)
-
-
-@inlined
-def load_columns(weight: Array, gates: int, units: Units, own: WorkerSpace) -> None:
-    """Pack a worker's part, some columns, of the weights [G·H, I] for the backward pass."""
-    if own.panels.itemsize == INT16_BYTES:
-        pack_integer_columns(weight, gates, units, own.panels, own.factors)
-    else:
-        pack_columns(weight, units, own.panels)
+        pack_columns(weight, units, panels)
+    return WorkerSpace(panels, workspace.products[worker], factors, weight, gates, units)
 
 
 @inlined
@@ -207,8 +225,10 @@ def multiply_states(t: int, hidden: Array, states: QuantizedStates, own: WorkerS
             states.integers[t % 2], own.panels, own.factors, states.scales, 0, 0, PAIRS_OF_STATES,
             own.product,
         )  # fmt: skip
-    else:
+    elif len(own.panels) > 0:
         multiply(hidden[t], own.panels, own.product)
+    else:
+        multiply_rows(hidden[t, 0], own.weight, own.gates, own.units, own.product[0])
 
 
 @inlined
@@ -222,8 +242,10 @@ def multiply_gradients(
             stored.integers[t % 2], own.panels, own.factors, stored.scales, t, T, chunk,
             own.product,
         )  # fmt: skip
-    else:
+    elif len(own.panels) > 0:
         multiply(d_gates[t % len(d_gates)], own.panels, own.product)
+    else:
+        multiply_columns(d_gates[t % len(d_gates), 0], own.weight, own.units, own.product[0])
 
 
 @inlined

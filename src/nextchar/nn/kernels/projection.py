@@ -31,7 +31,6 @@ from nextchar.nn.kernels.matmul import (
     make_workspace,
     multiply_gradients,
     multiply_states,
-    space_of,
     store_gradients,
     store_states,
 )
@@ -132,8 +131,7 @@ def project_forward(
     weight, bias, inputs, rows = arrays
     (T, B, I), H = inputs.shape, len(weight) // gates  # noqa: E741
     units, columns = share_of(H, worker, workers), share_of(I, worker, workers)
-    own, size = space_of(workspace, worker), units[1] - units[0]
-    load_rows(weight, gates, units, own)
+    own, size = load_rows(workspace, worker, weight, gates, units), units[1] - units[0]
     for t in range(T):
         store_states(t, columns, inputs, own, states)
         barrier(signals, worker, t + 1)
@@ -161,8 +159,7 @@ def project_backward(
     weight, d_projected, d_inputs = arrays
     (T, B, I), H = d_inputs.shape, len(weight) // gates  # noqa: E741
     units, columns = share_of(H, worker, workers), share_of(I, worker, workers)
-    own = space_of(workspace, worker)
-    load_columns(weight, gates, columns, own)
+    own = load_columns(workspace, worker, weight, gates, columns)
     for t in range(T - 1, -1, -1):
         store_gradients(t, units, gates, d_projected, own, stored)
         barrier(signals, worker, T - t)
