@@ -38,7 +38,6 @@ _COUNTED_AGAIN = 1 << 25  # symbols; of a longer text, the held-out pieces stay 
 _MOST_COUNTED, _SPAN = 100_000_000, 1 << 20  # symbols; of a longer text, evenly spaced spans
 _SHORT_CONTEXT, _LONG_CONTEXT = 8, 10
 _WARM_UP, _SAMPLED = 1 << 12, 1 << 16  # symbols counted to estimate the time
-_SECONDS_TO_FIT = 4e-5  # per held-out symbol, on two cores of a 2023 server
 _BYTES_PER_SYMBOL, _FEWEST_BYTES, _MOST_BYTES = 40, 16_000_000, 300_000_000
 
 
@@ -83,21 +82,38 @@ def add_experts(folder: Path, corpus: Corpus, listeners: Sequence[Listener]) -> 
     tell(listeners, Noticed(message=message))
 
 
-def expected_seconds(corpus: Corpus, vocabulary: Vocabulary, options: ExpertsConfig) -> float:
-    """Estimate the time of ``add_experts`` by counting the beginning of the text."""
-    text = corpus.original
-    N = len(text)
+def expected_seconds(corpus: Corpus, model: LanguageModel) -> float:
+    """Estimate the time of ``add_experts`` from the start of the text and one held-out piece."""
+    text, vocabulary, options = corpus.original, model.vocabulary, model.config.experts
+    N, pieces = len(text), held_out_pieces(corpus, options)
     if not N or len(vocabulary) > MOST_SYMBOLS:
         return 0.0
-    seconds = 0.0
+    counting = fitting = 0.0
     for length in (_WARM_UP, _SAMPLED):
+        timer = _Timer()
         sample = text[: min(N, length)]
-        compiled, began = compilation_seconds(), time.monotonic()
-        _count(sample, vocabulary, options, lambda _fraction: None)
-        seconds = time.monotonic() - began - (compilation_seconds() - compiled)
-    counted = min(N, _MOST_COUNTED) * (2 if N <= _COUNTED_AGAIN else 1)
-    held_out = _length(held_out_pieces(corpus, options))
-    return seconds * counted / len(sample) + _SECONDS_TO_FIT * held_out
+        experts = _count(sample, vocabulary, options, lambda _fraction: None)
+        counting = timer.lap() / len(sample)
+        if pieces:
+            experts.fitted(_slices(model, text, pieces[:1]))
+            fitting = timer.lap() * len(pieces)
+    counted = min(N, _MOST_COUNTED) * (2 if pieces and N <= _COUNTED_AGAIN else 1)
+    return counting * counted + fitting
+
+
+class _Timer:
+    """Measures time without compilation."""
+
+    def __init__(self) -> None:
+        self._began = self._now()
+
+    def lap(self) -> float:
+        """Return the seconds since the start or the last lap."""
+        began, self._began = self._began, self._now()
+        return self._began - began
+
+    def _now(self) -> float:
+        return time.monotonic() - compilation_seconds()
 
 
 def _spans(N: int) -> list[Piece]:

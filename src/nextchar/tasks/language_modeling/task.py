@@ -199,7 +199,7 @@ class OpenLanguageModel(OpenRun):
             from nextchar.tasks.language_modeling.experts import expected_seconds
         except ConfigError:
             return 0.0
-        return expected_seconds(self._corpus, self._model.vocabulary, self._model.config.experts)
+        return expected_seconds(self._corpus, self._model)
 
     def complete(self, listeners: Sequence[Listener], *, trained: bool) -> None:
         """Count the experts and fit their mixture, unless the run is to have none."""
