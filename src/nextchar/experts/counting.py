@@ -70,10 +70,13 @@ class ContextCounts:
 
     def limited(self) -> NDArray[np.uint16]:
         """Return the counts as uint16; the counts of a context with a larger one are scaled."""
-        sizes, most = np.diff(self.first), np.maximum.reduceat(self.counts, self.first[:-1])
-        scale = np.repeat(np.minimum(1.0, MAX_COUNT / most), sizes)
-        scaled: NDArray[np.float64] = np.maximum(1, np.round(self.counts * scale))
-        return scaled.astype(np.uint16)
+        result = self.counts.astype(np.uint16)
+        most = np.maximum.reduceat(self.counts, self.first[:-1])
+        for context in np.flatnonzero(most > MAX_COUNT).tolist():
+            entries = slice(self.first[context], self.first[context + 1])
+            scaled = np.round(self.counts[entries] * (MAX_COUNT / most[context]))
+            result[entries] = np.maximum(1, scaled)
+        return result
 
 
 def count(
@@ -114,8 +117,7 @@ def count(
             )
             if progress is not None:
                 progress(len(found) / C)
-    tables = _pruned([found.pop(place) for place in range(C)], M, most_bytes)
-    return joined(tables)
+    return joined(_pruned([found.pop(place) for place in range(C)], M, most_bytes))
 
 
 def _count_after(
@@ -137,7 +139,9 @@ def _count_after(
     part_of = np.zeros(count if part_bits else 0, np.uint8)
     given = np.empty(0, np.uint32) if positions is None else positions
     _find_parts(ids, given, words, M, place, part_bits, part_of)
-    tables, places = [], []
+    # Memory that is never written is never taken, so the surplus of this buffer costs nothing.
+    places, found = np.empty(count, np.uint32), 0
+    tables = []
     seldom = np.zeros(_SELDOM + 1, np.int64)  # the numbers of entries by their small counts
     for part in range(1 << part_bits):
         at = _of_part(part_of == part if part_bits else np.ones(count, np.bool_), positions)
@@ -146,14 +150,15 @@ def _count_after(
         order = np.argsort(keys)
         keys = keys[order]
         begins = np.flatnonzero(_differ(keys))
-        places.append(at[order[begins]])
+        places[found : found + len(begins)] = at[order[begins]]
+        found += len(begins)
         del order, at
         counts = np.diff(begins, append=len(keys)).astype(np.uint32)
         seldom += np.bincount(np.minimum(counts, _SELDOM + 1), minlength=_SELDOM + 2)[:-1]
         table = _table(keys[begins], counts, low)
         tables.append(_without_rare(table, most_bytes >> part_bits))
         del keys, begins, counts, table
-    return _concatenated(tables, _discounts(seldom)), np.concatenate(places)
+    return _concatenated(tables, _discounts(seldom)), places[:found]
 
 
 def _of_part(inside: NDArray[np.bool_], positions: NDArray[np.uint32] | None) -> NDArray[np.uint32]:

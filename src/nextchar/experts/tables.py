@@ -5,7 +5,6 @@ Shapes: V vocabulary size, C contexts of a position, K contexts of all tables, E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -69,29 +68,38 @@ def directory_bits(contexts: int) -> int:
     return max(0, min(MAX_DIRECTORY_BITS, contexts.bit_length() - 1 - _BUCKET_BITS))
 
 
-def joined(tables: Sequence[ContextCounts]) -> Tables:
-    """Return the counts of each context as tables."""
-    bits = [directory_bits(len(table.keys)) for table in tables]
-    starts, tags = [], []
-    for table, width in zip(tables, bits, strict=True):
-        places = table.keys >> np.uint64(_HASH_BITS - width) if width else 0 * table.keys
-        begins = np.searchsorted(places, np.arange((1 << width) + 1, dtype=np.uint64))
-        starts.append(begins.astype(np.uint32))
-        tag = (table.keys >> np.uint64(_HASH_BITS - width - _TAG_BITS)) & _TAG_MASK
-        tags.append(tag.astype(np.uint32))
+def joined(tables: list[ContextCounts]) -> Tables:
+    """Return the counts of each context as tables, and empty the list, which saves memory."""
+    bits = np.array([directory_bits(len(table.keys)) for table in tables], np.int64)
+    directories = np.cumsum([0, *((1 << bits) + 1)])
+    offsets = np.cumsum([0, *(len(table.keys) for table in tables)])
     ends = np.cumsum([0, *(len(table.symbols) for table in tables)])
-    firsts = [table.first[:-1] + end for table, end in zip(tables, ends, strict=False)]
-    return Tables(
-        bits=np.array(bits, np.int64),
-        directories=np.cumsum([0, *map(len, starts)]),
-        offsets=np.cumsum([0, *map(len, tags)]),
-        starts=np.concatenate(starts),
-        tags=np.concatenate(tags),
-        first=np.concatenate([*firsts, ends[-1:]]).astype(np.uint32),
-        symbols=np.concatenate([table.symbols for table in tables]),
-        counts=np.concatenate([table.limited() for table in tables]),
+    result = Tables(
+        bits=bits,
+        directories=directories,
+        offsets=offsets,
+        starts=np.empty(directories[-1], np.uint32),
+        tags=np.empty(offsets[-1], np.uint32),
+        first=np.full(offsets[-1] + 1, ends[-1], np.uint32),
+        symbols=np.empty(ends[-1], np.uint16),
+        counts=np.empty(ends[-1], np.uint16),
         discounts=np.stack([table.discounts for table in tables]),
     )
+    for place, width in enumerate(bits.tolist()):
+        table = tables.pop(0)
+        contexts = slice(offsets[place], offsets[place + 1])
+        entries = slice(ends[place], ends[place + 1])
+        buckets = table.keys >> np.uint64(_HASH_BITS - width) if width else 0 * table.keys
+        result.starts[directories[place] : directories[place + 1]] = np.searchsorted(
+            buckets, np.arange((1 << width) + 1, dtype=np.uint64)
+        )
+        result.tags[contexts] = (
+            table.keys >> np.uint64(_HASH_BITS - width - _TAG_BITS)
+        ) & _TAG_MASK
+        result.first[contexts] = table.first[:-1] + ends[place]
+        result.symbols[entries] = table.symbols
+        result.counts[entries] = table.limited()
+    return result
 
 
 @compiled
