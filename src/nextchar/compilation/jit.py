@@ -37,11 +37,12 @@ def compiled(function: FunctionT) -> FunctionT:
     return _compiled(function, reference_counting=True)
 
 
-def compiled_for_threads(function: FunctionT) -> FunctionT:
-    """Compile a function that several threads run on shared arrays, and that allocates no arrays.
+def compiled_without_allocation(function: FunctionT) -> FunctionT:
+    """Compile a function that allocates no arrays.
 
-    Reference counting is disabled. Otherwise each view of an array would move a counter between
-    the caches of the cores. That takes as long as the rest of a recurrent step for one row.
+    Reference counting is disabled. Otherwise each call, and each view of an array, would change an
+    atomic counter of every array, which takes as long as a small recurrent step. Between threads,
+    it would also move the counters between the caches of the cores.
     """
     return _compiled(function, reference_counting=False)
 
@@ -103,6 +104,25 @@ def _count(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
 load_acquire = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_load_acquire))
 store_release = cast(Callable[[NDArray[np.int64], int, int], None], intrinsic(_store_release))
 count = cast(Callable[[NDArray[np.int64], int], int], intrinsic(_count))
+
+
+def _prefetch(typing: Any, array: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        utilities: Any = cgutils  # untyped
+        entry = utilities.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        for_reading, in_all_caches, data_cache = number(0), number(3), number(1)
+        builder.call(entry, [place, for_reading, in_all_caches, data_cache])
+        return context.get_dummy_value()
+
+    return numba.void(array, numba.intp), generate
+
+
+# Begins to load a value of an array into the caches, and does not wait for it.
+prefetch = cast(Callable[[NDArray[Any], int], None], intrinsic(_prefetch))
 
 
 def _yield_processor(typing: Any) -> Any:  # noqa: ANN401, ARG001

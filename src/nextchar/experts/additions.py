@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts.tables import MAX_COUNT, Tables
 
 _FEWEST = 1 << 12
@@ -81,7 +81,7 @@ def _power(least: int, now: int) -> int:
     return max(now, _FEWEST, 1 << (least - 1).bit_length())
 
 
-@compiled
+@compiled_without_allocation
 def _move(old: Additions, new: Additions) -> None:
     for slot in range(old.keys.size):
         if old.heads[slot] >= 0:
@@ -90,7 +90,7 @@ def _move(old: Additions, new: Additions) -> None:
             new.heads[place] = old.heads[slot]
 
 
-@compiled
+@compiled_without_allocation
 def slot_of(added: Additions, key: np.uint64) -> np.int64:
     """Return the slot of a context, or the empty one where it would be."""
     mask = added.keys.size - 1
@@ -100,7 +100,7 @@ def slot_of(added: Additions, key: np.uint64) -> np.int64:
     return slot
 
 
-@compiled
+@compiled_without_allocation
 def add(
     tables: Tables,
     added: Additions,
@@ -135,7 +135,7 @@ def add(
         _link(added, slot, symbol, np.int64(1))
 
 
-@compiled
+@compiled_without_allocation
 def _link(added: Additions, slot: np.int64, symbol: np.int64, count: np.int64) -> None:
     link = added.links[0]
     if link >= added.symbols.size:  # only with a file whose contexts share hashes
@@ -147,7 +147,7 @@ def _link(added: Additions, slot: np.int64, symbol: np.int64, count: np.int64) -
     added.heads[slot] = link
 
 
-@compiled
+@compiled_without_allocation
 def _halve(added: Additions, slot: np.int64) -> None:
     link = added.heads[slot]
     while link >= 0:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts import REACH
 from nextchar.text.vocabulary import ByteVocabulary, Vocabulary
 from nextchar.text.words import word_symbols
@@ -60,7 +60,7 @@ def words_of(vocabulary: Vocabulary) -> Words:
     return Words(inside, np.array(folded, np.uint64))
 
 
-@compiled
+@compiled_without_allocation
 def context_keys(
     ids: NDArray[np.integer], end: int | np.int64, words: Words, M: int, keys: NDArray[np.uint64]
 ) -> None:
@@ -73,7 +73,7 @@ def context_keys(
     word_keys(ids, end, words, keys[M + 1 :])
 
 
-@compiled
+@compiled_without_allocation
 def symbol_keys(
     ids: NDArray[np.integer], end: int | np.int64, M: int, keys: NDArray[np.uint64]
 ) -> None:
@@ -87,7 +87,7 @@ def symbol_keys(
         keys[length] = _mixed(hashed + np.uint64(length))
 
 
-@compiled
+@compiled_without_allocation
 def word_keys(
     ids: NDArray[np.integer], end: int | np.int64, words: Words, keys: NDArray[np.uint64]
 ) -> None:
@@ -110,13 +110,13 @@ def word_keys(
         keys[2 + word] = _mixed(hashed)
 
 
-@compiled
+@compiled_without_allocation
 def _with(hashed: np.uint64, value: np.uint64) -> np.uint64:
     hashed = (hashed ^ (value + _ONE)) * _FACTOR
     return hashed ^ (hashed >> _SHIFT_3)
 
 
-@compiled
+@compiled_without_allocation
 def _mixed(hashed: np.uint64) -> np.uint64:
     """Return a hash whose high bits depend on all bits."""
     hashed = (hashed ^ (hashed >> _SHIFT_1)) * _MIX_1

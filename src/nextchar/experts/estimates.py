@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts.additions import Additions, slot_of
 from nextchar.experts.tables import Tables
 
@@ -17,7 +17,7 @@ _LEAST = 1e-30  # of a probability: ``log`` takes normal numbers
 _FEW_SYMBOLS, _FEW_OCCURRENCES = 3, 3
 
 
-@compiled
+@compiled_without_allocation
 def estimate(
     tables: Tables,
     added: Additions,
@@ -85,7 +85,7 @@ def estimate(
     return longest * SORTS + sort
 
 
-@compiled
+@compiled_without_allocation
 def _discount(tables: Tables, table: int, count: np.int64) -> float:
     if count > 2:
         return float(tables.discounts[table, 2])

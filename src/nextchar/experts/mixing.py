@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts.additions import Additions, add
 from nextchar.experts.contexts import WORD_CONTEXTS, Words, context_keys
 from nextchar.experts.estimates import SORTS, estimate
@@ -78,7 +78,7 @@ class Mixture(NamedTuple):
     mixed: NDArray[np.float32]
 
 
-@compiled
+@compiled_without_allocation
 def mix(mixture: Mixture, ids: NDArray[np.int64], end: int, logits: NDArray[np.float32]) -> None:
     """Predict the symbol at ``end`` of a text, from the network's logits [V], into ``mixed``."""
     M, keys, mixed = mixture.M, mixture.keys, mixture.mixed
@@ -109,7 +109,7 @@ def mix(mixture: Mixture, ids: NDArray[np.int64], end: int, logits: NDArray[np.f
         mixed[v] -= constant
 
 
-@compiled
+@compiled_without_allocation
 def _read_network(logits: NDArray[np.float32], network: NDArray[np.float32]) -> int:
     """Copy the logits below their maximum; return the case of their entropy.
 
@@ -130,7 +130,7 @@ def _read_network(logits: NDArray[np.float32], network: NDArray[np.float32]) -> 
     return int(min(max(entropy, 0.0) * _CASES_PER_NAT, _ENTROPY_CASES - 1.0))
 
 
-@compiled
+@compiled_without_allocation
 def _weights_of(mixture: Mixture) -> tuple[np.float32, np.float32, np.float32]:
     weights, cases = mixture.weights, mixture.cases
     by_symbols = weights.symbols[cases[0]]
@@ -143,7 +143,7 @@ def _weights_of(mixture: Mixture) -> tuple[np.float32, np.float32, np.float32]:
     )
 
 
-@compiled
+@compiled_without_allocation
 def learn_weights(mixture: Mixture, symbol: np.int64, rate: float) -> None:
     """Update the weights by a step of gradient ascent on ln p of the symbol that was predicted."""
     weights, cases, mixed = mixture.weights, mixture.cases, mixture.mixed
@@ -158,7 +158,7 @@ def learn_weights(mixture: Mixture, symbol: np.int64, rate: float) -> None:
         weights.entropy[cases[2], member] += step
 
 
-@compiled
+@compiled_without_allocation
 def learn_counts(mixture: Mixture, symbol: np.int64) -> None:
     """Count the symbol that was predicted."""
     M, keys = mixture.M, mixture.keys

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts.mixing import Mixture, learn_counts, learn_weights, mix
 
 
-@compiled
+@compiled_without_allocation
 def read_nats(
     mixture: Mixture,
     ids: NDArray[np.int64],
@@ -44,7 +44,7 @@ def read_nats(
         _learn(mixture, symbol, rate, counting)
 
 
-@compiled
+@compiled_without_allocation
 def read_predictions(
     mixture: Mixture,
     ids: NDArray[np.int64],
@@ -57,11 +57,12 @@ def read_predictions(
     """Write ln p of all symbols into ``predictions`` [n, V]; otherwise as ``read_nats``."""
     for n in range(ends.size):
         mix(mixture, ids, ends[n], logits[n])
-        predictions[n] = mixture.mixed
+        for v in range(mixture.mixed.size):
+            predictions[n, v] = mixture.mixed[v]
         _learn(mixture, np.int64(ids[ends[n]]), rate, counting)
 
 
-@compiled
+@compiled_without_allocation
 def _learn(mixture: Mixture, symbol: np.int64, rate: float, counting: bool) -> None:
     if rate > 0:
         learn_weights(mixture, symbol, rate)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.config import ExpertUse
 from nextchar.experts.contexts import WORD_CONTEXTS
 from nextchar.experts.experts import Experts
@@ -72,13 +72,13 @@ class MixedStreams:
         append_each(self._texts, symbols)
 
 
-@compiled
+@compiled_without_allocation
 def _predict(texts: Texts, memories: _Memories, logits: NDArray[np.float32]) -> None:
     for b in range(texts.ends.size):
         mix(_of_stream(texts, memories, b), texts.ids[b], texts.ends[b], logits[b])
 
 
-@compiled
+@compiled_without_allocation
 def _learn(
     texts: Texts, memories: _Memories, symbols: NDArray[np.int64], rate: float, counting: bool
 ) -> None:
@@ -89,7 +89,7 @@ def _learn(
             learn_counts(mixture, symbols[b])
 
 
-@compiled
+@compiled_without_allocation
 def _of_stream(texts: Texts, memories: _Memories, b: int) -> Mixture:
     """Return the mixture with the working memory of a stream."""
     whole = texts.mixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation, prefetch
 
 if TYPE_CHECKING:
     from nextchar.experts.counting import ContextCounts
@@ -102,7 +102,7 @@ def joined(tables: list[ContextCounts]) -> Tables:
     return result
 
 
-@compiled
+@compiled_without_allocation
 def find_each(tables: Tables, keys: NDArray[np.uint64], entries: NDArray[np.int64]) -> None:
     """Write the places of the first entry of each context, and after its last, into ``entries``.
 
@@ -116,6 +116,7 @@ def find_each(tables: Tables, keys: NDArray[np.uint64], entries: NDArray[np.int6
         begin = tables.directories[table] + place
         entries[table, 0] = tables.offsets[table] + np.int64(tables.starts[begin])
         entries[table, 1] = tables.offsets[table] + np.int64(tables.starts[begin + 1])
+        prefetch(tables.tags, entries[table, 0])
     for table in range(keys.size):
         bits, key = np.uint64(tables.bits[table]), keys[table]
         tag = np.uint32((key >> (np.uint64(_HASH_BITS - _TAG_BITS) - bits)) & _TAG_MASK)
@@ -124,9 +125,13 @@ def find_each(tables: Tables, keys: NDArray[np.uint64], entries: NDArray[np.int6
             if tables.tags[context] == tag:
                 found = context
         entries[table, 0] = found
+        if found >= 0:
+            prefetch(tables.first, found)
     for table in range(keys.size):
         found = entries[table, 0]
         entries[table] = 0
         if found >= 0:
             entries[table, 0] = np.int64(tables.first[found])
             entries[table, 1] = np.int64(tables.first[found + 1])
+            prefetch(tables.symbols, entries[table, 0])
+            prefetch(tables.counts, entries[table, 0])

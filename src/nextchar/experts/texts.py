@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.experts import REACH
 from nextchar.experts.additions import additions
 from nextchar.experts.contexts import WORD_CONTEXTS, Words
@@ -78,15 +78,16 @@ def no_texts() -> Texts:
     return Texts(mixture, np.zeros((0, 0), np.int64), np.zeros(0, np.int64), mixture.logarithms)
 
 
-@compiled
+@compiled_without_allocation
 def predict_each(texts: Texts, logits: NDArray[np.float32]) -> None:
     """Mix the network's logits [B, V] for the next symbols into ``mixed``."""
     for b in range(texts.ends.size):
         mix(texts.mixture, texts.ids[b], texts.ends[b], logits[b])
-        texts.mixed[b] = texts.mixture.mixed
+        for v in range(texts.mixed.shape[1]):
+            texts.mixed[b, v] = texts.mixture.mixed[v]
 
 
-@compiled
+@compiled_without_allocation
 def append_each(texts: Texts, symbols: NDArray[np.int64]) -> None:
     """Append a symbol to each text; a text that has ended goes on with a negative number."""
     width = texts.ids.shape[1]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nextchar.compilation.jit import compiled_for_threads
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.config import Activation, NetworkConfig
 from nextchar.nn import autotune
 from nextchar.nn.autotune import fastest_arithmetic
@@ -59,12 +59,12 @@ SIZES = {
 needs_the_instruction = pytest.mark.skipif(not has_int16(CPU), reason="no AVX-512 VNNI here")
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def packed_rows(weight: Array, gates: int, units: Units, panels: Integers, factors: Array) -> None:
     pack_integer_rows(weight, gates, units, panels, factors)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def packed_columns(
     weight: Array, gates: int, units: Units, panels: Integers, factors: Array
 ) -> None:

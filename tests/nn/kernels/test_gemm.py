@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextchar.compilation.jit import compiled_for_threads
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.nn.kernels.gemm import (
     multiply,
     multiply_columns,
@@ -19,12 +19,12 @@ from nextchar.nn.kernels.gemm import (
 from nextchar.nn.kernels.slices import Array, Units
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def packed_rows(weight: Array, gates: int, units: Units, panels: Array) -> None:
     pack_rows(weight, gates, units, panels)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def packed_columns(weight: Array, units: Units, panels: Array) -> None:
     pack_columns(weight, units, panels)
 

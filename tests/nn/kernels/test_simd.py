@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextchar.compilation.jit import compiled_for_threads
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.nn.kernels.simd import Lines, formula
 from nextchar.nn.kernels.slices import Array
 
@@ -31,17 +31,17 @@ def _weighted(lines: Lines) -> None:
     lines.write("found", 2 - lines.read("x", 1) / (1 + lines.read("y")) * lines.read("x"))
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def all_functions(x: Array, found: Array) -> None:
     _all_functions(x.size, x, 0, 0, found, 0, x.size)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def stored(x: Array, kept: Array, written: Array) -> None:
     _stored(x.size, x, 0, 0, kept, 0, 0, written, 0, 0)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def weighted(size: int, x: Array, first: int, y: Array, found: Array) -> None:
     _weighted(size, x, first, y.size, y, 0, 0, found, 1, 0)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled_for_threads
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.nn.kernels import threads
 from nextchar.nn.kernels.slices import Array, Units
 from nextchar.nn.kernels.threads import (
@@ -45,7 +45,7 @@ class Group(NamedTuple):
     sums: Array
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def add_in_turn(signals: Signals, group: Group, _data: None) -> None:
     """Compute each number from the sum of those that all workers wrote before it."""
     sums = group.sums
@@ -60,7 +60,7 @@ def add_in_turn(signals: Signals, group: Group, _data: None) -> None:
         barrier(signals, worker, time)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def shares(units: int, worker: int, workers: int, found: Array) -> None:
     found[0], found[1] = share_of(units, worker, workers)
 

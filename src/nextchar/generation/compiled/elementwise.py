@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nextchar.compilation.jit import compiled, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.generation.compiled.matvec import Blocks, Line
 from nextchar.nn.kernels.elementary import FLUSH_THRESHOLD, sigmoid, tanh
 
@@ -15,14 +15,14 @@ _THRESHOLD = np.float32(FLUSH_THRESHOLD)
 EPSILON = np.float32(1e-5)  # that of torch's layer normalisation
 
 
-@compiled
+@compiled_without_allocation
 def clear(blocks: Blocks) -> None:
     """Set all sums to zero."""
     use_widest_vectors()
     blocks[:] = 0
 
 
-@compiled
+@compiled_without_allocation
 def normalize(blocks: Blocks, gains: Line) -> None:
     """Normalise each line of each gate to mean 0 and standard deviation 1, times its gain."""
     use_widest_vectors()
@@ -34,7 +34,7 @@ def normalize(blocks: Blocks, gains: Line) -> None:
             multiply(gain, blocks[gate, b], blocks[gate, b])
 
 
-@compiled
+@compiled_without_allocation
 def normalize_line(values: Line, line: Line) -> None:
     """Write values normalised to mean 0 and standard deviation 1 to a line."""
     use_widest_vectors()
@@ -49,7 +49,7 @@ def normalize_line(values: Line, line: Line) -> None:
         line[j] = (values[j] - mean) * scale
 
 
-@compiled
+@compiled_without_allocation
 def interpolate(share: np.float32, before: Line, line: Line) -> None:
     """Replace a share of a line by the values before."""
     use_widest_vectors()
@@ -57,7 +57,7 @@ def interpolate(share: np.float32, before: Line, line: Line) -> None:
         line[j] += share * (before[j] - line[j])
 
 
-@compiled
+@compiled_without_allocation
 def flush_to_zero(line: Line) -> None:
     """Set small values to zero: processors multiply subnormal ones many times slower."""
     use_widest_vectors()
@@ -65,7 +65,7 @@ def flush_to_zero(line: Line) -> None:
         line[j] = np.float32(0) if np.abs(line[j]) < _THRESHOLD else line[j]
 
 
-@compiled
+@compiled_without_allocation
 def apply_sigmoid(line: Line) -> None:
     """Apply the logistic sigmoid."""
     use_widest_vectors()
@@ -73,7 +73,7 @@ def apply_sigmoid(line: Line) -> None:
         line[j] = sigmoid(line[j])
 
 
-@compiled
+@compiled_without_allocation
 def apply_tanh(line: Line) -> None:
     """Apply the hyperbolic tangent."""
     use_widest_vectors()
@@ -81,7 +81,7 @@ def apply_tanh(line: Line) -> None:
         line[j] = tanh(line[j])
 
 
-@compiled
+@compiled_without_allocation
 def copy(values: Line, line: Line) -> None:
     """Copy values to a line."""
     use_widest_vectors()
@@ -89,7 +89,7 @@ def copy(values: Line, line: Line) -> None:
         line[j] = values[j]
 
 
-@compiled
+@compiled_without_allocation
 def add(values: Line, line: Line) -> None:
     """Add values to a line."""
     use_widest_vectors()
@@ -97,7 +97,7 @@ def add(values: Line, line: Line) -> None:
         line[j] += values[j]
 
 
-@compiled
+@compiled_without_allocation
 def multiply(one: Line, other: Line, line: Line) -> None:
     """Write one ⊙ other to a line."""
     use_widest_vectors()
@@ -105,7 +105,7 @@ def multiply(one: Line, other: Line, line: Line) -> None:
         line[j] = one[j] * other[j]
 
 
-@compiled
+@compiled_without_allocation
 def add_product(one: Line, other: Line, line: Line) -> None:
     """Add one ⊙ other to a line."""
     use_widest_vectors()

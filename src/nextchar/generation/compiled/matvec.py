@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import (
-    compiled,
+    compiled_without_allocation,
     inlined,
     load_acquire,
     store_release,
@@ -104,13 +104,13 @@ def open_queue(queue: WorkQueue) -> None:
     queue.signals[RESPONSE] = CLOSED
 
 
-@compiled
+@compiled_without_allocation
 def close_queue(queue: WorkQueue) -> None:
     """Make the helper exit."""
     store_release(queue.signals, REQUEST, CLOSED)
 
 
-@compiled
+@compiled_without_allocation
 def help_out(panels: Panels, queue: WorkQueue) -> None:
     """Process requests until the queue is closed."""
     response = 0
@@ -126,7 +126,7 @@ def help_out(panels: Panels, queue: WorkQueue) -> None:
             store_release(queue.signals, RESPONSE, response)
 
 
-@compiled
+@compiled_without_allocation
 def product(panels: Panels, queue: WorkQueue, which: int, first: int, sums: Blocks) -> int:
     """Multiply panels with a vector of each sample, and add the products to sums.
 
@@ -176,7 +176,7 @@ def _helper_is_free(queue: WorkQueue) -> bool:
     return bool(request != CLOSED and load_acquire(queue.signals, RESPONSE) == request)
 
 
-@compiled
+@compiled_without_allocation
 def _add_blocks(
     panels: Panels, first: int, start: int, stop: int, found: Lines, sums: Blocks
 ) -> None:
@@ -202,7 +202,7 @@ def _add_blocks(
             row += count
 
 
-@compiled
+@compiled_without_allocation
 def _multiply(panels: Panels, first: int, end: int, vectors: Lines, found: Lines) -> None:
     """Multiply panels with vectors [B, H] into ``found`` [B, ·], from its first column on.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.generation.automaton import ENDED, Automaton, ConstraintState
 from nextchar.generation.sampling import Sampling
 
@@ -116,7 +116,7 @@ def _constraint(automaton: Automaton | None, progress: ConstraintState | None) -
     )
 
 
-@compiled
+@compiled_without_allocation
 def choose_each(
     logits: NDArray[np.float32],
     chooser: Chooser,
@@ -141,14 +141,14 @@ def choose_each(
     return numbers and going
 
 
-@compiled
+@compiled_without_allocation
 def has_ended(chooser: Chooser, sample: int) -> bool:
     """Return whether a sample has ended."""
     state = chooser.constraint.state
     return bool(state.size > 0 and state[sample] == ENDED)
 
 
-@compiled
+@compiled_without_allocation
 def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: float) -> int:
     """Choose a sample's symbol from its logits [V], with a uniform number in [0, 1).
 
@@ -189,7 +189,7 @@ def choose(logits: NDArray[np.float32], chooser: Chooser, sample: int, uniform: 
     return symbol
 
 
-@compiled
+@compiled_without_allocation
 def _end(
     scores: NDArray[np.float64], best: int, temperature: float, constraint: Constraint, sample: int
 ) -> float:
@@ -217,7 +217,7 @@ def _end(
     return masked / total
 
 
-@compiled
+@compiled_without_allocation
 def _remember(chooser: Chooser, sample: int, symbol: int) -> None:
     """Advance the constraint by a symbol, and count it for the penalty."""
     constraint = chooser.constraint
@@ -228,7 +228,7 @@ def _remember(chooser: Chooser, sample: int, symbol: int) -> None:
     _remember_recent(chooser, sample, symbol)
 
 
-@compiled
+@compiled_without_allocation
 def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
     """Replace the oldest recent symbol."""
     recent, counts = chooser.recent[sample], chooser.counts[sample]
@@ -242,7 +242,7 @@ def _remember_recent(chooser: Chooser, sample: int, symbol: int) -> None:
     chooser.oldest[sample] = (place + 1) % recent.size
 
 
-@compiled
+@compiled_without_allocation
 def _argmax(scores: NDArray[np.float64]) -> int:
     """Return the index of the highest score, the first one in a tie; the score must be finite."""
     best = 0
@@ -254,7 +254,7 @@ def _argmax(scores: NDArray[np.float64]) -> int:
     return best if np.isfinite(scores[best]) else NOT_A_NUMBER
 
 
-@compiled
+@compiled_without_allocation
 def _penalize(
     scores: NDArray[np.float64], highest: float, counts: NDArray[np.int64], penalty: float
 ) -> None:
@@ -268,7 +268,7 @@ def _penalize(
         scores[v] = np.float32(score * np.float32(penalty)) if counts[v] > 0 else score
 
 
-@compiled
+@compiled_without_allocation
 def _keep_top(chooser: Chooser) -> None:
     """Mask all but the k most probable symbols, and of these all after those that reach p."""
     scores, heap = chooser.scores, chooser.heap
@@ -299,7 +299,7 @@ def _keep_top(chooser: Chooser) -> None:
                 scores[heap[place]] = -np.inf
 
 
-@compiled
+@compiled_without_allocation
 def _sink(heap: NDArray[np.int64], scores: NDArray[np.float64], place: int) -> None:
     """Sift a symbol down the heap, below likelier ones and, among equal ones, smaller ids."""
     moved = heap[place]
@@ -315,12 +315,12 @@ def _sink(heap: NDArray[np.int64], scores: NDArray[np.float64], place: int) -> N
         heap[place] = moved
 
 
-@compiled
+@compiled_without_allocation
 def _before(scores: NDArray[np.float64], one: int, other: int) -> bool:
     return bool(scores[one] > scores[other] or (scores[one] == scores[other] and one < other))
 
 
-@compiled
+@compiled_without_allocation
 def _keep_min_p(scores: NDArray[np.float64], highest: float, chooser: Chooser) -> None:
     """Mask the symbols with less than a share of the highest probability."""
     threshold = highest + np.log(chooser.min_p)
@@ -331,7 +331,7 @@ def _keep_min_p(scores: NDArray[np.float64], highest: float, chooser: Chooser) -
             scores[v] = -np.inf
 
 
-@compiled
+@compiled_without_allocation
 def _draw(scores: NDArray[np.float64], highest: float, uniform: float) -> int:
     """Invert the cumulative distribution; the scores become probabilities, up to a factor."""
     total = 0.0

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled, inlined, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, inlined, use_widest_vectors
 from nextchar.experts.texts import Texts, append_each, predict_each
 from nextchar.generation.compiled.elementwise import (
     add,
@@ -134,7 +134,7 @@ class Buffers(NamedTuple):
     queue: WorkQueue
 
 
-@compiled
+@compiled_without_allocation
 def write(
     weights: Weights,
     memory: Buffers,
@@ -165,7 +165,7 @@ def write(
     return len(uniforms)
 
 
-@compiled
+@compiled_without_allocation
 def step(weights: Weights, memory: Buffers, symbols: NDArray[np.int64]) -> None:
     """Read one symbol of each sample [B], and compute the next logits."""
     use_widest_vectors()
@@ -317,7 +317,7 @@ def _gru_before(weights: Weights, memory: Buffers, layer: int, panel: int) -> No
         _gru_output(gates, b, memory.outputs[layer, b])
 
 
-@compiled
+@compiled_without_allocation
 def _rnn(activation: int, gate: Line, h: Line) -> None:
     use_widest_vectors()
     copy(gate, h)
@@ -330,7 +330,7 @@ def _rnn(activation: int, gate: Line, h: Line) -> None:
             h[j] = max(h[j], np.float32(0))
 
 
-@compiled
+@compiled_without_allocation
 def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> None:
     """Compute c of an LSTM from its gates, to which vector peepholes are still to be added."""
     use_widest_vectors()
@@ -345,7 +345,7 @@ def _lstm_cell(weights: Weights, layer: int, gates: Blocks, b: int, c: Line) -> 
     add_product(i, g, c)
 
 
-@compiled
+@compiled_without_allocation
 def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> None:
     """Compute h of an LSTM from its new c."""
     use_widest_vectors()
@@ -362,7 +362,7 @@ def _lstm_output(weights: Weights, layer: int, o: Line, c: Line, h: Line) -> Non
     multiply(o, h, h)
 
 
-@compiled
+@compiled_without_allocation
 def _gru_output(gates: Blocks, b: int, h: Line) -> None:
     """Compute h of a GRU from the sums inside z and the candidate."""
     use_widest_vectors()
@@ -373,7 +373,7 @@ def _gru_output(gates: Blocks, b: int, h: Line) -> None:
         h[j] = candidate[j] + z[j] * (h[j] - candidate[j])
 
 
-@compiled
+@compiled_without_allocation
 def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
     """Compute h of a min cell, between the earlier h and the candidate, the last of its gates."""
     use_widest_vectors()
@@ -387,7 +387,7 @@ def _min(cell: int, gates: Blocks, b: int, h: Line) -> None:
         h[j] += share[j] * (candidate[j] - h[j])
 
 
-@compiled
+@compiled_without_allocation
 def _input_share(f: Line, i: Line) -> None:
     """Replace i by its share σ(i) / (σ(f) + σ(i)), which is finite even if both round to 0."""
     use_widest_vectors()

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled_for_threads, inlined, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, inlined, use_widest_vectors
 from nextchar.nn.kernels.gemm_int16 import (
     LANES,
     LOW,
@@ -61,7 +61,7 @@ def pairs_of(streams: int) -> int:
     return -(-pairs // count) * count
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def multiply_integers(
     xs: Integers,
     panels: Integers,
@@ -104,7 +104,7 @@ def multiply_integers(
                 row += 1
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def multiply_pairs(
     first: int,
     units: Units,
@@ -176,7 +176,7 @@ def _inverse_scale(largest: np.float32, limit: int) -> np.float32:
     return np.float32(0) if largest == 0 else np.float32(limit) / largest
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def quantize_states(
     t: int, units: Units, hidden: Array, scale: np.float32, integers: Integers, pairs: Pairs
 ) -> None:
@@ -213,7 +213,7 @@ def _pair_lines(one: Array, other: Array, inverse: np.float32, line: Pairs) -> N
         line[j] = (low & LOW) | np.int32(high << np.int32(16))
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def quantize_gradients(
     t: int,
     units: Units,

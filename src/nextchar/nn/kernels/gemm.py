@@ -27,7 +27,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 
 from nextchar.compilation.jit import (
-    compiled_for_threads,
+    compiled_without_allocation,
     inlined,
     processor_has,
     use_widest_vectors,
@@ -181,7 +181,7 @@ _HALF = ROWS // 2
 _many, _half, _one = (micro_kernel(rows, VECTORS) for rows in (ROWS, _HALF, 1))
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def multiply(xs: Array, panels: Array, out: Array) -> None:
     """Multiply xs [B, K] with panels [N / C, K · C] into out [B, N]; C is ``panel_columns``."""
     B, C = len(xs), panels.shape[1] // xs.shape[1]
@@ -198,7 +198,7 @@ def multiply(xs: Array, panels: Array, out: Array) -> None:
             row += 1
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def multiply_rows(x: Array, weight: Array, gates: int, units: Units, out: Array) -> None:
     """Multiply the rows of some units of each gate of weight [G·H, K] with x [K], in place."""
     use_widest_vectors()
@@ -211,7 +211,7 @@ def multiply_rows(x: Array, weight: Array, gates: int, units: Units, out: Array)
         out[place] = total
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def multiply_columns(x: Array, weight: Array, units: Units, out: Array) -> None:
     """Multiply x [K] with the columns of some units of weight [K, H], in place."""
     use_widest_vectors()

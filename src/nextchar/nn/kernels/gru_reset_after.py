@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from nextchar.compilation.jit import compiled_for_threads, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.nn.kernels.autograd import (
     SequenceInputs,
     SequenceOutputs,
@@ -160,7 +160,7 @@ def _backward(lines: Lines) -> None:
         lines.write_flushed("d_recurrent", values, gate)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_after_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
     """Take a step."""
     rows, row_index, bias, gates, hidden = arrays
@@ -173,7 +173,7 @@ def gru_reset_after_step(t: int, units: Units, product: Array, arrays: Forward) 
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_after_step_backward(t: int, units: Units, product: Array, arrays: Backward) -> None:
     """Take a step backward."""
     d_outputs, d_hidden, gates, hidden, d_projected, d_recurrent, d_bias = arrays
@@ -188,7 +188,7 @@ def gru_reset_after_step_backward(t: int, units: Units, product: Array, arrays: 
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_after_sequence(
     signals: Signals,
     workspace: Workspace,
@@ -211,7 +211,7 @@ def gru_reset_after_sequence(
         barrier(signals, worker, t + 1)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_after_sequence_backward(
     signals: Signals,
     workspace: Workspace,

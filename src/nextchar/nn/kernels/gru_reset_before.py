@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from nextchar.compilation.jit import compiled_for_threads, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.nn.kernels.autograd import (
     SequenceInputs,
     SequenceOutputs,
@@ -232,7 +232,7 @@ def _gates_backward(lines: Lines) -> None:
     lines.write("d_reset_update", lines.read("d_gates", 1), 1)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gates_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
     """Take the first half of a step: r, z, and r ⊙ h; ``product`` is [B, 2·H]."""
     rows, row_index, gates, hidden, reset_hidden = arrays
@@ -244,7 +244,7 @@ def gates_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def candidate_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
     """Take the second half: n from ``product`` [B, H] = U (r ⊙ h), and the new h."""
     rows, row_index, gates, hidden, _ = arrays
@@ -256,7 +256,7 @@ def candidate_step(t: int, units: Units, product: Array, arrays: Forward) -> Non
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def candidate_step_backward(t: int, units: Units, product: Array, arrays: Backward) -> None:
     """Take the first half of a backward step: the gradients of z and n."""
     d_outputs, d_hidden, gates, hidden, d_gates, d_candidate, _ = arrays
@@ -269,7 +269,7 @@ def candidate_step_backward(t: int, units: Units, product: Array, arrays: Backwa
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gates_step_backward(t: int, units: Units, product: Array, arrays: Backward) -> None:
     """Take the second half: the gradient of r from ``product`` [B, H], that of r ⊙ h."""
     _, d_hidden, gates, hidden, d_gates, _, d_reset_update = arrays
@@ -281,7 +281,7 @@ def gates_step_backward(t: int, units: Units, product: Array, arrays: Backward) 
         )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_before_sequence(
     signals: Signals,
     workspace_rz: Workspace,
@@ -313,7 +313,7 @@ def gru_reset_before_sequence(
         barrier(signals, worker, 2 * t + 2)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def gru_reset_before_sequence_backward(
     signals: Signals,
     workspace_rz: Workspace,

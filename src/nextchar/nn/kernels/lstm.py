@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from nextchar.compilation.jit import compiled_for_threads, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.nn.kernels.autograd import (
     SequenceInputs,
     SequenceOutputs,
@@ -191,7 +191,7 @@ _plain_backward, _peephole_backward = (
 )
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def lstm_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
     """Take a step."""
     rows, row_index, peepholes, gates, cells, hidden = arrays
@@ -211,7 +211,7 @@ def lstm_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
             )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def lstm_step_backward(t: int, units: Units, product: Array, arrays: Backward) -> None:
     """Take a step backward."""
     d_outputs, d_cell, peepholes, gates, cells, d_gates, d_peepholes = arrays
@@ -231,7 +231,7 @@ def lstm_step_backward(t: int, units: Units, product: Array, arrays: Backward) -
             )  # fmt: skip
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def lstm_sequence(
     signals: Signals,
     workspace: Workspace,
@@ -254,7 +254,7 @@ def lstm_sequence(
         barrier(signals, worker, t + 1)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def lstm_sequence_backward(
     signals: Signals,
     workspace: Workspace,

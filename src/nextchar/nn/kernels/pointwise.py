@@ -27,7 +27,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextchar.compilation.jit import compiled_for_threads
+from nextchar.compilation.jit import compiled_without_allocation
 from nextchar.nn.kernels.simd import Lines, Vector, formula
 from nextchar.nn.kernels.slices import Array
 
@@ -49,7 +49,7 @@ def _add(lines: Lines) -> None:
     lines.write("sums", lines.read("sums") + lines.read("values"))
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def add_rows(values: Array, index: Index, sums: Array) -> None:
     """Add each row of ``values`` [N, K] to the row of ``sums`` [R, K] that ``index`` [N] names."""
     for n in range(len(values)):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from nextchar.compilation.jit import compiled_for_threads, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.nn.kernels.autograd import apply
 from nextchar.nn.kernels.fixed_point import COLUMNS, ONE
 from nextchar.nn.kernels.matmul import (
@@ -114,7 +114,7 @@ class Backward(NamedTuple):
     d_inputs: Array
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def project_forward(
     signals: Signals,
     workspace: Workspace,
@@ -142,7 +142,7 @@ def project_forward(
                 write_sum(found, of_gate(bias, gate, H, units), of_gate(rows[t, b], gate, H, units))
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def project_backward(
     signals: Signals,
     workspace: Workspace,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
-from nextchar.compilation.jit import compiled_for_threads, use_widest_vectors
+from nextchar.compilation.jit import compiled_without_allocation, use_widest_vectors
 from nextchar.config import Activation
 from nextchar.nn.kernels.autograd import (
     SequenceInputs,
@@ -144,7 +144,7 @@ _tanh_backward, _relu_backward, _sigmoid_backward = (
 )
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def rnn_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
     """Take a step."""
     size, first, hidden = units[1] - units[0], units[0], arrays.hidden
@@ -158,7 +158,7 @@ def rnn_step(t: int, units: Units, product: Array, arrays: Forward) -> None:
             _relu_forward(size, row, first, 0, found, 0, 0, h, first, 0)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def rnn_step_backward(t: int, units: Units, product: Array, arrays: Backward) -> None:
     """Take a step backward."""
     size, first, hidden = units[1] - units[0], units[0], arrays.hidden
@@ -173,7 +173,7 @@ def rnn_step_backward(t: int, units: Units, product: Array, arrays: Backward) ->
             _relu_backward(size, d, first, 0, found, 0, 0, h, first, 0, result, first, 0)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def rnn_sequence(
     signals: Signals,
     workspace: Workspace,
@@ -196,7 +196,7 @@ def rnn_sequence(
         barrier(signals, worker, t + 1)
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def rnn_sequence_backward(
     signals: Signals,
     workspace: Workspace,

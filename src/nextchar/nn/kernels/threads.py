@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from nextchar.compilation.jit import (
-    compiled_for_threads,
+    compiled_without_allocation,
     count,
     inlined,
     load_acquire,
@@ -87,7 +87,7 @@ def join_pool(signals: Signals) -> tuple[int, int]:
     return count(signals, workers * _LINE), workers
 
 
-@compiled_for_threads
+@compiled_without_allocation
 def barrier(signals: Signals, worker: int, phase: int) -> None:
     """Wait until all workers have reached this phase, counted from 1."""
     store_release(signals, worker * _LINE, phase)
