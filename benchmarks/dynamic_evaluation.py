@@ -1,0 +1,82 @@
+"""Time of dynamic evaluation, beside the same updates with torch's own LSTM.
+
+    python benchmarks/dynamic_evaluation.py --hidden-size 256 512
+
+A network with random weights reads random symbols, which takes the same time as a trained one and a
+text. The two are timed in turns of 50 segments; the best turn of each is reported, in milliseconds
+per segment of 20 symbols.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from nextchar.config import NetworkConfig
+from nextchar.evaluation.dynamic import Adaptation, Update
+from nextchar.nn.initialization import initial_generator
+from nextchar.nn.network import Network, State, detach
+from nextchar.nn.recurrent import Path as ReadingPath
+
+V, SEGMENTS, TURNS = 65, 50, 12
+PATHS: tuple[ReadingPath, ...] = ("auto", "fused")
+
+
+class Learner:
+    """A network that learns from segments, read by one path of its cells."""
+
+    def __init__(self, hidden_size: int, path: ReadingPath) -> None:
+        config = NetworkConfig(cell="lstm", hidden_size=hidden_size)
+        self.network = Network(V, config, generator=initial_generator(1)).eval()
+        self.path: ReadingPath = path
+        self.weights: list[torch.Tensor] = list(self.network.parameters())
+        sizes = [torch.full_like(weight, 0.01) for weight in self.weights]
+        self.update = Update(self.weights, sizes, Adaptation())
+        self.state: State = self.network.initial_state(1)
+
+    def learn(self, ids: torch.Tensor) -> None:
+        """Predict a segment int64[T + 1], and learn from it."""
+        start = detach(self.state)
+        logits, self.state = self.network(ids[:-1].unsqueeze(1), start, path=self.path)
+        loss = functional.cross_entropy(logits.squeeze(1), ids[1:])
+        self.update.apply(torch.autograd.grad(loss, self.weights))
+
+
+def measure(hidden_size: int, segment: int) -> dict[str, float]:
+    """Return the milliseconds per segment of each path."""
+    learners = {path: Learner(hidden_size, path) for path in PATHS}
+    ids = torch.randint(V, (SEGMENTS, segment + 1), generator=torch.Generator().manual_seed(0))
+    best = dict.fromkeys(PATHS, float("inf"))
+    for _ in range(TURNS):
+        for path, learner in learners.items():
+            began = time.perf_counter()
+            for each in ids:
+                learner.learn(each)
+            best[path] = min(best[path], 1e3 * (time.perf_counter() - began) / SEGMENTS)
+    return {"nextchar": best["auto"], "torch": best["fused"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--hidden-size", type=int, nargs="+", default=[128, 256, 512])
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    options = parser.parse_args()
+    results = {}
+    print("| units | nextchar | torch | ratio |\n|---|---|---|---|")
+    for hidden_size in options.hidden_size:
+        result = measure(hidden_size, Adaptation().segment)
+        results[str(hidden_size)] = result
+        ratio = result["torch"] / result["nextchar"]
+        row = f"{result['nextchar']:.2f} | {result['torch']:.2f} | {ratio:.2f}"
+        print(f"| {hidden_size} | {row} |", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
