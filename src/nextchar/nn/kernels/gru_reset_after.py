@@ -235,7 +235,7 @@ def gru_reset_after_sequence_backward(
         gru_reset_after_step_backward(t, units, own.product, arrays)
         store_gradients(t, units, 3, d_recurrent, own, stored)
         barrier(signals, worker, T - t)
-        multiply_gradients(t, 3, d_recurrent, stored, own)
+        multiply_gradients(t, d_recurrent, stored, own)
         add_rows(t, units, 3, arrays.d_projected, rows)
         add_weights(t, units, 3, worker, own, stored)
     write_product(own.product, units, d_initial)

@@ -278,7 +278,7 @@ def lstm_sequence_backward(
         lstm_step_backward(t, units, own.product, arrays)
         store_gradients(t, units, 4, d_gates, own, stored)
         barrier(signals, worker, T - t)
-        multiply_gradients(t, 4, d_gates, stored, own)
+        multiply_gradients(t, d_gates, stored, own)
         add_rows(t, units, 4, d_gates, rows)
         add_weights(t, units, 4, worker, own, stored)
     write_product(own.product, units, d_initial)

@@ -233,11 +233,11 @@ def multiply_states(t: int, hidden: Array, states: QuantizedStates, own: WorkerS
 
 @inlined
 def multiply_gradients(
-    t: int, gates: int, d_gates: Array, stored: QuantizedGradients, own: WorkerSpace
+    t: int, d_gates: Array, stored: QuantizedGradients, own: WorkerSpace
 ) -> None:
     """Multiply the weights with the gradients of step t."""
     if own.panels.itemsize == INT16_BYTES:
-        chunk, T = gates * PAIRS_OF_GRADIENTS, stored.scales.shape[1]
+        chunk, T = own.gates * PAIRS_OF_GRADIENTS, stored.scales.shape[1]
         multiply_integers(
             stored.integers[t % 2], own.panels, own.factors, stored.scales, t, T, chunk,
             own.product,

@@ -163,7 +163,7 @@ def project_backward(
     for t in range(T - 1, -1, -1):
         store_gradients(t, units, gates, d_projected, own, stored)
         barrier(signals, worker, T - t)
-        multiply_gradients(t, gates, d_projected, stored, own)
+        multiply_gradients(t, d_projected, stored, own)
         for b in range(B):
             copy(own.product[b], of(d_inputs[t, b], columns))
         add_weights(t, units, gates, worker, own, stored)

@@ -220,7 +220,7 @@ def rnn_sequence_backward(
         rnn_step_backward(t, units, own.product, arrays)
         store_gradients(t, units, 1, d_gates, own, stored)
         barrier(signals, worker, T - t)
-        multiply_gradients(t, 1, d_gates, stored, own)
+        multiply_gradients(t, d_gates, stored, own)
         add_rows(t, units, 1, d_gates, rows)
         add_weights(t, units, 1, worker, own, stored)
     write_product(own.product, units, d_initial)
