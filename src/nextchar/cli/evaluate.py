@@ -50,7 +50,7 @@ def _evaluate(
         False, help="Keep learning from the text already measured (dynamic evaluation)."
     ),
     dynamic_rate: float | None = typer.Option(
-        None, help="Learning rate of --dynamic.", show_default="0.001"
+        None, help="Learning rate of --dynamic.", show_default="0.0015"
     ),
     experts: ExpertUse | None = typer.Option(
         None, help=EXPERTS_HELP, show_default="fixed if the run has experts"

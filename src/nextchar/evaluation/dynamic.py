@@ -43,7 +43,7 @@ class Adaptation:
     ----------
     rate
         Step of a weight whose gradient has the size of its root mean square; 0 disables learning.
-        A text that repeats itself, such as program code, gains from twice the default.
+        A text that repeats itself, such as program code, gains from 0.002.
     segment
         Number of predictions between two updates.
     clip
@@ -54,10 +54,10 @@ class Adaptation:
         network forgets a segment after about 1 / decay segments; 0 disables the decay.
     """
 
-    rate: float = 0.001
-    segment: int = 20
+    rate: float = 0.0015
+    segment: int = 40
     clip: float = 2.0
-    decay: float = 0.001
+    decay: float = 0.0015
 
     def to_dict(self) -> dict[str, float]:
         """Return the options by their names in reports."""

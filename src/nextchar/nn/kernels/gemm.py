@@ -203,12 +203,25 @@ def multiply_rows(x: Array, weight: Array, gates: int, units: Units, out: Array)
     """Multiply the rows of some units of each gate of weight [G·H, K] with x [K], in place."""
     use_widest_vectors()
     H, count = len(weight) // gates, units[1] - units[0]
-    for place in range(gates * count):
-        line = weight[place // count * H + units[0] + place % count]
-        total = x.dtype.type(0)
-        for k in range(len(x)):
-            total += x[k] * line[k]
-        out[place] = total
+    fours = count // 4 * 4
+    for gate in range(gates):
+        first, place = gate * H + units[0], gate * count
+        for unit in range(0, fours, 4):
+            row = first + unit
+            of_a, of_b, of_c, of_d = weight[row], weight[row + 1], weight[row + 2], weight[row + 3]
+            a = b = c = d = x.dtype.type(0)
+            for k in range(len(x)):
+                a += x[k] * of_a[k]
+                b += x[k] * of_b[k]
+                c += x[k] * of_c[k]
+                d += x[k] * of_d[k]
+            out[place + unit], out[place + unit + 1] = a, b
+            out[place + unit + 2], out[place + unit + 3] = c, d
+        for unit in range(fours, count):
+            of_a, a = weight[first + unit], x.dtype.type(0)
+            for k in range(len(x)):
+                a += x[k] * of_a[k]
+            out[place + unit] = a
 
 
 @compiled_without_allocation
