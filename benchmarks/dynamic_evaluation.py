@@ -1,10 +1,14 @@
-"""Time of dynamic evaluation, beside the same updates with torch's own LSTM.
+"""Time of dynamic evaluation beside the same updates with torch's own LSTM, and loss by segment.
 
     python benchmarks/dynamic_evaluation.py --hidden-size 256 512
+    python benchmarks/dynamic_evaluation.py --run runs/plays runs/code
 
 A network with random weights reads random symbols, which takes the same time as a trained one and a
-text. The two are timed in turns of 1,000 symbols; the best turn of each is reported, in microseconds
-per symbol.
+text. The two are timed in turns of 1,000 symbols; the best turn of each is reported, in
+microseconds per symbol.
+
+With ``--run``, the loss of runs on their validation parts instead, network alone, in nats per
+original character: fixed, and learning from segments of 20, 40 and 64 symbols.
 """
 
 from __future__ import annotations
@@ -17,13 +21,20 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
+from nextchar import LanguageModel
 from nextchar.config import NetworkConfig
 from nextchar.evaluation.dynamic import Adaptation, Update
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network, State, detach
 from nextchar.nn.recurrent import Path as ReadingPath
+from nextchar.tasks.language_modeling.data import open_corpus
 
 V, SYMBOLS, TURNS = 65, 1000, 12
+SETTINGS = (
+    Adaptation(segment=20, rate=0.001, decay=0.001),
+    Adaptation(segment=40, rate=0.0015, decay=0.0015),
+    Adaptation(segment=64, rate=0.002, decay=0.003),
+)
 PATHS: tuple[ReadingPath, ...] = ("auto", "fused")
 
 
@@ -62,19 +73,48 @@ def measure(hidden_size: int, segment: int) -> dict[str, float]:
     return {"nextchar": best["auto"], "torch": best["fused"]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--hidden-size", type=int, nargs="+", default=[128, 256, 512])
-    parser.add_argument("--json", type=Path, help="also write the results to this file")
-    options = parser.parse_args()
+def losses(run: Path) -> dict[str, float]:
+    """Return the nats per character of a run's validation part: fixed, and by segment."""
+    model, ids = LanguageModel.load(run), open_corpus(run).validation
+    found = {"fixed": model.evaluate_ids(ids, exact=True, experts="none").nats_per_char}
+    for each in SETTINGS:
+        result = model.evaluate_ids(ids, adaptation=each, experts="none")
+        found[str(each.segment)] = result.nats_per_char
+    return found
+
+
+def compare_losses(runs: list[Path]) -> dict[str, dict[str, float]]:
+    """Print and return the losses of runs."""
+    names = ["fixed", *(str(each.segment) for each in SETTINGS)]
+    print(f"| run | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     results = {}
+    for run in runs:
+        result = losses(run)
+        results[run.name] = result
+        print(f"| {run.name} | {' | '.join(f'{result[name]:.4f}' for name in names)} |", flush=True)
+    return results
+
+
+def compare_times(hidden_sizes: list[int]) -> dict[str, dict[str, float]]:
+    """Print and return the times by the number of units."""
     print("| units | nextchar | torch | ratio |\n|---|---|---|---|")
-    for hidden_size in options.hidden_size:
+    results = {}
+    for hidden_size in hidden_sizes:
         result = measure(hidden_size, Adaptation().segment)
         results[str(hidden_size)] = result
         ratio = result["torch"] / result["nextchar"]
         row = f"{result['nextchar']:.0f} | {result['torch']:.0f} | {ratio:.2f}"
         print(f"| {hidden_size} | {row} |", flush=True)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--hidden-size", type=int, nargs="+", default=[128, 256, 512])
+    parser.add_argument("--run", type=Path, nargs="+", help="compare the losses of runs instead")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    options = parser.parse_args()
+    results = compare_losses(options.run) if options.run else compare_times(options.hidden_size)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
