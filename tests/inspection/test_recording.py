@@ -12,9 +12,9 @@ from nextchar.config import NetworkConfig
 from nextchar.errors import TextError
 from nextchar.inspection import recording
 from nextchar.inspection.recording import longest, record, states_before
-from nextchar.inspection.threads import one_thread
 from nextchar.nn.initialization import initial_generator
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 
 CELLS: dict[str, dict[str, Any]] = {
     "rnn": {"cell": "rnn"},

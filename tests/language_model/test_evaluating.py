@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 
 from nextchar.config import Config
 from nextchar.errors import ConfigError, NonFiniteLossError, TextError, UnknownSymbolsError
-from nextchar.evaluation.dynamic import Adaptation, Update
+from nextchar.evaluation.dynamic import Adaptation, Update, read_and_learn
 from nextchar.evaluation.score import maximal_subsequences
 from nextchar.language_model.model import LanguageModel
+from nextchar.nn.threads import ThreadTrials
 from nextchar.text.vocabulary import CharVocabulary, learn
 
 TEXT = "나는 학교에 간다.\n값을 닭을 a bb\n" * 5
@@ -138,6 +141,24 @@ def test_no_prediction_knows_what_comes_at_it_or_after_it(segment: int) -> None:
     # The distribution at the first place that differs is the same still.
     assert scores[0].alternatives(100) == scores[1].alternatives(100)
     assert not np.allclose(scores[0].bits[130:], made.score(one).bits[130:])
+
+
+def test_threads_are_chosen_by_the_time_of_segments_without_that_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = itertools.count()
+    timer = SimpleNamespace(perf_counter=lambda: float(next(clock)))
+    monkeypatch.setattr("nextchar.evaluation.dynamic.time", timer)
+    observed: list[float] = []
+    monkeypatch.setattr(ThreadTrials, "observe", lambda _trials, seconds: observed.append(seconds))
+    before = torch.get_num_threads()
+    ids = np.arange(41) % 5
+    for _ in read_and_learn(model("char").network, [ids], Adaptation(segment=10)):
+        torch.set_num_threads(1)
+        for _ in range(100):
+            next(clock)
+    assert observed == [2.0] * 4
+    assert torch.get_num_threads() == before
 
 
 def test_a_score_that_learns_sums_to_its_evaluation() -> None:

@@ -9,7 +9,6 @@ Shapes: B streams, V vocabulary size, C columns: V, but at least 2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from nextchar.generation.engine import MixtureUse
 from nextchar.generation.plain import not_finite
 from nextchar.nn.kernels.elementary import exp
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.text.vocabulary import Ids
 
 Probabilities = NDArray[np.float32]
@@ -75,7 +75,7 @@ class Predictor:
         self.streams = streams
         self.vocabulary_size = network.vocabulary_size
         self.columns = max(self.vocabulary_size, _FEWEST_COLUMNS)
-        with _one_thread():
+        with one_thread():  # how many share a product may change its last bits
             self.weights: Weights = pack(network)
         self._network = network
         self._context = context
@@ -134,14 +134,3 @@ def _weigh(logits: NDArray[np.float32], probabilities: Probabilities) -> bool:
         for v in range(logits.shape[1]):
             probabilities[b, v] = exp(logits[b, v] - highest)
     return finite
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute in one thread: how many share a product may change its last bits."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)

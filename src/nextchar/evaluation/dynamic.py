@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -28,11 +30,13 @@ from nextchar.errors import ConfigError, NonFiniteLossError
 from nextchar.evaluation.exact import Predictions, overlapping_pieces, tensor_of
 from nextchar.following import report_symbols
 from nextchar.nn.network import Network, State, detach
+from nextchar.nn.threads import ThreadTrials
 from nextchar.text.vocabulary import Ids
 
 _WRITTEN_STREAMS, _WARM_UP, _SEED = 100, 20, 0  # of the text that the network writes
 _FLOOR = 0.3  # of the mean root mean square, added to that of each weight
 _TINY = 1e-12
+_TRIALS_WITHIN = 20.0  # seconds, of which the numbers of threads are tried after some shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,8 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     """Yield the predictions of one stream, and learn from each segment after its predictions.
 
     Learning updates a copy; the network itself does not change. The predictions of a segment are
-    yielded before its gradient is computed.
+    yielded before its gradient is computed. Until the end, torch uses the quickest number of
+    threads that was found.
 
     Raises
     ------
@@ -93,23 +98,27 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     """
     learner = copy.deepcopy(network).eval()
     weights: list[Tensor] = [each for each in learner.parameters() if each.requires_grad]
-    update = Update(weights, _root_mean_squares(learner, weights, adaptation), adaptation)
-    state, updated = None, False
-    for piece in overlapping_pieces(chunks, adaptation.segment):
-        ids = tensor_of(learner, piece)
-        entered = state or learner.initial_state(1, int(ids[0]))
-        logits, state = learner(ids[:-1].unsqueeze(1), detach(entered))
-        logits = logits.squeeze(1)
-        if updated and not bool(logits.isfinite().all()):
-            raise NonFiniteLossError(
-                "dynamic evaluation has diverged: the logits are not finite numbers; "
-                f"try a rate below {adaptation.rate:g}"
-            )
-        yield logits.detach(), ids
-        loss = functional.cross_entropy(logits, ids[1:])
-        update.apply(torch.autograd.grad(loss, weights))
-        updated = True
-        report_symbols(len(ids) - 1)
+    with closing(ThreadTrials(_TRIALS_WITHIN)) as trials:
+        update = Update(weights, _root_mean_squares(learner, weights, adaptation), adaptation)
+        state, updated = None, False
+        for piece in overlapping_pieces(chunks, adaptation.segment):
+            began, ids = time.perf_counter(), tensor_of(learner, piece)
+            entered = state or learner.initial_state(1, int(ids[0]))
+            logits, state = learner(ids[:-1].unsqueeze(1), detach(entered))
+            logits = logits.squeeze(1)
+            if updated and not bool(logits.isfinite().all()):
+                raise NonFiniteLossError(
+                    "dynamic evaluation has diverged: the logits are not finite numbers; "
+                    f"try a rate below {adaptation.rate:g}"
+                )
+            seconds = time.perf_counter() - began
+            yield logits.detach(), ids
+            began = time.perf_counter()
+            loss = functional.cross_entropy(logits, ids[1:])
+            update.apply(torch.autograd.grad(loss, weights))
+            trials.observe(seconds + time.perf_counter() - began)
+            updated = True
+            report_symbols(len(ids) - 1)
 
 
 class Update:

@@ -46,8 +46,8 @@ from nextchar.inspection.error_report import (
 )
 from nextchar.inspection.pairs import by_distance, closing_marks
 from nextchar.inspection.sample import Sample
-from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.text.vocabulary import Vocabulary
 
 _LEAST = 10  # symbols

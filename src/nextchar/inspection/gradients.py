@@ -29,9 +29,9 @@ from nextchar.inspection.gradient_flow import (
 )
 from nextchar.inspection.jacobians import singular_values, spectral_radii
 from nextchar.inspection.sample import Sample
-from nextchar.inspection.threads import one_thread
 from nextchar.inspection.windows import Windows, draw_windows, in_float64, read_windows
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 
 LAGS = 100
 PLACES = 128

@@ -23,10 +23,10 @@ from torch.nn import functional
 from nextchar.errors import ConfigError, as_option
 from nextchar.inspection.recording import states_before
 from nextchar.inspection.sample import Sample
-from nextchar.inspection.threads import one_thread
 from nextchar.inspection.windows import WindowReading, Windows, in_float64
 from nextchar.inspection.words_seen import WordsSeen, words_seen
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.text.vocabulary import Vocabulary
 
 LAGS, MAX_LAGS = 50, 1000

@@ -17,10 +17,10 @@ from nextchar.inspection.page import Section, TextToExplore, inspection_page
 from nextchar.inspection.recording import record
 from nextchar.inspection.sample import Sample
 from nextchar.inspection.symbols import symbol_marks
-from nextchar.inspection.threads import one_thread
 from nextchar.inspection.units import UnitReport
 from nextchar.inspection.windows import draw_windows, in_float64
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.rendering.compact_svg import compact_svg
 from nextchar.rendering.figures import saved_picture
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextchar.errors import TextError
-from nextchar.inspection.threads import one_thread
 from nextchar.nn.cell import Cell, CellState, Inputs
 from nextchar.nn.network import Network, State
+from nextchar.nn.threads import one_thread
 
 MAX_VALUES = 1 << 28  # float32 numbers of a recording: 1 GiB
 SYMBOLS_AT_ONCE = 1024

@@ -23,8 +23,8 @@ from nextchar.generation.engine import TextGenerator
 from nextchar.generation.prompts import EncodedPrompt, excluded_of, start_of
 from nextchar.generation.sampling import Sampling, filtered_logits
 from nextchar.inspection.symbol_kinds import JAMO_KINDS, symbol_kinds, symbol_names
-from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.rendering.characters import symbol_name
 from nextchar.text.vocabulary import Vocabulary
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from nextchar.inspection.predicates import characters_of
-from nextchar.inspection.threads import one_thread
 from nextchar.nn.network import Network
+from nextchar.nn.threads import one_thread
 from nextchar.text.vocabulary import Vocabulary
 
 MOST = 10  # symbols seen; more are counted together

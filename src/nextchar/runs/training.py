@@ -24,6 +24,7 @@ from typing import Any, TypedDict
 from nextchar.config import TrainingConfig
 from nextchar.config.arguments import checked
 from nextchar.errors import Interrupted, RunError
+from nextchar.nn.threads import quick_threads
 from nextchar.run_files.seals import next_seal
 from nextchar.runs.registry import task_named, task_of_run
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
@@ -50,7 +51,6 @@ from nextchar.training.metrics import read_history
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.processes import together
-from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 CARD_FILE = "README.md"

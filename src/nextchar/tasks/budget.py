@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from nextchar.errors import ConfigError
+from nextchar.nn.threads import quick_threads
 from nextchar.tasks.examples import Examples
 from nextchar.tasks.item_model import ItemModel
 from nextchar.tasks.objective import ItemObjective
 from nextchar.training.planning import TRAINING_SHARE
 from nextchar.training.plans import Plan
 from nextchar.training.stepper import Stepper
-from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import VALIDATIONS
 
 # At least a second, because processors clock higher in the first second of work.

@@ -28,6 +28,7 @@ from typing import Any
 from nextchar.config import TrainingConfig
 from nextchar.errors import Interrupted
 from nextchar.nn.parameters import named_tensors
+from nextchar.nn.threads import ThreadTrials
 from nextchar.nn.trainable import Trainable
 from nextchar.training.averaging import in_evaluation
 from nextchar.training.checkpoint import LAST_FILE, load_tensors
@@ -51,7 +52,6 @@ from nextchar.training.requests import Requests
 from nextchar.training.run_writer import RunWriter
 from nextchar.training.stepper import Stepper
 from nextchar.training.stopping import note_validation, reason_of, stops_early
-from nextchar.training.threads import ThreadTrials
 from nextchar.training.torchrun import agreed
 from nextchar.training.trainer_state import TrainerState
 

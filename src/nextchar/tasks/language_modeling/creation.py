@@ -21,6 +21,7 @@ from nextchar.language_model.model import LanguageModel
 from nextchar.nn.autotune import fastest_arithmetic
 from nextchar.nn.network import Network
 from nextchar.nn.precision import require_chosen, require_precision
+from nextchar.nn.threads import quick_threads
 from nextchar.run_files.model_files import save_config, save_vocabulary
 from nextchar.run_files.seals import seal_of
 from nextchar.storage import atomic_folder, storage_errors
@@ -39,7 +40,6 @@ from nextchar.training.events import Listener, Noticed, Preparing, tell
 from nextchar.training.objective import StreamObjective
 from nextchar.training.planning import MAX_EPOCHS, TRAINING_SHARE, Cost, plan
 from nextchar.training.processes import Processes
-from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 PROBE_SHARE = 0.02  # of the budget, for each cost measurement

@@ -25,6 +25,7 @@ from nextchar.errors import ConfigError, RunError
 from nextchar.language_model.model import LanguageModel
 from nextchar.language_model.result import TrainingResult
 from nextchar.nn.network import Network
+from nextchar.nn.threads import quick_threads
 from nextchar.run_files.model_files import load_config, load_vocabulary, require_fit
 from nextchar.run_files.origin import Origin, load_origin, require_own_start
 from nextchar.runs.task import Data, NewRun, OpenRun, Result, Start, Task
@@ -48,7 +49,6 @@ from nextchar.training.planning import most_steps, plan_within, too_short
 from nextchar.training.plans import Plan
 from nextchar.training.processes import Processes
 from nextchar.training.seeds import seed_of
-from nextchar.training.threads import quick_threads
 from nextchar.training.trainer import Trainer
 
 

@@ -1,12 +1,10 @@
-"""The number of threads for a time budget, chosen by short trials.
+"""The number of threads that torch computes with.
 
 The threads of a parallel loop wait for each other many times in a step. Where another process takes
 one of the cores, all wait until its time slice ends: on two cores, a step of 18 ms took 100 to
 350 ms with two threads and 22 ms with one. The quickest number therefore depends on the other work
-on the machine.
-
-A different number of threads rounds differently. Runs without a time budget keep theirs, so that
-the same command gives the same weights.
+on the machine. On some processors, a different number of threads rounds differently: training
+without a time budget keeps its number, so that the same command gives the same weights.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ import torch
 TRIAL_STEPS = 4
 RECENT_STEPS = 8
 FIRST_TRIAL, SHORTEST_WAIT = 0.02, 0.05  # shares of the budget
-DISTURBED = 1.5  # times the usual duration of a step: time for another trial
+DISTURBED = 1.5  # times the usual duration of a step, or of a product: time for another trial
 HOPELESS = 3.0  # times the current duration: the end of a trial
 BETTER = 0.9  # times the current duration: a number of threads to keep
 _ROWS, _COLUMNS = 32, 256  # of a product of training
@@ -30,14 +28,27 @@ _PRODUCTS, _LONGEST = 300, 0.2  # and the seconds after which it ends
 
 
 @contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Use one thread in the block."""
+    with _threads(1):
+        yield
+
+
+@contextlib.contextmanager
 def quick_threads() -> Iterator[None]:
     """Use the quickest number of threads in the block."""
-    most = torch.get_num_threads()
-    torch.set_num_threads(quickest_threads())
+    with _threads(quickest_threads()):
+        yield
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(most)
+        torch.set_num_threads(usual)
 
 
 def quickest_threads() -> int:

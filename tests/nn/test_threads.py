@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from nextchar.training.threads import ThreadTrials, quick_threads, quickest_threads
+from nextchar.nn.threads import ThreadTrials, quick_threads, quickest_threads
 
 BUDGET = 60.0
 
@@ -18,7 +18,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     numbers = [2]
     monkeypatch.setattr(torch, "get_num_threads", lambda: numbers[-1])
     monkeypatch.setattr(torch, "set_num_threads", numbers.append)
-    monkeypatch.setattr("nextchar.training.threads._seconds_per_product", lambda _number: 1.0)
+    monkeypatch.setattr("nextchar.nn.threads._seconds_per_product", lambda _number: 1.0)
     yield numbers
     assert numbers[-1] == numbers[0]
 
@@ -83,7 +83,7 @@ def test_the_start_uses_no_threads_that_wait_for_others(
 ) -> None:
     threads[:] = [16]
     monkeypatch.setattr(
-        "nextchar.training.threads._seconds_per_product",
+        "nextchar.nn.threads._seconds_per_product",
         lambda number: 5.0 if number >= slow_from else 1 + 0.4 / number,
     )
     assert quickest_threads() == quickest
