@@ -152,7 +152,7 @@ def test_threads_are_chosen_by_the_time_of_segments_without_that_of_the_reader(
     observed: list[float] = []
     monkeypatch.setattr(ThreadTrials, "observe", lambda _trials, seconds: observed.append(seconds))
     before = torch.get_num_threads()
-    ids = np.arange(41) % 5
+    ids = np.arange(41, dtype=np.uint8) % 5
     for _ in read_and_learn(model("char").network, [ids], Adaptation(segment=10)):
         torch.set_num_threads(1)
         for _ in range(100):
