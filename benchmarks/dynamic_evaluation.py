@@ -1,14 +1,15 @@
-"""Time of dynamic evaluation beside the same updates with torch's own LSTM, and loss by segment.
+"""Time of dynamic evaluation beside the same updates with torch's own LSTM, and loss by setting.
 
     python benchmarks/dynamic_evaluation.py --hidden-size 256 512
     python benchmarks/dynamic_evaluation.py --run runs/plays runs/code
 
 A network with random weights reads random symbols, which takes the same time as a trained one and a
-text. The two are timed in turns of 1,000 symbols; the best turn of each is reported, in
-microseconds per symbol.
+text. The two are timed in turns of 1,000 symbols with the default options; the best turn of each is
+reported, in microseconds per symbol.
 
 With ``--run``, the loss of runs on their validation parts instead, network alone, in nats per
-original character: fixed, and learning from segments of 20, 40 and 64 symbols.
+original character: fixed, and learning from segments of 20, 40 and 64 symbols, each length with its
+own rate and decay.
 """
 
 from __future__ import annotations

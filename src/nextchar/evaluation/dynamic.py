@@ -36,7 +36,7 @@ from nextchar.text.vocabulary import Ids
 _WRITTEN_STREAMS, _WARM_UP, _SEED = 100, 20, 0  # of the text that the network writes
 _FLOOR = 0.3  # of the mean root mean square, added to that of each weight
 _TINY = 1e-12
-_TRIALS_WITHIN = 20.0  # seconds, of which the numbers of threads are tried after some shares
+_NOMINAL_SECONDS = 20.0  # of which the waits between trials of numbers of threads are shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Adaptation:
     ----------
     rate
         Step of a weight whose gradient has the size of its root mean square; 0 disables learning.
-        A text that repeats itself, such as program code, gains from 0.002.
+        A text that repeats itself, such as program code, gains from a rate of 0.002.
     segment
         Number of predictions between two updates.
     clip
@@ -88,8 +88,8 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     """Yield the predictions of one stream, and learn from each segment after its predictions.
 
     Learning updates a copy; the network itself does not change. The predictions of a segment are
-    yielded before its gradient is computed. Until the end, torch uses the quickest number of
-    threads that was found.
+    yielded before its gradient is computed. Until the generator ends, torch uses the quickest
+    number of threads that was found.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_and_learn(network: Network, chunks: Iterable[Ids], adaptation: Adaptati
     """
     learner = copy.deepcopy(network).eval()
     weights: list[Tensor] = [each for each in learner.parameters() if each.requires_grad]
-    with closing(ThreadTrials(_TRIALS_WITHIN)) as trials:
+    with closing(ThreadTrials(_NOMINAL_SECONDS)) as trials:
         update = Update(weights, _root_mean_squares(learner, weights, adaptation), adaptation)
         state, updated = None, False
         for piece in overlapping_pieces(chunks, adaptation.segment):

@@ -20,11 +20,11 @@ import torch
 TRIAL_STEPS = 4
 RECENT_STEPS = 8
 FIRST_TRIAL, SHORTEST_WAIT = 0.02, 0.05  # shares of the budget
-DISTURBED = 1.5  # times the usual duration of a step, or of a product: time for another trial
+DISTURBED = 1.5  # times the usual duration of a step or a matrix product: slowed by other work
 HOPELESS = 3.0  # times the current duration: the end of a trial
 BETTER = 0.9  # times the current duration: a number of threads to keep
-_ROWS, _COLUMNS = 32, 256  # of a product of training
-_PRODUCTS, _LONGEST = 300, 0.2  # and the seconds after which it ends
+_ROWS, _COLUMNS = 32, 256  # of a matrix product as in training
+_PRODUCTS, _LONGEST = 300, 0.2  # the most products of a measurement, and its most seconds
 
 
 @contextlib.contextmanager
@@ -80,7 +80,7 @@ class ThreadTrials:
     Parameters
     ----------
     seconds
-        The time budget. The waiting time between trials is a share of it.
+        The time budget, or a nominal one. The waiting time between trials is a share of it.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -111,7 +111,7 @@ class ThreadTrials:
                 self._begin()
 
     def close(self) -> None:
-        """Restore the number of threads at the start."""
+        """Restore the number of threads that was set at the start."""
         torch.set_num_threads(self._most)
 
     def _is_disturbed(self, usual: float) -> bool:
