@@ -1,11 +1,11 @@
 """Time of dynamic evaluation beside the same updates with torch's own LSTM, and loss by setting.
 
-    python benchmarks/dynamic_evaluation.py --hidden-size 256 512
+    python benchmarks/dynamic_evaluation.py --segment 20 40
     python benchmarks/dynamic_evaluation.py --run runs/plays runs/code
 
 A network with random weights reads random symbols, which takes the same time as a trained one and a
-text. The two are timed in turns of 1,000 symbols with the default options; the best turn of each is
-reported, in microseconds per symbol.
+text. The two are timed in turns of 1,000 symbols; the best turn of each is reported, in
+microseconds per symbol.
 
 With ``--run``, the loss of runs on their validation parts instead, network alone, in nats per
 original character: fixed, and learning from segments of 20, 40 and 64 symbols, each length with its
@@ -96,26 +96,31 @@ def compare_losses(runs: list[Path]) -> dict[str, dict[str, float]]:
     return results
 
 
-def compare_times(hidden_sizes: list[int]) -> dict[str, dict[str, float]]:
-    """Print and return the times by the number of units."""
-    print("| units | nextchar | torch | ratio |\n|---|---|---|---|")
+def compare_times(hidden_sizes: list[int], segments: list[int]) -> dict[str, dict[str, float]]:
+    """Print and return the times by the number of units and the length of a segment."""
+    print("| units | segment | nextchar | torch | ratio |\n|---|---|---|---|---|")
     results = {}
     for hidden_size in hidden_sizes:
-        result = measure(hidden_size, Adaptation().segment)
-        results[str(hidden_size)] = result
-        ratio = result["torch"] / result["nextchar"]
-        row = f"{result['nextchar']:.0f} | {result['torch']:.0f} | {ratio:.2f}"
-        print(f"| {hidden_size} | {row} |", flush=True)
+        for segment in segments:
+            result = measure(hidden_size, segment)
+            results[f"{hidden_size}, {segment}"] = result
+            ratio = result["torch"] / result["nextchar"]
+            row = f"{result['nextchar']:.0f} | {result['torch']:.0f} | {ratio:.2f}"
+            print(f"| {hidden_size} | {segment} | {row} |", flush=True)
     return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hidden-size", type=int, nargs="+", default=[128, 256, 512])
+    parser.add_argument("--segment", type=int, nargs="+", default=[Adaptation().segment])
     parser.add_argument("--run", type=Path, nargs="+", help="compare the losses of runs instead")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
-    results = compare_losses(options.run) if options.run else compare_times(options.hidden_size)
+    if options.run:
+        results = compare_losses(options.run)
+    else:
+        results = compare_times(options.hidden_size, options.segment)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

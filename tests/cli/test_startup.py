@@ -122,18 +122,18 @@ def test_training_to_writing_works_as_a_user_types_it(tmp_path: Path) -> None:
         timeout=SECONDS,
     )
     assert ended.returncode == 0, ended
-    written = subprocess.run(
-        [*COMMAND, "generate", "run", "--length", "30", "--prompt", "The "],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-        timeout=SECONDS,
-    )
-    assert len(written.stdout) == 4 + 30 + 1
-    # A new installation compiles its loops first, and says so.
-    notes = written.stderr.splitlines()
-    assert all(note.startswith("note: compiling the loops of ") for note in notes), notes
+    # The first text of an installation may note that loops are compiled; the second is silent.
+    for _ in range(2):
+        written = subprocess.run(
+            [*COMMAND, "generate", "run", "--length", "30", "--prompt", "The "],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            timeout=SECONDS,
+        )
+        assert len(written.stdout) == 4 + 30 + 1
+    assert written.stderr == ""
 
 
 def test_a_reader_that_goes_away_is_no_failure_to_report(finished: Path) -> None:

@@ -75,7 +75,7 @@ class Predictor:
         self.streams = streams
         self.vocabulary_size = network.vocabulary_size
         self.columns = max(self.vocabulary_size, _FEWEST_COLUMNS)
-        with one_thread():  # how many share a product may change its last bits
+        with one_thread():  # the number of threads may change the last bits of a product
             self.weights: Weights = pack(network)
         self._network = network
         self._context = context
